@@ -57,7 +57,7 @@ setuptools.setup(
     extras_require={
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
-        'test': ['build', 'hypothesis', 'pytest', 'ruff'],
+        'test': ['hypothesis', 'pytest', 'ruff', 'setuptools>=77', 'wheel'],
         'bench': [],
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},

@@ -70,7 +70,7 @@ def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f'.{FILE}.unfinished'
     unfinished.write_text(json.dumps(manifest, indent=2))
-    unfinished.rename(path)
+    unfinished.replace(path)
 
 
 def read(model_dir: epath.PathLike) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""The catalogue of datasets and their instruction templates: one module per cluster, in the paper's order (Figure 3)."""
+"""The catalogue of datasets and their instruction templates: one module per cluster, in the paper's order (Figure 3).
 
-from flan_jax.data import catalogue
+Importing it also registers all tasks and mixtures with SeqIO, for `--module_import=flan_jax.tasks`.
+"""
+
+from flan_jax.data import catalogue, registry
 from flan_jax.tasks import (
     closed_book_qa,
     commonsense,
@@ -31,3 +34,6 @@ for module in (
     summarization,
 ):
     catalogue.add(*module.DATASETS)
+
+registry.register(catalogue.DATASETS.values())
+registry.register_mixtures()

@@ -93,8 +93,9 @@ def evaluate(experiment: Experiment) -> None:
     _check_vocabulary(experiment, latest)
     execution = execution_of(experiment.training)
     questionnaire = Questionnaire(experiment)
-    with jax.set_mesh(make_mesh(experiment.parallelism)) as mesh:
-        layout = parameter_layout(experiment.model, mesh)
+    mesh = make_mesh(experiment.parallelism)
+    layout = parameter_layout(experiment.model, mesh)
+    with jax.set_mesh(mesh):
         ask(experiment, questionnaire, initial_params(experiment, layout), records.UNTUNED, execution)
         ask(experiment, questionnaire, checkpoints.load_params(latest, layout), records.TUNED, execution)
 

@@ -148,7 +148,10 @@ def _is_foreign(data: Data) -> bool:
 
 
 def _foreign_mixture(data: Data) -> TuningMixture:
+    seqio.set_tfds_data_dir_override(data.tfds_data_dir)
     provider = seqio.get_mixture_or_task(data.mixture)
+    if any(feature.vocabulary != Vocabulary(data.vocabulary).seqio() for feature in provider.output_features.values()):
+        raise UserError(f'MIXTURE={data.mixture!r} was registered with another vocabulary; set VOCABULARY to its model')
     if isinstance(provider, seqio.Task):
         provider = seqio.Mixture(data.mixture, [(provider, 1.0)])
     return TuningMixture(seqio=provider, datasets={})

@@ -9,9 +9,6 @@ from collections.abc import Callable, Mapping
 
 import seqio
 import tensorflow as tf
-from t5.data import postprocessors as t5_postprocessors
-from t5.data import preprocessors as t5_preprocessors
-from t5.evaluation import metrics as t5_metrics
 
 from flan_jax.data import rendering
 from flan_jax.data.dataset import Dataset
@@ -73,6 +70,9 @@ def rank_task(
     show_options: bool = True,
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
+    from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
+    from t5.data import preprocessors as t5_preprocessors
+    from t5.evaluation import metrics as t5_metrics
 
     @seqio.map_over_dataset
     def render(row):

@@ -87,7 +87,7 @@ def write(folder: epath.Path, key: RecordKey, records: Iterable[Mapping[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f'.{path.name}.unfinished'
     unfinished.write_text(''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
-    unfinished.rename(path)
+    unfinished.replace(path)
 
 
 def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:

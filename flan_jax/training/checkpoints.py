@@ -85,18 +85,14 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     Raises:
       CheckpointError: if there is no checkpoint, or its parameters have other names or shapes; lists them.
     """
-    folder = epath.Path(folder).absolute()
-    if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
-        raise CheckpointError(f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000')
-    found = ocp.checkpointables_metadata(folder).metadata[_PARAMS]
-    if differences := _differences(found, like):
+    if differences := _differences(_metadata(folder).metadata[_PARAMS], like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
-    return ocp.load_checkpointables(folder, {_PARAMS: like})[_PARAMS]
+    return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
 
 
 def belongs_to(folder: epath.PathLike) -> Mapping[str, Any]:
-    """What the weights of a checkpoint folder belong to; see `Checkpoints`."""
-    return ocp.checkpointables_metadata(epath.Path(folder).absolute()).custom_metadata or {}
+    """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
+    return _metadata(folder).custom_metadata or {}
 
 
 def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
@@ -104,6 +100,13 @@ def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     root = epath.Path(model_dir).absolute() / FOLDER
     steps = [int(path.name) for path in root.iterdir() if path.name.isdigit()] if root.exists() else []
     return root / str(max(steps)) if steps else None
+
+
+def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
+    folder = epath.Path(folder).absolute()
+    if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
+        raise CheckpointError(f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000')
+    return ocp.checkpointables_metadata(folder)
 
 
 def _differences(found: Mapping[str, Any], like: Params) -> list[str]:

@@ -1,0 +1,26 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: install test quickstart lint clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): setup.py constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $(INSTALLED)
+
+test: install
+	$(BIN)/python -m pytest
+
+quickstart: install
+	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
+	$(BIN)/flan-jax run --gin_file=gin/runs/quickstart.gin
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv out build dist *.egg-info

@@ -1,0 +1,78 @@
+"""Rendered rows as plain files, for people who train elsewhere."""
+
+import itertools
+import json
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+
+from flan_jax.data.dataset import Dataset
+from flan_jax.data.preview import rendered_rows
+from flan_jax.progress import bar
+
+_ROWS_PER_GROUP = 10_000
+
+
+def exported_rows(datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1) -> Iterator[dict[str, Any]]:
+    """Every row in every template that counts: all for training, the forward ones for evaluation.
+
+    A row holds dataset, cluster, split, template, turned_around, inputs, targets, options and references.
+    """
+    datasets = list(datasets)
+    with bar('exporting', len(datasets)) as advance:
+        for dataset in datasets:
+            templates = enumerate(dataset.templates) if split == 'train' else dataset.forward_templates.items()
+            chosen = list(templates)
+            for row in rendered_rows(dataset, split, data_dir, limit):
+                for index, template in chosen:
+                    yield {
+                        'dataset': dataset.name,
+                        'cluster': dataset.cluster.name,
+                        'split': split,
+                        'template': index,
+                        'turned_around': template.turned_around,
+                        'inputs': row.prompts[index][0],
+                        'targets': row.prompts[index][1],
+                        'options': list(row.choices),
+                        'references': list(row.references),
+                    }
+            advance(1, dataset.name)
+
+
+def write_rows(rows: Iterable[dict[str, Any]], path: pathlib.Path, file_format: str) -> int:
+    """Writes rows as 'jsonl' or 'parquet'; returns their number. The file appears when it is complete."""
+    unfinished = path.with_name(f'.{path.name}.unfinished')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format](iter(rows), unfinished)
+    unfinished.replace(path)
+    return count
+
+
+def _write_jsonl(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
+    count = 0
+    with path.open('w', encoding='utf-8') as file:
+        for count, row in enumerate(rows, start=1):  # noqa: B007 - the count is wanted
+            file.write(json.dumps(row, ensure_ascii=False) + '\n')
+    return count
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
+    text = pyarrow.string()
+    schema = pyarrow.schema(
+        [
+            *((name, text) for name in ('dataset', 'cluster', 'split')),
+            ('template', pyarrow.int32()),
+            ('turned_around', pyarrow.bool_()),
+            *((name, text) for name in ('inputs', 'targets')),
+            *((name, pyarrow.list_(text)) for name in ('options', 'references')),
+        ]
+    )
+    count = 0
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        while group := list(itertools.islice(rows, _ROWS_PER_GROUP)):
+            writer.write_table(pyarrow.Table.from_pylist(group, schema))
+            count += len(group)
+    return count

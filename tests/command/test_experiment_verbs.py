@@ -1,0 +1,146 @@
+"""The whole path by the command: pack, tune, ask, report; again, and with what must be refused."""
+
+import json
+import re
+
+import pytest
+
+from flan_jax.command import main
+
+RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
+
+
+def bindings(**changes):
+    small = {
+        'MIXTURE': 'sentiment',
+        'HELD_OUT': None,
+        'EVALUATE': ('copa', 'natural_questions'),
+        'TRAIN_STEPS': 3,
+        'BATCH_ROWS': 2,
+        'ROW_LENGTH': 160,
+        'INPUT_LENGTH': 120,
+        'TARGET_LENGTH': 8,
+        'lamda.d_model': 32,
+        'lamda.head_dim': 16,
+        'TARGETS_PER_ROW': 40,
+        'EVALUATE_LIMIT': 3,
+    }
+    return [f'--gin.{name}={value}' for name, value in (small | changes).items()]
+
+
+@pytest.fixture(scope='module')
+def finished(samples_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('finished')
+    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    assert main.main([*RUN, *bindings(**where)]) == 0
+    return where
+
+
+def test_the_manifest_tells_what_was_run(finished):
+    manifest = json.loads((finished['MODEL_DIR'] / 'manifest.json').read_text())
+    assert manifest['experiment']['training']['steps'] == 3
+    assert manifest['command'].startswith('flan-jax run --gin_file=gin/runs/quickstart.gin')
+    assert 'TRAIN_STEPS = 3' in manifest['gin']
+    assert manifest['versions']['jax'] and manifest['versions']['seqio'] == '0.0.20'
+    assert re.fullmatch(r'[0-9a-f]{16}', manifest['stream']['fingerprint'])
+    assert sum(manifest['stream']['recipe']['rates'].values()) == pytest.approx(1)
+    assert manifest['stream']['recipe']['data']['sst2']['source'] == 'glue/sst2:2.0.0'
+
+
+def test_there_is_a_record_for_every_row_and_template(finished):
+    for model in ('untuned', 'tuned'):
+        folder = finished['MODEL_DIR'] / 'evaluation' / model
+        copa = [json.loads(line) for line in (folder / 'copa/test_template_0.jsonl').read_text().splitlines()]
+        assert len(copa) == 3 and len(list(folder.glob('copa/*.jsonl'))) == 2 * 8
+        for record in copa:
+            assert record['references'][0] in [option['text'] for option in record['options']]
+            assert record['options'][0]['sum'] < 0 and 'OPTIONS:' in record['prompt']
+        answered = json.loads((folder / 'natural_questions/test_template_0.jsonl').read_text().splitlines()[0])
+        assert isinstance(answered['prediction'], str) and answered['references']
+
+
+def test_the_report_says_what_was_found(finished):
+    report = json.loads((finished['MODEL_DIR'] / 'report.json').read_text())
+    assert [row['name'] for row in report['results']] == ['copa', 'natural_questions']
+    copa = report['results'][0]
+    assert copa['chance'] == 50.0 and copa['rows'] == 3 and copa['paper']['mean'] == 90.6
+    assert set(copa['models']) == {'untuned', 'tuned'} and len(copa['models']['tuned']['templates']) == 8
+    assert len(report['loss']) == 2 and report['from_samples'] is True
+    assert len(report['predictions']) == 12
+    page = (finished['MODEL_DIR'] / 'report.html').read_text()
+    assert 'mean nothing for science' in page and page.count('<svg') == 2
+    assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
+
+
+def test_a_second_run_does_nothing_and_says_the_same(finished):
+    before = {path: path.stat().st_mtime_ns for path in finished['MODEL_DIR'].rglob('*.jsonl')}
+    report = (finished['MODEL_DIR'] / 'report.json').read_text()
+    assert main.main([*RUN, *bindings(**finished)]) == 0
+    unchanged = {path: path.stat().st_mtime_ns for path in before if path.name != 'metrics.jsonl'}
+    assert unchanged.items() <= before.items()
+    assert json.loads(report)['results'] == json.loads((finished['MODEL_DIR'] / 'report.json').read_text())['results']
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'LEARNING_RATE': 0.5}, 'training.learning_rate: 0.01 before, 0.5 now'),
+        ({'lamda.num_layers': 3}, 'model.num_layers: 2 before, 3 now'),
+        ({'MIXTURE': 'paraphrase'}, 'data.mixture: sentiment before, paraphrase now'),
+        ({'SEED': 1}, 'stream.seed: 0 before, 1 now'),
+    ],
+)
+def test_another_configuration_is_refused_with_the_difference(finished, capsys, change, message):
+    assert main.main([*RUN, *bindings(**finished | change)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_records_asked_with_other_settings_are_not_mixed(finished, capsys):
+    assert main.main(['evaluate', RUN[1], *bindings(**finished | {'EVALUATE_LIMIT': 2})]) == 2
+    assert 'limit: 3 before, 2 now' in capsys.readouterr().err
+
+
+def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
+    from flan_jax.data import vocabulary
+
+    texts = [f'{a} {b} {c}' for a in 'abcdefgh' for b in 'ijklmnop' for c in 'qrstuvwxyz']
+    vocabulary.train(texts, str(tmp_path / 'other'), 287)
+    other = {'VOCABULARY': tmp_path / 'other.model', 'MODEL_DIR': tmp_path / 'run'}
+    checkpoint = {'INITIAL_CHECKPOINT': finished['MODEL_DIR'] / 'checkpoints' / '3'}
+    assert main.main(['train', RUN[1], *bindings(**finished | other | checkpoint)]) == 2
+    assert 'was trained with vocabulary' in capsys.readouterr().err
+    assert main.main(['train', RUN[1], *bindings(**finished | other | {'lamda.vocab_size': 100})]) == 2
+    assert 'has 287 pieces, the model only 100' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'HELD_OUT': 'sentimant'}, "unknown cluster 'sentimant'; did you mean sentiment"),
+        ({'EVALUATE': ('copaa',)}, "unknown cluster or dataset 'copaa'; did you mean copa"),
+        ({'MIXTURE': 'sentimental'}, "unknown mixture 'sentimental'; did you mean sentiment"),
+        ({'TFDS_DATA_DIR': '/nowhere'}, 'not prepared in /nowhere'),
+        ({'INITIAL_CHECKPOINT': '/nowhere/1'}, '/nowhere/1 is not a checkpoint'),
+        ({'VOCABULARY': '/nowhere.model'}, "VOCABULARY='/nowhere.model': no such"),
+        ({'FSDP': 3}, 'must divide the 1 devices'),
+        ({'TARGETS_PER_ROW': 4}, 'TARGETS_PER_ROW=4 is less than the TARGET_LENGTH=8'),
+    ],
+)
+def test_bad_settings_are_refused_before_work_starts(finished, capsys, tmp_path, change, message):
+    assert main.main([*RUN, *bindings(**finished | {'MODEL_DIR': tmp_path / 'run'} | change)]) == 2
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / 'run').glob('checkpoints/*'))
+
+
+def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished, tmp_path):
+    import shutil
+
+    partial = tmp_path / 'partial'
+    for name in ('glue/sst2', 'imdb_reviews', 'super_glue/copa', 'natural_questions_open'):
+        shutil.copytree(f'{samples_dir}/{name}', partial / name)
+    given = finished | {'TFDS_DATA_DIR': partial, 'MODEL_DIR': tmp_path / 'run'}
+    assert main.main([*RUN, *bindings(**given)]) == 2
+    assert main.main([*RUN, *bindings(**given, ALLOW_MISSING=True)]) == 0
+    manifest = json.loads((tmp_path / 'run' / 'manifest.json').read_text())
+    assert manifest['missing_datasets'] == ['sentiment140', 'yelp_polarity_reviews']
+    assert 'sentiment140, yelp_polarity_reviews' in (tmp_path / 'run' / 'report.html').read_text()
