@@ -98,6 +98,8 @@ class Training:
       multiply_by_parameter_scale: whether Adafactor's updates are relative to each parameter's size.
       weight_decay: rate of decay per step; None for none.
       dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
+      param_dtype: dtype in which weights are kept. 'bfloat16' halves their memory, rounding every update at random; the
+        optimizer's state is float32 either way.
       rematerialise: what the backward pass computes again, see `flan_jax.model.decoder.Execution`.
       seed: seed of fresh weights, where there is no initial checkpoint.
       log_every: steps between written metrics.
@@ -113,6 +115,7 @@ class Training:
     multiply_by_parameter_scale: bool = True
     weight_decay: float | None = None
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
+    param_dtype: Literal['float32', 'bfloat16'] = 'float32'
     rematerialise: Literal['nothing', 'elementwise', 'layers'] = 'elementwise'
     seed: int = 0
     log_every: int = 10
@@ -152,6 +155,8 @@ class Evaluation:
       splits: 'validation' chooses the best template, 'test' is reported.
       limit: rows per dataset, template and split at most; None for all.
       batch_tokens: tokens scored or generated at a time.
+      base_dir: folder whose records of the untuned model are used and added to, for runs that share it; None for the
+        run's own.
       score: how options are ranked: 'sum' of token log-likelihoods (FLAN), 'mean' per token, 'byte' per UTF-8 byte, or
         'unconditional' (sum minus the option's own log-likelihood without the prompt).
     """
@@ -160,6 +165,7 @@ class Evaluation:
     splits: tuple[str, ...] = ('validation', 'test')
     limit: int | None = None
     batch_tokens: int = 8192
+    base_dir: str | None = None
     score: Literal['sum', 'mean', 'byte', 'unconditional'] = 'sum'
 
 

@@ -85,16 +85,17 @@ def evaluate(experiment: Experiment) -> None:
     from flan_jax.evaluation.evaluate import evaluate as ask
     from flan_jax.training import checkpoints
     from flan_jax.training.mesh import make_mesh, parameter_layout
-    from flan_jax.training.train import execution_of, initial_params
+    from flan_jax.training.program import execution_of, platform_of
+    from flan_jax.training.train import initial_params
 
     latest = checkpoints.latest_folder(experiment.model_dir)
     if latest is None:
         raise UserError(f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one')
     _check_vocabulary(experiment, latest)
-    execution = execution_of(experiment.training)
     questionnaire = Questionnaire(experiment)
     mesh = make_mesh(experiment.parallelism)
-    layout = parameter_layout(experiment.model, mesh)
+    execution = execution_of(experiment.training, platform_of(mesh))
+    layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
     with jax.set_mesh(mesh):
         ask(experiment, questionnaire, initial_params(experiment, layout), records.UNTUNED, execution)
         ask(experiment, questionnaire, checkpoints.load_params(latest, layout), records.TUNED, execution)

@@ -53,11 +53,11 @@ def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
     )
 
 
-def parameter_layout(config: DecoderConfig, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+def parameter_layout(config: DecoderConfig, mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, dtype and sharding of every parameter."""
     return {
         name: jax.ShapeDtypeStruct(
-            shape.shape, shape.dtype, sharding=NamedSharding(mesh, partition_spec(parameter_axes(name)))
+            shape.shape, dtype, sharding=NamedSharding(mesh, partition_spec(parameter_axes(name)))
         )
         for name, shape in parameter_shapes(config).items()
     }

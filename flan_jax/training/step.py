@@ -14,6 +14,7 @@ import optax
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.training.loss import Batch, label_weights, summed_loss
+from flan_jax.training.rounding import apply_updates
 
 
 @jax.tree_util.register_dataclass
@@ -41,8 +42,8 @@ class StepMetrics:
 
 
 def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
-    """The state before the first update."""
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+    """The state before the first update; the optimizer's part is float32, whatever the weights are kept in."""
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(_in_float32(params)))
 
 
 def train_step(
@@ -64,11 +65,16 @@ def train_step(
     _, weights_BxT = label_weights(batch)
     denominator = weights_BxT.sum()
     microbatch_loss = functools.partial(_scaled_loss, config, execution, max_targets, num_clusters, denominator)
-    gradient, by_cluster = _accumulate(jax.grad(microbatch_loss, has_aux=True), state.params, batch, microbatches)
-    updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-    params = optax.apply_updates(state.params, updates)
+    gradient_fn = jax.grad(microbatch_loss, has_aux=True)
+    gradient, by_cluster = _accumulate(lambda *args: _in_float32(gradient_fn(*args)), state.params, batch, microbatches)
+    updates, optimizer_state = optimizer.update(gradient, state.optimizer, _in_float32(state.params))
+    params = apply_updates(state.params, updates, state.step)
     metrics = StepMetrics(by_cluster, optax.global_norm(gradient))
     return TrainState(state.step + 1, params, optimizer_state), metrics
+
+
+def _in_float32(tree):
+    return jax.tree.map(lambda x: x.astype(jnp.float32), tree)
 
 
 def _scaled_loss(config, execution, max_targets, num_clusters, denominator, params, batch):
