@@ -42,16 +42,16 @@ class ManifestError(UserError):
 
 
 def make(
-    experiment: Experiment, command: str, gin_text: str, stream: StreamManifest, missing: tuple[str, ...]
+    experiment: Experiment, command: str, gin_text: str, stream: StreamManifest | None, missing: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The manifest of a run on a stream, without the datasets in `missing`."""
+    """The manifest of a run on a stream, without the datasets in `missing`; of one that only evaluates without any."""
     return {
         'experiment': as_plain(experiment),
         'command': command,
         'gin': gin_text,
         'versions': versions(),
         'git_commit': git_commit(),
-        'stream': as_plain(stream) | {'fingerprint': stream.fingerprint},
+        'stream': as_plain(stream) | {'fingerprint': stream.fingerprint} if stream else None,
         'missing_datasets': list(missing),
     }
 
@@ -59,14 +59,14 @@ def make(
 def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
     """Writes the manifest, or raises ManifestError where MODEL_DIR holds the manifest of a run with other weights."""
     path = epath.Path(model_dir) / FILE
-    if path.exists():
-        before = json.loads(path.read_text())
-        if changed := list(_differences(_weights_depend_on(before), _weights_depend_on(as_plain(manifest)))):
-            raise ManifestError(
-                f'{model_dir} holds a run with another configuration:\n'
-                + '\n'.join(f'  {line}' for line in changed)
-                + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT to go on from these weights), or set it back'
-            )
+    before = json.loads(path.read_text()) if path.exists() else None
+    tuned_before = before and before['stream']
+    if tuned_before and (changed := _changes(before, as_plain(manifest))):
+        raise ManifestError(
+            f'{model_dir} holds a run with another configuration:\n'
+            + '\n'.join(f'  {line}' for line in changed)
+            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT to go on from these weights), or set it back'
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f'.{FILE}.unfinished'
     unfinished.write_text(json.dumps(manifest, indent=2))
@@ -115,6 +115,10 @@ def as_plain(value: Any) -> Any:
     return [as_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return list(_differences(_weights_depend_on(before), _weights_depend_on(now)))
+
+
 def _weights_depend_on(manifest: Mapping[str, Any]) -> dict[str, Any]:
     experiment = manifest['experiment']
     parts = {
@@ -123,7 +127,7 @@ def _weights_depend_on(manifest: Mapping[str, Any]) -> dict[str, Any]:
         else experiment[part]
         for part in TRAINED_BY
     }
-    return parts | {'data': manifest['stream']['recipe']}
+    return parts | {'data': manifest['stream'] and manifest['stream']['recipe']}
 
 
 def _differences(before: Any, now: Any, where: str = '') -> Iterator[str]:

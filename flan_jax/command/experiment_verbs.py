@@ -22,7 +22,7 @@ def run_verb(verb: str, files: list[str], bindings: dict[str, str]) -> None:
     verbs = {
         'pack': pack,
         'train': lambda experiment: train(experiment, configuration.command(verb, files, bindings)),
-        'evaluate': evaluate,
+        'evaluate': lambda experiment: evaluate(experiment, configuration.command(verb, files, bindings)),
         'report': report,
         'run': lambda experiment: run(experiment, configuration.command(verb, files, bindings)),
     }
@@ -38,7 +38,7 @@ def run(experiment: Experiment, command: str) -> None:
         evaluated_datasets(experiment)  # what cannot be evaluated is better known before hours of tuning
     train(experiment, command)
     if evaluates:
-        evaluate(experiment)
+        evaluate(experiment, command)
     report(experiment)
 
 
@@ -76,29 +76,39 @@ def train(experiment: Experiment, command: str) -> None:
     tune(experiment, stream, belongs_to)
 
 
-def evaluate(experiment: Experiment) -> None:
-    """Asks the untuned and the tuned model."""
+def evaluate(experiment: Experiment, command: str) -> None:
+    """Asks the untuned model and, where there is one, the tuned model."""
     import jax
 
+    from flan_jax import manifest
     from flan_jax.evaluation import records
     from flan_jax.evaluation.evaluate import Questionnaire
     from flan_jax.evaluation.evaluate import evaluate as ask
+    from flan_jax.inference.placement import Placement
     from flan_jax.training import checkpoints
     from flan_jax.training.mesh import make_mesh, parameter_layout
     from flan_jax.training.program import execution_of, platform_of
     from flan_jax.training.train import initial_params
 
     latest = checkpoints.latest_folder(experiment.model_dir)
-    if latest is None:
-        raise UserError(f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one')
+    if latest is None and experiment.initial_checkpoint is None:
+        raise UserError(
+            f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT names one to '
+            'evaluate without tuning'
+        )
     _check_vocabulary(experiment, latest)
     questionnaire = Questionnaire(experiment)
     mesh = make_mesh(experiment.parallelism)
     execution = execution_of(experiment.training, platform_of(mesh))
     layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
+    weights = {records.UNTUNED: lambda: initial_params(experiment, layout)}
+    if latest is not None:
+        weights[records.TUNED] = lambda: checkpoints.load_params(latest, layout)
+    else:
+        manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
     with jax.set_mesh(mesh):
-        ask(experiment, questionnaire, initial_params(experiment, layout), records.UNTUNED, execution)
-        ask(experiment, questionnaire, checkpoints.load_params(latest, layout), records.TUNED, execution)
+        for model, load in weights.items():
+            ask(experiment, questionnaire, load, model, execution, Placement(mesh))
 
 
 def report(experiment: Experiment) -> None:

@@ -1,8 +1,9 @@
 """Asking a model about datasets it never saw, template by template, and writing down what it said (FLAN, section 3)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import jax
 import numpy as np
 from etils import epath
 
@@ -16,7 +17,9 @@ from flan_jax.evaluation import records
 from flan_jax.evaluation.asking import Asked, asked_rows
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.inference.generation import Generator
+from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.scoring import Question, Scorer
+from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.progress import bar
 from flan_jax.settings import Experiment, SettingsError
@@ -32,12 +35,21 @@ class EvaluationError(UserError):
 
 
 def evaluated_datasets(experiment: Experiment) -> list[Dataset]:
-    """The datasets to evaluate: those named, or the held-out cluster's.
+    """The datasets to evaluate, as far as they are prepared.
+
+    Raises:
+      UnknownName, SettingsError: see `named_datasets`.
+      MissingDataError: if a dataset is not prepared and `allow_missing` is off, or none is.
+    """
+    return _prepared(named_datasets(experiment), experiment)
+
+
+def named_datasets(experiment: Experiment) -> list[Dataset]:
+    """The datasets that settings name for evaluation, or the held-out cluster's, prepared or not.
 
     Raises:
       UnknownName: for a name that is neither a cluster nor a dataset.
       SettingsError: if nothing is named and nothing is held out.
-      MissingDataError: if a dataset is not prepared and `allow_missing` is off, or none is.
     """
     names = experiment.evaluation.targets or ((experiment.data.held_out,) if experiment.data.held_out else ())
     if not names:
@@ -50,7 +62,7 @@ def evaluated_datasets(experiment: Experiment) -> list[Dataset]:
             datasets.append(catalogue.dataset(name))
         else:
             raise UnknownName('cluster or dataset', name, [*catalogue.CLUSTERS, *catalogue.DATASETS])
-    return _prepared(datasets, experiment)
+    return datasets
 
 
 class Questionnaire:
@@ -87,32 +99,51 @@ class Questionnaire:
 
 
 def evaluate(
-    experiment: Experiment, questionnaire: Questionnaire, params: Params, model: str, execution: Execution
+    experiment: Experiment,
+    questionnaire: Questionnaire,
+    load: Callable[[], Params],
+    model: str,
+    execution: Execution,
+    placement: Placement = DEFAULT_DEVICE,
 ) -> epath.Path:
     """Asks everything that is not on record yet; returns the folder of the records.
 
     Args:
       experiment: of which decoder, and with which settings.
       questionnaire: what to ask.
-      params: the model's parameters.
+      load: gives the model's parameters; called only where there is something to ask.
       model: the name under which its records are kept.
       execution: how to compute.
+      placement: where batches lie. Every process reads and computes alike; the first writes.
 
     Raises:
       EvaluationError: if there are records that were asked with other settings.
     """
-    folder = epath.Path(experiment.model_dir) / records.FOLDER / model
+    folder = records_folder(experiment, model)
     vocabulary = Vocabulary(experiment.data.vocabulary)
     _check_settings(folder, experiment, vocabulary)
-    done = set(records.written(folder))
-    to_ask = [key for key in questionnaire.keys if key not in done]
-    interviewer = _Interviewer(experiment, params, execution, vocabulary)
+    to_ask = unanswered(experiment, questionnaire, model)
+    if not to_ask:
+        return folder
+    interviewer = _Interviewer(experiment, load(), execution, vocabulary, placement)
     with bar(f'asking the {model} model', len(questionnaire.keys), len(questionnaire.keys) - len(to_ask)) as advance:
         for group in _groups(questionnaire, to_ask):
             for key, found in interviewer.ask(group).items():
-                records.write(folder, key, found)
+                if jax.process_index() == 0:
+                    records.write(folder, key, found)
             advance(len(group), f'{key.dataset} {key.split}')
     return folder
+
+
+def records_folder(experiment: Experiment, model: str) -> epath.Path:
+    """Where a model's records are."""
+    return records.folder_of(model, experiment.model_dir, experiment.evaluation.base_dir)
+
+
+def unanswered(experiment: Experiment, questionnaire: Questionnaire, model: str) -> list[RecordKey]:
+    """What a model is still to be asked."""
+    done = set(records.written(records_folder(experiment, model)))
+    return [key for key in questionnaire.keys if key not in done]
 
 
 def _groups(questionnaire: Questionnaire, keys: Sequence[RecordKey]) -> Iterator[dict[RecordKey, list[Asked]]]:
@@ -130,10 +161,17 @@ def _groups(questionnaire: Questionnaire, keys: Sequence[RecordKey]) -> Iterator
 class _Interviewer:
     """Asks one model."""
 
-    def __init__(self, experiment: Experiment, params: Params, execution: Execution, vocabulary: Vocabulary):
+    def __init__(
+        self,
+        experiment: Experiment,
+        params: Params,
+        execution: Execution,
+        vocabulary: Vocabulary,
+        placement: Placement,
+    ):
         batch_tokens = experiment.evaluation.batch_tokens
         self._vocabulary = vocabulary
-        self._scorer = Scorer(experiment.model, params, execution, batch_tokens)
+        self._scorer = Scorer(experiment.model, params, execution, batch_tokens, placement)
         self._generator = Generator(
             experiment.model,
             params,
@@ -141,6 +179,7 @@ class _Interviewer:
             eos_id=vocabulary.eos_id,
             max_new_tokens=experiment.stream.target_length,
             batch_tokens=batch_tokens,
+            placement=placement,
         )
         self._alone: dict[bytes, np.ndarray] = {}
 
@@ -210,6 +249,9 @@ def _check_settings(folder: epath.Path, experiment: Experiment, vocabulary: Voca
         'lengths': experiment.stream.lengths,
         'limit': experiment.evaluation.limit,
         'data': experiment.data.tfds_data_dir,
+        'model': as_plain(experiment.model),
+        'initial_checkpoint': experiment.initial_checkpoint,
+        'seed': None if experiment.initial_checkpoint else experiment.training.seed,
     }
     path = folder / SETTINGS_FILE
     if not path.exists():

@@ -22,6 +22,12 @@ SCORES = ('sum', 'mean', 'byte', 'unconditional')
 and as the sum minus the option's own log-likelihood without the prompt (Brown et al. 2020, section 2.4)."""
 
 
+def folder_of(model: str, model_dir: str, base_dir: str | None) -> epath.Path:
+    """Where a model's records are; runs may share the untuned model's in `base_dir`."""
+    shared = model == UNTUNED and base_dir is not None
+    return epath.Path(base_dir if shared else model_dir) / FOLDER / model
+
+
 @dataclasses.dataclass(frozen=True)
 class RecordKey:
     """Which records a file holds."""

@@ -13,6 +13,7 @@ from flan_jax import manifest
 from flan_jax.data import catalogue, source
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import charts, records
+from flan_jax.evaluation.evaluate import named_datasets, records_folder
 from flan_jax.evaluation.paper import PAPER
 from flan_jax.evaluation.results import Result, dataset_baselines, results
 from flan_jax.settings import Experiment
@@ -41,23 +42,32 @@ def write_report(experiment: Experiment) -> epath.Path:
 def gather(experiment: Experiment) -> dict[str, Any]:
     """Everything the report says, from what is on disk."""
     run = manifest.read(experiment.model_dir)
-    folder = epath.Path(experiment.model_dir) / records.FOLDER
-    by_model = {model: results(folder / model, experiment.evaluation.score) for model in records.MODELS}
-    names = dict.fromkeys(result.name for found in by_model.values() for result in found)
-    indexed = {model: {result.name: result for result in found} for model, found in by_model.items()}
-    asked = sorted({result.dataset for found in by_model.values() for result in found})
+    tuned_on = run['stream']['tasks'] if run['stream'] else ()
+    folders = _records_folders(experiment)
+    rows = result_rows(experiment)
+    asked = sorted({row['dataset'] for row in rows})
     return {
         'title': _title(experiment),
         'held_out': experiment.data.held_out,
         'score': experiment.evaluation.score,
         'limit': experiment.evaluation.limit,
-        'from_samples': _from_samples([*asked, *run['stream']['tasks']], experiment.data.tfds_data_dir),
-        'results': [_row(name, {m: found.get(name) for m, found in indexed.items()}, folder) for name in names],
+        'from_samples': _from_samples([*asked, *tuned_on], experiment.data.tfds_data_dir),
+        'results': rows,
         'loss': metrics_log.read(experiment.model_dir),
-        'predictions': _predictions(folder, asked, experiment.evaluation.score),
-        'mixture': _mixture(run['stream']),
+        'predictions': _predictions(folders, asked, experiment.evaluation.score),
+        'mixture': _mixture(run['stream']) if run['stream'] else [],
         'run': run,
     }
+
+
+def result_rows(experiment: Experiment) -> list[dict[str, Any]]:
+    """One line per result, with both models' scores and the paper's, from records alone."""
+    folders = _records_folders(experiment)
+    only = {dataset.name for dataset in named_datasets(experiment)} if experiment.evaluation.base_dir else None
+    by_model = {model: results(folder, experiment.evaluation.score, only) for model, folder in folders.items()}
+    names = dict.fromkeys(result.name for found in by_model.values() for result in found)
+    indexed = {model: {result.name: result for result in found} for model, found in by_model.items()}
+    return [_row(name, {m: found.get(name) for m, found in indexed.items()}, folders) for name in names]
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -86,13 +96,18 @@ def _from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
     return any(source.origin(dataset.source, data_dir) == SAMPLES for dataset in known)
 
 
-def _row(name: str, by_model: Mapping[str, Result | None], folder: epath.Path) -> dict[str, Any]:
+def _records_folders(experiment: Experiment) -> dict[str, epath.Path]:
+    return {model: records_folder(experiment, model) for model in records.MODELS}
+
+
+def _row(name: str, by_model: Mapping[str, Result | None], folders: Mapping[str, epath.Path]) -> dict[str, Any]:
     """One line of the table of results."""
     model, result = next((model, result) for model, result in reversed(by_model.items()) if result)
-    baselines = dataset_baselines(folder / model, result)
+    baselines = dataset_baselines(folders[model], result)
     paper = PAPER.get(name)
     return {
         'name': name,
+        'dataset': result.dataset,
         'metric': result.headline,
         'rows': result.rows,
         'chance': baselines.chance,
@@ -110,14 +125,15 @@ def _chart_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(records.MODELS, ()) | scores | {'name': row['name'], 'chance': row['chance'], 'paper': paper}
 
 
-def _predictions(folder: epath.Path, datasets: Sequence[str], score: str) -> list[dict[str, Any]]:
+def _predictions(folders: Mapping[str, epath.Path], datasets: Sequence[str], score: str) -> list[dict[str, Any]]:
     """A few test rows, taken from all datasets and templates in turn, with what each model said."""
-    picked = itertools.islice(_rows_in_turn(folder, datasets), PREDICTIONS_SHOWN)
-    return [_prediction(key, index, folder, score) for key, index in picked]
+    picked = itertools.islice(_rows_in_turn(folders, datasets), PREDICTIONS_SHOWN)
+    return [_prediction(key, index, folders, score) for key, index in picked]
 
 
-def _rows_in_turn(folder: epath.Path, datasets: Sequence[str]):
-    keys = [key for key in records.written(folder / records.TUNED) if key.split == 'test']
+def _rows_in_turn(folders: Mapping[str, epath.Path], datasets: Sequence[str]):
+    written = {key: None for folder in folders.values() for key in records.written(folder)}
+    keys = [key for key in written if key.split == 'test']
     for turn in itertools.count():
         of_turn = [[key for key in keys if key.dataset == name] for name in datasets]
         if not any(turn < len(found) for found in of_turn):
@@ -125,11 +141,11 @@ def _rows_in_turn(folder: epath.Path, datasets: Sequence[str]):
         yield from ((found[turn], turn) for found in of_turn if turn < len(found))
 
 
-def _prediction(key: records.RecordKey, index: int, folder: epath.Path, score: str) -> dict[str, Any]:
+def _prediction(key: records.RecordKey, index: int, folders: Mapping[str, epath.Path], score: str) -> dict[str, Any]:
     said = {}
-    for model in records.MODELS:
-        if key in records.written(folder / model):
-            found = records.read(folder / model, key)
+    for model, folder in folders.items():
+        if key in records.written(folder):
+            found = records.read(folder, key)
             record = found[index % len(found)]
             said[model] = records.judgement(record, score).prediction
     right = {model: prediction in record['references'] for model, prediction in said.items()}

@@ -6,7 +6,7 @@ Everything here is made from records alone (FLAN, section 3: average template, a
 import collections
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from etils import epath
 
@@ -65,15 +65,18 @@ class Baselines:
     majority: float | None
 
 
-def results(folder: epath.Path, score: str) -> list[Result]:
+def results(folder: epath.Path, score: str, only: Collection[str] | None = None) -> list[Result]:
     """All results of the records in a model's folder, in the catalogue's order.
 
     Args:
       folder: where the records are.
       score: how options are ranked; see `records.SCORES`.
+      only: names of datasets; None for all.
     """
     groups: dict[tuple[str, str], dict[str, dict[int, list]]] = {}
     for key in records.written(folder):
+        if only is not None and key.dataset not in only:
+            continue
         dataset = catalogue.dataset(key.dataset)
         variant = dataset.templates[key.template].variant
         by_split = groups.setdefault((key.dataset, variant), collections.defaultdict(dict))

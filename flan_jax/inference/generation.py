@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
@@ -56,6 +57,7 @@ class Generator:
         batch_tokens: int,
         sampling: Sampling = Sampling(),
         seed: int = 0,
+        placement: Placement = DEFAULT_DEVICE,
     ):
         """Answers with `params`, up to `max_new_tokens` tokens each, about `batch_tokens` cache slots at a time."""
         self._config = config
@@ -63,10 +65,12 @@ class Generator:
         self._max_new_tokens = max_new_tokens
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
+        self._placement = placement
         self._generate = jax.jit(
             functools.partial(
                 generate, config, execution=execution, eos_id=eos_id, max_new_tokens=max_new_tokens, sampling=sampling
-            )
+            ),
+            out_shardings=placement.everywhere,
         )
 
     def answer(
@@ -84,9 +88,9 @@ class Generator:
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         for members, length, batch_rows in self._batches(prompts, order):
-            tokens, lengths = _pad([prompts[i] for i in members], length, batch_rows)
+            batch = self._placement.place(_pad([prompts[i] for i in members], length, batch_rows))
             key = jax.random.fold_in(self._key, members[0])
-            written, counts = map(np.asarray, self._generate(self._params, tokens, lengths, key))
+            written, counts = map(np.asarray, self._generate(self._params, batch['tokens'], batch['lengths'], key))
             for row, index in enumerate(members):
                 answers[index] = written[row, : counts[row]]
             progress(len(members))
@@ -97,7 +101,7 @@ class Generator:
         start = 0
         while start < len(order):
             length = next(p for p in PROMPT_LENGTHS if p >= len(prompts[order[start]]))
-            batch_rows = max(1, self._batch_tokens // (length + self._max_new_tokens))
+            batch_rows = self._placement.rows(self._batch_tokens // (length + self._max_new_tokens))
             members = [i for i in order[start : start + batch_rows] if len(prompts[i]) <= length]
             yield members, length, batch_rows
             start += len(members)
@@ -178,10 +182,10 @@ def choose_token(logits_BxV: jax.Array, key: jax.Array, sampling: Sampling) -> j
     return jax.random.categorical(key, logits_BxV).astype(jnp.int32)
 
 
-def _pad(prompts: Sequence[np.ndarray], length: int, batch_rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _pad(prompts: Sequence[np.ndarray], length: int, batch_rows: int) -> dict[str, np.ndarray]:
     tokens = np.zeros((batch_rows, length), np.int32)
     lengths = np.zeros(batch_rows, np.int32)
     for row, prompt in enumerate(prompts):
         tokens[row, : len(prompt)] = prompt
         lengths[row] = len(prompt)
-    return tokens, lengths
+    return {'tokens': tokens, 'lengths': lengths}

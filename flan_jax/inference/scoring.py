@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from flan_jax.errors import UserError
+from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -53,12 +54,23 @@ class Question:
 class Scorer:
     """Scores questions with one model, in batches of few shapes."""
 
-    def __init__(self, config: DecoderConfig, params: Params, execution: Execution, batch_tokens: int):
+    def __init__(
+        self,
+        config: DecoderConfig,
+        params: Params,
+        execution: Execution,
+        batch_tokens: int,
+        placement: Placement = DEFAULT_DEVICE,
+    ):
         """Scores with `params`, about `batch_tokens` tokens at a time."""
         self._config = config
         self._params = params
         self._batch_tokens = batch_tokens
-        self._log_likelihoods = jax.jit(functools.partial(predicted_log_likelihoods, config, execution=execution))
+        self._placement = placement
+        self._log_likelihoods = jax.jit(
+            functools.partial(predicted_log_likelihoods, config, execution=execution),
+            out_shardings=placement.everywhere,
+        )
 
     def score(
         self, questions: Sequence[Question], progress: Callable[[int], None] = lambda questions: None
@@ -72,12 +84,12 @@ class Scorer:
             _check(question, self._config)
         scores: list[list[np.ndarray]] = [[] for _ in questions]
         for row_length, members in _by_row_length(questions).items():
-            batch_rows = max(1, self._batch_tokens // row_length)
+            batch_rows = self._placement.rows(self._batch_tokens // row_length)
             rows = _pack([(index, questions[index]) for index in members], row_length)
             for start in range(0, len(rows), batch_rows):
                 batch = rows[start : start + batch_rows]
                 arrays = _arrays([[questions[i] for i in row] for row in batch], row_length, batch_rows)
-                log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays))
+                log_likelihoods = np.asarray(self._log_likelihoods(self._params, self._placement.place(arrays)))
                 for row, values in zip(batch, log_likelihoods):
                     _hand_out(row, questions, values, scores)
                 progress(sum(map(len, batch)))
