@@ -59,6 +59,7 @@ setuptools.setup(
         'gpu': ['jax[cuda13]'],
         'test': ['hypothesis', 'pytest', 'ruff', 'setuptools>=77', 'wheel'],
         'bench': [],
+        'parity': ['torch', 'transformers'],
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},
 )

@@ -1,0 +1,316 @@
+"""config.json to DecoderConfig and back, clause by clause.
+
+A family's config.json is described by a list of clauses. Each reads the keys it knows into fields of DecoderConfig, and
+writes those keys from a DecoderConfig. What no clause reads, and what is not known to be without effect, is refused.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from flan_jax.model.config import DecoderConfig, Learned, Llama3Scaling, Rotary
+
+REQUIRED = object()
+"""Default of a key that must be there."""
+
+WITHOUT_EFFECT = frozenset((
+    '_name_or_path', 'activation_dropout', 'architectures', 'attention_dropout', 'attention_probs_dropout_prob',
+    'attn_pdrop', 'bos_token_id', 'cache_implementation', 'chunk_size_feed_forward', 'classifier_dropout', 'dropout',
+    'dtype', 'embd_pdrop', 'eos_token_id', 'finetuning_task', 'gradient_checkpointing', 'hidden_dropout',
+    'hidden_dropout_prob', 'id2label', 'init_std', 'initializer_range', 'is_decoder', 'keys_to_ignore_at_inference',
+    'label2id', 'layerdrop', 'max_position_embeddings', 'max_sequence_length', 'model_type', 'n_ctx',
+    'output_attentions', 'output_hidden_states', 'output_past', 'pad_token_id', 'prefix', 'pretraining_tp',
+    'problem_type', 'reorder_and_upcast_attn', 'resid_pdrop', 'return_dict', 'summary_activation',
+    'summary_first_dropout', 'summary_proj_to_labels', 'summary_type', 'summary_use_proj', 'task_specific_params',
+    'tokenizer_class', 'torch_dtype', 'transformers_version', 'use_cache',
+))  # fmt: skip
+"""Keys without effect on the logits of a model that is only run: dropout, initial values, special tokens, caching."""
+
+ACTIVATIONS = {
+    'silu': 'silu',
+    'swish': 'silu',
+    'relu': 'relu',
+    'gelu': 'gelu_exact',
+    'gelu_new': 'gelu',
+    'gelu_pytorch_tanh': 'gelu',
+    'gelu_fast': 'gelu',
+}
+"""Their names of activations to ours; of several names the first is written."""
+
+
+class ConfigJson:
+    """A config.json that remembers which of its keys were read, and collects what is wrong with it."""
+
+    def __init__(self, values: Mapping[str, Any]):
+        self.values = values
+        self.problems: list[str] = []
+        self._known = set(WITHOUT_EFFECT)
+
+    def take(self, key: str, default: Any = REQUIRED, nullable: bool = False) -> Any:
+        """The value of a key; where it is absent or (unless `nullable`) null its default, without one a problem."""
+        self._known.add(key)
+        if nullable and key in self.values:
+            return self.values[key]
+        value = self.values.get(key)
+        if value is None and default is REQUIRED:
+            self.problems.append(f'{key}: missing')
+            return None
+        return default if value is None else value
+
+    def refuse(self, key: str, value: Any, allowed: str) -> None:
+        """Notes that a value is not supported."""
+        self.problems.append(f'{key}={value!r}: not supported, only {allowed}')
+
+    def unread(self) -> list[str]:
+        """A problem for every key that nobody took and that may have an effect."""
+        unread = sorted(set(self.values) - self._known)
+        return [f'{key}={self.values[key]!r}: unsupported key' for key in unread]
+
+
+class Clause(Protocol):
+    """A few keys of config.json and the fields of DecoderConfig that they stand for."""
+
+    def read(self, json: ConfigJson) -> dict[str, Any]:
+        """The fields."""
+
+    def write(self, config: DecoderConfig) -> dict[str, Any]:
+        """The keys."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Same:
+    """A key whose value is a field's.
+
+    Attributes:
+      key: the key.
+      field: the field.
+      default: what transformers takes where the key is absent.
+      nullable: whether null is a value of the field.
+    """
+
+    key: str
+    field: str
+    default: Any = REQUIRED
+    nullable: bool = False
+
+    def read(self, json):
+        """See Clause."""
+        return {self.field: json.take(self.key, self.default, self.nullable)}
+
+    def write(self, config):
+        """See Clause."""
+        return {self.key: getattr(config, self.field)}
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """A key that chooses among a few sets of fields."""
+
+    key: str
+    choices: Mapping[Any, Mapping[str, Any]]
+    default: Any = REQUIRED
+
+    def read(self, json):
+        """See Clause."""
+        value = json.take(self.key, self.default)
+        if value is not None and value not in list(self.choices):
+            json.refuse(self.key, value, ' or '.join(map(repr, self.choices)))
+            return {}
+        return self.choices.get(value, {})
+
+    def write(self, config):
+        """See Clause."""
+        for value, fields in self.choices.items():
+            if all(getattr(config, name) == chosen for name, chosen in fields.items()):
+                return {self.key: value}
+        return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Always:
+    """Fields that no key of the family's config.json can change."""
+
+    fields: Mapping[str, Any]
+
+    def read(self, json):
+        """See Clause."""
+        return dict(self.fields)
+
+    def write(self, config):
+        """See Clause."""
+        return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Only:
+    """A key that may only have the value it has by default."""
+
+    key: str
+    value: Any
+
+    def read(self, json):
+        """See Clause."""
+        if (found := json.take(self.key, self.value)) != self.value:
+            json.refuse(self.key, found, repr(self.value))
+        return {}
+
+    def write(self, config):
+        """See Clause."""
+        return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadDim:
+    """The width of a head: d_model shared by the heads, unless the family has a key that says otherwise."""
+
+    key: str | None = None
+    d_model: str = 'hidden_size'
+    num_heads: str = 'num_attention_heads'
+
+    def read(self, json):
+        """See Clause."""
+        shared = (json.values.get(self.d_model) or 0) // (json.values.get(self.num_heads) or 1)
+        return {'head_dim': json.take(self.key, shared) if self.key else shared}
+
+    def write(self, config):
+        """See Clause."""
+        return {self.key: config.head_dim} if self.key else {}
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedPositions:
+    """The length of a table of learned positions."""
+
+    key: str
+    offset: int = 0
+
+    def read(self, json):
+        """See Clause."""
+        return {'position': Learned(max_length=json.take(self.key), offset=self.offset)}
+
+    def write(self, config):
+        """See Clause."""
+        return {self.key: config.position.max_length} if isinstance(config.position, Learned) else {}
+
+
+@dataclasses.dataclass(frozen=True)
+class RotaryPositions:
+    """Rotary embedding, as transformers 5 keeps it (rope_parameters) and as it was kept before."""
+
+    base_key: str = 'rope_theta'
+    fraction_key: str | None = None
+    default_fraction: float = 1.0
+
+    def read(self, json):
+        """See Clause."""
+        fraction = json.take(self.fraction_key, self.default_fraction) if self.fraction_key else 1.0
+        base, scaling = json.take(self.base_key, 10_000.0), json.take('rope_scaling', {})
+        given = dict(json.take('rope_parameters', {}) or scaling)
+        base = float(given.pop('rope_theta', base))
+        fraction = float(given.pop('partial_rotary_factor', fraction))
+        return {'position': Rotary(base, fraction, _llama3_scaling(json, given))}
+
+    def write(self, config):
+        """See Clause; writes what every version of transformers reads."""
+        if not isinstance(config.position, Rotary):
+            return {}
+        keys = {self.base_key: config.position.base}
+        if self.fraction_key:
+            keys[self.fraction_key] = config.position.fraction
+        if scaling := config.position.scaling:
+            keys['rope_scaling'] = {'rope_type': 'llama3'} | {
+                theirs: getattr(scaling, ours) for theirs, ours in _LLAMA3_SCALING.items()
+            }
+        return keys
+
+
+_LLAMA3_SCALING = {
+    'factor': 'factor',
+    'low_freq_factor': 'low_frequency_factor',
+    'high_freq_factor': 'high_frequency_factor',
+    'original_max_position_embeddings': 'original_length',
+}
+
+
+def _llama3_scaling(json: ConfigJson, given: dict[str, Any]) -> Llama3Scaling | None:
+    kinds = {given.pop(key) for key in ('rope_type', 'type') if key in given} or {'default'}
+    kind = kinds.pop()
+    if kinds or kind not in ('default', 'llama3'):
+        json.refuse('rope_scaling type', kind, "'default' or 'llama3'")
+        return None
+    names = _LLAMA3_SCALING if kind == 'llama3' else {}
+    json.problems += [f'rope_scaling.{key}: missing' for key in names if key not in given]
+    json.problems += [f'rope_scaling.{key}={given[key]!r}: unsupported key' for key in given if key not in names]
+    if kind == 'default' or any(key not in given for key in names):
+        return None
+    return Llama3Scaling(**{ours: given[theirs] for theirs, ours in names.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """A window in every layer, or in every second one from the first (`every` 2); null for none."""
+
+    every: int = 1
+    default: int | None = 4096
+
+    def read(self, json):
+        """See Clause."""
+        window = json.take('sliding_window', self.default, nullable=True)
+        kinds = json.take('layer_types', None)
+        layers = json.values.get('num_hidden_layers') or 0
+        expected = ['full_attention' if i % self.every else 'sliding_attention' for i in range(layers)]
+        if kinds is not None and kinds != expected:
+            json.refuse('layer_types', kinds, f'sliding_attention in every layer that {self.every} divides')
+        return {'window': window, 'window_every': self.every}
+
+    def write(self, config):
+        """See Clause."""
+        return {'sliding_window': config.window}
+
+
+@dataclasses.dataclass(frozen=True)
+class NoWindow:
+    """Qwen's keys for windows, which have no effect while use_sliding_window is off."""
+
+    def read(self, json):
+        """See Clause."""
+        if json.take('use_sliding_window', False):
+            json.refuse('use_sliding_window', True, 'False')
+        json.take('sliding_window', None)
+        json.take('max_window_layers', None)
+        kinds = json.take('layer_types', [])
+        if set(kinds) - {'full_attention'}:
+            json.refuse('layer_types', kinds, 'full_attention throughout')
+        return {}
+
+    def write(self, config):
+        """See Clause."""
+        return {'use_sliding_window': False}
+
+
+def activation(key: str, default: str) -> OneOf:
+    """The clause of the key that names the activation."""
+    return OneOf(key, {theirs: {'activation': ours} for theirs, ours in ACTIVATIONS.items()}, default)
+
+
+def read_clauses(clauses: Sequence[Clause], values: Mapping[str, Any]) -> tuple[DecoderConfig | None, list[str]]:
+    """The decoder that a config.json describes, or None; and everything that is wrong with it, a line each."""
+    json = ConfigJson(values)
+    fields: dict[str, Any] = {}
+    for clause in clauses:
+        fields |= clause.read(json)
+    problems = json.problems + json.unread()
+    if problems:
+        return None, problems
+    try:
+        return DecoderConfig(**fields), []
+    except ValueError as error:
+        return None, [str(error)]
+
+
+def write_clauses(clauses: Iterable[Clause], config: DecoderConfig) -> dict[str, Any]:
+    """The keys of config.json for a decoder, as far as the clauses can say it."""
+    keys: dict[str, Any] = {}
+    for clause in clauses:
+        keys |= clause.write(config)
+    return keys

@@ -1,0 +1,156 @@
+"""Reading a folder of Hugging Face's transformers: config.json and safetensors, straight into the target sharding.
+
+A parameter is assembled shard by shard from slices of the files, so at no time is more in memory than the finished
+parameters and the shards of one more.
+"""
+
+import fnmatch
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors
+from etils import epath
+
+from flan_jax.convert.config_json import read_clauses
+from flan_jax.convert.families import FAMILIES, Family
+from flan_jax.convert.tensors import places, their_shapes
+from flan_jax.errors import UserError
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import STACKED, Params
+
+CONFIG_FILE, TENSORS_FILE, INDEX_FILE = 'config.json', 'model.safetensors', 'model.safetensors.index.json'
+
+_DTYPES = ('BF16', 'F16', 'F32')
+
+
+class ConversionError(UserError):
+    """A model cannot be converted; the message lists every reason at once."""
+
+
+class HuggingFaceModel:
+    """A folder with config.json and safetensors, opened; no tensor is read before `params`."""
+
+    def __init__(self, folder: epath.PathLike):
+        """Opens the folder and checks that config and tensors can be converted, all of them.
+
+        Raises:
+          ConversionError: listing every unsupported key or value or, where there is none, every tensor that is missing,
+            unused, or of another shape or dtype than it should be.
+        """
+        self.folder = epath.Path(folder)
+        self.family, self.config = read_config(self.folder)
+        self._places = places(self.family, self.config)
+        self._files = _tensor_files(self.folder)
+        self._tensors = {
+            _full_name(name, self.family): (file, name) for file in self._files for name in sorted(file.keys())
+        }
+        if problems := list(self._problems()):
+            raise ConversionError(_listed(f'{self.folder}: tensors do not fit {CONFIG_FILE}', problems))
+
+    def params(
+        self, layout: Mapping[str, jax.ShapeDtypeStruct], progress: Callable[[int], None] = lambda parameters: None
+    ) -> Params:
+        """All parameters, in the dtypes and shardings of `layout`; `progress` is told of each that is read."""
+        params = {}
+        for name, like in layout.items():
+            params[name] = jax.make_array_from_callback(like.shape, like.sharding, self._reader(name, like.dtype))
+            progress(1)
+        return params
+
+    def _reader(self, name: str, dtype) -> Callable[[tuple[slice, ...]], np.ndarray]:
+        """Reads any part of one of our parameters."""
+        place = self._places[name]
+
+        def read(index):
+            if not name.startswith(STACKED):
+                return place.read(self._slice(place.pattern), index).astype(dtype)
+            layers = range(self.config.num_layers)[index[0]]
+            return np.stack([place.read(self._slice(place.pattern, i), index[1:]).astype(dtype) for i in layers])
+
+        return read
+
+    def _slice(self, pattern: str, layer: int = 0):
+        file, name = self._tensors[pattern.format(layer=layer)]
+        return file.get_slice(name)
+
+    def _problems(self):
+        """A line for every tensor that is not what it should be."""
+        expected = their_shapes(self._places, self.config)
+        for name in sorted(expected.keys() - self._tensors.keys()):
+            yield f'{name}: missing'
+        for name in sorted(self._tensors.keys() - expected.keys()):
+            if not self._is_superfluous(name):
+                yield f'{name}: not used'
+        for name in sorted(expected.keys() & self._tensors.keys()):
+            file, own_name = self._tensors[name]
+            tensor = file.get_slice(own_name)
+            if tuple(tensor.get_shape()) != expected[name]:
+                yield f'{name}: shape {tuple(tensor.get_shape())}, expected {expected[name]}'
+            if tensor.get_dtype() not in _DTYPES:
+                yield f'{name}: dtype {tensor.get_dtype()}, supported are {", ".join(_DTYPES)}'
+
+    def _is_superfluous(self, name: str) -> bool:
+        """Whether a tensor is an old buffer, or the tied unembedding once more."""
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.family.buffers):
+            return True
+        unembedding = f'{self.family.modules["unembedding"]}.weight'
+        if not self.config.tied_embedding or name != unembedding:
+            return False
+        twin = self._slice(self._places['embedding'].pattern)
+        return np.array_equal(self._slice(unembedding)[:], twin[:])
+
+
+def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig]:
+    """The family and the decoder of a folder's config.json.
+
+    Raises:
+      ConversionError: if there is none, its family is not supported, or it has keys or values that are not.
+    """
+    path = folder / CONFIG_FILE
+    if not path.exists():
+        raise ConversionError(f'{folder} has no {CONFIG_FILE}; name a folder as transformers saves models')
+    values = json.loads(path.read_text())
+    family = FAMILIES.get(values.get('model_type'))
+    if family is None:
+        raise ConversionError(
+            f'{path}: model_type={values.get("model_type")!r} is not supported; supported are {", ".join(FAMILIES)}'
+        )
+    config, problems = read_clauses(family.clauses, values)
+    if values.get('architectures') not in (None, [family.architecture]):
+        problems.insert(0, f'architectures={values["architectures"]}: not supported, only {family.architecture}')
+    if problems:
+        raise ConversionError(_listed(f'{path} cannot be converted', problems))
+    return family, config
+
+
+def _tensor_files(folder: epath.Path) -> list[Any]:
+    """The opened safetensors files of a folder."""
+    index, single = folder / INDEX_FILE, folder / TENSORS_FILE
+    if index.exists():
+        names = sorted(set(json.loads(index.read_text())['weight_map'].values()))
+    elif single.exists():
+        names = [TENSORS_FILE]
+    else:
+        raise ConversionError(
+            f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; where it has pytorch_model.bin, load it with '
+            'transformers and save it again, which writes safetensors'
+        )
+    if absent := [name for name in names if not (folder / name).exists()]:
+        raise ConversionError(_listed(f'{folder}: files named in {INDEX_FILE} are missing', absent))
+    try:
+        return [safetensors.safe_open(folder / name, framework='numpy') for name in names]
+    except safetensors.SafetensorError as error:
+        raise ConversionError(f'{folder}: a safetensors file is broken ({error}); fetch it again') from error
+
+
+def _full_name(name: str, family: Family) -> str:
+    """The name of a tensor with the prefix that some files leave out."""
+    complete = (family.prefix, f'{family.modules["unembedding"]}.')
+    return name if name.startswith(complete) else family.prefix + name
+
+
+def _listed(title: str, lines: list[str]) -> str:
+    return f'{title} ({len(lines)}):\n' + '\n'.join(f'  {line}' for line in lines)

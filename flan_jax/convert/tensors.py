@@ -1,0 +1,115 @@
+"""Where each of our parameters lies among a family's tensors: names, transposes, shares of fused tensors.
+
+Our parameters are stacked over layers and have kernels [in, out]; a Hugging Face file has a tensor per layer, mostly
+with kernels [out, in], and sometimes one tensor for queries, keys and values.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from flan_jax.convert.families import Family, Part
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import STACKED, parameter_shapes
+
+Index = tuple[slice, ...]
+
+_LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of a fused tensor's last axis that is ours: part `index` of `parts` in each of `groups`."""
+
+    index: int
+    parts: int
+    groups: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where one of our parameters, or one layer of it, lies.
+
+    Attributes:
+      pattern: name of their tensor; '{layer}' where our parameter is stacked.
+      shape: shape of our parameter, without the axis of layers.
+      transposed: whether their axes are the other way round.
+      share: which share of their tensor it is; None for all of it.
+    """
+
+    pattern: str
+    shape: tuple[int, ...]
+    transposed: bool = False
+    share: Share | None = None
+
+    @property
+    def their_shape(self) -> tuple[int, ...]:
+        """Shape of their tensor."""
+        parts = self.share.parts if self.share else 1
+        shape = (*self.shape[:-1], self.shape[-1] * parts)
+        return shape[::-1] if self.transposed else shape
+
+    def read(self, tensor: Any, index: Index) -> np.ndarray:
+        """Elements `index` of our parameter, from their tensor: an array, or a slice of a file, which reads no more."""
+        *others, last = (slice(*part.indices(size)) for part, size in zip(index, self.shape))
+        wanted = (*others, self._covering(last))
+        values = tensor[wanted[::-1]].T if self.transposed else tensor[wanted]
+        return values if self.share is None else self._cut(values, last)
+
+    def write(self, ours: np.ndarray, tensor: np.ndarray) -> None:
+        """Puts our parameter into their tensor."""
+        target = tensor.T if self.transposed else tensor
+        if self.share is None:
+            target[...] = ours
+            return
+        groups = target.reshape(*target.shape[:-1], self.share.groups, self.share.parts, -1, copy=False)
+        groups[..., self.share.index, :] = ours.reshape(*ours.shape[:-1], self.share.groups, -1)
+
+    def _covering(self, ours: slice) -> slice:
+        """The slice of their fused axis that covers a slice of ours: whole groups."""
+        if self.share is None:
+            return ours
+        first, last = self._groups(ours)
+        width = self.shape[-1] // self.share.groups * self.share.parts
+        return slice(first * width, last * width)
+
+    def _cut(self, values: np.ndarray, ours: slice) -> np.ndarray:
+        first, last = self._groups(ours)
+        parts = values.reshape(*values.shape[:-1], last - first, self.share.parts, -1)[..., self.share.index, :]
+        start = first * self.shape[-1] // self.share.groups
+        return parts.reshape(*values.shape[:-1], -1)[..., ours.start - start : ours.stop - start]
+
+    def _groups(self, ours: slice) -> tuple[int, int]:
+        width = self.shape[-1] // self.share.groups
+        return ours.start // width, -(-ours.stop // width)
+
+
+def places(family: Family, config: DecoderConfig) -> dict[str, Place]:
+    """The place of every parameter of a decoder, by our name."""
+    return {name: _place(family, config, name, shape.shape) for name, shape in parameter_shapes(config).items()}
+
+
+def their_shapes(found: Mapping[str, Place], config: DecoderConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor that a family's files hold for a decoder, by their name."""
+    return {
+        place.pattern.format(layer=layer): place.their_shape
+        for place in found.values()
+        for layer in (range(config.num_layers) if '{layer}' in place.pattern else (0,))
+    }
+
+
+def _place(family: Family, config: DecoderConfig, name: str, shape: tuple[int, ...]) -> Place:
+    module, _, leaf = name.rpartition('/')
+    if leaf not in _LEAVES:  # the tables of embeddings are parameters of the decoder itself
+        module, leaf = name, 'scale'
+    theirs = family.modules[module]
+    fused = theirs if isinstance(theirs, Part) else None
+    groups = config.num_heads if fused and fused.grouped_by_head else 1
+    return Place(
+        pattern=f'{fused.tensor if fused else theirs}.{_LEAVES[leaf]}',
+        shape=tuple(shape[1:] if name.startswith(STACKED) else shape),
+        transposed=leaf == 'kernel' and (family.transposed or not name.startswith(STACKED)),
+        share=Share(fused.index, fused.parts, groups) if fused else None,
+    )

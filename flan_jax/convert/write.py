@@ -1,0 +1,137 @@
+"""Writing a folder that transformers' AutoModelForCausalLM loads: config.json and safetensors."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from etils import epath
+from safetensors.numpy import save_file
+
+from flan_jax.convert.config_json import WITHOUT_EFFECT, read_clauses, write_clauses
+from flan_jax.convert.families import FAMILIES, Family
+from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE, ConversionError
+from flan_jax.convert.tensors import Place, places, their_shapes
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Params
+
+FILE_BYTES = 5 * 10**9
+"""Tensors in one file at most, as transformers counts them."""
+
+DTYPES = {'float32': np.float32, 'bfloat16': ml_dtypes.bfloat16, 'float16': np.float16}
+
+
+def family_of(config: DecoderConfig) -> tuple[Family, dict[str, Any]]:
+    """The first family whose config.json can say all that a decoder is, and those keys.
+
+    Raises:
+      ConversionError: if none can; names, for the nearest family, the fields that it cannot express.
+    """
+    differences = {}
+    for family in FAMILIES.values():
+        keys = {'model_type': family.model_type, 'architectures': [family.architecture]}
+        keys |= write_clauses(family.clauses, config)
+        differences[family.model_type] = _differences(config, read_clauses(family.clauses, keys)[0])
+        if not differences[family.model_type]:
+            return family, keys
+    nearest = min(differences, key=lambda name: len(differences[name]))
+    raise ConversionError(
+        f'no family of transformers computes this decoder; {nearest} is nearest, but differs in '
+        + ', '.join(differences[nearest])
+    )
+
+
+def write_model(
+    folder: epath.Path,
+    config: DecoderConfig,
+    params: Params,
+    dtype: str = 'float32',
+    inert_keys: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] = lambda tensors: None,
+    file_bytes: int = FILE_BYTES,
+) -> None:
+    """Writes config.json and the tensors.
+
+    Args:
+      folder: an existing folder.
+      config: the decoder.
+      params: its parameters.
+      dtype: dtype of the tensors on disk.
+      inert_keys: keys of config.json that are written where they do not say what is computed, such as bos_token_id.
+      progress: told of each tensor written.
+      file_bytes: tensors in one file at most.
+
+    Raises:
+      ConversionError: see `family_of`.
+    """
+    family, keys = family_of(config)
+    kept = {key: value for key, value in (inert_keys or {}).items() if key in WITHOUT_EFFECT}
+    values = kept | keys | {'torch_dtype': dtype, 'dtype': dtype}
+    (folder / CONFIG_FILE).write_text(json.dumps(dict(sorted(values.items())), indent=2) + '\n')
+
+    found = places(family, config)
+    shapes = their_shapes(found, config)
+    files = _files(shapes, np.dtype(DTYPES[dtype]).itemsize, file_bytes)
+    tensors = _tensors(found, params, config.num_layers, DTYPES[dtype])
+    for file, names in files.items():
+        content = dict(itertools.islice(tensors, len(names)))
+        save_file(content, folder / file, metadata={'format': 'pt'})
+        progress(len(names))
+    if len(files) > 1:
+        weight_map = {name: file for file, names in files.items() for name in names}
+        total = sum(int(np.prod(shape)) for shape in shapes.values()) * np.dtype(DTYPES[dtype]).itemsize
+        index = {'metadata': {'total_size': total}, 'weight_map': weight_map}
+        (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + '\n')
+
+
+def _files(shapes: Mapping[str, tuple[int, ...]], itemsize: int, file_bytes: int) -> dict[str, list[str]]:
+    """The tensors of each file, in order."""
+    files: list[list[str]] = [[]]
+    used = 0
+    for name, shape in shapes.items():
+        size = int(np.prod(shape)) * itemsize
+        if files[-1] and used + size > file_bytes:
+            files.append([])
+            used = 0
+        files[-1].append(name)
+        used += size
+    if len(files) == 1:
+        return {TENSORS_FILE: files[0]}
+    return {f'model-{n:05d}-of-{len(files):05d}.safetensors': names for n, names in enumerate(files, 1)}
+
+
+def _tensors(found: Mapping[str, Place], params: Params, num_layers: int, dtype) -> Iterator[tuple[str, np.ndarray]]:
+    """Their tensors in the order of `their_shapes`, each made of one parameter or of the shares of several."""
+    by_pattern: dict[str, list[str]] = {}
+    for name, place in found.items():
+        by_pattern.setdefault(place.pattern, []).append(name)
+    for pattern, names in by_pattern.items():
+        stacked = '{layer}' in pattern
+        ours = {name: np.asarray(params[name]) for name in names}
+        for layer in range(num_layers) if stacked else (0,):
+            tensor = np.empty(found[names[0]].their_shape, dtype)
+            for name, values in ours.items():
+                found[name].write(values[layer] if stacked else values, tensor)
+            yield pattern.format(layer=layer), tensor
+
+
+def _differences(config: DecoderConfig, other: DecoderConfig | None) -> list[str]:
+    """The fields in which two decoders compute something else."""
+    names = [field.name for field in dataclasses.fields(config)]
+    if other is None:
+        return names
+    ours, theirs = _spelled_out(config), _spelled_out(other)
+    return [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+
+
+def _spelled_out(config: DecoderConfig) -> DecoderConfig:
+    """The same decoder with nothing left to defaults that depend on other fields."""
+    return dataclasses.replace(
+        config,
+        num_kv_heads=config.kv_heads,
+        query_scale=round(config.scale_of_queries, 12),
+        window_every=config.window_every if config.window is not None else 1,
+    )
