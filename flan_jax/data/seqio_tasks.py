@@ -1,7 +1,7 @@
 """SeqIO tasks, all derived from one declaration: for training, and for evaluating each template.
 
 `rte` draws a random template for every example and epoch; `rte_template_3` asks with template 3 and expects the answer
-written out; `rte_template_3_rank` offers every option as a target to be scored.
+written out; `rte_template_3_rank` offers every option as a target to be scored. Each may be given exemplars.
 """
 
 import functools
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from flan_jax.data import rendering
 from flan_jax.data.dataset import Dataset
+from flan_jax.data.few_shot import EXEMPLARS, Exemplars, put_before
 from flan_jax.data.source import PreparedSource
 from flan_jax.evaluation.metrics import Judgement, judge
 
@@ -26,33 +27,48 @@ def output_features(vocabulary: seqio.Vocabulary) -> Features:
     return {name: seqio.Feature(vocabulary, add_eos=True) for name in (INPUTS, TARGETS)}
 
 
-def training_task(dataset: Dataset, features: Features, data_dir: str | None = None) -> seqio.Task:
+def training_task(
+    dataset: Dataset, features: Features, data_dir: str | None = None, exemplars: Exemplars | None = None
+) -> seqio.Task:
     """The task that phrases each example with a random template, anew in every epoch."""
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(row, seed):
-        inputs, targets, template = rendering.render_random(
-            dataset.templates, rendering.read_values(dataset, row), seed
-        )
-        return {INPUTS: inputs, TARGETS: targets, 'template': template}
+        values = rendering.read_values(dataset, row)
+        inputs, targets, template = rendering.render_random(dataset.templates, values, seed)
+        example = {INPUTS: inputs, TARGETS: targets, 'template': template}
+        if exemplars is not None:
+            render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
+            another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+            example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
+        return example
 
     return _task(dataset.name, dataset, features, data_dir, [render_random])
 
 
-def generation_task(dataset: Dataset, template: int, features: Features, data_dir: str | None = None) -> seqio.Task:
+def generation_task(
+    dataset: Dataset,
+    template: int,
+    features: Features,
+    data_dir: str | None = None,
+    exemplars: Exemplars | None = None,
+) -> seqio.Task:
     """The task that asks with one template and judges what the model writes."""
+    render_one = functools.partial(rendering.render, dataset.templates[template])
 
     @seqio.map_over_dataset
     def render(row):
         values = rendering.read_values(dataset, row)
-        inputs, targets = rendering.render(dataset.templates[template], values)
+        inputs, targets = render_one(values)
         example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
+        if exemplars is not None:
+            example[EXEMPLARS] = exemplars.of(values, render_one)
         if dataset.templates[template].targets != '{answer}':
             example['references'] = targets[tf.newaxis]
         return example | {name: values[name] for name in ('choices', 'group') if name in values}
 
     return _task(
-        f'{dataset.name}_template_{template}',
+        f'{dataset.name}_template_{template}' + (exemplars.suffix if exemplars else ''),
         dataset,
         features,
         data_dir,
@@ -68,28 +84,37 @@ def rank_task(
     features: Features,
     data_dir: str | None = None,
     show_options: bool = True,
+    exemplars: Exemplars | None = None,
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
     from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
     from t5.data import preprocessors as t5_preprocessors
     from t5.evaluation import metrics as t5_metrics
 
+    def render_one(values):
+        return rendering.render(
+            dataset.templates[template], values if show_options else rendering.without_options(values)
+        )
+
     @seqio.map_over_dataset
     def render(row):
         values = rendering.read_values(dataset, row)
-        shown = values if show_options else rendering.without_options(values)
-        inputs = rendering.fill(dataset.templates[template].inputs, shown)
-        return values | {INPUTS: inputs}
+        example = values | {INPUTS: render_one(values)[0]}
+        if exemplars is not None:
+            example[EXEMPLARS] = exemplars.of(values, render_one)
+        return example
 
     expand = functools.partial(
         t5_preprocessors.rank_classification,
         inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
         targets_fn=lambda ex: ex['choices'],
         is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=['group'] if dataset.group is not None else None,
+        passthrough_feature_keys=['group'] * (dataset.group is not None) + [EXEMPLARS] * (exemplars is not None),
     )
     return _task(
-        f'{dataset.name}_template_{template}_rank' + ('' if show_options else '_no_options'),
+        f'{dataset.name}_template_{template}_rank'
+        + ('' if show_options else '_no_options')
+        + (exemplars.suffix if exemplars else ''),
         dataset,
         features,
         data_dir,
@@ -141,11 +166,23 @@ def keep_usable(rows: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
 
 
 def tokenize(examples: tf.data.Dataset, output_features: Features, sequence_length: Mapping[str, int] | None):
-    """Tokenises, cuts and ends by EOS as SeqIO does, which by itself would read 256 examples ahead for every task."""
+    """Tokenises, cuts and ends by EOS as SeqIO does, which by itself would read 256 examples ahead for every task.
+
+    Exemplars, where an example has them, come before its inputs as far as they fit; 'shots' says how many did.
+    """
 
     def tokenize_one(example):
+        exemplars = example.pop(EXEMPLARS, None)
         example = seqio.preprocessors.tokenize_impl(example, output_features)
-        return seqio.preprocessors.append_eos_after_trim_impl(example, output_features, sequence_length)
+        example = seqio.preprocessors.append_eos_after_trim_impl(example, output_features, sequence_length)
+        return example if exemplars is None else with_exemplars(example, exemplars)
+
+    def with_exemplars(example, exemplars):
+        input_length = sequence_length.get(INPUTS) if sequence_length else None
+        tokens, shots = put_before(exemplars, example[INPUTS], output_features[INPUTS].vocabulary, input_length)
+        texts = tf.concat([exemplars[: 2 * shots], [example[f'{INPUTS}_pretokenized']]], axis=0)
+        text = tf.strings.reduce_join(texts, separator='\n\n')
+        return example | {INPUTS: tokens, f'{INPUTS}_pretokenized': text, 'shots': shots}
 
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 

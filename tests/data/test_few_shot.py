@@ -1,0 +1,181 @@
+"""Few-shot prompts hold whole exemplars from the training rows, drawn by seed, and never the query."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flan_jax.data import catalogue
+from flan_jax.data.dataset import Keep
+from flan_jax.data.few_shot import LENGTH_BOUND, MAX_SHOTS, Exemplars
+from flan_jax.data.preview import rendered_rows
+from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
+from flan_jax.data.vocabulary import Vocabulary
+
+LENGTHS = {'inputs': 1024, 'targets': 64}
+
+
+@pytest.fixture(scope='module')
+def features():
+    return output_features(Vocabulary().seqio())
+
+
+def examples_of(task, split, lengths=LENGTHS, **kwargs):
+    return list(read_examples(task, lengths, split=split, shuffle=False, **kwargs).as_numpy_iterator())
+
+
+def parts(tokens):
+    """A prompt's parts, each without the EOS that ends it: inputs and targets of exemplars in turn, then the query."""
+    ends = np.flatnonzero(tokens == Vocabulary().eos_id)
+    assert ends[-1] == len(tokens) - 1
+    return [Vocabulary().decode(part[part != Vocabulary().eos_id]) for part in np.split(tokens, ends + 1)[:-1]]
+
+
+def solved(tokens):
+    """The exemplars of a prompt, and its query."""
+    *exemplars, query = parts(tokens)
+    return list(zip(exemplars[::2], exemplars[1::2], strict=True)), query
+
+
+def train_prompts(name, template, data_dir):
+    return {row.prompts[template] for row in rendered_rows(catalogue.dataset(name), 'train', data_dir)}
+
+
+@pytest.mark.parametrize('name', ['rte', 'multirc', 'record', 'squad_v2', 'wmt16_translate_deen', 'coqa', 'stsb'])
+def test_exemplars_are_training_rows_in_the_querys_template(name, features, samples_dir):
+    dataset = catalogue.dataset(name)
+    make_task = rank_task if dataset.has_options else generation_task
+    task = make_task(dataset, 1, features, samples_dir, exemplars=Exemplars(dataset, 3, data_dir=samples_dir))
+    queries = {row.prompts[1][0] for row in rendered_rows(dataset, 'test', samples_dir)}
+    for example in examples_of(task, 'test'):
+        exemplars, query = solved(example['inputs'])
+        assert len(exemplars) == example['shots'] == 3 == len(set(exemplars))
+        assert set(exemplars) <= train_prompts(name, 1, samples_dir) and query in queries
+
+
+def test_the_query_is_never_among_its_exemplars(features, samples_dir):
+    """The original project's issue 19: exemplars and query both come from the training rows."""
+    for name in ('rte', 'copa', 'imdb_reviews'):
+        dataset = catalogue.dataset(name)
+        exemplars = Exemplars(dataset, MAX_SHOTS, data_dir=samples_dir)
+        rows = len(list(rendered_rows(dataset, 'train', samples_dir)))
+        for task in (
+            training_task(dataset, features, samples_dir, exemplars),
+            generation_task(dataset, 0, features, samples_dir, exemplars),
+        ):
+            for example in examples_of(task, 'train', {'inputs': 1024, 'targets': 512}, seed=1):
+                drawn, query = solved(example['inputs'])
+                target = Vocabulary().decode(example['targets'])
+                assert (query, target) not in drawn
+                assert len(drawn) <= rows - 1
+        assert example['shots'] > 0
+
+
+def test_a_training_example_has_one_template_throughout(features, samples_dir):
+    dataset = catalogue.dataset('rte')
+    task = training_task(dataset, features, samples_dir, Exemplars(dataset, 4, data_dir=samples_dir))
+    rows = list(rendered_rows(dataset, 'train', samples_dir))
+    examples = examples_of(task, 'train', seed=0, num_epochs=8)
+    assert {int(example['template']) for example in examples} == set(range(10))
+    for example in examples:
+        template = int(example['template'])
+        exemplars, query = solved(example['inputs'])
+        prompts = {row.prompts[template] for row in rows}
+        assert {*exemplars, (query, Vocabulary().decode(example['targets']))} <= prompts
+
+
+def test_exemplars_are_drawn_by_seed_anew_for_every_row_and_epoch(features, samples_dir):
+    dataset = catalogue.dataset('sst2')
+
+    def prompts(seed, **kwargs):
+        task = training_task(dataset, features, samples_dir, Exemplars(dataset, 3, data_dir=samples_dir))
+        return [tuple(example['inputs']) for example in examples_of(task, 'train', seed=seed, **kwargs)]
+
+    assert prompts(5) == prompts(5) != prompts(6)
+    assert prompts(5, num_epochs=2)[: len(prompts(5))] != prompts(5, num_epochs=2)[len(prompts(5)) :]
+
+    def asked(seed):
+        task = generation_task(dataset, 0, features, samples_dir, Exemplars(dataset, 3, seed, data_dir=samples_dir))
+        return [tuple(example['inputs']) for example in examples_of(task, 'test')]
+
+    assert asked(0) == asked(0) != asked(1)
+
+
+def test_exemplars_do_not_depend_on_where_a_row_stands_nor_on_the_template(features, samples_dir):
+    dataset = catalogue.dataset('rte')
+    half = dataclasses.replace(dataset, keep=Keep('every other row', lambda row: row['idx'] % 2 == 1))
+    exemplars = Exemplars(dataset, 3, data_dir=samples_dir)
+
+    def drawn(template, asked=dataset):
+        rows = list(rendered_rows(dataset, 'train', samples_dir))
+        number = {row.prompts[template]: index for index, row in enumerate(rows)}
+        examples = examples_of(generation_task(asked, template, features, samples_dir, exemplars), 'test')
+        return {parts(e['inputs'])[-1]: tuple(number[x] for x in solved(e['inputs'])[0]) for e in examples}
+
+    assert 0 < len(drawn(0, half)) < len(drawn(0)) and drawn(0, half).items() <= drawn(0).items()
+    assert list(drawn(0).values()) == list(drawn(3).values())
+    assert len(set(drawn(0).values())) > 1
+
+
+def test_fixed_exemplars_are_the_same_for_every_query_and_differ_by_seed(features, samples_dir):
+    dataset = catalogue.dataset('rte')
+
+    def drawn(seed):
+        exemplars = Exemplars(dataset, 4, seed, fixed=True, data_dir=samples_dir)
+        examples = examples_of(rank_task(dataset, 0, features, samples_dir, exemplars=exemplars), 'test')
+        return {tuple(solved(example['inputs'])[0]) for example in examples}
+
+    assert len(drawn(0)) == 1 == len(drawn(1)) and drawn(0) != drawn(1)
+
+
+@pytest.mark.parametrize('input_length', [200, 400, 1024, None])
+def test_what_does_not_fit_is_left_out_whole(input_length, features, samples_dir):
+    dataset = catalogue.dataset('squad_v1')
+    exemplars = Exemplars(dataset, MAX_SHOTS, data_dir=samples_dir)
+    task = generation_task(dataset, 0, features, samples_dir, exemplars)
+    lengths = {'inputs': input_length, 'targets': 64} if input_length else None
+    prompts = train_prompts('squad_v1', 0, samples_dir)
+    for example in examples_of(task, 'test', lengths):
+        assert len(example['inputs']) < LENGTH_BOUND and len(example['inputs']) <= (input_length or LENGTH_BOUND)
+        drawn, _ = solved(example['inputs'])
+        assert set(drawn) <= prompts and len(drawn) == example['shots']
+        text = example['inputs_pretokenized'].decode()
+        assert all(f'{inputs}\n\n{targets}\n\n' in text for inputs, targets in drawn)
+
+
+def test_pruning_keeps_the_longest_prefix_that_fits():
+    from flan_jax.data.few_shot import put_before
+
+    vocabulary, plain = Vocabulary().seqio(), Vocabulary()
+    texts = ['one two', 'a', 'three ' * 30, 'b', 'four', 'c']
+    query = tf.constant([*plain.encode('five'), plain.eos_id])
+    ended = [[*plain.encode(text), plain.eos_id] for text in texts]
+    exact = sum(map(len, ended[:4])) + len(query)
+    for length, shots in ((exact - 1, 1), (exact, 2), (exact + 1, 2), (None, 3), (len(query), 0), (3, 0)):
+        tokens, kept = put_before(tf.constant(texts), query, vocabulary, length)
+        assert kept == shots
+        assert tokens.numpy().tolist() == [*sum(ended[: 2 * shots], []), *query.numpy()]
+    tokens, kept = put_before(tf.constant([], tf.string), query, vocabulary, None)
+    assert kept == 0 and tokens.numpy().tolist() == query.numpy().tolist()
+
+
+def test_the_bound_counts_every_delimiter():
+    from flan_jax.data.few_shot import put_before
+
+    vocabulary, plain = Vocabulary().seqio(), Vocabulary()
+    query = tf.constant([*plain.encode('five'), plain.eos_id])
+    pair = len(plain.encode('a b')) + len(plain.encode('c')) + 2
+    tokens, shots = put_before(tf.constant(['a b', 'c'] * 600), query, vocabulary, 1024)
+    assert shots == (LENGTH_BOUND - 1 - len(query)) // pair and len(tokens) < LENGTH_BOUND
+
+
+def test_options_of_a_row_share_one_prompt_and_may_be_left_out_of_it(features, samples_dir):
+    dataset = catalogue.dataset('copa')
+    for show_options in (True, False):
+        task = rank_task(dataset, 0, features, samples_dir, show_options, Exemplars(dataset, 2, data_dir=samples_dir))
+        by_row = {}
+        for example in examples_of(task, 'test'):
+            by_row.setdefault(int(example['idx'][0]), set()).add(example['inputs_pretokenized'])
+        assert all(len(prompts) == 1 for prompts in by_row.values())
+        assert all((b'OPTIONS' in prompt) == show_options for prompts in by_row.values() for prompt in prompts)
