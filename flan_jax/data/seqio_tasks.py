@@ -168,14 +168,19 @@ def keep_usable(rows: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
 def tokenize(examples: tf.data.Dataset, output_features: Features, sequence_length: Mapping[str, int] | None):
     """Tokenises, cuts and ends by EOS as SeqIO does, which by itself would read 256 examples ahead for every task.
 
+    Inputs and targets are tokenised apart, so no token spans both. Inputs begin with BOS where the vocabulary has one.
     Exemplars, where an example has them, come before its inputs as far as they fit; 'shots' says how many did.
     """
+    bos_id = prompt_bos_id(output_features)
+    if bos_id is not None and sequence_length and INPUTS in sequence_length:
+        sequence_length = sequence_length | {INPUTS: sequence_length[INPUTS] - 1}
 
     def tokenize_one(example):
         exemplars = example.pop(EXEMPLARS, None)
         example = seqio.preprocessors.tokenize_impl(example, output_features)
         example = seqio.preprocessors.append_eos_after_trim_impl(example, output_features, sequence_length)
-        return example if exemplars is None else with_exemplars(example, exemplars)
+        example = example if exemplars is None else with_exemplars(example, exemplars)
+        return example if bos_id is None else example | {INPUTS: tf.concat([[bos_id], example[INPUTS]], axis=0)}
 
     def with_exemplars(example, exemplars):
         input_length = sequence_length.get(INPUTS) if sequence_length else None
@@ -185,6 +190,12 @@ def tokenize(examples: tf.data.Dataset, output_features: Features, sequence_leng
         return example | {INPUTS: tokens, f'{INPUTS}_pretokenized': text, 'shots': shots}
 
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def prompt_bos_id(output_features: Features) -> int | None:
+    """The token that begins every prompt; None where the vocabulary of the inputs has none."""
+    bos_id = output_features[INPUTS].vocabulary.bos_id
+    return None if bos_id is None or bos_id < 0 else bos_id
 
 
 def _number(examples: tf.data.Dataset) -> tf.data.Dataset:
