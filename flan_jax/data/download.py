@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow_datasets as tfds
 
 from flan_jax.data.dataset import Dataset
-from flan_jax.data.status import how_to_get
+from flan_jax.data.status import State, how_to_get, status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,8 @@ def download(datasets: Sequence[Dataset], data_dir: str) -> Iterator[Outcome]:
 
 def _download_one(dataset: Dataset, data_dir: str) -> str:
     """Prepares one source; returns why that failed, or nothing."""
+    if status(dataset, data_dir).state is State.SAMPLES:
+        return f'the bundled samples are prepared as {dataset.source}; remove that folder, or use another --data_dir'
     try:
         tfds.builder(dataset.source, data_dir=data_dir).download_and_prepare()
     except Exception as error:  # builders and servers fail in every way there is, and each failure is reported

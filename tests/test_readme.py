@@ -1,0 +1,83 @@
+"""Every command of the README runs, on samples and for a few steps where it would run for long."""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / 'README.md').read_text()
+BLOCKS = re.findall(r'```sh\n(.*?)```', README, flags=re.DOTALL)
+COMMANDS = [line.partition(' #')[0].strip() for block in BLOCKS for line in block.splitlines()]
+
+FEW_STEPS = {
+    'TRAIN_STEPS': 2,
+    'BATCH_ROWS': 2,
+    'EVALUATE_LIMIT': 1,
+    'EVALUATE': "('rte',)",
+    'ROW_LENGTH': 512,
+    'INPUT_LENGTH': 384,
+    'TARGET_LENGTH': 128,
+    'TARGETS_PER_ROW': 128,
+    'Experiment.model': '@lamda()',
+    'lamda.num_layers': 1,
+    'lamda.d_model': 16,
+    'lamda.head_dim': 8,
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, samples_dir):
+    """A folder like the one the reader is in: samples where data would be, two files of rows of her own."""
+    folder = tmp_path_factory.mktemp('reader')
+    shutil.copytree(samples_dir, folder / 'out' / 'tfds')
+    shutil.rmtree(folder / 'out' / 'tfds' / 'story_cloze')  # the reader prepares it from her own files
+    shutil.copytree(samples_dir, folder / 'out' / 'samples')
+    for file in (ROOT / 'tasks/samples/story_cloze/2016').glob('*.jsonl'):
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.mark.parametrize('target', [command for command in COMMANDS if command.startswith('make')])
+def test_make_knows_what_the_readme_asks_of_it(target):
+    """Continuous integration runs these very targets; here only that they are there."""
+    found = subprocess.run(['make', '--dry-run', *target.split()[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_flan_jax_commands_run(folder):
+    environment = dict(os.environ, PATH=f'{pathlib.Path(sys.executable).parent}:{os.environ["PATH"]}')
+    ran = 0
+    for command in COMMANDS:
+        if command.startswith('export'):
+            name, _, value = command.removeprefix('export ').partition('=')
+            environment[name] = value
+        elif command.startswith('flan-jax'):
+            check(command, folder, environment)
+            ran += 1
+    assert ran == README.count('\nflan-jax ')
+
+
+def check(command, folder, environment):
+    """Runs one command; downloads may fail for want of a network, but must then say so dataset by dataset."""
+    words = shlex.split(command)
+    if words[1] in ('run', 'report'):
+        words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items()]
+    result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    said = result.stdout + result.stderr
+    if words[1:3] == ['data', 'download']:
+        assert 'datasets are ready in' in said and all(name in said for name in words[3:]), said
+    else:
+        assert result.returncode == 0, f'{command}\n{said}'
+
+
+def test_every_file_the_readme_links_to_is_there():
+    links = [link for link in re.findall(r'\]\(([^)#]+)\)', README) if '://' not in link]
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
