@@ -11,12 +11,13 @@ from flan_jax.training.flops import parameter_count
 
 GIVEN = {'MODEL_DIR': '/tmp/run', 'TFDS_DATA_DIR': '/tmp/data'}
 RUNS = [file for file in configuration.known_files() if file.startswith('gin/runs/') and 'defaults' not in file]
+ALSO_REQUIRED = {'HELD_OUT': 'sentiment', 'INITIAL_CHECKPOINT': '/tmp/checkpoint', 'VOCABULARY': '/tmp/pieces.model'}
 MODELS = [file for file in configuration.known_files() if file.startswith('gin/models/')]
 
 
 @pytest.mark.parametrize('file', RUNS)
 def test_every_run_file_is_sound_and_opens_with_what_it_does(file):
-    experiment = configuration.load([file], GIVEN)
+    experiment = configuration.load([file], GIVEN | ALSO_REQUIRED)
     assert isinstance(experiment, Experiment)
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
