@@ -9,6 +9,12 @@ from typing import Literal
 from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 
+Instructions = Literal['templates', 'none', 'dataset_name']
+"""How inputs are worded: as instructions, not at all, or by naming task and dataset (FLAN, section 4.3)."""
+
+MAX_SHOTS = 16
+"""Exemplars in a prompt at most (FLAN, section 4.4)."""
+
 
 class SettingsError(UserError):
     """A setting, or a combination of settings, cannot work."""
@@ -25,6 +31,10 @@ class Data:
       allow_missing: go on without the datasets that are not prepared.
       vocabulary: path of a SentencePiece model; None for the bundled one.
       modules: modules to import that add datasets of your own to the catalogue.
+      instructions: how inputs are worded.
+      templates_per_dataset: the first so many templates of each dataset are used; None for all.
+      shots: exemplars before each input at most; 0 for none.
+      original_templates: path of the original project's templates.py, to use its templates; None for ours.
     """
 
     tfds_data_dir: str
@@ -33,6 +43,17 @@ class Data:
     allow_missing: bool = False
     vocabulary: str | None = None
     modules: tuple[str, ...] = ()
+    instructions: Instructions = 'templates'
+    templates_per_dataset: int | None = None
+    shots: int = 0
+    original_templates: str | None = None
+
+    def __post_init__(self):
+        _check_shots('TRAIN_SHOTS', self.shots)
+        if self.templates_per_dataset is not None and self.templates_per_dataset < 1:
+            raise SettingsError(
+                f'TEMPLATES_PER_DATASET={self.templates_per_dataset} must be at least 1, or None for all'
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,6 +175,10 @@ class Evaluation:
       targets: clusters or datasets to evaluate; empty for the held-out cluster.
       splits: 'validation' chooses the best template, 'test' is reported.
       limit: rows per dataset, template and split at most; None for all.
+      templates: indices of the templates to ask with; empty for all that are not turned around.
+      instructions: how inputs are worded.
+      shots: numbers of exemplars before the input, each asked in turn; 0 is zero-shot.
+      fixed_exemplars: whether all rows of a dataset get the same exemplars.
       batch_tokens: tokens scored or generated at a time.
       base_dir: folder whose records of the untuned model are used and added to, for runs that share it; None for the
         run's own.
@@ -164,9 +189,24 @@ class Evaluation:
     targets: tuple[str, ...] = ()
     splits: tuple[str, ...] = ('validation', 'test')
     limit: int | None = None
+    templates: tuple[int, ...] = ()
+    instructions: Instructions = 'templates'
+    shots: tuple[int, ...] = (0,)
+    fixed_exemplars: bool = False
     batch_tokens: int = 8192
     base_dir: str | None = None
     score: Literal['sum', 'mean', 'byte', 'unconditional'] = 'sum'
+
+    def __post_init__(self):
+        if not self.shots:
+            raise SettingsError('SHOTS=() asks nothing; give a tuple such as (0,) or (0, 4)')
+        for shots in self.shots:
+            _check_shots('SHOTS', shots)
+
+
+def _check_shots(name: str, shots: int) -> None:
+    if not 0 <= shots <= MAX_SHOTS:
+        raise SettingsError(f'{name}={shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

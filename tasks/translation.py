@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Cluster, Dataset, Field, FreeText, Row, Splits, Tail, Template
+from flan_jax.data.dataset import Cluster, Constant, Dataset, Field, FreeText, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='translation',
@@ -15,11 +15,6 @@ _WMT_LICENCE = 'not stated for the whole; each corpus in it (Europarl, News Comm
 
 _WORD = r"[\pL\pM\pN]+(?:['’.,-][\pL\pM\pN]+)*"
 _AFTER_WORD = r'[^\pL\pM\pN]*$'
-
-
-def _constant(text: str, row: Row) -> tf.Tensor:
-    """The same text for every row."""
-    return tf.constant(text)
 
 
 def _last_word(feature: str, row: Row) -> tf.Tensor:
@@ -37,7 +32,7 @@ def _fields(language: str, code: str) -> dict[str, Field]:
     return {
         'english': 'en',
         'foreign': code,
-        'language': functools.partial(_constant, language),
+        'language': Constant(language),
         'last_word': functools.partial(_last_word, code),
         'with_gap': functools.partial(_with_gap, code),
     }

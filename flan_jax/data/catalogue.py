@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Iterable
 
-from flan_jax.data.dataset import Cluster, Dataset, DeclarationError
+from flan_jax.data.dataset import Cluster, Dataset, DeclarationError, check_templates
 from flan_jax.errors import UnknownName
 
 CLUSTERS: dict[str, Cluster] = {}
@@ -14,9 +14,11 @@ def add(*datasets: Dataset) -> None:
     """Adds datasets, and the clusters they belong to.
 
     Raises:
-      DeclarationError: if a dataset's name is taken, or its cluster's name stands for another cluster.
+      DeclarationError: if a dataset's name is taken, its cluster's name stands for another cluster, or a template is
+        unsound.
     """
     for dataset in datasets:
+        check_templates(dataset)
         if dataset.name in DATASETS:
             raise DeclarationError(f'dataset {dataset.name!r} is declared twice')
         if CLUSTERS.setdefault(dataset.cluster.name, dataset.cluster) != dataset.cluster:

@@ -1,7 +1,8 @@
 """What a dataset is: one declaration, from which every task, test, table and page derives.
 
-A declaration is checked when it is made. A template that names an unknown field, carries a stray brace, repeats another
-or lacks its options raises `DeclarationError` with the names of dataset, template and field.
+A declaration is checked when it is made, and its templates once more when it joins the catalogue. One that names an
+unknown field, carries a stray brace, repeats another or lacks its options raises `DeclarationError` with the names of
+dataset, template and field.
 """
 
 import dataclasses
@@ -17,6 +18,17 @@ Row = Mapping[str, Any]
 
 Field = str | Callable[[Row], Any]
 """Where a value comes from: a feature's name, or a function of the row in TensorFlow ops."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """A field that is the same in every row, such as the language that a dataset translates into."""
+
+    text: str
+
+    def __call__(self, row: Row) -> str:
+        return self.text
+
 
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
@@ -217,24 +229,34 @@ def _check_dataset(dataset: Dataset) -> None:
     if not dataset.metrics:
         raise DeclarationError(f'{dataset.name}: declare at least one metric')
     for index, template in enumerate(dataset.templates):
+        for part in ('inputs', 'targets'):
+            _check_fields(dataset, getattr(template, part), f'{dataset.name}, template {index}, {part}')
+
+
+def _check_fields(dataset: Dataset, text: str, where: str) -> None:
+    """Raises DeclarationError unless a template's text can be filled in."""
+    allowed = set(dataset.fields) | {ANSWER} | ({OPTIONS} if dataset.has_options else set())
+    try:
+        used = set(placeholders(text))
+    except ValueError as error:
+        raise DeclarationError(f'{where}: stray brace in {text!r} ({error})') from error
+    if unknown := sorted(used - allowed):
+        raise DeclarationError(f'{where}: unknown field {unknown[0]!r}; the fields are {", ".join(sorted(allowed))}')
+
+
+def check_templates(dataset: Dataset) -> None:
+    """Raises DeclarationError unless every template asks a question that its inputs can answer, none of them twice.
+
+    The forms that ablations derive from a declaration, and the original project's templates, may do otherwise.
+    """
+    for index, template in enumerate(dataset.templates):
         _check_template(dataset, index, template)
     _check_unique(dataset)
 
 
 def _check_template(dataset: Dataset, index: int, template: Template) -> None:
     where = f'{dataset.name}, template {index}'
-    allowed = set(dataset.fields) | {ANSWER} | ({OPTIONS} if dataset.has_options else set())
-    used = {}
-    for part in ('inputs', 'targets'):
-        text = getattr(template, part)
-        try:
-            used[part] = set(placeholders(text))
-        except ValueError as error:
-            raise DeclarationError(f'{where}, {part}: stray brace in {text!r} ({error})') from error
-        if unknown := sorted(used[part] - allowed):
-            raise DeclarationError(
-                f'{where}, {part}: unknown field {unknown[0]!r}; the fields are {", ".join(sorted(allowed))}'
-            )
+    used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
     if not used['inputs']:
         raise DeclarationError(f'{where}: the inputs name no field, so nothing would be asked about')
     if not used['targets']:

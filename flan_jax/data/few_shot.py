@@ -19,9 +19,6 @@ from flan_jax.data.source import PreparedSource
 EXEMPLARS = 'exemplars'
 """Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""
 
-MAX_SHOTS = 16
-"""Exemplars in a prompt at most (FLAN, section 4.4)."""
-
 LENGTH_BOUND = 960
 """A prompt with exemplars is shorter than this many tokens, delimiters included (FLAN, section 4.4)."""
 

@@ -8,6 +8,8 @@ import seqio
 
 from flan_jax.data import catalogue
 from flan_jax.data.dataset import Dataset
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import Features, keep_usable, output_features, training_task
 from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
 from flan_jax.data.vocabulary import Vocabulary
@@ -19,6 +21,17 @@ MAX_RATE = 3_000
 
 EVERYTHING = 'flan'
 """Name of the mixture of the whole catalogue, as far as it counts among the paper's datasets."""
+
+ADDED_IN_ORDER = (
+    ('summarization',),
+    ('translation',),
+    ('reading_comprehension',),
+    ('sentiment',),
+    ('struct_to_text',),
+    ('coreference',),
+    ('coqa', 'quac'),
+)
+"""Clusters, and datasets that the paper takes for one, in the order in which its Figure 6 adds them."""
 
 OTHER_CLUSTER = 'other'
 """Cluster of the tasks of a mixture that is not made from the catalogue."""
@@ -48,27 +61,33 @@ class TuningMixture:
         return {name: rate / sum(rates.values()) for name, rate in rates.items()}
 
 
+def own_mixtures() -> dict[str, list[Dataset]]:
+    """The mixtures that the catalogue gives by itself: all of it, the first n clusters, each cluster, each dataset."""
+    by_dataset = {name: [dataset] for name, dataset in catalogue.DATASETS.items()}
+    mixtures = by_dataset | {name: catalogue.datasets_in(name) for name in catalogue.CLUSTERS}
+    added = []
+    for n, names in enumerate(ADDED_IN_ORDER, start=1):
+        added = added + [dataset for name in names for dataset in mixtures[name]]
+        mixtures[f'{EVERYTHING}_first_{n}_clusters'] = added
+    mixtures[EVERYTHING] = [d for d in catalogue.DATASETS.values() if d.paper_name]
+    return mixtures
+
+
 def members(data: Data) -> list[Dataset]:
-    """The catalogue's datasets that `data` asks to tune on, prepared or not.
+    """The catalogue's datasets that `data` asks to tune on, in the form it asks for, prepared or not.
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
       UserError: if holding out a cluster leaves nothing.
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
-    if data.mixture == EVERYTHING:
-        chosen = [d for d in catalogue.DATASETS.values() if d.paper_name]
-    elif data.mixture in catalogue.CLUSTERS:
-        chosen = catalogue.datasets_in(data.mixture)
-    elif data.mixture in catalogue.DATASETS:
-        chosen = [catalogue.dataset(data.mixture)]
-    else:
-        known = [EVERYTHING, *catalogue.CLUSTERS, *catalogue.DATASETS, *seqio.MixtureRegistry.names()]
-        raise UnknownName('mixture', data.mixture, known)
-    remaining = [d for d in chosen if d.splits.train and d.cluster.name not in left_out]
+    mixtures = own_mixtures()
+    if data.mixture not in mixtures:
+        raise UnknownName('mixture', data.mixture, [*mixtures, *seqio.MixtureRegistry.names()])
+    remaining = [d for d in mixtures[data.mixture] if d.splits.train and d.cluster.name not in left_out]
     if not remaining:
         raise UserError(f'MIXTURE={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}')
-    return remaining
+    return [in_form(d, data.instructions, data.templates_per_dataset) for d in remaining]
 
 
 def tuning_mixture(data: Data) -> TuningMixture:
@@ -87,14 +106,17 @@ def tuning_mixture(data: Data) -> TuningMixture:
     features = output_features(Vocabulary(data.vocabulary).seqio())
     present = [d for d in wanted if d not in missing]
     return TuningMixture(
-        seqio=mix(data.mixture, present, features, data.tfds_data_dir),
+        seqio=mix(data.mixture, present, features, data.tfds_data_dir, data.shots),
         datasets={d.name: d for d in present},
     )
 
 
-def mix(name: str, datasets: Sequence[Dataset], features: Features, data_dir: str | None = None) -> seqio.Mixture:
+def mix(
+    name: str, datasets: Sequence[Dataset], features: Features, data_dir: str | None = None, shots: int = 0
+) -> seqio.Mixture:
     """A SeqIO mixture of the datasets' training tasks, drawn in proportion to their rows up to `MAX_RATE`."""
-    tasks = [training_task(dataset, features, data_dir) for dataset in datasets]
+    exemplars = [Exemplars(dataset, shots, data_dir=data_dir) if shots else None for dataset in datasets]
+    tasks = [training_task(dataset, features, data_dir, solved) for dataset, solved in zip(datasets, exemplars)]
     rates = [lambda task, dataset=dataset: mixing_rate(dataset, data_dir) for dataset in datasets]
     return seqio.Mixture(name, list(zip(tasks, rates)))
 
@@ -143,11 +165,16 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
 
 def _is_foreign(data: Data) -> bool:
     """Whether the mixture is one that other code registered with SeqIO."""
-    ours = data.mixture in catalogue.DATASETS or data.mixture in catalogue.CLUSTERS or data.mixture == EVERYTHING
-    return not ours and data.mixture in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+    known = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+    return data.mixture in known and data.mixture not in own_mixtures()
 
 
 def _foreign_mixture(data: Data) -> TuningMixture:
+    if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+        raise UserError(
+            f'MIXTURE={data.mixture!r} comes from SeqIO as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
+            'apply to mixtures of the catalogue'
+        )
     seqio.set_tfds_data_dir_override(data.tfds_data_dir)
     provider = seqio.get_mixture_or_task(data.mixture)
     if any(feature.vocabulary != Vocabulary(data.vocabulary).seqio() for feature in provider.output_features.values()):

@@ -27,6 +27,7 @@ def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_rows
     return {
         'mixture': data.mixture,
         'held_out': data.held_out,
+        'shots': data.shots,
         'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
         'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()},
         'templates': {

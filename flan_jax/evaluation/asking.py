@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from flan_jax.data.dataset import Dataset
+from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.seqio_tasks import Features, generation_task, rank_task, read_examples
 
 SEQIO_SPLITS = ('validation', 'test')
@@ -24,6 +25,7 @@ class Asked:
       choices: the options; empty where the answer is written out.
       choice_tokens: each option's tokens, ended by EOS.
       group: key under which rows are judged together.
+      exemplars: how many exemplars stand in the prompt.
     """
 
     example: int
@@ -33,6 +35,7 @@ class Asked:
     choices: tuple[str, ...] = ()
     choice_tokens: tuple[np.ndarray, ...] = ()
     group: str = ''
+    exemplars: int = 0
 
 
 def asked_rows(
@@ -43,10 +46,11 @@ def asked_rows(
     lengths: dict[str, int],
     data_dir: str,
     limit: int | None = None,
+    exemplars: Exemplars | None = None,
 ) -> Iterator[Asked]:
     """The rows of a split as a template asks about them, at most `limit`, in the order on disk."""
     make_task = rank_task if dataset.has_options else generation_task
-    task = make_task(dataset, template, features, data_dir)
+    task = make_task(dataset, template, features, data_dir, exemplars=exemplars)
     examples = read_examples(task, lengths, split=split, shuffle=False).as_numpy_iterator()
     if not dataset.has_options:
         return (_written_out(example) for example in itertools.islice(examples, limit))
@@ -64,6 +68,7 @@ def _with_options(row: int, options: list[dict]) -> Asked:
         choices=choices,
         choice_tokens=tuple(option['targets'] for option in options),
         group=_text(options[0].get('group', b'')),
+        exemplars=int(options[0].get('shots', 0)),
     )
 
 
@@ -74,6 +79,7 @@ def _written_out(example: dict) -> Asked:
         prompt_tokens=example['inputs'],
         references=tuple(reference.decode() for reference in example['references']),
         group=_text(example.get('group', b'')),
+        exemplars=int(example.get('shots', 0)),
     )
 
 

@@ -9,6 +9,8 @@ from etils import epath
 
 from flan_jax.data import catalogue
 from flan_jax.data.dataset import Dataset
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import output_features
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.data.vocabulary import Vocabulary
@@ -23,8 +25,6 @@ from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.progress import bar
 from flan_jax.settings import Experiment, SettingsError
-
-SETTINGS_FILE = 'asked.json'
 
 ROWS_AT_A_TIME = 1000
 """Rows asked together and written down when all are answered."""
@@ -73,29 +73,59 @@ class Questionnaire:
         self._experiment = experiment
         self._features = output_features(Vocabulary(experiment.data.vocabulary).seqio())
         self._rows: dict[RecordKey, list[Asked]] = {}
-        self.keys = [
-            RecordKey(dataset.name, template, split)
+        self._datasets = {
+            dataset.name: in_form(dataset, experiment.evaluation.instructions)
             for dataset in evaluated_datasets(experiment)
-            for split in experiment.evaluation.splits
-            if split in split_slices(dataset, experiment.data.tfds_data_dir)
-            for template in dataset.forward_templates
-        ]
+        }
+        self.keys = [key for dataset in self._datasets.values() for key in _keys_of(dataset, experiment)]
 
     def rows(self, key: RecordKey) -> list[Asked]:
         """The rows of one dataset, template and split."""
         if key not in self._rows:
             self._rows[key] = list(
                 asked_rows(
-                    catalogue.dataset(key.dataset),
+                    self._datasets[key.dataset],
                     key.template,
                     key.split,
                     self._features,
                     self._experiment.stream.lengths,
                     self._experiment.data.tfds_data_dir,
                     self._experiment.evaluation.limit,
+                    self._exemplars(key) if key.shots else None,
                 )
             )
         return self._rows[key]
+
+    def _exemplars(self, key: RecordKey) -> Exemplars:
+        return Exemplars(
+            self._datasets[key.dataset],
+            key.shots,
+            seed=self._experiment.stream.seed,
+            fixed=self._experiment.evaluation.fixed_exemplars,
+            data_dir=self._experiment.data.tfds_data_dir,
+        )
+
+
+def _keys_of(dataset: Dataset, experiment: Experiment) -> list[RecordKey]:
+    """What is asked of a dataset; without training rows there are no exemplars, so it is asked zero-shot only.
+
+    Raises:
+      SettingsError: if none of the templates asked for is there to be asked.
+    """
+    wanted = experiment.evaluation.templates
+    templates = [template for template in dataset.forward_templates if not wanted or template in wanted]
+    if not templates:
+        allowed = ', '.join(map(str, dataset.forward_templates))
+        raise SettingsError(f'EVALUATE_TEMPLATES={wanted}: {dataset.name} can be asked with templates {allowed}')
+    splits = split_slices(dataset, experiment.data.tfds_data_dir)
+    return [
+        RecordKey(dataset.name, template, split, shots)
+        for split in experiment.evaluation.splits
+        if split in splits
+        for shots in experiment.evaluation.shots
+        if not shots or 'train' in splits
+        for template in templates
+    ]
 
 
 def evaluate(
@@ -210,7 +240,7 @@ class _Interviewer:
     def _score_alone(self, options: Sequence[np.ndarray]) -> None:
         """Scores options after an empty prompt, each once."""
         new = [option for option in _unique(options) if option.tobytes() not in self._alone]
-        empty = np.array([self._vocabulary.eos_id], np.int32)
+        empty = np.array(self._vocabulary.prompt(''), np.int32)
         for option, scores in zip(new, self._scorer.score([Question(empty, (option,)) for option in new])):
             self._alone[option.tobytes()] = scores[0]
 
@@ -252,8 +282,11 @@ def _check_settings(folder: epath.Path, experiment: Experiment, vocabulary: Voca
         'model': as_plain(experiment.model),
         'initial_checkpoint': experiment.initial_checkpoint,
         'seed': None if experiment.initial_checkpoint else experiment.training.seed,
+        'instructions': experiment.evaluation.instructions,
+        'original_templates': experiment.data.original_templates,
+        'exemplars': {'fixed': experiment.evaluation.fixed_exemplars, 'seed': experiment.stream.seed},
     }
-    path = folder / SETTINGS_FILE
+    path = folder / records.SETTINGS_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings, indent=2))

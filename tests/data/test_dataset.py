@@ -2,7 +2,17 @@
 
 import pytest
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, DeclarationError, FreeText, Splits, Template, placeholders
+from flan_jax.data.dataset import (
+    Choice,
+    Cluster,
+    Dataset,
+    DeclarationError,
+    FreeText,
+    Splits,
+    Template,
+    check_templates,
+    placeholders,
+)
 
 CLUSTER = Cluster(name='tests', title='Tests')
 
@@ -53,7 +63,7 @@ def template(inputs, targets='{answer}', **kwargs):
 )
 def test_wrong_declarations_are_refused(changes, message):
     with pytest.raises(DeclarationError, match=message):
-        declare(**changes)
+        check_templates(declare(**changes))
 
 
 def test_turned_around_templates_are_not_evaluated():

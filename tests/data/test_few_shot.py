@@ -1,6 +1,7 @@
 """Few-shot prompts hold whole exemplars from the training rows, drawn by seed, and never the query."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import tensorflow as tf
 
 from flan_jax.data import catalogue
 from flan_jax.data.dataset import Keep
-from flan_jax.data.few_shot import LENGTH_BOUND, MAX_SHOTS, Exemplars
+from flan_jax.data.few_shot import LENGTH_BOUND, Exemplars
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
 from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.settings import MAX_SHOTS
 
 LENGTHS = {'inputs': 1024, 'targets': 64}
 
@@ -155,7 +157,7 @@ def test_pruning_keeps_the_longest_prefix_that_fits():
     for length, shots in ((exact - 1, 1), (exact, 2), (exact + 1, 2), (None, 3), (len(query), 0), (3, 0)):
         tokens, kept = put_before(tf.constant(texts), query, vocabulary, length)
         assert kept == shots
-        assert tokens.numpy().tolist() == [*sum(ended[: 2 * shots], []), *query.numpy()]
+        assert tokens.numpy().tolist() == [*itertools.chain(*ended[: 2 * shots]), *query.numpy()]
     tokens, kept = put_before(tf.constant([], tf.string), query, vocabulary, None)
     assert kept == 0 and tokens.numpy().tolist() == query.numpy().tolist()
 
