@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from flan_jax.evaluation.metrics import Judgement
 
 FOLDER = 'evaluation'
 """Folder of an experiment's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
+
+SETTINGS_FILE = 'asked.json'
+"""File beside a model's records that says with which settings they were made."""
 
 UNTUNED, TUNED = MODELS = 'untuned', 'tuned'
 
@@ -30,16 +34,24 @@ def folder_of(model: str, model_dir: str, base_dir: str | None) -> epath.Path:
 
 @dataclasses.dataclass(frozen=True)
 class RecordKey:
-    """Which records a file holds."""
+    """Which records a file holds; `shots` is how many exemplars were asked for."""
 
     dataset: str
     template: int
     split: str
+    shots: int = 0
 
     @property
     def file(self) -> str:
         """Path of the file below the model's folder."""
-        return f'{self.dataset}/{self.split}_template_{self.template}.jsonl'
+        few_shot = f'_{self.shots}_shot' if self.shots else ''
+        return f'{self.dataset}/{self.split}_template_{self.template}{few_shot}.jsonl'
+
+    @classmethod
+    def of_file(cls, dataset: str, stem: str) -> 'RecordKey':
+        """The key of a file by the names of its folder and itself, the inverse of `file`."""
+        split, template, shots = re.fullmatch(r'(\w+)_template_(\d+)(?:_(\d+)_shot)?', stem).groups(default=0)
+        return cls(dataset, int(template), split, int(shots))
 
 
 def option_scores(text: str, tokens: np.ndarray, alone: np.ndarray) -> dict[str, float]:
@@ -103,10 +115,7 @@ def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
 
 def written(folder: epath.Path) -> list[RecordKey]:
     """The keys whose records are complete, in order."""
-    keys = []
-    for path in folder.glob('*/*.jsonl'):
-        split, _, template = path.stem.partition('_template_')
-        keys.append(RecordKey(path.parent.name, int(template), split))
+    keys = (RecordKey.of_file(path.parent.name, path.stem) for path in folder.glob('*/*.jsonl'))
     return sorted(keys, key=dataclasses.astuple)
 
 
@@ -115,6 +124,7 @@ def _record(key: RecordKey, asked: Asked) -> dict[str, Any]:
         'example': asked.example,
         'prompt': asked.prompt,
         'prompt_tokens': len(asked.prompt_tokens),
+        'exemplars': asked.exemplars,
         'references': list(asked.references),
         'group': asked.group,
     }
