@@ -33,6 +33,9 @@ ADDED_IN_ORDER = (
 )
 """Clusters, and datasets that the paper takes for one, in the order in which its Figure 6 adds them."""
 
+JOIN = '+'
+"""Joins names of own mixtures, as in 'sentiment+trec'."""
+
 OTHER_CLUSTER = 'other'
 """Cluster of the tasks of a mixture that is not made from the catalogue."""
 
@@ -82,9 +85,12 @@ def members(data: Data) -> list[Dataset]:
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
     mixtures = own_mixtures()
-    if data.mixture not in mixtures:
-        raise UnknownName('mixture', data.mixture, [*mixtures, *seqio.MixtureRegistry.names()])
-    remaining = [d for d in mixtures[data.mixture] if d.splits.train and d.cluster.name not in left_out]
+    chosen = {}
+    for name in data.mixture.split(JOIN):
+        if name not in mixtures:
+            raise UnknownName('mixture', name, [*mixtures, *seqio.MixtureRegistry.names()])
+        chosen |= {dataset.name: dataset for dataset in mixtures[name]}
+    remaining = [d for d in chosen.values() if d.splits.train and d.cluster.name not in left_out]
     if not remaining:
         raise UserError(f'MIXTURE={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}')
     return [in_form(d, data.instructions, data.templates_per_dataset) for d in remaining]

@@ -74,3 +74,11 @@ def test_unknown_names_are_answered_with_the_nearest():
 def test_holding_out_the_whole_mixture_is_refused():
     with pytest.raises(UserError, match='nothing left to tune on'):
         members(Data(tfds_data_dir='', mixture='sentiment', held_out='sentiment'))
+
+
+def test_mixtures_are_joined_by_plus():
+    joined = [d.name for d in members(Data(tfds_data_dir='', mixture='sentiment+trec+sst2'))]
+    sentiment = [d.name for d in members(Data(tfds_data_dir='', mixture='sentiment'))]
+    assert joined == [*sentiment, 'trec']
+    with pytest.raises(UnknownName, match='trek'):
+        members(Data(tfds_data_dir='', mixture='sentiment+trek'))
