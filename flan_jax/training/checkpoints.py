@@ -90,6 +90,11 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
 
 
+def save_params(folder: epath.PathLike, params: Params, belongs_to: Mapping[str, Any]) -> None:
+    """Writes a checkpoint of weights alone, from which a run can start; `belongs_to` as in `Checkpoints`."""
+    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=dict(belongs_to))
+
+
 def belongs_to(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
     return _metadata(folder).custom_metadata or {}

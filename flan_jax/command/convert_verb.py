@@ -1,0 +1,66 @@
+"""flan-jax convert: a model of Hugging Face's transformers in, a tuned one out again."""
+
+import argparse
+
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+
+FORMATS = ('hf', 'flan')
+
+_EPILOG = """\
+flan-jax convert --from=hf downloads/pythia-410m --to=flan out/pythia-410m
+    makes a folder whose model.gin a run includes
+
+flan-jax convert --from=flan out/tuned/checkpoints/1000 --to=hf out/tuned-hf
+    makes a folder that AutoModelForCausalLM and AutoTokenizer load
+"""
+
+
+def run(arguments: list[str]) -> int:
+    """Converts in the direction asked for."""
+    options = _parse(arguments)
+    if options.source_format == options.target_format:
+        raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
+    if options.source_format == 'hf':
+        _from_hugging_face(options)
+    else:
+        _to_hugging_face(options)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax convert',
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--from', dest='source_format', choices=FORMATS, required=True, help='what the source is')
+    parser.add_argument('source', help='folder of transformers, or of one step of a run')
+    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='what is to be made')
+    parser.add_argument('destination', help='folder that does not exist yet')
+    parser.add_argument('--tokenizer', help="with --to=hf: folder with tokenizer.json; else that of the source's run")
+    parser.add_argument(
+        '--dtype',
+        choices=('float32', 'bfloat16', 'float16'),
+        default='float32',
+        help='with --to=hf: dtype of the tensors (default: float32, which loses nothing)',
+    )
+    return parser.parse_args(arguments)
+
+
+def _from_hugging_face(options: argparse.Namespace) -> None:
+    from flan_jax.convert import base_model
+    from flan_jax.training.flops import parameter_count
+
+    config = base_model.from_hugging_face(options.source, options.destination)
+    CONSOLE.print(f'{parameter_count(config) / 1e6:,.1f}M parameters are in {options.destination}; a run on them:')
+    CONSOLE.print("  include 'gin/runs/defaults.gin'", markup=False)
+    CONSOLE.print(f"  include '{options.destination}/{base_model.GIN_FILE}'", markup=False)
+
+
+def _to_hugging_face(options: argparse.Namespace) -> None:
+    from flan_jax.convert import base_model
+
+    family = base_model.to_hugging_face(options.source, options.destination, options.tokenizer, options.dtype)
+    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {options.dtype}')

@@ -1,0 +1,182 @@
+"""A converted model on disk: what a run needs to start from it, and the way back.
+
+FOLDER/model.gin includes decoder, weights and tokenizer into a run; FOLDER/checkpoint holds the weights;
+FOLDER/huggingface what came with them.
+"""
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+from etils import epath
+
+from flan_jax import manifest
+from flan_jax.convert import companions
+from flan_jax.convert.gin_text import gin_lines
+from flan_jax.convert.read import CONFIG_FILE, ConversionError, HuggingFaceModel
+from flan_jax.convert.tensors import places, their_shapes
+from flan_jax.convert.write import family_of, write_model
+from flan_jax.data.huggingface_tokenizer import TOKENIZER_FILE
+from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.errors import UserError
+from flan_jax.model import config as model_config
+from flan_jax.model.config import DecoderConfig
+from flan_jax.progress import bar
+from flan_jax.settings import Parallelism
+from flan_jax.training import checkpoints
+from flan_jax.training.mesh import make_mesh, parameter_layout
+
+GIN_FILE, CHECKPOINT, COMPANIONS = 'model.gin', 'checkpoint', 'huggingface'
+
+_GIN_TEMPLATE = """\
+# Made by flan-jax convert from {source}, a model of the family {family}. A run on it:
+#
+#   include 'gin/runs/defaults.gin'
+#   include '{folder}/{gin_file}'
+
+INITIAL_CHECKPOINT = '{folder}/{checkpoint}'
+VOCABULARY = '{folder}/{companions}'
+
+{model}
+"""
+
+
+def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> DecoderConfig:
+    """Makes a folder from which a run can start out of one of transformers; weights become float32.
+
+    Args:
+      source: folder with config.json, safetensors and a tokenizer.
+      destination: folder to be made.
+
+    Returns:
+      The decoder.
+
+    Raises:
+      ConversionError: if config or tensors do not fit the family, or the destination exists.
+      UserError: if there is no tokenizer, or it has more tokens than the model.
+    """
+    source, destination = epath.Path(source), epath.Path(destination)
+    model = HuggingFaceModel(source)
+    with _in_place(destination) as unfinished:
+        companions.copy(source, unfinished / COMPANIONS, model.family.model_type)
+        vocabulary = Vocabulary(str(unfinished / COMPANIONS))
+        if len(vocabulary) > model.config.vocab_size:
+            raise UserError(
+                f'{source}: the tokenizer has {len(vocabulary)} tokens, the model {model.config.vocab_size}'
+            )
+        layout = _layout(model.config)
+        with bar('reading parameters', len(layout)) as advance:
+            params = model.params(layout, advance)
+        belongs_to = {'model': manifest.as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
+        checkpoints.save_params(unfinished / CHECKPOINT, params, belongs_to)
+        text = _GIN_TEMPLATE.format(
+            source=source.name,
+            family=model.family.model_type,
+            folder=destination,
+            gin_file=GIN_FILE,
+            checkpoint=CHECKPOINT,
+            companions=COMPANIONS,
+            model='\n'.join(gin_lines(model.config)),
+        )
+        (unfinished / GIN_FILE).write_text(text)
+    return model.config
+
+
+def to_hugging_face(
+    checkpoint: epath.PathLike,
+    destination: epath.PathLike,
+    tokenizer: epath.PathLike | None = None,
+    dtype: str = 'float32',
+) -> str:
+    """Writes a checkpoint as a folder that transformers loads.
+
+    Args:
+      checkpoint: folder of one step of a run, or of a converted model.
+      destination: folder to be made.
+      tokenizer: folder with tokenizer.json; None for the one of the checkpoint's run.
+      dtype: dtype of the tensors on disk.
+
+    Returns:
+      The model_type of the family it was written as.
+
+    Raises:
+      ConversionError: if no family computes the decoder, the tokenizer is another, or the destination exists.
+      CheckpointError: if there is no checkpoint.
+    """
+    checkpoint, destination = epath.Path(checkpoint), epath.Path(destination)
+    belongs_to = checkpoints.belongs_to(checkpoint)
+    if 'model' not in belongs_to:
+        raise ConversionError(f'{checkpoint} does not say which model it belongs to; train or convert writes that')
+    config = decoder_from_plain(belongs_to['model'])
+    family, _ = family_of(config)
+    came_with = _tokenizer_folder(checkpoint, belongs_to, tokenizer)
+    with _in_place(destination) as unfinished:
+        params = checkpoints.load_params(checkpoint, _layout(config, dtype))
+        companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
+        path = came_with / CONFIG_FILE
+        inert_keys = json.loads(path.read_text()) if path.exists() else {}
+        with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
+            write_model(unfinished, config, params, dtype, inert_keys, advance)
+    return family.model_type
+
+
+def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
+    """The inverse of `manifest.as_plain` for a decoder."""
+    fields = {name: decoder_from_plain(value) if isinstance(value, Mapping) else value for name, value in plain.items()}
+    return getattr(model_config, fields.pop('type'))(**fields)
+
+
+def _tokenizer_folder(
+    checkpoint: epath.Path, belongs_to: Mapping[str, Any], named: epath.PathLike | None
+) -> epath.Path:
+    """The folder of the tokenizer a checkpoint was trained with: the one named, its run's, or the one beside it."""
+    vocabulary = Vocabulary(str(named or _vocabulary_of(checkpoint)))
+    if vocabulary.path.name != TOKENIZER_FILE:
+        raise ConversionError(
+            f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --tokenizer'
+        )
+    if vocabulary.fingerprint != belongs_to.get('vocabulary'):
+        raise ConversionError(
+            f'{checkpoint} was trained with vocabulary {belongs_to.get("vocabulary")}; {vocabulary.path} is '
+            f'{vocabulary.fingerprint}; name the folder of the right one by --tokenizer'
+        )
+    return vocabulary.path.parent
+
+
+def _vocabulary_of(checkpoint: epath.Path) -> epath.PathLike:
+    beside, run = checkpoint.parent / COMPANIONS, checkpoint.parent.parent
+    if beside.is_dir():
+        return beside
+    if (run / manifest.FILE).exists():
+        named = manifest.read(run)['experiment']['data']['vocabulary']
+        if named is not None:
+            return named
+    raise ConversionError(
+        f'no tokenizer is known of {checkpoint}; name the folder of its {TOKENIZER_FILE} by --tokenizer'
+    )
+
+
+def _layout(config: DecoderConfig, dtype: str = 'float32'):
+    """All parameters, shared by as many of the devices as their width allows."""
+    fsdp = math.gcd(jax.device_count(), config.d_model)
+    return parameter_layout(config, make_mesh(Parallelism(fsdp=fsdp)), dtype)
+
+
+@contextlib.contextmanager
+def _in_place(destination: epath.Path) -> Iterator[epath.Path]:
+    """A folder to write into that gets its name when the body has ended well, and is removed otherwise."""
+    if destination.exists():
+        raise ConversionError(f'{destination} exists; remove it or choose another folder')
+    unfinished = destination.parent / f'.{destination.name}.unfinished'
+    if unfinished.exists():
+        unfinished.rmtree()
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        unfinished.rename(destination)
+    finally:
+        if unfinished.exists():
+            unfinished.rmtree()
