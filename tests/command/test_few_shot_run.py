@@ -1,0 +1,124 @@
+"""Few-shot tuning and evaluation by settings alone, and the other wordings that ablations ask for."""
+
+import json
+
+import pytest
+
+from flan_jax.command import configuration, main
+from flan_jax.data.mixtures import tuning_mixture
+from flan_jax.data.pack import stream_recipe
+from flan_jax.evaluation.evaluate import Questionnaire
+from flan_jax.settings import SettingsError
+
+RUN = '--gin_file=gin/runs/quickstart.gin'
+
+SMALL = {
+    'MIXTURE': 'sentiment',
+    'HELD_OUT': None,
+    'EVALUATE': ('copa', 'wmt16_translate_deen'),
+    'EVALUATE_TEMPLATES': (0, 1, 5),
+    'EVALUATE_LIMIT': 3,
+    'SHOTS': (0, 2),
+    'TRAIN_SHOTS': 3,
+    'TRAIN_STEPS': 2,
+    'BATCH_ROWS': 2,
+    'ROW_LENGTH': 512,
+    'INPUT_LENGTH': 320,
+    'TARGET_LENGTH': 8,
+    'TARGETS_PER_ROW': 40,
+    'lamda.d_model': 32,
+    'lamda.head_dim': 16,
+}
+
+
+def bindings(**changes):
+    return {name: str(value) for name, value in (SMALL | changes).items()}
+
+
+def experiment(samples_dir, tmp_path, **changes):
+    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'STREAM_DIR': tmp_path / 'streams'}
+    return configuration.load(['gin/runs/quickstart.gin'], bindings(**where, **changes))
+
+
+@pytest.fixture(scope='module')
+def finished(samples_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('few_shot')
+    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    assert main.main(['run', RUN, *(f'--gin.{name}={value}' for name, value in bindings(**where).items())]) == 0
+    return folder / 'run'
+
+
+def test_records_are_kept_apart_by_shots(finished):
+    for split, shots in (('test', 0), ('test', 2), ('validation', 2)):
+        stem = f'{split}_template_1' + (f'_{shots}_shot' if shots else '')
+        file = finished / 'evaluation' / 'tuned' / 'copa' / f'{stem}.jsonl'
+        for line in file.read_text().splitlines():
+            record = json.loads(line)
+            assert record['shots'] == shots == record['exemplars']
+            assert record['prompt'].count('OPTIONS:') == shots + 1
+
+
+def test_the_report_shows_few_shot_beside_zero_shot(finished):
+    report = json.loads((finished / 'report.json').read_text())
+    names = ['copa', 'wmt16_translate_deen de-en', 'wmt16_translate_deen en-de']
+    assert [(row['name'], row['shots']) for row in report['results']] == [(name, 0) for name in names]
+    lines = [(line['name'], line['model'], line['shots']) for line in report['few_shot']]
+    assert lines == [
+        *((name, model, 2) for name in names for model in ('untuned', 'tuned')),
+        *(('mean over datasets', model, 2) for model in ('untuned', 'tuned')),
+    ]
+    tuned = {line['name']: line for line in report['few_shot'] if line['model'] == 'tuned'}
+    few_shot = report['results'][0]['few_shot'][0]['models']['tuned']
+    assert tuned['copa']['few_shot'] == [few_shot['mean'], few_shot['spread']]
+    spreads = [tuned[name]['few_shot'][1] for name in names]
+    assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(spreads) / 3)
+    page = (finished / 'report.html').read_text()
+    assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
+
+
+def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
+    def recipe(**changes):
+        settings = experiment(samples_dir, tmp_path, **changes)
+        return stream_recipe(tuning_mixture(settings.data), settings.data, settings.stream, 4)
+
+    variants = [{}, {'TRAIN_SHOTS': 0}, {'INSTRUCTIONS': 'none'}, {'TEMPLATES_PER_DATASET': 4}]
+    recipes = [json.dumps(recipe(**changes), sort_keys=True) for changes in variants]
+    assert len(set(recipes)) == len(variants)
+
+
+def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
+    settings = experiment(
+        samples_dir, tmp_path, EVALUATE_INSTRUCTIONS='dataset_name', EVALUATE_TEMPLATES=(), SHOTS=(0,)
+    )
+    questionnaire = Questionnaire(settings)
+    asked = {(key.dataset, key.template): questionnaire.rows(key)[0].prompt for key in questionnaire.keys}
+    assert [key for key in asked] == [('copa', 0), ('wmt16_translate_deen', 0), ('wmt16_translate_deen', 1)]
+    assert asked['copa', 0].startswith('[Commonsense: CoPA] ')
+    assert asked['wmt16_translate_deen', 0].startswith('[Translation: WMT-16 EN/DE to German] ')
+    assert asked['wmt16_translate_deen', 1].startswith('[Translation: WMT-16 EN/DE to English] ')
+
+
+def test_datasets_without_training_rows_are_asked_zero_shot_only(samples_dir, tmp_path):
+    settings = experiment(samples_dir, tmp_path, EVALUATE=('wsc273', 'wsc'), EVALUATE_TEMPLATES=(0,))
+    asked = {(key.dataset, key.shots) for key in Questionnaire(settings).keys}
+    assert asked == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
+
+
+def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
+    settings = experiment(samples_dir, tmp_path, EVALUATE_TEMPLATES=(8, 12))
+    with pytest.raises(SettingsError, match=r'EVALUATE_TEMPLATES=\(8, 12\): copa can be asked with templates 0, 1, 2'):
+        Questionnaire(settings)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'SHOTS': (0, 17)}, 'SHOTS=17: from 0 to 16'),
+        ({'SHOTS': ()}, r'SHOTS=\(\) asks nothing'),
+        ({'TRAIN_SHOTS': -1}, 'TRAIN_SHOTS=-1'),
+        ({'TEMPLATES_PER_DATASET': 0}, 'TEMPLATES_PER_DATASET=0 must be at least 1'),
+    ],
+)
+def test_impossible_numbers_are_refused(change, message, samples_dir, tmp_path):
+    with pytest.raises(Exception, match=message):
+        experiment(samples_dir, tmp_path, **change)
