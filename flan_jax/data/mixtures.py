@@ -12,6 +12,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import Features, keep_usable, output_features, training_task
 from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
+from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.settings import Data
@@ -47,10 +48,12 @@ class TuningMixture:
     Attributes:
       seqio: the mixture, with its rates.
       datasets: the catalogue's dataset of every task, by the task's name; empty for a foreign mixture.
+      text: what identifies the running text that is learned in place of datasets; empty for none.
     """
 
     seqio: seqio.Mixture
     datasets: dict[str, Dataset]
+    text: dict = dataclasses.field(default_factory=dict)
 
     def cluster_of(self, task_name: str) -> str:
         """The name of a task's cluster."""
@@ -170,7 +173,9 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
 
 
 def _is_foreign(data: Data) -> bool:
-    """Whether the mixture is one that other code registered with SeqIO."""
+    """Whether the mixture is running text, or one that other code registered with SeqIO."""
+    if is_text(data.mixture):
+        return True
     known = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
     return data.mixture in known and data.mixture not in own_mixtures()
 
@@ -178,8 +183,15 @@ def _is_foreign(data: Data) -> bool:
 def _foreign_mixture(data: Data) -> TuningMixture:
     if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
         raise UserError(
-            f'MIXTURE={data.mixture!r} comes from SeqIO as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
+            f'MIXTURE={data.mixture!r} is taken as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
             'apply to mixtures of the catalogue'
+        )
+    if is_text(data.mixture):
+        task = text_task(data.mixture, Vocabulary(data.vocabulary), data.tfds_data_dir)
+        return TuningMixture(
+            seqio=seqio.Mixture(f'{task.name}_mixture', [(task, 1.0)]),
+            datasets={},
+            text=fingerprint(data.mixture, data.tfds_data_dir),
         )
     seqio.set_tfds_data_dir_override(data.tfds_data_dir)
     provider = seqio.get_mixture_or_task(data.mixture)

@@ -1,6 +1,7 @@
 """From a mixture to a stream: draw a task, take its next example, place it in a row."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -29,7 +30,7 @@ def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_rows
         'held_out': data.held_out,
         'shots': data.shots,
         'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
-        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()},
+        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
         'templates': {
             name: stream.fingerprint({'templates': [(t.inputs, t.targets) for t in dataset.templates]})
             for name, dataset in mixture.datasets.items()
@@ -71,7 +72,8 @@ def write_stream(data: Data, settings: Stream, num_rows: int, progress: Progress
 
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
     """Where the stream of a recipe is kept."""
-    return epath.Path(settings.directory) / f'{recipe["mixture"]}-{stream.fingerprint(recipe)}'
+    name = re.sub(r'[^\w+]+', '_', recipe['mixture'])  # the names of texts are paths
+    return epath.Path(settings.directory) / f'{name}-{stream.fingerprint(recipe)}'
 
 
 def packed_rows(mixture: TuningMixture, settings: Stream, num_rows: int) -> Iterator[Row]:
@@ -139,7 +141,8 @@ class Counts:
             density=self._tokens / (self._rows * settings.row_length),
             target_share=self._target_tokens / self._tokens,
             epochs={
-                task.name: count / task.num_input_examples('train')
+                task.name: count / rows
                 for task, count in zip(self._mixture.seqio.tasks, self._examples.tolist())
+                if (rows := task.num_input_examples('train'))
             },
         )

@@ -44,7 +44,7 @@ class StreamManifest:
       examples: number of examples of each task in the rows.
       density: share of the rows' positions that hold a token.
       target_share: share of the tokens that are targets.
-      epochs: how often each task's training rows were drawn on average.
+      epochs: how often each task's training rows were drawn on average, where their number is known.
     """
 
     recipe: Mapping[str, Any]

@@ -11,7 +11,12 @@ from flan_jax.training.flops import parameter_count
 
 GIVEN = {'MODEL_DIR': '/tmp/run', 'TFDS_DATA_DIR': '/tmp/data'}
 RUNS = [file for file in configuration.known_files() if file.startswith('gin/runs/') and 'defaults' not in file]
-ALSO_REQUIRED = {'HELD_OUT': 'sentiment', 'INITIAL_CHECKPOINT': '/tmp/checkpoint', 'VOCABULARY': '/tmp/pieces.model'}
+ALSO_REQUIRED = {
+    'MIXTURE': 'flan',
+    'HELD_OUT': 'sentiment',
+    'INITIAL_CHECKPOINT': '/tmp/checkpoint',
+    'VOCABULARY': '/tmp/pieces.model',
+}
 MODELS = [file for file in configuration.known_files() if file.startswith('gin/models/')]
 
 

@@ -1,0 +1,109 @@
+"""Running text, to pretrain a language model on through the same stream: MIXTURE names it in place of datasets.
+
+`text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
+dataset, a document per row, each ended by EOS. Text is cut into pieces of TARGET_LENGTH + 1 tokens. A piece's first
+token is its inputs, since nothing comes before it that could predict it; all others are targets.
+"""
+
+from collections.abc import Mapping
+
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from etils import epath
+
+from flan_jax.data.seqio_tasks import INPUTS, TARGETS, Features
+from flan_jax.data.source import prepared_builder
+from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.errors import UserError
+
+FILES, TFDS = KINDS = ('text:', 'tfds:')
+"""How names of running text begin."""
+
+NAME = 'text'
+"""Name of the task."""
+
+_PARAGRAPHS_AT_A_TIME = 256
+_PIECES_TO_SHUFFLE = 4096
+
+
+def is_text(mixture: str) -> bool:
+    """Whether a mixture's name is that of running text."""
+    return mixture.startswith(KINDS)
+
+
+def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task:
+    """The task that learns every token of a text.
+
+    Raises:
+      UserError: if no file matches, or TFDS has no such field.
+      MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
+    """
+    source, field, end = _file_source(mixture) if mixture.startswith(FILES) else _tfds_source(mixture, data_dir)
+    features = {name: seqio.Feature(vocabulary.seqio(), add_eos=False) for name in (INPUTS, TARGETS)}
+
+    def tokenize(rows: tf.data.Dataset, output_features: Features) -> tf.data.Dataset:
+        ending = [vocabulary.eos_id] if end is None else vocabulary.encode(end)
+        encode = output_features[TARGETS].vocabulary.encode_tf
+        return rows.map(lambda row: tf.concat([encode(row[field] if field else row), ending], axis=0))
+
+    return seqio.Task(
+        NAME,
+        source=source,
+        output_features=features,
+        preprocessors=[tokenize, cut_into_pieces],
+        shuffle_buffer_size=_PIECES_TO_SHUFFLE,
+    )
+
+
+def cut_into_pieces(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
+    """Joins texts and cuts them into pieces of targets' length and one token, the last of each group shorter."""
+    joined = texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values)
+    pieces = joined.flat_map(
+        lambda tokens: tf.data.Dataset.from_tensor_slices(tokens).batch(sequence_length[TARGETS] + 1)
+    )
+    whole = pieces.filter(lambda piece: tf.size(piece) > 1)
+    return whole.map(lambda piece: {INPUTS: piece[:1], TARGETS: piece[1:]})
+
+
+def fingerprint(mixture: str, data_dir: str) -> dict:
+    """What identifies a text: the size of each file, or the version, rows and bytes of the TFDS dataset."""
+    if mixture.startswith(FILES):
+        return {str(file): file.stat().length for file in _files(mixture)}
+    name, _ = _name_and_field(mixture)
+    train = prepared_builder(name, data_dir).info.splits['train']
+    return {name: [train.num_examples, train.num_bytes]}
+
+
+def _file_source(mixture: str):
+    paths = [str(file) for file in _files(mixture)]
+    source = seqio.TextLineDataSource({'train': paths}, cycle_length=1)  # one file after the other
+    return source, None, '\n'
+
+
+def _tfds_source(mixture: str, data_dir: str):
+    name, field = _name_and_field(mixture)
+    builder = prepared_builder(name, data_dir)
+    if field not in builder.info.features:
+        raise UserError(f'MIXTURE={mixture!r}: {name} has the fields {", ".join(builder.info.features)}, not {field!r}')
+
+    def read(split: str, shuffle_files: bool, seed: int | None = None) -> tf.data.Dataset:
+        config = tfds.ReadConfig(shuffle_seed=seed)
+        return builder.as_dataset(split=split, shuffle_files=shuffle_files, read_config=config)
+
+    return seqio.FunctionDataSource(read, splits=('train',)), field, None
+
+
+def _files(mixture: str) -> list[epath.Path]:
+    pattern = epath.Path(mixture.removeprefix(FILES))
+    files = sorted(epath.Path(path) for path in tf.io.gfile.glob(str(pattern)))
+    if not files:
+        raise UserError(f'MIXTURE={mixture!r}: no file matches {pattern}')
+    return files
+
+
+def _name_and_field(mixture: str) -> tuple[str, str]:
+    name, _, field = mixture.removeprefix(TFDS).rpartition(':')
+    if not name:
+        raise UserError(f'MIXTURE={mixture!r}: name a TFDS dataset and its field, as in tfds:wiki40b/en:1.3.0:text')
+    return name, field

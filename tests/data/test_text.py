@@ -1,0 +1,73 @@
+"""Running text passes through the same stream, every token of it once."""
+
+import numpy as np
+import pytest
+
+from flan_jax.data import source
+from flan_jax.data.mixtures import tuning_mixture
+from flan_jax.data.pack import drawn_examples, packed_rows
+from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.data.text import text_task
+from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.errors import UserError
+from flan_jax.settings import Data, Stream
+
+LENGTHS = {'inputs': 2, 'targets': 30}
+PARAGRAPHS = [f'Paragraph {n}: the river {"rose and " * (n % 7)}fell.' for n in range(600)] + [
+    '',
+    'The end — ça y est. 🙂',
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'a.txt').write_text('\n'.join(PARAGRAPHS[:300]) + '\n')
+    (tmp_path / 'b.txt').write_text('\n'.join(PARAGRAPHS[300:]) + '\n')
+    return tmp_path
+
+
+def pieces_of(mixture, data_dir=''):
+    task = text_task(mixture, Vocabulary(), data_dir)
+    return list(read_examples(task, LENGTHS, split='train', shuffle=False).as_numpy_iterator())
+
+
+def test_every_token_appears_once_and_in_order(folder):
+    pieces = pieces_of(f'text:{folder}/*.txt')
+    found = np.concatenate([part for piece in pieces for part in (piece['inputs'], piece['targets'])])
+    vocabulary = Vocabulary()
+    expected = [token for text in PARAGRAPHS for token in vocabulary.encode(text) + vocabulary.encode('\n')]
+    assert found.tolist() == expected
+    assert all(len(piece['inputs']) == 1 and 0 < len(piece['targets']) <= 30 for piece in pieces)
+
+
+def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
+    pieces = pieces_of('tfds:ag_news_subset:1.0.0:description', samples_dir)
+    found = np.concatenate([part for piece in pieces for part in (piece['inputs'], piece['targets'])])
+    builder = source.prepared_builder('ag_news_subset:1.0.0', samples_dir)
+    documents = [row['description'].decode() for row in builder.as_dataset(split='train').as_numpy_iterator()]
+    vocabulary = Vocabulary()
+    expected = [token for text in documents for token in [*vocabulary.encode(text), vocabulary.eos_id]]
+    assert found.tolist() == expected
+
+
+def test_text_is_packed_like_any_mixture(folder):
+    data = Data(tfds_data_dir='', mixture=f'text:{folder}/*.txt')
+    settings = Stream(directory='', row_length=32, input_length=2, target_length=30)
+    rows = list(packed_rows(tuning_mixture(data), settings, 20))
+    assert all(len(row.tokens) <= 32 for row in rows)
+    assert np.mean([len(row.tokens) for row in rows]) > 30
+    again = drawn_examples(tuning_mixture(data), settings)
+    assert next(again).targets.tolist() == next(drawn_examples(tuning_mixture(data), settings)).targets.tolist()
+
+
+@pytest.mark.parametrize(
+    ('mixture', 'message'),
+    [
+        ('text:nowhere/*.txt', 'no file matches'),
+        ('tfds:ag_news_subset:1.0.0:body', 'has the fields'),
+        ('tfds:ag_news_subset', 'name a TFDS dataset and its field'),
+    ],
+)
+def test_text_that_is_not_there_is_named(samples_dir, mixture, message):
+    with pytest.raises(UserError, match=message):
+        tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=mixture))
