@@ -7,6 +7,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.errors import UserError
+from flan_jax.folders import require_writable
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.settings import Experiment
 
@@ -17,8 +18,8 @@ COMPILATION_CACHE = '~/.cache/flan_jax/xla'
 def run_verb(verb: str, files: list[str], bindings: dict[str, str]) -> None:
     """Carries out an experiment verb."""
     experiment = configuration.load(files, bindings)
-    _check_writable(experiment.model_dir)
-    _prepare_libraries(experiment)
+    require_writable(experiment.model_dir, 'MODEL_DIR')
+    prepare_libraries(experiment)
     verbs = {
         'pack': pack,
         'train': lambda experiment: train(experiment, configuration.command(verb, files, bindings)),
@@ -112,10 +113,15 @@ def evaluate(experiment: Experiment, command: str) -> None:
 
 
 def report(experiment: Experiment) -> None:
-    """Makes report.html and report.json."""
+    """Makes report.html and report.json, of one run or of an experiment's runs that are there."""
+    import jax
+
+    from flan_jax.evaluation.joint_report import runs_in, write_joint_report
     from flan_jax.evaluation.report import write_report
 
-    CONSOLE.print(f'report: {write_report(experiment)}')
+    if jax.process_index() == 0:
+        write = write_joint_report if runs_in(experiment.model_dir) else write_report
+        CONSOLE.print(f'report: {write(experiment)}')
 
 
 def _check_vocabulary(experiment: Experiment, checkpoint: epath.Path | None = None) -> None:
@@ -138,25 +144,14 @@ def _check_vocabulary(experiment: Experiment, checkpoint: epath.Path | None = No
         )
 
 
-def _check_writable(model_dir: str) -> None:
-    """Raises UserError unless files can be written in MODEL_DIR, before hours are spent on what should go there."""
-    folder = epath.Path(model_dir)
-    probe = folder / '.writable'
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_text('')
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f'MODEL_DIR={model_dir!r} cannot be written: {error}') from error
-
-
-def _prepare_libraries(experiment: Experiment) -> None:
+def prepare_libraries(experiment: Experiment) -> None:
     """Joins the other processes, keeps compiled programs, fills the catalogue."""
     import jax
 
     from flan_jax.command.quiet import import_tensorflow
 
-    if os.environ.get('JAX_COORDINATOR_ADDRESS') or os.environ.get('TPU_WORKER_HOSTNAMES', '').count(','):
+    many = os.environ.get('JAX_COORDINATOR_ADDRESS') or os.environ.get('TPU_WORKER_HOSTNAMES', '').count(',')
+    if many and not jax.distributed.is_initialized():
         jax.distributed.initialize()
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update('jax_compilation_cache_dir', str(pathlib.Path(COMPILATION_CACHE).expanduser()))

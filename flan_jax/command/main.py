@@ -18,6 +18,11 @@ EXPERIMENT_VERBS = {
     'report': 'make report.html and report.json from what is on disk',
     'run': 'pack, train, evaluate and report',
 }
+MODEL_VERBS = {
+    'experiment': 'several runs that answer one question, such as leaving out each cluster in turn',
+    'generate': 'let a model answer prompts',
+    'compare': 'where two models differ, from their records',
+}
 CATALOGUE_VERBS = {
     'doctor': 'check that the installation is sound',
     'data': 'what data is ready; prepare or download more',
@@ -35,6 +40,9 @@ task it never saw (FLAN, Wei et al. 2022).
 verbs for an experiment (each takes --gin_file and --gin.NAME=value):
 {experiment}
 
+verbs for experiments of several runs, and for what they leave behind (flan-jax VERB --help says more):
+{model}
+
 verbs for the catalogue and its data (flan-jax VERB --help says more):
 {catalogue}
 
@@ -50,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     verb, *rest = arguments or ['--help']
     if verb in ('-h', '--help'):
         print('usage: flan-jax VERB [--gin_file=FILE]... [--gin.NAME=value]...\n')
-        print(DESCRIPTION.format(experiment=_table(EXPERIMENT_VERBS), catalogue=_table(CATALOGUE_VERBS)), end='')
+        verbs = {'experiment': EXPERIMENT_VERBS, 'model': MODEL_VERBS, 'catalogue': CATALOGUE_VERBS}
+        print(DESCRIPTION.format(**{group: _table(members) for group, members in verbs.items()}), end='')
         return 0
     if verb == '--version':
         print(__version__)
@@ -63,8 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run_verb(verb: str, rest: list[str]) -> int:
-    if verb not in EXPERIMENT_VERBS and verb not in CATALOGUE_VERBS:
-        raise UnknownName('verb', verb, [*EXPERIMENT_VERBS, *CATALOGUE_VERBS])
+    known = EXPERIMENT_VERBS | MODEL_VERBS | CATALOGUE_VERBS
+    if verb not in known:
+        raise UnknownName('verb', verb, known)
     if verb in EXPERIMENT_VERBS:
         files, bindings = parse_gin_arguments(verb, rest)
         module = importlib.import_module('flan_jax.command.experiment_verbs')
@@ -84,17 +94,22 @@ def parse_gin_arguments(verb: str, rest: list[str]) -> tuple[list[str], dict[str
         '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
     )
     known, others = parser.parse_known_args(rest)
+    return known.gin_file, read_bindings(others)
+
+
+def read_bindings(arguments: list[str]) -> dict[str, str]:
+    """What arguments of the form --gin.NAME=value bind; raises UserError for any other."""
     bindings = {}
-    for argument in others:
+    for argument in arguments:
         name, equals, value = argument.removeprefix('--gin.').partition('=')
         if not argument.startswith('--gin.') or not equals or not name:
             raise UserError(f'cannot read {argument!r}; arguments are --gin_file=FILE and --gin.NAME=value')
         bindings[name] = value
-    return known.gin_file, bindings
+    return bindings
 
 
 def _table(verbs: dict[str, str]) -> str:
-    return '\n'.join(f'  {verb:<10}{what}' for verb, what in verbs.items())
+    return '\n'.join(f'  {verb:<12}{what}' for verb, what in verbs.items())
 
 
 def entry_point() -> None:

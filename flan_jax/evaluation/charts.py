@@ -54,6 +54,40 @@ def template_scores(rows: Sequence[Mapping]) -> str:
     return _svg(figure)
 
 
+def beside_the_paper(rows: Sequence[Mapping]) -> str:
+    """A cluster's datasets as in the paper's Figure 5: untuned and tuned, ours above and the paper's below.
+
+    Args:
+      rows: mappings with name, chance, models (name to mean and spread) and paper (base, mean, spread, gpt3) or None.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.55 * len(rows)))
+    for index, row in enumerate(rows):
+        for model, found in row['models'].items():
+            axes.errorbar(found['mean'], index - 0.15, xerr=found['spread'], fmt='o', ms=7, color=COLOURS[model])
+        if row['paper']:
+            paper = row['paper']
+            axes.errorbar(paper['mean'], index + 0.15, xerr=paper['spread'], fmt='*', ms=10, color=COLOURS['paper'])
+            axes.plot(paper['base'], index + 0.15, 'o', ms=6, mfc='white', color=COLOURS['paper'])
+            if paper['gpt3'] is not None:
+                axes.plot(paper['gpt3'], index + 0.15, '^', ms=6, mfc='white', color=COLOURS['paper'])
+        if row['chance'] is not None:
+            axes.plot([row['chance']] * 2, [index - 0.38, index + 0.38], '--', lw=1.2, color=COLOURS['chance'])
+    axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel('zero-shot score, mean and standard deviation over templates')
+    styles = {
+        'untuned': {'marker': 'o', 'color': COLOURS['untuned']},
+        'tuned': {'marker': 'o', 'color': COLOURS['tuned']},
+        'LaMDA-PT 137B': {'marker': 'o', 'color': COLOURS['paper'], 'mfc': 'white'},
+        'GPT-3': {'marker': '^', 'color': COLOURS['paper'], 'mfc': 'white'},
+        'FLAN 137B': {'marker': '*', 'color': COLOURS['paper']},
+    }
+    handles = [plt.Line2D([], [], ls='', label=label, **style) for label, style in styles.items()]
+    figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False, fontsize=8)
+    return _svg(figure)
+
+
 def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     """The training loss by step, all clusters together in front of each by itself."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.0))

@@ -14,6 +14,7 @@ from flan_jax.data import catalogue, source
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import charts, records
 from flan_jax.evaluation.evaluate import named_datasets, records_folder
+from flan_jax.evaluation.few_shot_table import few_shot_lines
 from flan_jax.evaluation.paper import PAPER
 from flan_jax.evaluation.results import Result, dataset_baselines, results
 from flan_jax.settings import Experiment
@@ -51,8 +52,9 @@ def gather(experiment: Experiment) -> dict[str, Any]:
         'held_out': experiment.data.held_out,
         'score': experiment.evaluation.score,
         'limit': experiment.evaluation.limit,
-        'from_samples': _from_samples([*asked, *tuned_on], experiment.data.tfds_data_dir),
+        'from_samples': from_samples([*asked, *tuned_on], experiment.data.tfds_data_dir),
         'results': rows,
+        'few_shot': few_shot_lines(rows),
         'loss': metrics_log.read(experiment.model_dir),
         'predictions': _predictions(folders, asked, experiment.evaluation.score),
         'mixture': _mixture(run['stream']) if run['stream'] else [],
@@ -64,24 +66,33 @@ def result_rows(experiment: Experiment) -> list[dict[str, Any]]:
     """One line per result, with both models' scores and the paper's, from records alone."""
     folders = _records_folders(experiment)
     only = {dataset.name for dataset in named_datasets(experiment)} if experiment.evaluation.base_dir else None
-    by_model = {model: results(folder, experiment.evaluation.score, only) for model, folder in folders.items()}
-    names = dict.fromkeys(result.name for found in by_model.values() for result in found)
-    indexed = {model: {result.name: result for result in found} for model, found in by_model.items()}
-    return [_row(name, {m: found.get(name) for m, found in indexed.items()}, folders) for name in names]
+    settings = experiment.evaluation
+    by_name: dict[str, dict[int, dict[str, Result]]] = {}
+    for model, folder in folders.items():
+        for result in results(folder, settings.score, only, settings.instructions):
+            by_name.setdefault(result.name, {}).setdefault(result.shots, {})[model] = result
+    return [_row(name, by_shots, folders) for name, by_shots in by_name.items()]
 
 
 def render(content: Mapping[str, Any]) -> str:
     """The page."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters['score'] = lambda value: '–' if value is None else f'{value:.1f}'
     chart_rows = [_chart_row(row) for row in content['results']]
-    return environment.from_string(_TEMPLATE.read_text()).render(
+    return page_of(
+        _TEMPLATE,
         content,
         scores_chart=charts.template_scores(chart_rows) if chart_rows else None,
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
     )
+
+
+def page_of(template: pathlib.Path, content: Mapping[str, Any], **more: Any) -> str:
+    """A template filled in; templates share the style sheet, and the filter `score` for figures that may be None."""
+    loader = jinja2.FileSystemLoader(template.parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters['score'] = lambda value: '–' if value is None else f'{value:.1f}'
+    return environment.get_template(template.name).render(content, **more)
 
 
 def _title(experiment: Experiment) -> str:
@@ -90,7 +101,7 @@ def _title(experiment: Experiment) -> str:
     return f'Tuned on {experiment.data.mixture}'
 
 
-def _from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
+def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
     """Whether any dataset holds bundled samples."""
     known = [catalogue.DATASETS[name] for name in dataset_names if name in catalogue.DATASETS]
     return any(source.origin(dataset.source, data_dir) == SAMPLES for dataset in known)
@@ -100,9 +111,10 @@ def _records_folders(experiment: Experiment) -> dict[str, epath.Path]:
     return {model: records_folder(experiment, model) for model in records.MODELS}
 
 
-def _row(name: str, by_model: Mapping[str, Result | None], folders: Mapping[str, epath.Path]) -> dict[str, Any]:
-    """One line of the table of results."""
-    model, result = next((model, result) for model, result in reversed(by_model.items()) if result)
+def _row(name: str, by_shots: Mapping[int, Mapping[str, Result]], folders: Mapping[str, epath.Path]) -> dict[str, Any]:
+    """One line of the table of results: the fewest shots asked, which are none as a rule, and any others beside it."""
+    by_model, *others = ({'shots': shots, 'models': found} for shots, found in sorted(by_shots.items()))
+    model, result = next(reversed(by_model['models'].items()))
     baselines = dataset_baselines(folders[model], result)
     paper = PAPER.get(name)
     return {
@@ -112,7 +124,8 @@ def _row(name: str, by_model: Mapping[str, Result | None], folders: Mapping[str,
         'rows': result.rows,
         'chance': baselines.chance,
         'majority': baselines.majority,
-        'models': {model: manifest.as_plain(found) for model, found in by_model.items() if found},
+        **manifest.as_plain(by_model),
+        'few_shot': manifest.as_plain(others),
         'paper': manifest.as_plain(paper) if paper else None,
     }
 
@@ -149,7 +162,7 @@ def _prediction(key: records.RecordKey, index: int, folders: Mapping[str, epath.
             record = found[index % len(found)]
             said[model] = records.judgement(record, score).prediction
     right = {model: prediction in record['references'] for model, prediction in said.items()}
-    shown = {name: record[name] for name in ('dataset', 'template', 'prompt', 'references')}
+    shown = {name: record[name] for name in ('dataset', 'template', 'shots', 'prompt', 'references')}
     return shown | {'options': [option['text'] for option in record.get('options', ())], 'said': said, 'right': right}
 
 
@@ -161,7 +174,7 @@ def _mixture(stream: Mapping[str, Any]) -> list[dict[str, Any]]:
             'cluster': stream['clusters'][cluster],
             'rate': 100 * stream['recipe']['rates'][task],
             'examples': examples,
-            'epochs': stream['epochs'][task],
+            'epochs': stream['epochs'].get(task),
         }
         for task, cluster, examples in zip(stream['tasks'], stream['cluster_of_task'], stream['examples'])
     ]

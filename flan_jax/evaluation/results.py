@@ -12,8 +12,10 @@ from etils import epath
 
 from flan_jax.data import catalogue
 from flan_jax.data.dataset import Dataset
-from flan_jax.evaluation import records
-from flan_jax.evaluation.metrics import METRICS, Scores, judge
+from flan_jax.data.forms import in_form
+from flan_jax.evaluation import bootstrap, records
+from flan_jax.evaluation.metrics import METRICS, Judgement, Scores, judge
+from flan_jax.settings import Instructions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Result:
       templates: scores by template.
       mean: headline test score, mean over templates.
       spread: its standard deviation over templates (of the population, as they are all there are).
+      interval: the 95 % confidence interval of `mean`, by resampling test rows.
       best_dev: headline test score of the template that is best on validation; None where validation was not asked.
       best_dev_template: that template's index.
+      shots: how many exemplars were asked for.
+      exemplars: how many fitted the prompts, mean over rows and templates.
     """
 
     dataset: str
@@ -48,8 +53,11 @@ class Result:
     templates: tuple[TemplateResult, ...]
     mean: float
     spread: float
+    interval: tuple[float, float]
     best_dev: float | None
     best_dev_template: int | None
+    shots: int = 0
+    exemplars: float = 0.0
 
     @property
     def name(self) -> str:
@@ -65,26 +73,29 @@ class Baselines:
     majority: float | None
 
 
-def results(folder: epath.Path, score: str, only: Collection[str] | None = None) -> list[Result]:
-    """All results of the records in a model's folder, in the catalogue's order.
+def results(
+    folder: epath.Path, score: str, only: Collection[str] | None = None, instructions: Instructions = 'templates'
+) -> list[Result]:
+    """All results of the records in a model's folder, in the catalogue's order, zero-shot before few-shot.
 
     Args:
       folder: where the records are.
       score: how options are ranked; see `records.SCORES`.
       only: names of datasets; None for all.
+      instructions: how the inputs were worded, which the index of a template refers to.
     """
-    groups: dict[tuple[str, str], dict[str, dict[int, list]]] = {}
+    groups: dict[tuple[str, str, int], dict[str, dict[int, list]]] = {}
     for key in records.written(folder):
         if only is not None and key.dataset not in only:
             continue
-        dataset = catalogue.dataset(key.dataset)
+        dataset = in_form(catalogue.dataset(key.dataset), instructions)
         variant = dataset.templates[key.template].variant
-        by_split = groups.setdefault((key.dataset, variant), collections.defaultdict(dict))
+        by_split = groups.setdefault((key.dataset, variant, key.shots), collections.defaultdict(dict))
         by_split[key.split][key.template] = records.read(folder, key)
     order = {name: index for index, name in enumerate(catalogue.DATASETS)}
     return [
-        _result(catalogue.dataset(name), variant, by_split, score)
-        for (name, variant), by_split in sorted(groups.items(), key=lambda item: (order[item[0][0]], item[0][1]))
+        _result(catalogue.dataset(name), variant, shots, by_split, score)
+        for (name, variant, shots), by_split in sorted(groups.items(), key=lambda item: (order[item[0][0]], *item[0]))
         if by_split['test']
     ]
 
@@ -102,13 +113,20 @@ def baselines(found: Sequence[Mapping]) -> Baselines:
 
 def dataset_baselines(folder: epath.Path, result: Result) -> Baselines:
     """The baselines of a result's test rows."""
-    return baselines(records.read(folder, records.RecordKey(result.dataset, result.templates[0].template, 'test')))
+    key = records.RecordKey(result.dataset, result.templates[0].template, 'test', result.shots)
+    return baselines(records.read(folder, key))
 
 
-def _result(dataset: Dataset, variant: str, by_split: Mapping[str, Mapping[int, list]], score: str) -> Result:
-    judged = {
-        split: {template: _scores(dataset, found, score) for template, found in by_template.items()}
+def _result(
+    dataset: Dataset, variant: str, shots: int, by_split: Mapping[str, Mapping[int, list]], score: str
+) -> Result:
+    judgements = {
+        split: {template: _judgements(found, score) for template, found in sorted(by_template.items())}
         for split, by_template in by_split.items()
+    }
+    judged = {
+        split: {template: judge(dataset.metrics, found) for template, found in by_template.items()}
+        for split, by_template in judgements.items()
     }
     headline = METRICS[dataset.metrics[0]].headline
     test, validation = judged['test'], judged.get('validation', {})
@@ -122,13 +140,16 @@ def _result(dataset: Dataset, variant: str, by_split: Mapping[str, Mapping[int, 
         templates=tuple(TemplateResult(t, test[t], validation.get(t, {})) for t in sorted(test)),
         mean=statistics.mean(scores),
         spread=statistics.pstdev(scores),
+        interval=bootstrap.interval(dataset.metrics[0], list(judgements['test'].values())),
         best_dev=None if best is None else test[best][headline],
         best_dev_template=best,
+        shots=shots,
+        exemplars=statistics.mean(r['exemplars'] for found in by_split['test'].values() for r in found),
     )
 
 
-def _scores(dataset: Dataset, found: Sequence[Mapping], score: str) -> Scores:
-    return judge(dataset.metrics, [records.judgement(record, score) for record in found])
+def _judgements(found: Sequence[Mapping], score: str) -> list[Judgement]:
+    return [records.judgement(record, score) for record in found]
 
 
 def best_template(validation: Mapping[int, float], dataset: Dataset) -> int | None:

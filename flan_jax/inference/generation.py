@@ -8,12 +8,15 @@ Shape letters: B rows, P prompt tokens, N new tokens, V vocabulary.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flan_jax.inference import beam
+from flan_jax.inference.beam import Beams
 from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
@@ -55,7 +58,7 @@ class Generator:
         eos_id: int,
         max_new_tokens: int,
         batch_tokens: int,
-        sampling: Sampling = Sampling(),
+        strategy: Sampling | Beams = Sampling(),
         seed: int = 0,
         placement: Placement = DEFAULT_DEVICE,
     ):
@@ -66,10 +69,9 @@ class Generator:
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
         self._placement = placement
+        decode = _decoding(strategy)
         self._generate = jax.jit(
-            functools.partial(
-                generate, config, execution=execution, eos_id=eos_id, max_new_tokens=max_new_tokens, sampling=sampling
-            ),
+            functools.partial(decode, config, execution=execution, eos_id=eos_id, max_new_tokens=max_new_tokens),
             out_shardings=placement.everywhere,
         )
 
@@ -101,10 +103,17 @@ class Generator:
         start = 0
         while start < len(order):
             length = next(p for p in PROMPT_LENGTHS if p >= len(prompts[order[start]]))
-            batch_rows = self._placement.rows(self._batch_tokens // (length + self._max_new_tokens))
-            members = [i for i in order[start : start + batch_rows] if len(prompts[i]) <= length]
-            yield members, length, batch_rows
+            most_rows = max(1, self._batch_tokens // (length + self._max_new_tokens))
+            members = [i for i in order[start : start + most_rows] if len(prompts[i]) <= length]
+            rows = min(most_rows, 2 ** math.ceil(math.log2(len(members))))
+            yield members, length, self._placement.rows(rows)
             start += len(members)
+
+
+def _decoding(strategy: Sampling | Beams) -> Callable:
+    if isinstance(strategy, Beams):
+        return functools.partial(beam.search, beams=strategy)
+    return functools.partial(generate, sampling=strategy)
 
 
 def generate(

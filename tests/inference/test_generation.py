@@ -96,7 +96,7 @@ def test_sampling_is_by_seed():
     prompts = [np.array([5, 6, 7]), np.array([8])]
     hot = Sampling(temperature=1.0)
     first, again, other = (
-        [answer.tolist() for answer in generator(CONFIGS['rotary'], sampling=hot, seed=seed).answer(prompts)]
+        [answer.tolist() for answer in generator(CONFIGS['rotary'], strategy=hot, seed=seed).answer(prompts)]
         for seed in (0, 0, 1)
     )
     assert first == again != other

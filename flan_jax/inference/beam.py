@@ -1,0 +1,158 @@
+"""Beam search, as the baselines that FLAN compares with decode (Brown et al. 2020, section 2.4: width 4, penalty 0.6).
+
+Of an answer of n tokens, EOS included, the score is its log-likelihood divided by ((5 + n) / 6) ** penalty (Wu et al.
+2016, equation 14). A row is over when no beam still open can end better than the best that has ended.
+
+Shape letters: B rows, W beams, P prompt tokens, N new tokens, V vocabulary.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from flan_jax.model import decoder
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Cache, Execution, Params
+
+_IMPOSSIBLE = -1e30
+"""Score of a beam that is not there; finite, so that sums and quotients of it stay so."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Beams:
+    """How beams are kept.
+
+    Attributes:
+      width: W.
+      length_penalty: exponent of the length's share; 0 favours short answers, 1 compares the mean per token.
+    """
+
+    width: int = 4
+    length_penalty: float = 0.6
+
+    def __post_init__(self):
+        if self.width < 1 or self.length_penalty < 0:
+            raise ValueError(f'{self}: width must be at least 1, length_penalty at least 0')
+
+    def penalty(self, length):
+        """What the log-likelihood of an answer of `length` tokens is divided by."""
+        return ((5.0 + length) / 6.0) ** self.length_penalty
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _State:
+    """The search after `count` tokens.
+
+    Attributes:
+      count: tokens written by every open beam.
+      tokens: of the open beams, [B, W, N].
+      scores: their log-likelihoods, best first, [B, W].
+      hidden: their last hidden states, [B * W, D].
+      cache: their keys and values.
+      ended_tokens: of the best answer that has ended, [B, N].
+      ended_scores: its score with the penalty, [B].
+      ended_lengths: its tokens before EOS, [B].
+    """
+
+    count: jax.Array
+    tokens: jax.Array
+    scores: jax.Array
+    hidden: jax.Array
+    cache: Cache
+    ended_tokens: jax.Array
+    ended_scores: jax.Array
+    ended_lengths: jax.Array
+
+
+def search(
+    config: DecoderConfig,
+    params: Params,
+    tokens_BxP: jax.Array,
+    lengths_B: jax.Array,
+    key: jax.Array,
+    *,
+    execution: Execution,
+    eos_id: int,
+    max_new_tokens: int,
+    beams: Beams,
+) -> tuple[jax.Array, jax.Array]:
+    """Continues prompts by beam search; arguments and results are those of `generation.generate`.
+
+    An answer that has ended wins over one that was cut off at `max_new_tokens`.
+    """
+    del key  # nothing is drawn
+    width, new = beams.width, max_new_tokens
+
+    def unfinished(state: _State):
+        reachable_B = state.scores[:, 0] / beams.penalty(new)  # a log-likelihood only falls, and penalties only grow
+        return (state.count < new) & ((lengths_B > 0) & (reachable_B > state.ended_scores)).any()
+
+    def extend(state: _State) -> _State:
+        log_probabilities = jax.nn.log_softmax(decoder.logits(config, params, state.hidden))
+        totals_BxWxV = state.scores[:, :, None] + log_probabilities.reshape(*state.scores.shape, -1)
+        # Of 2 W candidates at most W end, so W stay open.
+        scores, flat = jax.lax.top_k(totals_BxWxV.reshape(len(lengths_B), -1), 2 * width)
+        parents, chosen = jnp.divmod(flat, totals_BxWxV.shape[-1])
+        candidates = jnp.take_along_axis(state.tokens, parents[..., None], axis=1)
+        candidates = candidates.at[:, :, state.count].set(chosen)
+        ends = chosen == eos_id
+        ended = _best_ended(state, candidates, jnp.where(ends, scores / beams.penalty(state.count + 1), _IMPOSSIBLE))
+        open_scores, kept = jax.lax.top_k(jnp.where(ends, _IMPOSSIBLE, scores), width)
+        tokens = jnp.take_along_axis(candidates, kept[..., None], axis=1)
+        parents, chosen = (jnp.take_along_axis(a, kept, axis=1) for a in (parents, chosen))
+        hidden, cache = decoder.hidden_states_with_cache(
+            config,
+            params,
+            chosen.reshape(-1, 1).astype(jnp.int32),
+            jnp.repeat(lengths_B + state.count, width)[:, None],
+            _reordered(state.cache, parents),
+            execution,
+        )
+        return _State(state.count + 1, tokens, open_scores, hidden[:, 0], cache, *ended)
+
+    state = jax.lax.while_loop(unfinished, extend, _start(config, params, tokens_BxP, lengths_B, execution, new, width))
+    some_ended = state.ended_scores > _IMPOSSIBLE
+    written = jnp.where(some_ended[:, None], state.ended_tokens, state.tokens[:, 0])
+    counts = jnp.where(some_ended, state.ended_lengths, state.count)
+    return written, jnp.where(lengths_B > 0, counts, 0)
+
+
+def _start(config, params, tokens_BxP, lengths_B, execution, new: int, width: int) -> _State:
+    """The prompts read once, then repeated for every beam, of which only the first is there."""
+    batch, prompt_length = tokens_BxP.shape
+    cache = decoder.initialise_cache(config, batch, prompt_length + new, execution.dtype)
+    positions = jnp.broadcast_to(jnp.arange(prompt_length), tokens_BxP.shape)
+    hidden, cache = decoder.hidden_states_with_cache(config, params, tokens_BxP, positions, cache, execution)
+    hidden_BxD = jnp.take_along_axis(hidden, jnp.maximum(lengths_B - 1, 0)[:, None, None], axis=1)[:, 0]
+    return _State(
+        count=jnp.zeros((), jnp.int32),
+        tokens=jnp.zeros((batch, width, new), jnp.int32),
+        scores=jnp.full((batch, width), _IMPOSSIBLE).at[:, 0].set(0.0),
+        hidden=jnp.repeat(hidden_BxD, width, axis=0),
+        cache=jax.tree.map(lambda a: jnp.repeat(a, width, axis=1), cache),
+        ended_tokens=jnp.zeros((batch, new), jnp.int32),
+        ended_scores=jnp.full(batch, _IMPOSSIBLE),
+        ended_lengths=jnp.zeros(batch, jnp.int32),
+    )
+
+
+def _best_ended(state: _State, candidates, scores_BxC):
+    """Tokens, score and length of the best answer that has ended so far."""
+    best_B = scores_BxC.argmax(axis=1)
+    score_B = jnp.take_along_axis(scores_BxC, best_B[:, None], axis=1)[:, 0]
+    tokens_BxN = jnp.take_along_axis(candidates, best_B[:, None, None], axis=1)[:, 0]
+    better = score_B > state.ended_scores
+    return (
+        jnp.where(better[:, None], tokens_BxN, state.ended_tokens),
+        jnp.where(better, score_B, state.ended_scores),
+        jnp.where(better, state.count, state.ended_lengths),
+    )
+
+
+def _reordered(cache: Cache, parents_BxW: jax.Array) -> Cache:
+    """The cache of each beam's parent."""
+    batch, width = parents_BxW.shape
+    rows = (jnp.arange(batch)[:, None] * width + parents_BxW).reshape(-1)
+    return jax.tree.map(lambda a: a[:, rows], cache)
