@@ -1,0 +1,121 @@
+"""Every name in SeqIO's registries stands for a task that works, and none is built before it is asked for."""
+
+import subprocess
+import sys
+
+import pytest
+import seqio
+
+from flan_jax.data import catalogue
+from flan_jax.data.forms import in_form
+from flan_jax.data.mixtures import own_mixtures
+from flan_jax.data.preview import rendered_rows
+from flan_jax.data.registry import FEWER_TEMPLATES, TRAINING_FORMS, tasks_of
+from flan_jax.data.seqio_tasks import output_features, read_examples
+from flan_jax.data.vocabulary import Vocabulary
+
+LENGTHS = {'inputs': 1024, 'targets': 256}
+
+
+@pytest.fixture(autouse=True)
+def samples(samples_dir):
+    seqio.set_tfds_data_dir_override(samples_dir)
+    yield
+    seqio.set_tfds_data_dir_override(None)
+
+
+def first(name, split='train'):
+    task = seqio.TaskRegistry.get(name)
+    return next(iter(read_examples(task, LENGTHS, split=split, shuffle=False, seed=0).as_numpy_iterator()))
+
+
+@pytest.mark.parametrize('form', TRAINING_FORMS)
+@pytest.mark.parametrize('name', ['wmt16_translate_roen', 'multirc'])
+def test_every_form_of_training_gives_examples(name, form):
+    example = first(name + form)
+    assert example['inputs'][-1] == example['targets'][-1] == Vocabulary().eos_id
+    assert ('shots' in example) == (form == '_few_shot')
+    assert seqio.TaskRegistry.get(name + form).name == name + form
+
+
+@pytest.mark.parametrize('name', ['multirc', 'dart'])
+def test_every_kind_of_evaluation_task_gives_examples(name):
+    """All names of template 1 and of the first template of each wording, each built and read by its registered name."""
+    features = output_features(Vocabulary().seqio())
+    names = [task for task, _ in tasks_of(catalogue.dataset(name), features) if '_template_1' in task]
+    names += [f'{name}_no_template_template_0', f'{name}_dataset_name_template_0']
+    assert len(names) >= 13
+    for task in names:
+        example = first(task, 'test')
+        assert example['inputs'][-1] == example['targets'][-1] == Vocabulary().eos_id
+        assert ('shots' in example) == task.endswith('_shot'), task
+        assert not task.endswith('_2_shot') or example['shots'] == 2
+
+
+@pytest.mark.parametrize('dataset', catalogue.DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_wordings_show_the_rows_own_text_and_nothing_else(dataset, samples_dir):
+    bare, named = in_form(dataset, 'none'), in_form(dataset, 'dataset_name')
+    assert len(bare.templates) == len(named.templates) == len({t.variant for t in dataset.forward_templates.values()})
+    for template, with_name in zip(bare.templates, named.templates):
+        name, _, rest = with_name.inputs.partition('] ')
+        assert rest == template.inputs and with_name.targets == template.targets
+        assert name.startswith(f'[{dataset.cluster.title}: {dataset.paper_name or dataset.name}')
+    (row,) = rendered_rows(bare, 'test', samples_dir, limit=1)
+    for template, (inputs, targets) in zip(bare.templates, row.prompts):
+        assert targets in (row.answer.strip(), *row.fields.values())
+        left = inputs
+        for value in sorted(row.fields.values(), key=len, reverse=True):
+            left = left.replace(value.strip(), '', 1)
+        assert left.strip() == '', f'{template.inputs!r} leaves {left!r}'
+
+
+def test_translation_names_the_language_to_translate_into():
+    prompts = [template.inputs for template in in_form(catalogue.dataset('wmt14_enfr'), 'dataset_name').templates]
+    assert prompts == [
+        '[Translation: WMT-14 EN/FR to French] {english}',
+        '[Translation: WMT-14 EN/FR to English] {foreign}',
+    ]
+
+
+@pytest.mark.parametrize('dataset', catalogue.DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_the_first_templates_can_train_by_themselves(dataset):
+    for count in FEWER_TEMPLATES.values():
+        form = in_form(dataset, 'templates', count)
+        assert form.templates == dataset.templates[:count] and form.forward_templates
+    assert in_form(dataset, 'templates', len(dataset.templates)) is dataset
+
+
+def test_clusters_are_added_in_the_papers_order():
+    """FLAN, Figure 6: 11, 20, 26, 30, 34, 37, 39 datasets; it counts nine for translation, of which there are eight."""
+    sizes = [len(own_mixtures()[f'flan_first_{n}_clusters']) for n in range(1, 8)]
+    wsc273 = 1  # evaluated only
+    assert sizes == [11, 19, 25, 29, 33, 36 + wsc273, 38 + wsc273]
+    first, last = own_mixtures()['flan_first_1_clusters'], own_mixtures()['flan_first_7_clusters']
+    assert {d.cluster.name for d in first} == {'summarization'}
+    assert {d.name for d in last} >= {'coqa', 'quac'} and not {d.name for d in last} & {
+        'rte',
+        'copa',
+        'trivia_qa',
+        'wic',
+    }
+
+
+def test_mixtures_draw_from_tasks_of_their_form():
+    names = set(seqio.MixtureRegistry.names())
+    assert {'flan', 'flan_few_shot', 'flan_without_sentiment_few_shot', 'flan_first_4_templates'} <= names
+    assert {'flan_without_paraphrase', 'flan_dataset_name', 'flan_first_3_clusters', 'summarization'} <= names
+    mixture = seqio.MixtureRegistry.get('flan_without_commonsense_no_template')
+    assert all(task.name.endswith('_no_template') for task in mixture.tasks)
+    assert len(seqio.MixtureRegistry.get('flan_few_shot').tasks) == len(seqio.MixtureRegistry.get('flan').tasks)
+
+
+def test_importing_the_catalogue_builds_no_evaluation_task():
+    """SeqIO itself looks into the tasks of mixtures, which are for training."""
+    code = (
+        'import flan_jax.tasks, seqio, sys\n'
+        'tasks = seqio.TaskRegistry._REGISTRY\n'
+        'built = [name for name in tasks if "_template_" in name and "_build" not in tasks[name].__dict__]\n'
+        'assert len(tasks) > 5000 and not built, built[:5]\n'
+        'assert "t5" not in sys.modules\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
