@@ -111,15 +111,15 @@ def to_hugging_face(
     if 'model' not in belongs_to:
         raise ConversionError(f'{checkpoint} does not say which model it belongs to; train or convert writes that')
     config = decoder_from_plain(belongs_to['model'])
-    family, _ = family_of(config)
+    family_of(config)
     came_with = _tokenizer_folder(checkpoint, belongs_to, tokenizer)
+    like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
+    family, _ = family_of(config, like.get('model_type'))
     with _in_place(destination) as unfinished:
         params = checkpoints.load_params(checkpoint, _layout(config, dtype))
         companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
-        path = came_with / CONFIG_FILE
-        inert_keys = json.loads(path.read_text()) if path.exists() else {}
         with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
-            write_model(unfinished, config, params, dtype, inert_keys, advance)
+            write_model(unfinished, config, params, dtype, like, advance)
     return family.model_type
 
 

@@ -1,11 +1,12 @@
 """What goes along with a model's tensors: tokenizer, generation settings, licence."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tokenizers
 from etils import epath
-from tokenizers import decoders, models, pre_tokenizers
+from tokenizers import decoders, models, pre_tokenizers, processors
 
 from flan_jax.convert.read import CONFIG_FILE, ConversionError
 from flan_jax.data.huggingface_tokenizer import TOKENIZER_FILE
@@ -35,24 +36,31 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
                 'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
             )
-        _byte_level(*older, _special_tokens(destination)).save(str(destination / TOKENIZER_FILE))
+        _byte_level(*older, _tokenizer_settings(destination)).save(str(destination / TOKENIZER_FILE))
 
 
-def _byte_level(vocab: epath.Path, merges: epath.Path, special: Sequence[str]) -> tokenizers.Tokenizer:
-    """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2)."""
+def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, Any]) -> tokenizers.Tokenizer:
+    """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), begun by BOS where "add_bos_token" is set (OPT)."""
     pairs = [tuple(line.split(' ')) for line in merges.read_text().splitlines() if line and line[:8] != '#version']
     tokenizer = tokenizers.Tokenizer(models.BPE(vocab=json.loads(vocab.read_text()), merges=pairs))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(special))
+    special = {
+        kind: settings[f'{kind}_token'] for kind in ('bos', 'eos', 'unk', 'pad') if settings.get(f'{kind}_token')
+    }
+    special = {kind: token['content'] if isinstance(token, dict) else token for kind, token in special.items()}
+    tokenizer.add_special_tokens(list(dict.fromkeys(special.values())))
+    if settings.get('add_bos_token'):
+        bos = special['bos']
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f'{bos} $A', special_tokens=[(bos, tokenizer.token_to_id(bos))]
+        )
     return tokenizer
 
 
-def _special_tokens(folder: epath.Path) -> list[str]:
-    """The texts of the special tokens that a folder's settings name."""
-    found = {}
+def _tokenizer_settings(folder: epath.Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name in ('special_tokens_map.json', 'tokenizer_config.json'):
         if (folder / name).exists():
             found |= json.loads((folder / name).read_text())
-    tokens = [found[key] for key in ('bos_token', 'eos_token', 'unk_token', 'pad_token') if found.get(key)]
-    return list(dict.fromkeys(token['content'] if isinstance(token, dict) else token for token in tokens))
+    return found

@@ -35,7 +35,7 @@ ACTIVATIONS = {
     'gelu_pytorch_tanh': 'gelu',
     'gelu_fast': 'gelu',
 }
-"""Their names of activations to ours; of several names the first is written."""
+"""Their names of activations to ours."""
 
 
 class ConfigJson:
@@ -104,7 +104,7 @@ class Same:
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """A key that chooses among a few sets of fields."""
+    """A key that chooses among sets of fields; of several choices that fit, the default is written, or the first."""
 
     key: str
     choices: Mapping[Any, Mapping[str, Any]]
@@ -120,10 +120,12 @@ class OneOf:
 
     def write(self, config):
         """See Clause."""
-        for value, fields in self.choices.items():
-            if all(getattr(config, name) == chosen for name, chosen in fields.items()):
-                return {self.key: value}
-        return {}
+        fitting = [
+            value
+            for value, fields in self.choices.items()
+            if all(getattr(config, name) == chosen for name, chosen in fields.items())
+        ]
+        return {self.key: self.default if self.default in fitting else fitting[0]} if fitting else {}
 
 
 @dataclasses.dataclass(frozen=True)

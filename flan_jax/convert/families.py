@@ -75,7 +75,7 @@ class _Gpt2Width:
         return {'d_ff': json.take('n_inner', 4 * (json.values.get('n_embd') or 0))}
 
     def write(self, config):
-        return {'n_inner': config.d_ff}
+        return {'n_inner': None if config.d_ff == 4 * config.d_model else config.d_ff}
 
 
 @dataclasses.dataclass(frozen=True)

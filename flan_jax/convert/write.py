@@ -24,14 +24,18 @@ FILE_BYTES = 5 * 10**9
 DTYPES = {'float32': np.float32, 'bfloat16': ml_dtypes.bfloat16, 'float16': np.float16}
 
 
-def family_of(config: DecoderConfig) -> tuple[Family, dict[str, Any]]:
-    """The first family whose config.json can say all that a decoder is, and those keys.
+def family_of(config: DecoderConfig, preferred: str | None = None) -> tuple[Family, dict[str, Any]]:
+    """The family whose config.json can say all that a decoder is, and those keys.
+
+    Args:
+      config: the decoder.
+      preferred: model_type of the family to take where several can; else it is the first of `FAMILIES`.
 
     Raises:
       ConversionError: if none can; names, for the nearest family, the fields that it cannot express.
     """
     differences = {}
-    for family in FAMILIES.values():
+    for family in sorted(FAMILIES.values(), key=lambda family: family.model_type != preferred):
         keys = {'model_type': family.model_type, 'architectures': [family.architecture]}
         keys |= write_clauses(family.clauses, config)
         differences[family.model_type] = _differences(config, read_clauses(family.clauses, keys)[0])
@@ -49,7 +53,7 @@ def write_model(
     config: DecoderConfig,
     params: Params,
     dtype: str = 'float32',
-    inert_keys: Mapping[str, Any] | None = None,
+    like: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] = lambda tensors: None,
     file_bytes: int = FILE_BYTES,
 ) -> None:
@@ -60,15 +64,16 @@ def write_model(
       config: the decoder.
       params: its parameters.
       dtype: dtype of the tensors on disk.
-      inert_keys: keys of config.json that are written where they do not say what is computed, such as bos_token_id.
+      like: a config.json whose family is preferred, and whose keys without effect, such as bos_token_id, are kept.
       progress: told of each tensor written.
       file_bytes: tensors in one file at most.
 
     Raises:
       ConversionError: see `family_of`.
     """
-    family, keys = family_of(config)
-    kept = {key: value for key, value in (inert_keys or {}).items() if key in WITHOUT_EFFECT}
+    like = like or {}
+    family, keys = family_of(config, like.get('model_type'))
+    kept = {key: value for key, value in like.items() if key in WITHOUT_EFFECT}
     values = kept | keys | {'torch_dtype': dtype, 'dtype': dtype}
     (folder / CONFIG_FILE).write_text(json.dumps(dict(sorted(values.items())), indent=2) + '\n')
 

@@ -58,12 +58,10 @@ class HuggingFaceTokenizer:
         return TokenizerVocabulary(self)
 
     def _prompt_bos_id(self) -> int | None:
-        """BOS where prompts begin with it: by "add_bos_token" or, where that is not said, by the post-processor."""
-        bos = self._special_id('bos')
-        wanted = self._settings.get('add_bos_token')
-        if wanted is None:
-            wanted = self._tokenizer.encode('', add_special_tokens=True).ids[:1] == [bos]
-        return bos if wanted else None
+        """BOS where the file's post-processor begins texts with it, as transformers does."""
+        bos_id = self._special_id('bos')
+        begins = bos_id is not None and self._tokenizer.encode('', add_special_tokens=True).ids[:1] == [bos_id]
+        return bos_id if begins else None
 
     def _special_id(self, kind: str) -> int | None:
         """The id of the EOS, BOS or pad token; None where there is none."""

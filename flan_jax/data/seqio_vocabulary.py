@@ -47,6 +47,7 @@ class TokenizerVocabulary(seqio.Vocabulary):
 
     def _encode_tf(self, s: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         """A text to [T] int32, texts [N] to a ragged [N, T]."""
+        s = tf.convert_to_tensor(s)
         texts = tf.reshape(s, [-1])
         ids, lengths = tf.numpy_function(self._encode_all, [texts], (tf.int32, tf.int32), stateful=False)
         ids.set_shape([None])

@@ -1,0 +1,68 @@
+"""There and back: bit-exact for every family, from every dtype, in one file or in many."""
+
+import numpy as np
+import pytest
+
+from flan_jax.convert import base_model
+from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.settings import Parallelism
+from flan_jax.training.mesh import make_mesh, parameter_layout
+from tests.convert.tokenizers_trained import write_byte_level
+from tests.parity.models import make_pair, torch, transformers
+
+
+def equal_states(one, other) -> bool:
+    one, other = one.state_dict(), other.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_round_trip_is_bit_exact(pair, tmp_path):
+    write_byte_level(pair.folder, size=300)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(pair.folder)
+    theirs.resize_token_embeddings(304, mean_resizing=False)
+    theirs.save_pretrained(tmp_path / 'wide')
+    write_byte_level(tmp_path / 'wide', size=300)
+    base_model.from_hugging_face(tmp_path / 'wide', tmp_path / 'ours')
+    base_model.to_hugging_face(tmp_path / 'ours' / base_model.CHECKPOINT, tmp_path / 'back')
+
+    back = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / 'back')
+    assert equal_states(back, theirs)
+    meant, found = ({k: v for k, v in m.config.to_dict().items() if k != '_name_or_path'} for m in (theirs, back))
+    assert found == meant
+    text = 'Ça va? 🙂\n\tdef f(x): return x'
+    before, after = (transformers.AutoTokenizer.from_pretrained(tmp_path / name) for name in ('wide', 'back'))
+    assert before(text).input_ids == after(text).input_ids and after.eos_token == '<|endoftext|>'
+
+
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
+def test_half_precision_in_many_files_round_trips(dtype, tmp_path):
+    """Halves are kept exactly in float32, so they come back as they were."""
+    theirs = make_pair('llama 3', tmp_path / 'float32').theirs.to(getattr(torch, dtype))
+    theirs.resize_token_embeddings(304, mean_resizing=False)
+    theirs.save_pretrained(tmp_path / 'theirs', max_shard_size='20KB')
+    assert len(list((tmp_path / 'theirs').glob('*.safetensors'))) > 2
+    write_byte_level(tmp_path / 'theirs', size=300)
+    base_model.from_hugging_face(tmp_path / 'theirs', tmp_path / 'ours')
+    base_model.to_hugging_face(tmp_path / 'ours' / base_model.CHECKPOINT, tmp_path / 'back', dtype=dtype)
+    back = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / 'back')
+    assert back.dtype == getattr(torch, dtype) and equal_states(back, theirs)
+
+
+@pytest.mark.parametrize('name', ['gpt2', 'gpt_neox', 'llama'])
+def test_files_of_old_are_read(name, tmp_path):
+    """Names without their prefix, and the buffers that transformers used to save."""
+    from safetensors.numpy import load_file, save_file
+
+    pair = make_pair(name, tmp_path)
+    prefix = {'gpt2': 'transformer.', 'gpt_neox': 'gpt_neox.', 'llama': 'model.'}[name]
+    buffer = {
+        'gpt2': 'h.0.attn.bias',
+        'gpt_neox': 'layers.2.attention.masked_bias',
+        'llama': 'layers.1.self_attn.rotary_emb.inv_freq',
+    }[name]
+    path = tmp_path / 'model.safetensors'
+    tensors = {key.removeprefix(prefix): value for key, value in load_file(path).items()}
+    save_file(tensors | {buffer: np.ones(3, np.float32)}, path)
+    model = HuggingFaceModel(tmp_path)
+    params = model.params(parameter_layout(model.config, make_mesh(Parallelism())))
+    assert all(np.array_equal(params[key], pair.params[key]) for key in pair.params)
