@@ -63,10 +63,12 @@ def train(experiment: Experiment, command: str) -> None:
     from flan_jax.training.train import train as tune
 
     _check_vocabulary(experiment)
+    proof = _prove_hold_out(experiment)
     stream = pack(experiment)
     missing = missing_members(experiment.data)
     gin_text = configuration.resolved()
-    manifest.write(experiment.model_dir, manifest.make(experiment, command, gin_text, stream.manifest, missing))
+    made = manifest.make(experiment, command, gin_text, stream.manifest, missing, proof)
+    manifest.write(experiment.model_dir, made)
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     belongs_to = {
@@ -122,6 +124,22 @@ def report(experiment: Experiment) -> None:
     if jax.process_index() == 0:
         write = write_joint_report if runs_in(experiment.model_dir) else write_report
         CONSOLE.print(f'report: {write(experiment)}')
+
+
+def _prove_hold_out(experiment: Experiment) -> dict | None:
+    """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
+    from flan_jax import manifest
+    from flan_jax.data.holdout import prove
+    from flan_jax.evaluation.evaluate import has_test_rows, named_datasets
+
+    if not experiment.data.held_out:
+        return None
+    before = manifest.read(experiment.model_dir) if manifest.exists(experiment.model_dir) else {}
+    prepared = [d for d in named_datasets(experiment) if has_test_rows(d, experiment.data.tfds_data_dir)]
+    proof = prove(experiment.data, prepared, before.get('hold_out'))
+    for overlap in proof['overlaps'] if proof else ():
+        CONSOLE.print('{rows} of {of} rows of {evaluated} share a text with {tuned}'.format(**overlap))
+    return proof
 
 
 def _check_vocabulary(experiment: Experiment, checkpoint: epath.Path | None = None) -> None:

@@ -15,6 +15,7 @@ from flan_jax.data.rows import Example, Row
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.source import prepared_builder
 from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.folders import require_space, require_writable
 from flan_jax.settings import Data, Stream
 
 _EXAMPLES_PER_FETCH = 16
@@ -57,6 +58,7 @@ def write_stream(data: Data, settings: Stream, num_rows: int, progress: Progress
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
+      UserError: if the stream cannot be written, or the disk has no room for it.
     """
     mixture = tuning_mixture(data)
     recipe = stream_recipe(mixture, data, settings, num_rows)
@@ -64,6 +66,9 @@ def write_stream(data: Data, settings: Stream, num_rows: int, progress: Progress
     if (folder / stream.MANIFEST_FILE).exists():
         progress(num_rows)
         return folder
+    require_writable(settings.directory, 'STREAM_DIR')
+    stream_bytes = 4 * num_rows * settings.row_length
+    require_space(settings.directory, stream_bytes, 'STREAM_DIR', f'{num_rows} rows of the stream')
     counts = Counts(mixture)
     rows = counts.watch(packed_rows(mixture, settings, num_rows), progress)
     stream.write(folder, rows, lambda: counts.manifest(recipe, settings))

@@ -5,6 +5,7 @@ stream.
 """
 
 import contextlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from etils import epath
 from orbax.checkpoint import v1 as ocp
 
 from flan_jax.errors import UserError
+from flan_jax.folders import require_space
 from flan_jax.model.decoder import Params
 from flan_jax.training.step import TrainState
 
@@ -38,6 +40,7 @@ class Checkpoints(contextlib.AbstractContextManager):
           belongs_to: what the weights belong to, written beside them.
         """
         self._belongs_to = dict(belongs_to)
+        self._at_once = keep + 1  # the newest is complete before the oldest goes
         self._checkpointer = ocp.training.Checkpointer(
             epath.Path(model_dir).absolute() / FOLDER,
             preservation_policy=ocp.training.preservation_policies.LatestN(keep),
@@ -48,6 +51,13 @@ class Checkpoints(contextlib.AbstractContextManager):
     def latest_step(self) -> int | None:
         """Updates done at the newest checkpoint; None where there is none."""
         return self._checkpointer.latest.step if self._checkpointer.latest else None
+
+    def require_space(self, like: TrainState) -> None:
+        """Raises UserError unless as many checkpoints of this layout as are kept at once fit on the disk."""
+        size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(like))
+        to_come = max(1, self._at_once - len(self._checkpointer.checkpoints))
+        content = f'checkpoints, {to_come} at a time,'
+        require_space(self._checkpointer.directory, to_come * size, 'MODEL_DIR', content)
 
     def save(self, step: int, state: TrainState) -> None:
         """Saves the state after `step` updates; the writing goes on in the background."""

@@ -46,6 +46,7 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
             max_targets=stream.manifest.max_targets,
             num_clusters=len(stream.manifest.clusters),
         )
+        saved.require_space(program.layout)
         state = saved.restore(program.layout) or program.start(initial_params(experiment, program.layout.params))
         start = int(state.step)
         log = stack.enter_context(MetricsLog(experiment.model_dir, start))
