@@ -22,6 +22,7 @@ MODEL_VERBS = {
     'experiment': 'several runs that answer one question, such as leaving out each cluster in turn',
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',
+    'convert': 'a model of Hugging Face in, a tuned one out',
 }
 CATALOGUE_VERBS = {
     'doctor': 'check that the installation is sound',
