@@ -42,9 +42,23 @@ class ManifestError(UserError):
 
 
 def make(
-    experiment: Experiment, command: str, gin_text: str, stream: StreamManifest | None, missing: tuple[str, ...] = ()
+    experiment: Experiment,
+    command: str,
+    gin_text: str,
+    stream: StreamManifest | None,
+    missing: tuple[str, ...] = (),
+    hold_out: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The manifest of a run on a stream, without the datasets in `missing`; of one that only evaluates without any."""
+    """The manifest of a run.
+
+    Args:
+      experiment: what is done.
+      command: the command line that does it.
+      gin_text: the whole configuration.
+      stream: what is tuned on; None for a run that only evaluates.
+      missing: datasets of the mixture that are not prepared.
+      hold_out: the proof that what is held out is not tuned on; None where there is none.
+    """
     return {
         'experiment': as_plain(experiment),
         'command': command,
@@ -53,6 +67,7 @@ def make(
         'git_commit': git_commit(),
         'stream': as_plain(stream) | {'fingerprint': stream.fingerprint} if stream else None,
         'missing_datasets': list(missing),
+        'hold_out': hold_out,
     }
 
 
@@ -71,6 +86,11 @@ def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
     unfinished = path.parent / f'.{FILE}.unfinished'
     unfinished.write_text(json.dumps(manifest, indent=2))
     unfinished.replace(path)
+
+
+def exists(model_dir: epath.PathLike) -> bool:
+    """Whether a run has begun there."""
+    return (epath.Path(model_dir) / FILE).exists()
 
 
 def read(model_dir: epath.PathLike) -> dict[str, Any]:

@@ -256,7 +256,7 @@ def _unique(options: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
 
 
 def _prepared(datasets: Sequence[Dataset], experiment: Experiment) -> list[Dataset]:
-    present = [d for d in datasets if _has_test_rows(d, experiment.data.tfds_data_dir)]
+    present = [d for d in datasets if has_test_rows(d, experiment.data.tfds_data_dir)]
     missing = [d.name for d in datasets if d not in present]
     if missing and (not experiment.data.allow_missing or not present):
         raise MissingDataError(
@@ -266,7 +266,8 @@ def _prepared(datasets: Sequence[Dataset], experiment: Experiment) -> list[Datas
     return present
 
 
-def _has_test_rows(dataset: Dataset, data_dir: str) -> bool:
+def has_test_rows(dataset: Dataset, data_dir: str) -> bool:
+    """Whether a dataset is prepared and can be evaluated."""
     try:
         return 'test' in split_slices(dataset, data_dir)
     except MissingDataError:

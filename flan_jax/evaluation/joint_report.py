@@ -70,6 +70,7 @@ def _cluster(experiment: Experiment, name: str) -> dict[str, Any]:
         evaluation=dataclasses.replace(experiment.evaluation, base_dir=f'{experiment.model_dir}/{BASE}'),
     )
     rows = result_rows(run)
+    begun = manifest.read(run.model_dir)
     return {
         'name': name,
         'title': catalogue.cluster(name).title,
@@ -77,7 +78,8 @@ def _cluster(experiment: Experiment, name: str) -> dict[str, Any]:
         'results': rows,
         'means': means(rows),
         'finished': bool(rows) and all('tuned' in row['models'] for row in rows),
-        'command': manifest.read(run.model_dir)['command'],
+        'hold_out': begun.get('hold_out'),
+        'command': begun['command'],
     }
 
 
