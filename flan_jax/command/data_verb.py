@@ -81,7 +81,7 @@ def _prepare(options: argparse.Namespace) -> int:
         raise UserError('--from takes the rows of one dataset; name it')
     dataset = catalogue.dataset(options.name[0])
     files = dict(_split_and_file(argument) for argument in options.files)
-    folder = prepare.write_dataset(dataset.source, files, options.data_dir, origin='rows of your own')
+    folder = prepare.write_dataset(dataset.source, files, options.data_dir, 'rows of your own', dataset.features)
     CONSOLE.print(f'{dataset.name} is prepared in {folder}')
     return 0
 

@@ -163,6 +163,7 @@ class Dataset:
       keep: filter on rows, where some are unusable.
       group: field giving a key under which rows are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
+      features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
       note: where source, version or rows differ from the paper's or the original code's, and why.
     """
 
@@ -181,6 +182,7 @@ class Dataset:
     keep: Keep | None = None
     group: Field | None = None
     manual_step: str = ''
+    features: Mapping[str, Any] | None = None
     note: str = ''
 
     def __post_init__(self):

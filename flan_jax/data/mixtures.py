@@ -12,6 +12,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import Features, keep_usable, output_features, training_task
 from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
+from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UnknownName, UserError
@@ -166,8 +167,8 @@ def _has_training_rows(dataset: Dataset, data_dir: str) -> bool:
 def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
     lines = [f'{len(missing)} datasets of the mixture are not prepared in {data_dir}:']
     for dataset in missing:
-        by_hand = f'by hand: {dataset.manual_step}' if dataset.manual_step else f'flan-jax data download {dataset.name}'
-        lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}')
+        by_hand = 'by hand: ' if dataset.manual_step else ''
+        lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}{how_to_get(dataset)}')
     lines.append('or `flan-jax data prepare NAME --from train=FILE` for rows of your own, or ALLOW_MISSING = True')
     return '\n'.join(lines)
 

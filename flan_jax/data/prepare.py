@@ -65,7 +65,13 @@ def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
     return {file.stem: file for file in sorted(pathlib.Path(str(folder)).glob('*.jsonl'))}
 
 
-def write_dataset(source: str, files: Mapping[str, pathlib.Path], data_dir: str, origin: str) -> pathlib.Path:
+def write_dataset(
+    source: str,
+    files: Mapping[str, pathlib.Path],
+    data_dir: str,
+    origin: str,
+    features: Mapping[str, Any] | None = None,
+) -> pathlib.Path:
     """Writes a prepared dataset.
 
     Args:
@@ -73,15 +79,16 @@ def write_dataset(source: str, files: Mapping[str, pathlib.Path], data_dir: str,
       files: TFDS split to file of rows in the builder's features; class labels by name or number.
       data_dir: directory of prepared datasets.
       origin: where the rows come from, kept in the dataset's metadata.
+      features: feature name to TFDS feature, where TFDS does not know the dataset.
 
     Returns:
       The directory written.
 
     Raises:
       RowError: naming file and line of the first row that does not fit; nothing is written then.
-      UserError: if the dataset is prepared there already.
+      UserError: if the dataset is prepared there already, or nobody says what its features are.
     """
-    builder = tfds.builder(source, data_dir=data_dir)
+    builder = _builder(source, features, data_dir)
     if builder.is_prepared():
         raise UserError(f'{source} is already prepared in {builder.data_path}; remove that folder to replace it')
     rows = {split: checked_rows(builder.info.features, path) for split, path in files.items()}
@@ -92,6 +99,25 @@ def write_dataset(source: str, files: Mapping[str, pathlib.Path], data_dir: str,
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
     return pathlib.Path(builder.data_path)
+
+
+def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
+    """The builder that TFDS has for a source, or one made from `features`."""
+    if features is not None:
+        path, _, version = source.partition(':')
+        name, _, config = path.partition('/')
+        return tfds.dataset_builders.AdhocBuilder(
+            name=name,
+            config=config or None,
+            version=version,
+            features=tfds.features.FeaturesDict(features),
+            split_datasets={},
+            data_dir=data_dir,
+        )
+    try:
+        return tfds.builder(source, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise UserError(f'TFDS has no dataset {source!r}; give its `features` in the declaration') from error
 
 
 def checked_rows(features: tfds.features.FeaturesDict, path: pathlib.Path) -> list[Mapping[str, Any]]:

@@ -48,6 +48,8 @@ def status(dataset: Dataset, data_dir: str) -> Status:
 
 def how_to_get(dataset: Dataset) -> str:
     """What a user must do to have the official data."""
+    if dataset.features is not None:
+        return f'flan-jax data prepare {dataset.name} --from SPLIT=FILE'
     command = f'flan-jax data download {dataset.name}'
     return f'{dataset.manual_step} Then: {command}' if dataset.manual_step else command
 

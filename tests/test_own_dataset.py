@@ -1,0 +1,79 @@
+"""docs/own_dataset.md does what it shows: its files are written and its commands run, in the order of the page."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from flan_jax.data.dataset import Choice, Cluster, Dataset, Splits, Template
+from flan_jax.data.prepare import write_dataset
+from flan_jax.data.source import prepared_builder
+from flan_jax.errors import UserError
+
+PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'own_dataset.md'
+
+BLOCK = re.compile(r'(?:`(?P<file>[\w.]+)`:\n\n)?```(?P<language>\w*)\n(?P<text>.*?)```', re.DOTALL)
+
+
+def test_the_page_does_what_it_shows(tmp_path):
+    commands = ['set -e']
+    for block in BLOCK.finditer(PAGE.read_text()):
+        if block['file']:
+            (tmp_path / block['file']).write_text(block['text'])
+        else:
+            assert block['language'] == 'bash'
+            commands.append(block['text'])
+    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ['PATH']])
+    done = subprocess.run(
+        ['bash', '-c', '\n'.join(commands)],
+        cwd=tmp_path,
+        env=os.environ | {'PATH': path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'What is it?\nOPTIONS:\n- ' in done.stdout
+    report = json.loads((tmp_path / 'out' / 'riddles' / 'report.json').read_text())
+    (result,) = report['results']
+    assert (result['name'], result['rows'], result['chance']) == ('riddles', 2, 25.0)
+    assert [line['task'] for line in report['mixture']] == ['riddles']
+    assert (tmp_path / 'out' / 'riddles' / 'report.html').exists()
+
+
+def test_a_source_that_nobody_describes_is_refused(tmp_path):
+    with pytest.raises(UserError, match="TFDS has no dataset 'no_such_data:1.0.0'; give its `features`"):
+        write_dataset('no_such_data:1.0.0', {}, str(tmp_path), origin='')
+
+
+def test_a_source_of_ones_own_may_have_a_configuration(tmp_path):
+    rows = tmp_path / 'rows.jsonl'
+    rows.write_text('{"text": "a"}\n{"text": "b"}\n')
+    import tensorflow_datasets as tfds
+
+    features = {'text': tfds.features.Text()}
+    write_dataset('mine/small:2.0.1', {'train': rows}, str(tmp_path / 'data'), 'test', features)
+    builder = prepared_builder('mine/small:2.0.1', str(tmp_path / 'data'))
+    assert builder.info.splits['train'].num_examples == 2
+    assert builder.info.metadata['flan_jax_origin'] == 'test'
+
+
+def test_features_do_not_keep_a_declaration_from_being_checked():
+    with pytest.raises(UserError, match="unknown field 'no'"):
+        Dataset(
+            name='mine',
+            cluster=Cluster(name='c', title='C'),
+            paper_name='',
+            source='mine:1.0.0',
+            features={'text': object()},
+            splits=Splits(),
+            fields={'text': 'text'},
+            answer=Choice(options=('a', 'b')),
+            templates=(Template('{no} {options}'),),
+            metrics=('accuracy',),
+            licence='',
+            citation='',
+        )
