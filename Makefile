@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test quickstart lint clean
+.PHONY: install test parity quickstart lint clean
 
 install: $(INSTALLED)
 
@@ -13,6 +13,11 @@ $(INSTALLED): setup.py constraints.txt
 
 test: install
 	$(BIN)/python -m pytest
+
+# Against transformers and torch, which nothing else needs.
+parity: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,parity]'
+	$(BIN)/python -m pytest tests/parity
 
 quickstart: install
 	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
