@@ -4,6 +4,7 @@ Every stage reads its own part, and all of it is written to MODEL_DIR/manifest.j
 """
 
 import dataclasses
+import typing
 from typing import Literal
 
 from flan_jax.errors import UserError
@@ -18,6 +19,14 @@ MAX_SHOTS = 16
 
 class SettingsError(UserError):
     """A setting, or a combination of settings, cannot work."""
+
+
+def _check_choices(settings) -> None:
+    """Raises SettingsError where a setting of few choices has another value."""
+    for name, hint in typing.get_type_hints(type(settings)).items():
+        value, choices = getattr(settings, name), typing.get_args(hint)
+        if typing.get_origin(hint) is Literal and value not in choices:
+            raise SettingsError(f'{type(settings).__name__}.{name}={value!r}: choose one of {", ".join(choices)}')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,6 +154,7 @@ class Training:
     keep_checkpoints: int = 2
 
     def __post_init__(self):
+        _check_choices(self)
         if min(self.steps, self.batch_rows, self.microbatches, self.log_every, self.checkpoint_every) < 1:
             raise SettingsError(
                 'Training: steps, batch_rows, microbatches, log_every and checkpoint_every must be at least 1'

@@ -58,7 +58,9 @@ class Decoder(nnx.Module):
 
     def embed(self, tokens_BxT: jax.Array, positions_BxT: jax.Array, execution: Execution) -> jax.Array:
         """Token and, where learned, position embeddings, [B, T, D]."""
-        x_BxTxD = self.embedding[...].astype(execution.dtype)[tokens_BxT]
+        # Gathered over d_model before the lookup; what is looked up would have to be laid out anew otherwise.
+        embedding = constrain(self.embedding[...].astype(execution.dtype), ('vocab', None))
+        x_BxTxD = embedding[tokens_BxT]
         x_BxTxD = x_BxTxD * jnp.asarray(self.config.embedding_scale, x_BxTxD.dtype)
         if isinstance(self.config.position, Learned):
             table = self.position_embedding[...].astype(execution.dtype)
@@ -71,6 +73,8 @@ class Decoder(nnx.Module):
 
         def block(x, layer):
             parameters, layer_cache, window = layer
+            # Else XLA turns the whole stack into the activations' dtype before the loop, a second copy of the model.
+            parameters = jax.lax.optimization_barrier(parameters)
             x, layer_cache = nnx.merge(graph, parameters)(x, around, layer_cache, window)
             return constrain(x, ('batch', 'length', None)), layer_cache
 

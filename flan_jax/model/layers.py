@@ -18,7 +18,7 @@ MASKED_SCORE = -1e30
 """Score of a key that must not be seen; finite, so that rows of padding give no NaN."""
 
 QUERY_BLOCK = 128
-"""Queries whose attention is computed at a time."""
+"""Queries whose attention is computed at a time, at least; a row has four blocks at most, each of which is compiled."""
 
 _ACTIVATIONS = {
     'gelu': lambda x: jax.nn.gelu(x, approximate=True),
@@ -143,12 +143,13 @@ def attend(query_BxTxHxN, key_BxSxKxN, value_BxSxKxN, visible_BxTxS, bias_BxHxTx
 def attend_in_blocks(query, key, value, visible, bias, config: DecoderConfig) -> jax.Array:
     """Attention within a row, where nobody looks ahead: each block of queries reads the keys up to its own end only.
 
-    The same as `attend` on the whole row, at little more than half its arithmetic and a fraction of its memory.
+    The same as `attend` on the whole row, at five eighths of its arithmetic and a fraction of its memory.
     """
     length = query.shape[1]
+    block = max(QUERY_BLOCK, -(-length // 4))
     outputs = []
-    for start in range(0, length, QUERY_BLOCK):
-        rows, seen = slice(start, start + QUERY_BLOCK), slice(0, min(start + QUERY_BLOCK, length))
+    for start in range(0, length, block):
+        rows, seen = slice(start, start + block), slice(0, min(start + block, length))
         block_bias = None if bias is None else bias[:, :, rows, seen]
         outputs.append(attend(query[:, rows], key[:, seen], value[:, seen], visible[:, rows, seen], block_bias, config))
     return jnp.concatenate(outputs, axis=1)

@@ -6,21 +6,7 @@ import jax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import parameter_shapes
-
-PEAK_FLOPS = {
-    'TPU v3': 123e12 / 2,
-    'TPU v4': 275e12,
-    'TPU v5 lite': 197e12,
-    'TPU v5e': 197e12,
-    'TPU v5p': 459e12,
-    'TPU v5': 459e12,
-    'TPU v6 lite': 918e12,
-    'TPU v6e': 918e12,
-    'NVIDIA A100-SXM4-80GB': 312e12,
-    'NVIDIA H100 80GB HBM3': 989e12,
-    'NVIDIA H200': 989e12,
-}
-"""Dense bfloat16 floating-point operations per second of one JAX device, from the makers' data sheets."""
+from flan_jax.training.chips import CHIPS
 
 
 def parameter_count(config: DecoderConfig) -> int:
@@ -39,5 +25,5 @@ def flops_per_token(config: DecoderConfig, row_length: int) -> float:
 
 def peak_flops() -> float | None:
     """The peak of all devices together; None where it is not known, as on CPUs."""
-    peak = PEAK_FLOPS.get(jax.devices()[0].device_kind)
-    return peak and peak * jax.device_count()
+    chip = CHIPS.get(jax.devices()[0].device_kind)
+    return chip and chip.flops * jax.device_count()

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from flan_jax.model.config import DecoderConfig
@@ -27,7 +28,9 @@ def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
             f'FSDP={parallelism.fsdp} times TENSOR={parallelism.tensor} must divide the {len(devices)} devices'
         )
     shape = (len(devices) // inner, parallelism.fsdp, parallelism.tensor)
-    return jax.make_mesh(shape, MESH_AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+    # An axis of the mesh may be a part of an axis of a TPU's torus.
+    arranged = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    return Mesh(arranged, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
 
 
 def check_batch(mesh: Mesh, batch_rows: int, microbatches: int) -> None:
@@ -71,16 +74,15 @@ def _optimizer_spec(path, shape: tuple[int, ...], params: Params) -> PartitionSp
     parameter_shape, axes = params[name].shape, parameter_axes(name)
     if shape == parameter_shape:
         return partition_spec(axes)
-    if len(shape) != len(parameter_shape) - 1:
-        return PartitionSpec()
-    # Adafactor's row moment averages over the largest axis of a layer, the column moment over the second largest.
     leading = int(name.startswith(STACKED))
     by_size = np.argsort(parameter_shape[leading:]) + leading
     moment = next((key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey) and key.name[:2] == 'v_'), '')
-    averaged = {'v_row': by_size[-1], 'v_col': by_size[-2]}.get(moment)
-    if averaged is None:
-        return PartitionSpec()
-    return partition_spec(tuple(axis for index, axis in enumerate(axes) if index != averaged))
+    # Adafactor's row moment averages over the largest axis of a layer, the column moment over the second largest;
+    # moments of what it does not factor have one element and lie everywhere.
+    for index in {'v_row': by_size[-1:], 'v_col': by_size[-2:-1]}.get(moment, ()):
+        if shape == parameter_shape[:index] + parameter_shape[index + 1 :]:
+            return partition_spec(axes[:index] + axes[index + 1 :])
+    return PartitionSpec()
 
 
 def device_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:
