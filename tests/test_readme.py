@@ -1,4 +1,4 @@
-"""Every command of the README and of docs/evaluation.md runs, on samples and for a few steps where it would run long."""
+"""Every command of the README and docs/evaluation.md runs, on samples and for a few steps where it would run long."""
 
 import os
 import pathlib
