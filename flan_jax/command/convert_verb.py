@@ -54,13 +54,18 @@ def _from_hugging_face(options: argparse.Namespace) -> None:
     from flan_jax.training.flops import parameter_count
 
     config = base_model.from_hugging_face(options.source, options.destination)
-    CONSOLE.print(f'{parameter_count(config) / 1e6:,.1f}M parameters are in {options.destination}; a run on them:')
-    CONSOLE.print("  include 'gin/runs/defaults.gin'", markup=False)
-    CONSOLE.print(f"  include '{options.destination}/{base_model.GIN_FILE}'", markup=False)
+    CONSOLE.print(f'{parameter_count(config):,} parameters are in {options.destination}', soft_wrap=True)
+    CONSOLE.print(
+        'in the gin file of a run on them:\n'
+        "  include 'gin/runs/defaults.gin'\n"
+        f"  include '{options.destination}/{base_model.GIN_FILE}'",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _to_hugging_face(options: argparse.Namespace) -> None:
     from flan_jax.convert import base_model
 
     family = base_model.to_hugging_face(options.source, options.destination, options.tokenizer, options.dtype)
-    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {options.dtype}')
+    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {options.dtype}', soft_wrap=True)
