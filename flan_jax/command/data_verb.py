@@ -6,6 +6,7 @@ import pathlib
 from rich.table import Table
 
 from flan_jax.command.quiet import import_tensorflow
+from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
 
@@ -59,7 +60,7 @@ def _status(options: argparse.Namespace) -> int:
             found.advice,
         )
     counts = {state: sum(found.state.value == state for found in statuses) for state in STATE_COLOURS}
-    _print_wide(table)
+    print_table(table)
     CONSOLE.print(f'{options.data_dir}: ' + ', '.join(f'{count} {state}' for state, count in counts.items()))
     return 0
 
@@ -106,12 +107,5 @@ def _download(options: argparse.Namespace) -> int:
                 failed.add_row(outcome.dataset.name, outcome.failure)
     CONSOLE.print(f'{len(datasets) - failed.row_count} of {len(datasets)} datasets are ready in {options.data_dir}')
     if failed.row_count:
-        _print_wide(failed)
+        print_table(failed)
     return int(bool(failed.row_count))
-
-
-def _print_wide(table: Table) -> None:
-    """Prints a table at its own width where the output is a file or a pipe."""
-    from rich.console import Console
-
-    Console(width=None if CONSOLE.is_terminal else 220, soft_wrap=True).print(table)

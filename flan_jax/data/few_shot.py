@@ -81,6 +81,7 @@ class Exemplars:
 
 
 @functools.cache
+@tf.autograph.experimental.do_not_convert
 def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
     """What templates need of up to `POOL_ROWS` training rows, no two alike; vectors of strings.
 

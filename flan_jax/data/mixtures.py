@@ -109,16 +109,21 @@ def tuning_mixture(data: Data) -> TuningMixture:
     """
     if _is_foreign(data):
         return _foreign_mixture(data)
-    wanted = members(data)
-    missing = missing_datasets(wanted, data.tfds_data_dir)
-    if missing and (not data.allow_missing or len(missing) == len(wanted)):
-        raise MissingDataError(_missing_message(missing, data.tfds_data_dir))
+    present = prepared_members(data)
     features = output_features(Vocabulary(data.vocabulary).seqio())
-    present = [d for d in wanted if d not in missing]
     return TuningMixture(
         seqio=mix(data.mixture, present, features, data.tfds_data_dir, data.shots),
         datasets={d.name: d for d in present},
     )
+
+
+def prepared_members(data: Data) -> list[Dataset]:
+    """Those of the mixture's datasets that are prepared; raises as `tuning_mixture` does."""
+    wanted = members(data)
+    missing = missing_datasets(wanted, data.tfds_data_dir)
+    if missing and (not data.allow_missing or len(missing) == len(wanted)):
+        raise MissingDataError(_missing_message(missing, data.tfds_data_dir))
+    return [d for d in wanted if d not in missing]
 
 
 def mix(
@@ -169,7 +174,8 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
     for dataset in missing:
         by_hand = 'by hand: ' if dataset.manual_step else ''
         lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}{how_to_get(dataset)}')
-    lines.append('or `flan-jax data prepare NAME --from train=FILE` for rows of your own, or ALLOW_MISSING = True')
+    lines.append('or `flan-jax data prepare NAME --from train=FILE` for rows of your own,')
+    lines.append('or ALLOW_MISSING = True (--allow_missing) to go on without them')
     return '\n'.join(lines)
 
 

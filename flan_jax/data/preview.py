@@ -1,14 +1,17 @@
 """Every rendering of a dataset's rows, in plain Python: what tests check and people look at."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from flan_jax.data import rendering
 from flan_jax.data.dataset import Dataset
-from flan_jax.data.seqio_tasks import keep_usable
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.seqio_tasks import generation_task, keep_usable, output_features, read_examples
 from flan_jax.data.source import PreparedSource
+from flan_jax.data.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +39,8 @@ class RenderedRow:
 
 def rendered_rows(dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1) -> Iterator[RenderedRow]:
     """The usable rows of a split in the order on disk, at most `limit` of them unless it is negative."""
-    rows = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
-
-    def render_all(row):
-        values = rendering.read_values(dataset, row)
-        prompts = tf.stack([tf.stack(rendering.render(template, values)) for template in dataset.templates])
-        return values | {'prompts': prompts}
-
-    for example in rows.map(render_all).take(limit).as_numpy_iterator():
+    rows = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
+    for example in _render_all(dataset, rows).take(limit).as_numpy_iterator():
         yield RenderedRow(
             prompts=tuple((inputs.decode(), targets.decode()) for inputs, targets in example['prompts']),
             fields={name: example[name].decode() for name in dataset.fields},
@@ -52,6 +49,51 @@ def rendered_rows(dataset: Dataset, split: str, data_dir: str | None = None, lim
             choices=_decode_all(example.get('choices', ())),
             right=tuple(map(bool, example.get('right', ()))),
             group=_decode(example.get('group', b'')),
+        )
+
+
+@tf.autograph.experimental.do_not_convert
+def _render_all(dataset: Dataset, rows: tf.data.Dataset) -> tf.data.Dataset:
+    """The values of the usable rows, and all their prompts."""
+
+    def render_all(row):
+        values = rendering.read_values(dataset, row)
+        prompts = tf.stack([tf.stack(rendering.render(template, values)) for template in dataset.templates])
+        return values | {'prompts': prompts}
+
+    return keep_usable(rows, dataset).map(render_all)
+
+
+@dataclasses.dataclass(frozen=True)
+class FewShotPrompt:
+    """A prompt with exemplars, as a model sees it, and its target.
+
+    Attributes:
+      exemplars: inputs and targets of those that fit.
+      query: the row's own inputs, cut.
+      targets: what the model should write.
+      tokens: tokens of the whole prompt, delimiters included.
+    """
+
+    exemplars: tuple[tuple[str, str], ...]
+    query: str
+    targets: str
+    tokens: int
+
+
+def few_shot_prompts(
+    template: int, split: str, lengths: Mapping[str, int], exemplars: Exemplars, limit: int = -1
+) -> Iterator[FewShotPrompt]:
+    """The rows of a split of the exemplars' dataset under one template, with the bundled vocabulary."""
+    vocabulary = Vocabulary()
+    features = output_features(vocabulary.seqio())
+    task = generation_task(exemplars.dataset, template, features, exemplars.data_dir, exemplars)
+    for example in read_examples(task, lengths, split=split, shuffle=False).take(limit).as_numpy_iterator():
+        tokens = example['inputs']
+        ends = np.flatnonzero(tokens == vocabulary.eos_id) + 1
+        *parts, query = (vocabulary.decode(part) for part in np.split(tokens, ends)[:-1])
+        yield FewShotPrompt(
+            tuple(zip(parts[::2], parts[1::2])), query, vocabulary.decode(example['targets']), len(tokens)
         )
 
 

@@ -30,7 +30,10 @@ def output_features(vocabulary: seqio.Vocabulary) -> Features:
 def training_task(
     dataset: Dataset, features: Features, data_dir: str | None = None, exemplars: Exemplars | None = None
 ) -> seqio.Task:
-    """The task that phrases each example with a random template, anew in every epoch."""
+    """The task that phrases each example with a random template, anew in every epoch.
+
+    SeqIO may cache it as rendered text; a cache holds one template for each example.
+    """
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(row, seed):
@@ -43,7 +46,7 @@ def training_task(
             example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
         return example
 
-    return _task(dataset.name, dataset, features, data_dir, [render_random])
+    return _task(dataset.name, dataset, features, data_dir, [render_random, seqio.CacheDatasetPlaceholder()])
 
 
 def generation_task(

@@ -1,5 +1,6 @@
 """Every dataset, on every row of its samples and of the real data that is present."""
 
+import dataclasses
 import difflib
 import itertools
 
@@ -8,6 +9,7 @@ import pytest
 from flan_jax.data import catalogue, prepare, source
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.seqio_tasks import keep_usable
+from flan_jax.data.verify import problems_of, verify
 
 DATASETS = list(catalogue.DATASETS.values())
 REAL_ROWS = 40
@@ -16,34 +18,8 @@ by_name = pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: datas
 
 
 def check_rows(dataset, data_dir, limit):
-    for split in source.split_slices(dataset, data_dir):
-        rows = list(rendered_rows(dataset, split, data_dir, limit))
-        assert rows, f'{split} has no usable row'
-        for row in rows:
-            check_row(dataset, row)
-
-
-def check_row(dataset, row):
-    assert row.answer.strip()
-    assert row.references and all(reference.strip() for reference in row.references)
-    if dataset.has_options:
-        assert len(row.choices) >= 2 and all(choice.strip() for choice in row.choices)
-        assert [c for c, right in zip(row.choices, row.right) if right] == list(row.references)
-        assert row.answer == row.references[0]
-    for template, (inputs, targets) in zip(dataset.templates, row.prompts):
-        assert inputs == inputs.strip() and targets == targets.strip() and inputs and targets
-        assert '??' not in without_values(inputs, row)
-        if not template.turned_around:
-            assert targets == row.answer.strip() or template.targets != '{answer}'
-            for choice in row.choices:
-                assert inputs.count(f'\n- {choice}') >= 1
-
-
-def without_values(text, row):
-    """The template's own words, with a question mark for every value that ends in one."""
-    for value in sorted({*row.fields.values(), *row.choices, row.answer}, key=len, reverse=True):
-        text = text.replace(value, '?' if value.endswith('?') else '')
-    return text
+    verified = verify(dataset, data_dir, limit)
+    assert verified.rows and not verified.problems
 
 
 @by_name
@@ -102,3 +78,34 @@ def test_templates_differ_in_more_than_a_word(dataset):
     for a, b in itertools.combinations(dataset.templates, 2):
         ratio = difflib.SequenceMatcher(None, a.inputs.split(), b.inputs.split(), autojunk=False).ratio()
         assert ratio < 0.8, f'these two are nearly the same:\n{a.inputs}\n{b.inputs}'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'problem'),
+    [
+        ({'answer': ' '}, 'the answer is empty'),
+        ({'references': ('',)}, 'a reference is missing or empty'),
+        ({'choices': ('yes',), 'right': (True,)}, 'fewer than two options'),
+        ({'choices': ('yes', 'yes'), 'right': (True, False)}, 'not among the options exactly once'),
+        ({'right': (False, True)}, 'not the options marked right'),
+        ({'answer': 'no'}, 'not the first right option'),
+        ({'prompts': (('', 'yes'),) * 10}, 'template 0: inputs or targets are empty'),
+        ({'prompts': (('Premise {premise}\n- yes\n- no', 'yes'),) * 10}, 'template 0: a stray brace'),
+        ({'prompts': (('What??\n- yes\n- no', 'yes'),) * 10}, 'template 0: a doubled question mark'),
+        ({'prompts': (('So?\n- yes\n- no', 'no'),) * 10}, 'template 0: the targets are not the answer'),
+        ({'prompts': (('So?\n- yes', 'yes'),) * 10}, 'template 0: an option is not shown'),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_found(changes, problem, samples_dir):
+    dataset = catalogue.dataset('rte')
+    (row,) = rendered_rows(dataset, 'test', samples_dir, limit=1)
+    sound = {'answer': 'yes', 'references': ('yes',), 'choices': ('yes', 'no'), 'right': (True, False)}
+    sound['prompts'] = (('So?\n- yes\n- no', 'yes'),) * 10
+    sound = dataclasses.replace(row, **sound)
+    assert not list(problems_of(dataset, sound))
+    assert any(problem in found for found in problems_of(dataset, dataclasses.replace(sound, **changes)))
+
+
+def test_rows_lost_without_a_documented_filter_are_a_problem(samples_dir):
+    snli = catalogue.dataset('snli')
+    assert verify(snli, samples_dir).dropped and not verify(snli, samples_dir).problems

@@ -1,0 +1,15 @@
+"""Tables for people and for pipes."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+_WIDE = 1000
+"""Columns of a console that is no terminal: no cell is wrapped, so that every row is a line for other programs."""
+
+
+def print_table(table: Table) -> None:
+    """Prints a table to standard output, fitted to a terminal's width, or at its own where it goes elsewhere."""
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    console.print(table)
