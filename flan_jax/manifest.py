@@ -23,7 +23,7 @@ PACKAGES = (
     'seqio', 't5', 'sentencepiece', 'gin-config', 'numpy',
 )  # fmt: skip
 
-TRAINED_BY = ('model', 'stream', 'training', 'initial_checkpoint')
+TRAINED_BY = ('model', 'stream', 'training', 'lora', 'initial_checkpoint')
 """Parts of an experiment on which its weights depend."""
 
 _MAY_CHANGE = {
@@ -143,8 +143,8 @@ def _weights_depend_on(manifest: Mapping[str, Any]) -> dict[str, Any]:
     experiment = manifest['experiment']
     parts = {
         part: {k: v for k, v in experiment[part].items() if (part, k) not in _MAY_CHANGE}
-        if isinstance(experiment[part], Mapping)
-        else experiment[part]
+        if isinstance(experiment.get(part), Mapping)
+        else experiment.get(part)
         for part in TRAINED_BY
     }
     return parts | {'data': manifest['stream'] and manifest['stream']['recipe']}

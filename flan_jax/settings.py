@@ -166,6 +166,31 @@ class Training:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Whether an adapter is tuned instead of all weights, see `flan_jax.training.lora`.
+
+    Attributes:
+      rank: rank of the adapter; None tunes all weights.
+      alpha: the adapter's products are scaled by alpha / rank.
+      targets: linear layers that have one: 'attention/' with query, key, value or out, 'feed_forward/' with gate, up or
+        down (Hu et al. 2021, section 7.1, adapt queries and values).
+    """
+
+    rank: int | None = None
+    alpha: float = 16.0
+    targets: tuple[str, ...] = ('attention/query', 'attention/value')
+
+    def __post_init__(self):
+        if self.rank is not None and (self.rank < 1 or not self.targets):
+            raise SettingsError(f'LORA_RANK={self.rank}, LORA_TARGETS={self.targets}: needs a rank of 1 and a target')
+
+    @property
+    def scale(self) -> float:
+        """Factor on the adapter's products."""
+        return 1.0 if self.rank is None else self.alpha / self.rank
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Parallelism:
     """How devices share the work; the data axis takes what these leave.
 
@@ -230,6 +255,7 @@ class Experiment:
       stream: how they are packed.
       model: the decoder.
       training: how the weights move.
+      lora: whether an adapter is tuned instead of all weights.
       parallelism: how devices share the work.
       evaluation: what is asked.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
@@ -240,6 +266,7 @@ class Experiment:
     stream: Stream
     model: DecoderConfig
     training: Training = Training()
+    lora: Lora = Lora()
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: str | None = None

@@ -28,6 +28,7 @@ _CONFIGURABLES = (
     settings.Data,
     settings.Stream,
     settings.Training,
+    settings.Lora,
     settings.Parallelism,
     settings.Evaluation,
     model_config.DecoderConfig,

@@ -75,6 +75,8 @@ def train(experiment: Experiment, command: str) -> None:
         'model': manifest.as_plain(experiment.model),
         'vocabulary': Vocabulary(experiment.data.vocabulary).fingerprint,
         'stream': stream.manifest.fingerprint,
+        'lora': manifest.as_plain(experiment.lora),
+        'base': experiment.initial_checkpoint,
     }
     tune(experiment, stream, belongs_to)
 
@@ -91,7 +93,7 @@ def evaluate(experiment: Experiment, command: str) -> None:
     from flan_jax.training import checkpoints
     from flan_jax.training.mesh import make_mesh, parameter_layout
     from flan_jax.training.program import execution_of, platform_of
-    from flan_jax.training.train import initial_params
+    from flan_jax.training.train import initial_params, tuned_params
 
     latest = checkpoints.latest_folder(experiment.model_dir)
     if latest is None and experiment.initial_checkpoint is None:
@@ -106,7 +108,7 @@ def evaluate(experiment: Experiment, command: str) -> None:
     layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
     weights = {records.UNTUNED: lambda: initial_params(experiment, layout)}
     if latest is not None:
-        weights[records.TUNED] = lambda: checkpoints.load_params(latest, layout)
+        weights[records.TUNED] = lambda: tuned_params(experiment, latest, mesh)
     else:
         manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
     with jax.set_mesh(mesh):

@@ -24,6 +24,9 @@ Cache = dict[str, jax.Array]
 STACKED = 'layers/'
 """Prefix of the names of parameters that are stacked over layers."""
 
+LORA_A, LORA_B = '/lora_a', '/lora_b'
+"""Endings of the names of low-rank terms, see `flan_jax.training.lora`; parameters need not hold any."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
@@ -71,14 +74,18 @@ class Decoder(nnx.Module):
         """The residual stream after all blocks and the final norm, [B, T, D], and the cache."""
         graph, stacked = nnx.split(self.layers)
 
-        def block(x, layer):
-            parameters, layer_cache, window = layer
-            # Else XLA turns the whole stack into the activations' dtype before the loop, a second copy of the model.
-            parameters = jax.lax.optimization_barrier(parameters)
-            x, layer_cache = nnx.merge(graph, parameters)(x, around, layer_cache, window)
-            return constrain(x, ('batch', 'length', None)), layer_cache
+        def block(carry, layer):
+            # The cache is carried whole and written in place; scanned over, it would be copied for every token.
+            x, cache = carry
+            parameters, window, index = layer
+            if cache is None:
+                # Else XLA casts the whole stack to the activations' dtype before the loop: a second copy of the model.
+                parameters = jax.lax.optimization_barrier(parameters)
+            x, cache = nnx.merge(graph, parameters)(x, around, cache and layers.LayerCache(cache, index), window)
+            return (constrain(x, ('batch', 'length', None)), cache), None
 
-        x_BxTxD, cache = jax.lax.scan(_rematerialised(block, execution), x_BxTxD, (stacked, cache, self._windows()))
+        every_layer = (stacked, self._windows(), jnp.arange(self.config.num_layers))
+        (x_BxTxD, cache), _ = jax.lax.scan(_rematerialised(block, execution), (x_BxTxD, cache), every_layer)
         return self.final_norm(x_BxTxD), cache
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
@@ -156,8 +163,8 @@ def logits(config: DecoderConfig, params: Params, hidden: jax.Array) -> jax.Arra
 
 
 def initialise_cache(config: DecoderConfig, batch: int, length: int, dtype='float32') -> Cache:
-    """An empty cache of keys and values, each [L, B, S, K, N]."""
-    shape = (config.num_layers, batch, length, config.kv_heads, config.head_dim)
+    """An empty cache of keys and values, each [L, B, K, S, N]."""
+    shape = (config.num_layers, batch, config.kv_heads, length, config.head_dim)
     return {'key': jnp.zeros(shape, dtype), 'value': jnp.zeros(shape, dtype)}
 
 
@@ -175,7 +182,7 @@ def hidden_states_with_cache(
     never seen, so what padding wrote there does no harm.
     """
     decoder = _decoder(config, params)
-    cache_length = cache['key'].shape[2]
+    cache_length = cache['key'].shape[3]
     slots = jnp.arange(cache_length)[None]
     around = layers.Surroundings(
         positions=positions_BxT,
@@ -203,12 +210,17 @@ def _bias(decoder: Decoder, positions_BxT, key_positions_BxS) -> jax.Array | Non
 
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:
     state = nnx.from_flat_state([(tuple(name.split('/')), value) for name, value in params.items()])
-    return nnx.merge(_graph(config), state)
+    with_term = frozenset(name.removesuffix(LORA_A) for name in params if name.endswith(LORA_A))
+    return nnx.merge(_graph(config, with_term), state)
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(config: DecoderConfig) -> nnx.GraphDef:
+def _graph(config: DecoderConfig, with_term: frozenset[str]) -> nnx.GraphDef:
     abstract = nnx.eval_shape(lambda: Decoder(config, nnx.Rngs(params=jax.random.key(0))))
+    for name in with_term:
+        linear = functools.reduce(getattr, name.split('/'), abstract)
+        linear.lora_a = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
+        linear.lora_b = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
     return nnx.split(abstract)[0]
 
 

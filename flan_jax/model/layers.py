@@ -69,17 +69,45 @@ class Norm(nnx.Module):
 
 
 class Linear(nnx.Module):
-    """A kernel [in, out] and perhaps a bias."""
+    """A kernel [in, out], perhaps a bias, and perhaps a low-rank term A [in, r] B [r, out] beside the kernel."""
 
     def __init__(self, size_in: int, size_out: int, *, bias: bool, rngs: nnx.Rngs):
         self.kernel = nnx.Param(_fan_in_normal(rngs.params(), (size_in, size_out)))
         self.bias = nnx.Param(jnp.zeros((size_out,))) if bias else None
+        self.lora_a = self.lora_b = nnx.data(None)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         # Rows and tokens are one axis here: XLA's CPU backend is three times slower at the gradient otherwise.
-        y = x.reshape(-1, x.shape[-1]) @ self.kernel[...].astype(x.dtype)
+        flat = x.reshape(-1, x.shape[-1])
+        y = flat @ self.kernel[...].astype(x.dtype)
+        if self.lora_a is not None:
+            y = y + (flat @ self.lora_a[...].astype(x.dtype)) @ self.lora_b[...].astype(x.dtype)
         y = y if self.bias is None else y + self.bias[...].astype(x.dtype)
         return y.reshape(*x.shape[:-1], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCache:
+    """One layer's part of a cache of keys and values.
+
+    Attributes:
+      whole: the cache of all layers, 'key' and 'value', each [L, B, K, S, N].
+      layer: index of the layer.
+    """
+
+    whole: dict[str, jax.Array]
+    layer: jax.Array
+
+    def written(self, key_BxTxKxN, value_BxTxKxN, positions_BxT) -> 'LayerCache':
+        """The cache with a layer's keys and values put at their positions."""
+        index = (self.layer, jnp.arange(key_BxTxKxN.shape[0])[:, None], slice(None), positions_BxT)
+        new = {'key': key_BxTxKxN, 'value': value_BxTxKxN}
+        whole = {name: old.at[index].set(new[name].astype(old.dtype)) for name, old in self.whole.items()}
+        return LayerCache(whole, self.layer)
+
+    def read(self, name: str) -> jax.Array:
+        """The layer's keys or values, [B, S, K, N]."""
+        return jnp.swapaxes(self.whole[name][self.layer], 1, 2)
 
 
 class Attention(nnx.Module):
@@ -99,21 +127,17 @@ class Attention(nnx.Module):
             self.key_norm = Norm(config.head_dim if per_head else kv_size, config)
 
     def __call__(self, x_BxTxD: jax.Array, around: Surroundings, cache=None, window=None):
-        """Returns the output [B, T, D] and the cache with this layer's new keys and values."""
+        """Returns the output [B, T, D] and the whole cache with this layer's new keys and values."""
         query, key, value = self._project(x_BxTxD)
         if isinstance(self.config.position, Rotary):
             angles = positions.rotary_angles(around.positions, self.config.rotary_dim, self.config.position)
             query, key = positions.rotate(query, angles), positions.rotate(key, angles)
-        if cache is not None:
-            rows = jnp.arange(key.shape[0])[:, None]
-            cache = {
-                'key': cache['key'].at[rows, around.positions].set(key.astype(cache['key'].dtype)),
-                'value': cache['value'].at[rows, around.positions].set(value.astype(cache['value'].dtype)),
-            }
-            key, value = cache['key'].astype(key.dtype), cache['value'].astype(value.dtype)
         visible = around.visible if window is None else around.visible & (around.distance < window)
-        attend_to = attend_in_blocks if cache is None else attend
-        return self.out(attend_to(query, key, value, visible, around.bias, self.config)), cache
+        if cache is None:
+            return self.out(attend_in_blocks(query, key, value, visible, around.bias, self.config)), None
+        cache = cache.written(key, value, around.positions)
+        key, value = (cache.read(name).astype(query.dtype) for name in ('key', 'value'))
+        return self.out(attend(query, key, value, visible, around.bias, self.config)), cache.whole
 
     def _project(self, x_BxTxD):
         query, key, value = self.query(x_BxTxD), self.key(x_BxTxD), self.value(x_BxTxD)

@@ -41,7 +41,14 @@ PARAMETER_AXES: dict[str, tuple[str | None, ...]] = {
 
 
 def parameter_axes(name: str) -> tuple[str | None, ...]:
-    """The logical axes of a parameter; raises KeyError for a name that no pattern matches."""
+    """The logical axes of a parameter; raises KeyError for a name that no pattern matches.
+
+    Low-rank terms lie as their kernel does; their rank is not split.
+    """
+    module, _, leaf = name.rpartition('/')
+    if leaf in ('lora_a', 'lora_b'):
+        layers, size_in, size_out = parameter_axes(f'{module}/kernel')
+        return (layers, size_in, None) if leaf == 'lora_a' else (layers, None, size_out)
     for pattern, axes in PARAMETER_AXES.items():
         if fnmatch.fnmatchcase(name, pattern):
             return axes

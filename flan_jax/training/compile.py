@@ -67,12 +67,16 @@ def compile_training(experiment: Experiment, mesh: Mesh) -> Compiled:
     """Compiles one update; raises DoesNotFit, or SettingsError where the rows cannot be shared."""
     training, stream = experiment.training, experiment.stream
     check_batch(mesh, training.batch_rows, training.microbatches)
-    program = training_program(experiment.model, training, mesh, max_targets=stream.max_targets, num_clusters=CLUSTERS)
+    program = training_program(
+        experiment.model, training, mesh, max_targets=stream.max_targets, num_clusters=CLUSTERS, lora=experiment.lora
+    )
     ids = jnp.dtype('int32')
     columns = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'cluster_ids'), ids) | {'target_mask': jnp.bool_}
     batch = _arrays(columns, (training.batch_rows, stream.row_length), mesh)
     per_token = flops.flops_per_token(experiment.model, stream.row_length)
-    return _compile('training', mesh, program.step, (program.layout, batch), batch['tokens'].size, per_token)
+    return _compile(
+        'training', mesh, program.step, (program.layout, program.frozen, batch), batch['tokens'].size, per_token
+    )
 
 
 def compile_scoring(experiment: Experiment, mesh: Mesh) -> Compiled:

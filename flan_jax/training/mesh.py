@@ -58,11 +58,16 @@ def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
 
 def parameter_layout(config: DecoderConfig, mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, dtype and sharding of every parameter."""
+    return placed(parameter_shapes(config), mesh, dtype)
+
+
+def placed(shapes: Mapping[str, jax.ShapeDtypeStruct], mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
+    """Shape, dtype and sharding of named parameters."""
     return {
         name: jax.ShapeDtypeStruct(
             shape.shape, dtype, sharding=NamedSharding(mesh, partition_spec(parameter_axes(name)))
         )
-        for name, shape in parameter_shapes(config).items()
+        for name, shape in shapes.items()
     }
 
 

@@ -10,10 +10,13 @@ from jax.sharding import Mesh
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.settings import Training
-from flan_jax.training.mesh import parameter_layout, state_shardings
+from flan_jax.settings import Lora, Training
+from flan_jax.training.lora import adapter_shapes
+from flan_jax.training.mesh import parameter_layout, placed, state_shardings
 from flan_jax.training.optimizer import adafactor
 from flan_jax.training.step import TrainState, fresh_state, train_step
+
+ALL_WEIGHTS = Lora()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,23 +24,36 @@ class TrainingProgram:
     """What runs on a mesh.
 
     Attributes:
-      step: (state, batch) to (state, metrics), jitted; the state's memory is reused.
+      step: (state, frozen, batch) to (state, metrics), jitted; the state's memory is reused.
       layout: shape, dtype and sharding of every array of the state.
+      frozen: the same of the weights that are read only: none, or the base of an adapter.
       start: parameters to the state before the first update, jitted; their memory is reused.
     """
 
     step: Callable
     layout: TrainState
+    frozen: Params
     start: Callable[[Params], TrainState]
 
 
 def training_program(
-    config: DecoderConfig, training: Training, mesh: Mesh, *, max_targets: int, num_clusters: int
+    config: DecoderConfig,
+    training: Training,
+    mesh: Mesh,
+    *,
+    max_targets: int,
+    num_clusters: int,
+    lora: Lora = ALL_WEIGHTS,
 ) -> TrainingProgram:
-    """The program that tunes a decoder on rows of at most `max_targets` targets out of `num_clusters` clusters."""
+    """The program that tunes a decoder, or an adapter, on rows of at most `max_targets` targets of `num_clusters`."""
+    weights = parameter_layout(config, mesh, training.param_dtype)
+    if lora.rank is None:
+        tuned, frozen = weights, {}
+    else:
+        tuned, frozen = placed(adapter_shapes(config, lora), mesh), weights
     optimizer = optimizer_of(training)
     init = functools.partial(fresh_state, optimizer=optimizer)
-    shapes = jax.eval_shape(init, parameter_layout(config, mesh, training.param_dtype))
+    shapes = jax.eval_shape(init, tuned)
     shardings = state_shardings(shapes, mesh)
     step = functools.partial(
         train_step,
@@ -47,12 +63,14 @@ def training_program(
         microbatches=training.microbatches,
         max_targets=max_targets,
         num_clusters=num_clusters,
+        adapter_scale=lora.scale,
     )
     return TrainingProgram(
         step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)),
         layout=jax.tree.map(
             lambda shape, sharding: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding), shapes, shardings
         ),
+        frozen=frozen,
         start=jax.jit(init, donate_argnums=0, out_shardings=shardings),
     )
 

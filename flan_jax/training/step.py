@@ -13,6 +13,7 @@ import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
+from flan_jax.training.lora import adapted
 from flan_jax.training.loss import Batch, label_weights, summed_loss
 from flan_jax.training.rounding import apply_updates
 
@@ -48,6 +49,7 @@ def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> Trai
 
 def train_step(
     state: TrainState,
+    frozen: Params,
     batch: Batch,
     *,
     config: DecoderConfig,
@@ -56,15 +58,23 @@ def train_step(
     microbatches: int,
     max_targets: int,
     num_clusters: int,
+    adapter_scale: float = 1.0,
 ) -> tuple[TrainState, StepMetrics]:
     """One update on a batch of B rows, computed in M microbatches.
+
+    `frozen` are the weights beside an adapter whose products `adapter_scale` scales; none where all weights are tuned.
 
     The loss is sum(weight * loss) / sum(weight) over the whole batch, whatever the number of microbatches, devices or
     processes: the denominator is taken before the batch is cut.
     """
     _, weights_BxT = label_weights(batch)
     denominator = weights_BxT.sum()
-    microbatch_loss = functools.partial(_scaled_loss, config, execution, max_targets, num_clusters, denominator)
+
+    def microbatch_loss(params: Params, part: Batch):
+        whole = adapted(frozen, params, adapter_scale)
+        total, by_cluster = summed_loss(config, whole, part, max_targets, num_clusters, execution)
+        return total / denominator, by_cluster
+
     gradient_fn = jax.grad(microbatch_loss, has_aux=True)
     gradient, by_cluster = _accumulate(lambda *args: _in_float32(gradient_fn(*args)), state.params, batch, microbatches)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer, _in_float32(state.params))
@@ -75,11 +85,6 @@ def train_step(
 
 def _in_float32(tree):
     return jax.tree.map(lambda x: x.astype(jnp.float32), tree)
-
-
-def _scaled_loss(config, execution, max_targets, num_clusters, denominator, params, batch):
-    total, by_cluster = summed_loss(config, params, batch, max_targets, num_clusters, execution)
-    return total / denominator, by_cluster
 
 
 def _accumulate(gradient_fn, params: Params, batch: Batch, microbatches: int):

@@ -1,17 +1,20 @@
 """The training loop."""
 
 import contextlib
+import functools
 from collections.abc import Mapping
 
 import jax
+from etils import epath
+from jax.sharding import Mesh
 
 from flan_jax.data.stream import PackedStream
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Params
 from flan_jax.progress import bar
 from flan_jax.settings import Experiment
-from flan_jax.training import checkpoints
-from flan_jax.training.mesh import check_batch, device_batch, make_mesh
+from flan_jax.training import checkpoints, lora
+from flan_jax.training.mesh import check_batch, device_batch, make_mesh, parameter_layout, placed
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
 from flan_jax.training.preemption import Preempted, termination_noted
@@ -45,9 +48,11 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
             mesh,
             max_targets=stream.manifest.max_targets,
             num_clusters=len(stream.manifest.clusters),
+            lora=experiment.lora,
         )
         saved.require_space(program.layout)
-        state = saved.restore(program.layout) or program.start(initial_params(experiment, program.layout.params))
+        frozen = initial_params(experiment, program.frozen) if program.frozen else {}
+        state = saved.restore(program.layout) or program.start(_first_tuned(experiment, program.layout.params))
         start = int(state.step)
         log = stack.enter_context(MetricsLog(experiment.model_dir, start))
         monitor = Monitor(experiment, stream, log, stack.enter_context(bar('tuning', training.steps, start)))
@@ -55,7 +60,7 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
         batches = stream.batches(start, training.steps, training.batch_rows, jax.process_index(), jax.process_count())
 
         for done, batch in enumerate(batches, start=start + 1):
-            state, metrics = program.step(state, device_batch(batch, mesh))
+            state, metrics = program.step(state, frozen, device_batch(batch, mesh))
             monitor.after_dispatch(done, metrics)
             if done % training.checkpoint_every == 0 or done == training.steps or stop_asked():
                 monitor.catch_up()
@@ -74,5 +79,26 @@ def initial_params(experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeSt
         params = decoder.initialise(experiment.model, key)
         return {name: value.astype(layout[name].dtype) for name, value in params.items()}
 
+    return _made(initialise, experiment, layout)
+
+
+def tuned_params(experiment: Experiment, folder: epath.Path, mesh: Mesh) -> Params:
+    """The weights of a run's checkpoint, as the decoder reads them: with LoRA, the base beside the adapter."""
+    weights = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
+    if experiment.lora.rank is None:
+        return checkpoints.load_params(folder, weights)
+    adapter = checkpoints.load_params(folder, placed(lora.adapter_shapes(experiment.model, experiment.lora), mesh))
+    return lora.adapted(initial_params(experiment, weights), adapter, experiment.lora.scale)
+
+
+def _first_tuned(experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
+    """What is tuned, before the first step: all weights, or a fresh adapter by seed."""
+    if experiment.lora.rank is None:
+        return initial_params(experiment, layout)
+    return _made(functools.partial(lora.initialise_adapter, layout), experiment, layout)
+
+
+def _made(initialise, experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
+    """What `initialise` makes of the seed's key, laid out as given."""
     shardings = {name: shape.sharding for name, shape in layout.items()}
     return jax.jit(initialise, out_shardings=shardings)(jax.random.key(experiment.training.seed))

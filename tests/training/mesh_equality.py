@@ -55,7 +55,7 @@ def run(devices, microbatches=1, **parallelism):
         params = {name: jax.device_put(v, program.layout.params[name].sharding) for name, v in first_params().items()}
         state, losses = program.start(jax.tree.map(lambda x: x.copy(), params)), []
         for batch in batches():
-            state, metrics = program.step(state, device_batch(batch, mesh))
+            state, metrics = program.step(state, {}, device_batch(batch, mesh))
             losses.append(float(metrics.by_cluster[0, 0] / metrics.by_cluster[1, 0]))
     return losses, jax.tree.map(np.asarray, (state.params, state.optimizer)), tuple(mesh.shape.values())
 

@@ -97,6 +97,7 @@ def test_accumulated_update_equals_that_of_the_whole_batch(microbatches):
     def update(microbatches):
         state, metrics = train_step(
             fresh_state(random_params(config), optimizer),
+            {},
             batch_of(rows),
             config=config,
             optimizer=optimizer,

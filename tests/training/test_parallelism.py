@@ -68,11 +68,11 @@ def test_weights_kept_in_bfloat16_follow_those_in_float32():
         params = {name: jnp.array(value, param_dtype) for name, value in mesh_equality.first_params().items()}
         state, losses = program.start(params), []
         for batch in mesh_equality.batches() * 4:
-            state, metrics = program.step(state, device_batch(batch, mesh))
+            state, metrics = program.step(state, {}, device_batch(batch, mesh))
             losses.append(float(metrics.by_cluster[0, 0] / metrics.by_cluster[1, 0]))
         return state, losses
 
-    (full, full_losses), (half, half_losses) = final('float32'), final('bfloat16')
+    (_, full_losses), (half, half_losses) = final('float32'), final('bfloat16')
     assert {leaf.dtype for leaf in jax.tree.leaves(half.params)} == {jnp.dtype('bfloat16')}
     assert {leaf.dtype for leaf in jax.tree.leaves(half.optimizer)} <= {jnp.dtype('float32'), jnp.dtype('int32')}
     np.testing.assert_allclose(half_losses, full_losses, rtol=0.02)
