@@ -1,7 +1,7 @@
 """Reading a folder of Hugging Face's transformers: config.json and safetensors, straight into the target sharding.
 
-A parameter is assembled shard by shard from slices of the files, so at no time is more in memory than the finished
-parameters and the shards of one more.
+A parameter is assembled shard by shard from slices of the files, so besides the finished parameters no more than one is
+in the host's memory.
 """
 
 import fnmatch
@@ -68,7 +68,11 @@ class HuggingFaceModel:
             if not name.startswith(STACKED):
                 return place.read(self._slice(place.pattern), index).astype(dtype)
             layers = range(self.config.num_layers)[index[0]]
-            return np.stack([place.read(self._slice(place.pattern, i), index[1:]).astype(dtype) for i in layers])
+            shape = [len(range(size)[part]) for size, part in zip(place.shape, index[1:])]
+            stacked = np.empty((len(layers), *shape), dtype)
+            for values, layer in zip(stacked, layers):
+                values[...] = place.read(self._slice(place.pattern, layer), index[1:])
+            return stacked
 
         return read
 
