@@ -178,5 +178,8 @@ def prepare_libraries(experiment: Experiment) -> None:
     import_tensorflow()
 
     from flan_jax.data import catalogue
+    from flan_jax.data.original_templates import replace_templates
 
     catalogue.load(experiment.data.modules)
+    if experiment.data.original_templates:
+        replace_templates(experiment.data.original_templates)

@@ -68,7 +68,8 @@ class Exemplars:
             pool = exemplar_pool(self.dataset, PreparedSource(self.dataset, self.data_dir).data_dir, self.seed)
         seed = self._seed_of(values) if seed is None else seed
         order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
-        inputs, targets = render({name: tf.gather(texts, order) for name, texts in pool.items()})
+        rendered = render({name: tf.gather(texts, order) for name, texts in pool.items()})
+        inputs, targets = (tf.broadcast_to(text, tf.shape(order)) for text in rendered)  # a text may show no field
         query_inputs, query_targets = render(values)
         other = (inputs != query_inputs) | (targets != query_targets)
         drawn = tf.boolean_mask(tf.stack([inputs, targets], axis=1), other)[: self.shots]
