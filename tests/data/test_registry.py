@@ -119,3 +119,14 @@ def test_importing_the_catalogue_builds_no_evaluation_task():
         'assert "t5" not in sys.modules\n'
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_turned_around_templates_are_never_evaluated():
+    """Ranking the options of a template that gives the answer away would mean nothing."""
+    names = set(seqio.TaskRegistry.names())
+    for dataset in catalogue.DATASETS.values():
+        for index, template in enumerate(dataset.templates):
+            for kind in ('', '_rank', '_rank_no_options', '_rank_2_shot', '_2_shot'):
+                registered = f'{dataset.name}_template_{index}{kind}' in names
+                assert not (registered and template.turned_around)
+                assert registered or template.turned_around or kind

@@ -7,7 +7,8 @@ import pytest
 import seqio
 
 from flan_jax.data import catalogue
-from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, training_task
+from flan_jax.data.preview import rendered_rows
+from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
 from flan_jax.data.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 256, 'targets': 64}
@@ -99,3 +100,31 @@ def test_tasks_read_any_data_dir_set_for_seqio(features, samples_dir):
         assert task.num_input_examples('train') == 8
     finally:
         seqio.set_tfds_data_dir_override(None)
+
+
+@pytest.mark.parametrize('name', ['rte', 'arc_easy', 'multirc', 'squad_v2'])
+def test_training_loses_no_row_and_mixes_no_two(name, features, samples_dir):
+    """The original cycles templates over batches of ten, which drops the rows left over."""
+    dataset = catalogue.dataset(name)
+    task = training_task(dataset, features, samples_dir)
+    examples = list(read_examples(task, None, split='train', shuffle=True, seed=3).as_numpy_iterator())
+    unseen = list(rendered_rows(dataset, 'train', samples_dir))
+    assert len(examples) == len(unseen) and len(unseen) % 10
+    for example in examples:
+        prompt = tuple(example[f'{part}_pretokenized'].decode() for part in ('inputs', 'targets'))
+        row = next(row for row in unseen if row.prompts[example['template']] == prompt)
+        unseen.remove(row)
+
+
+@pytest.mark.parametrize('name', ['multirc', 'squad_v1', 'arc_easy', 'web_nlg_en'])
+def test_what_judges_an_answer_belongs_to_the_row_that_is_asked(name, features, samples_dir):
+    """The original zips two readings of the data, so that references may be another row's."""
+    dataset = catalogue.dataset(name)
+    task = generation_task(dataset, 0, features, samples_dir)
+    examples = read_examples(task, None, split='test', shuffle=False).as_numpy_iterator()
+    for example, row in zip(examples, rendered_rows(dataset, 'test', samples_dir), strict=True):
+        assert example['inputs_pretokenized'].decode() == row.prompts[0][0]
+        assert [text.decode() for text in example['references']] == list(row.references)
+        assert [text.decode() for text in example.get('choices', ())] == list(row.choices)
+        group = example.get('group', b'')
+        assert (group.decode() if isinstance(group, bytes) else str(group)) == row.group
