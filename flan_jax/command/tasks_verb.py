@@ -102,11 +102,14 @@ def _show(options: argparse.Namespace) -> None:
     from flan_jax.data import catalogue
     from flan_jax.data.preview import rendered_rows
     from flan_jax.data.vocabulary import Vocabulary
+    from flan_jax.settings import MAX_SHOTS
 
     dataset, vocabulary = catalogue.dataset(options.name), Vocabulary()
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
         raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
     chosen = range(len(dataset.templates)) if options.template is None else [options.template]
+    if not 0 <= options.shots <= MAX_SHOTS:
+        raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
     if options.shots:
         _show_few_shot(dataset, chosen, options)
         return
