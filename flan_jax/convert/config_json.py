@@ -94,11 +94,9 @@ class Same:
     nullable: bool = False
 
     def read(self, json):
-        """See Clause."""
         return {self.field: json.take(self.key, self.default, self.nullable)}
 
     def write(self, config):
-        """See Clause."""
         return {self.key: getattr(config, self.field)}
 
 
@@ -111,7 +109,6 @@ class OneOf:
     default: Any = REQUIRED
 
     def read(self, json):
-        """See Clause."""
         value = json.take(self.key, self.default)
         if value is not None and value not in list(self.choices):
             json.refuse(self.key, value, ' or '.join(map(repr, self.choices)))
@@ -119,7 +116,6 @@ class OneOf:
         return self.choices.get(value, {})
 
     def write(self, config):
-        """See Clause."""
         fitting = [
             value
             for value, fields in self.choices.items()
@@ -135,11 +131,9 @@ class Always:
     fields: Mapping[str, Any]
 
     def read(self, json):
-        """See Clause."""
         return dict(self.fields)
 
     def write(self, config):
-        """See Clause."""
         return {}
 
 
@@ -151,13 +145,11 @@ class Only:
     value: Any
 
     def read(self, json):
-        """See Clause."""
         if (found := json.take(self.key, self.value)) != self.value:
             json.refuse(self.key, found, repr(self.value))
         return {}
 
     def write(self, config):
-        """See Clause."""
         return {}
 
 
@@ -170,12 +162,10 @@ class HeadDim:
     num_heads: str = 'num_attention_heads'
 
     def read(self, json):
-        """See Clause."""
         shared = (json.values.get(self.d_model) or 0) // (json.values.get(self.num_heads) or 1)
         return {'head_dim': json.take(self.key, shared) if self.key else shared}
 
     def write(self, config):
-        """See Clause."""
         return {self.key: config.head_dim} if self.key else {}
 
 
@@ -187,11 +177,9 @@ class LearnedPositions:
     offset: int = 0
 
     def read(self, json):
-        """See Clause."""
         return {'position': Learned(max_length=json.take(self.key), offset=self.offset)}
 
     def write(self, config):
-        """See Clause."""
         return {self.key: config.position.max_length} if isinstance(config.position, Learned) else {}
 
 
@@ -204,7 +192,6 @@ class RotaryPositions:
     default_fraction: float = 1.0
 
     def read(self, json):
-        """See Clause."""
         fraction = json.take(self.fraction_key, self.default_fraction) if self.fraction_key else 1.0
         base, scaling = json.take(self.base_key, 10_000.0), json.take('rope_scaling', {})
         given = dict(json.take('rope_parameters', {}) or scaling)
@@ -213,7 +200,7 @@ class RotaryPositions:
         return {'position': Rotary(base, fraction, _llama3_scaling(json, given))}
 
     def write(self, config):
-        """See Clause; writes what every version of transformers reads."""
+        # What every version of transformers reads.
         if not isinstance(config.position, Rotary):
             return {}
         keys = {self.base_key: config.position.base}
@@ -256,7 +243,6 @@ class Window:
     default: int | None = 4096
 
     def read(self, json):
-        """See Clause."""
         window = json.take('sliding_window', self.default, nullable=True)
         kinds = json.take('layer_types', None)
         layers = json.values.get('num_hidden_layers') or 0
@@ -266,7 +252,6 @@ class Window:
         return {'window': window, 'window_every': self.every}
 
     def write(self, config):
-        """See Clause."""
         return {'sliding_window': config.window}
 
 
@@ -275,7 +260,6 @@ class NoWindow:
     """Qwen's keys for windows, which have no effect while use_sliding_window is off."""
 
     def read(self, json):
-        """See Clause."""
         if json.take('use_sliding_window', False):
             json.refuse('use_sliding_window', True, 'False')
         json.take('sliding_window', None)
@@ -286,7 +270,6 @@ class NoWindow:
         return {}
 
     def write(self, config):
-        """See Clause."""
         return {'use_sliding_window': False}
 
 
