@@ -14,15 +14,16 @@ REQUIRED = object()
 """Default of a key that must be there."""
 
 WITHOUT_EFFECT = frozenset((
-    '_name_or_path', 'activation_dropout', 'architectures', 'attention_dropout', 'attention_probs_dropout_prob',
-    'attn_pdrop', 'bos_token_id', 'cache_implementation', 'chunk_size_feed_forward', 'classifier_dropout', 'dropout',
-    'dtype', 'embd_pdrop', 'eos_token_id', 'finetuning_task', 'gradient_checkpointing', 'hidden_dropout',
-    'hidden_dropout_prob', 'id2label', 'init_std', 'initializer_range', 'is_decoder', 'keys_to_ignore_at_inference',
-    'label2id', 'layerdrop', 'max_position_embeddings', 'max_sequence_length', 'model_type', 'n_ctx',
-    'output_attentions', 'output_hidden_states', 'output_past', 'pad_token_id', 'prefix', 'pretraining_tp',
-    'problem_type', 'reorder_and_upcast_attn', 'resid_pdrop', 'return_dict', 'summary_activation',
-    'summary_first_dropout', 'summary_proj_to_labels', 'summary_type', 'summary_use_proj', 'task_specific_params',
-    'tokenizer_class', 'torch_dtype', 'transformers_version', 'use_cache',
+    '_attn_implementation_autoset', '_name_or_path', 'activation_dropout', 'architectures', 'attention_dropout',
+    'attention_probs_dropout_prob', 'attn_pdrop', 'bos_token_id', 'cache_implementation', 'chunk_size_feed_forward',
+    'classifier_dropout', 'dropout', 'dtype', 'embd_pdrop', 'eos_token_id', 'finetuning_task',
+    'gradient_checkpointing', 'hidden_dropout', 'hidden_dropout_prob', 'id2label', 'init_std', 'initializer_range',
+    'is_decoder', 'keys_to_ignore_at_inference', 'label2id', 'layerdrop', 'max_position_embeddings',
+    'max_sequence_length', 'model_type', 'n_ctx', 'output_attentions', 'output_hidden_states', 'output_past',
+    'pad_token_id', 'prefix', 'pretraining_tp', 'problem_type', 'reorder_and_upcast_attn', 'resid_pdrop',
+    'return_dict', 'summary_activation', 'summary_first_dropout', 'summary_proj_to_labels', 'summary_type',
+    'summary_use_proj', 'task_specific_params', 'tokenizer_class', 'torch_dtype', 'transformers_version',
+    'unsloth_fixed', 'unsloth_version', 'use_cache',
 ))  # fmt: skip
 """Keys without effect on the logits of a model that is only run: dropout, initial values, special tokens, caching."""
 
