@@ -219,7 +219,8 @@ class Evaluation:
       base_dir: folder whose records of the untuned model are used and added to, for runs that share it; None for the
         run's own.
       score: how options are ranked: 'sum' of token log-likelihoods (FLAN), 'mean' per token, 'byte' per UTF-8 byte, or
-        'unconditional' (sum minus the option's own log-likelihood without the prompt).
+        'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
+        '_without_eos' leaves out the EOS that ends an option.
     """
 
     targets: tuple[str, ...] = ()
@@ -231,7 +232,10 @@ class Evaluation:
     fixed_exemplars: bool = False
     batch_tokens: int = 8192
     base_dir: str | None = None
-    score: Literal['sum', 'mean', 'byte', 'unconditional'] = 'sum'
+    score: Literal[
+        'sum', 'mean', 'byte', 'unconditional',
+        'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',
+    ] = 'sum'  # fmt: skip
 
     def __post_init__(self):
         if not self.shots:

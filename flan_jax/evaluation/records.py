@@ -21,9 +21,12 @@ SETTINGS_FILE = 'asked.json'
 
 UNTUNED, TUNED = MODELS = 'untuned', 'tuned'
 
-SCORES = ('sum', 'mean', 'byte', 'unconditional')
+WITH_EOS = ('sum', 'mean', 'byte', 'unconditional')
+WITHOUT_EOS = tuple(f'{score}_without_eos' for score in WITH_EOS)
+SCORES = WITH_EOS + WITHOUT_EOS
 """Ways to rank options, all recorded: log-likelihood in nats as the sum over tokens (FLAN), per token, per UTF-8 byte,
-and as the sum minus the option's own log-likelihood without the prompt (Brown et al. 2020, section 2.4)."""
+and as the sum minus the option's own log-likelihood without the prompt (Brown et al. 2020, section 2.4); each with the
+EOS that ends the option, and without."""
 
 
 def folder_of(model: str, model_dir: str, base_dir: str | None) -> epath.Path:
@@ -62,14 +65,16 @@ def option_scores(text: str, tokens: np.ndarray, alone: np.ndarray) -> dict[str,
       tokens: log-likelihood of each of its tokens after the prompt, EOS last, in nats.
       alone: the same after an empty prompt.
     """
+    num_bytes = len(text.encode())
+    return dict(
+        zip(SCORES, (*_four_scores(num_bytes, tokens, alone), *_four_scores(num_bytes, tokens[:-1], alone[:-1])))
+    )
+
+
+def _four_scores(num_bytes: int, tokens: np.ndarray, alone: np.ndarray) -> tuple[float, ...]:
     total = float(tokens.sum(dtype=np.float64))
-    return {
-        'sum': total,
-        'sum_without_eos': float(tokens[:-1].sum(dtype=np.float64)),
-        'mean': total / len(tokens),
-        'byte': total / len(text.encode()),
-        'unconditional': total - float(alone.sum(dtype=np.float64)),
-    }
+    unconditional = total - float(alone.sum(dtype=np.float64))
+    return total, total / max(1, len(tokens)), total / max(1, num_bytes), unconditional  # an option may be empty
 
 
 def choice_record(key: RecordKey, asked: Asked, scores: list[dict[str, float]]) -> dict[str, Any]:

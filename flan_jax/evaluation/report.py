@@ -120,6 +120,7 @@ def _row(name: str, by_shots: Mapping[int, Mapping[str, Result]], folders: Mappi
     return {
         'name': name,
         'dataset': result.dataset,
+        'ranked': bool(result.by_score),
         'metric': result.headline,
         'rows': result.rows,
         'chance': baselines.chance,

@@ -42,6 +42,7 @@ class Result:
       interval: the 95 % confidence interval of `mean`, by resampling test rows.
       best_dev: headline test score of the template that is best on validation; None where validation was not asked.
       best_dev_template: that template's index.
+      by_score: where there are options, the mean under each way to rank them.
       shots: how many exemplars were asked for.
       exemplars: how many fitted the prompts, mean over rows and templates.
     """
@@ -54,6 +55,7 @@ class Result:
     mean: float
     spread: float
     interval: tuple[float, float]
+    by_score: dict[str, float]
     best_dev: float | None
     best_dev_template: int | None
     shots: int = 0
@@ -140,12 +142,24 @@ def _result(
         templates=tuple(TemplateResult(t, test[t], validation.get(t, {})) for t in sorted(test)),
         mean=statistics.mean(scores),
         spread=statistics.pstdev(scores),
+        by_score=_by_score(dataset, by_split['test']),
         interval=bootstrap.interval(dataset.metrics[0], list(judgements['test'].values())),
         best_dev=None if best is None else test[best][headline],
         best_dev_template=best,
         shots=shots,
         exemplars=statistics.mean(r['exemplars'] for found in by_split['test'].values() for r in found),
     )
+
+
+def _by_score(dataset: Dataset, by_template: Mapping[int, list]) -> dict[str, float]:
+    """The mean over templates of the headline score under each way to rank options that is on record."""
+    if not dataset.has_options:
+        return {}
+    metric, headline = dataset.metrics[0], METRICS[dataset.metrics[0]].headline
+    return {
+        score: statistics.mean(judge([metric], _judgements(found, score))[headline] for found in by_template.values())
+        for score in records.SCORES
+    }
 
 
 def _judgements(found: Sequence[Mapping], score: str) -> list[Judgement]:

@@ -23,7 +23,7 @@ from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 
-PROMPT_LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+PROMPT_LENGTHS = (64, 96, 128, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 """Prompts are padded to the first of these lengths that holds them. Few lengths, few compilations."""
 
 
@@ -88,7 +88,7 @@ class Generator:
             if not 0 < len(prompt) <= longest:
                 raise QuestionError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
         for members, length, batch_rows in self._batches(prompts, order):
             batch = self._placement.place(_pad([prompts[i] for i in members], length, batch_rows))
             key = jax.random.fold_in(self._key, members[0])
@@ -99,12 +99,15 @@ class Generator:
         return answers
 
     def _batches(self, prompts, order):
-        """Groups of prompt indices of similar length, with the padded length and number of rows of each."""
+        """Groups of prompt indices, longest first, with the padded length and number of rows of each.
+
+        A step costs little more for many rows than for one, so a group takes as many as there is memory for.
+        """
         start = 0
         while start < len(order):
             length = next(p for p in PROMPT_LENGTHS if p >= len(prompts[order[start]]))
             most_rows = max(1, self._batch_tokens // (length + self._max_new_tokens))
-            members = [i for i in order[start : start + most_rows] if len(prompts[i]) <= length]
+            members = order[start : start + most_rows]
             rows = min(most_rows, 2 ** math.ceil(math.log2(len(members))))
             yield members, length, self._placement.rows(rows)
             start += len(members)

@@ -23,7 +23,7 @@ from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.training.loss import next_token_losses
 
-ROW_LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
+ROW_LENGTHS = (128, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192)
 """Lengths of scored rows: a question goes into the first that holds it. Few lengths mean few compilations."""
 
 _SMALLEST_PREDICTED = 8

@@ -90,7 +90,7 @@ def snapshot(folder):
 def test_a_killed_experiment_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, samples_dir, streams, tmp_path):
     command = arguments(tmp_path, streams, samples_dir)
     child = subprocess.Popen([sys.executable, '-m', 'flan_jax', *command], cwd=pathlib.Path(__file__).parents[2])
-    wait_for(lambda: list(tmp_path.glob('sentiment/evaluation/tuned/*/*.jsonl')), child)
+    wait_for(lambda: list(tmp_path.glob('sentiment/evaluation/tuned/*/*.jsonl')), child, seconds=600)
     child.kill()
     child.wait()
     before = snapshot(tmp_path)

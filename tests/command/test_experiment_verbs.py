@@ -1,11 +1,16 @@
 """The whole path by the command: pack, tune, ask, report; again, and with what must be refused."""
 
 import json
+import os
+import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
 from flan_jax.command import main
+from flan_jax.evaluation import records
 
 RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
 
@@ -144,3 +149,45 @@ def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished
     manifest = json.loads((tmp_path / 'run' / 'manifest.json').read_text())
     assert manifest['missing_datasets'] == ['sentiment140', 'yelp_polarity_reviews']
     assert 'sentiment140, yelp_polarity_reviews' in (tmp_path / 'run' / 'report.html').read_text()
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def take_scores(record):
+    """Takes all scores out of a record."""
+    return [option.pop(score) for option in record.get('options', ()) for score in records.SCORES]
+
+
+def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(finished, tmp_path):
+    """The tuned weights, asked again as the base of another run on eight devices, say what they said on one."""
+    again = {
+        'MODEL_DIR': tmp_path / 'run',
+        'INITIAL_CHECKPOINT': finished['MODEL_DIR'] / 'checkpoints' / '3',
+        'FSDP': 2,
+    }
+    arguments = [RUN[1], *bindings(**finished | again)]
+    environment = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}
+    command = [sys.executable, '-m', 'flan_jax', 'evaluate', *arguments]
+    subprocess.run(command, env=environment, check=True, cwd=pathlib.Path(__file__).parents[2])
+    theirs, ours = finished['MODEL_DIR'] / 'evaluation/tuned', tmp_path / 'run/evaluation/untuned'
+    files = [path.relative_to(theirs) for path in sorted(theirs.glob('*/*.jsonl'))]
+    assert files and not (tmp_path / 'run/evaluation/tuned').exists()
+    for file in files:
+        for expected, found in zip(read_lines(theirs / file), read_lines(ours / file)):
+            assert take_scores(found) == pytest.approx(take_scores(expected), abs=2e-5)
+            assert found == expected
+    assert main.main(['report', *arguments]) == 0
+    assert 'asked without any tuning' in (tmp_path / 'run/report.html').read_text()
+
+
+def test_nothing_to_evaluate_is_refused(tmp_path, samples_dir, capsys):
+    where = {'MODEL_DIR': tmp_path / 'run', 'TFDS_DATA_DIR': samples_dir, 'STREAM_DIR': tmp_path}
+    assert main.main(['evaluate', RUN[1], *bindings(**where)]) == 2
+    assert 'or INITIAL_CHECKPOINT names one to evaluate without tuning' in capsys.readouterr().err
+
+
+def test_a_run_answers_prompts(finished, capsys):
+    assert main.main(['generate', f'--checkpoint={finished["MODEL_DIR"]}', '--max_new_tokens=3', 'Is it good?']) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 1

@@ -74,7 +74,9 @@ def test_baselines():
 
 def test_scores_of_an_option():
     scores = records.option_scores('café', np.array([-1.0, -2.0, -3.0]), np.array([-1.0, -1.0, -1.0]))
-    assert scores == {'sum': -6.0, 'sum_without_eos': -3.0, 'mean': -2.0, 'byte': -1.2, 'unconditional': -3.0}
+    assert [scores[name] for name in records.WITH_EOS] == [-6.0, -2.0, -1.2, -3.0]
+    assert [scores[name] for name in records.WITHOUT_EOS] == [-3.0, -1.5, -0.6, -1.0]
+    assert list(scores) == list(records.SCORES)
 
 
 def test_a_score_that_is_not_finite_is_an_error_and_not_a_prediction():
@@ -110,3 +112,29 @@ def test_cluster_means_of_the_paper():
     assert mean('definite_pronoun_resolution', 'winogrande') == pytest.approx(63.8, abs=0.05)
     translation = [name for name in PAPER if name.startswith('wmt')]
     assert mean(*translation) == pytest.approx(31.0, abs=0.05)
+
+
+def test_every_way_to_rank_options_has_its_mean(tmp_path):
+    """Scores of which one makes the first option win and the others the second."""
+    key, folder = RecordKey('rte', 0, 'test'), epath.Path(tmp_path)
+    row = record(key, 0, 0, (0.0, 1.0))
+    row['options'][0]['mean_without_eos'] = 2.0
+    records.write(folder, key, [row])
+    (result,) = results.results(folder, 'sum')
+    assert result.by_score == dict.fromkeys(records.SCORES, 0.0) | {'mean_without_eos': 100.0}
+    assert results.results(folder, 'mean_without_eos')[0].mean == 100.0
+
+
+def test_of_several_right_answers_any_will_do_and_duplicated_options_are_one_answer():
+    key = RecordKey('record', 0, 'test')
+    options = ('Rome', 'the city', 'Milan', 'Rome')
+    asked = Asked(0, 'prompt', np.array([1]), ('Rome', 'the city'), options, tuple(np.array([1]) for _ in options))
+
+    def judged(*values):
+        scores = [dict.fromkeys(records.SCORES, value) for value in values]
+        return records.judgement(records.choice_record(key, asked, scores), 'sum')
+
+    for values, right in [((0, 1, 0, 0), True), ((1, 0, 0, 1), True), ((0, 0, 1, 0), False), ((0, 0, 0, 1), True)]:
+        judgement = judged(*values)
+        assert (judgement.prediction in judgement.references) == right
+    assert results.baselines([records.choice_record(key, asked, [{}] * 4)]).chance == pytest.approx(200 / 3)

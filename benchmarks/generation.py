@@ -1,0 +1,90 @@
+"""Greedy generation beside transformers' generate: tokens per second, same weights, same prompts.
+
+    pip install --constraint constraints.txt --editable '.[bench]'
+    python benchmarks/generation.py [--prompts=32] [--repeats=3]
+
+Prompts have 20 to 300 tokens, answers 64. transformers gets the prompts sorted by length, padded at the left, in
+batches of the size that is fastest for it here.
+"""
+
+import argparse
+import functools
+
+import numpy as np
+import torch
+from peers import alternate, fastest, llama, print_row, random_tokens
+
+from flan_jax.inference.generation import Generator
+from flan_jax.model.decoder import Execution
+
+NEW_TOKENS = 64
+NO_TOKEN = -1
+"""An EOS that never comes, so that both sides write equally much."""
+
+THEIR_BATCH_ROWS = (4, 8, 16, 32)
+OUR_BATCH_TOKENS = (4096, 8192, 16384)
+
+
+def prompts_of(count: int) -> list[np.ndarray]:
+    """Random prompts, longest first."""
+    random = np.random.default_rng(0)
+    prompts = [random_tokens(random, random.integers(20, 301)) for _ in range(count)]
+    return sorted(prompts, key=len, reverse=True)
+
+
+def their_answers(prompts: list[np.ndarray], rows: int) -> list[list[int]]:
+    """What transformers writes."""
+    answers = []
+    for start in range(0, len(prompts), rows):
+        answers += _their_batch(prompts[start : start + rows])
+    return answers
+
+
+def _their_batch(prompts: list[np.ndarray]) -> list[list[int]]:
+    longest = len(prompts[0])
+    tokens = torch.tensor(np.array([np.pad(prompt, (longest - len(prompt), 0)) for prompt in prompts]))
+    mask = torch.tensor(np.array([np.arange(longest) >= longest - len(prompt) for prompt in prompts]), dtype=torch.long)
+    with torch.inference_mode():
+        written = llama()[0].generate(
+            input_ids=tokens,
+            attention_mask=mask,
+            max_new_tokens=NEW_TOKENS,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
+        )
+    return written[:, longest:].tolist()
+
+
+@functools.cache
+def generator(batch_tokens: int) -> Generator:
+    """Our generator at a batch size."""
+    _, config, params = llama()
+    return Generator(config, params, Execution(), eos_id=NO_TOKEN, max_new_tokens=NEW_TOKENS, batch_tokens=batch_tokens)
+
+
+def our_answers(prompts: list[np.ndarray], batch_tokens: int) -> list[list[int]]:
+    """What we write."""
+    return [answer.tolist() for answer in generator(batch_tokens).answer(prompts)]
+
+
+def main() -> None:
+    """Prints a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--prompts', type=int, default=32)
+    parser.add_argument('--repeats', type=int, default=3)
+    arguments = parser.parse_args()
+    prompts = prompts_of(arguments.prompts)
+    rows = fastest({n: functools.partial(their_answers, prompts, n) for n in THEIR_BATCH_ROWS if n <= len(prompts)})
+    tokens = fastest({n: functools.partial(our_answers, prompts, n) for n in OUR_BATCH_TOKENS})
+    same = np.mean([a == b for a, b in zip(our_answers(prompts, tokens), their_answers(prompts, rows))])
+    ours, theirs = alternate(
+        lambda: our_answers(prompts, tokens), lambda: their_answers(prompts, rows), arguments.repeats
+    )
+    print('| prompts | ours | transformers | ratio | |\n|---|---|---|---|---|')
+    note = f'batches of {tokens} tokens and {rows} rows; {100 * same:.0f} % of the answers are the very same'
+    print_row(f'{len(prompts)} prompts', NEW_TOKENS * len(prompts), 'tokens/s', ours, theirs, note)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,90 @@
+"""What the benchmarks against PyTorch share: one model with the same weights on both sides, and fair timing.
+
+Both sides compute in float32 on one thread, and what is counted is the processor time of this process: on a machine
+that does other things as well, seconds on the wall would say more of those. Repetitions alternate, and every ratio is
+of one repetition.
+"""
+
+import functools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+os.environ['XLA_FLAGS'] = '--xla_cpu_multi_thread_eigen=false ' + os.environ.get('XLA_FLAGS', '')
+
+import jax
+import numpy as np
+import torch
+import transformers
+
+from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Params
+from flan_jax.settings import Parallelism
+from flan_jax.training.mesh import make_mesh, parameter_layout
+
+torch.set_num_threads(1)
+
+VOCABULARY = 32_000
+
+
+@functools.cache
+def llama() -> tuple[transformers.PreTrainedModel, DecoderConfig, Params]:
+    """A Llama of 26M parameters with random weights, theirs and ours."""
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=384,
+        intermediate_size=1024,
+        num_hidden_layers=8,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        initializer_range=0.05,
+    )
+    model = transformers.LlamaForCausalLM(config).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        ours = HuggingFaceModel(folder)
+        params = ours.params(parameter_layout(ours.config, make_mesh(Parallelism())))
+    return model, ours.config, jax.block_until_ready(params)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Processor seconds that a call takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def fastest(candidates: dict[int, Callable[[], object]]) -> int:
+    """The batch size whose second run is fastest; the first run warms up."""
+    for work in candidates.values():
+        work()
+    return min(candidates, key=lambda size: seconds(candidates[size]))
+
+
+def alternate(
+    ours: Callable[[], object], theirs: Callable[[], object], repeats: int
+) -> tuple[list[float], list[float]]:
+    """The seconds of both sides, repetition by repetition."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def print_row(name: str, work: float, unit: str, ours: list[float], theirs: list[float], note: str) -> None:
+    """One line of the table: speeds by the median repetition, and the median of the repetitions' ratios."""
+    ratios = [b / a for a, b in zip(ours, theirs)]
+    print(
+        f'| {name} | {work / statistics.median(ours):.1f} {unit} | {work / statistics.median(theirs):.1f} {unit} | '
+        f'{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {note} |',
+        flush=True,
+    )
+
+
+def random_tokens(random: np.random.Generator, length: int) -> np.ndarray:
+    """Tokens of a prompt or an answer, none of them special."""
+    return random.integers(10, VOCABULARY, length)
