@@ -58,7 +58,7 @@ setuptools.setup(
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
         'test': ['hypothesis', 'pytest', 'ruff', 'setuptools>=77', 'wheel'],
-        'bench': [],
+        'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'parity': ['torch', 'transformers'],
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},
