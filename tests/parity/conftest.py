@@ -1,5 +1,7 @@
 """Fixtures of the parity tests, and the table of what they found. Does not need torch itself."""
 
+import pathlib
+
 import pytest
 
 MODELS = (
@@ -29,6 +31,16 @@ def pair(request, tmp_path_factory):
     from tests.parity.models import make_pair
 
     return make_pair(request.param, tmp_path_factory.mktemp('theirs'))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Runs these tests where they are asked for by name; the whole suite need not have torch, nor take their time."""
+    if any('parity' in argument for argument in config.args):
+        return
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason='parity with transformers: `make parity` runs it'))
 
 
 def pytest_terminal_summary(terminalreporter):
