@@ -67,13 +67,15 @@ def _records_folders(run_a: str, run_b: str | None) -> tuple[epath.Path, epath.P
 
 def _records_folder(run: str, model: str) -> epath.Path:
     """The folder of records that a path stands for; raises UserError where there are none."""
-    from flan_jax.evaluation.records import FOLDER, SETTINGS_FILE
+    from flan_jax import manifest
+    from flan_jax.evaluation.records import SETTINGS_FILE, folder_of
 
-    folder = epath.Path(run)
-    for candidate in (folder, folder / FOLDER / model):
+    base_dir = manifest.read(run)['experiment']['evaluation']['base_dir'] if manifest.exists(run) else None
+    of_run = folder_of(model, run, base_dir)
+    for candidate in (epath.Path(run), of_run):
         if (candidate / SETTINGS_FILE).exists():
             return candidate
-    raise UserError(f'no records in {folder}, nor in {folder / FOLDER / model}; `flan-jax evaluate` writes them')
+    raise UserError(f'no records in {run}, nor in {of_run}; `flan-jax evaluate` writes them')
 
 
 def _table(found) -> Table:

@@ -289,8 +289,11 @@ def _check_settings(folder: epath.Path, experiment: Experiment, vocabulary: Voca
     }
     path = folder / records.SETTINGS_FILE
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=2))
+        if jax.process_index() == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            unfinished = folder / f'.{path.name}.unfinished'
+            unfinished.write_text(json.dumps(settings, indent=2))
+            unfinished.replace(path)
         return
     found: Mapping = json.loads(path.read_text())
     if changed := [

@@ -44,8 +44,11 @@ def _naive_row(config, params, tokens, segments):
 
 
 def ragged_questions(rng):
-    """1 to 30 options of 1 to 100 tokens after prompts of 1 to 1,000."""
+    """1 to 30 options of 1 to 100 tokens after prompts of 1 to 1,000: extremes, and some at random."""
     shapes = [(1, [1]), (1, [3, 1]), (17, [1, 1, 1]), (40, [100, 2]), (300, [8] * 4), (1000, [5, 90]), (60, [3] * 30)]
+    for _ in range(4):
+        options = rng.integers(1, 31)
+        shapes.append((rng.integers(1, 1001), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
     draw = functools.partial(rng.integers, 1, 97)
     return [Question(draw(prompt), tuple(map(draw, options))) for prompt, options in shapes]
 
