@@ -1,6 +1,7 @@
 """What must hold of a folder before hours are spent on what should go there."""
 
 import shutil
+import uuid
 
 from etils import epath
 
@@ -10,7 +11,7 @@ from flan_jax.errors import UserError
 def require_writable(folder: epath.PathLike, macro: str) -> None:
     """Raises UserError, naming the macro that set the folder, unless files can be written there."""
     folder = epath.Path(folder)
-    probe = folder / '.writable'
+    probe = folder / f'.writable-{uuid.uuid4().hex}'  # processes of one job may ask at the same time
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_text('probe')

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 from etils import epath
 
 import flan_jax
@@ -72,7 +73,10 @@ def make(
 
 
 def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
-    """Writes the manifest, or raises ManifestError where MODEL_DIR holds the manifest of a run with other weights."""
+    """Writes the manifest, or raises ManifestError where MODEL_DIR holds the manifest of a run with other weights.
+
+    Of several processes all look, and the first writes.
+    """
     path = epath.Path(model_dir) / FILE
     before = json.loads(path.read_text()) if path.exists() else None
     tuned_before = before and before['stream']
@@ -82,6 +86,8 @@ def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
             + '\n'.join(f'  {line}' for line in changed)
             + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT to go on from these weights), or set it back'
         )
+    if jax.process_index() > 0:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f'.{FILE}.unfinished'
     unfinished.write_text(json.dumps(manifest, indent=2))

@@ -1,6 +1,5 @@
 """The verbs of an experiment: pack, train, evaluate, report, run."""
 
-import os
 import pathlib
 
 from etils import epath
@@ -47,9 +46,12 @@ def pack(experiment: Experiment):
     """Writes the stream unless it is there; returns it, opened."""
     from flan_jax.data.pack import write_stream
     from flan_jax.data.stream import PackedStream
+    from flan_jax.training import processes
 
     with bar('packing rows', experiment.num_rows) as advance:
-        folder = write_stream(experiment.data, experiment.stream, experiment.num_rows, advance)
+        folder = processes.first_does(
+            'pack', lambda: write_stream(experiment.data, experiment.stream, experiment.num_rows, advance)
+        )
     stream = PackedStream(folder)
     CONSOLE.print(f'stream: {folder}, {len(stream)} rows, density {stream.manifest.density:.3f}')
     return stream
@@ -169,10 +171,9 @@ def prepare_libraries(experiment: Experiment) -> None:
     import jax
 
     from flan_jax.command.quiet import import_tensorflow
+    from flan_jax.training import processes
 
-    many = os.environ.get('JAX_COORDINATOR_ADDRESS') or os.environ.get('TPU_WORKER_HOSTNAMES', '').count(',')
-    if many and not jax.distributed.is_initialized():
-        jax.distributed.initialize()
+    processes.join()
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update('jax_compilation_cache_dir', str(pathlib.Path(COMPILATION_CACHE).expanduser()))
     import_tensorflow()

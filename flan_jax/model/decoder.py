@@ -78,11 +78,9 @@ class Decoder(nnx.Module):
             # The cache is carried whole and written in place; scanned over, it would be copied for every token.
             x, cache = carry
             parameters, window, index = layer
-            if cache is None:
-                # Else XLA casts the whole stack to the activations' dtype before the loop: a second copy of the model.
-                parameters = jax.lax.optimization_barrier(parameters)
             x, cache = nnx.merge(graph, parameters)(x, around, cache and layers.LayerCache(cache, index), window)
-            return (constrain(x, ('batch', 'length', None)), cache), None
+            # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
+            return (constrain(x, ('batch', 'sequence', None)), cache), None
 
         every_layer = (stacked, self._windows(), jnp.arange(self.config.num_layers))
         (x_BxTxD, cache), _ = jax.lax.scan(_rematerialised(block, execution), (x_BxTxD, cache), every_layer)

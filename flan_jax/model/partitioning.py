@@ -1,6 +1,7 @@
 """How arrays are laid over the mesh: one table from parameter names to logical axes, one from those to mesh axes."""
 
 import fnmatch
+import math
 
 import jax
 from jax.sharding import PartitionSpec
@@ -11,6 +12,7 @@ MESH_AXES = ('data', 'fsdp', 'tensor')
 LOGICAL_TO_MESH: dict[str | None, str | tuple[str, ...] | None] = {
     'batch': ('data', 'fsdp'),
     'length': None,
+    'sequence': 'tensor',
     'vocab': 'tensor',
     'embed': 'fsdp',
     'heads': 'tensor',
@@ -61,7 +63,19 @@ def partition_spec(logical_axes: tuple[str | None, ...]) -> PartitionSpec:
 
 
 def constrain(x: jax.Array, logical_axes: tuple[str | None, ...]) -> jax.Array:
-    """Fixes an activation's layout where a mesh is in use; elsewhere does nothing."""
-    if jax.sharding.get_abstract_mesh().empty:
+    """Fixes an activation's layout where a mesh is in use; elsewhere does nothing.
+
+    An axis that its part of the mesh does not divide is not split.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
         return x
-    return jax.lax.with_sharding_constraint(x, partition_spec(logical_axes))
+    spec = partition_spec(logical_axes)
+    parts = (math.prod(mesh.shape[name] for name in _names(axes)) for axes in spec)
+    return jax.lax.with_sharding_constraint(
+        x, PartitionSpec(*(axes if size % count == 0 else None for axes, size, count in zip(spec, x.shape, parts)))
+    )
+
+
+def _names(mesh_axes: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (mesh_axes,) if isinstance(mesh_axes, str) else mesh_axes or ()

@@ -11,6 +11,8 @@ import numpy as np
 
 from flan_jax.model.config import Llama3Scaling, RelativeBias, Rotary
 
+_BIAS_BLOCK = 128
+
 
 def distance_bucket(distance: jax.Array, scheme: RelativeBias) -> jax.Array:
     """T5's bucket of a distance to the left: exact up to half the buckets, then logarithmic.
@@ -33,16 +35,22 @@ def relative_bias(table: jax.Array, positions_BxT: jax.Array, key_positions_BxS:
 
 
 def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) -> jax.Array:
-    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T].
+    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T]; what lies ahead of a query is 0.
 
-    Every diagonal holds one value, so the matrix is cut from a repeated row. Its gradient is a sum; a lookup's would be
-    a scatter of T * T rows, which is slow.
+    Every diagonal holds one value, so that T / 128 different blocks make up the matrix. They are cut from repeated rows
+    and placed by a product; a lookup's gradient would be a scatter of T * T rows, which is slow.
     """
-    distances = jnp.arange(length - 1, -length, -1)
-    by_distance_HxR = table[distance_bucket(distances, scheme)].T
-    # Rows one longer than the period start one element later each: row r holds by_distance[r:], so reversed they fit.
-    repeated = jnp.tile(by_distance_HxR, (1, length + 2))[:, : length * 2 * length]
-    return repeated.reshape(1, -1, length, 2 * length)[:, :, ::-1, :length]
+    size, count = _BIAS_BLOCK, -(-length // _BIAS_BLOCK)
+    # Block k holds distances k * size + row - column: each of its diagonals is one element of a row of 2 * size - 1.
+    distances_KxR = np.arange(count)[:, None] * size + np.arange(size - 1, -size, -1)
+    by_distance_KxRxH = table[distance_bucket(distances_KxR, scheme)]
+    # Rows one longer than the period start one element later each, so that reversed they fit.
+    repeated = jnp.tile(by_distance_KxRxH, (1, size + 2, 1))[:, : size * 2 * size]
+    blocks_KxIxJxH = repeated.reshape(count, size, 2 * size, -1)[:, ::-1, :size]
+    offset = np.arange(count)[:, None] - np.arange(count)
+    is_block_AxCxK = (offset[..., None] == np.arange(count)).astype(table.dtype)
+    bias = jnp.einsum('ACK,KIJH->HAICJ', is_block_AxCxK, blocks_KxIxJxH, precision='highest')
+    return bias.reshape(1, -1, count * size, count * size)[:, :, :length, :length]
 
 
 def rotary_angles(positions_BxT: jax.Array, rotary_dim: int, scheme: Rotary) -> jax.Array:

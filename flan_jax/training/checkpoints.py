@@ -105,6 +105,11 @@ def save_params(folder: epath.PathLike, params: Params, belongs_to: Mapping[str,
     ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=dict(belongs_to))
 
 
+def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
+    """Shape and dtype of the parameters in a checkpoint folder. Raises CheckpointError as `load_params`."""
+    return _metadata(folder).metadata[_PARAMS]
+
+
 def belongs_to(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
     return _metadata(folder).custom_metadata or {}

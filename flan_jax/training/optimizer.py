@@ -12,10 +12,19 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
     Adafactor factors, clips and scales by tensor. On parameters stacked for the scan those would span all layers;
     mapped over the layer axis they do what they would do on an unrolled model.
     """
-    over_layers = optax.GradientTransformation(
-        init=jax.vmap(transformation.init),
-        update=lambda updates, state, params: jax.vmap(transformation.update)(updates, state, params),
-    )
+
+    def update(updates, state, params):
+        def one_layer(updates, layer):
+            index, state, params = layer
+            gradient = jax.tree.map(lambda x: x[index], updates)
+            moved, state = transformation.update(gradient, state, params)
+            return jax.tree.map(lambda x, layer: x.at[index].set(layer), updates, moved), state
+
+        # Updates take the place of gradients, layer by layer; side by side they would be a third copy of the model.
+        layers = jax.numpy.arange(len(jax.tree.leaves(updates)[0]))
+        return jax.lax.scan(one_layer, updates, (layers, state, params))
+
+    over_layers = optax.GradientTransformation(init=jax.vmap(transformation.init), update=update)
     return optax.partition(
         {'stacked': over_layers, 'single': transformation},
         lambda params: {name: 'stacked' if name.startswith(STACKED) else 'single' for name in params},

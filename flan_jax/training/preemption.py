@@ -4,6 +4,9 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 
+import jax
+from jax.experimental import multihost_utils
+
 from flan_jax.errors import UserError
 
 
@@ -12,8 +15,16 @@ class Preempted(UserError):
 
 
 @contextlib.contextmanager
-def termination_noted() -> Iterator[Callable[[], bool]]:
-    """While the body runs, SIGTERM is noted instead of ending the process; yields a function telling if it came."""
+def termination_noted() -> Iterator[Callable[[int], bool]]:
+    """While the body runs, SIGTERM is noted instead of ending the process.
+
+    Yields:
+      A function from the number of steps done to whether the run shall stop there. Of several processes any may be
+      asked; JAX's preemption service, which listens then, finds the step after which all of them stop.
+    """
+    if jax.process_count() > 1:
+        yield multihost_utils.reached_preemption_sync_point
+        return
     asked = False
 
     def note(*_):
@@ -22,6 +33,6 @@ def termination_noted() -> Iterator[Callable[[], bool]]:
 
     previous = signal.signal(signal.SIGTERM, note)
     try:
-        yield lambda: asked
+        yield lambda step: asked
     finally:
         signal.signal(signal.SIGTERM, previous)

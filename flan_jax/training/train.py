@@ -62,11 +62,12 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
         for done, batch in enumerate(batches, start=start + 1):
             state, metrics = program.step(state, frozen, device_batch(batch, mesh))
             monitor.after_dispatch(done, metrics)
-            if done % training.checkpoint_every == 0 or done == training.steps or stop_asked():
+            stops = stop_asked(done)
+            if done % training.checkpoint_every == 0 or done == training.steps or stops:
                 monitor.catch_up()
                 log.flush()
                 saved.save(done, state)
-            if stop_asked():
+            if stops:
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
 
 

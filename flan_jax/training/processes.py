@@ -1,0 +1,62 @@
+"""A job of several processes: how they find each other, what only one does, and what happens when one dies.
+
+docs/pods.md says what to set where. Processes join where JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
+are set; else on a TPU slice of several hosts and in a Slurm step of several tasks, where JAX finds the same by itself.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import jax
+from jax.experimental import multihost_utils
+
+from flan_jax.errors import UserError
+
+HEARTBEAT_SECONDS = 30
+"""A process that is silent for so long is taken for dead, and the job ends."""
+
+_EXPLICIT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
+
+T = TypeVar('T')
+
+
+class ProcessesError(UserError):
+    """The processes of a job cannot find each other."""
+
+
+def join(environment: Mapping[str, str] = os.environ) -> None:
+    """Joins the other processes of the job, where there are any; JAX must not have been used before.
+
+    When a process dies, JAX's coordination service ends the others within HEARTBEAT_SECONDS, naming its task.
+
+    Raises:
+      ProcessesError: if what the environment says is incomplete or no number, or the coordinator does not answer.
+    """
+    given = {name: environment[name] for name in _EXPLICIT if environment.get(name)}
+    if jax.distributed.is_initialized() or (not given and not _is_one_of_many(environment)):
+        return
+    if given and len(given) < len(_EXPLICIT) and not _is_one_of_many(environment):
+        missing = ', '.join(name for name in _EXPLICIT if name not in given)
+        raise ProcessesError(f'{", ".join(given)} is set, but not {missing}; a job of several processes needs all')
+    try:
+        jax.distributed.initialize(
+            given.get('JAX_COORDINATOR_ADDRESS'),
+            *(int(given[name]) if name in given else None for name in _EXPLICIT[1:]),
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except (ValueError, jax.errors.JaxRuntimeError) as error:
+        raise ProcessesError(f'cannot join the other processes ({given or "found by JAX"}): {error}') from error
+
+
+def first_does(what: str, action: Callable[[], T]) -> T:
+    """Process 0 acts while the others wait; then they act too, and find it done."""
+    if jax.process_index() == 0:
+        result = action()
+    multihost_utils.sync_global_devices(what)
+    return result if jax.process_index() == 0 else action()
+
+
+def _is_one_of_many(environment: Mapping[str, str]) -> bool:
+    on_slice = environment.get('TPU_WORKER_HOSTNAMES', '').count(',') > 0
+    return on_slice or int(environment.get('SLURM_NTASKS', '1')) > 1
