@@ -22,6 +22,8 @@ def run(arguments: list[str]) -> int:
     if options.source_format == options.target_format:
         raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
     if options.source_format == 'hf':
+        if options.tokenizer or options.dtype:
+            raise UserError('--tokenizer and --dtype go with --to=hf; --to=flan takes all from the source, in float32')
         _from_hugging_face(options)
     else:
         _to_hugging_face(options)
@@ -43,8 +45,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--dtype',
         choices=('float32', 'bfloat16', 'float16'),
-        default='float32',
-        help='with --to=hf: dtype of the tensors (default: float32, which loses nothing)',
+        help='with --to=hf: dtype of the tensors; else float32, which loses nothing',
     )
     return parser.parse_args(arguments)
 
@@ -67,5 +68,6 @@ def _from_hugging_face(options: argparse.Namespace) -> None:
 def _to_hugging_face(options: argparse.Namespace) -> None:
     from flan_jax.convert import base_model
 
-    family = base_model.to_hugging_face(options.source, options.destination, options.tokenizer, options.dtype)
-    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {options.dtype}', soft_wrap=True)
+    dtype = options.dtype or 'float32'
+    family = base_model.to_hugging_face(options.source, options.destination, options.tokenizer, dtype)
+    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {dtype}', soft_wrap=True)

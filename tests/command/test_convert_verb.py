@@ -131,6 +131,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(base, downloade
         ([*TO_HF, str(tmp_path / 'lamda'), out], 'no family of transformers computes this decoder'),
         ([*TO_HF, checkpoint, out, f'--tokenizer={tmp_path}/other'], 'was trained with vocabulary'),
         (['convert', '--from=hf', '--to=hf', checkpoint, out], 'are the same'),
+        ([*TO_FLAN, str(downloaded), out, '--dtype=bfloat16'], '--tokenizer and --dtype go with --to=hf'),
     ):
         assert main.main(arguments) == 2
         assert message in capsys.readouterr().err
