@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test parity quickstart lint clean
+.PHONY: install test parity compile quickstart lint clean
 
 install: $(INSTALLED)
 
@@ -18,6 +18,11 @@ test: install
 parity: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,parity]'
 	$(BIN)/python -m pytest tests/parity
+
+# For TPU slices that are not here, by libtpu, which nothing else needs.
+compile: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,tpu]'
+	$(BIN)/python -m pytest tests/training/test_compile.py
 
 quickstart: install
 	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
