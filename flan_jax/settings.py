@@ -39,7 +39,7 @@ class Data:
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
       held_out: cluster left out of tuning, with its cross-exclusions, and evaluated; None for none.
       allow_missing: go on without the datasets that are not prepared.
-      vocabulary: path of a SentencePiece model; None for the bundled one.
+      vocabulary: path of a SentencePiece model, a tokenizer.json or a folder with either; None for the bundled one.
       modules: modules to import that add datasets of your own to the catalogue.
       instructions: how inputs are worded.
       templates_per_dataset: the first so many templates of each dataset are used; None for all.
