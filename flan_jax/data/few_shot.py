@@ -12,8 +12,8 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from flan_jax.data.dataset import ANSWER, OPTIONS, Dataset
-from flan_jax.data.rendering import Values, read_values
+from flan_jax.data.dataset import ANSWER, Dataset
+from flan_jax.data.rendering import Values, read_shown
 from flan_jax.data.source import PreparedSource
 
 EXEMPLARS = 'exemplars'
@@ -97,10 +97,9 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
     rows = rows.filter(lambda index, row: tf.gather(chosen, index)).map(lambda index, row: row)
     if dataset.keep is not None:
         rows = rows.filter(dataset.keep.test)
-    names = [*dataset.fields, ANSWER, *([OPTIONS] if dataset.has_options else [])]
-    rows = rows.map(lambda row: [read_values(dataset, row)[name] for name in names], tf.data.AUTOTUNE)
-    unlike = list(dict.fromkeys(map(tuple, rows.as_numpy_iterator())))
-    return {name: tf.constant(texts, tf.string) for name, texts in zip(names, zip(*unlike))}
+    shown = rows.map(lambda row: read_shown(dataset, row), tf.data.AUTOTUNE)
+    unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
+    return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}
 
 
 def put_before(

@@ -38,6 +38,12 @@ def read_values(dataset: Dataset, row: Row) -> Values:
     return values
 
 
+def read_shown(dataset: Dataset, row: Row) -> Values:
+    """The values that templates may show, scalar strings: the declared fields, the answer, the block of options."""
+    values = read_values(dataset, row)
+    return {name: values[name] for name in (*dataset.fields, ANSWER, *([OPTIONS] if dataset.has_options else []))}
+
+
 def _read_choice(choice: Choice, row: Row) -> Values:
     fixed = isinstance(choice.options, tuple)
     choices = tf.constant(choice.options) if fixed else tf.convert_to_tensor(read_field(choice.options, row))

@@ -32,12 +32,15 @@ def training_task(
 ) -> seqio.Task:
     """The task that phrases each example with a random template, anew in every epoch.
 
-    SeqIO may cache it as rendered text; a cache holds one template for each example.
+    SeqIO may cache what templates show of a row; the template is drawn after that.
     """
 
+    @seqio.map_over_dataset
+    def read(row):
+        return rendering.read_shown(dataset, row)
+
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
-    def render_random(row, seed):
-        values = rendering.read_values(dataset, row)
+    def render_random(values, seed):
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed)
         example = {INPUTS: inputs, TARGETS: targets, 'template': template}
         if exemplars is not None:
@@ -46,7 +49,7 @@ def training_task(
             example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
         return example
 
-    return _task(dataset.name, dataset, features, data_dir, [render_random, seqio.CacheDatasetPlaceholder()])
+    return _task(dataset.name, dataset, features, data_dir, [read, seqio.CacheDatasetPlaceholder(), render_random])
 
 
 def generation_task(
