@@ -49,7 +49,7 @@ class TokenizerVocabulary(seqio.Vocabulary):
         """A text to [T] int32, texts [N] to a ragged [N, T]."""
         s = tf.convert_to_tensor(s)
         texts = tf.reshape(s, [-1])
-        ids, lengths = tf.numpy_function(self._encode_all, [texts], (tf.int32, tf.int32), stateful=False)
+        ids, lengths = tf.numpy_function(self._encode_all, [texts], (tf.int32, tf.int64), stateful=False)
         ids.set_shape([None])
         lengths.set_shape(texts.shape)
         return ids if s.shape.rank == 0 else tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
@@ -57,7 +57,7 @@ class TokenizerVocabulary(seqio.Vocabulary):
     def _encode_all(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = [self._tokenizer.encode(text.decode()) for text in texts]
         ids = np.array([i for row in rows for i in row], np.int32)
-        return ids, np.array([len(row) for row in rows], np.int32)
+        return ids, np.array([len(row) for row in rows], np.int64)
 
     def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         return tf.numpy_function(lambda ids: self._decode(ids).encode(), [ids], tf.string, stateful=False)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import catalogue
+from flan_jax.data.few_shot import EXEMPLARS
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, tokenize, training_task
 from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UserError
@@ -81,6 +82,17 @@ def test_long_prompts_keep_bos_and_eos(tmp_path):
     ids = example['inputs'].numpy().tolist()
     assert len(ids) == 12
     assert ids == [vocabulary.bos_id, *vocabulary.encode('one two ' * 50)[:10], vocabulary.eos_id]
+
+
+def test_few_shot_prompts_begin_with_one_bos(tmp_path):
+    write_llama3(tmp_path)
+    vocabulary = Vocabulary(str(tmp_path))
+    shown = {EXEMPLARS: ['one?', 'yes', 'two?', 'no'], 'inputs': 'three?', 'targets': 'yes'}
+    examples = tf.data.Dataset.from_tensors(shown)
+    example = next(iter(tokenize(examples, output_features(vocabulary.seqio()), {'inputs': 99, 'targets': 9})))
+    texts = [*shown[EXEMPLARS], 'three?']
+    parts = [i for text in texts for i in (*vocabulary.encode(text), vocabulary.eos_id)]
+    assert example['inputs'].numpy().tolist() == [vocabulary.bos_id, *parts] and int(example['shots']) == 2
 
 
 def test_no_token_spans_prompt_and_target(tmp_path):
