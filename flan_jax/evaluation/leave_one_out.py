@@ -62,6 +62,7 @@ def run_bindings(root: str, cluster: str) -> dict[str, str]:
         'MODEL_DIR': run_folder(root, cluster),
         'BASE_DIR': str(pathlib.PurePath(root, BASE)),
         'HELD_OUT': cluster,
+        'EVALUATE': '()',  # a gin file may name something else
     }
 
 
