@@ -275,6 +275,12 @@ class Experiment:
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: str | None = None
 
+    def __post_init__(self):
+        if self.lora.rank is not None and self.initial_checkpoint is None:
+            raise SettingsError(
+                f'LORA_RANK={self.lora.rank} tunes an adapter to a model that is trained: set INITIAL_CHECKPOINT to it'
+            )
+
     @property
     def num_rows(self) -> int:
         """Rows that training reads."""

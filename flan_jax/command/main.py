@@ -23,6 +23,7 @@ MODEL_VERBS = {
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',
     'convert': 'a model of Hugging Face in, a tuned one out',
+    'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
     'compile': 'compile an experiment for a TPU slice that is not here: does it fit, how fast could it be',
 }
 CATALOGUE_VERBS = {

@@ -1,19 +1,24 @@
 """An adapter is all that moves; merged it computes the same; PEFT's names and shapes are on disk."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from flan_jax import manifest
+from flan_jax.command import main
 from flan_jax.data.packing import pack
 from flan_jax.errors import UnknownName
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
-from flan_jax.settings import Lora, Parallelism, Training
+from flan_jax.settings import Data, Experiment, Lora, Parallelism, SettingsError, Stream, Training
+from flan_jax.training import checkpoints
 from flan_jax.training.lora import adapted, adapter_shapes, initialise_adapter, merged
-from flan_jax.training.mesh import device_batch, make_mesh
+from flan_jax.training.mesh import device_batch, make_mesh, parameter_layout
 from flan_jax.training.program import training_program
 from tests.training.test_loss import ROW_LENGTH, batch_of, random_examples, random_params
 
@@ -78,3 +83,61 @@ def test_only_the_adapter_moves():
 def test_an_unknown_target_is_refused_with_the_nearest(target):
     with pytest.raises(UnknownName, match='unknown LoRA target'):
         adapter_shapes(CONFIG, dataclasses.replace(LORA, targets=(target,)))
+
+
+def test_an_adapter_without_a_base_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match='LORA_RANK=3 tunes an adapter to a model that is trained'):
+        Experiment(
+            model_dir=str(tmp_path),
+            data=Data(tfds_data_dir=''),
+            stream=Stream(directory=''),
+            model=CONFIG,
+            lora=LORA,
+        )
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """Checkpoints of a base and of an adapter to it."""
+    folder = tmp_path_factory.mktemp('lora')
+    base, adapter = random_params(CONFIG), random_adapter()
+    checkpoints.save_params(folder / 'base', base, {'model': manifest.as_plain(CONFIG)})
+    belongs_to = {
+        'model': manifest.as_plain(CONFIG),
+        'lora': manifest.as_plain(LORA),
+        'base': str(folder / 'base'),
+    }
+    checkpoints.save_params(folder / 'adapter', adapter, belongs_to)
+    return folder, base, adapter
+
+
+def test_a_checkpoint_is_merged_into_its_base(saved):
+    folder, base, adapter = saved
+    assert main.main(['adapter', 'merge', str(folder / 'adapter'), f'--to={folder / "whole"}']) == 0
+    whole = checkpoints.load_params(folder / 'whole', parameter_layout(CONFIG, make_mesh(Parallelism())))
+    for name, value in merged(base, adapter, LORA.scale).items():
+        np.testing.assert_allclose(whole[name], value, atol=1e-6, err_msg=name)
+    assert checkpoints.belongs_to(folder / 'whole') == {'model': manifest.as_plain(CONFIG)}
+
+
+def test_an_exported_adapter_computes_what_peft_computes(saved, tmp_path):
+    """PEFT: output = W x + alpha / r * B (A x), with W [out, in], A [r, in] and B [out, r] by the modules' names."""
+    folder, base, adapter = saved
+    assert main.main(['adapter', 'export', str(folder / 'adapter'), f'--to={tmp_path / "peft"}']) == 0
+    config = json.loads((tmp_path / 'peft' / 'adapter_config.json').read_text())
+    assert config['peft_type'] == 'LORA' and config['target_modules'] == ['down_proj', 'q_proj', 'v_proj']
+    tensors = load_file(tmp_path / 'peft' / 'adapter_model.safetensors')
+    assert len(tensors) == 2 * 2 * len(LORA.targets)
+    whole = merged(base, adapter, LORA.scale)
+    places = {'attention/query': 'self_attn.q_proj', 'feed_forward/down': 'mlp.down_proj'}
+    for target, module in places.items():
+        for layer in range(CONFIG.num_layers):
+            a, b = (tensors[f'base_model.model.model.layers.{layer}.{module}.lora_{letter}.weight'] for letter in 'AB')
+            change = config['lora_alpha'] / config['r'] * b @ a
+            kernel = f'layers/{target}/kernel'
+            np.testing.assert_allclose(change.T, whole[kernel][layer] - base[kernel][layer], atol=1e-5)
+
+
+def test_a_checkpoint_of_all_weights_is_no_adapter(saved, capsys, tmp_path):
+    assert main.main(['adapter', 'export', str(saved[0] / 'base'), f'--to={tmp_path / "peft"}']) == 2
+    assert 'holds all weights, no adapter' in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""LoRA adapters out: merged into their base, or as a folder that PEFT loads beside it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+from safetensors.numpy import save
+
+from flan_jax.convert.base_model import decoder_from_plain
+from flan_jax.convert.families import Family, Part
+from flan_jax.convert.read import ConversionError
+from flan_jax.convert.write import family_of
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import LORA_A, LORA_B, Params
+from flan_jax.settings import Lora, Parallelism
+from flan_jax.training import checkpoints
+from flan_jax.training.lora import adapter_shapes, merged
+from flan_jax.training.mesh import make_mesh, parameter_layout, placed
+
+CONFIG_FILE = 'adapter_config.json'
+TENSORS_FILE = 'adapter_model.safetensors'
+
+
+def merge(checkpoint: epath.PathLike, destination: epath.PathLike) -> None:
+    """Writes the base of an adapter's checkpoint with the adapter in it, as a checkpoint of all weights.
+
+    Raises:
+      ConversionError: if the checkpoint is no adapter's, or the destination exists.
+      CheckpointError: if it, or its base, is not there.
+    """
+    _require_new(destination)
+    belongs_to, config, lora, adapter = _read(checkpoint)
+    mesh = make_mesh(Parallelism())
+    base = checkpoints.load_params(belongs_to['base'], parameter_layout(config, mesh))
+    whole = {name: value for name, value in belongs_to.items() if name not in ('lora', 'base')}
+    checkpoints.save_params(destination, jax.jit(merged)(base, adapter, lora.scale), whole)
+
+
+def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: str | None = None) -> None:
+    """Writes an adapter's checkpoint as a folder that `peft.PeftModel.from_pretrained` loads.
+
+    Args:
+      checkpoint: folder of one step of a run with LORA_RANK.
+      destination: folder to be made.
+      base_name: what the folder shall call its base; None for the path of the run's.
+
+    Raises:
+      ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
+    """
+    _require_new(destination)
+    belongs_to, config, lora, adapter = _read(checkpoint)
+    family, _ = family_of(config)
+    modules = {target: _module(family, target) for target in lora.targets}
+    tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
+    settings = {
+        'peft_type': 'LORA',
+        'task_type': 'CAUSAL_LM',
+        'base_model_name_or_path': base_name or belongs_to['base'],
+        'r': lora.rank,
+        'lora_alpha': lora.alpha,
+        'target_modules': sorted(module.rpartition('.')[2] for module in modules.values()),
+        'lora_dropout': 0.0,
+        'bias': 'none',
+        'fan_in_fan_out': False,
+        'inference_mode': True,
+    }
+    destination = epath.Path(destination)
+    unfinished = destination.parent / f'.{destination.name}.unfinished'
+    unfinished.mkdir(parents=True, exist_ok=True)
+    (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
+    (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
+    unfinished.rename(destination)
+
+
+def _read(checkpoint: epath.PathLike) -> tuple[Mapping[str, Any], DecoderConfig, Lora, Params]:
+    belongs_to = checkpoints.belongs_to(checkpoint)
+    plain = dict(belongs_to.get('lora') or {})
+    if not plain.get('rank'):
+        raise ConversionError(f'{checkpoint} holds all weights, no adapter; `flan-jax convert` takes those')
+    lora = Lora(rank=plain['rank'], alpha=plain['alpha'], targets=tuple(plain['targets']))
+    config = decoder_from_plain(belongs_to['model'])
+    layout = placed(adapter_shapes(config, lora), make_mesh(Parallelism()))
+    return belongs_to, config, lora, checkpoints.load_params(checkpoint, layout)
+
+
+def _module(family: Family, target: str) -> str:
+    """The name of their module, with '{layer}' for the layer."""
+    theirs = family.modules[f'layers/{target}']
+    if isinstance(theirs, Part) or not family.transposed:
+        raise ConversionError(
+            f'{family.model_type} keeps {target} as part of a fused matrix or the other way round, which an adapter of '
+            'its own cannot stand beside; `flan-jax adapter merge` and `flan-jax convert` give the whole model'
+        )
+    return theirs
+
+
+def _tensors(module: str, target: str, adapter: Params):
+    """Their tensors of one target: A [r, in] and B [out, r] for every layer."""
+    for ending, letter in ((LORA_A, 'A'), (LORA_B, 'B')):
+        for layer, array in enumerate(np.asarray(adapter[f'layers/{target}{ending}'])):
+            name = f'base_model.model.{module.format(layer=layer)}.lora_{letter}.weight'
+            yield name, np.ascontiguousarray(array.T)
+
+
+def _require_new(destination: epath.PathLike) -> None:
+    if epath.Path(destination).exists():
+        raise ConversionError(f'{destination} exists; remove it or choose another folder')
