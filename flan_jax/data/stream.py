@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -111,6 +112,19 @@ def _publish(scratch: epath.Path, folder: epath.Path) -> None:
         raise
 
 
+def _on_disk(rows: epath.Path) -> epath.Path:
+    """The rows where ArrayRecord can read them: what lies in a bucket is copied once to the machine's own disk."""
+    if '://' not in str(rows):
+        return rows
+    copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / rows.parent.name / rows.name
+    if not copied.exists():
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = copied.parent / f'.{uuid.uuid4().hex}'
+        rows.copy(unfinished)
+        unfinished.replace(copied)
+    return copied
+
+
 class PackedStream:
     """A stream on disk, read by index."""
 
@@ -120,7 +134,7 @@ class PackedStream:
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
         self.manifest = StreamManifest(**json.loads((self.folder / MANIFEST_FILE).read_text()))
-        self._source = grain.sources.ArrayRecordDataSource([str(self.folder / ROWS_FILE)])
+        self._source = grain.sources.ArrayRecordDataSource([str(_on_disk(self.folder / ROWS_FILE))])
         if len(self._source) != self.manifest.rows:
             raise StreamError(
                 f'{self.folder} holds {len(self._source)} rows, its manifest says {self.manifest.rows}; '

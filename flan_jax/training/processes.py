@@ -59,4 +59,5 @@ def first_does(what: str, action: Callable[[], T]) -> T:
 
 def _is_one_of_many(environment: Mapping[str, str]) -> bool:
     on_slice = environment.get('TPU_WORKER_HOSTNAMES', '').count(',') > 0
-    return on_slice or int(environment.get('SLURM_NTASKS', '1')) > 1
+    in_step = 'SLURM_STEP_NODELIST' in environment and int(environment.get('SLURM_NTASKS', '1')) > 1
+    return on_slice or in_step
