@@ -13,7 +13,13 @@ OUT = Console(highlight=False, soft_wrap=True)
 
 GIB = 2**30
 
-_NOT_NEEDED = {'MODEL_DIR': 'unused', 'TFDS_DATA_DIR': 'unused', 'HELD_OUT': 'None', 'INITIAL_CHECKPOINT': 'None'}
+_NOT_NEEDED = {
+    'MODEL_DIR': 'unused',
+    'TFDS_DATA_DIR': 'unused',
+    'HELD_OUT': 'None',
+    'VOCABULARY': 'None',
+    'INITIAL_CHECKPOINT': 'unused',
+}
 """Macros that compiling needs no value of."""
 
 _DEFAULTS = 'gin/runs/defaults.gin'
