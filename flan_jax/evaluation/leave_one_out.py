@@ -5,7 +5,7 @@ untuned model is asked once; all runs share its records. No run waits for anothe
 """
 
 import dataclasses
-import pathlib
+import os
 from collections.abc import Sequence
 
 from flan_jax.data import catalogue
@@ -53,14 +53,14 @@ def chosen_clusters(names: Sequence[str]) -> list[str]:
 
 def run_folder(root: str, cluster: str) -> str:
     """MODEL_DIR of the run without `cluster`."""
-    return str(pathlib.PurePath(root, cluster))
+    return os.path.join(root, cluster)  # buckets have paths, too
 
 
 def run_bindings(root: str, cluster: str) -> dict[str, str]:
     """The macros that make the experiment in `root` the run without `cluster`."""
     return {
         'MODEL_DIR': run_folder(root, cluster),
-        'BASE_DIR': str(pathlib.PurePath(root, BASE)),
+        'BASE_DIR': os.path.join(root, BASE),
         'HELD_OUT': cluster,
         'EVALUATE': '()',  # a gin file may name something else
     }
