@@ -155,8 +155,10 @@ def _memory_error(name: str) -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if 'RESOURCE_EXHAUSTED' not in str(error):
             raise
-        amount = re.search(r'Used (\S+) of (\S+) hbm', str(error))
-        how_much = f'needs {amount[1]} of {amount[2]}' if amount else str(error)[:300]
+        amount = re.search(r'Used (\S+) of (\S+) hbm', str(error)) or re.search(
+            r'total memory required.*\(([\d.]+G)\) exceeds available HBM \(([\d.]+G)\)', str(error)
+        )
+        how_much = f'needs {amount[1]} of {amount[2]}' if amount else f'is refused: {str(error)[:300]}'
         raise DoesNotFit(
             f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMATERIALISE to '
             "'layers', or take more MICROBATCHES"
