@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ def test_the_plan_is_commands_that_any_machine_can_run(samples_dir, streams, tmp
     *runs, report = capsys.readouterr().out.splitlines()
     assert report.startswith('flan-jax report') and len(runs) == len(CLUSTERS)
     for cluster, line in zip(CLUSTERS, runs):
-        words = line.split()
+        words = shlex.split(line)
         assert words[:2] == ['flan-jax', 'run']
         given = main.parse_gin_arguments('run', words[2:])
         run: Experiment = configuration.load(*given)
