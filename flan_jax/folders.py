@@ -1,4 +1,4 @@
-"""What must hold of a folder before hours are spent on what should go there."""
+"""What must hold of a folder before hours are spent on what should go there, and files that are whole or not there."""
 
 import shutil
 import uuid
@@ -30,3 +30,12 @@ def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: s
             f'{macro}={str(folder)!r}: {content} need {num_bytes / 1e9:.3g} GB, {free / 1e9:.3g} GB are free; make '
             f'room, or set {macro} to a folder on a larger disk'
         )
+
+
+def write_whole(path: epath.PathLike, text: str) -> None:
+    """Writes a text file that is there only when it is complete, making its folder where it is missing."""
+    path = epath.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.parent / f'.{path.name}.unfinished'
+    unfinished.write_text(text)
+    unfinished.replace(path)

@@ -15,6 +15,7 @@ from etils import epath
 import flan_jax
 from flan_jax.data.stream import StreamManifest
 from flan_jax.errors import UserError
+from flan_jax.folders import write_whole
 from flan_jax.settings import Experiment
 
 FILE = 'manifest.json'
@@ -88,10 +89,7 @@ def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
         )
     if jax.process_index() > 0:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f'.{FILE}.unfinished'
-    unfinished.write_text(json.dumps(manifest, indent=2))
-    unfinished.replace(path)
+    write_whole(path, json.dumps(manifest, indent=2))
 
 
 def exists(model_dir: epath.PathLike) -> bool:

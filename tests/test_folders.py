@@ -3,7 +3,7 @@
 import pytest
 
 from flan_jax.errors import UserError
-from flan_jax.folders import require_space, require_writable
+from flan_jax.folders import require_space, require_writable, write_whole
 
 
 def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
@@ -25,3 +25,10 @@ def test_what_does_not_fit_is_told_with_its_size(tmp_path):
 
 def test_buckets_have_no_end():
     require_space('gs://bucket/run', 10**18, 'MODEL_DIR', 'checkpoints')
+
+
+def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
+    write_whole(tmp_path / 'a' / 'report.json', 'first')
+    write_whole(tmp_path / 'a' / 'report.json', 'second')
+    assert [path.name for path in (tmp_path / 'a').iterdir()] == ['report.json']
+    assert (tmp_path / 'a' / 'report.json').read_text() == 'second'

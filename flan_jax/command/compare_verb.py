@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flan_jax.errors import UserError
+from flan_jax.folders import write_whole
 
 OUT = Console(highlight=False)
 
@@ -37,9 +38,7 @@ def run(arguments: list[str]) -> int:
     if options.output:
         content = {'a': str(folders[0]), 'b': str(folders[1]), 'score': options.score, 'split': options.split}
         content['comparisons'] = [dataclasses.asdict(comparison) for comparison in found]
-        unfinished = options.output.with_name(f'.{options.output.name}.unfinished')
-        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False))
-        unfinished.replace(options.output)
+        write_whole(options.output, json.dumps(content, indent=2, ensure_ascii=False))
     return 0
 
 

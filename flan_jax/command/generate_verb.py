@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from flan_jax.errors import UserError
+from flan_jax.folders import write_whole
 from flan_jax.progress import CONSOLE, bar
 
 
@@ -116,9 +117,7 @@ def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathl
     if output is None:
         print(text, end='')
         return
-    unfinished = output.with_name(f'.{output.name}.unfinished')
-    unfinished.write_text(text)
-    unfinished.replace(output)
+    write_whole(output, text)
 
 
 def _typed() -> Iterator[str]:

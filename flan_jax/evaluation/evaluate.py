@@ -18,6 +18,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation import records
 from flan_jax.evaluation.asking import Asked, asked_rows
 from flan_jax.evaluation.records import RecordKey
+from flan_jax.folders import write_whole
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.scoring import Question, Scorer
@@ -290,10 +291,7 @@ def _check_settings(folder: epath.Path, experiment: Experiment, vocabulary: Voca
     path = folder / records.SETTINGS_FILE
     if not path.exists():
         if jax.process_index() == 0:
-            folder.mkdir(parents=True, exist_ok=True)
-            unfinished = folder / f'.{path.name}.unfinished'
-            unfinished.write_text(json.dumps(settings, indent=2))
-            unfinished.replace(path)
+            write_whole(path, json.dumps(settings, indent=2))
         return
     found: Mapping = json.loads(path.read_text())
     if changed := [

@@ -14,6 +14,7 @@ from flan_jax.data import catalogue
 from flan_jax.evaluation import charts
 from flan_jax.evaluation.leave_one_out import BASE, run_folder
 from flan_jax.evaluation.report import HTML_FILE, JSON_FILE, from_samples, page_of, result_rows
+from flan_jax.folders import write_whole
 from flan_jax.settings import Experiment
 
 TABLE_1 = ('translation', 'struct_to_text')
@@ -31,8 +32,8 @@ def write_joint_report(experiment: Experiment) -> epath.Path:
     """Writes report.json and report.html of the runs below MODEL_DIR; returns the latter."""
     folder = epath.Path(experiment.model_dir)
     content = gather(experiment)
-    (folder / JSON_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False))
-    (folder / HTML_FILE).write_text(render(content))
+    write_whole(folder / JSON_FILE, json.dumps(content, indent=2, ensure_ascii=False))
+    write_whole(folder / HTML_FILE, render(content))
     return folder / HTML_FILE
 
 

@@ -12,6 +12,7 @@ from etils import epath
 
 from flan_jax.evaluation.asking import Asked
 from flan_jax.evaluation.metrics import Judgement
+from flan_jax.folders import write_whole
 
 FOLDER = 'evaluation'
 """Folder of an experiment's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
@@ -106,11 +107,7 @@ def judgement(record: Mapping[str, Any], score: str) -> Judgement:
 
 def write(folder: epath.Path, key: RecordKey, records: Iterable[Mapping[str, Any]]) -> None:
     """Writes the file of a key; it appears only when it is complete."""
-    path = folder / key.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f'.{path.name}.unfinished'
-    unfinished.write_text(''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
-    unfinished.replace(path)
+    write_whole(folder / key.file, ''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
 
 
 def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from flan_jax.evaluation.evaluate import named_datasets, records_folder
 from flan_jax.evaluation.few_shot_table import few_shot_lines
 from flan_jax.evaluation.paper import PAPER
 from flan_jax.evaluation.results import Result, dataset_baselines, results
+from flan_jax.folders import write_whole
 from flan_jax.settings import Experiment
 from flan_jax.training import metrics_log
 
@@ -35,8 +36,8 @@ def write_report(experiment: Experiment) -> epath.Path:
     """
     folder = epath.Path(experiment.model_dir)
     content = gather(experiment)
-    (folder / JSON_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False))
-    (folder / HTML_FILE).write_text(render(content))
+    write_whole(folder / JSON_FILE, json.dumps(content, indent=2, ensure_ascii=False))
+    write_whole(folder / HTML_FILE, render(content))
     return folder / HTML_FILE
 
 
