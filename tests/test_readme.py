@@ -17,6 +17,7 @@ BLOCKS = re.findall(r'```sh\n(.*?)```', PAGES, flags=re.DOTALL)
 COMMANDS = [line.partition(' #')[0].strip() for block in BLOCKS for line in block.splitlines()]
 
 FEW_STEPS = {
+    'MIXTURE': 'coreference+sentiment',
     'TRAIN_STEPS': 2,
     'BATCH_ROWS': 2,
     'EVALUATE_LIMIT': 1,
