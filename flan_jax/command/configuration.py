@@ -5,6 +5,7 @@ knows of gin.
 """
 
 import ast
+import logging
 import os
 import pathlib
 import re
@@ -50,6 +51,8 @@ def files_root() -> pathlib.Path:
 
 
 gin.add_config_file_search_path(str(files_root()))
+# gin looks on Python's path before it looks there, and logs an error for each file that it then finds.
+logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('Path not found'))
 
 
 def load(files: Iterable[str], bindings: Mapping[str, str]) -> settings.Experiment:

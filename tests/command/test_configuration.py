@@ -1,6 +1,8 @@
 """gin files and bindings become an experiment; every run file that is shipped is sound."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -80,3 +82,9 @@ def test_the_command_can_be_given_again():
     assert (
         command == """flan-jax run --gin_file=gin/runs/quickstart.gin '--gin.EVALUATE=('"'"'rte'"'"',)' --gin.SEED=3"""
     )
+
+
+def test_finding_a_file_of_the_project_from_elsewhere_logs_no_error(tmp_path):
+    code = "from flan_jax.command import configuration; configuration.load(['gin/runs/quickstart.gin'], {})"
+    said = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert 'Path not found' not in said.stderr
