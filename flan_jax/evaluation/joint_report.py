@@ -1,7 +1,6 @@
 """The report of leaving out every cluster in turn: FLAN's Tables 1 and 2 and Figure 5, ours beside the paper's."""
 
 import dataclasses
-import json
 import pathlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +12,7 @@ from flan_jax import manifest
 from flan_jax.data import catalogue
 from flan_jax.evaluation import charts
 from flan_jax.evaluation.leave_one_out import BASE, run_folder
-from flan_jax.evaluation.report import HTML_FILE, JSON_FILE, from_samples, page_of, result_rows
-from flan_jax.folders import write_whole
+from flan_jax.evaluation.report import from_samples, page_of, result_rows, write_files
 from flan_jax.settings import Experiment
 
 TABLE_1 = ('translation', 'struct_to_text')
@@ -30,11 +28,8 @@ def runs_in(root: str) -> list[str]:
 
 def write_joint_report(experiment: Experiment) -> epath.Path:
     """Writes report.json and report.html of the runs below MODEL_DIR; returns the latter."""
-    folder = epath.Path(experiment.model_dir)
     content = gather(experiment)
-    write_whole(folder / JSON_FILE, json.dumps(content, indent=2, ensure_ascii=False))
-    write_whole(folder / HTML_FILE, render(content))
-    return folder / HTML_FILE
+    return write_files(experiment.model_dir, content, render(content))
 
 
 def gather(experiment: Experiment) -> dict[str, Any]:

@@ -34,10 +34,15 @@ def write_report(experiment: Experiment) -> epath.Path:
     Raises:
       ManifestError: if nothing has been run there.
     """
-    folder = epath.Path(experiment.model_dir)
     content = gather(experiment)
+    return write_files(experiment.model_dir, content, render(content))
+
+
+def write_files(folder: epath.PathLike, content: Mapping[str, Any], page: str) -> epath.Path:
+    """Writes a report's content as JSON and its page as HTML; returns the path of the page."""
+    folder = epath.Path(folder)
     write_whole(folder / JSON_FILE, json.dumps(content, indent=2, ensure_ascii=False))
-    write_whole(folder / HTML_FILE, render(content))
+    write_whole(folder / HTML_FILE, page)
     return folder / HTML_FILE
 
 
