@@ -12,10 +12,9 @@ import functools
 
 import numpy as np
 import torch
-from peers import alternate, fastest, llama, print_row, random_tokens
+from peers import EXECUTION, alternate, fastest, llama, print_row, random_tokens
 
 from flan_jax.inference.generation import Generator
-from flan_jax.model.decoder import Execution
 
 NEW_TOKENS = 64
 NO_TOKEN = -1
@@ -60,7 +59,7 @@ def _their_batch(prompts: list[np.ndarray]) -> list[list[int]]:
 def generator(batch_tokens: int) -> Generator:
     """Our generator at a batch size."""
     _, config, params = llama()
-    return Generator(config, params, Execution(), eos_id=NO_TOKEN, max_new_tokens=NEW_TOKENS, batch_tokens=batch_tokens)
+    return Generator(config, params, EXECUTION, eos_id=NO_TOKEN, max_new_tokens=NEW_TOKENS, batch_tokens=batch_tokens)
 
 
 def our_answers(prompts: list[np.ndarray], batch_tokens: int) -> list[list[int]]:

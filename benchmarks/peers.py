@@ -22,10 +22,13 @@ import transformers
 from flan_jax.convert.read import HuggingFaceModel
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
-from flan_jax.settings import Parallelism
+from flan_jax.settings import Parallelism, Training
 from flan_jax.training.mesh import make_mesh, parameter_layout
+from flan_jax.training.program import execution_of
 
 torch.set_num_threads(1)
+
+EXECUTION = execution_of(Training(), 'cpu')
 
 VOCABULARY = 32_000
 

@@ -14,10 +14,9 @@ import numpy as np
 import tokenizers
 import transformers
 from lm_eval.models.huggingface import HFLM
-from peers import VOCABULARY, alternate, fastest, llama, print_row, random_tokens
+from peers import EXECUTION, VOCABULARY, alternate, fastest, llama, print_row, random_tokens
 
 from flan_jax.inference.scoring import Question, Scorer
-from flan_jax.model.decoder import Execution
 
 CASES = {
     '4 options of 6 to 10 tokens': (4, (6, 11)),
@@ -61,7 +60,7 @@ def their_scores(questions: list[Question], batch_rows: int) -> list[float]:
 def scorer(batch_tokens: int) -> Scorer:
     """Our scorer at a batch size."""
     _, config, params = llama()
-    return Scorer(config, params, Execution(), batch_tokens)
+    return Scorer(config, params, EXECUTION, batch_tokens)
 
 
 def our_scores(questions: list[Question], batch_tokens: int) -> list[float]:

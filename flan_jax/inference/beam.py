@@ -3,17 +3,21 @@
 Of an answer of n tokens, EOS included, the score is its log-likelihood divided by ((5 + n) / 6) ** penalty (Wu et al.
 2016, equation 14). A row is over when no beam still open can end better than the best that has ended.
 
-Shape letters: B rows, W beams, P prompt tokens, N new tokens, V vocabulary.
+The beams of a prompt share the memory of it, so that only what they wrote themselves moves when they are put in order.
+
+Shape letters: B rows, W beams, N new tokens, D model, V vocabulary.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
+from flan_jax.inference.prompts import ReadPrompts
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Cache, Execution, Params
+from flan_jax.model.decoder import Execution, Memory, Params, Written
 
 _IMPOSSIBLE = -1e30
 """Score of a beam that is not there; finite, so that sums and quotients of it stay so."""
@@ -50,7 +54,7 @@ class _State:
       tokens: of the open beams, [B, W, N].
       scores: their log-likelihoods, best first, [B, W].
       hidden: their last hidden states, [B * W, D].
-      cache: their keys and values.
+      written: keys and values of their tokens, B * W rows.
       ended_tokens: of the best answer that has ended, [B, N].
       ended_scores: its score with the penalty, [B].
       ended_lengths: its tokens before EOS, [B].
@@ -60,7 +64,7 @@ class _State:
     tokens: jax.Array
     scores: jax.Array
     hidden: jax.Array
-    cache: Cache
+    written: Written
     ended_tokens: jax.Array
     ended_scores: jax.Array
     ended_lengths: jax.Array
@@ -69,9 +73,9 @@ class _State:
 def search(
     config: DecoderConfig,
     params: Params,
-    tokens_BxP: jax.Array,
-    lengths_B: jax.Array,
+    prompts: ReadPrompts,
     key: jax.Array,
+    before: Sequence[Memory],
     *,
     execution: Execution,
     eos_id: int,
@@ -84,6 +88,9 @@ def search(
     """
     del key  # nothing is drawn
     width, new = beams.width, max_new_tokens
+    remembered = (*before, prompts.memory)
+    lengths_B = remembered[-1].length
+    write = decoder.writer(config, params, remembered, execution)
 
     def unfinished(state: _State):
         reachable_B = state.scores[:, 0] / beams.penalty(new)  # a log-likelihood only falls, and penalties only grow
@@ -102,36 +109,28 @@ def search(
         open_scores, kept = jax.lax.top_k(jnp.where(ends, _IMPOSSIBLE, scores), width)
         tokens = jnp.take_along_axis(candidates, kept[..., None], axis=1)
         parents, chosen = (jnp.take_along_axis(a, kept, axis=1) for a in (parents, chosen))
-        hidden, cache = decoder.hidden_states_with_cache(
-            config,
-            params,
-            chosen.reshape(-1, 1).astype(jnp.int32),
-            jnp.repeat(lengths_B + state.count, width)[:, None],
-            _reordered(state.cache, parents),
-            execution,
-        )
-        return _State(state.count + 1, tokens, open_scores, hidden[:, 0], cache, *ended)
+        rows = (jnp.arange(len(lengths_B))[:, None] * width + parents).reshape(-1)
+        hidden, written = write(chosen.reshape(-1).astype(jnp.int32), state.written.rows(rows))
+        return _State(state.count + 1, tokens, open_scores, hidden, written, *ended)
 
-    state = jax.lax.while_loop(unfinished, extend, _start(config, params, tokens_BxP, lengths_B, execution, new, width))
+    empty = decoder.room_to_write(config, jnp.repeat(remembered[-1].end, width), new, execution)
+    state = jax.lax.while_loop(unfinished, extend, _start(prompts.hidden, empty, new))
     some_ended = state.ended_scores > _IMPOSSIBLE
     written = jnp.where(some_ended[:, None], state.ended_tokens, state.tokens[:, 0])
     counts = jnp.where(some_ended, state.ended_lengths, state.count)
     return written, jnp.where(lengths_B > 0, counts, 0)
 
 
-def _start(config, params, tokens_BxP, lengths_B, execution, new: int, width: int) -> _State:
-    """The prompts read once, then repeated for every beam, of which only the first is there."""
-    batch, prompt_length = tokens_BxP.shape
-    cache = decoder.initialise_cache(config, batch, prompt_length + new, execution.dtype)
-    positions = jnp.broadcast_to(jnp.arange(prompt_length), tokens_BxP.shape)
-    hidden, cache = decoder.hidden_states_with_cache(config, params, tokens_BxP, positions, cache, execution)
-    hidden_BxD = jnp.take_along_axis(hidden, jnp.maximum(lengths_B - 1, 0)[:, None, None], axis=1)[:, 0]
+def _start(hidden_RxGxD: jax.Array, written: Written, new: int) -> _State:
+    """Every prompt's beams, of which only the first is there."""
+    batch = hidden_RxGxD.shape[0] * hidden_RxGxD.shape[1]
+    width = len(written.start) // batch
     return _State(
         count=jnp.zeros((), jnp.int32),
         tokens=jnp.zeros((batch, width, new), jnp.int32),
         scores=jnp.full((batch, width), _IMPOSSIBLE).at[:, 0].set(0.0),
-        hidden=jnp.repeat(hidden_BxD, width, axis=0),
-        cache=jax.tree.map(lambda a: jnp.repeat(a, width, axis=1), cache),
+        hidden=jnp.repeat(hidden_RxGxD.reshape(batch, -1), width, axis=0),
+        written=written,
         ended_tokens=jnp.zeros((batch, new), jnp.int32),
         ended_scores=jnp.full(batch, _IMPOSSIBLE),
         ended_lengths=jnp.zeros(batch, jnp.int32),
@@ -149,10 +148,3 @@ def _best_ended(state: _State, candidates, scores_BxC):
         jnp.where(better, score_B, state.ended_scores),
         jnp.where(better, state.count, state.ended_lengths),
     )
-
-
-def _reordered(cache: Cache, parents_BxW: jax.Array) -> Cache:
-    """The cache of each beam's parent."""
-    batch, width = parents_BxW.shape
-    rows = (jnp.arange(batch)[:, None] * width + parents_BxW).reshape(-1)
-    return jax.tree.map(lambda a: a[:, rows], cache)

@@ -1,15 +1,15 @@
-"""Writing answers: batched decoding with a cache of keys and values.
+"""Writing answers: batched decoding that remembers the prompts.
 
-Prompts stand at the left of their rows and may differ in length: a row's position is its own, and its cache slots are
-filled in order, so what padding left behind a prompt is overwritten before it could be seen.
+The prompts of a batch are read in groups of like length, so that little is padded, and written after all together. What
+they left in memory is only read from then on; each new token of a row stands in the same slot of a memory of its own.
 
-Shape letters: B rows, P prompt tokens, N new tokens, V vocabulary.
+Shape letters: B rows, R prompts of a group, G groups, N new tokens, D model, V vocabulary.
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +18,22 @@ import numpy as np
 from flan_jax.inference import beam
 from flan_jax.inference.beam import Beams
 from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
+from flan_jax.inference.prompts import (
+    LENGTHS,
+    PrefixReader,
+    ReadPrompts,
+    padded_length,
+    read_group,
+    room_for,
+    shared_prefix,
+)
 from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.decoder import Execution, Memory, Params
 
-PROMPT_LENGTHS = (64, 96, 128, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
-"""Prompts are padded to the first of these lengths that holds them. Few lengths, few compilations."""
+GROUPS = 8
+"""Groups in which the prompts of a batch are read, at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +71,20 @@ class Generator:
         seed: int = 0,
         placement: Placement = DEFAULT_DEVICE,
     ):
-        """Answers with `params`, up to `max_new_tokens` tokens each, about `batch_tokens` cache slots at a time."""
+        """Answers with `params`, up to `max_new_tokens` tokens each, about `batch_tokens` slots at a time."""
         self._config = config
         self._params = params
         self._max_new_tokens = max_new_tokens
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
         self._placement = placement
+        self._prefixes = PrefixReader(config, params, execution, placement)
+        self._room = jax.jit(
+            functools.partial(room_for, config, dtype=execution.dtype), static_argnames=('rows', 'groups', 'slots')
+        )
+        self._read = jax.jit(functools.partial(read_group, config, execution=execution), donate_argnames='others')
         decode = _decoding(strategy)
-        self._generate = jax.jit(
+        self._write = jax.jit(
             functools.partial(decode, config, execution=execution, eos_id=eos_id, max_new_tokens=max_new_tokens),
             out_shardings=placement.everywhere,
         )
@@ -83,34 +97,46 @@ class Generator:
         Raises:
           QuestionError: for an empty prompt, or one too long for the model.
         """
-        longest = min(PROMPT_LENGTHS[-1], self._config.max_length - self._max_new_tokens)
+        longest = min(LENGTHS[-1], self._config.max_length - self._max_new_tokens)
         for prompt in prompts:
             if not 0 < len(prompt) <= longest:
                 raise QuestionError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
-        order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-        for members, length, batch_rows in self._batches(prompts, order):
-            batch = self._placement.place(_pad([prompts[i] for i in members], length, batch_rows))
-            key = jax.random.fold_in(self._key, members[0])
-            written, counts = map(np.asarray, self._generate(self._params, batch['tokens'], batch['lengths'], key))
-            for row, index in enumerate(members):
-                answers[index] = written[row, : counts[row]]
+        shared = shared_prefix(prompts)
+        before = self._prefixes.read(prompts[0][:shared]) if shared else ()
+        own = [prompt[shared:] for prompt in prompts]
+        for members in self._batches(own, shared):
+            for index, answer in zip(members, self._answer_batch([own[i] for i in members], before, members[0])):
+                answers[index] = answer
             progress(len(members))
         return answers
 
-    def _batches(self, prompts, order):
-        """Groups of prompt indices, longest first, with the padded length and number of rows of each.
+    def _batches(self, prompts: Sequence[np.ndarray], shared: int) -> Iterator[list[int]]:
+        """Groups of prompt indices, longest first.
 
         A step costs little more for many rows than for one, so a group takes as many as there is memory for.
         """
-        start = 0
-        while start < len(order):
-            length = next(p for p in PROMPT_LENGTHS if p >= len(prompts[order[start]]))
-            most_rows = max(1, self._batch_tokens // (length + self._max_new_tokens))
-            members = order[start : start + most_rows]
-            rows = min(most_rows, 2 ** math.ceil(math.log2(len(members))))
-            yield members, length, self._placement.rows(rows)
-            start += len(members)
+        order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+        while order:
+            slots = padded_length(len(prompts[order[0]])) + self._max_new_tokens
+            most_rows = max(1, (self._batch_tokens - shared) // slots)
+            yield order[:most_rows]
+            order = order[most_rows:]
+
+    def _answer_batch(self, prompts: Sequence[np.ndarray], before: tuple[Memory, ...], number: int):
+        """What is written after each prompt; they are sorted, longest first."""
+        batch_rows = 2 ** math.ceil(math.log2(len(prompts)))
+        rows = self._placement.rows(-(-batch_rows // GROUPS))
+        groups = -(-batch_rows // rows)
+        read = self._room(rows=rows, groups=groups, slots=padded_length(len(prompts[0])))
+        for group, start in enumerate(range(0, len(prompts), rows)):
+            batch = self._placement.place(_pad(prompts[start : start + rows], rows))
+            read = self._read(self._params, batch['tokens'], batch['lengths'], group, read, before)
+        key = jax.random.fold_in(self._key, number)
+        written, counts = map(np.asarray, self._write(self._params, read, key, before))
+        for index in range(len(prompts)):
+            row = index % rows * groups + index // rows
+            yield written[row, : counts[row]]
 
 
 def _decoding(strategy: Sampling | Beams) -> Callable:
@@ -122,9 +148,9 @@ def _decoding(strategy: Sampling | Beams) -> Callable:
 def generate(
     config: DecoderConfig,
     params: Params,
-    tokens_BxP: jax.Array,
-    lengths_B: jax.Array,
+    prompts: ReadPrompts,
     key: jax.Array,
+    before: Sequence[Memory],
     *,
     execution: Execution,
     eos_id: int,
@@ -136,52 +162,47 @@ def generate(
     Args:
       config: the decoder.
       params: its parameters.
-      tokens_BxP: prompts at the left, padded at the right.
-      lengths_B: tokens of each prompt; 0 for a row of padding, which writes nothing.
+      prompts: what is to be continued; a prompt of no tokens is padding, after which nothing is written.
       key: for sampling.
+      before: what the prompts themselves continue.
       execution: how to compute.
       eos_id: the token that ends an answer.
       max_new_tokens: N.
       sampling: how tokens are chosen.
 
     Returns:
-      The tokens written, [B, N], and how many of each row stand before its EOS, [B].
+      The tokens written, [B, N], and how many of each row stand before its EOS, [B], B = R * G.
     """
-    batch, prompt_length = tokens_BxP.shape
-    cache = decoder.initialise_cache(config, batch, prompt_length + max_new_tokens, execution.dtype)
-    positions = jnp.broadcast_to(jnp.arange(prompt_length), tokens_BxP.shape)
-    hidden, cache = decoder.hidden_states_with_cache(config, params, tokens_BxP, positions, cache, execution)
-    last = jnp.maximum(lengths_B - 1, 0)
-    hidden_BxD = jnp.take_along_axis(hidden, last[:, None, None], axis=1)[:, 0]
-
-    def choose(hidden_BxD, count):
-        return choose_token(decoder.logits(config, params, hidden_BxD), jax.random.fold_in(key, count), sampling)
+    remembered = (*before, prompts.memory)
+    batch = len(remembered[-1].length)
+    write = decoder.writer(config, params, remembered, execution)
 
     def unfinished(carry):
         count, _, _, _, ended_B, _ = carry
         return (count < max_new_tokens) & ~ended_B.all()
 
     def write_one(carry):
-        count, hidden_BxD, cache, written_BxN, ended_B, counts_B = carry
-        token_B = choose(hidden_BxD, count)
+        count, hidden_BxD, written, tokens_BxN, ended_B, counts_B = carry
+        logits_BxV = decoder.logits(config, params, hidden_BxD)
+        token_B = choose_token(logits_BxV, jax.random.fold_in(key, count), sampling)
         ended_B |= token_B == eos_id
-        written_BxN = written_BxN.at[:, count].set(token_B)
+        tokens_BxN = tokens_BxN.at[:, count].set(token_B)
         counts_B += ~ended_B
-        hidden, cache = decoder.hidden_states_with_cache(
-            config, params, token_B[:, None], (lengths_B + count)[:, None], cache, execution
-        )
-        return count + 1, hidden[:, 0], cache, written_BxN, ended_B, counts_B
+        hidden_BxD, written = write(token_B, written)
+        return count + 1, hidden_BxD, written, tokens_BxN, ended_B, counts_B
 
-    written = jnp.zeros((batch, max_new_tokens), jnp.int32)
-    carry = (0, hidden_BxD, cache, written, lengths_B == 0, jnp.zeros(batch, jnp.int32))
-    *_, written, _, counts = jax.lax.while_loop(unfinished, write_one, carry)
-    return written, counts
+    written = decoder.room_to_write(config, remembered[-1].end, max_new_tokens, execution)
+    tokens, counts = jnp.zeros((batch, max_new_tokens), jnp.int32), jnp.zeros(batch, jnp.int32)
+    ended = remembered[-1].length == 0
+    carry = (0, prompts.hidden.reshape(batch, -1), written, tokens, ended, counts)
+    *_, tokens, _, counts = jax.lax.while_loop(unfinished, write_one, carry)
+    return tokens, counts
 
 
 def choose_token(logits_BxV: jax.Array, key: jax.Array, sampling: Sampling) -> jax.Array:
     """The next token of each row, [B]."""
     if sampling.temperature == 0:
-        return jnp.argmax(logits_BxV, axis=-1).astype(jnp.int32)
+        return jax.lax.top_k(logits_BxV, 1)[1][:, 0]  # the first of the largest; on a CPU faster than argmax
     logits_BxV = logits_BxV / sampling.temperature
     if sampling.top_k is not None:
         smallest = jax.lax.top_k(logits_BxV, sampling.top_k)[0][:, -1:]
@@ -194,9 +215,10 @@ def choose_token(logits_BxV: jax.Array, key: jax.Array, sampling: Sampling) -> j
     return jax.random.categorical(key, logits_BxV).astype(jnp.int32)
 
 
-def _pad(prompts: Sequence[np.ndarray], length: int, batch_rows: int) -> dict[str, np.ndarray]:
-    tokens = np.zeros((batch_rows, length), np.int32)
-    lengths = np.zeros(batch_rows, np.int32)
+def _pad(prompts: Sequence[np.ndarray], rows: int) -> dict[str, np.ndarray]:
+    """Prompts of a group at the left of their rows."""
+    tokens = np.zeros((rows, padded_length(max(map(len, prompts)))), np.int32)
+    lengths = np.zeros(rows, np.int32)
     for row, prompt in enumerate(prompts):
         tokens[row, : len(prompt)] = prompt
         lengths[row] = len(prompt)

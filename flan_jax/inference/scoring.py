@@ -2,7 +2,8 @@
 
 Prompt and options share one row. Each option sees the prompt and itself, its positions continuing the prompt's, so the
 prompt is computed once however many options there are; only the positions that predict an option's token are projected
-onto the vocabulary. Several questions share a row as packed examples do.
+onto the vocabulary. Several questions share a row as packed examples do. What all prompts begin with, such as the same
+exemplars, is computed once.
 
 Shape letters: B rows, T tokens, K predicted tokens.
 """
@@ -10,7 +11,7 @@ Shape letters: B rows, T tokens, K predicted tokens.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +19,14 @@ import numpy as np
 
 from flan_jax.errors import UserError
 from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
+from flan_jax.inference.prompts import LENGTHS, PrefixReader, padded_length, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.decoder import Execution, Memory, Params
 from flan_jax.training.loss import next_token_losses
 
-ROW_LENGTHS = (128, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192)
-"""Lengths of scored rows: a question goes into the first that holds it. Few lengths mean few compilations."""
+_SHORTEST_ROW = 128
+"""Rows are this long at least, for they hold as many questions as fit."""
 
 _SMALLEST_PREDICTED = 8
 
@@ -67,6 +69,7 @@ class Scorer:
         self._params = params
         self._batch_tokens = batch_tokens
         self._placement = placement
+        self._prefixes = PrefixReader(config, params, execution, placement)
         self._log_likelihoods = jax.jit(
             functools.partial(predicted_log_likelihoods, config, execution=execution),
             out_shardings=placement.everywhere,
@@ -83,23 +86,29 @@ class Scorer:
         for question in questions:
             _check(question, self._config)
         scores: list[list[np.ndarray]] = [[] for _ in questions]
-        for row_length, members in _by_row_length(questions).items():
+        shared = shared_prefix([question.prompt for question in questions])
+        before = self._prefixes.read(questions[0].prompt[:shared]) if shared else ()
+        own = [dataclasses.replace(question, prompt=question.prompt[shared:]) for question in questions]
+        for row_length, members in _by_row_length(own).items():
             batch_rows = self._placement.rows(self._batch_tokens // row_length)
-            rows = _pack([(index, questions[index]) for index in members], row_length)
+            rows = _pack([(index, own[index]) for index in members], row_length)
             for start in range(0, len(rows), batch_rows):
                 batch = rows[start : start + batch_rows]
-                arrays = _arrays([[questions[i] for i in row] for row in batch], row_length, batch_rows)
-                log_likelihoods = np.asarray(self._log_likelihoods(self._params, self._placement.place(arrays)))
+                arrays = _arrays([[own[i] for i in row] for row in batch], row_length, batch_rows, shared)
+                arrays = self._placement.place(arrays)
+                log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays, before))
                 for row, values in zip(batch, log_likelihoods):
-                    _hand_out(row, questions, values, scores)
+                    _hand_out(row, own, values, scores)
                 progress(sum(map(len, batch)))
         return scores
 
 
-def predicted_log_likelihoods(config: DecoderConfig, params: Params, batch, *, execution: Execution) -> jax.Array:
+def predicted_log_likelihoods(
+    config: DecoderConfig, params: Params, batch: Mapping, before: Sequence[Memory] = (), *, execution: Execution
+) -> jax.Array:
     """Log-likelihoods [B, K] of the tokens `labels` [B, K] after the positions `predict_at` [B, K] of each row.
 
-    `batch` also holds tokens, positions, segment_ids and branch_ids, each [B, T].
+    `batch` also holds tokens, positions, segment_ids and branch_ids, each [B, T]; all prompts continue `before`.
     """
     hidden = decoder.hidden_states(
         config,
@@ -109,6 +118,7 @@ def predicted_log_likelihoods(config: DecoderConfig, params: Params, batch, *, e
         batch['segment_ids'],
         batch['branch_ids'],
         execution=execution,
+        before=before,
     )
     hidden_BxKxD = jnp.take_along_axis(hidden, batch['predict_at'][..., None], axis=1)
     return -next_token_losses(decoder.logits(config, params, hidden_BxKxD), batch['labels'])
@@ -117,19 +127,18 @@ def predicted_log_likelihoods(config: DecoderConfig, params: Params, batch, *, e
 def _check(question: Question, config: DecoderConfig) -> None:
     if not question.options or not len(question.prompt) or not all(len(option) for option in question.options):
         raise QuestionError('a question needs a prompt and options, none of them empty')
-    longest = min(config.max_length, ROW_LENGTHS[-1])
-    if question.longest > longest or question.row_tokens > ROW_LENGTHS[-1]:
+    longest = min(config.max_length, LENGTHS[-1])
+    if question.longest > longest or question.row_tokens > LENGTHS[-1]:
         raise QuestionError(
             f'a question of {question.row_tokens} tokens is too long: prompt and longest option may have {longest}, '
-            f'prompt and all options {ROW_LENGTHS[-1]}'
+            f'prompt and all options {LENGTHS[-1]}'
         )
 
 
 def _by_row_length(questions: Sequence[Question]) -> dict[int, list[int]]:
     groups: dict[int, list[int]] = {}
     for index, question in enumerate(questions):
-        row_length = next(length for length in ROW_LENGTHS if length >= question.row_tokens)
-        groups.setdefault(row_length, []).append(index)
+        groups.setdefault(padded_length(question.row_tokens, _SHORTEST_ROW), []).append(index)
     return groups
 
 
@@ -146,9 +155,11 @@ def _pack(members: Sequence[tuple[int, Question]], row_length: int) -> list[list
     return rows
 
 
-def _arrays(rows: Sequence[Sequence[Question]], row_length: int, batch_rows: int) -> dict[str, np.ndarray]:
+def _arrays(
+    rows: Sequence[Sequence[Question]], row_length: int, batch_rows: int, first_position: int
+) -> dict[str, np.ndarray]:
     """The arrays of a batch, padded to `batch_rows` rows and a power of two of predicted tokens."""
-    laid_out = [_lay_out(row) for row in rows]
+    laid_out = [_lay_out(row, first_position) for row in rows]
     most = max(len(labels) for _, _, labels in laid_out)
     predicted = 2 ** math.ceil(math.log2(max(most, _SMALLEST_PREDICTED)))
     batch = {
@@ -163,8 +174,11 @@ def _arrays(rows: Sequence[Sequence[Question]], row_length: int, batch_rows: int
     return batch
 
 
-def _lay_out(row: Sequence[Question]):
-    """Token columns of a row's questions, and for each option token where it is predicted and what it is."""
+def _lay_out(row: Sequence[Question], start: int):
+    """Token columns of a row's questions, whose prompts begin at position `start`.
+
+    Also where each option token is predicted, and what it is.
+    """
     columns: dict[str, list[np.ndarray]] = {'tokens': [], 'positions': [], 'segment_ids': [], 'branch_ids': []}
     predict_at, labels, used = [], [], 0
 
@@ -177,12 +191,12 @@ def _lay_out(row: Sequence[Question]):
         used += len(tokens)
 
     for segment, question in enumerate(row, start=1):
-        place(question.prompt, 0, segment, 0)
+        place(question.prompt, start, segment, 0)
         end_of_prompt = used - 1
         for branch, option in enumerate(question.options, start=1):
             predict_at.append(np.concatenate([[end_of_prompt], used + np.arange(len(option) - 1)]))
             labels.append(option)
-            place(option[:-1], len(question.prompt), segment, branch)
+            place(option[:-1], start + len(question.prompt), segment, branch)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return joined, np.concatenate(predict_at), np.concatenate(labels)
 

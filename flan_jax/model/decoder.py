@@ -3,23 +3,29 @@
 Parameters are a dictionary from names such as 'layers/attention/query/kernel' to arrays; those under 'layers/' are
 stacked, their first axis being the layer. Nothing outside this folder sees a module.
 
-Shape letters: B batch, T tokens, S cache slots, D model, V vocabulary, L layers.
+Shape letters: B batch, T tokens, M rows of a memory (a divisor of B), K key and value heads, S slots, N head
+dimensions, D model, V vocabulary, L layers.
 """
 
 import dataclasses
 import functools
-from typing import Literal
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from flan_jax.model import layers, positions
+from flan_jax.model.attention import Sight
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
 from flan_jax.model.partitioning import constrain
 
 Params = dict[str, jax.Array]
-Cache = dict[str, jax.Array]
+
+LayerStack = Any
+"""Something of every layer: a tree of arrays [L, ...], or a list of L trees where layers are apart."""
 
 STACKED = 'layers/'
 """Prefix of the names of parameters that are stacked over layers."""
@@ -36,10 +42,67 @@ class Execution:
       dtype: dtype of activations.
       rematerialise: what the backward pass computes again. 'nothing' keeps all activations, 'layers' keeps the residual
         stream between layers only, 'elementwise' keeps the outputs of matrix products as well.
+      layers_apart: whether layers are not stacked where tokens are written one by one. On a CPU a scan copies the
+        weights and the memory of a layer before it uses them, for every token; laid apart beforehand they are copied
+        once. But they take their memory twice then, and the time to compile grows with the layers.
     """
 
     dtype: Literal['float32', 'bfloat16'] = 'float32'
     rematerialise: Literal['nothing', 'elementwise', 'layers'] = 'nothing'
+    layers_apart: bool = False
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Keys and values of tokens that stand before others, so that they need not be computed again.
+
+    A memory of fewer rows than the tokens that look at it is shared: of B rows, the first B / M look at its first row.
+
+    Attributes:
+      keys, values: of all layers, [L, M, K, S, N].
+      start: position of the token in the first slot, [M].
+      length: how many slots are filled, [M].
+    """
+
+    keys: jax.Array
+    values: jax.Array
+    start: jax.Array
+    length: jax.Array
+
+    @property
+    def end(self) -> jax.Array:
+        """Position of the token that comes next, [M]."""
+        return self.start + self.length
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """Keys and values of tokens that are written one by one, equally many in every row.
+
+    Attributes:
+      slots: keys and values [L, B, K, S, N]; where layers are apart a list of L pairs [B, K, S, N].
+      latest: those of the latest token, [..., 1, N], which has no slot yet. It gets one before the slots are read
+        again; XLA would copy all slots if one were filled after they are read.
+      start: position of the first token, [B].
+      length: how many tokens there are.
+    """
+
+    slots: LayerStack
+    latest: LayerStack
+    start: jax.Array
+    length: jax.Array
+
+    def in_slots(self) -> LayerStack:
+        """The slots, that of the latest token filled."""
+        fill = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=self.length - 1, axis=-2)
+        return jax.tree.map(fill, self.slots, self.latest)
+
+    def rows(self, rows_B: jax.Array) -> 'Written':
+        """What some rows wrote, each perhaps more than once."""
+        slots, latest = jax.tree.map(lambda a: jnp.take(a, rows_B, axis=-4), (self.slots, self.latest))
+        return dataclasses.replace(self, slots=slots, latest=latest)
 
 
 class Decoder(nnx.Module):
@@ -70,21 +133,30 @@ class Decoder(nnx.Module):
             x_BxTxD += table[positions_BxT + self.config.position.offset]
         return constrain(x_BxTxD, ('batch', 'length', None))
 
-    def run_layers(self, x_BxTxD, around: layers.Surroundings, cache: Cache | None, execution: Execution):
-        """The residual stream after all blocks and the final norm, [B, T, D], and the cache."""
-        graph, stacked = nnx.split(self.layers)
+    def every_layer(self, before: Sequence[Memory], apart: bool = False) -> LayerStack:
+        """Weights of each layer, its window, and what is remembered: arrays [L, ...], or a list of L layers."""
+        _, stacked = nnx.split(self.layers)
+        layers_ = (stacked, self._windows(), [(memory.keys, memory.values) for memory in before])
+        return _apart(layers_, self.config.num_layers) if apart else layers_
 
-        def block(carry, layer):
-            # The cache is carried whole and written in place; scanned over, it would be copied for every token.
-            x, cache = carry
-            parameters, window, index = layer
-            x, cache = nnx.merge(graph, parameters)(x, around, cache and layers.LayerCache(cache, index), window)
+    def run_layers(self, x_BxTxD, around: layers.Surroundings, every_layer: LayerStack, execution: Execution):
+        """The residual stream after all blocks and the final norm, [B, T, D], and every layer's keys and values."""
+        graph, _ = nnx.split(self.layers)
+
+        def block(x, layer):
+            parameters, window, before = layer
+            x, own = nnx.merge(graph, parameters)(x, around, before, window)
             # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
-            return (constrain(x, ('batch', 'sequence', None)), cache), None
+            return constrain(x, ('batch', 'sequence', None)), own
 
-        every_layer = (stacked, self._windows(), jnp.arange(self.config.num_layers))
-        (x_BxTxD, cache), _ = jax.lax.scan(_rematerialised(block, execution), (x_BxTxD, cache), every_layer)
-        return self.final_norm(x_BxTxD), cache
+        if isinstance(every_layer, list):
+            own = []
+            for layer in every_layer:
+                x_BxTxD, own_of_layer = block(x_BxTxD, layer)
+                own.append(own_of_layer)
+        else:
+            x_BxTxD, own = jax.lax.scan(_rematerialised(block, execution), x_BxTxD, every_layer)
+        return self.final_norm(x_BxTxD), own
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
         """Logits in float32: [..., D] to [..., V]."""
@@ -133,6 +205,7 @@ def hidden_states(
     segment_ids_BxT: jax.Array,
     branch_ids_BxT: jax.Array | None = None,
     execution: Execution = Execution(),
+    before: Sequence[Memory] = (),
 ) -> jax.Array:
     """The last hidden states of packed rows, [B, T, D], from which `logits` follow.
 
@@ -140,19 +213,80 @@ def hidden_states(
       config: the decoder.
       params: its parameters.
       tokens_BxT: token ids.
-      positions_BxT: each token's place in its segment, from 0.
+      positions_BxT: each token's place in its text, from 0, or from the end of what stands before.
       segment_ids_BxT: examples that share a row are told apart by these; padding is a segment of its own.
       branch_ids_BxT: where given, tokens of one segment that differ in a non-zero branch do not see each other.
       execution: how to compute.
+      before: what all tokens of the rows see besides.
+    """
+    return _read(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, before)[0]
+
+
+def read(
+    config: DecoderConfig,
+    params: Params,
+    tokens_BxT: jax.Array,
+    length_B: jax.Array,
+    execution: Execution = Execution(),
+    before: Sequence[Memory] = (),
+) -> tuple[jax.Array, Memory]:
+    """The last hidden states of texts, [B, T, D], and the memory of them, which has T slots.
+
+    Args:
+      config: the decoder.
+      params: its parameters.
+      tokens_BxT: texts at the left of their rows.
+      length_B: tokens of each text.
+      execution: how to compute.
+      before: what the texts continue; the last memory ends where they start.
+    """
+    batch, length = tokens_BxT.shape
+    start = jnp.repeat(before[-1].end, batch // len(before[-1].end)) if before else jnp.zeros(batch, jnp.int32)
+    slots = jnp.arange(length)
+    segment_ids = (slots < length_B[:, None]).astype(jnp.int32)
+    where = start[:, None] + slots
+    hidden, own = _read(config, params, tokens_BxT, where, segment_ids, None, execution, before)
+    return hidden, Memory(*own, start, length_B)
+
+
+def room_to_write(config: DecoderConfig, start_B: jax.Array, slots: int, execution: Execution = Execution()) -> Written:
+    """Room for so many tokens of each row that are written one by one, the first at position `start_B`."""
+
+    def empty(length: int):
+        zeros = jnp.zeros((config.num_layers, len(start_B), config.kv_heads, length, config.head_dim), execution.dtype)
+        return _apart((zeros, zeros), config.num_layers) if execution.layers_apart else (zeros, zeros)
+
+    return Written(empty(slots), empty(1), start_B, jnp.zeros((), jnp.int32))
+
+
+def writer(
+    config: DecoderConfig, params: Params, before: Sequence[Memory], execution: Execution = Execution()
+) -> Callable[[jax.Array, Written], tuple[jax.Array, Written]]:
+    """A function that reads one more token of each row, after what stands before; made once, called for every token.
+
+    It takes the tokens [B] and what was written earlier; it returns the last hidden states of the tokens, [B, D], and
+    what is written now.
     """
     decoder = _decoder(config, params)
-    around = layers.Surroundings(
-        positions=positions_BxT,
-        visible=positions.visible_in_row(segment_ids_BxT, branch_ids_BxT),
-        bias=_row_bias(decoder, positions_BxT, branch_ids_BxT),
-        distance=positions_BxT[:, :, None] - positions_BxT[:, None, :] if config.window is not None else None,
-    )
-    return decoder.run_layers(decoder.embed(tokens_BxT, positions_BxT, execution), around, None, execution)[0]
+    every_layer = decoder.every_layer(before, execution.layers_apart)
+
+    def write(token_B: jax.Array, written: Written) -> tuple[jax.Array, Written]:
+        positions_Bx1 = (written.start + written.length)[:, None]
+        slots = written.in_slots()
+        filled_B, room = jnp.broadcast_to(written.length, token_B.shape), jax.tree.leaves(slots)[0].shape[-2]
+        around = layers.Surroundings(
+            positions=positions_Bx1,
+            own=_sight(decoder, positions_Bx1, positions_Bx1, jnp.ones((len(token_B), 1, 1), bool)),
+            before=(
+                *(_sight_of(decoder, positions_Bx1, memory) for memory in before),
+                _sight_of_slots(decoder, positions_Bx1, written.start, filled_B, room),
+            ),
+        )
+        x_Bx1xD = decoder.embed(token_B[:, None], positions_Bx1, execution)
+        hidden, own = decoder.run_layers(x_Bx1xD, around, _remembering_more(every_layer, slots), execution)
+        return hidden[:, 0], Written(slots, own, written.start, written.length + 1)
+
+    return write
 
 
 def logits(config: DecoderConfig, params: Params, hidden: jax.Array) -> jax.Array:
@@ -160,50 +294,54 @@ def logits(config: DecoderConfig, params: Params, hidden: jax.Array) -> jax.Arra
     return _decoder(config, params).unembed(hidden)
 
 
-def initialise_cache(config: DecoderConfig, batch: int, length: int, dtype='float32') -> Cache:
-    """An empty cache of keys and values, each [L, B, K, S, N]."""
-    shape = (config.num_layers, batch, config.kv_heads, length, config.head_dim)
-    return {'key': jnp.zeros(shape, dtype), 'value': jnp.zeros(shape, dtype)}
-
-
-def hidden_states_with_cache(
-    config: DecoderConfig,
-    params: Params,
-    tokens_BxT: jax.Array,
-    positions_BxT: jax.Array,
-    cache: Cache,
-    execution: Execution = Execution(),
-) -> tuple[jax.Array, Cache]:
-    """The last hidden states of tokens that follow what the cache holds, [B, T, D], and the cache with them added.
-
-    A token's position is its cache slot. Rows may stand at different positions; slots beyond a row's own position are
-    never seen, so what padding wrote there does no harm.
-    """
+def _read(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, before):
+    """Hidden states [B, T, D], and keys and values, both [L, B, K, T, N]."""
     decoder = _decoder(config, params)
-    cache_length = cache['key'].shape[3]
-    slots = jnp.arange(cache_length)[None]
-    around = layers.Surroundings(
-        positions=positions_BxT,
-        visible=positions.visible_in_cache(positions_BxT, cache_length),
-        bias=_bias(decoder, positions_BxT, slots),
-        distance=positions_BxT[:, :, None] - slots[:, None, :] if config.window is not None else None,
-    )
-    return decoder.run_layers(decoder.embed(tokens_BxT, positions_BxT, execution), around, cache, execution)
+    visible = positions.visible_in_row(segment_ids_BxT, branch_ids_BxT)
+    own = _sight(decoder, positions_BxT, positions_BxT, visible, in_order=branch_ids_BxT is None)
+    remembered = tuple(_sight_of(decoder, positions_BxT, memory) for memory in before)
+    around = layers.Surroundings(positions_BxT, own, remembered)
+    x_BxTxD = decoder.embed(tokens_BxT, positions_BxT, execution)
+    return decoder.run_layers(x_BxTxD, around, decoder.every_layer(before), execution)
 
 
-def _row_bias(decoder: Decoder, positions_BxT, branch_ids_BxT) -> jax.Array | None:
-    if isinstance(decoder.config.position, RelativeBias) and branch_ids_BxT is None:
-        # Within a segment positions are consecutive, so distances in the row are distances in the segment.
-        table, length = decoder.relative_bias[...], positions_BxT.shape[1]
-        return positions.relative_bias_in_order(table, length, decoder.config.position)
-    return _bias(decoder, positions_BxT, positions_BxT)
+def _apart(stacked, num_layers: int) -> list:
+    """Arrays [L, ...] as a list of L trees."""
+    return [jax.tree.map(operator.itemgetter(index), stacked) for index in range(num_layers)]
 
 
-def _bias(decoder: Decoder, positions_BxT, key_positions_BxS) -> jax.Array | None:
-    if not isinstance(decoder.config.position, RelativeBias):
-        return None
-    table = decoder.relative_bias[...]
-    return positions.relative_bias(table, positions_BxT, key_positions_BxS, decoder.config.position)
+def _remembering_more(every_layer: LayerStack, slots: LayerStack) -> LayerStack:
+    """Layers that remember something else besides."""
+    if isinstance(every_layer, list):
+        return [_remembering_more(layer, of_layer) for layer, of_layer in zip(every_layer, slots)]
+    parameters, windows, before = every_layer
+    return parameters, windows, [*before, slots]
+
+
+def _sight_of(decoder: Decoder, positions_BxT, memory: Memory) -> Sight:
+    """What tokens see of a memory."""
+    return _sight_of_slots(decoder, positions_BxT, memory.start, memory.length, memory.keys.shape[3])
+
+
+def _sight_of_slots(decoder: Decoder, positions_BxT, start_M, length_M, room: int) -> Sight:
+    """What tokens see of slots, of which the first `length_M` are filled."""
+    slots = jnp.arange(room)
+    visible = (slots < length_M[:, None])[:, :, None]
+    return _sight(decoder, positions_BxT.reshape(len(start_M), -1), start_M[:, None] + slots, visible)
+
+
+def _sight(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order: bool = False) -> Sight:
+    """What is seen from some positions of others; `in_order` says that positions grow by one in every segment."""
+    bias = distance = None
+    if decoder.config.window is not None:
+        distance = positions_MxQ[:, None, :] - key_positions_MxS[:, :, None]
+    match decoder.config.position:
+        case RelativeBias() as scheme if in_order:
+            # Distances in the row are then distances in the segment.
+            bias = positions.relative_bias_in_order(decoder.relative_bias[...], positions_MxQ.shape[1], scheme)
+        case RelativeBias() as scheme:
+            bias = positions.relative_bias(decoder.relative_bias[...], positions_MxQ, key_positions_MxS, scheme)
+    return Sight(visible, bias, distance)
 
 
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:

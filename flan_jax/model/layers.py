@@ -1,24 +1,23 @@
 """The decoder's layers.
 
-Shape letters: B batch, T queries, S keys, D model, H heads, K key and value heads, G heads per K, N head dimensions,
+Shape letters: B batch, T tokens, S slots, D model, H heads, K key and value heads, G heads per K, N head dimensions,
 F feed-forward. Kernels are [in, out]. Norms and attention scores are computed in float32, all else in the dtype of the
 incoming activations.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flan_jax.model import positions
+from flan_jax.model import attention, positions
+from flan_jax.model.attention import Sight
 from flan_jax.model.config import DecoderConfig, Rotary
 
-MASKED_SCORE = -1e30
-"""Score of a key that must not be seen; finite, so that rows of padding give no NaN."""
-
-QUERY_BLOCK = 128
-"""Queries whose attention is computed at a time, at least; a row has four blocks at most, each of which is compiled."""
+KeysAndValues = tuple[jax.Array, jax.Array]
+"""Keys and values of one layer, both [B, K, S, N]."""
 
 _ACTIVATIONS = {
     'gelu': lambda x: jax.nn.gelu(x, approximate=True),
@@ -37,15 +36,13 @@ class Surroundings:
 
     Attributes:
       positions: [B, T].
-      visible: booleans [B, T, S], query by key.
-      bias: added to attention scores, broadcastable to [B, H, T, S]; None for none.
-      distance: query index minus key index, [B or 1, T, S]; None where no layer has a window.
+      own: how the tokens stand to each other.
+      before: how they stand to each memory before them.
     """
 
     positions: jax.Array
-    visible: jax.Array
-    bias: jax.Array | None = None
-    distance: jax.Array | None = None
+    own: Sight
+    before: tuple[Sight, ...] = ()
 
 
 class Norm(nnx.Module):
@@ -86,30 +83,6 @@ class Linear(nnx.Module):
         return y.reshape(*x.shape[:-1], -1)
 
 
-@dataclasses.dataclass(frozen=True)
-class LayerCache:
-    """One layer's part of a cache of keys and values.
-
-    Attributes:
-      whole: the cache of all layers, 'key' and 'value', each [L, B, K, S, N].
-      layer: index of the layer.
-    """
-
-    whole: dict[str, jax.Array]
-    layer: jax.Array
-
-    def written(self, key_BxTxKxN, value_BxTxKxN, positions_BxT) -> 'LayerCache':
-        """The cache with a layer's keys and values put at their positions."""
-        index = (self.layer, jnp.arange(key_BxTxKxN.shape[0])[:, None], slice(None), positions_BxT)
-        new = {'key': key_BxTxKxN, 'value': value_BxTxKxN}
-        whole = {name: old.at[index].set(new[name].astype(old.dtype)) for name, old in self.whole.items()}
-        return LayerCache(whole, self.layer)
-
-    def read(self, name: str) -> jax.Array:
-        """The layer's keys or values, [B, S, K, N]."""
-        return jnp.swapaxes(self.whole[name][self.layer], 1, 2)
-
-
 class Attention(nnx.Module):
     """Multi-head attention with grouped key and value heads."""
 
@@ -126,18 +99,20 @@ class Attention(nnx.Module):
             self.query_norm = Norm(config.head_dim if per_head else query_size, config)
             self.key_norm = Norm(config.head_dim if per_head else kv_size, config)
 
-    def __call__(self, x_BxTxD: jax.Array, around: Surroundings, cache=None, window=None):
-        """Returns the output [B, T, D] and the whole cache with this layer's new keys and values."""
+    def __call__(self, x_BxTxD, around: Surroundings, before: Sequence[KeysAndValues], window):
+        """Returns the output [B, T, D], and the tokens' own keys and values."""
         query, key, value = self._project(x_BxTxD)
         if isinstance(self.config.position, Rotary):
             angles = positions.rotary_angles(around.positions, self.config.rotary_dim, self.config.position)
             query, key = positions.rotate(query, angles), positions.rotate(key, angles)
-        visible = around.visible if window is None else around.visible & (around.distance < window)
-        if cache is None:
-            return self.out(attend_in_blocks(query, key, value, visible, around.bias, self.config)), None
-        cache = cache.written(key, value, around.positions)
-        key, value = (cache.read(name).astype(query.dtype) for name in ('key', 'value'))
-        return self.out(attend(query, key, value, visible, around.bias, self.config)), cache.whole
+        batch, length, kv_heads, head_dim = key.shape
+        query = jnp.moveaxis(query.reshape(batch, length, kv_heads, -1, head_dim), 1, 3)
+        own = key, value = jnp.swapaxes(key, 1, 2), jnp.swapaxes(value, 1, 2)
+        seen = [attention.look_in_blocks(query, key, value, around.own.within(window), self.config)]
+        for keys_and_values, sight in zip(before, around.before):
+            seen.append(attention.look(query, *keys_and_values, sight.within(window), self.config))
+        attended = attention.join(seen).astype(x_BxTxD.dtype).reshape(batch, length, -1)
+        return self.out(attended), own
 
     def _project(self, x_BxTxD):
         query, key, value = self.query(x_BxTxD), self.key(x_BxTxD), self.value(x_BxTxD)
@@ -147,36 +122,6 @@ class Attention(nnx.Module):
         if self.config.query_key_norm == 'head':
             query, key = self.query_norm(query), self.key_norm(key)
         return query, key, value
-
-
-def attend(query_BxTxHxN, key_BxSxKxN, value_BxSxKxN, visible_BxTxS, bias_BxHxTxS, config: DecoderConfig) -> jax.Array:
-    """Softmax attention; returns [B, T, H * N]."""
-    batch, length, heads, head_dim = query_BxTxHxN.shape
-    kv_heads = key_BxSxKxN.shape[2]
-    grouped_query = (query_BxTxHxN * config.scale_of_queries).reshape(batch, length, kv_heads, -1, head_dim)
-    scores = jnp.einsum('BTKGN,BSKN->BKGTS', grouped_query, key_BxSxKxN, preferred_element_type=jnp.float32)
-    if config.attention_softcap is not None:
-        scores = _softcap(scores, config.attention_softcap)
-    if bias_BxHxTxS is not None:
-        scores += bias_BxHxTxS.reshape(-1, kv_heads, heads // kv_heads, *bias_BxHxTxS.shape[2:]).astype(scores.dtype)
-    scores = jnp.where(visible_BxTxS[:, None, None], scores, MASKED_SCORE)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value_BxSxKxN.dtype)
-    return jnp.einsum('BKGTS,BSKN->BTKGN', weights, value_BxSxKxN).reshape(batch, length, heads * head_dim)
-
-
-def attend_in_blocks(query, key, value, visible, bias, config: DecoderConfig) -> jax.Array:
-    """Attention within a row, where nobody looks ahead: each block of queries reads the keys up to its own end only.
-
-    The same as `attend` on the whole row, at five eighths of its arithmetic and a fraction of its memory.
-    """
-    length = query.shape[1]
-    block = max(QUERY_BLOCK, -(-length // 4))
-    outputs = []
-    for start in range(0, length, block):
-        rows, seen = slice(start, start + block), slice(0, min(start + block, length))
-        block_bias = None if bias is None else bias[:, :, rows, seen]
-        outputs.append(attend(query[:, rows], key[:, seen], value[:, seen], visible[:, rows, seen], block_bias, config))
-    return jnp.concatenate(outputs, axis=1)
 
 
 class FeedForward(nnx.Module):
@@ -209,20 +154,16 @@ class Block(nnx.Module):
             self.attention_post_norm = Norm(config.d_model, config)
             self.feed_forward_post_norm = Norm(config.d_model, config)
 
-    def __call__(self, x_BxTxD: jax.Array, around: Surroundings, cache=None, window=None):
-        """Returns the residual stream [B, T, D] and the cache."""
-        attended, cache = self.attention(self._before(x_BxTxD, 'attention'), around, cache, window)
+    def __call__(self, x_BxTxD, around: Surroundings, before: Sequence[KeysAndValues], window):
+        """Returns the residual stream [B, T, D], and the tokens' own keys and values."""
+        attended, own = self.attention(self._before(x_BxTxD, 'attention'), around, before, window)
         if self.order == 'parallel':
-            return x_BxTxD + attended + self.feed_forward(self.feed_forward_norm(x_BxTxD)), cache
+            return x_BxTxD + attended + self.feed_forward(self.feed_forward_norm(x_BxTxD)), own
         x_BxTxD = x_BxTxD + self._after(attended, 'attention')
-        return x_BxTxD + self._after(self.feed_forward(self._before(x_BxTxD, 'feed_forward')), 'feed_forward'), cache
+        return x_BxTxD + self._after(self.feed_forward(self._before(x_BxTxD, 'feed_forward')), 'feed_forward'), own
 
     def _before(self, x, sublayer: str):
         return x if self.order == 'post' else getattr(self, f'{sublayer}_norm')(x)
 
     def _after(self, x, sublayer: str):
         return getattr(self, f'{sublayer}_post_norm')(x) if self.order in ('post', 'sandwich') else x
-
-
-def _softcap(x: jax.Array, cap: float) -> jax.Array:
-    return cap * jnp.tanh(x / cap)

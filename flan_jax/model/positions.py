@@ -1,6 +1,7 @@
 """Where tokens stand: relative attention bias, rotary embedding, and who may see whom.
 
-Shape letters: B batch, T queries, S keys, H heads, N head dimensions.
+Shape letters: B batch, T tokens, M rows of keys, S keys, Q queries that look at a row of keys, H heads, N head
+dimensions.
 """
 
 import math
@@ -28,20 +29,20 @@ def distance_bucket(distance: jax.Array, scheme: RelativeBias) -> jax.Array:
     return jnp.where(distance < exact, distance, jnp.minimum(far, scheme.num_buckets - 1))
 
 
-def relative_bias(table: jax.Array, positions_BxT: jax.Array, key_positions_BxS: jax.Array, scheme: RelativeBias):
-    """Bias for arbitrary positions: table [buckets, H] to [B, H, T, S]."""
-    distance = positions_BxT[:, :, None] - key_positions_BxS[:, None, :]
+def relative_bias(table: jax.Array, positions_MxQ: jax.Array, key_positions_MxS: jax.Array, scheme: RelativeBias):
+    """Bias for arbitrary positions: table [buckets, H] to [M, H, S, Q]."""
+    distance = positions_MxQ[:, None, :] - key_positions_MxS[:, :, None]
     return jnp.moveaxis(table[distance_bucket(distance, scheme)], -1, 1)
 
 
 def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) -> jax.Array:
-    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T]; what lies ahead of a query is 0.
+    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T], key by query; of keys ahead it is 0's.
 
     Every diagonal holds one value, so that T / 128 different blocks make up the matrix. They are cut from repeated rows
     and placed by a product; a lookup's gradient would be a scatter of T * T rows, which is slow.
     """
     size, count = _BIAS_BLOCK, -(-length // _BIAS_BLOCK)
-    # Block k holds distances k * size + row - column: each of its diagonals is one element of a row of 2 * size - 1.
+    # Block k holds distances k * size + query - key: each of its diagonals is one element of a row of 2 * size - 1.
     distances_KxR = np.arange(count)[:, None] * size + np.arange(size - 1, -size, -1)
     by_distance_KxRxH = table[distance_bucket(distances_KxR, scheme)]
     # Rows one longer than the period start one element later each, so that reversed they fit.
@@ -49,7 +50,7 @@ def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) 
     blocks_KxIxJxH = repeated.reshape(count, size, 2 * size, -1)[:, ::-1, :size]
     offset = np.arange(count)[:, None] - np.arange(count)
     is_block_AxCxK = (offset[..., None] == np.arange(count)).astype(table.dtype)
-    bias = jnp.einsum('ACK,KIJH->HAICJ', is_block_AxCxK, blocks_KxIxJxH, precision='highest')
+    bias = jnp.einsum('ACK,KIJH->HCJAI', is_block_AxCxK, blocks_KxIxJxH, precision='highest')
     return bias.reshape(1, -1, count * size, count * size)[:, :, :length, :length]
 
 
@@ -77,20 +78,15 @@ def rotate(x_BxTxHxN: jax.Array, angles_BxTxR: jax.Array) -> jax.Array:
 
 
 def visible_in_row(segment_ids_BxT: jax.Array, branch_ids_BxT: jax.Array | None) -> jax.Array:
-    """Who sees whom in packed rows, booleans [B, T, T] (query, key).
+    """Who sees whom in packed rows, booleans [B, T, T] (key, query).
 
     A token sees itself and earlier tokens of its segment. Where a segment forks into branches (the options of one
     prompt), branch 0 is the trunk: every branch sees the trunk and itself, and no other branch.
     """
     length = segment_ids_BxT.shape[1]
-    causal = jnp.tril(jnp.ones((length, length), bool))
+    causal = jnp.triu(jnp.ones((length, length), bool))
     visible = causal & (segment_ids_BxT[:, :, None] == segment_ids_BxT[:, None, :])
     if branch_ids_BxT is None:
         return visible
-    query_branch, key_branch = branch_ids_BxT[:, :, None], branch_ids_BxT[:, None, :]
+    key_branch, query_branch = branch_ids_BxT[:, :, None], branch_ids_BxT[:, None, :]
     return visible & ((key_branch == 0) | (key_branch == query_branch))
-
-
-def visible_in_cache(positions_BxT: jax.Array, cache_length: int) -> jax.Array:
-    """Who sees which cache slot, booleans [B, T, S]: slot s holds position s, and a query sees up to its own."""
-    return jnp.arange(cache_length) <= positions_BxT[:, :, None]

@@ -88,7 +88,11 @@ def optimizer_of(training: Training) -> optax.GradientTransformation:
 def execution_of(training: Training, platform: str) -> Execution:
     """How to compute on a platform: 'auto' is float32 on CPU and bfloat16 elsewhere."""
     auto = 'float32' if platform == 'cpu' else 'bfloat16'
-    return Execution(auto if training.dtype == 'auto' else training.dtype, training.rematerialise)
+    return Execution(
+        dtype=auto if training.dtype == 'auto' else training.dtype,
+        rematerialise=training.rematerialise,
+        layers_apart=platform == 'cpu',
+    )
 
 
 def platform_of(mesh: Mesh) -> str:

@@ -1,12 +1,14 @@
 """Batched decoding writes what step-by-step decoding of each prompt alone would write."""
 
 import collections
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flan_jax.inference.beam import Beams
 from flan_jax.inference.generation import Generator, Sampling, choose_token
 from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
@@ -64,6 +66,19 @@ def test_greedy_batches_equal_naive_decoding(name):
     expected = [naive_answer(config, random_params(config), prompt) for prompt in prompts]
     assert [answer.tolist() for answer in answers] == expected
     assert {len(answer) for answer in expected} != {NEW}, 'no answer ended by itself, so EOS was not tried'
+
+
+@pytest.mark.parametrize('strategy', [Sampling(), Beams()], ids=str)
+@pytest.mark.parametrize('name', CONFIGS)
+def test_prompts_that_begin_alike_are_answered_alike(name, strategy):
+    """The beginning of two is read once; of each alone it is read with the rest."""
+    config = dataclasses.replace(CONFIGS[name], position=Learned(200)) if name == 'learned' else CONFIGS[name]
+    rng = np.random.default_rng(0)
+    prefix = rng.integers(2, 40, 70)
+    prompts = [np.concatenate([prefix, rng.integers(2, 40, length)]) for length in (1, 9, 40)]
+    answers = generator(config, strategy=strategy).answer(prompts)
+    alone = [generator(config, strategy=strategy).answer([prompt])[0] for prompt in prompts]
+    assert [answer.tolist() for answer in answers] == [answer.tolist() for answer in alone]
 
 
 def test_prompts_that_do_not_fit_are_refused():

@@ -64,6 +64,23 @@ def test_shared_prompt_equals_naive(name):
             np.testing.assert_allclose(ours, naive, atol=1e-5)
 
 
+@pytest.mark.parametrize('name', CONFIGS)
+def test_what_all_prompts_begin_with_is_computed_once_and_scores_alike(name, monkeypatch):
+    config, rng = CONFIGS[name], np.random.default_rng(0)
+    prefix, read = rng.integers(1, 97, 150), []
+    questions = [
+        Question(np.concatenate([prefix, question.prompt]), question.options) for question in ragged_questions(rng)
+    ]
+    scorer = Scorer(config, random_params(config), Execution(), batch_tokens=2048)
+    read_prefix = scorer._prefixes.read
+    monkeypatch.setattr(scorer._prefixes, 'read', lambda tokens: read.append(len(tokens)) or read_prefix(tokens))
+    scored = scorer.score(questions)
+    assert read == [150]
+    for question, scores in zip(questions, scored):
+        for ours, naive in zip(scores, naive_scores(config, random_params(config), question, length=1280)):
+            np.testing.assert_allclose(ours, naive, atol=1e-5)
+
+
 def test_duplicated_options_score_alike():
     config = CONFIGS['relative']
     option = np.array([5, 6, 7])

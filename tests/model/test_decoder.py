@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.model import decoder, layers, positions
+from flan_jax.model import attention, decoder, positions
+from flan_jax.model.attention import Sight
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary, lamda
+from flan_jax.model.decoder import Execution
 from flan_jax.training.flops import parameter_count
 
 SIZE = {'vocab_size': 50, 'num_layers': 3, 'd_model': 24, 'num_heads': 4, 'head_dim': 6, 'd_ff': 40}
@@ -77,27 +79,44 @@ def test_packed_examples_do_not_see_each_other(name):
 
 
 @each_config
-def test_cached_steps_equal_one_pass(name):
+@pytest.mark.parametrize('layers_apart', [False, True])
+def test_written_steps_equal_one_pass(name, layers_apart):
     """Rows of unequal length, padded at the right, then continued token by token."""
     config, params = CONFIGS[name], random_params(CONFIGS[name])
     tokens = np.random.default_rng(0).integers(0, 50, (2, 24))
     lengths = np.array([13, 5])
     expected = run(config, params, tokens)
-    cache = decoder.initialise_cache(config, 2, 24)
     prompt = np.where(np.arange(13) < lengths[:, None], tokens[:, :13], 0)
-    hidden, cache = decoder.hidden_states_with_cache(
-        config, params, prompt, jnp.broadcast_to(jnp.arange(13), (2, 13)), cache
-    )
+    hidden, memory = decoder.read(config, params, prompt, lengths)
+    execution = Execution(layers_apart=layers_apart)
+    written = decoder.room_to_write(config, memory.end, 8, execution)
+    write = decoder.writer(config, params, [memory], execution)
     for row, length in enumerate(lengths):
         ours = decoder.logits(config, params, hidden[row, :length])
         np.testing.assert_allclose(ours, expected[row, :length], atol=2e-5)
     for step in range(8):
-        here = lengths + step
-        hidden, cache = decoder.hidden_states_with_cache(
-            config, params, tokens[np.arange(2), here][:, None], here[:, None], cache
-        )
-        ours = decoder.logits(config, params, hidden[:, 0])
-        np.testing.assert_allclose(ours, expected[np.arange(2), here], atol=2e-5)
+        here = tokens[np.arange(2), lengths + step]
+        hidden, written = write(here, written)
+        ours = decoder.logits(config, params, hidden)
+        np.testing.assert_allclose(ours, expected[np.arange(2), lengths + step], atol=2e-5)
+
+
+@each_config
+def test_what_continues_a_shared_memory_equals_one_pass(name):
+    """Three memories in a chain: one row for all, one row for each pair of rows, and what was written."""
+    config, params = CONFIGS[name], random_params(CONFIGS[name])
+    random = np.random.default_rng(0)
+    prefix, middles, ends = random.integers(0, 50, 9), random.integers(0, 50, (2, 5)), random.integers(0, 50, (4, 3))
+    whole = np.concatenate([np.tile(prefix, (4, 1)), np.repeat(middles, 2, axis=0), ends], axis=1)
+    expected = run(config, params, whole)
+    _, first = decoder.read(config, params, np.pad(prefix, (0, 4))[None], np.array([9]))
+    hidden, second = decoder.read(config, params, middles, np.array([5, 5]), before=[first])
+    np.testing.assert_allclose(decoder.logits(config, params, hidden), expected[::2, 9:14], atol=2e-5)
+    written = decoder.room_to_write(config, np.repeat(second.end, 2), 3)
+    write = decoder.writer(config, params, [first, second])
+    for step in range(3):
+        hidden, written = write(ends[:, step], written)
+        np.testing.assert_allclose(decoder.logits(config, params, hidden), expected[:, 14 + step], atol=2e-5)
 
 
 def test_a_layer_is_the_textbooks():
@@ -164,12 +183,14 @@ def test_bias_by_diagonals_equals_bias_by_lookup(length):
 def test_attention_in_blocks_equals_attention():
     config = CONFIGS['lamda']
     keys = jax.random.split(jax.random.key(0), 4)
-    length = 2 * layers.QUERY_BLOCK + 17
-    query, key, value = (jax.random.normal(k, (2, length, 4, 6)) for k in keys[:3])
+    length = 2 * attention.QUERY_BLOCK + 17
+    query = jax.random.normal(keys[0], (2, 4, 1, length, 6))
+    key, value = (jax.random.normal(k, (2, 4, length, 6)) for k in keys[1:3])
     bias = jax.random.normal(keys[3], (1, 4, length, length))
     segments = jnp.broadcast_to(jnp.arange(length) // 50, (2, length))
-    arguments = (query, key, value, positions.visible_in_row(segments, None), bias, config)
-    np.testing.assert_allclose(layers.attend_in_blocks(*arguments), layers.attend(*arguments), atol=1e-5)
+    arguments = (query, key, value, Sight(positions.visible_in_row(segments, None), bias), config)
+    together, in_blocks = attention.look(*arguments), attention.look_in_blocks(*arguments)
+    np.testing.assert_allclose(attention.join([in_blocks]), attention.join([together]), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Every family against transformers on random weights: logits, greedy continuations, and the way back."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,12 +51,15 @@ def test_cached_steps(pair):
     """A prompt of 17 tokens at once, then one token after the other."""
     tokens = random_rows()[0][None]
     theirs = pair.their_logits(tokens)
-    cache = decoder.initialise_cache(pair.config, 1, tokens.shape[1])
-    step = jax.jit(functools.partial(decoder.hidden_states_with_cache, pair.config))
-    for start, stop in [(0, 17), *((i, i + 1) for i in range(17, tokens.shape[1]))]:
-        hidden, cache = step(pair.params, tokens[:, start:stop], np.arange(start, stop)[None], cache)
+    hidden, memory = decoder.read(pair.config, pair.params, tokens[:, :17], np.array([17]))
+    ours = decoder.logits(pair.config, pair.params, hidden)
+    assert pair.note('cached', ours, theirs[:, :17]) < TOLERANCE
+    written = decoder.room_to_write(pair.config, memory.end, tokens.shape[1] - 17)
+    write = jax.jit(decoder.writer(pair.config, pair.params, [memory]))
+    for place in range(17, tokens.shape[1]):
+        hidden, written = write(tokens[:, place], written)
         ours = decoder.logits(pair.config, pair.params, hidden)
-        assert pair.note('cached', ours, theirs[:, start:stop]) < TOLERANCE
+        assert pair.note('cached', ours, theirs[:, place]) < TOLERANCE
 
 
 def test_greedy_continuations(pair):
