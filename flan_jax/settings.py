@@ -210,6 +210,7 @@ class Evaluation:
     Attributes:
       targets: clusters or datasets to evaluate; empty for the held-out cluster.
       splits: 'validation' chooses the best template, 'test' is reported.
+      every: steps of tuning between evaluations, for `flan-jax run`; None to ask the tuned model at the end only.
       limit: rows per dataset, template and split at most; None for all.
       templates: indices of the templates to ask with; empty for all that are not turned around.
       instructions: how inputs are worded.
@@ -225,6 +226,7 @@ class Evaluation:
 
     targets: tuple[str, ...] = ()
     splits: tuple[str, ...] = ('validation', 'test')
+    every: int | None = None
     limit: int | None = None
     templates: tuple[int, ...] = ()
     instructions: Instructions = 'templates'
@@ -238,6 +240,8 @@ class Evaluation:
     ] = 'sum'  # fmt: skip
 
     def __post_init__(self):
+        if self.every is not None and self.every < 1:
+            raise SettingsError(f'EVALUATE_EVERY={self.every} must be at least 1 step, or None')
         if not self.shots:
             raise SettingsError('SHOTS=() asks nothing; give a tuple such as (0,) or (0, 4)')
         for shots in self.shots:

@@ -1,6 +1,8 @@
 """The verbs of an experiment: pack, train, evaluate, report, run."""
 
+import functools
 import pathlib
+from collections.abc import Callable
 
 from etils import epath
 
@@ -30,16 +32,34 @@ def run_verb(verb: str, files: list[str], bindings: dict[str, str]) -> None:
 
 
 def run(experiment: Experiment, command: str) -> None:
-    """Packs, tunes, asks the untuned and the tuned model, and reports."""
-    from flan_jax.evaluation.evaluate import evaluated_datasets
+    """Packs, tunes, asks the untuned and the tuned model, and reports; asks in between where EVALUATE_EVERY says so."""
+    from flan_jax.evaluation import records
+    from flan_jax.training import checkpoints
 
     evaluates = experiment.data.held_out or experiment.evaluation.targets
-    if evaluates:
-        evaluated_datasets(experiment)  # what cannot be evaluated is better known before hours of tuning
-    train(experiment, command)
-    if evaluates:
-        evaluate(experiment, command)
-    report(experiment)
+    if not evaluates:
+        train(experiment, command)
+        return report(experiment)
+    questionnaire = _questionnaire(experiment)  # what cannot be evaluated is better known before hours of tuning
+    tune_until = _tuning(experiment, command)
+    for stop in _stops(experiment, checkpoints.latest_step(experiment.model_dir)):
+        tune_until(stop)
+        name = records.TUNED if stop == experiment.training.steps else records.tuned_at(stop)
+        evaluate(experiment, command, questionnaire, name)
+    return report(experiment)
+
+
+def _stops(experiment: Experiment, done: int) -> list[int]:
+    """The steps after which a run asks the model, those before its newest checkpoint left out."""
+    last = experiment.training.steps
+    between = range(experiment.evaluation.every or last, last, experiment.evaluation.every or last)
+    return [stop for stop in (*between, last) if stop >= min(done, last)]
+
+
+def _questionnaire(experiment: Experiment):
+    from flan_jax.evaluation.evaluate import Questionnaire
+
+    return Questionnaire(experiment)
 
 
 def pack(experiment: Experiment):
@@ -59,6 +79,11 @@ def pack(experiment: Experiment):
 
 def train(experiment: Experiment, command: str) -> None:
     """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
+    _tuning(experiment, command)(experiment.training.steps)
+
+
+def _tuning(experiment: Experiment, command: str) -> Callable[[int], None]:
+    """Makes everything ready; returns what tunes until a step."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
     from flan_jax.data.vocabulary import Vocabulary
@@ -80,16 +105,15 @@ def train(experiment: Experiment, command: str) -> None:
         'lora': manifest.as_plain(experiment.lora),
         'base': experiment.initial_checkpoint,
     }
-    tune(experiment, stream, belongs_to)
+    return functools.partial(tune, experiment, stream, belongs_to)
 
 
-def evaluate(experiment: Experiment, command: str) -> None:
-    """Asks the untuned model and, where there is one, the tuned model."""
+def evaluate(experiment: Experiment, command: str, questionnaire=None, tuned: str = 'tuned') -> None:
+    """Asks the untuned model and, where there is one, the tuned model, whose records are kept under a name."""
     import jax
 
     from flan_jax import manifest
     from flan_jax.evaluation import records
-    from flan_jax.evaluation.evaluate import Questionnaire
     from flan_jax.evaluation.evaluate import evaluate as ask
     from flan_jax.inference.placement import Placement
     from flan_jax.training import checkpoints
@@ -104,13 +128,13 @@ def evaluate(experiment: Experiment, command: str) -> None:
             'evaluate without tuning'
         )
     _check_vocabulary(experiment, latest)
-    questionnaire = Questionnaire(experiment)
+    questionnaire = questionnaire or _questionnaire(experiment)
     mesh = make_mesh(experiment.parallelism)
     execution = execution_of(experiment.training, platform_of(mesh))
     layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
     weights = {records.UNTUNED: lambda: initial_params(experiment, layout)}
     if latest is not None:
-        weights[records.TUNED] = lambda: tuned_params(experiment, latest, mesh)
+        weights[tuned] = lambda: tuned_params(experiment, latest, mesh)
     else:
         manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
     with jax.set_mesh(mesh):

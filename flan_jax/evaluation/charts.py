@@ -1,6 +1,7 @@
 """The report's pictures, as SVG that stands inside the page."""
 
 import io
+import statistics
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -99,6 +100,26 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     axes.set_xlabel('step')
     axes.set_ylabel('loss, nats per target token')
     axes.set_ylim(bottom=0)
+    return _svg(figure)
+
+
+def scores_by_step(lines: Sequence[Mapping]) -> str:
+    """Every dataset's score while the model was tuned, and in front their mean.
+
+    Args:
+      lines: mappings with step, name and mean.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    for name in dict.fromkeys(line['name'] for line in lines):
+        points = [(line['step'], line['mean']) for line in lines if line['name'] == name]
+        axes.plot(*zip(*points), lw=1, marker='o', ms=3, alpha=0.6, label=name)
+    steps = sorted({line['step'] for line in lines})
+    means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
+    axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
+    axes.set_xlabel('steps of tuning')
+    axes.set_ylabel('test score, mean over templates')
+    axes.set_ylim(0, 100)
+    figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return _svg(figure)
 
 

@@ -22,6 +22,18 @@ SETTINGS_FILE = 'asked.json'
 
 UNTUNED, TUNED = MODELS = 'untuned', 'tuned'
 
+
+def tuned_at(step: int | str) -> str:
+    """The name of the model as it was after a step, before the last."""
+    return f'{TUNED}_at_{step}'
+
+
+def steps_tuned_at(model_dir: epath.PathLike) -> list[int]:
+    """The steps before the last of which there are records."""
+    folders = (epath.Path(model_dir) / FOLDER).glob(tuned_at('*'))
+    return sorted(int(folder.name.removeprefix(tuned_at(''))) for folder in folders)
+
+
 WITH_EOS = ('sum', 'mean', 'byte', 'unconditional')
 WITHOUT_EOS = tuple(f'{score}_without_eos' for score in WITH_EOS)
 SCORES = WITH_EOS + WITHOUT_EOS

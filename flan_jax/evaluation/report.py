@@ -61,6 +61,7 @@ def gather(experiment: Experiment) -> dict[str, Any]:
         'from_samples': from_samples([*asked, *tuned_on], experiment.data.tfds_data_dir),
         'results': rows,
         'few_shot': few_shot_lines(rows),
+        'while_tuning': _while_tuning(experiment),
         'loss': metrics_log.read(experiment.model_dir),
         'predictions': _predictions(folders, asked, experiment.evaluation.score),
         'mixture': _mixture(run['stream']) if run['stream'] else [],
@@ -71,13 +72,29 @@ def gather(experiment: Experiment) -> dict[str, Any]:
 def result_rows(experiment: Experiment) -> list[dict[str, Any]]:
     """One line per result, with both models' scores and the paper's, from records alone."""
     folders = _records_folders(experiment)
-    only = {dataset.name for dataset in named_datasets(experiment)} if experiment.evaluation.base_dir else None
-    settings = experiment.evaluation
     by_name: dict[str, dict[int, dict[str, Result]]] = {}
     for model, folder in folders.items():
-        for result in results(folder, settings.score, only, settings.instructions):
+        for result in _results(experiment, folder):
             by_name.setdefault(result.name, {}).setdefault(result.shots, {})[model] = result
     return [_row(name, by_shots, folders) for name, by_shots in by_name.items()]
+
+
+def _while_tuning(experiment: Experiment) -> list[dict[str, Any]]:
+    """Every dataset's score by step, the untuned model's at 0; nothing if the model was asked at the end only."""
+    between = records.steps_tuned_at(experiment.model_dir)
+    names = {0: records.UNTUNED} | {step: records.tuned_at(step) for step in between}
+    names[experiment.training.steps] = records.TUNED
+    lines = []
+    for step, name in names.items() if between else ():
+        found = _results(experiment, records_folder(experiment, name))
+        lines += [{'step': step, 'name': r.name, 'mean': r.mean} for r in found if r.shots == found[0].shots]
+    return lines
+
+
+def _results(experiment: Experiment, folder: epath.Path) -> list[Result]:
+    settings = experiment.evaluation
+    only = {dataset.name for dataset in named_datasets(experiment)} if settings.base_dir else None
+    return results(folder, settings.score, only, settings.instructions)
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -87,6 +104,7 @@ def render(content: Mapping[str, Any]) -> str:
         _TEMPLATE,
         content,
         scores_chart=charts.template_scores(chart_rows) if chart_rows else None,
+        tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
     )
 

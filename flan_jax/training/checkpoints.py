@@ -122,6 +122,12 @@ def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     return root / str(max(steps)) if steps else None
 
 
+def latest_step(model_dir: epath.PathLike) -> int:
+    """The step of the newest complete checkpoint of a run; 0 where there is none."""
+    folder = latest_folder(model_dir)
+    return int(folder.name) if folder else 0
+
+
 def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     folder = epath.Path(folder).absolute()
     if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):

@@ -21,13 +21,14 @@ from flan_jax.training.preemption import Preempted, termination_noted
 from flan_jax.training.program import training_program
 
 
-def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> None:
+def train(experiment: Experiment, stream: PackedStream, belongs_to: dict, last: int | None = None) -> None:
     """Tunes the model, from the newest checkpoint where there is one, and leaves a checkpoint of the last step.
 
     Args:
       experiment: what to do.
       stream: the rows to learn from.
       belongs_to: what the weights belong to, written into every checkpoint.
+      last: the last step; None for the experiment's.
 
     Raises:
       TrainingError: naming step, rows and tasks.
@@ -35,6 +36,7 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
       SettingsError, StreamError, CheckpointError: before work starts.
     """
     training = experiment.training
+    last = training.steps if last is None else last
     mesh = make_mesh(experiment.parallelism)
     check_batch(mesh, training.batch_rows, training.microbatches)
     with contextlib.ExitStack() as stack:
@@ -57,13 +59,13 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict) -> Non
         log = stack.enter_context(MetricsLog(experiment.model_dir, start))
         monitor = Monitor(experiment, stream, log, stack.enter_context(bar('tuning', training.steps, start)))
         stop_asked = stack.enter_context(termination_noted())
-        batches = stream.batches(start, training.steps, training.batch_rows, jax.process_index(), jax.process_count())
+        batches = stream.batches(start, last, training.batch_rows, jax.process_index(), jax.process_count())
 
         for done, batch in enumerate(batches, start=start + 1):
             state, metrics = program.step(state, frozen, device_batch(batch, mesh))
             monitor.after_dispatch(done, metrics)
             stops = stop_asked(done)
-            if done % training.checkpoint_every == 0 or done == training.steps or stops:
+            if done % training.checkpoint_every == 0 or done == last or stops:
                 monitor.catch_up()
                 log.flush()
                 saved.save(done, state)

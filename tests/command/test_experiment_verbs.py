@@ -86,6 +86,36 @@ def test_a_second_run_does_nothing_and_says_the_same(finished):
     assert json.loads(report)['results'] == json.loads((finished['MODEL_DIR'] / 'report.json').read_text())['results']
 
 
+def test_a_model_asked_while_it_is_tuned_becomes_the_same_model(finished, tmp_path, monkeypatch):
+    """Asked after steps 1 and 2 of 3; stopped in the middle of that, it goes on where it was."""
+    where = finished | {'MODEL_DIR': tmp_path / 'run', 'EVALUATE_EVERY': 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(records, 'write', _fails_at('tuned_at_2'))
+        with pytest.raises(KeyboardInterrupt):
+            main.main([*RUN, *bindings(**where)])
+    assert sorted(os.listdir(tmp_path / 'run/checkpoints')) == ['1', '2']
+    assert main.main([*RUN, *bindings(**where)]) == 0
+    evaluation = tmp_path / 'run/evaluation'
+    assert sorted(os.listdir(evaluation)) == ['tuned', 'tuned_at_1', 'tuned_at_2', 'untuned']
+    file = 'copa/test_template_0.jsonl'
+    assert (evaluation / 'tuned' / file).read_text() == (finished['MODEL_DIR'] / 'evaluation/tuned' / file).read_text()
+    assert len({(folder / file).read_text() for folder in evaluation.iterdir()}) == 4
+    report = json.loads((tmp_path / 'run/report.json').read_text())
+    assert [line['step'] for line in report['while_tuning'] if line['name'] == 'copa'] == [0, 1, 2, 3]
+    assert (tmp_path / 'run/report.html').read_text().count('<svg') == 3
+
+
+def _fails_at(name):
+    write = records.write
+
+    def write_unless(folder, key, found):
+        if folder.name == name:
+            raise KeyboardInterrupt
+        write(folder, key, found)
+
+    return write_unless
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

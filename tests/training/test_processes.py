@@ -1,5 +1,6 @@
 """Several real processes on this machine train as one does: through a death, a request to stop, and other numbers."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from flan_jax.command import main
+from flan_jax.evaluation import records
 from flan_jax.settings import Parallelism
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.mesh import make_mesh, placed
@@ -130,6 +132,37 @@ def test_the_stream_is_packed_once_and_by_all_the_same(history):
     folder = history[0]
     streams = [sorted(path.name for path in (folder / f'streams_{name}').iterdir()) for name in ('many', 'one')]
     assert len(streams[0]) == 1 and streams[0] == streams[1]
+
+
+def answers_in(folder):
+    """Records by file, their scores apart from the rest."""
+    found = {path.relative_to(folder): path.read_text().splitlines() for path in folder.glob('*/*.jsonl')}
+    lines = [json.loads(line) for _, file in sorted(found.items()) for line in file]
+    scores = [option.pop(score) for line in lines for option in line.get('options', ()) for score in records.SCORES]
+    return sorted(found), lines, scores
+
+
+def test_processes_ask_together_what_one_asks_alone(history, samples_dir):
+    folder = history[0]
+    checkpoint = checkpoints.latest_folder(folder / 'one')
+    asked = {
+        'EVALUATE': "('copa','natural_questions')",
+        'EVALUATE_LIMIT': 3,
+        'EVALUATE_TEMPLATES': (0, 1),
+        'SHOTS': (0, 2),
+        'FIXED_EXEMPLARS': True,
+        'INITIAL_CHECKPOINT': checkpoint,
+    }
+    words = {
+        name: ['evaluate', *arguments(samples_dir, folder, name)[1:], *(f'--gin.{k}={v}' for k, v in asked.items())]
+        for name in ('asked_together', 'asked_alone')
+    }
+    statuses, errors = ends_of(start(2, words['asked_together']))
+    assert statuses == [0, 0], errors[0][-2000:]
+    assert main.main(words['asked_alone']) == 0
+    together, alone = (answers_in(folder / name / 'evaluation/untuned') for name in words)
+    assert together[:2] == alone[:2] and len(alone[0]) == 2 * 2 * 2 * 2
+    np.testing.assert_allclose(together[2], alone[2], atol=2e-5)
 
 
 def test_half_an_address_is_refused():
