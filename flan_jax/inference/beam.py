@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from flan_jax.inference.prompts import ReadPrompts
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Memory, Params, Written
+from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.memory import Memory, Written
 
 _IMPOSSIBLE = -1e30
 """Score of a beam that is not there; finite, so that sums and quotients of it stay so."""

@@ -30,7 +30,8 @@ from flan_jax.inference.prompts import (
 from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Memory, Params
+from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.memory import Memory
 
 GROUPS = 8
 """Groups in which the prompts of a batch are read, at most."""

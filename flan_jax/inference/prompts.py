@@ -15,7 +15,8 @@ import numpy as np
 from flan_jax.inference.placement import Placement
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Memory, Params
+from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.memory import Memory
 from flan_jax.model.partitioning import constrain
 
 LENGTHS = (

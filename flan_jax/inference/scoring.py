@@ -22,7 +22,8 @@ from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.prompts import LENGTHS, PrefixReader, padded_length, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Memory, Params
+from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.memory import Memory
 from flan_jax.training.loss import next_token_losses
 
 _SHORTEST_ROW = 128

@@ -3,15 +3,14 @@
 Parameters are a dictionary from names such as 'layers/attention/query/kernel' to arrays; those under 'layers/' are
 stacked, their first axis being the layer. Nothing outside this folder sees a module.
 
-Shape letters: B batch, T tokens, M rows of a memory (a divisor of B), K key and value heads, S slots, N head
+Shape letters: B batch, T tokens, M rows of a memory (a divisor of B), S slots, K key and value heads, N head
 dimensions, D model, V vocabulary, L layers.
 """
 
 import dataclasses
 import functools
-import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +19,10 @@ from flax import nnx
 from flan_jax.model import layers, positions
 from flan_jax.model.attention import Sight
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
+from flan_jax.model.memory import LayerStack, Memory, Written, apart, remembering_more
 from flan_jax.model.partitioning import constrain
 
 Params = dict[str, jax.Array]
-
-LayerStack = Any
-"""Something of every layer: a tree of arrays [L, ...], or a list of L trees where layers are apart."""
 
 STACKED = 'layers/'
 """Prefix of the names of parameters that are stacked over layers."""
@@ -50,59 +47,6 @@ class Execution:
     dtype: Literal['float32', 'bfloat16'] = 'float32'
     rematerialise: Literal['nothing', 'elementwise', 'layers'] = 'nothing'
     layers_apart: bool = False
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Memory:
-    """Keys and values of tokens that stand before others, so that they need not be computed again.
-
-    A memory of fewer rows than the tokens that look at it is shared: of B rows, the first B / M look at its first row.
-
-    Attributes:
-      keys, values: of all layers, [L, M, K, S, N].
-      start: position of the token in the first slot, [M].
-      length: how many slots are filled, [M].
-    """
-
-    keys: jax.Array
-    values: jax.Array
-    start: jax.Array
-    length: jax.Array
-
-    @property
-    def end(self) -> jax.Array:
-        """Position of the token that comes next, [M]."""
-        return self.start + self.length
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Written:
-    """Keys and values of tokens that are written one by one, equally many in every row.
-
-    Attributes:
-      slots: keys and values [L, B, K, S, N]; where layers are apart a list of L pairs [B, K, S, N].
-      latest: those of the latest token, [..., 1, N], which has no slot yet. It gets one before the slots are read
-        again; XLA would copy all slots if one were filled after they are read.
-      start: position of the first token, [B].
-      length: how many tokens there are.
-    """
-
-    slots: LayerStack
-    latest: LayerStack
-    start: jax.Array
-    length: jax.Array
-
-    def in_slots(self) -> LayerStack:
-        """The slots, that of the latest token filled."""
-        fill = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=self.length - 1, axis=-2)
-        return jax.tree.map(fill, self.slots, self.latest)
-
-    def rows(self, rows_B: jax.Array) -> 'Written':
-        """What some rows wrote, each perhaps more than once."""
-        slots, latest = jax.tree.map(lambda a: jnp.take(a, rows_B, axis=-4), (self.slots, self.latest))
-        return dataclasses.replace(self, slots=slots, latest=latest)
 
 
 class Decoder(nnx.Module):
@@ -133,11 +77,11 @@ class Decoder(nnx.Module):
             x_BxTxD += table[positions_BxT + self.config.position.offset]
         return constrain(x_BxTxD, ('batch', 'length', None))
 
-    def every_layer(self, before: Sequence[Memory], apart: bool = False) -> LayerStack:
+    def every_layer(self, before: Sequence[Memory], as_list: bool = False) -> LayerStack:
         """Weights of each layer, its window, and what is remembered: arrays [L, ...], or a list of L layers."""
         _, stacked = nnx.split(self.layers)
         layers_ = (stacked, self._windows(), [(memory.keys, memory.values) for memory in before])
-        return _apart(layers_, self.config.num_layers) if apart else layers_
+        return apart(layers_, self.config.num_layers) if as_list else layers_
 
     def run_layers(self, x_BxTxD, around: layers.Surroundings, every_layer: LayerStack, execution: Execution):
         """The residual stream after all blocks and the final norm, [B, T, D], and every layer's keys and values."""
@@ -254,7 +198,7 @@ def room_to_write(config: DecoderConfig, start_B: jax.Array, slots: int, executi
 
     def empty(length: int):
         zeros = jnp.zeros((config.num_layers, len(start_B), config.kv_heads, length, config.head_dim), execution.dtype)
-        return _apart((zeros, zeros), config.num_layers) if execution.layers_apart else (zeros, zeros)
+        return apart((zeros, zeros), config.num_layers) if execution.layers_apart else (zeros, zeros)
 
     return Written(empty(slots), empty(1), start_B, jnp.zeros((), jnp.int32))
 
@@ -283,7 +227,7 @@ def writer(
             ),
         )
         x_Bx1xD = decoder.embed(token_B[:, None], positions_Bx1, execution)
-        hidden, own = decoder.run_layers(x_Bx1xD, around, _remembering_more(every_layer, slots), execution)
+        hidden, own = decoder.run_layers(x_Bx1xD, around, remembering_more(every_layer, slots), execution)
         return hidden[:, 0], Written(slots, own, written.start, written.length + 1)
 
     return write
@@ -303,19 +247,6 @@ def _read(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids
     around = layers.Surroundings(positions_BxT, own, remembered)
     x_BxTxD = decoder.embed(tokens_BxT, positions_BxT, execution)
     return decoder.run_layers(x_BxTxD, around, decoder.every_layer(before), execution)
-
-
-def _apart(stacked, num_layers: int) -> list:
-    """Arrays [L, ...] as a list of L trees."""
-    return [jax.tree.map(operator.itemgetter(index), stacked) for index in range(num_layers)]
-
-
-def _remembering_more(every_layer: LayerStack, slots: LayerStack) -> LayerStack:
-    """Layers that remember something else besides."""
-    if isinstance(every_layer, list):
-        return [_remembering_more(layer, of_layer) for layer, of_layer in zip(every_layer, slots)]
-    parameters, windows, before = every_layer
-    return parameters, windows, [*before, slots]
 
 
 def _sight_of(decoder: Decoder, positions_BxT, memory: Memory) -> Sight:
