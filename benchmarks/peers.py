@@ -1,8 +1,8 @@
 """What the benchmarks against PyTorch share: one model with the same weights on both sides, and fair timing.
 
-Both sides compute in float32 on one thread, and what is counted is the processor time of this process: on a machine
-that does other things as well, seconds on the wall would say more of those. Repetitions alternate, and every ratio is
-of one repetition.
+Both sides compute in float32 on one core, to which this process is bound, and what is counted is the processor time of
+this process: on a machine that does other things as well, seconds on the wall would say more of those. Repetitions
+alternate, and every ratio is of one repetition.
 """
 
 import functools
@@ -11,8 +11,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-
-os.environ['XLA_FLAGS'] = '--xla_cpu_multi_thread_eigen=false ' + os.environ.get('XLA_FLAGS', '')
 
 import jax
 import numpy as np
@@ -26,6 +24,7 @@ from flan_jax.settings import Parallelism, Training
 from flan_jax.training.mesh import make_mesh, parameter_layout
 from flan_jax.training.program import execution_of
 
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # both libraries start their threads later
 torch.set_num_threads(1)
 
 EXECUTION = execution_of(Training(), 'cpu')

@@ -1,7 +1,7 @@
 """Rank classification beside EleutherAI's lm-evaluation-harness: questions per second, same weights, same tokens.
 
     pip install --constraint constraints.txt --editable '.[bench]'
-    python benchmarks/rank_classification.py [--questions=32] [--repeats=5]
+    python benchmarks/rank_classification.py [--questions=16] [--repeats=5] [--cases "4 options of 1 token"]
 
 The harness is its Hugging Face backend on CPU in float32, at the batch size that is fastest for it here. Prompts have
 240 to 360 tokens. Time is of scoring alone: no loading, no tokenising, no compilation.
@@ -85,9 +85,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--questions', type=int, default=16)
     parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--cases', nargs='*', choices=CASES, default=list(CASES), metavar='CASE')
     arguments = parser.parse_args()
     print('| options | ours | lm-evaluation-harness | ratio | |\n|---|---|---|---|---|')
-    for name, (options, lengths) in CASES.items():
+    for name in arguments.cases:
+        options, lengths = CASES[name]
         measure(name, questions_of(options, lengths, arguments.questions), arguments.repeats)
 
 

@@ -11,7 +11,7 @@ Shape letters: B rows, T tokens, K predicted tokens.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -90,18 +90,29 @@ class Scorer:
         shared = shared_prefix([question.prompt for question in questions])
         before = self._prefixes.read(questions[0].prompt[:shared]) if shared else ()
         own = [dataclasses.replace(question, prompt=question.prompt[shared:]) for question in questions]
-        for row_length, members in _by_row_length(own).items():
-            batch_rows = self._placement.rows(self._batch_tokens // row_length)
-            rows = _pack([(index, own[index]) for index in members], row_length)
-            for start in range(0, len(rows), batch_rows):
-                batch = rows[start : start + batch_rows]
-                arrays = _arrays([[own[i] for i in row] for row in batch], row_length, batch_rows, shared)
-                arrays = self._placement.place(arrays)
-                log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays, before))
-                for row, values in zip(batch, log_likelihoods):
-                    _hand_out(row, own, values, scores)
-                progress(sum(map(len, batch)))
+        for row_length, batch in self._batches(own):
+            arrays = _arrays([[own[i] for i in row] for row in batch], row_length, self._rows(row_length), shared)
+            arrays = self._placement.place(arrays)
+            log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays, before))
+            for row, values in zip(batch, log_likelihoods):
+                _hand_out(row, own, values, scores)
+            progress(sum(map(len, batch)))
         return scores
+
+    def _rows(self, row_length: int) -> int:
+        return self._placement.rows(self._batch_tokens // row_length)
+
+    def _batches(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[list[int]]]]:
+        """Row lengths, and rows of question indices; rows that fill no batch wait for the next length."""
+        waiting: list[int] = []
+        by_length = sorted(_by_row_length(questions).items())
+        for row_length, members in by_length:
+            rows = _pack([(index, questions[index]) for index in (*waiting, *members)], row_length)
+            batch_rows = self._rows(row_length)
+            full = len(rows) if row_length == by_length[-1][0] else len(rows) // batch_rows * batch_rows
+            for start in range(0, full, batch_rows):
+                yield row_length, rows[start : start + batch_rows]
+            waiting = [index for row in rows[full:] for index in row]
 
 
 def predicted_log_likelihoods(
