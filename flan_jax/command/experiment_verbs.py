@@ -1,7 +1,6 @@
 """The verbs of an experiment: pack, train, evaluate, report, run."""
 
 import functools
-import pathlib
 from collections.abc import Callable
 
 from etils import epath
@@ -11,9 +10,6 @@ from flan_jax.errors import UserError
 from flan_jax.folders import require_writable
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.settings import Experiment
-
-COMPILATION_CACHE = '~/.cache/flan_jax/xla'
-"""Where compiled programs are kept between runs, unless JAX is told otherwise."""
 
 
 def run_verb(verb: str, files: list[str], bindings: dict[str, str]) -> None:
@@ -192,14 +188,12 @@ def _check_vocabulary(experiment: Experiment, checkpoint: epath.Path | None = No
 
 def prepare_libraries(experiment: Experiment) -> None:
     """Joins the other processes, keeps compiled programs, fills the catalogue."""
-    import jax
-
+    from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.command.quiet import import_tensorflow
     from flan_jax.training import processes
 
     processes.join()
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update('jax_compilation_cache_dir', str(pathlib.Path(COMPILATION_CACHE).expanduser()))
+    keep_compiled_programs()
     import_tensorflow()
 
     from flan_jax.data import catalogue

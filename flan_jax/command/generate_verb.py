@@ -58,6 +58,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _answerer(options: argparse.Namespace):
     """From prompts to answers with the model that the options name."""
+    from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.inference.beam import Beams
     from flan_jax.inference.generation import Generator, Sampling
     from flan_jax.inference.load import load
@@ -67,6 +68,7 @@ def _answerer(options: argparse.Namespace):
         strategy = Beams(options.beams) if options.beams else sampling
     except ValueError as error:
         raise UserError(str(error)) from error
+    keep_compiled_programs()
     model = load(options.checkpoint, options.vocabulary)
     generator = Generator(
         model.config,

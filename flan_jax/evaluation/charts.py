@@ -118,7 +118,7 @@ def scores_by_step(lines: Sequence[Mapping]) -> str:
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
     axes.set_xlabel('steps of tuning')
     axes.set_ylabel('test score, mean over templates')
-    axes.set_ylim(0, 100)
+    axes.set_ylim(bottom=0)
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return _svg(figure)
 

@@ -15,6 +15,7 @@ from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import charts, records
 from flan_jax.evaluation.evaluate import named_datasets, records_folder
 from flan_jax.evaluation.few_shot_table import few_shot_lines
+from flan_jax.evaluation.metrics import METRICS
 from flan_jax.evaluation.paper import PAPER
 from flan_jax.evaluation.results import Result, dataset_baselines, results
 from flan_jax.folders import write_whole
@@ -80,14 +81,19 @@ def result_rows(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def _while_tuning(experiment: Experiment) -> list[dict[str, Any]]:
-    """Every dataset's score by step, the untuned model's at 0; nothing if the model was asked at the end only."""
+    """Scores that grow as a model gets better, by step; nothing if the model was asked at the end only."""
     between = records.steps_tuned_at(experiment.model_dir)
     names = {0: records.UNTUNED} | {step: records.tuned_at(step) for step in between}
     names[experiment.training.steps] = records.TUNED
     lines = []
     for step, name in names.items() if between else ():
         found = _results(experiment, records_folder(experiment, name))
-        lines += [{'step': step, 'name': r.name, 'mean': r.mean} for r in found if r.shots == found[0].shots]
+        lines += [
+            {'step': step, 'name': result.name, 'mean': result.mean}
+            for result in found
+            if result.shots == found[0].shots
+            and not METRICS[catalogue.dataset(result.dataset).metrics[0]].smaller_is_better
+        ]
     return lines
 
 
