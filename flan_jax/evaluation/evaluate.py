@@ -158,7 +158,7 @@ def evaluate(
         return folder
     interviewer = _Interviewer(experiment, load(), execution, vocabulary, placement)
     with bar(f'asking the {model} model', len(questionnaire.keys), len(questionnaire.keys) - len(to_ask)) as advance:
-        for group in _groups(questionnaire, to_ask):
+        for group in _groups(questionnaire, to_ask, experiment.evaluation.fixed_exemplars):
             for key, found in interviewer.ask(group).items():
                 if jax.process_index() == 0:
                     records.write(folder, key, found)
@@ -177,12 +177,21 @@ def unanswered(experiment: Experiment, questionnaire: Questionnaire, model: str)
     return [key for key in questionnaire.keys if key not in done]
 
 
-def _groups(questionnaire: Questionnaire, keys: Sequence[RecordKey]) -> Iterator[dict[RecordKey, list[Asked]]]:
-    """Rows by key in groups large enough to fill batches, small enough to lose little when interrupted."""
+def _groups(
+    questionnaire: Questionnaire, keys: Sequence[RecordKey], fixed_exemplars: bool
+) -> Iterator[dict[RecordKey, list[Asked]]]:
+    """Rows by key in groups large enough to fill batches, small enough to lose little when interrupted.
+
+    Where all prompts of a key begin with the same exemplars it is a group by itself, so that those are read once.
+    """
     group: dict[RecordKey, list[Asked]] = {}
     for key in keys:
+        begins_alike = fixed_exemplars and key.shots > 0
+        if begins_alike and group:
+            yield group
+            group = {}
         group[key] = questionnaire.rows(key)
-        if sum(map(len, group.values())) >= ROWS_AT_A_TIME:
+        if begins_alike or sum(map(len, group.values())) >= ROWS_AT_A_TIME:
             yield group
             group = {}
     if group:

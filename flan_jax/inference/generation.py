@@ -106,27 +106,29 @@ class Generator:
         shared = shared_prefix(prompts)
         before = self._prefixes.read(prompts[0][:shared]) if shared else ()
         own = [prompt[shared:] for prompt in prompts]
-        for members in self._batches(own, shared):
-            for index, answer in zip(members, self._answer_batch([own[i] for i in members], before, members[0])):
+        for members, batch_rows in self._batches(own, shared):
+            written = self._answer_batch([own[i] for i in members], batch_rows, before, members[0])
+            for index, answer in zip(members, written):
                 answers[index] = answer
             progress(len(members))
         return answers
 
-    def _batches(self, prompts: Sequence[np.ndarray], shared: int) -> Iterator[list[int]]:
-        """Groups of prompt indices, longest first.
+    def _batches(self, prompts: Sequence[np.ndarray], shared: int) -> Iterator[tuple[list[int], int]]:
+        """Prompt indices, longest first, and the rows of their batch.
 
-        A step costs little more for many rows than for one, so a group takes as many as there is memory for.
+        A step costs little more for many rows than for one, so a batch takes as many as there is memory for.
         """
         order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
         while order:
             slots = padded_length(len(prompts[order[0]])) + self._max_new_tokens
             most_rows = max(1, (self._batch_tokens - shared) // slots)
-            yield order[:most_rows]
-            order = order[most_rows:]
+            members, order = order[:most_rows], order[most_rows:]
+            yield members, min(most_rows, 2 ** math.ceil(math.log2(len(members))))
 
-    def _answer_batch(self, prompts: Sequence[np.ndarray], before: tuple[Memory, ...], number: int):
+    def _answer_batch(
+        self, prompts: Sequence[np.ndarray], batch_rows: int, before: tuple[Memory, ...], number: int
+    ) -> Iterator[np.ndarray]:
         """What is written after each prompt; they are sorted, longest first."""
-        batch_rows = 2 ** math.ceil(math.log2(len(prompts)))
         rows = self._placement.rows(-(-batch_rows // GROUPS))
         groups = -(-batch_rows // rows)
         read = self._room(rows=rows, groups=groups, slots=padded_length(len(prompts[0])))

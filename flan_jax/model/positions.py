@@ -36,7 +36,7 @@ def relative_bias(table: jax.Array, positions_MxQ: jax.Array, key_positions_MxS:
 
 
 def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) -> jax.Array:
-    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T], key by query; of keys ahead it is 0's.
+    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T], key by query; keys ahead count as at 0.
 
     Every diagonal holds one value, so that T / 128 different blocks make up the matrix. They are cut from repeated rows
     and placed by a product; a lookup's gradient would be a scatter of T * T rows, which is slow.

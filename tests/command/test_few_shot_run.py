@@ -2,12 +2,16 @@
 
 import json
 
+import jax
 import pytest
 
 from flan_jax.command import configuration, main
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.pack import stream_recipe
-from flan_jax.evaluation.evaluate import Questionnaire
+from flan_jax.evaluation.evaluate import Questionnaire, evaluate
+from flan_jax.inference.prompts import SHORTEST_PREFIX, PrefixReader, shared_prefix
+from flan_jax.model import decoder
+from flan_jax.model.decoder import Execution
 from flan_jax.settings import SettingsError
 
 RUN = '--gin_file=gin/runs/quickstart.gin'
@@ -84,6 +88,20 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
     variants = [{}, {'TRAIN_SHOTS': 0}, {'INSTRUCTIONS': 'none'}, {'TEMPLATES_PER_DATASET': 4}]
     recipes = [json.dumps(recipe(**changes), sort_keys=True) for changes in variants]
     assert len(set(recipes)) == len(variants)
+
+
+def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monkeypatch):
+    settings = experiment(samples_dir, tmp_path, EVALUATE=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
+    questionnaire, read = Questionnaire(settings), []
+    read_prefix = PrefixReader.read
+    monkeypatch.setattr(
+        PrefixReader, 'read', lambda self, tokens: read.append(len(tokens)) or read_prefix(self, tokens)
+    )
+    params = decoder.initialise(settings.model, jax.random.key(0))
+    evaluate(settings, questionnaire, lambda: params, 'untuned', Execution())
+    prompts = {key: [row.prompt_tokens for row in questionnaire.rows(key)] for key in questionnaire.keys}
+    assert read == [shared_prefix(of_key) for of_key in prompts.values()] and len(read) == 2 * 3
+    assert min(read) >= SHORTEST_PREFIX
 
 
 def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
