@@ -22,7 +22,7 @@ parity: install
 # For TPU slices that are not here, by libtpu, which nothing else needs.
 compile: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,tpu]'
-	$(BIN)/python -m pytest tests/training/test_compile.py
+	$(BIN)/python -m pytest tests/aot/test_compile.py
 
 quickstart: install
 	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples

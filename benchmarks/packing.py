@@ -16,30 +16,31 @@ from collections.abc import Iterator
 import numpy as np
 import seqio
 
+from flan_jax import catalogue
 from flan_jax.command.quiet import import_tensorflow
-from flan_jax.data import catalogue
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.pack import packed_rows
-from flan_jax.settings import Data, Stream
+from flan_jax.data.settings import Data
+from flan_jax.packing.pack import packed_rows
+from flan_jax.packing.settings import Stream
 
 LENGTHS = {'inputs': 1024, 'targets': 256}
 
 
-def our_rows(mixture, row_length: int, num_rows: int) -> Iterator[int]:
+def our_rows(mixture, sequence_length: int, num_sequences: int) -> Iterator[int]:
     """Tokens in each row of our packing."""
-    settings = Stream(directory='', row_length=row_length)
-    return (len(row.tokens) for row in packed_rows(mixture, settings, num_rows))
+    settings = Stream(directory='', sequence_length=sequence_length)
+    return (len(row.tokens) for row in packed_rows(mixture, settings, num_sequences))
 
 
-def seqio_rows(mixture, num_rows: int) -> Iterator[int]:
+def seqio_rows(mixture, num_sequences: int) -> Iterator[int]:
     """Tokens in each row of SeqIO's packing for a decoder."""
     converter = seqio.PrefixLMFeatureConverter(pack=True)
     examples = mixture.seqio.get_dataset(LENGTHS, split='train', shuffle=True, seed=0, num_epochs=None)
-    rows = converter(examples, task_feature_lengths=LENGTHS).take(num_rows)
+    rows = converter(examples, task_feature_lengths=LENGTHS).take(num_sequences)
     return (int(np.count_nonzero(row['decoder_segment_ids'])) for row in rows.as_numpy_iterator())
 
 
-def measure(rows: Iterator[int], row_length: int) -> dict[str, float]:
+def measure(rows: Iterator[int], sequence_length: int) -> dict[str, float]:
     """Seconds to the first row; density and tokens per second of the others."""
     start = time.perf_counter()
     next(rows)
@@ -48,7 +49,7 @@ def measure(rows: Iterator[int], row_length: int) -> dict[str, float]:
     seconds = time.perf_counter() - first
     return {
         'start_s': first - start,
-        'density': sum(tokens) / (len(tokens) * row_length),
+        'density': sum(tokens) / (len(tokens) * sequence_length),
         'tokens_per_s': sum(tokens) / seconds,
     }
 
@@ -68,8 +69,8 @@ def main():
     }
     runs = {name: [] for name in peers}
     for _ in range(options.repeats):
-        for name, (rows, row_length) in peers.items():
-            runs[name].append(measure(rows(), row_length))
+        for name, (rows, sequence_length) in peers.items():
+            runs[name].append(measure(rows(), sequence_length))
             print(name, runs[name][-1], flush=True)
     print(f'\n{len(mixture.seqio.tasks)} tasks, {options.rows} rows, medians of {options.repeats}')
     for name, found in runs.items():

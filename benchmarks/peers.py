@@ -18,11 +18,11 @@ import torch
 import transformers
 
 from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
-from flan_jax.settings import Parallelism, Training
-from flan_jax.training.mesh import make_mesh, parameter_layout
 from flan_jax.training.program import execution_of
+from flan_jax.training.settings import Training
 
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # both libraries start their threads later
 torch.set_num_threads(1)

@@ -47,9 +47,9 @@ def harness() -> HFLM:
     return HFLM(pretrained=llama()[0], tokenizer=tokenizer, batch_size=1, device='cpu', dtype='float32')
 
 
-def their_scores(questions: list[Question], batch_rows: int) -> list[float]:
+def their_scores(questions: list[Question], batch_size: int) -> list[float]:
     """The harness's log-likelihood of every option."""
-    harness().batch_size_per_gpu = batch_rows
+    harness().batch_size_per_gpu = batch_size
     requests = [
         (('', ''), question.prompt.tolist(), option.tolist()) for question in questions for option in question.options
     ]

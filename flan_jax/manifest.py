@@ -13,10 +13,10 @@ import jax
 from etils import epath
 
 import flan_jax
-from flan_jax.data.stream import StreamManifest
 from flan_jax.errors import UserError
-from flan_jax.folders import write_whole
-from flan_jax.settings import Experiment
+from flan_jax.files import write_whole
+from flan_jax.packing.stream import StreamManifest
+from flan_jax.run import Run
 
 FILE = 'manifest.json'
 
@@ -34,7 +34,7 @@ _MAY_CHANGE = {
     ('training', 'checkpoint_every'),
     ('training', 'keep_checkpoints'),
     ('training', 'microbatches'),
-    ('training', 'rematerialise'),
+    ('training', 'remat'),
 }
 """Settings that change nothing in the weights but rounding."""
 
@@ -44,7 +44,7 @@ class ManifestError(UserError):
 
 
 def make(
-    experiment: Experiment,
+    experiment: Run,
     command: str,
     gin_text: str,
     stream: StreamManifest | None,
@@ -85,7 +85,7 @@ def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
         raise ManifestError(
             f'{model_dir} holds a run with another configuration:\n'
             + '\n'.join(f'  {line}' for line in changed)
-            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT to go on from these weights), or set it back'
+            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights), or set it back'
         )
     if jax.process_index() > 0:
         return

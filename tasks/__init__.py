@@ -3,7 +3,8 @@
 Importing it also registers all tasks and mixtures with SeqIO, for `--module_import=flan_jax.tasks`.
 """
 
-from flan_jax.data import catalogue, registry
+from flan_jax import catalogue
+from flan_jax.data import registry
 from flan_jax.tasks import (
     closed_book_qa,
     commonsense,

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, FreeText, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='closed_book_qa',
@@ -31,13 +31,13 @@ _ARC_TEMPLATES = (
     Template(
         'Write an item for a science exam. Its correct answer has to be this: {answer}',
         '{question}',
-        turned_around=True,
+        inverted=True,
     ),
     Template(
         '{options}\n\nThese are the options of a multiple-choice question in a science quiz. The one to choose is this:\n'
         '{answer}\n\nWhat does the question say?',
         '{question}',
-        turned_around=True,
+        inverted=True,
     ),
 )
 
@@ -99,11 +99,11 @@ NATURAL_QUESTIONS = Dataset(
             'and says:'
         ),
         Template('Fill in what is missing.\n\nAsked: {question}\nAnswered:'),
-        Template('Think of a question that "{answer}" answers.', '{question}', turned_around=True),
+        Template('Think of a question that "{answer}" answers.', '{question}', inverted=True),
         Template(
             'Accepted answers: {accepted}\n\nWhat might someone ask a search engine to be given one of these answers?',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('trivia_qa',),
@@ -140,13 +140,11 @@ TRIVIA_QA = Dataset(
             'What do you tell them?'
         ),
         Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
-        Template(
-            'The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}', turned_around=True
-        ),
+        Template('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}', inverted=True),
         Template(
             'Set a question for a trivia night. The players score if they write "{answer}".',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('trivia_qa',),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='commonsense',
@@ -66,11 +66,11 @@ COPA = Dataset(
             '{premise}\n\n{options}'
         ),
         Template('A: {premise}\nB: {reply}\n\nWhat is a sensible thing for A to say now?\n\n{options}'),
-        Template('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}', turned_around=True),
+        Template('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}', inverted=True),
         Template(
             'Think of an event that has this {relation}: "{answer}"\n\nDescribe the event.',
             '{premise}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -124,12 +124,12 @@ HELLASWAG = Dataset(
         Template(
             'This is a passage from the middle of a text:\n\n{answer}\n\nWrite what comes directly before it.',
             '{context}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{options}\n\nBegin a text in such a way that, of these four passages, the best continuation is: {answer}',
             '{context}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -178,13 +178,13 @@ PIQA = Dataset(
         Template(
             'Here is a solution: {answer}\n\nWrite down the task or the question that it belongs to.',
             '{goal}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem '
             'that it solves.',
             '{goal}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -230,13 +230,13 @@ STORY_CLOZE = Dataset(
         Template(
             'Write a story of four sentences that leads up to this ending:\n\n{answer}',
             '{story}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'There are two endings for a story that nobody has begun yet:\n\n{options}\n\nBegin the story in such a '
             'way that it can only end like this: {answer}',
             '{story}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),

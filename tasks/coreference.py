@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='coreference',
@@ -64,12 +64,12 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
             'Write a sentence with "{first}", "{second}" and the pronoun "{pronoun}" in it. It must be clear from the '
             'sense that the pronoun stands for "{answer}".',
             '{sentence}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{with_gap}\n\nFill the gap with a word that refers back to "{answer}".',
             '{pronoun}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -136,13 +136,13 @@ WINOGRANDE = Dataset(
         Template(
             'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}',
             '{complete}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Make up a puzzle: a text with a gap (____) that "{first}" and "{second}" would both fit if one looked at '
             'the grammar only. From its sense it must be clear that "{filler}" belongs there.',
             '{with_gap}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -199,7 +199,7 @@ WSC273 = Dataset(
     },
     # Labels: 0 option1, 1 option2.
     answer=Choice(options=_wsc273_options),
-    # None is turned around, since turned-around templates are for training only.
+    # None is inverted, since inverted templates are for training only.
     templates=(
         Template('{start}\n\nHow does this continue?\n\n{options}'),
         Template('Complete the text with the more sensible of the two options.\n\n{start}\n\n{options}'),
@@ -289,12 +289,12 @@ WSC = Dataset(
             '{options}\n\nWhich of these is the answer to the question whether "{noun}" and the marked "{pronoun}" are '
             'the same person or thing?\n\n{marked}'
         ),
-        Template('{request_for_noun}\n\n{marked}', '{noun}', turned_around=True),
+        Template('{request_for_noun}\n\n{marked}', '{noun}', inverted=True),
         Template(
             'Write a text that contains "{noun}" and, between asterisks, the pronoun "{pronoun}". If a reader were '
             'asked whether the pronoun means "{noun}", the answer would have to be: {answer}.',
             '{marked}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='miscellaneous',
@@ -75,13 +75,13 @@ COQA = Dataset(
             'A reporter asks questions about this text:\n\n{story}\n\nThe interview so far:\n{history}\n\nThe next '
             'answer the reporter gets is: {answer}\n\nWhat was the question?',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'The last question of this quiz has been lost. Write a question that leads to the answer given.\n\n'
             '{history}\nQ: ...\nA: {answer}\n\nThe text that the quiz is about:\n\n{story}',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     keep=Keep('a dialogue of one question has no history', lambda row: tf.size(row['questions']) > 1),
@@ -161,14 +161,14 @@ QUAC = Dataset(
             'From an encyclopedia article about {title}:\n\n{text}\n\nA curious reader asked a question and was given '
             'this answer: {answer}\n\nWhat had the reader asked?',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Topic: {title}\nHeading: {section}\n\n{background}\n\nAn examiner needs one more question about this '
             'topic. The text below must give the answer shown under it, where "unanswerable" means that the text is '
             'silent.\n\nText: {text}\n\nAnswer: {answer}\n\nQuestion:',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('squad',),
@@ -217,13 +217,13 @@ WIC = Dataset(
             'Here is a sentence with the word "{word}".\n\n{sentence1}\n\nWrite another sentence with it, such that in '
             'the two sentences the word has {answer}.',
             '{sentence2}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Both of these sentences contain some form of one word, which has {answer} there. Which word is it?\n\n'
             '{sentence1}\n{sentence2}',
             '{word}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -283,13 +283,13 @@ TREC = Dataset(
         Template(
             'Write a question with the word "{word}" in it. The type of its answer is to be: {answer}.',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Pub quiz, next card\nWord to work in: {word}\nWhat the players must come up with: {answer}\nText of the '
             'question:',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -348,13 +348,13 @@ COLA = Dataset(
             'Arrange all of these words so that they form a sentence which a speaker of English finds {answer}.\n\n'
             '{shuffled}',
             '{sentence}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'An exercise sheet on grammar still lacks one example. Write an {answer} sentence that has the word '
             '"{word}" in it.',
             '{sentence}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -404,13 +404,13 @@ MATH = Dataset(
             'Make up an exercise that begins with "Solve". It should give a linear equation whose only unknown is '
             '{unknown}, and its solution should be {answer}.',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'A drop of ink has hidden the right-hand side of an equation:\n\n{left_side} = ...\n\nThe solution can '
             'still be read: {unknown} = {answer}. Write a right-hand side that fits.',
             '{right_side}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('exact_match',),
@@ -489,14 +489,14 @@ FIX_PUNCT = Dataset(
             'Copy this text, but leave out its punctuation marks, apostrophes among them. Only marks inside a word or '
             'number, like hyphens and decimal points, are to stay.\n\n{answer}',
             '{bare}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'A class is to practise punctuation. Prepare the sentence below for the pupils by taking out all marks '
             'that they can put back: keep just the words and numbers, and the hyphens and points within '
             'them.\nSentence: {answer}\nFor the pupils:',
             '{bare}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     keep=Keep(
@@ -530,12 +530,12 @@ TRUE_CASE = Dataset(
             'Before the page goes to print, its text, now all in small letters, must get its capitals back. The next '
             'piece reads:\n\n{lower}\n\nHow should it be printed?'
         ),
-        Template('Turn all capital letters in this text into small ones.\n\n{answer}', '{lower}', turned_around=True),
+        Template('Turn all capital letters in this text into small ones.\n\n{answer}', '{lower}', inverted=True),
         Template(
             'The index of a search engine stores text in lower case. What will it store for the entry below?\n'
             'Entry: {answer}\nStored as:',
             '{lower}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     keep=Keep('no capital letter to restore', lambda row: _lower_case(row) != _english(row)),
@@ -565,12 +565,12 @@ WORD_SEGMENT = Dataset(
             'The tape of an old telegraph has no blanks on it:\n\n{joined}\n\nWrite the message out for readers of '
             'today, word by word.'
         ),
-        Template('Remove all spaces from this text: {answer}', '{joined}', turned_around=True),
+        Template('Remove all spaces from this text: {answer}', '{joined}', inverted=True),
         Template(
             'A hashtag may not contain blanks. Run the words below together to make one, keeping every other '
             'character.\n\n{answer}',
             '{joined}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     keep=Keep('a single word, with no spaces to restore', lambda row: _without_spaces(row) != _english(row)),

@@ -6,7 +6,7 @@ ask whether it follows. With three, "no" means that the hypothesis is false, so 
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Field, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='natural_language_inference',
@@ -84,13 +84,13 @@ def _anli(number: int) -> Dataset:
                 '{context}\n\nMake a claim about this text. If someone then asks whether the claim is true, the right '
                 'answer must be: {answer}.',
                 '{hypothesis}',
-                turned_around=True,
+                inverted=True,
             ),
             Template(
                 'Write a short text for a reading test. After reading it, the pupils are asked whether this is true:\n'
                 '{hypothesis}\nThe right answer is to be "{answer}".',
                 '{context}',
-                turned_around=True,
+                inverted=True,
             ),
         ),
         metrics=('accuracy',),
@@ -144,13 +144,13 @@ CB = Dataset(
             'Write a few lines of dialogue or prose. A reader who is then asked whether {hypothesis} should answer: '
             '{answer}.',
             '{premise}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{premise}\n\nComplete the question "Is it true that ...?" in such a way that, going by the text above, '
             'the answer is "{answer}". Give the missing words only.',
             '{hypothesis}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('macro_f1',),
@@ -202,13 +202,13 @@ def _mnli(section: str) -> Dataset:
                 '{premise}\n\nAdd one sentence about this. To the question whether your sentence is true, the answer '
                 'must be: {answer}.',
                 '{hypothesis}',
-                turned_around=True,
+                inverted=True,
             ),
             Template(
                 'A reader of a certain passage was asked whether the sentence below is true, and rightly answered '
                 '"{answer}". Write the passage.\n\n{hypothesis}',
                 '{premise}',
-                turned_around=True,
+                inverted=True,
             ),
         ),
         metrics=('accuracy',),
@@ -259,13 +259,13 @@ QNLI = Dataset(
             'Sentence: {sentence}\nContains the answer to the question: {answer}\n\nWrite a question that fits both '
             'lines.',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'A reader of an encyclopedia wonders: {question}\n\nWrite a sentence that could stand in the article. '
             'When the reader is asked whether the sentence gives the answer, the reply should be "{answer}".',
             '{sentence}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -302,15 +302,15 @@ RTE = Dataset(
             'what my neighbour tells me?\n\nNews item: {premise}\nMy neighbour: {hypothesis}'
         ),
         Template(
-            'Statement: {hypothesis}\n\nInvent a short news item. Asked whether the statement follows from it, a '
+            'Statement: {hypothesis}\n\nInvent a short news item. EvalExample whether the statement follows from it, a '
             'careful reader should answer: {answer}.',
             '{premise}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{premise}\n\nWrite a sentence for which the answer to "Does it follow from the text?" is "{answer}".',
             '{hypothesis}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -360,13 +360,13 @@ SNLI = Dataset(
             'Somebody describes a photo: {premise}\n\nAdd a sentence about the photo. When the others are asked '
             'whether it is true, they should answer: {answer}.',
             '{hypothesis}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'This was said about a photo:\n{hypothesis}\n\nWrite a caption for the photo. A person who knows nothing '
             'but your caption and is asked whether the remark is true should answer "{answer}".',
             '{premise}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -411,13 +411,13 @@ WNLI = Dataset(
             'Read this: {text}\n\nSay in a sentence of your own who or what one of the pronouns stands for. To the '
             'question whether your sentence is right, the reply must be: {answer}.',
             '{statement}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Write a sentence or two with a pronoun that takes some thought. A reader who is asked whether the '
             'statement below follows from them should say "{answer}".\n\n{statement}',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Field, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='paraphrase',
@@ -100,13 +100,13 @@ GLUE_MRPC = Dataset(
             '{sentence1}\n\nWrite a sentence about the same event. When readers are asked whether both sentences mean '
             'the same, they should say: {answer}.',
             '{sentence2}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Second sentence: {sentence2}\nEquivalent to the first sentence: {answer}\n\nWhat could the first '
             'sentence be?',
             '{sentence1}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('binary_f1',),
@@ -160,14 +160,14 @@ GLUE_QQP = Dataset(
             '{question1}\n\nWrite another question. To anybody who asks whether the two mean the same, the answer '
             'should be: {answer}.',
             '{question2}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'In a list of paired questions, every pair is marked "yes" if both ask for the same thing and "no" if they '
             'do not. One pair is marked "{answer}", and its second question is this:\n{question2}\nGive a first '
             'question for the pair.',
             '{question1}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('binary_f1',),
@@ -215,13 +215,13 @@ PAWS_WIKI = Dataset(
             'Put the words of this sentence into another order and change a few of them.\nSentence: {sentence1}\n'
             'Keep its meaning: {answer}',
             '{sentence2}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{sentence2}\n\nThis was made out of another sentence by moving words about. When you ask whether the two '
             'still mean the same, the answer is "{answer}". Give the other sentence.',
             '{sentence1}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -278,13 +278,13 @@ STSB = Dataset(
             '{sentence1}\n\nWrite a sentence whose similarity in meaning to the one above is {answer} on a scale from '
             '0 to 5.',
             '{sentence2}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'People gave a pair of sentences {answer} out of 5 points for meaning the same. The second sentence of the '
             'pair is printed here; write the first.\n\n{sentence2}',
             '{sentence1}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('pearson_spearman',),

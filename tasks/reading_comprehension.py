@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Field, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, FreeText, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='reading_comprehension',
@@ -62,13 +62,13 @@ BOOL_Q = Dataset(
             'Write a yes-or-no question that a reader of the passage below can answer. The right answer to it has to '
             'be "{answer}".\n\n{passage}',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'For an encyclopedia article with the title "{title}", write a paragraph from which readers can work out '
             'the answer to this question.\n\nQuestion: {question}\nAnswer: {answer}',
             '{passage}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -126,13 +126,13 @@ DROP = Dataset(
             '{passage}\n\nThe answer to a question about this passage is "{answer}". To find it, a reader had to '
             'search, count, compare or calculate. What was the question?',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Make up one difficult exam question about the text below, one whose answer has to be worked out, and '
             'add the answer.\n\nText: {passage}',
             'Question: {question}\nAnswer: {answer}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('squad',),
@@ -193,14 +193,14 @@ MULTIRC = Dataset(
             '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to the question. If somebody asked whether it '
             'is a correct answer, the reply should be "{answer}".',
             '{candidate}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Read the text and make up a question about it. When the line at the bottom is offered as an answer to '
             'your question, "Is that correct?" has to be answered with "{answer}".\n\nText: {paragraph}\n\n'
             'Offered answer: {candidate}',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('multirc',),
@@ -262,13 +262,13 @@ OPENBOOKQA = Dataset(
             '{fact}These are the options of a multiple-choice item in a science test.\n\n{options}\n\n"{answer}" is to '
             'be the right one. Write the item: a question that it answers, or a sentence that it completes.',
             '{stem}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Invent a science question for schoolchildren, or the beginning of a sentence. Exactly one of the options '
             'below must fit. Say which one.\n{fact}\n{options}',
             'Item: {stem}\nAnswer: {answer}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -314,13 +314,13 @@ SQUAD_V1 = Dataset(
         Template(
             '{context}\n\nThink of a question about this paragraph that is answered by "{answer}".',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Make a flash card on the subject "{title}" from the paragraph below: a question on the front and, on the '
             'back, the answer in words of the paragraph.\n\n{context}',
             'Question: {question}\nAnswer: {answer}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('squad',),
@@ -363,7 +363,7 @@ SQUAD_V2 = Dataset(
         ),
         Template('Text: {context}\nQ: {question}\nA ("unanswerable" if the text leaves it open):'),
         Template(
-            'A careful librarian passes on only what is written in the books. Asked anything else, she says '
+            'A careful librarian passes on only what is written in the books. EvalExample anything else, she says '
             '"unanswerable". On the page in front of her she reads:\n\n{context}\n\nA visitor asks:\n{question}\n\n'
             'What does she say?'
         ),
@@ -380,13 +380,13 @@ SQUAD_V2 = Dataset(
             '{context}\n\nWrite a question about this passage to which the right reply is "{answer}". (For '
             '"unanswerable", ask something that fits the subject but that the passage does not say.)',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'From the paragraph below, make a test item on "{title}": first a question, then the answer. The answer '
             'is either a phrase of the paragraph or, if you want to set a trap, "unanswerable".\n\n{context}',
             'Question: {question}\nAnswer: {answer}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('squad',),

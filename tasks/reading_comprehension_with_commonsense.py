@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',
@@ -66,13 +66,13 @@ COSMOS_QA = Dataset(
             '{context}\n\nAsk something about this text. Among the options below, the best reply to your question has '
             'to be "{answer}"\n\n{options}',
             '{question}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Write a few sentences from the everyday life of somebody. They should lead a thoughtful reader to the '
             'answer given below, but need not spell it out.\n\nQuestion: {question}\n{options}\nAnswer: {answer}',
             '{context}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -142,13 +142,13 @@ RECORD = Dataset(
             'Turn the article below into a cloze test. Write one sentence that goes with the article and in which '
             '____ takes the place of "{answer}".\n\n{passage}',
             '{query}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Here is the beginning of a news article, with its key points.\n\n{passage}\n\nWrite a sentence that '
             'could come later in the article. It should mention one of the following.\n\n{options}',
             '{before_gap}{answer}{after_gap}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('record',),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='sentiment',
@@ -76,13 +76,13 @@ IMDB_REVIEWS = Dataset(
         Template(
             'Write a review of a film, as a visitor of a film website might. Its verdict should be {answer}.',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'On a website only the beginning of a film review can be seen: {beginning}...\n\nIts verdict is {answer}. '
             'Write the review in full, from the first word on.',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -127,12 +127,12 @@ SENTIMENT140 = Dataset(
             'If you heard somebody say the words below, would you take them for a positive or a negative remark?\n'
             '{text}\n{options}'
         ),
-        Template('Write a tweet with {answer} sentiment.', '{text}', turned_around=True),
+        Template('Write a tweet with {answer} sentiment.', '{text}', inverted=True),
         Template(
             'Make up a message of at most 140 characters for a social network.\n\nMood: {answer}\nNumber of words: '
             '{length}',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -172,14 +172,12 @@ SST2 = Dataset(
         Template('Critic: {text}\n\nListener: Was that a positive or a negative comment?\n\n{options}'),
         Template('Sentiment analysis of movie reviews, phrase by phrase.\n\nPhrase: {text}\n{options}\nSentiment:'),
         Template('Said of a film, "{text}" is\n{options}'),
-        Template(
-            'Write a phrase or a sentence that says something {answer} about a film.', '{text}', turned_around=True
-        ),
+        Template('Write a phrase or a sentence that says something {answer} about a film.', '{text}', inverted=True),
         Template(
             'Invent a fragment of a film review, all in lower case and with blanks around commas and full stops.\n\n'
             'Sentiment: {answer}\nNumber of words and punctuation marks: {length}',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -234,13 +232,13 @@ YELP_POLARITY_REVIEWS = Dataset(
             'Imagine that you have been to a restaurant, a shop or some other business, and that your impression of it '
             'was {answer}. Write the review that you would put on Yelp.',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Preview: {beginning} [...]\nSentiment: {answer}\n\nCompose the customer review to which the preview and the '
             'sentiment belong.',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),

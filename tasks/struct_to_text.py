@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='struct_to_text',
@@ -112,13 +112,13 @@ COMMON_GEN = Dataset(
             'Which {number} words are the key to this sentence? Give each in its basic form, with commas in between.'
             '\n\n{answer}',
             '{concepts}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{answer}\n\nThat is what somebody wrote when given {number} words that had to be used. Which words could '
             'they have been?',
             '{concepts}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -158,12 +158,12 @@ DART = Dataset(
             '{answer}\n\nBreak this statement down into its basic facts. Write one fact to a line: first the thing, '
             'then the property, then the value.',
             '{facts}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'The entries of a table have been summed up like this:\n\n{answer}\n\nList the entries.',
             '{facts}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -206,14 +206,14 @@ E2E_NLG = Dataset(
             '{answer}\n\nWhat does this say about the venue? Write it as a list of attributes and values, such as '
             '"name: ...; food: ...; near: ...".',
             '{attributes}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Fill in the form about a venue from the review. It has room for name, type, food, price range, customer '
             'rating, area, family friendly, and near; leave out what the review does not mention, and put semicolons '
             'between the entries.\n\nReview: {answer}\n\nForm:',
             '{attributes}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -250,13 +250,13 @@ WEB_NLG_EN = Dataset(
             'Extract the facts from this text. Write each of them on a line of its own, as "subject - property - '
             'value".\n\n{answer}',
             '{facts}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             '{answer}\n\nWhich entries must a knowledge base contain for a program to produce the text above? List '
             'them, with a dash between subject, property and value.',
             '{facts}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),

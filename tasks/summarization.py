@@ -6,7 +6,7 @@ question standing.
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='summarization',
@@ -161,12 +161,12 @@ AESLC = Dataset(
             'Someone wants to find this message again by searching for its subject. Which subject was it most likely '
             'sent under?\n\n{email}'
         ),
-        Template('Write an email with the subject line "{answer}".', '{email}', turned_around=True),
+        Template('Write an email with the subject line "{answer}".', '{email}', inverted=True),
         Template(
             'Subject: {answer}\n\nThis is all that is left of a business email. Make up the message that may have gone '
             'with it.',
             '{email}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -205,12 +205,12 @@ AG_NEWS_SUBSET = Dataset(
             'This is how a story in the {answer} section of a news site begins:\n\n{text}\n\n'
             'Give the story a headline.',
             '{title}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Write the opening of a news report. It will appear under {answer} with the headline "{title}".',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -245,12 +245,12 @@ CNN_DAILYMAIL = Dataset(
         Template(
             'These are the highlights of a news article.\n\n{answer}\n\nWrite the article.',
             '{article}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'A reporter has come back with these notes:\n{answer}\n\nTurn them into a full story for the newspaper.',
             '{article}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -288,9 +288,9 @@ GIGAWORD = Dataset(
         Template(
             'Headline: {answer}\n\nWrite the first sentence of the news story under this headline.',
             '{sentence}',
-            turned_around=True,
+            inverted=True,
         ),
-        Template('Expand "{answer}" into one complete sentence of news.', '{sentence}', turned_around=True),
+        Template('Expand "{answer}" into one complete sentence of news.', '{sentence}', inverted=True),
     ),
     metrics=('rouge',),
     licence='not stated for the pairs of sentence and headline; the articles are under the terms of the Linguistic '
@@ -341,12 +341,12 @@ MULTI_NEWS = Dataset(
             'This is a summary of the news about an event:\n\n{answer}\n\n'
             'Write one of the articles it may be based on.',
             '{first_article}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'A digest ran the item below. Reconstruct the report from which its author learned the news.\n\n{answer}',
             '{first_article}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -384,12 +384,12 @@ NEWSROOM = Dataset(
         Template(
             'An article can be summed up like this: {answer}\n\nSuggest a headline for it.',
             '{title}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Write an article entitled "{title}". This is what it should say, in short:\n\n{answer}',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -423,11 +423,11 @@ SAMSUM = Dataset(
             'Below is the transcript of a chat.\n\n{dialogue}\n\nWrite a short note for the file that records what was '
             'said.'
         ),
-        Template('Write a chat that could be summed up as follows.\n\n{answer}', '{dialogue}', turned_around=True),
+        Template('Write a chat that could be summed up as follows.\n\n{answer}', '{dialogue}', inverted=True),
         Template(
             '{answer}\n\nMake up the text messages behind this, each on its own line after the name of the sender.',
             '{dialogue}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -465,12 +465,12 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
         Template(
             'Write a passage for a how-to guide that explains each of these points in detail.\n\n{answer}',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'The short version of some advice reads: {answer}\n\nWhat might the long version be?',
             '{text}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -503,10 +503,8 @@ XSUM = Dataset(
             'The presenter of a radio bulletin has time for one line on each event of the day. What should she say '
             'about this?\n\n{document}'
         ),
-        Template(
-            'In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}', turned_around=True
-        ),
-        Template('Continue the news report.\n\n{answer}', '{document}', turned_around=True),
+        Template('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}', inverted=True),
+        Template('Continue the news report.\n\n{answer}', '{document}', inverted=True),
     ),
     metrics=('rouge',),
     licence='not stated; the articles belong to the BBC',
@@ -550,12 +548,12 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
         Template(
             'You take part in the debate "{debate}". Argue for this claim: {answer}',
             '{first_argument}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Claim: {answer}\n\nWhich considerations speak for it? Give them as a numbered list.',
             '{arguments}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -596,13 +594,13 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
             'The critics as a whole see the movie "{movie}" like this: {answer}\n\nWrite a comment that one of them '
             'may have made.',
             '{first_review}',
-            turned_around=True,
+            inverted=True,
         ),
         Template(
             'Consensus on a film: {answer}\n\nMake up a numbered list of remarks by single reviewers from which this '
             'consensus could have been drawn.',
             '{reviews}',
-            turned_around=True,
+            inverted=True,
         ),
     ),
     metrics=('rouge',),

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import Cluster, Constant, Dataset, Field, FreeText, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Cluster, Constant, Dataset, Field, FreeText, Row, Splits, Tail, Template
 
 CLUSTER = Cluster(
     name='translation',
@@ -39,7 +39,7 @@ def _fields(language: str, code: str) -> dict[str, Field]:
 
 
 def _templates(code: str) -> tuple[Template, ...]:
-    """The phrasings for one pair: five from English, three into English, two turned around."""
+    """The phrasings for one pair: five from English, three into English, two inverted."""
     from_english, into_english = f'en-{code}', f'{code}-en'
     return (
         Template('Give the {language} for the English text below.\n\n{english}', variant=from_english),
@@ -67,12 +67,12 @@ def _templates(code: str) -> tuple[Template, ...]:
             '{english}',
             variant=into_english,
         ),
-        Template('{foreign}\n\nWhich language is this text in?', '{language}', turned_around=True),
+        Template('{foreign}\n\nWhich language is this text in?', '{language}', inverted=True),
         Template(
             'An exercise for learners: one word is missing from the translation. Find it with the help of the English '
             'text.\n\nEnglish: {english}\n{language}: {with_gap}\n\nMissing word:',
             '{last_word}',
-            turned_around=True,
+            inverted=True,
         ),
     )
 

@@ -4,7 +4,8 @@ import tempfile
 import jax
 import pytest
 
-from flan_jax.data import catalogue, prepare
+from flan_jax import catalogue
+from flan_jax.data import prepare
 
 catalogue.load()
 jax.config.update('jax_compilation_cache_dir', tempfile.mkdtemp(prefix='flan_jax_xla_'))  # equal steps compile once

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from flan_jax.data.dataset import Choice, Cluster, Dataset, Splits, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Template
 from flan_jax.data.prepare import write_dataset
 from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError

@@ -11,8 +11,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 LOOK = """
 import pathlib, flan_jax, flan_jax.tasks
 from flan_jax.command import configuration
-from flan_jax.data import catalogue, prepare
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.data import prepare
+from flan_jax import catalogue
+from flan_jax.tokenizers.vocabulary import Vocabulary
 catalogue.load()
 print(pathlib.Path(flan_jax.__file__).parents[1])
 print(sum(len(prepare.sample_files(d)) for d in catalogue.DATASETS.values()), len(Vocabulary()))

@@ -17,16 +17,16 @@ BLOCKS = re.findall(r'```sh\n(.*?)```', PAGES, flags=re.DOTALL)
 COMMANDS = [line.partition(' #')[0].strip() for block in BLOCKS for line in block.splitlines()]
 
 FEW_STEPS = {
-    'MIXTURE': 'coreference+sentiment',
+    'MIXTURE_OR_TASK_NAME': 'coreference+sentiment',
     'TRAIN_STEPS': 2,
-    'BATCH_ROWS': 2,
-    'EVALUATE_LIMIT': 1,
-    'EVALUATE': "('rte',)",
-    'ROW_LENGTH': 512,
+    'BATCH_SIZE': 2,
+    'EVAL_LIMIT': 1,
+    'EVAL_TASKS': "('rte',)",
+    'SEQUENCE_LENGTH': 512,
     'INPUT_LENGTH': 384,
     'TARGET_LENGTH': 128,
-    'TARGETS_PER_ROW': 128,
-    'Experiment.model': '@lamda()',
+    'TARGETS_PER_SEQUENCE': 128,
+    'Run.model': '@lamda()',
     'lamda.num_layers': 1,
     'lamda.d_model': 16,
     'lamda.head_dim': 8,
@@ -72,7 +72,7 @@ def check(command, folder, environment):
     if words[1] in ('run', 'report'):
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items()]
     if words[1] == 'experiment':
-        words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVALUATE']
+        words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVAL_TASKS']
         words += ['--clusters=coreference']
     result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     said = result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""From gin files and bindings to an `Experiment`.
+"""From gin files and bindings to an `Run`.
 
 gin files set macros in capitals; gin/runs/defaults.gin binds every macro to the setting it stands for. Only this module
 knows of gin.
@@ -14,9 +14,15 @@ from collections.abc import Iterable, Mapping
 
 import flan_jax
 import gin
-from flan_jax import settings
+from flan_jax.data.settings import Data
+from flan_jax.distributed.mesh import Parallelism
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model import config as model_config
+from flan_jax.packing.settings import Stream
+from flan_jax.run import Run
+from flan_jax.training.settings import Training
+from flan_jax.tuning.lora import Lora
 
 FILES = 'gin'
 """Folder of the project's gin files; commands and includes name it first, wherever the project is installed."""
@@ -25,13 +31,13 @@ FROM_ENVIRONMENT = ('TFDS_DATA_DIR',)
 """Macros that an environment variable of the same name gives, where nothing else does."""
 
 _CONFIGURABLES = (
-    settings.Experiment,
-    settings.Data,
-    settings.Stream,
-    settings.Training,
-    settings.Lora,
-    settings.Parallelism,
-    settings.Evaluation,
+    Run,
+    Data,
+    Stream,
+    Training,
+    Lora,
+    Parallelism,
+    Evaluation,
     model_config.DecoderConfig,
     model_config.RelativeBias,
     model_config.Rotary,
@@ -55,7 +61,7 @@ gin.add_config_file_search_path(str(files_root()))
 logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('Path not found'))
 
 
-def load(files: Iterable[str], bindings: Mapping[str, str]) -> settings.Experiment:
+def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
     """The experiment that gin files and command-line bindings describe.
 
     Args:
@@ -76,7 +82,7 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> settings.Experime
             gin.bind_parameter(f'{name}/gin.macro.value', os.environ[name])
     _check_complete()
     try:
-        return gin.get_configurable(settings.Experiment)()
+        return gin.get_configurable(Run)()
     except (TypeError, ValueError, UserError) as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
         raise UserError(f'the configuration does not fit: {message}') from error

@@ -11,14 +11,14 @@ import sys
 from flan_jax import __version__
 from flan_jax.errors import UnknownName, UserError
 
-EXPERIMENT_VERBS = {
+RUN_COMMANDS = {
     'pack': 'write the stream of packed rows that a run learns from',
     'train': 'tune the model, packing first where the stream is missing',
-    'evaluate': 'ask the untuned and the tuned model about the held-out cluster',
+    'evaluate': 'ask the base and the tuned model about the held-out cluster',
     'report': 'make report.html and report.json from what is on disk',
     'run': 'pack, train, evaluate and report',
 }
-MODEL_VERBS = {
+MODEL_COMMANDS = {
     'experiment': 'several runs that answer one question, such as leaving out each cluster in turn',
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',
@@ -26,7 +26,7 @@ MODEL_VERBS = {
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
     'compile': 'compile an experiment for a TPU slice that is not here: does it fit, how fast could it be',
 }
-CATALOGUE_VERBS = {
+CATALOGUE_COMMANDS = {
     'doctor': 'check that the installation is sound',
     'data': 'what data is ready; prepare or download more',
     'tasks': 'look at datasets and their templates',
@@ -61,36 +61,36 @@ def main(arguments: list[str] | None = None) -> int:
     verb, *rest = arguments or ['--help']
     if verb in ('-h', '--help'):
         print('usage: flan-jax VERB [--gin_file=FILE]... [--gin.NAME=value]...\n')
-        verbs = {'experiment': EXPERIMENT_VERBS, 'model': MODEL_VERBS, 'catalogue': CATALOGUE_VERBS}
+        verbs = {'experiment': RUN_COMMANDS, 'model': MODEL_COMMANDS, 'catalogue': CATALOGUE_COMMANDS}
         print(DESCRIPTION.format(**{group: _table(members) for group, members in verbs.items()}), end='')
         return 0
     if verb == '--version':
         print(__version__)
         return 0
     try:
-        return _run_verb(verb, rest)
+        return _run_command(verb, rest)
     except UserError as error:
         print(f'flan-jax {verb}: {error}', file=sys.stderr)
         return EXIT_PREEMPTED if type(error).__name__ == 'Preempted' else EXIT_USER_ERROR
 
 
-def _run_verb(verb: str, rest: list[str]) -> int:
-    known = EXPERIMENT_VERBS | MODEL_VERBS | CATALOGUE_VERBS
+def _run_command(verb: str, rest: list[str]) -> int:
+    known = RUN_COMMANDS | MODEL_COMMANDS | CATALOGUE_COMMANDS
     if verb not in known:
         raise UnknownName('verb', verb, known)
-    if verb in EXPERIMENT_VERBS:
+    if verb in RUN_COMMANDS:
         files, bindings = parse_gin_arguments(verb, rest)
-        module = importlib.import_module('flan_jax.command.experiment_verbs')
-        module.run_verb(verb, files, bindings)
+        module = importlib.import_module('flan_jax.command.run')
+        module.run_command(verb, files, bindings)
         return 0
-    return importlib.import_module(f'flan_jax.command.{verb}_verb').run(rest) or 0
+    return importlib.import_module(f'flan_jax.command.{verb}').run(rest) or 0
 
 
 def parse_gin_arguments(verb: str, rest: list[str]) -> tuple[list[str], dict[str, str]]:
     """The gin files and bindings of an experiment verb's arguments."""
     parser = argparse.ArgumentParser(
         prog=f'flan-jax {verb}',
-        description=EXPERIMENT_VERBS[verb],
+        description=RUN_COMMANDS[verb],
         epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',
     )
     parser.add_argument(

@@ -13,7 +13,7 @@ from flan_jax.progress import CONSOLE, bar
 
 def run(options: argparse.Namespace) -> int:
     """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
-    from flan_jax.data import catalogue
+    from flan_jax import catalogue
 
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
@@ -45,7 +45,7 @@ def _verified(datasets: Sequence, data_dir: str, limit: int) -> Iterator:
 
 def _table(found: Sequence) -> Table:
     """One line per cluster, and the sum."""
-    table = Table('cluster', 'datasets', 'templates', 'turned around', 'real rows', 'sample rows', 'dropped', box=None)
+    table = Table('cluster', 'datasets', 'templates', 'inverted', 'real rows', 'sample rows', 'dropped', box=None)
     for column in table.columns[1:]:
         column.justify = 'right'
     clusters = {verified.dataset.cluster.name: verified.dataset.cluster for verified in found}
@@ -60,7 +60,7 @@ def _sums(found: Sequence) -> tuple[str, ...]:
     numbers = (
         len(found),
         len(templates),
-        sum(template.turned_around for template in templates),
+        sum(template.inverted for template in templates),
         sum(verified.rows for verified in found if not verified.from_samples),
         sum(verified.rows for verified in found if verified.from_samples),
         sum(verified.dropped for verified in found),

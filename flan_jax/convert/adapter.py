@@ -13,12 +13,11 @@ from flan_jax.convert.base_model import decoder_from_plain
 from flan_jax.convert.families import Family, Part
 from flan_jax.convert.read import ConversionError
 from flan_jax.convert.write import family_of
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import LORA_A, LORA_B, Params
-from flan_jax.settings import Lora, Parallelism
 from flan_jax.training import checkpoints
-from flan_jax.training.lora import adapter_shapes, merged
-from flan_jax.training.mesh import make_mesh, parameter_layout, placed
+from flan_jax.tuning.lora import Lora, adapter_shapes, merged
 
 CONFIG_FILE = 'adapter_config.json'
 TENSORS_FILE = 'adapter_model.safetensors'
@@ -32,10 +31,10 @@ def merge(checkpoint: epath.PathLike, destination: epath.PathLike) -> None:
       CheckpointError: if it, or its base, is not there.
     """
     _require_new(destination)
-    belongs_to, config, lora, adapter = _read(checkpoint)
+    metadata, config, lora, adapter = _read(checkpoint)
     mesh = make_mesh(Parallelism())
-    base = checkpoints.load_params(belongs_to['base'], parameter_layout(config, mesh))
-    whole = {name: value for name, value in belongs_to.items() if name not in ('lora', 'base')}
+    base = checkpoints.load_params(metadata['base'], parameter_layout(config, mesh))
+    whole = {name: value for name, value in metadata.items() if name not in ('lora', 'base')}
     checkpoints.save_params(destination, jax.jit(merged)(base, adapter, lora.scale), whole)
 
 
@@ -51,14 +50,14 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
       ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
     """
     _require_new(destination)
-    belongs_to, config, lora, adapter = _read(checkpoint)
+    metadata, config, lora, adapter = _read(checkpoint)
     family, _ = family_of(config)
     modules = {target: _module(family, target) for target in lora.targets}
     tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
     settings = {
         'peft_type': 'LORA',
         'task_type': 'CAUSAL_LM',
-        'base_model_name_or_path': base_name or belongs_to['base'],
+        'base_model_name_or_path': base_name or metadata['base'],
         'r': lora.rank,
         'lora_alpha': lora.alpha,
         'target_modules': sorted(module.rpartition('.')[2] for module in modules.values()),
@@ -76,14 +75,14 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
 
 
 def _read(checkpoint: epath.PathLike) -> tuple[Mapping[str, Any], DecoderConfig, Lora, Params]:
-    belongs_to = checkpoints.belongs_to(checkpoint)
-    plain = dict(belongs_to.get('lora') or {})
+    metadata = checkpoints.metadata(checkpoint)
+    plain = dict(metadata.get('lora') or {})
     if not plain.get('rank'):
         raise ConversionError(f'{checkpoint} holds all weights, no adapter; `flan-jax convert` takes those')
     lora = Lora(rank=plain['rank'], alpha=plain['alpha'], targets=tuple(plain['targets']))
-    config = decoder_from_plain(belongs_to['model'])
+    config = decoder_from_plain(metadata['model'])
     layout = placed(adapter_shapes(config, lora), make_mesh(Parallelism()))
-    return belongs_to, config, lora, checkpoints.load_params(checkpoint, layout)
+    return metadata, config, lora, checkpoints.load_params(checkpoint, layout)
 
 
 def _module(family: Family, target: str) -> str:

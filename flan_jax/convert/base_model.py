@@ -19,15 +19,14 @@ from flan_jax.convert.gin_text import gin_lines
 from flan_jax.convert.read import CONFIG_FILE, ConversionError, HuggingFaceModel
 from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
-from flan_jax.data.huggingface_tokenizer import TOKENIZER_FILE
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UserError
 from flan_jax.model import config as model_config
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
-from flan_jax.settings import Parallelism
+from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
+from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
-from flan_jax.training.mesh import make_mesh, parameter_layout
 
 GIN_FILE, CHECKPOINT, COMPANIONS = 'model.gin', 'checkpoint', 'huggingface'
 
@@ -37,7 +36,7 @@ _GIN_TEMPLATE = """\
 #   include 'gin/runs/defaults.gin'
 #   include '{folder}/{gin_file}'
 
-INITIAL_CHECKPOINT = '{folder}/{checkpoint}'
+INITIAL_CHECKPOINT_PATH = '{folder}/{checkpoint}'
 VOCABULARY = '{folder}/{companions}'
 
 {model}
@@ -70,8 +69,8 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
         layout = _layout(model.config)
         with bar('reading parameters', len(layout)) as advance:
             params = model.params(layout, advance)
-        belongs_to = {'model': manifest.as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
-        checkpoints.save_params(unfinished / CHECKPOINT, params, belongs_to)
+        metadata = {'model': manifest.as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
+        checkpoints.save_params(unfinished / CHECKPOINT, params, metadata)
         text = _GIN_TEMPLATE.format(
             source=source.name,
             family=model.family.model_type,
@@ -107,12 +106,12 @@ def to_hugging_face(
       CheckpointError: if there is no checkpoint.
     """
     checkpoint, destination = epath.Path(checkpoint), epath.Path(destination)
-    belongs_to = checkpoints.belongs_to(checkpoint)
-    if 'model' not in belongs_to:
+    metadata = checkpoints.metadata(checkpoint)
+    if 'model' not in metadata:
         raise ConversionError(f'{checkpoint} does not say which model it belongs to; train or convert writes that')
-    config = decoder_from_plain(belongs_to['model'])
+    config = decoder_from_plain(metadata['model'])
     family_of(config)
-    came_with = _tokenizer_folder(checkpoint, belongs_to, tokenizer)
+    came_with = _tokenizer_folder(checkpoint, metadata, tokenizer)
     like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
     family, _ = family_of(config, like.get('model_type'))
     with _in_place(destination) as unfinished:
@@ -129,18 +128,16 @@ def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
     return getattr(model_config, fields.pop('type'))(**fields)
 
 
-def _tokenizer_folder(
-    checkpoint: epath.Path, belongs_to: Mapping[str, Any], named: epath.PathLike | None
-) -> epath.Path:
+def _tokenizer_folder(checkpoint: epath.Path, metadata: Mapping[str, Any], named: epath.PathLike | None) -> epath.Path:
     """The folder of the tokenizer a checkpoint was trained with: the one named, its run's, or the one beside it."""
     vocabulary = Vocabulary(str(named or _vocabulary_of(checkpoint)))
     if vocabulary.path.name != TOKENIZER_FILE:
         raise ConversionError(
             f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --tokenizer'
         )
-    if vocabulary.fingerprint != belongs_to.get('vocabulary'):
+    if vocabulary.fingerprint != metadata.get('vocabulary'):
         raise ConversionError(
-            f'{checkpoint} was trained with vocabulary {belongs_to.get("vocabulary")}; {vocabulary.path} is '
+            f'{checkpoint} was trained with vocabulary {metadata.get("vocabulary")}; {vocabulary.path} is '
             f'{vocabulary.fingerprint}; name the folder of the right one by --tokenizer'
         )
     return vocabulary.path.parent

@@ -9,7 +9,7 @@ from etils import epath
 from tokenizers import decoders, models, pre_tokenizers, processors
 
 from flan_jax.convert.read import CONFIG_FILE, ConversionError
-from flan_jax.data.huggingface_tokenizer import TOKENIZER_FILE
+from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
 
 PATTERNS = (
     CONFIG_FILE, 'generation_config.json', TOKENIZER_FILE, 'tokenizer_config.json', 'special_tokens_map.json',

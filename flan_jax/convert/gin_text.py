@@ -7,8 +7,8 @@ from flan_jax.model.config import DecoderConfig
 
 
 def gin_lines(config: DecoderConfig) -> list[str]:
-    """The bindings that make `Experiment.model` this decoder; what has its default value is left out."""
-    return ['Experiment.model = @DecoderConfig()', *_bindings(config)]
+    """The bindings that make `Run.model` this decoder; what has its default value is left out."""
+    return ['Run.model = @DecoderConfig()', *_bindings(config)]
 
 
 def _bindings(value: Any) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow_datasets as tfds
 
-from flan_jax.data.dataset import Dataset
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.status import State, how_to_get, status
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from flan_jax.data.dataset import Dataset
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.preview import rendered_rows
 from flan_jax.progress import bar
 
@@ -19,7 +19,7 @@ _ROWS_PER_GROUP = 10_000
 def exported_rows(datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1) -> Iterator[dict[str, Any]]:
     """Every row in every template that counts: all for training, the forward ones for evaluation.
 
-    A row holds dataset, cluster, split, template, turned_around, inputs, targets, options and references.
+    A row holds dataset, cluster, split, template, inverted, inputs, targets, options and references.
     """
     datasets = list(datasets)
     with bar('exporting', len(datasets)) as advance:
@@ -33,7 +33,7 @@ def exported_rows(datasets: Iterable[Dataset], split: str, data_dir: str, limit:
                         'cluster': dataset.cluster.name,
                         'split': split,
                         'template': index,
-                        'turned_around': template.turned_around,
+                        'inverted': template.inverted,
                         'inputs': row.prompts[index][0],
                         'targets': row.prompts[index][1],
                         'options': list(row.choices),
@@ -65,7 +65,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
         [
             *((name, text) for name in ('dataset', 'cluster', 'split')),
             ('template', pyarrow.int32()),
-            ('turned_around', pyarrow.bool_()),
+            ('inverted', pyarrow.bool_()),
             *((name, text) for name in ('inputs', 'targets')),
             *((name, pyarrow.list_(text)) for name in ('options', 'references')),
         ]

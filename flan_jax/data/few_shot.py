@@ -12,7 +12,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from flan_jax.data.dataset import ANSWER, Dataset
+from flan_jax.catalogue.declaration import ANSWER, Dataset
 from flan_jax.data.rendering import Values, read_shown
 from flan_jax.data.source import PreparedSource
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Dataset
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.pack import data_fingerprint
 from flan_jax.data.rendering import read_field
 from flan_jax.data.seqio_tasks import keep_usable
+from flan_jax.data.settings import Data
 from flan_jax.data.source import PreparedSource, split_slices
 from flan_jax.errors import UserError
+from flan_jax.packing.pack import data_fingerprint
 from flan_jax.progress import bar
-from flan_jax.settings import Data
 
 SHORTEST_TEXT = 8
 """Words from which on a single field counts as text; shorter ones agree by chance (Brown et al. 2020, appendix C)."""

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import seqio
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Dataset
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import Features, keep_usable, output_features, training_task
+from flan_jax.data.settings import Data
 from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
 from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
-from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.settings import Data
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 MAX_RATE = 3_000
 """Mixing rate of a dataset at most; further examples add no weight (FLAN, footnote 2; Raffel et al. 2020, 3.5.2)."""
@@ -96,7 +96,9 @@ def members(data: Data) -> list[Dataset]:
         chosen |= {dataset.name: dataset for dataset in mixtures[name]}
     remaining = [d for d in chosen.values() if d.splits.train and d.cluster.name not in left_out]
     if not remaining:
-        raise UserError(f'MIXTURE={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}')
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}'
+        )
     return [in_form(d, data.instructions, data.templates_per_dataset) for d in remaining]
 
 
@@ -190,7 +192,7 @@ def _is_foreign(data: Data) -> bool:
 def _foreign_mixture(data: Data) -> TuningMixture:
     if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
         raise UserError(
-            f'MIXTURE={data.mixture!r} is taken as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
             'apply to mixtures of the catalogue'
         )
     if is_text(data.mixture):
@@ -203,7 +205,9 @@ def _foreign_mixture(data: Data) -> TuningMixture:
     seqio.set_tfds_data_dir_override(data.tfds_data_dir)
     provider = seqio.get_mixture_or_task(data.mixture)
     if any(feature.vocabulary != Vocabulary(data.vocabulary).seqio() for feature in provider.output_features.values()):
-        raise UserError(f'MIXTURE={data.mixture!r} was registered with another vocabulary; set VOCABULARY to its model')
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} was registered with another vocabulary; set VOCABULARY to its model'
+        )
     if isinstance(provider, seqio.Task):
         provider = seqio.Mixture(data.mixture, [(provider, 1.0)])
     return TuningMixture(seqio=provider, datasets={})

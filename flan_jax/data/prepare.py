@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet
 import tensorflow_datasets as tfds
 
-from flan_jax.data.dataset import Dataset
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UserError
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
-from flan_jax.data.dataset import Dataset
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, output_features, read_examples
 from flan_jax.data.source import PreparedSource
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)

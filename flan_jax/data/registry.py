@@ -24,14 +24,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import seqio
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Dataset
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import TEMPLATE_COUNTS, in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.forms import TEMPLATE_COUNTS, in_form
 from flan_jax.data.mixtures import EVERYTHING, members, mixing_rate, own_mixtures
 from flan_jax.data.seqio_tasks import Features, generation_task, output_features, rank_task, training_task
-from flan_jax.data.vocabulary import Vocabulary
-from flan_jax.settings import MAX_SHOTS, Data
+from flan_jax.data.settings import MAX_SHOTS, Data
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 SHOTS = (1, 2, 4, 8, MAX_SHOTS)
 """Numbers of exemplars for which evaluation tasks have a name."""

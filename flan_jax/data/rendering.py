@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from flan_jax.data.dataset import ANSWER, OPTIONS, Choice, Dataset, Field, Row, Template
+from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Dataset, Field, Row, Template
 
 Values = dict[str, tf.Tensor]
 

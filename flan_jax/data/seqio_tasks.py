@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
-from flan_jax.data.dataset import Dataset
 from flan_jax.data.few_shot import EXEMPLARS, Exemplars, put_before
 from flan_jax.data.source import PreparedSource
-from flan_jax.evaluation.metrics import Judgement, judge
+from flan_jax.metrics.metrics import Judgement, judge
 
 INPUTS, TARGETS = 'inputs', 'targets'
 

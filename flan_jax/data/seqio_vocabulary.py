@@ -4,7 +4,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from flan_jax.data.huggingface_tokenizer import HuggingFaceTokenizer
+from flan_jax.tokenizers.huggingface import HuggingFaceTokenizer
 
 
 class TokenizerVocabulary(seqio.Vocabulary):

@@ -7,8 +7,8 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from flan_jax.data.dataset import Dataset
-from flan_jax.data.splits import Slice, resolve
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.splits import Slice, resolve
 from flan_jax.errors import UserError
 
 SHUFFLE_BUFFER = 10_000

@@ -3,8 +3,8 @@
 import dataclasses
 import enum
 
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import source
-from flan_jax.data.dataset import Dataset
 from flan_jax.data.prepare import SAMPLES
 
 

@@ -1,4 +1,4 @@
-"""Running text, to pretrain a language model on through the same stream: MIXTURE names it in place of datasets.
+"""Running text, to pretrain a language model on through the same stream: MIXTURE_OR_TASK_NAME names it in place of datasets.
 
 `text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
 dataset, a document per row, each ended by EOS. Text is cut into pieces of TARGET_LENGTH + 1 tokens. A piece's first
@@ -14,8 +14,8 @@ from etils import epath
 
 from flan_jax.data.seqio_tasks import INPUTS, TARGETS, Features
 from flan_jax.data.source import prepared_builder
-from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UserError
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 FILES, TFDS = KINDS = ('text:', 'tfds:')
 """How names of running text begin."""
@@ -85,7 +85,9 @@ def _tfds_source(mixture: str, data_dir: str):
     name, field = _name_and_field(mixture)
     builder = prepared_builder(name, data_dir)
     if field not in builder.info.features:
-        raise UserError(f'MIXTURE={mixture!r}: {name} has the fields {", ".join(builder.info.features)}, not {field!r}')
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={mixture!r}: {name} has the fields {", ".join(builder.info.features)}, not {field!r}'
+        )
 
     def read(split: str, shuffle_files: bool, seed: int | None = None) -> tf.data.Dataset:
         config = tfds.ReadConfig(shuffle_seed=seed)
@@ -98,12 +100,14 @@ def _files(mixture: str) -> list[epath.Path]:
     pattern = epath.Path(mixture.removeprefix(FILES))
     files = sorted(epath.Path(path) for path in tf.io.gfile.glob(str(pattern)))
     if not files:
-        raise UserError(f'MIXTURE={mixture!r}: no file matches {pattern}')
+        raise UserError(f'MIXTURE_OR_TASK_NAME={mixture!r}: no file matches {pattern}')
     return files
 
 
 def _name_and_field(mixture: str) -> tuple[str, str]:
     name, _, field = mixture.removeprefix(TFDS).rpartition(':')
     if not name:
-        raise UserError(f'MIXTURE={mixture!r}: name a TFDS dataset and its field, as in tfds:wiki40b/en:1.3.0:text')
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={mixture!r}: name a TFDS dataset and its field, as in tfds:wiki40b/en:1.3.0:text'
+        )
     return name, field

@@ -5,8 +5,8 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import source
-from flan_jax.data.dataset import Dataset
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.data.preview import RenderedRow, rendered_rows
 
@@ -85,7 +85,7 @@ def _problems_of_prompt(dataset: Dataset, index: int, inputs: str, targets: str,
         yield 'a stray brace'
     if '??' in own_words:
         yield 'a doubled question mark'
-    if template.turned_around:
+    if template.inverted:
         return
     if template.targets == '{answer}' and targets != row.answer.strip():
         yield 'the targets are not the answer'

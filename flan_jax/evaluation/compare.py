@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from flan_jax.data import catalogue
+from flan_jax import catalogue
 from flan_jax.errors import UserError
-from flan_jax.evaluation import bootstrap, records
-from flan_jax.evaluation.metrics import METRICS, Judgement, judge
+from flan_jax.evaluation import records
+from flan_jax.metrics import bootstrap
+from flan_jax.metrics.metrics import METRICS, Judgement, judge
 
 EXAMPLES_SHOWN = 4
 
@@ -173,5 +174,5 @@ def _check_same_rows(name: str, a: Sequence[Mapping], b: Sequence[Mapping]) -> N
     if rows_a != rows_b:
         raise ComparisonError(
             f'{name}: the records are of different rows ({len(a)} and {len(b)}); '
-            'evaluate both with the same data and EVALUATE_LIMIT'
+            'evaluate both with the same data and EVAL_LIMIT'
         )

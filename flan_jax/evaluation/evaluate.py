@@ -7,25 +7,26 @@ import jax
 import numpy as np
 from etils import epath
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Dataset
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.forms import in_form
 from flan_jax.data.seqio_tasks import output_features
 from flan_jax.data.source import MissingDataError, split_slices
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation import records
-from flan_jax.evaluation.asking import Asked, asked_rows
+from flan_jax.evaluation.eval_set import EvalExample, eval_examples
 from flan_jax.evaluation.records import RecordKey
-from flan_jax.folders import write_whole
+from flan_jax.files import write_whole
 from flan_jax.inference.generation import Generator
-from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference.scoring import Question, Scorer
 from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.progress import bar
-from flan_jax.settings import Experiment, SettingsError
+from flan_jax.run import Run
+from flan_jax.settings import SettingsError
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 ROWS_AT_A_TIME = 1000
 """Rows asked together and written down when all are answered."""
@@ -35,7 +36,7 @@ class EvaluationError(UserError):
     """Records and the settings they were made with do not fit together."""
 
 
-def evaluated_datasets(experiment: Experiment) -> list[Dataset]:
+def evaluated_datasets(experiment: Run) -> list[Dataset]:
     """The datasets to evaluate, as far as they are prepared.
 
     Raises:
@@ -45,7 +46,7 @@ def evaluated_datasets(experiment: Experiment) -> list[Dataset]:
     return _prepared(named_datasets(experiment), experiment)
 
 
-def named_datasets(experiment: Experiment) -> list[Dataset]:
+def named_datasets(experiment: Run) -> list[Dataset]:
     """The datasets that settings name for evaluation, or the held-out cluster's, prepared or not.
 
     Raises:
@@ -54,7 +55,7 @@ def named_datasets(experiment: Experiment) -> list[Dataset]:
     """
     names = experiment.evaluation.targets or ((experiment.data.held_out,) if experiment.data.held_out else ())
     if not names:
-        raise SettingsError('nothing to evaluate: set HELD_OUT, or EVALUATE to a tuple of clusters and datasets')
+        raise SettingsError('nothing to evaluate: set HELD_OUT, or EVAL_TASKS to a tuple of clusters and datasets')
     datasets = []
     for name in names:
         if name in catalogue.CLUSTERS:
@@ -66,25 +67,25 @@ def named_datasets(experiment: Experiment) -> list[Dataset]:
     return datasets
 
 
-class Questionnaire:
+class EvalSet:
     """Everything an experiment asks, read once and asked of several models."""
 
-    def __init__(self, experiment: Experiment):
+    def __init__(self, experiment: Run):
         """Lists what to ask; raises as `evaluated_datasets` does."""
         self._experiment = experiment
         self._features = output_features(Vocabulary(experiment.data.vocabulary).seqio())
-        self._rows: dict[RecordKey, list[Asked]] = {}
+        self._rows: dict[RecordKey, list[EvalExample]] = {}
         self._datasets = {
             dataset.name: in_form(dataset, experiment.evaluation.instructions)
             for dataset in evaluated_datasets(experiment)
         }
         self.keys = [key for dataset in self._datasets.values() for key in _keys_of(dataset, experiment)]
 
-    def rows(self, key: RecordKey) -> list[Asked]:
+    def rows(self, key: RecordKey) -> list[EvalExample]:
         """The rows of one dataset, template and split."""
         if key not in self._rows:
             self._rows[key] = list(
-                asked_rows(
+                eval_examples(
                     self._datasets[key.dataset],
                     key.template,
                     key.split,
@@ -107,7 +108,7 @@ class Questionnaire:
         )
 
 
-def _keys_of(dataset: Dataset, experiment: Experiment) -> list[RecordKey]:
+def _keys_of(dataset: Dataset, experiment: Run) -> list[RecordKey]:
     """What is asked of a dataset; without training rows there are no exemplars, so it is asked zero-shot only.
 
     Raises:
@@ -117,7 +118,7 @@ def _keys_of(dataset: Dataset, experiment: Experiment) -> list[RecordKey]:
     templates = [template for template in dataset.forward_templates if not wanted or template in wanted]
     if not templates:
         allowed = ', '.join(map(str, dataset.forward_templates))
-        raise SettingsError(f'EVALUATE_TEMPLATES={wanted}: {dataset.name} can be asked with templates {allowed}')
+        raise SettingsError(f'EVAL_TEMPLATES={wanted}: {dataset.name} can be asked with templates {allowed}')
     splits = split_slices(dataset, experiment.data.tfds_data_dir)
     return [
         RecordKey(dataset.name, template, split, shots)
@@ -130,8 +131,8 @@ def _keys_of(dataset: Dataset, experiment: Experiment) -> list[RecordKey]:
 
 
 def evaluate(
-    experiment: Experiment,
-    questionnaire: Questionnaire,
+    experiment: Run,
+    eval_set: EvalSet,
     load: Callable[[], Params],
     model: str,
     execution: Execution,
@@ -141,7 +142,7 @@ def evaluate(
 
     Args:
       experiment: of which decoder, and with which settings.
-      questionnaire: what to ask.
+      eval_set: what to ask.
       load: gives the model's parameters; called only where there is something to ask.
       model: the name under which its records are kept.
       execution: how to compute.
@@ -153,44 +154,44 @@ def evaluate(
     folder = records_folder(experiment, model)
     vocabulary = Vocabulary(experiment.data.vocabulary)
     _check_settings(folder, experiment, vocabulary)
-    to_ask = unanswered(experiment, questionnaire, model)
+    to_ask = unanswered(experiment, eval_set, model)
     if not to_ask:
         return folder
-    interviewer = _Interviewer(experiment, load(), execution, vocabulary, placement)
-    with bar(f'asking the {model} model', len(questionnaire.keys), len(questionnaire.keys) - len(to_ask)) as advance:
-        for group in _groups(questionnaire, to_ask, experiment.evaluation.fixed_exemplars):
-            for key, found in interviewer.ask(group).items():
+    evaluator = Evaluator(experiment, load(), execution, vocabulary, placement)
+    with bar(f'asking the {model} model', len(eval_set.keys), len(eval_set.keys) - len(to_ask)) as advance:
+        for group in _groups(eval_set, to_ask, experiment.evaluation.fixed_exemplars):
+            for key, found in evaluator.ask(group).items():
                 if jax.process_index() == 0:
                     records.write(folder, key, found)
             advance(len(group), f'{key.dataset} {key.split}')
     return folder
 
 
-def records_folder(experiment: Experiment, model: str) -> epath.Path:
+def records_folder(experiment: Run, model: str) -> epath.Path:
     """Where a model's records are."""
     return records.folder_of(model, experiment.model_dir, experiment.evaluation.base_dir)
 
 
-def unanswered(experiment: Experiment, questionnaire: Questionnaire, model: str) -> list[RecordKey]:
+def unanswered(experiment: Run, eval_set: EvalSet, model: str) -> list[RecordKey]:
     """What a model is still to be asked."""
     done = set(records.written(records_folder(experiment, model)))
-    return [key for key in questionnaire.keys if key not in done]
+    return [key for key in eval_set.keys if key not in done]
 
 
 def _groups(
-    questionnaire: Questionnaire, keys: Sequence[RecordKey], fixed_exemplars: bool
-) -> Iterator[dict[RecordKey, list[Asked]]]:
+    eval_set: EvalSet, keys: Sequence[RecordKey], fixed_exemplars: bool
+) -> Iterator[dict[RecordKey, list[EvalExample]]]:
     """Rows by key in groups large enough to fill batches, small enough to lose little when interrupted.
 
     Where all prompts of a key begin with the same exemplars it is a group by itself, so that those are read once.
     """
-    group: dict[RecordKey, list[Asked]] = {}
+    group: dict[RecordKey, list[EvalExample]] = {}
     for key in keys:
         begins_alike = fixed_exemplars and key.shots > 0
         if begins_alike and group:
             yield group
             group = {}
-        group[key] = questionnaire.rows(key)
+        group[key] = eval_set.rows(key)
         if begins_alike or sum(map(len, group.values())) >= ROWS_AT_A_TIME:
             yield group
             group = {}
@@ -198,12 +199,12 @@ def _groups(
         yield group
 
 
-class _Interviewer:
+class Evaluator:
     """Asks one model."""
 
     def __init__(
         self,
-        experiment: Experiment,
+        experiment: Run,
         params: Params,
         execution: Execution,
         vocabulary: Vocabulary,
@@ -223,7 +224,7 @@ class _Interviewer:
         )
         self._alone: dict[bytes, np.ndarray] = {}
 
-    def ask(self, rows_by_key: Mapping[RecordKey, Sequence[Asked]]) -> dict[RecordKey, list[dict]]:
+    def ask(self, rows_by_key: Mapping[RecordKey, Sequence[EvalExample]]) -> dict[RecordKey, list[dict]]:
         """The records of each key."""
         asked = [(key, row) for key, rows in rows_by_key.items() for row in rows]
         found = self._choose([pair for pair in asked if pair[1].choices])
@@ -233,7 +234,7 @@ class _Interviewer:
             by_key[key].append(record)
         return by_key
 
-    def _choose(self, asked: Sequence[tuple[RecordKey, Asked]]) -> list[tuple[RecordKey, dict]]:
+    def _choose(self, asked: Sequence[tuple[RecordKey, EvalExample]]) -> list[tuple[RecordKey, dict]]:
         questions = [Question(row.prompt_tokens, _unique(row.choice_tokens)) for _, row in asked]
         scored = self._scorer.score(questions)
         self._score_alone([option for question in questions for option in question.options])
@@ -254,7 +255,7 @@ class _Interviewer:
         for option, scores in zip(new, self._scorer.score([Question(empty, (option,)) for option in new])):
             self._alone[option.tobytes()] = scores[0]
 
-    def _write(self, asked: Sequence[tuple[RecordKey, Asked]]) -> list[tuple[RecordKey, dict]]:
+    def _write(self, asked: Sequence[tuple[RecordKey, EvalExample]]) -> list[tuple[RecordKey, dict]]:
         answers = self._generator.answer([row.prompt_tokens for _, row in asked])
         texts = (self._vocabulary.decode(answer).strip() for answer in answers)
         return [(key, records.text_record(key, row, text)) for (key, row), text in zip(asked, texts)]
@@ -265,7 +266,7 @@ def _unique(options: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     return tuple({option.tobytes(): option for option in options}.values())
 
 
-def _prepared(datasets: Sequence[Dataset], experiment: Experiment) -> list[Dataset]:
+def _prepared(datasets: Sequence[Dataset], experiment: Run) -> list[Dataset]:
     present = [d for d in datasets if has_test_rows(d, experiment.data.tfds_data_dir)]
     missing = [d.name for d in datasets if d not in present]
     if missing and (not experiment.data.allow_missing or not present):
@@ -284,7 +285,7 @@ def has_test_rows(dataset: Dataset, data_dir: str) -> bool:
         return False
 
 
-def _check_settings(folder: epath.Path, experiment: Experiment, vocabulary: Vocabulary) -> None:
+def _check_settings(folder: epath.Path, experiment: Run, vocabulary: Vocabulary) -> None:
     settings = {
         'vocabulary': vocabulary.fingerprint,
         'lengths': experiment.stream.lengths,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from flan_jax.evaluation.asking import Asked
-from flan_jax.evaluation.metrics import Judgement
-from flan_jax.folders import write_whole
+from flan_jax.evaluation.eval_set import EvalExample
+from flan_jax.files import write_whole
+from flan_jax.metrics.metrics import Judgement
 
 FOLDER = 'evaluation'
 """Folder of an experiment's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
@@ -20,7 +20,7 @@ FOLDER = 'evaluation'
 SETTINGS_FILE = 'asked.json'
 """File beside a model's records that says with which settings they were made."""
 
-UNTUNED, TUNED = MODELS = 'untuned', 'tuned'
+BASE, TUNED = MODELS = 'base', 'tuned'
 
 
 def tuned_at(step: int | str) -> str:
@@ -43,8 +43,8 @@ EOS that ends the option, and without."""
 
 
 def folder_of(model: str, model_dir: str, base_dir: str | None) -> epath.Path:
-    """Where a model's records are; runs may share the untuned model's in `base_dir`."""
-    shared = model == UNTUNED and base_dir is not None
+    """Where a model's records are; runs may share the base model's in `base_dir`."""
+    shared = model == BASE and base_dir is not None
     return epath.Path(base_dir if shared else model_dir) / FOLDER / model
 
 
@@ -90,13 +90,13 @@ def _four_scores(num_bytes: int, tokens: np.ndarray, alone: np.ndarray) -> tuple
     return total, total / max(1, len(tokens)), total / max(1, num_bytes), unconditional  # an option may be empty
 
 
-def choice_record(key: RecordKey, asked: Asked, scores: list[dict[str, float]]) -> dict[str, Any]:
+def choice_record(key: RecordKey, asked: EvalExample, scores: list[dict[str, float]]) -> dict[str, Any]:
     """The record of a row whose options were scored."""
     options = [{'text': text} | score for text, score in zip(asked.choices, scores)]
     return _record(key, asked) | {'options': options}
 
 
-def text_record(key: RecordKey, asked: Asked, prediction: str) -> dict[str, Any]:
+def text_record(key: RecordKey, asked: EvalExample, prediction: str) -> dict[str, Any]:
     """The record of a row whose answer was written out."""
     return _record(key, asked) | {'prediction': prediction}
 
@@ -133,7 +133,7 @@ def written(folder: epath.Path) -> list[RecordKey]:
     return sorted(keys, key=dataclasses.astuple)
 
 
-def _record(key: RecordKey, asked: Asked) -> dict[str, Any]:
+def _record(key: RecordKey, asked: EvalExample) -> dict[str, Any]:
     return dataclasses.asdict(key) | {
         'example': asked.example,
         'prompt': asked.prompt,

@@ -1,4 +1,4 @@
-"""From records to results: scores per template, their mean and spread, and the best template on validation.
+"""From records to results: scores per template, their mean and std, and the best template on validation.
 
 Everything here is made from records alone (FLAN, section 3: average template, and test score of the best dev template).
 """
@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from etils import epath
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Dataset
-from flan_jax.data.forms import in_form
-from flan_jax.evaluation import bootstrap, records
-from flan_jax.evaluation.metrics import METRICS, Judgement, Scores, judge
-from flan_jax.settings import Instructions
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import Instructions, in_form
+from flan_jax.evaluation import records
+from flan_jax.metrics import bootstrap
+from flan_jax.metrics.metrics import METRICS, Judgement, Scores, judge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Result:
     Attributes:
       dataset: the dataset's name.
       variant: the variant's label; empty where there is none.
-      headline: name of the score that `mean`, `spread` and `best_dev` speak of.
+      headline: name of the score that `mean`, `std` and `best_dev` speak of.
       rows: number of test rows.
       templates: scores by template.
       mean: headline test score, mean over templates.
-      spread: its standard deviation over templates (of the population, as they are all there are).
+      std: its standard deviation over templates (of the population, as they are all there are).
       interval: the 95 % confidence interval of `mean`, by resampling test rows.
       best_dev: headline test score of the template that is best on validation; None where validation was not asked.
       best_dev_template: that template's index.
@@ -53,7 +53,7 @@ class Result:
     rows: int
     templates: tuple[TemplateResult, ...]
     mean: float
-    spread: float
+    std: float
     interval: tuple[float, float]
     by_score: dict[str, float]
     best_dev: float | None
@@ -141,7 +141,7 @@ def _result(
         rows=len(next(iter(by_split['test'].values()))),
         templates=tuple(TemplateResult(t, test[t], validation.get(t, {})) for t in sorted(test)),
         mean=statistics.mean(scores),
-        spread=statistics.pstdev(scores),
+        std=statistics.pstdev(scores),
         by_score=_by_score(dataset, by_split['test']),
         interval=bootstrap.interval(dataset.metrics[0], list(judgements['test'].values())),
         best_dev=None if best is None else test[best][headline],

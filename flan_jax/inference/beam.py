@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from flan_jax.inference.prompts import ReadPrompts
+from flan_jax.inference.prefill import ReadPrompts
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.model.memory import Memory, Written
+from flan_jax.model.kv_cache import DecodeCache, PrefixCache
 
 _IMPOSSIBLE = -1e30
 """Score of a beam that is not there; finite, so that sums and quotients of it stay so."""
@@ -65,7 +65,7 @@ class _State:
     tokens: jax.Array
     scores: jax.Array
     hidden: jax.Array
-    written: Written
+    written: DecodeCache
     ended_tokens: jax.Array
     ended_scores: jax.Array
     ended_lengths: jax.Array
@@ -76,7 +76,7 @@ def search(
     params: Params,
     prompts: ReadPrompts,
     key: jax.Array,
-    before: Sequence[Memory],
+    prefix: Sequence[PrefixCache],
     *,
     execution: Execution,
     eos_id: int,
@@ -89,9 +89,9 @@ def search(
     """
     del key  # nothing is drawn
     width, new = beams.width, max_new_tokens
-    remembered = (*before, prompts.memory)
+    remembered = (*prefix, prompts.memory)
     lengths_B = remembered[-1].length
-    write = decoder.writer(config, params, remembered, execution)
+    write = decoder.decode_step(config, params, remembered, execution)
 
     def unfinished(state: _State):
         reachable_B = state.scores[:, 0] / beams.penalty(new)  # a log-likelihood only falls, and penalties only grow
@@ -114,7 +114,7 @@ def search(
         hidden, written = write(chosen.reshape(-1).astype(jnp.int32), state.written.rows(rows))
         return _State(state.count + 1, tokens, open_scores, hidden, written, *ended)
 
-    empty = decoder.room_to_write(config, jnp.repeat(remembered[-1].end, width), new, execution)
+    empty = decoder.init_decode_cache(config, jnp.repeat(remembered[-1].end, width), new, execution)
     state = jax.lax.while_loop(unfinished, extend, _start(prompts.hidden, empty, new))
     some_ended = state.ended_scores > _IMPOSSIBLE
     written = jnp.where(some_ended[:, None], state.ended_tokens, state.tokens[:, 0])
@@ -122,7 +122,7 @@ def search(
     return written, jnp.where(lengths_B > 0, counts, 0)
 
 
-def _start(hidden_RxGxD: jax.Array, written: Written, new: int) -> _State:
+def _start(hidden_RxGxD: jax.Array, written: DecodeCache, new: int) -> _State:
     """Every prompt's beams, of which only the first is there."""
     batch = hidden_RxGxD.shape[0] * hidden_RxGxD.shape[1]
     width = len(written.start) // batch

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
 from flan_jax.inference import beam
 from flan_jax.inference.beam import Beams
-from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
-from flan_jax.inference.prompts import (
+from flan_jax.inference.prefill import (
     LENGTHS,
     PrefixReader,
     ReadPrompts,
@@ -31,7 +31,7 @@ from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.model.memory import Memory
+from flan_jax.model.kv_cache import PrefixCache
 
 GROUPS = 8
 """Groups in which the prompts of a batch are read, at most."""
@@ -104,10 +104,10 @@ class Generator:
                 raise QuestionError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
         shared = shared_prefix(prompts)
-        before = self._prefixes.read(prompts[0][:shared]) if shared else ()
+        prefix = self._prefixes.read(prompts[0][:shared]) if shared else ()
         own = [prompt[shared:] for prompt in prompts]
-        for members, batch_rows in self._batches(own, shared):
-            written = self._answer_batch([own[i] for i in members], batch_rows, before, members[0])
+        for members, batch_size in self._batches(own, shared):
+            written = self._answer_batch([own[i] for i in members], batch_size, prefix, members[0])
             for index, answer in zip(members, written):
                 answers[index] = answer
             progress(len(members))
@@ -126,17 +126,17 @@ class Generator:
             yield members, min(most_rows, 2 ** math.ceil(math.log2(len(members))))
 
     def _answer_batch(
-        self, prompts: Sequence[np.ndarray], batch_rows: int, before: tuple[Memory, ...], number: int
+        self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], number: int
     ) -> Iterator[np.ndarray]:
         """What is written after each prompt; they are sorted, longest first."""
-        rows = self._placement.rows(-(-batch_rows // GROUPS))
-        groups = -(-batch_rows // rows)
+        rows = self._placement.rows(-(-batch_size // GROUPS))
+        groups = -(-batch_size // rows)
         read = self._room(rows=rows, groups=groups, slots=padded_length(len(prompts[0])))
         for group, start in enumerate(range(0, len(prompts), rows)):
             batch = self._placement.place(_pad(prompts[start : start + rows], rows))
-            read = self._read(self._params, batch['tokens'], batch['lengths'], group, read, before)
+            read = self._read(self._params, batch['tokens'], batch['lengths'], group, read, prefix)
         key = jax.random.fold_in(self._key, number)
-        written, counts = map(np.asarray, self._write(self._params, read, key, before))
+        written, counts = map(np.asarray, self._write(self._params, read, key, prefix))
         for index in range(len(prompts)):
             row = index % rows * groups + index // rows
             yield written[row, : counts[row]]
@@ -153,7 +153,7 @@ def generate(
     params: Params,
     prompts: ReadPrompts,
     key: jax.Array,
-    before: Sequence[Memory],
+    prefix: Sequence[PrefixCache],
     *,
     execution: Execution,
     eos_id: int,
@@ -167,7 +167,7 @@ def generate(
       params: its parameters.
       prompts: what is to be continued; a prompt of no tokens is padding, after which nothing is written.
       key: for sampling.
-      before: what the prompts themselves continue.
+      prefix: what the prompts themselves continue.
       execution: how to compute.
       eos_id: the token that ends an answer.
       max_new_tokens: N.
@@ -176,9 +176,9 @@ def generate(
     Returns:
       The tokens written, [B, N], and how many of each row stand before its EOS, [B], B = R * G.
     """
-    remembered = (*before, prompts.memory)
+    remembered = (*prefix, prompts.memory)
     batch = len(remembered[-1].length)
-    write = decoder.writer(config, params, remembered, execution)
+    write = decoder.decode_step(config, params, remembered, execution)
 
     def unfinished(carry):
         count, _, _, _, ended_B, _ = carry
@@ -194,7 +194,7 @@ def generate(
         hidden_BxD, written = write(token_B, written)
         return count + 1, hidden_BxD, written, tokens_BxN, ended_B, counts_B
 
-    written = decoder.room_to_write(config, remembered[-1].end, max_new_tokens, execution)
+    written = decoder.init_decode_cache(config, remembered[-1].end, max_new_tokens, execution)
     tokens, counts = jnp.zeros((batch, max_new_tokens), jnp.int32), jnp.zeros(batch, jnp.int32)
     ended = remembered[-1].length == 0
     carry = (0, prompts.hidden.reshape(batch, -1), written, tokens, ended, counts)

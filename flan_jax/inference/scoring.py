@@ -17,14 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
 from flan_jax.errors import UserError
-from flan_jax.inference.placement import DEFAULT_DEVICE, Placement
-from flan_jax.inference.prompts import LENGTHS, PrefixReader, padded_length, shared_prefix
+from flan_jax.inference.prefill import LENGTHS, PrefixReader, padded_length, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.model.memory import Memory
-from flan_jax.training.loss import next_token_losses
+from flan_jax.model.kv_cache import PrefixCache
+from flan_jax.objectives.next_token import next_token_losses
 
 _SHORTEST_ROW = 128
 """Rows are this long at least, for they hold as many questions as fit."""
@@ -88,35 +88,37 @@ class Scorer:
             _check(question, self._config)
         scores: list[list[np.ndarray]] = [[] for _ in questions]
         shared = shared_prefix([question.prompt for question in questions])
-        before = self._prefixes.read(questions[0].prompt[:shared]) if shared else ()
+        prefix = self._prefixes.read(questions[0].prompt[:shared]) if shared else ()
         own = [dataclasses.replace(question, prompt=question.prompt[shared:]) for question in questions]
-        for row_length, batch in self._batches(own):
-            arrays = _arrays([[own[i] for i in row] for row in batch], row_length, self._rows(row_length), shared)
+        for sequence_length, batch in self._batches(own):
+            arrays = _arrays(
+                [[own[i] for i in row] for row in batch], sequence_length, self._rows(sequence_length), shared
+            )
             arrays = self._placement.place(arrays)
-            log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays, before))
+            log_likelihoods = np.asarray(self._log_likelihoods(self._params, arrays, prefix))
             for row, values in zip(batch, log_likelihoods):
                 _hand_out(row, own, values, scores)
             progress(sum(map(len, batch)))
         return scores
 
-    def _rows(self, row_length: int) -> int:
-        return self._placement.rows(self._batch_tokens // row_length)
+    def _rows(self, sequence_length: int) -> int:
+        return self._placement.rows(self._batch_tokens // sequence_length)
 
     def _batches(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[list[int]]]]:
         """Row lengths, and rows of question indices; rows that fill no batch wait for the next length."""
         waiting: list[int] = []
         by_length = sorted(_by_row_length(questions).items())
-        for row_length, members in by_length:
-            rows = _pack([(index, questions[index]) for index in (*waiting, *members)], row_length)
-            batch_rows = self._rows(row_length)
-            full = len(rows) if row_length == by_length[-1][0] else len(rows) // batch_rows * batch_rows
-            for start in range(0, full, batch_rows):
-                yield row_length, rows[start : start + batch_rows]
+        for sequence_length, members in by_length:
+            rows = _pack([(index, questions[index]) for index in (*waiting, *members)], sequence_length)
+            batch_size = self._rows(sequence_length)
+            full = len(rows) if sequence_length == by_length[-1][0] else len(rows) // batch_size * batch_size
+            for start in range(0, full, batch_size):
+                yield sequence_length, rows[start : start + batch_size]
             waiting = [index for row in rows[full:] for index in row]
 
 
 def predicted_log_likelihoods(
-    config: DecoderConfig, params: Params, batch: Mapping, before: Sequence[Memory] = (), *, execution: Execution
+    config: DecoderConfig, params: Params, batch: Mapping, prefix: Sequence[PrefixCache] = (), *, execution: Execution
 ) -> jax.Array:
     """Log-likelihoods [B, K] of the tokens `labels` [B, K] after the positions `predict_at` [B, K] of each row.
 
@@ -130,7 +132,7 @@ def predicted_log_likelihoods(
         batch['segment_ids'],
         batch['branch_ids'],
         execution=execution,
-        before=before,
+        prefix=prefix,
     )
     hidden_BxKxD = jnp.take_along_axis(hidden, batch['predict_at'][..., None], axis=1)
     return -next_token_losses(decoder.logits(config, params, hidden_BxKxD), batch['labels'])
@@ -154,30 +156,30 @@ def _by_row_length(questions: Sequence[Question]) -> dict[int, list[int]]:
     return groups
 
 
-def _pack(members: Sequence[tuple[int, Question]], row_length: int) -> list[list[int]]:
+def _pack(members: Sequence[tuple[int, Question]], sequence_length: int) -> list[list[int]]:
     """Rows of question indices, next fit over questions in order of size, so that rows are alike."""
     rows: list[list[int]] = []
     free = 0
     for index, question in sorted(members, key=lambda member: member[1].row_tokens):
         if question.row_tokens > free:
             rows.append([])
-            free = row_length
+            free = sequence_length
         rows[-1].append(index)
         free -= question.row_tokens
     return rows
 
 
 def _arrays(
-    rows: Sequence[Sequence[Question]], row_length: int, batch_rows: int, first_position: int
+    rows: Sequence[Sequence[Question]], sequence_length: int, batch_size: int, first_position: int
 ) -> dict[str, np.ndarray]:
-    """The arrays of a batch, padded to `batch_rows` rows and a power of two of predicted tokens."""
+    """The arrays of a batch, padded to `batch_size` rows and a power of two of predicted tokens."""
     laid_out = [_lay_out(row, first_position) for row in rows]
     most = max(len(labels) for _, _, labels in laid_out)
     predicted = 2 ** math.ceil(math.log2(max(most, _SMALLEST_PREDICTED)))
     batch = {
-        name: np.zeros((batch_rows, row_length), np.int32)
+        name: np.zeros((batch_size, sequence_length), np.int32)
         for name in ('tokens', 'positions', 'segment_ids', 'branch_ids')
-    } | {name: np.zeros((batch_rows, predicted), np.int32) for name in ('predict_at', 'labels')}
+    } | {name: np.zeros((batch_size, predicted), np.int32) for name in ('predict_at', 'labels')}
     for index, (columns, predict_at, labels) in enumerate(laid_out):
         for name, column in columns.items():
             batch[name][index, : len(column)] = column

@@ -1,6 +1,6 @@
 """Softmax attention to keys in several places: the row itself, what was read before it, what was written since.
 
-Each place is looked at by itself, and what was seen is joined (Milakov & Gimelshein 2018, algorithm 3, over places
+Each place is looked at by itself, and what was partial is joined (Milakov & Gimelshein 2018, algorithm 3, over places
 instead of blocks). Keys stand before queries in arrays of scores: sums over keys are then sums of vectors on a CPU.
 
 Shape letters: B rows of queries, T queries, M rows of keys, S keys, H heads, K key and value heads, G heads per K,
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flan_jax.model.config import DecoderConfig
 
 MASKED_SCORE = -1e30
-"""Score of a key that must not be seen; finite, so that rows of padding give no NaN."""
+"""Score of a key that must not be partial; finite, so that rows of padding give no NaN."""
 
 QUERY_BLOCK = 128
 """Queries whose attention is computed at a time, at least; a row has four blocks at most, each of which is compiled."""
@@ -26,7 +26,7 @@ QUERY_BLOCK = 128
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Sight:
+class AttentionMask:
     """How queries stand to the keys of one place.
 
     Attributes:
@@ -39,20 +39,20 @@ class Sight:
     bias: jax.Array | None = None
     distance: jax.Array | None = None
 
-    def within(self, window: jax.Array | None) -> 'Sight':
+    def within(self, window: jax.Array | None) -> 'AttentionMask':
         """The same without keys that lie `window` or more positions back."""
         if window is None:
             return self
         return dataclasses.replace(self, visible=self.visible & (self.distance < window))
 
-    def block(self, queries: slice, keys: slice) -> 'Sight':
+    def block(self, queries: slice, keys: slice) -> 'AttentionMask':
         """Some queries and keys of it, where every array has its full shape."""
         return jax.tree.map(lambda array: array[..., keys, queries], self)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class PartialSoftmax:
     """What queries saw in one place, in float32.
 
     Attributes:
@@ -66,17 +66,17 @@ class Seen:
     value: jax.Array
 
 
-def look(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, sight: Sight, config: DecoderConfig) -> Seen:
+def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
     """What queries see of the keys of one place."""
     sharing = query_BxKxGxTxN.shape[0] // key_MxKxSxN.shape[0]
-    query = _side_by_side(query_BxKxGxTxN, sharing) * config.scale_of_queries
+    query = _group_queries(query_BxKxGxTxN, sharing) * config.scale_of_queries
     scores = jnp.einsum('MKSN,MKGQN->MKSGQ', key_MxKxSxN, query, preferred_element_type=jnp.float32)
     if config.attention_softcap is not None:
         scores = config.attention_softcap * jnp.tanh(scores / config.attention_softcap)
-    if sight.bias is not None:
-        bias = sight.bias.reshape(-1, *query.shape[1:3], *sight.bias.shape[2:])
+    if mask.bias is not None:
+        bias = mask.bias.reshape(-1, *query.shape[1:3], *mask.bias.shape[2:])
         scores += jnp.swapaxes(bias, 2, 3).astype(scores.dtype)
-    scores = jnp.where(sight.visible[:, None, :, None], scores, MASKED_SCORE)
+    scores = jnp.where(mask.visible[:, None, :, None], scores, MASKED_SCORE)
     # Whatever is subtracted cancels out when places are joined, so no gradient need pass through it.
     largest = jax.lax.stop_gradient(scores.max(axis=2))
     weights = jnp.exp(scores - largest[:, :, None])
@@ -86,34 +86,34 @@ def look(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, sight: Sight, config: Deco
         value_MxKxSxN,
         preferred_element_type=jnp.float32,
     )
-    return Seen(*(_apart(array, sharing) for array in (largest, weights.sum(axis=2), value)))
+    return PartialSoftmax(*(_ungroup_queries(array, sharing) for array in (largest, weights.sum(axis=2), value)))
 
 
-def look_in_blocks(query, key, value, sight: Sight, config: DecoderConfig) -> Seen:
+def attend_in_blocks(query, key, value, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
     """What queries see of their own row, where nobody looks ahead: a block of them reads the keys up to its end only.
 
-    The same as `look` at the whole row, at five eighths of its arithmetic and a fraction of its memory.
+    The same as `attend` at the whole row, at five eighths of its arithmetic and a fraction of its memory.
     """
     length = query.shape[3]
     size = max(QUERY_BLOCK, -(-length // 4))
     blocks = []
     for start in range(0, length, size):
         here, past = slice(start, start + size), slice(0, min(start + size, length))
-        seen = look(query[:, :, :, here], key[:, :, past], value[:, :, past], sight.block(here, past), config)
-        blocks.append(seen)
+        partial = attend(query[:, :, :, here], key[:, :, past], value[:, :, past], mask.block(here, past), config)
+        blocks.append(partial)
     return jax.tree.map(lambda *arrays: jnp.concatenate(arrays, axis=3), *blocks)
 
 
-def join(places: Sequence[Seen]) -> jax.Array:
+def merge_partials(places: Sequence[PartialSoftmax]) -> jax.Array:
     """The values that all places together give, weighted by softmax: float32 [B, T, K, G, N]."""
-    largest = functools.reduce(jnp.maximum, (seen.largest for seen in places))
-    shares = [jnp.exp(seen.largest - largest) for seen in places]
-    total = sum(share * seen.total for share, seen in zip(shares, places))
-    value = sum(share[..., None] * seen.value for share, seen in zip(shares, places))
+    largest = functools.reduce(jnp.maximum, (partial.largest for partial in places))
+    shares = [jnp.exp(partial.largest - largest) for partial in places]
+    total = sum(share * partial.total for share, partial in zip(shares, places))
+    value = sum(share[..., None] * partial.value for share, partial in zip(shares, places))
     return jnp.moveaxis(value / total[..., None], 3, 1)
 
 
-def _side_by_side(query_BxKxGxTxN: jax.Array, sharing: int) -> jax.Array:
+def _group_queries(query_BxKxGxTxN: jax.Array, sharing: int) -> jax.Array:
     """Queries that share a row of keys, [M, K, G, Q, N]."""
     if sharing == 1:
         return query_BxKxGxTxN
@@ -122,7 +122,7 @@ def _side_by_side(query_BxKxGxTxN: jax.Array, sharing: int) -> jax.Array:
     return jnp.moveaxis(grouped, 1, 3).reshape(rows // sharing, *heads, sharing * length, head_dim)
 
 
-def _apart(array_MxKxGxQ: jax.Array, sharing: int) -> jax.Array:
+def _ungroup_queries(array_MxKxGxQ: jax.Array, sharing: int) -> jax.Array:
     """The inverse: [M, K, G, Q, ...] to [B, K, G, T, ...]."""
     if sharing == 1:
         return array_MxKxGxQ

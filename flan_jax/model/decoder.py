@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from flan_jax.model import layers, positions
-from flan_jax.model.attention import Sight
+from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
-from flan_jax.model.memory import LayerStack, Memory, Written, apart, remembering_more
+from flan_jax.model.kv_cache import DecodeCache, LayerStack, PrefixCache, append_cache, unstack
 from flan_jax.model.partitioning import constrain
 
 Params = dict[str, jax.Array]
@@ -28,7 +28,7 @@ STACKED = 'layers/'
 """Prefix of the names of parameters that are stacked over layers."""
 
 LORA_A, LORA_B = '/lora_a', '/lora_b'
-"""Endings of the names of low-rank terms, see `flan_jax.training.lora`; parameters need not hold any."""
+"""Endings of the names of low-rank terms, see `flan_jax.tuning.lora`; parameters need not hold any."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Execution:
 
     Attributes:
       dtype: dtype of activations.
-      rematerialise: what the backward pass computes again. 'nothing' keeps all activations, 'layers' keeps the residual
-        stream between layers only, 'elementwise' keeps the outputs of matrix products as well.
-      layers_apart: whether layers are not stacked where tokens are written one by one. On a CPU a scan copies the
+      remat: what the backward pass computes again. 'none' keeps all activations, 'full' keeps the residual
+        stream between layers only, 'dots' keeps the outputs of matrix products as well.
+      unroll_decode: whether layers are not stacked where tokens are written one by one. On a CPU a scan copies the
         weights and the memory of a layer before it uses them, for every token; laid apart beforehand they are copied
         once. But they take their memory twice then, and the time to compile grows with the layers.
     """
 
     dtype: Literal['float32', 'bfloat16'] = 'float32'
-    rematerialise: Literal['nothing', 'elementwise', 'layers'] = 'nothing'
-    layers_apart: bool = False
+    remat: Literal['none', 'dots', 'full'] = 'none'
+    unroll_decode: bool = False
 
 
 class Decoder(nnx.Module):
@@ -77,19 +77,19 @@ class Decoder(nnx.Module):
             x_BxTxD += table[positions_BxT + self.config.position.offset]
         return constrain(x_BxTxD, ('batch', 'length', None))
 
-    def every_layer(self, before: Sequence[Memory], as_list: bool = False) -> LayerStack:
+    def every_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:
         """Weights of each layer, its window, and what is remembered: arrays [L, ...], or a list of L layers."""
         _, stacked = nnx.split(self.layers)
-        layers_ = (stacked, self._windows(), [(memory.keys, memory.values) for memory in before])
-        return apart(layers_, self.config.num_layers) if as_list else layers_
+        layers_ = (stacked, self._windows(), [(memory.keys, memory.values) for memory in prefix])
+        return unstack(layers_, self.config.num_layers) if as_list else layers_
 
-    def run_layers(self, x_BxTxD, around: layers.Surroundings, every_layer: LayerStack, execution: Execution):
+    def run_layers(self, x_BxTxD, context: layers.AttentionContext, every_layer: LayerStack, execution: Execution):
         """The residual stream after all blocks and the final norm, [B, T, D], and every layer's keys and values."""
         graph, _ = nnx.split(self.layers)
 
         def block(x, layer):
-            parameters, window, before = layer
-            x, own = nnx.merge(graph, parameters)(x, around, before, window)
+            parameters, window, prefix = layer
+            x, own = nnx.merge(graph, parameters)(x, context, prefix, window)
             # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
             return constrain(x, ('batch', 'sequence', None)), own
 
@@ -99,7 +99,7 @@ class Decoder(nnx.Module):
                 x_BxTxD, own_of_layer = block(x_BxTxD, layer)
                 own.append(own_of_layer)
         else:
-            x_BxTxD, own = jax.lax.scan(_rematerialised(block, execution), x_BxTxD, every_layer)
+            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, every_layer)
         return self.final_norm(x_BxTxD), own
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
@@ -120,13 +120,13 @@ class Decoder(nnx.Module):
         return jnp.where(jnp.arange(config.num_layers) % config.window_every == 0, config.window, everything)
 
 
-def _rematerialised(block, execution: Execution):
-    match execution.rematerialise:
-        case 'nothing':
+def _with_remat(block, execution: Execution):
+    match execution.remat:
+        case 'none':
             return block
-        case 'layers':
+        case 'full':
             return jax.checkpoint(block, prevent_cse=False)
-        case 'elementwise':
+        case 'dots':
             policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
             return jax.checkpoint(block, prevent_cse=False, policy=policy)
 
@@ -149,7 +149,7 @@ def hidden_states(
     segment_ids_BxT: jax.Array,
     branch_ids_BxT: jax.Array | None = None,
     execution: Execution = Execution(),
-    before: Sequence[Memory] = (),
+    prefix: Sequence[PrefixCache] = (),
 ) -> jax.Array:
     """The last hidden states of packed rows, [B, T, D], from which `logits` follow.
 
@@ -157,23 +157,23 @@ def hidden_states(
       config: the decoder.
       params: its parameters.
       tokens_BxT: token ids.
-      positions_BxT: each token's place in its text, from 0, or from the end of what stands before.
+      positions_BxT: each token's place in its text, from 0, or from the end of what stands before it.
       segment_ids_BxT: examples that share a row are told apart by these; padding is a segment of its own.
       branch_ids_BxT: where given, tokens of one segment that differ in a non-zero branch do not see each other.
       execution: how to compute.
-      before: what all tokens of the rows see besides.
+      prefix: what all tokens of the rows see besides.
     """
-    return _read(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, before)[0]
+    return _prefill(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, prefix)[0]
 
 
-def read(
+def prefill(
     config: DecoderConfig,
     params: Params,
     tokens_BxT: jax.Array,
     length_B: jax.Array,
     execution: Execution = Execution(),
-    before: Sequence[Memory] = (),
-) -> tuple[jax.Array, Memory]:
+    prefix: Sequence[PrefixCache] = (),
+) -> tuple[jax.Array, PrefixCache]:
     """The last hidden states of texts, [B, T, D], and the memory of them, which has T slots.
 
     Args:
@@ -182,53 +182,55 @@ def read(
       tokens_BxT: texts at the left of their rows.
       length_B: tokens of each text.
       execution: how to compute.
-      before: what the texts continue; the last memory ends where they start.
+      prefix: what the texts continue; the last memory ends where they start.
     """
     batch, length = tokens_BxT.shape
-    start = jnp.repeat(before[-1].end, batch // len(before[-1].end)) if before else jnp.zeros(batch, jnp.int32)
+    start = jnp.repeat(prefix[-1].end, batch // len(prefix[-1].end)) if prefix else jnp.zeros(batch, jnp.int32)
     slots = jnp.arange(length)
     segment_ids = (slots < length_B[:, None]).astype(jnp.int32)
     where = start[:, None] + slots
-    hidden, own = _read(config, params, tokens_BxT, where, segment_ids, None, execution, before)
-    return hidden, Memory(*own, start, length_B)
+    hidden, own = _prefill(config, params, tokens_BxT, where, segment_ids, None, execution, prefix)
+    return hidden, PrefixCache(*own, start, length_B)
 
 
-def room_to_write(config: DecoderConfig, start_B: jax.Array, slots: int, execution: Execution = Execution()) -> Written:
+def init_decode_cache(
+    config: DecoderConfig, start_B: jax.Array, slots: int, execution: Execution = Execution()
+) -> DecodeCache:
     """Room for so many tokens of each row that are written one by one, the first at position `start_B`."""
 
     def empty(length: int):
         zeros = jnp.zeros((config.num_layers, len(start_B), config.kv_heads, length, config.head_dim), execution.dtype)
-        return apart((zeros, zeros), config.num_layers) if execution.layers_apart else (zeros, zeros)
+        return unstack((zeros, zeros), config.num_layers) if execution.unroll_decode else (zeros, zeros)
 
-    return Written(empty(slots), empty(1), start_B, jnp.zeros((), jnp.int32))
+    return DecodeCache(empty(slots), empty(1), start_B, jnp.zeros((), jnp.int32))
 
 
-def writer(
-    config: DecoderConfig, params: Params, before: Sequence[Memory], execution: Execution = Execution()
-) -> Callable[[jax.Array, Written], tuple[jax.Array, Written]]:
+def decode_step(
+    config: DecoderConfig, params: Params, prefix: Sequence[PrefixCache], execution: Execution = Execution()
+) -> Callable[[jax.Array, DecodeCache], tuple[jax.Array, DecodeCache]]:
     """A function that reads one more token of each row, after what stands before; made once, called for every token.
 
     It takes the tokens [B] and what was written earlier; it returns the last hidden states of the tokens, [B, D], and
     what is written now.
     """
     decoder = _decoder(config, params)
-    every_layer = decoder.every_layer(before, execution.layers_apart)
+    every_layer = decoder.every_layer(prefix, execution.unroll_decode)
 
-    def write(token_B: jax.Array, written: Written) -> tuple[jax.Array, Written]:
+    def write(token_B: jax.Array, written: DecodeCache) -> tuple[jax.Array, DecodeCache]:
         positions_Bx1 = (written.start + written.length)[:, None]
-        slots = written.in_slots()
+        slots = written.filled_slots()
         filled_B, room = jnp.broadcast_to(written.length, token_B.shape), jax.tree.leaves(slots)[0].shape[-2]
-        around = layers.Surroundings(
+        context = layers.AttentionContext(
             positions=positions_Bx1,
-            own=_sight(decoder, positions_Bx1, positions_Bx1, jnp.ones((len(token_B), 1, 1), bool)),
-            before=(
-                *(_sight_of(decoder, positions_Bx1, memory) for memory in before),
-                _sight_of_slots(decoder, positions_Bx1, written.start, filled_B, room),
+            own=_mask(decoder, positions_Bx1, positions_Bx1, jnp.ones((len(token_B), 1, 1), bool)),
+            prefix=(
+                *(_mask_of(decoder, positions_Bx1, memory) for memory in prefix),
+                _mask_of_slots(decoder, positions_Bx1, written.start, filled_B, room),
             ),
         )
         x_Bx1xD = decoder.embed(token_B[:, None], positions_Bx1, execution)
-        hidden, own = decoder.run_layers(x_Bx1xD, around, remembering_more(every_layer, slots), execution)
-        return hidden[:, 0], Written(slots, own, written.start, written.length + 1)
+        hidden, own = decoder.run_layers(x_Bx1xD, context, append_cache(every_layer, slots), execution)
+        return hidden[:, 0], DecodeCache(slots, own, written.start, written.length + 1)
 
     return write
 
@@ -238,30 +240,30 @@ def logits(config: DecoderConfig, params: Params, hidden: jax.Array) -> jax.Arra
     return _decoder(config, params).unembed(hidden)
 
 
-def _read(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, before):
+def _prefill(config, params, tokens_BxT, positions_BxT, segment_ids_BxT, branch_ids_BxT, execution, prefix):
     """Hidden states [B, T, D], and keys and values, both [L, B, K, T, N]."""
     decoder = _decoder(config, params)
     visible = positions.visible_in_row(segment_ids_BxT, branch_ids_BxT)
-    own = _sight(decoder, positions_BxT, positions_BxT, visible, in_order=branch_ids_BxT is None)
-    remembered = tuple(_sight_of(decoder, positions_BxT, memory) for memory in before)
-    around = layers.Surroundings(positions_BxT, own, remembered)
+    own = _mask(decoder, positions_BxT, positions_BxT, visible, in_order=branch_ids_BxT is None)
+    remembered = tuple(_mask_of(decoder, positions_BxT, memory) for memory in prefix)
+    context = layers.AttentionContext(positions_BxT, own, remembered)
     x_BxTxD = decoder.embed(tokens_BxT, positions_BxT, execution)
-    return decoder.run_layers(x_BxTxD, around, decoder.every_layer(before), execution)
+    return decoder.run_layers(x_BxTxD, context, decoder.every_layer(prefix), execution)
 
 
-def _sight_of(decoder: Decoder, positions_BxT, memory: Memory) -> Sight:
+def _mask_of(decoder: Decoder, positions_BxT, memory: PrefixCache) -> AttentionMask:
     """What tokens see of a memory."""
-    return _sight_of_slots(decoder, positions_BxT, memory.start, memory.length, memory.keys.shape[3])
+    return _mask_of_slots(decoder, positions_BxT, memory.start, memory.length, memory.keys.shape[3])
 
 
-def _sight_of_slots(decoder: Decoder, positions_BxT, start_M, length_M, room: int) -> Sight:
+def _mask_of_slots(decoder: Decoder, positions_BxT, start_M, length_M, room: int) -> AttentionMask:
     """What tokens see of slots, of which the first `length_M` are filled."""
     slots = jnp.arange(room)
     visible = (slots < length_M[:, None])[:, :, None]
-    return _sight(decoder, positions_BxT.reshape(len(start_M), -1), start_M[:, None] + slots, visible)
+    return _mask(decoder, positions_BxT.reshape(len(start_M), -1), start_M[:, None] + slots, visible)
 
 
-def _sight(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order: bool = False) -> Sight:
+def _mask(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order: bool = False) -> AttentionMask:
     """What is seen from some positions of others; `in_order` says that positions grow by one in every segment."""
     bias = distance = None
     if decoder.config.window is not None:
@@ -272,7 +274,7 @@ def _sight(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order
             bias = positions.relative_bias_in_order(decoder.relative_bias[...], positions_MxQ.shape[1], scheme)
         case RelativeBias() as scheme:
             bias = positions.relative_bias(decoder.relative_bias[...], positions_MxQ, key_positions_MxS, scheme)
-    return Sight(visible, bias, distance)
+    return AttentionMask(visible, bias, distance)
 
 
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from flan_jax.model import attention, positions
-from flan_jax.model.attention import Sight
+from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Rotary
 
 KeysAndValues = tuple[jax.Array, jax.Array]
@@ -31,18 +31,18 @@ _fan_in_normal = jax.nn.initializers.variance_scaling(1.0, 'fan_in', 'truncated_
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Surroundings:
+class AttentionContext:
     """What every layer needs to know of the tokens' places.
 
     Attributes:
       positions: [B, T].
       own: how the tokens stand to each other.
-      before: how they stand to each memory before them.
+      prefix: how they stand to each memory before them.
     """
 
     positions: jax.Array
-    own: Sight
-    before: tuple[Sight, ...] = ()
+    own: AttentionMask
+    prefix: tuple[AttentionMask, ...] = ()
 
 
 class Norm(nnx.Module):
@@ -99,19 +99,19 @@ class Attention(nnx.Module):
             self.query_norm = Norm(config.head_dim if per_head else query_size, config)
             self.key_norm = Norm(config.head_dim if per_head else kv_size, config)
 
-    def __call__(self, x_BxTxD, around: Surroundings, before: Sequence[KeysAndValues], window):
+    def __call__(self, x_BxTxD, context: AttentionContext, prefix: Sequence[KeysAndValues], window):
         """Returns the output [B, T, D], and the tokens' own keys and values."""
         query, key, value = self._project(x_BxTxD)
         if isinstance(self.config.position, Rotary):
-            angles = positions.rotary_angles(around.positions, self.config.rotary_dim, self.config.position)
+            angles = positions.rotary_angles(context.positions, self.config.rotary_dim, self.config.position)
             query, key = positions.rotate(query, angles), positions.rotate(key, angles)
         batch, length, kv_heads, head_dim = key.shape
         query = jnp.moveaxis(query.reshape(batch, length, kv_heads, -1, head_dim), 1, 3)
         own = key, value = jnp.swapaxes(key, 1, 2), jnp.swapaxes(value, 1, 2)
-        seen = [attention.look_in_blocks(query, key, value, around.own.within(window), self.config)]
-        for keys_and_values, sight in zip(before, around.before):
-            seen.append(attention.look(query, *keys_and_values, sight.within(window), self.config))
-        attended = attention.join(seen).astype(x_BxTxD.dtype).reshape(batch, length, -1)
+        partials = [attention.attend_in_blocks(query, key, value, context.own.within(window), self.config)]
+        for keys_and_values, mask in zip(prefix, context.prefix):
+            partials.append(attention.attend(query, *keys_and_values, mask.within(window), self.config))
+        attended = attention.merge_partials(partials).astype(x_BxTxD.dtype).reshape(batch, length, -1)
         return self.out(attended), own
 
     def _project(self, x_BxTxD):
@@ -154,9 +154,9 @@ class Block(nnx.Module):
             self.attention_post_norm = Norm(config.d_model, config)
             self.feed_forward_post_norm = Norm(config.d_model, config)
 
-    def __call__(self, x_BxTxD, around: Surroundings, before: Sequence[KeysAndValues], window):
+    def __call__(self, x_BxTxD, context: AttentionContext, prefix: Sequence[KeysAndValues], window):
         """Returns the residual stream [B, T, D], and the tokens' own keys and values."""
-        attended, own = self.attention(self._before(x_BxTxD, 'attention'), around, before, window)
+        attended, own = self.attention(self._before(x_BxTxD, 'attention'), context, prefix, window)
         if self.order == 'parallel':
             return x_BxTxD + attended + self.feed_forward(self.feed_forward_norm(x_BxTxD)), own
         x_BxTxD = x_BxTxD + self._after(attended, 'attention')

@@ -14,7 +14,7 @@ from etils import epath
 from orbax.checkpoint import v1 as ocp
 
 from flan_jax.errors import UserError
-from flan_jax.folders import require_space
+from flan_jax.files import require_space
 from flan_jax.model.decoder import Params
 from flan_jax.training.step import TrainState
 
@@ -31,15 +31,15 @@ class CheckpointError(UserError):
 class Checkpoints(contextlib.AbstractContextManager):
     """The checkpoints of one run."""
 
-    def __init__(self, model_dir: str, keep: int, belongs_to: Mapping[str, Any]):
+    def __init__(self, model_dir: str, keep: int, metadata: Mapping[str, Any]):
         """Opens MODEL_DIR/checkpoints.
 
         Args:
           model_dir: folder of the run.
           keep: how many of the newest are kept.
-          belongs_to: what the weights belong to, written beside them.
+          metadata: what the weights belong to, written beside them.
         """
-        self._belongs_to = dict(belongs_to)
+        self._metadata = dict(metadata)
         self._at_once = keep + 1  # the newest is complete before the oldest goes
         self._checkpointer = ocp.training.Checkpointer(
             epath.Path(model_dir).absolute() / FOLDER,
@@ -62,7 +62,7 @@ class Checkpoints(contextlib.AbstractContextManager):
     def save(self, step: int, state: TrainState) -> None:
         """Saves the state after `step` updates; the writing goes on in the background."""
         parts = {_PARAMS: state.params, _OPTIMIZER: state.optimizer}
-        self._checkpointer.save_checkpointables_async(step, parts, force=True, custom_metadata=self._belongs_to)
+        self._checkpointer.save_checkpointables_async(step, parts, force=True, custom_metadata=self._metadata)
 
     def restore(self, like: TrainState) -> TrainState | None:
         """The newest checkpoint in the layout of `like` (arrays or shapes with shardings); None where there is none.
@@ -100,9 +100,9 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
 
 
-def save_params(folder: epath.PathLike, params: Params, belongs_to: Mapping[str, Any]) -> None:
-    """Writes a checkpoint of weights alone, from which a run can start; `belongs_to` as in `Checkpoints`."""
-    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=dict(belongs_to))
+def save_params(folder: epath.PathLike, params: Params, metadata: Mapping[str, Any]) -> None:
+    """Writes a checkpoint of weights alone, from which a run can start; `metadata` as in `Checkpoints`."""
+    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=dict(metadata))
 
 
 def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     return _metadata(folder).metadata[_PARAMS]
 
 
-def belongs_to(folder: epath.PathLike) -> Mapping[str, Any]:
+def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
     return _metadata(folder).custom_metadata or {}
 

@@ -4,9 +4,9 @@ import math
 
 import jax
 
+from flan_jax.distributed.chips import CHIPS
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import parameter_shapes
-from flan_jax.training.chips import CHIPS
 
 
 def parameter_count(config: DecoderConfig) -> int:
@@ -14,13 +14,13 @@ def parameter_count(config: DecoderConfig) -> int:
     return sum(math.prod(shape.shape) for shape in parameter_shapes(config).values())
 
 
-def flops_per_token(config: DecoderConfig, row_length: int) -> float:
+def flops_per_token(config: DecoderConfig, sequence_length: int) -> float:
     """Operations of a training step per token: 6N + 12LHQT (Chowdhery et al. 2022, appendix B)."""
     shapes = parameter_shapes(config)
     multiplied = sum(math.prod(s.shape) for name, s in shapes.items() if name.endswith('kernel') or name == 'embedding')
     if not config.tied_embedding:
         multiplied -= math.prod(shapes['embedding'].shape)
-    return 6 * multiplied + 12 * config.num_layers * config.num_heads * config.head_dim * row_length
+    return 6 * multiplied + 12 * config.num_layers * config.num_heads * config.head_dim * sequence_length
 
 
 def peak_flops() -> float | None:

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 
-from flan_jax.data.stream import PackedStream
 from flan_jax.errors import UserError
+from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import Advance
-from flan_jax.settings import Experiment
+from flan_jax.run import Run
 from flan_jax.training import flops
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.step import StepMetrics
@@ -20,14 +20,14 @@ class TrainingError(UserError):
 class Monitor:
     """Reads a step's metrics after the next step is dispatched, so that the device never waits for the host."""
 
-    def __init__(self, experiment: Experiment, stream: PackedStream, log: MetricsLog, advance: Advance):
+    def __init__(self, experiment: Run, stream: PackedStream, log: MetricsLog, advance: Advance):
         """Watches a run, writing to `log` and advancing its bar."""
         self._training = experiment.training
         self._stream = stream
         self._log = log
         self._advance = advance
         self._pending: tuple[int, StepMetrics] | None = None
-        self._flops_per_token = flops.flops_per_token(experiment.model, stream.manifest.row_length)
+        self._flops_per_token = flops.flops_per_token(experiment.model, stream.manifest.sequence_length)
         self._peak = flops.peak_flops()
         self._since: tuple[int | None, float] = (None, time.monotonic())
         self._window = np.zeros((2, len(stream.manifest.clusters)))
@@ -55,8 +55,8 @@ class Monitor:
         losses, tokens = by_cluster.sum(axis=1)
         if tokens > 0 and np.isfinite(losses) and np.isfinite(gradient_norm):
             return
-        last = done * self._training.batch_rows
-        first = last - self._training.batch_rows
+        last = done * self._training.batch_size
+        first = last - self._training.batch_size
         rows = self._stream.rows(first, last)
         tasks = sorted({self._stream.manifest.tasks[task] for row in rows for task in row.tasks})
         what = f'loss {losses} and gradient norm {gradient_norm}' if tokens else 'no target token'
@@ -79,7 +79,7 @@ class Monitor:
         (last_done, last_time), self._since = self._since, (done, time.monotonic())
         if last_done is None:
             return {}
-        tokens = (done - last_done) * self._training.batch_rows * self._stream.manifest.row_length
+        tokens = (done - last_done) * self._training.batch_size * self._stream.manifest.sequence_length
         per_second = tokens / (self._since[1] - last_time)
         speed = {'tokens_per_second': per_second}
         if self._peak:

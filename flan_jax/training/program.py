@@ -8,13 +8,13 @@ import jax
 import optax
 from jax.sharding import Mesh
 
+from flan_jax.distributed.mesh import parameter_layout, placed, state_shardings
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.settings import Lora, Training
-from flan_jax.training.lora import adapter_shapes
-from flan_jax.training.mesh import parameter_layout, placed, state_shardings
 from flan_jax.training.optimizer import adafactor
+from flan_jax.training.settings import Training
 from flan_jax.training.step import TrainState, fresh_state, train_step
+from flan_jax.tuning.lora import Lora, adapter_shapes
 
 ALL_WEIGHTS = Lora()
 
@@ -90,8 +90,8 @@ def execution_of(training: Training, platform: str) -> Execution:
     auto = 'float32' if platform == 'cpu' else 'bfloat16'
     return Execution(
         dtype=auto if training.dtype == 'auto' else training.dtype,
-        rematerialise=training.rematerialise,
-        layers_apart=platform == 'cpu',
+        remat=training.remat,
+        unroll_decode=platform == 'cpu',
     )
 
 

@@ -13,9 +13,9 @@ import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
-from flan_jax.training.lora import adapted
-from flan_jax.training.loss import Batch, label_weights, summed_loss
+from flan_jax.objectives.next_token import Batch, label_weights, summed_loss
 from flan_jax.training.rounding import apply_updates
+from flan_jax.tuning.lora import adapted
 
 
 @jax.tree_util.register_dataclass

@@ -8,26 +8,27 @@ import jax
 from etils import epath
 from jax.sharding import Mesh
 
-from flan_jax.data.stream import PackedStream
+from flan_jax.distributed.mesh import check_batch, device_batch, make_mesh, parameter_layout, placed
+from flan_jax.distributed.preemption import Preempted, termination_noted
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Params
+from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
-from flan_jax.settings import Experiment
-from flan_jax.training import checkpoints, lora
-from flan_jax.training.mesh import check_batch, device_batch, make_mesh, parameter_layout, placed
+from flan_jax.run import Run
+from flan_jax.training import checkpoints
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
-from flan_jax.training.preemption import Preempted, termination_noted
 from flan_jax.training.program import training_program
+from flan_jax.tuning import lora
 
 
-def train(experiment: Experiment, stream: PackedStream, belongs_to: dict, last: int | None = None) -> None:
+def train(experiment: Run, stream: PackedStream, metadata: dict, last: int | None = None) -> None:
     """Tunes the model, from the newest checkpoint where there is one, and leaves a checkpoint of the last step.
 
     Args:
       experiment: what to do.
       stream: the rows to learn from.
-      belongs_to: what the weights belong to, written into every checkpoint.
+      metadata: what the weights belong to, written into every checkpoint.
       last: the last step; None for the experiment's.
 
     Raises:
@@ -38,12 +39,10 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict, last: 
     training = experiment.training
     last = training.steps if last is None else last
     mesh = make_mesh(experiment.parallelism)
-    check_batch(mesh, training.batch_rows, training.microbatches)
+    check_batch(mesh, training.batch_size, training.microbatches)
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.set_mesh(mesh))
-        saved = stack.enter_context(
-            checkpoints.Checkpoints(experiment.model_dir, training.keep_checkpoints, belongs_to)
-        )
+        saved = stack.enter_context(checkpoints.Checkpoints(experiment.model_dir, training.keep_checkpoints, metadata))
         program = training_program(
             experiment.model,
             training,
@@ -59,7 +58,7 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict, last: 
         log = stack.enter_context(MetricsLog(experiment.model_dir, start))
         monitor = Monitor(experiment, stream, log, stack.enter_context(bar('tuning', training.steps, start)))
         stop_asked = stack.enter_context(termination_noted())
-        batches = stream.batches(start, last, training.batch_rows, jax.process_index(), jax.process_count())
+        batches = stream.batches(start, last, training.batch_size, jax.process_index(), jax.process_count())
 
         for done, batch in enumerate(batches, start=start + 1):
             state, metrics = program.step(state, frozen, device_batch(batch, mesh))
@@ -73,7 +72,7 @@ def train(experiment: Experiment, stream: PackedStream, belongs_to: dict, last: 
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
 
 
-def initial_params(experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
+def initial_params(experiment: Run, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
     """The weights a run starts from: those of the initial checkpoint, or fresh ones by seed, laid out as given."""
     if experiment.initial_checkpoint is not None:
         return checkpoints.load_params(experiment.initial_checkpoint, dict(layout))
@@ -85,7 +84,7 @@ def initial_params(experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeSt
     return _made(initialise, experiment, layout)
 
 
-def tuned_params(experiment: Experiment, folder: epath.Path, mesh: Mesh) -> Params:
+def tuned_params(experiment: Run, folder: epath.Path, mesh: Mesh) -> Params:
     """The weights of a run's checkpoint, as the decoder reads them: with LoRA, the base beside the adapter."""
     weights = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
     if experiment.lora.rank is None:
@@ -94,14 +93,14 @@ def tuned_params(experiment: Experiment, folder: epath.Path, mesh: Mesh) -> Para
     return lora.adapted(initial_params(experiment, weights), adapter, experiment.lora.scale)
 
 
-def _first_tuned(experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
+def _first_tuned(experiment: Run, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
     """What is tuned, before the first step: all weights, or a fresh adapter by seed."""
     if experiment.lora.rank is None:
         return initial_params(experiment, layout)
     return _made(functools.partial(lora.initialise_adapter, layout), experiment, layout)
 
 
-def _made(initialise, experiment: Experiment, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
+def _made(initialise, experiment: Run, layout: Mapping[str, jax.ShapeDtypeStruct]) -> Params:
     """What `initialise` makes of the seed's key, laid out as given."""
     shardings = {name: shape.sharding for name, shape in layout.items()}
     return jax.jit(initialise, out_shardings=shardings)(jax.random.key(experiment.training.seed))

@@ -8,15 +8,15 @@ import pytest
 
 from flan_jax.command import configuration
 from flan_jax.errors import UserError
-from flan_jax.settings import Experiment
+from flan_jax.run import Run
 from flan_jax.training.flops import parameter_count
 
 GIVEN = {'MODEL_DIR': '/tmp/run', 'TFDS_DATA_DIR': '/tmp/data'}
 RUNS = [file for file in configuration.known_files() if file.startswith('gin/runs/') and 'defaults' not in file]
 ALSO_REQUIRED = {
-    'MIXTURE': 'flan',
+    'MIXTURE_OR_TASK_NAME': 'flan',
     'HELD_OUT': 'sentiment',
-    'INITIAL_CHECKPOINT': '/tmp/checkpoint',
+    'INITIAL_CHECKPOINT_PATH': '/tmp/checkpoint',
     'VOCABULARY': '/tmp/pieces.model',
 }
 MODELS = [file for file in configuration.known_files() if file.startswith('gin/models/')]
@@ -25,7 +25,7 @@ MODELS = [file for file in configuration.known_files() if file.startswith('gin/m
 @pytest.mark.parametrize('file', RUNS)
 def test_every_run_file_is_sound_and_opens_with_what_it_does(file):
     experiment = configuration.load([file], GIVEN | ALSO_REQUIRED)
-    assert isinstance(experiment, Experiment)
+    assert isinstance(experiment, Run)
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
     assert 'flan-jax' in head and 'Result' in head and 'Time' in head
@@ -40,7 +40,7 @@ def test_every_model_file_makes_a_decoder(file):
 def test_bindings_win_over_files():
     experiment = configuration.load(
         ['gin/runs/quickstart.gin'],
-        {'TRAIN_STEPS': '7', 'HELD_OUT': 'sentiment', 'EVALUATE': "('rte', 'cb')", 'Training.weight_decay': '0.1'},
+        {'TRAIN_STEPS': '7', 'HELD_OUT': 'sentiment', 'EVAL_TASKS': "('rte', 'cb')", 'Training.weight_decay': '0.1'},
     )
     assert experiment.training.steps == 7 and experiment.training.weight_decay == 0.1
     assert experiment.data.held_out == 'sentiment'
@@ -78,9 +78,10 @@ def test_every_setting_has_a_macro_or_keeps_its_default():
 
 
 def test_the_command_can_be_given_again():
-    command = configuration.command('run', ['gin/runs/quickstart.gin'], {'EVALUATE': "('rte',)", 'SEED': '3'})
+    command = configuration.command('run', ['gin/runs/quickstart.gin'], {'EVAL_TASKS': "('rte',)", 'SEED': '3'})
     assert (
-        command == """flan-jax run --gin_file=gin/runs/quickstart.gin '--gin.EVALUATE=('"'"'rte'"'"',)' --gin.SEED=3"""
+        command
+        == """flan-jax run --gin_file=gin/runs/quickstart.gin '--gin.EVAL_TASKS=('"'"'rte'"'"',)' --gin.SEED=3"""
     )
 
 

@@ -7,29 +7,29 @@ import pytest
 
 from flan_jax.command import configuration, main
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.pack import stream_recipe
-from flan_jax.evaluation.evaluate import Questionnaire, evaluate
-from flan_jax.inference.prompts import SHORTEST_PREFIX, PrefixReader, shared_prefix
+from flan_jax.evaluation.evaluate import EvalSet, evaluate
+from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Execution
+from flan_jax.packing.pack import stream_recipe
 from flan_jax.settings import SettingsError
 
 RUN = '--gin_file=gin/runs/quickstart.gin'
 
 SMALL = {
-    'MIXTURE': 'sentiment',
+    'MIXTURE_OR_TASK_NAME': 'sentiment',
     'HELD_OUT': None,
-    'EVALUATE': ('copa', 'wmt16_translate_deen'),
-    'EVALUATE_TEMPLATES': (0, 1, 5),
-    'EVALUATE_LIMIT': 3,
+    'EVAL_TASKS': ('copa', 'wmt16_translate_deen'),
+    'EVAL_TEMPLATES': (0, 1, 5),
+    'EVAL_LIMIT': 3,
     'SHOTS': (0, 2),
     'TRAIN_SHOTS': 3,
     'TRAIN_STEPS': 2,
-    'BATCH_ROWS': 2,
-    'ROW_LENGTH': 512,
+    'BATCH_SIZE': 2,
+    'SEQUENCE_LENGTH': 512,
     'INPUT_LENGTH': 320,
     'TARGET_LENGTH': 8,
-    'TARGETS_PER_ROW': 40,
+    'TARGETS_PER_SEQUENCE': 40,
     'lamda.d_model': 32,
     'lamda.head_dim': 16,
 }
@@ -68,12 +68,12 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     assert [(row['name'], row['shots']) for row in report['results']] == [(name, 0) for name in names]
     lines = [(line['name'], line['model'], line['shots']) for line in report['few_shot']]
     assert lines == [
-        *((name, model, 2) for name in names for model in ('untuned', 'tuned')),
-        *(('mean over datasets', model, 2) for model in ('untuned', 'tuned')),
+        *((name, model, 2) for name in names for model in ('base', 'tuned')),
+        *(('mean over datasets', model, 2) for model in ('base', 'tuned')),
     ]
     tuned = {line['name']: line for line in report['few_shot'] if line['model'] == 'tuned'}
     few_shot = report['results'][0]['few_shot'][0]['models']['tuned']
-    assert tuned['copa']['few_shot'] == [few_shot['mean'], few_shot['spread']]
+    assert tuned['copa']['few_shot'] == [few_shot['mean'], few_shot['std']]
     spreads = [tuned[name]['few_shot'][1] for name in names]
     assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(spreads) / 3)
     page = (finished / 'report.html').read_text()
@@ -91,25 +91,23 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
 
 
 def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monkeypatch):
-    settings = experiment(samples_dir, tmp_path, EVALUATE=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
-    questionnaire, read = Questionnaire(settings), []
+    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
+    eval_set, read = EvalSet(settings), []
     read_prefix = PrefixReader.read
     monkeypatch.setattr(
         PrefixReader, 'read', lambda self, tokens: read.append(len(tokens)) or read_prefix(self, tokens)
     )
     params = decoder.initialise(settings.model, jax.random.key(0))
-    evaluate(settings, questionnaire, lambda: params, 'untuned', Execution())
-    prompts = {key: [row.prompt_tokens for row in questionnaire.rows(key)] for key in questionnaire.keys}
+    evaluate(settings, eval_set, lambda: params, 'base', Execution())
+    prompts = {key: [row.prompt_tokens for row in eval_set.rows(key)] for key in eval_set.keys}
     assert read == [shared_prefix(of_key) for of_key in prompts.values()] and len(read) == 2 * 3
     assert min(read) >= SHORTEST_PREFIX
 
 
 def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
-    settings = experiment(
-        samples_dir, tmp_path, EVALUATE_INSTRUCTIONS='dataset_name', EVALUATE_TEMPLATES=(), SHOTS=(0,)
-    )
-    questionnaire = Questionnaire(settings)
-    asked = {(key.dataset, key.template): questionnaire.rows(key)[0].prompt for key in questionnaire.keys}
+    settings = experiment(samples_dir, tmp_path, EVAL_INSTRUCTIONS='dataset_name', EVAL_TEMPLATES=(), SHOTS=(0,))
+    eval_set = EvalSet(settings)
+    asked = {(key.dataset, key.template): eval_set.rows(key)[0].prompt for key in eval_set.keys}
     assert [key for key in asked] == [('copa', 0), ('wmt16_translate_deen', 0), ('wmt16_translate_deen', 1)]
     assert asked['copa', 0].startswith('[Commonsense: CoPA] ')
     assert asked['wmt16_translate_deen', 0].startswith('[Translation: WMT-16 EN/DE to German] ')
@@ -117,15 +115,15 @@ def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
 
 
 def test_datasets_without_training_rows_are_asked_zero_shot_only(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVALUATE=('wsc273', 'wsc'), EVALUATE_TEMPLATES=(0,))
-    asked = {(key.dataset, key.shots) for key in Questionnaire(settings).keys}
+    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), EVAL_TEMPLATES=(0,))
+    asked = {(key.dataset, key.shots) for key in EvalSet(settings).keys}
     assert asked == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
 
 
 def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVALUATE_TEMPLATES=(8, 12))
-    with pytest.raises(SettingsError, match=r'EVALUATE_TEMPLATES=\(8, 12\): copa can be asked with templates 0, 1, 2'):
-        Questionnaire(settings)
+    settings = experiment(samples_dir, tmp_path, EVAL_TEMPLATES=(8, 12))
+    with pytest.raises(SettingsError, match=r'EVAL_TEMPLATES=\(8, 12\): copa can be asked with templates 0, 1, 2'):
+        EvalSet(settings)
 
 
 @pytest.mark.parametrize(

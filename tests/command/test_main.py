@@ -42,7 +42,7 @@ def test_help_names_every_verb(capsys):
         (['train', '--gin_file=gin/runs/quickstart.gin', 'TRAIN_STEPS=3'], "cannot read 'TRAIN_STEPS=3'"),
         (['train', '--gin_file=gin/runs/defaults.gin'], 'still to be given: MODEL_DIR, TFDS_DATA_DIR'),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.ROW_LENGTH=100'], 'lengthen ROW_LENGTH'),
+        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
         (['data', 'prepare', 'rte'], 'give either --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),
         (['data', 'prepare', 'rte', '--from', 'x.jsonl'], 'SPLIT=FILE'),

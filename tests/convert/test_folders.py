@@ -12,10 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.convert.write import family_of, write_model
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, Rotary, lamda
-from flan_jax.settings import Parallelism
-from flan_jax.training.mesh import make_mesh, parameter_layout
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 4, 'head_dim': 4, 'd_ff': 24}
 PLAIN = {'norm': 'layer', 'norm_epsilon': 1e-5, 'gated': False, 'attention_bias': 'all', 'feed_forward_bias': True}
@@ -155,8 +154,8 @@ SHARDED = """
 import sys
 import numpy as np
 from flan_jax.convert.read import HuggingFaceModel
-from flan_jax.settings import Parallelism
-from flan_jax.training.mesh import make_mesh, parameter_layout
+from flan_jax.distributed.mesh import Parallelism
+from flan_jax.distributed.mesh import make_mesh, parameter_layout
 
 for folder in sys.argv[1:]:
     model = HuggingFaceModel(folder)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flan_jax.data import catalogue
-from flan_jax.data.dataset import Keep
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Keep
 from flan_jax.data.few_shot import LENGTH_BOUND, Exemplars
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
-from flan_jax.data.vocabulary import Vocabulary
-from flan_jax.settings import MAX_SHOTS
+from flan_jax.data.settings import MAX_SHOTS
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 1024, 'targets': 64}
 

@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 
-from flan_jax.data import catalogue, prepare
+from flan_jax import catalogue
+from flan_jax.data import prepare
 from flan_jax.data.holdout import HoldOutError, check_declarations, prove, row_texts, shared_texts
 from flan_jax.data.mixtures import members
+from flan_jax.data.settings import Data
 from flan_jax.data.source import prepared_builder
-from flan_jax.settings import Data
 
 PASSAGE = 'The Danube is the second longest river in Europe, after the Volga in Russia.'
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flan_jax.data import catalogue
+from flan_jax import catalogue
 from flan_jax.data.mixtures import members, missing_members, tuning_mixture
+from flan_jax.data.settings import Data
 from flan_jax.data.source import MissingDataError
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.settings import Data
 
 
 def clusters_of(data):

@@ -7,7 +7,8 @@ import pyarrow.parquet
 import pytest
 import tensorflow_datasets as tfds
 
-from flan_jax.data import catalogue, prepare, source
+from flan_jax import catalogue
+from flan_jax.data import prepare, source
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.status import State, status
 from flan_jax.errors import UserError

@@ -6,13 +6,13 @@ import sys
 import pytest
 import seqio
 
-from flan_jax.data import catalogue
-from flan_jax.data.forms import in_form
+from flan_jax import catalogue
+from flan_jax.catalogue.forms import in_form
 from flan_jax.data.mixtures import own_mixtures
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.registry import FEWER_TEMPLATES, TRAINING_FORMS, tasks_of
 from flan_jax.data.seqio_tasks import output_features, read_examples
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 1024, 'targets': 256}
 
@@ -128,5 +128,5 @@ def test_turned_around_templates_are_never_evaluated():
         for index, template in enumerate(dataset.templates):
             for kind in ('', '_rank', '_rank_no_options', '_rank_2_shot', '_2_shot'):
                 registered = f'{dataset.name}_template_{index}{kind}' in names
-                assert not (registered and template.turned_around)
-                assert registered or template.turned_around or kind
+                assert not (registered and template.inverted)
+                assert registered or template.inverted or kind

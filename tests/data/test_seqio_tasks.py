@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import seqio
 
-from flan_jax.data import catalogue
+from flan_jax import catalogue
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 256, 'targets': 64}
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 import seqio
 
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 512, 'targets': 64}
 

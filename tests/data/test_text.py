@@ -5,12 +5,13 @@ import pytest
 
 from flan_jax.data import source
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.pack import drawn_examples, packed_rows
 from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.data.settings import Data
 from flan_jax.data.text import text_task
-from flan_jax.data.vocabulary import Vocabulary
 from flan_jax.errors import UserError
-from flan_jax.settings import Data, Stream
+from flan_jax.packing.pack import drawn_examples, packed_rows
+from flan_jax.packing.settings import Stream
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 2, 'targets': 30}
 PARAGRAPHS = [f'Paragraph {n}: the river {"rose and " * (n % 7)}fell.' for n in range(600)] + [
@@ -52,7 +53,7 @@ def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
 
 def test_text_is_packed_like_any_mixture(folder):
     data = Data(tfds_data_dir='', mixture=f'text:{folder}/*.txt')
-    settings = Stream(directory='', row_length=32, input_length=2, target_length=30)
+    settings = Stream(directory='', sequence_length=32, input_length=2, target_length=30)
     rows = list(packed_rows(tuning_mixture(data), settings, 20))
     assert all(len(row.tokens) <= 32 for row in rows)
     assert np.mean([len(row.tokens) for row in rows]) > 30

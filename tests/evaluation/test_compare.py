@@ -11,8 +11,8 @@ from statsmodels.stats import contingency_tables
 from flan_jax.command import main
 from flan_jax.evaluation import records
 from flan_jax.evaluation.compare import ComparisonError, compare, mcnemar, paired_bootstrap
-from flan_jax.evaluation.metrics import Judgement
 from flan_jax.evaluation.records import RecordKey
+from flan_jax.metrics.metrics import Judgement
 from tests.evaluation.test_results import record
 
 

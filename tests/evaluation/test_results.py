@@ -7,14 +7,14 @@ import pytest
 from etils import epath
 
 from flan_jax.evaluation import records, results
-from flan_jax.evaluation.asking import Asked
-from flan_jax.evaluation.paper import PAPER
+from flan_jax.evaluation.eval_set import EvalExample
 from flan_jax.evaluation.records import RecordKey
+from flan_jax.reports.paper import PAPER
 
 
 def record(key, example, right, scores, options=('yes', 'no')):
     tokens = tuple(np.array([1]) for _ in options)
-    asked = Asked(example, 'prompt', np.array([1]), (options[right],), options, tokens)
+    asked = EvalExample(example, 'prompt', np.array([1]), (options[right],), options, tokens)
     return records.choice_record(key, asked, [dict.fromkeys(records.SCORES, score) for score in scores])
 
 
@@ -39,7 +39,7 @@ def test_mean_spread_and_best_dev_template(folder):
     (result,) = results.results(folder, 'sum')
     assert (result.dataset, result.headline, result.rows) == ('rte', 'accuracy', 4)
     assert result.mean == pytest.approx(50.0)
-    assert result.spread == pytest.approx(math.sqrt((0 + 50**2 + 50**2) / 3))
+    assert result.std == pytest.approx(math.sqrt((0 + 50**2 + 50**2) / 3))
     assert (result.best_dev_template, result.best_dev) == (0, 50.0)  # of equals the first
 
 
@@ -52,7 +52,7 @@ def test_without_validation_there_is_no_best_dev_template(tmp_path):
 
 def test_directions_of_translation_are_apart(tmp_path):
     folder = epath.Path(tmp_path)
-    asked = Asked(0, 'Translate.', np.array([1]), ('Das ist gut so .',))
+    asked = EvalExample(0, 'Translate.', np.array([1]), ('Das ist gut so .',))
     for template in range(8):
         key = RecordKey('wmt16_translate_deen', template, 'test')
         records.write(folder, key, [records.text_record(key, asked, 'Das ist gut so .')])
@@ -93,7 +93,7 @@ def test_records_survive_storage(tmp_path):
 
 
 def test_the_papers_datasets_are_named_as_in_the_catalogue():
-    from flan_jax.data import catalogue
+    from flan_jax import catalogue
 
     known = {f'{d.name} {t.variant}'.strip() for d in catalogue.DATASETS.values() for t in d.forward_templates.values()}
     assert set(PAPER) <= known
@@ -128,7 +128,9 @@ def test_every_way_to_rank_options_has_its_mean(tmp_path):
 def test_of_several_right_answers_any_will_do_and_duplicated_options_are_one_answer():
     key = RecordKey('record', 0, 'test')
     options = ('Rome', 'the city', 'Milan', 'Rome')
-    asked = Asked(0, 'prompt', np.array([1]), ('Rome', 'the city'), options, tuple(np.array([1]) for _ in options))
+    asked = EvalExample(
+        0, 'prompt', np.array([1]), ('Rome', 'the city'), options, tuple(np.array([1]) for _ in options)
+    )
 
     def judged(*values):
         scores = [dict.fromkeys(records.SCORES, value) for value in values]

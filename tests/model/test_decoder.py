@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flan_jax.model import attention, decoder, positions
-from flan_jax.model.attention import Sight
+from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary, lamda
 from flan_jax.model.decoder import Execution
 from flan_jax.training.flops import parameter_count
@@ -79,18 +79,18 @@ def test_packed_examples_do_not_see_each_other(name):
 
 
 @each_config
-@pytest.mark.parametrize('layers_apart', [False, True])
-def test_written_steps_equal_one_pass(name, layers_apart):
+@pytest.mark.parametrize('unroll_decode', [False, True])
+def test_written_steps_equal_one_pass(name, unroll_decode):
     """Rows of unequal length, padded at the right, then continued token by token."""
     config, params = CONFIGS[name], random_params(CONFIGS[name])
     tokens = np.random.default_rng(0).integers(0, 50, (2, 24))
     lengths = np.array([13, 5])
     expected = run(config, params, tokens)
     prompt = np.where(np.arange(13) < lengths[:, None], tokens[:, :13], 0)
-    hidden, memory = decoder.read(config, params, prompt, lengths)
-    execution = Execution(layers_apart=layers_apart)
-    written = decoder.room_to_write(config, memory.end, 8, execution)
-    write = decoder.writer(config, params, [memory], execution)
+    hidden, memory = decoder.prefill(config, params, prompt, lengths)
+    execution = Execution(unroll_decode=unroll_decode)
+    written = decoder.init_decode_cache(config, memory.end, 8, execution)
+    write = decoder.decode_step(config, params, [memory], execution)
     for row, length in enumerate(lengths):
         ours = decoder.logits(config, params, hidden[row, :length])
         np.testing.assert_allclose(ours, expected[row, :length], atol=2e-5)
@@ -109,11 +109,11 @@ def test_what_continues_a_shared_memory_equals_one_pass(name):
     prefix, middles, ends = random.integers(0, 50, 9), random.integers(0, 50, (2, 5)), random.integers(0, 50, (4, 3))
     whole = np.concatenate([np.tile(prefix, (4, 1)), np.repeat(middles, 2, axis=0), ends], axis=1)
     expected = run(config, params, whole)
-    _, first = decoder.read(config, params, np.pad(prefix, (0, 4))[None], np.array([9]))
-    hidden, second = decoder.read(config, params, middles, np.array([5, 5]), before=[first])
+    _, first = decoder.prefill(config, params, np.pad(prefix, (0, 4))[None], np.array([9]))
+    hidden, second = decoder.prefill(config, params, middles, np.array([5, 5]), before=[first])
     np.testing.assert_allclose(decoder.logits(config, params, hidden), expected[::2, 9:14], atol=2e-5)
-    written = decoder.room_to_write(config, np.repeat(second.end, 2), 3)
-    write = decoder.writer(config, params, [first, second])
+    written = decoder.init_decode_cache(config, np.repeat(second.end, 2), 3)
+    write = decoder.decode_step(config, params, [first, second])
     for step in range(3):
         hidden, written = write(ends[:, step], written)
         np.testing.assert_allclose(decoder.logits(config, params, hidden), expected[:, 14 + step], atol=2e-5)
@@ -188,9 +188,9 @@ def test_attention_in_blocks_equals_attention():
     key, value = (jax.random.normal(k, (2, 4, length, 6)) for k in keys[1:3])
     bias = jax.random.normal(keys[3], (1, 4, length, length))
     segments = jnp.broadcast_to(jnp.arange(length) // 50, (2, length))
-    arguments = (query, key, value, Sight(positions.visible_in_row(segments, None), bias), config)
-    together, in_blocks = attention.look(*arguments), attention.look_in_blocks(*arguments)
-    np.testing.assert_allclose(attention.join([in_blocks]), attention.join([together]), atol=1e-5)
+    arguments = (query, key, value, AttentionMask(positions.visible_in_row(segments, None), bias), config)
+    together, in_blocks = attention.attend(*arguments), attention.attend_in_blocks(*arguments)
+    np.testing.assert_allclose(attention.merge_partials([in_blocks]), attention.merge_partials([together]), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
-from flan_jax.settings import Parallelism
-from flan_jax.training.mesh import make_mesh, parameter_layout
 from tests.parity.conftest import FOUND
 
 torch = pytest.importorskip('torch', reason='parity with transformers needs torch; `make parity` installs it')

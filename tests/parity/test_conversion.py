@@ -5,8 +5,7 @@ import pytest
 
 from flan_jax.convert import base_model
 from flan_jax.convert.read import HuggingFaceModel
-from flan_jax.settings import Parallelism
-from flan_jax.training.mesh import make_mesh, parameter_layout
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from tests.convert.tokenizers_trained import write_byte_level
 from tests.parity.models import make_pair, torch, transformers
 

@@ -51,11 +51,11 @@ def test_cached_steps(pair):
     """A prompt of 17 tokens at once, then one token after the other."""
     tokens = random_rows()[0][None]
     theirs = pair.their_logits(tokens)
-    hidden, memory = decoder.read(pair.config, pair.params, tokens[:, :17], np.array([17]))
+    hidden, memory = decoder.prefill(pair.config, pair.params, tokens[:, :17], np.array([17]))
     ours = decoder.logits(pair.config, pair.params, hidden)
     assert pair.note('cached', ours, theirs[:, :17]) < TOLERANCE
-    written = decoder.room_to_write(pair.config, memory.end, tokens.shape[1] - 17)
-    write = jax.jit(decoder.writer(pair.config, pair.params, [memory]))
+    written = decoder.init_decode_cache(pair.config, memory.end, tokens.shape[1] - 17)
+    write = jax.jit(decoder.decode_step(pair.config, pair.params, [memory]))
     for place in range(17, tokens.shape[1]):
         hidden, written = write(tokens[:, place], written)
         ours = decoder.logits(pair.config, pair.params, hidden)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flan_jax.convert import companions
-from flan_jax.data.vocabulary import Vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.convert.tokenizers_trained import KINDS, TEXT, write_byte_level
 from tests.parity.models import transformers
 

@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from flan_jax.data import catalogue, rendering
+from flan_jax import catalogue
+from flan_jax.data import rendering
 from flan_jax.data.preview import rendered_rows
 
 COPA, HELLASWAG, PIQA, STORY_CLOZE = map(catalogue.dataset, ('copa', 'hellaswag', 'piqa', 'story_cloze'))
@@ -20,8 +21,8 @@ def read(dataset, row):
     return rendering.read_values(dataset, {name: tf.constant(value) for name, value in row.items()})
 
 
-def turned_around(dataset, values):
-    return [rendering.render(template, values) for template in dataset.templates if template.turned_around]
+def inverted(dataset, values):
+    return [rendering.render(template, values) for template in dataset.templates if template.inverted]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_copa_asks_each_row_for_its_cause_or_its_effect(asked_for, question, unf
     [('cause', ('happened as a result', 'has this cause')), ('effect', ('the cause of this', 'has this effect'))],
 )
 def test_turned_around_copa_respects_cause_and_effect(asked_for, from_answer_to_premise):
-    rendered = turned_around(COPA, read(COPA, FADED | {'question': asked_for}))
+    rendered = inverted(COPA, read(COPA, FADED | {'question': asked_for}))
     for (inputs, targets), phrase in zip(rendered, from_answer_to_premise, strict=True):
         assert phrase in inputs.numpy().decode()
         assert 'The sun shone on it.' in inputs.numpy().decode()

@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from flan_jax.data import catalogue, rendering
+from flan_jax import catalogue
+from flan_jax.data import rendering
 from flan_jax.data.preview import rendered_rows
 
 DPR, WINOGRANDE, WSC273, WSC = map(catalogue.dataset, ('definite_pronoun_resolution', 'winogrande', 'wsc273', 'wsc'))

@@ -3,9 +3,10 @@
 import pytest
 import tensorflow as tf
 
-from flan_jax.data import rendering, splits
+from flan_jax.catalogue import splits
+from flan_jax.data import rendering
 from flan_jax.data.preview import rendered_rows
-from flan_jax.evaluation.metrics import Judgement, judge
+from flan_jax.metrics.metrics import Judgement, judge
 from flan_jax.tasks.miscellaneous import (
     COLA,
     COQA,

@@ -8,7 +8,7 @@ import tensorflow as tf
 from flan_jax.data import source
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.rendering import read_field, read_values, render
-from flan_jax.evaluation import metrics
+from flan_jax.metrics import metrics
 from flan_jax.tasks import natural_language_inference as nli
 
 by_name = pytest.mark.parametrize('dataset', nli.DATASETS, ids=lambda dataset: dataset.name)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.rendering import read_field, read_values
-from flan_jax.evaluation import metrics
+from flan_jax.metrics import metrics
 from flan_jax.tasks import paraphrase
 
 

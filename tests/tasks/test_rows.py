@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from flan_jax.data import catalogue, prepare, source
+from flan_jax import catalogue
+from flan_jax.data import prepare, source
 from flan_jax.data.preview import rendered_rows
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
@@ -74,7 +75,7 @@ def test_sample_options_are_balanced(dataset, samples_dir):
 @by_name
 def test_templates_differ_in_more_than_a_word(dataset):
     assert len(dataset.templates) == 10
-    assert sum(template.turned_around for template in dataset.templates) <= 3
+    assert sum(template.inverted for template in dataset.templates) <= 3
     for a, b in itertools.combinations(dataset.templates, 2):
         ratio = difflib.SequenceMatcher(None, a.inputs.split(), b.inputs.split(), autojunk=False).ratio()
         assert ratio < 0.8, f'these two are nearly the same:\n{a.inputs}\n{b.inputs}'

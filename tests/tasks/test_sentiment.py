@@ -106,4 +106,4 @@ def test_the_beginning_of_a_short_text_is_its_first_half(text, beginning):
 def test_turned_around_templates_say_which_sentiment_is_wanted(dataset, samples_dir):
     for row in rendered_rows(dataset, 'test', samples_dir):
         for template, (inputs, targets) in zip(dataset.templates, row.prompts):
-            assert not template.turned_around or (row.answer in inputs and targets == row.fields['text'])
+            assert not template.inverted or (row.answer in inputs and targets == row.fields['text'])

@@ -66,7 +66,7 @@ def test_templates_that_show_data_ask_for_the_text_and_the_reverse(dataset, samp
     for row in rendered_rows(dataset, 'test', samples_dir):
         data = row.fields[data_field]
         for template, (inputs, targets) in zip(dataset.templates, row.prompts):
-            shown, asked = (row.answer, data) if template.turned_around else (data, row.answer)
+            shown, asked = (row.answer, data) if template.inverted else (data, row.answer)
             assert shown in inputs and targets == asked and asked not in inputs
 
 

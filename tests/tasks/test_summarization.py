@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from flan_jax.data import dataset as declaration
+from flan_jax.catalogue import declaration as declaration
 from flan_jax.data import rendering, source
 from flan_jax.data.preview import rendered_rows
 from flan_jax.tasks import summarization
@@ -199,7 +199,7 @@ def test_wiki_lingua_loses_lone_full_stops():
 
 @pytest.mark.parametrize('dataset', summarization.DATASETS, ids=lambda dataset: dataset.name)
 def test_turned_around_templates_are_given_the_answer(dataset):
-    turned = [template for template in dataset.templates if template.turned_around]
+    turned = [template for template in dataset.templates if template.inverted]
     assert turned
     for template in turned:
         assert declaration.ANSWER in declaration.placeholders(template.inputs)

@@ -12,25 +12,29 @@ import time
 import numpy as np
 import pytest
 
-from flan_jax.data.pack import write_stream
-from flan_jax.data.stream import PackedStream
+from flan_jax.data.settings import Data
+from flan_jax.distributed.mesh import make_mesh, parameter_layout
+from flan_jax.distributed.preemption import Preempted
 from flan_jax.model.config import lamda
-from flan_jax.settings import Data, Experiment, SettingsError, Stream, Training
+from flan_jax.packing.pack import write_stream
+from flan_jax.packing.settings import Stream
+from flan_jax.packing.stream import PackedStream
+from flan_jax.run import Run
+from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints, metrics_log, train
-from flan_jax.training.mesh import make_mesh, parameter_layout
 from flan_jax.training.monitor import TrainingError
-from flan_jax.training.preemption import Preempted
+from flan_jax.training.settings import Training
 
 STEPS = 7
 MODEL = lamda(num_layers=2, d_model=32, vocab_size=4096, head_dim=16)
 
 
 def make_experiment(model_dir, data_dir, streams, **changes):
-    training = {'steps': STEPS, 'batch_rows': 4, 'learning_rate': 0.02, 'log_every': 1, 'checkpoint_every': 2}
-    return Experiment(
+    training = {'steps': STEPS, 'batch_size': 4, 'learning_rate': 0.02, 'log_every': 1, 'checkpoint_every': 2}
+    return Run(
         model_dir=str(model_dir),
         data=Data(tfds_data_dir=data_dir, mixture='sentiment'),
-        stream=Stream(directory=str(streams), row_length=64, input_length=48, target_length=16, window=4),
+        stream=Stream(directory=str(streams), sequence_length=64, input_length=48, target_length=16, window=4),
         model=MODEL,
         training=Training(**training | changes),
     )
@@ -47,7 +51,7 @@ def experiment(tmp_path, samples_dir, streams):
 
 
 def open_stream(experiment):
-    return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_rows))
+    return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_sequences))
 
 
 def layout(experiment):
@@ -107,7 +111,7 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, bre
 
 CHILD = """
 import sys
-from flan_jax.data.stream import PackedStream
+from flan_jax.packing.stream import PackedStream
 from tests.training.test_train import make_experiment
 from flan_jax.training.train import train
 train(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]), {})
@@ -199,5 +203,5 @@ def test_another_models_checkpoint_is_refused_with_the_difference(uninterrupted)
 
 
 def test_rows_that_cannot_be_shared_are_refused():
-    with pytest.raises(SettingsError, match='BATCH_ROWS=4 cannot be cut into MICROBATCHES=3'):
-        Training(batch_rows=4, microbatches=3)
+    with pytest.raises(SettingsError, match='BATCH_SIZE=4 cannot be cut into MICROBATCHES=3'):
+        Training(batch_size=4, microbatches=3)

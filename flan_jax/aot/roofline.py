@@ -1,0 +1,56 @@
+"""How fast a step could be at best: arithmetic, memory and links, each at its peak and all at the same time.
+
+The roofline of Williams et al. 2009 with a third roof for the links between devices.
+"""
+
+import dataclasses
+import math
+
+import jax
+
+from flan_jax.distributed.chips import Chip
+
+
+@dataclasses.dataclass(frozen=True)
+class Roofline:
+    """Seconds that each part of a device needs for a step, at least."""
+
+    arithmetic: float
+    memory: float
+    links: float
+
+    @property
+    def seconds(self) -> float:
+        """The step, at least."""
+        return max(self.arithmetic, self.memory, self.links)
+
+
+def roofline(chip: Chip, *, flops: float, memory_bytes: float, sent_bytes: float) -> Roofline:
+    """The roofline of one device's share of a step."""
+    links = sent_bytes / chip.link_bandwidth
+    return Roofline(flops / chip.flops, memory_bytes / chip.hbm_bandwidth, links)
+
+
+def product_flops(jaxpr: jax.extend.core.Jaxpr) -> float:
+    """Floating-point operations of all matrix products in a program, loops turned out; two per multiply-add.
+
+    XLA's own count takes the body of a loop once.
+    """
+    return sum(_equation_flops(equation) for equation in jaxpr.eqns)
+
+
+def _equation_flops(equation) -> float:
+    if equation.primitive.name == 'dot_general':
+        (contracted, _), _ = equation.params['dimension_numbers']
+        left = equation.invars[0].aval.shape
+        return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
+    inner = sum(product_flops(jaxpr) for jaxpr in _inner(equation.params))
+    return inner * equation.params.get('length', 1) if equation.primitive.name == 'scan' else inner
+
+
+def _inner(params):
+    for value in params.values():
+        for item in value if isinstance(value, (tuple, list)) else (value,):
+            jaxpr = getattr(item, 'jaxpr', item)
+            if hasattr(jaxpr, 'eqns'):
+                yield jaxpr

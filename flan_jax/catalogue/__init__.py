@@ -1,0 +1,57 @@
+"""The catalogue: which clusters and datasets there are, and what is left out when a cluster is held out."""
+
+import importlib
+from collections.abc import Iterable
+
+from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError, check_templates
+from flan_jax.errors import UnknownName
+
+CLUSTERS: dict[str, Cluster] = {}
+DATASETS: dict[str, Dataset] = {}
+
+
+def add(*datasets: Dataset) -> None:
+    """Adds datasets, and the clusters they belong to.
+
+    Raises:
+      DeclarationError: if a dataset's name is taken, its cluster's name stands for another cluster, or a template is
+        unsound.
+    """
+    for dataset in datasets:
+        check_templates(dataset)
+        if dataset.name in DATASETS:
+            raise DeclarationError(f'dataset {dataset.name!r} is declared twice')
+        if CLUSTERS.setdefault(dataset.cluster.name, dataset.cluster) != dataset.cluster:
+            raise DeclarationError(f'{dataset.name}: cluster {dataset.cluster.name!r} is declared twice, differently')
+        DATASETS[dataset.name] = dataset
+
+
+def load(modules: Iterable[str] = ()) -> None:
+    """Fills the catalogue: flan_jax.tasks, then `modules`, dotted names of modules that call `add`."""
+    for module in ('flan_jax.tasks', *modules):
+        importlib.import_module(module)
+
+
+def dataset(name: str) -> Dataset:
+    """The dataset called `name`; raises UnknownName."""
+    if name not in DATASETS:
+        raise UnknownName('dataset', name, DATASETS)
+    return DATASETS[name]
+
+
+def cluster(name: str) -> Cluster:
+    """The cluster called `name`; raises UnknownName."""
+    if name not in CLUSTERS:
+        raise UnknownName('cluster', name, CLUSTERS)
+    return CLUSTERS[name]
+
+
+def datasets_in(cluster_name: str) -> list[Dataset]:
+    """The datasets of a cluster, in the order of declaration."""
+    cluster(cluster_name)
+    return [d for d in DATASETS.values() if d.cluster.name == cluster_name]
+
+
+def clusters_left_out(held_out: str) -> tuple[str, ...]:
+    """The clusters not tuned on while `held_out` is held out: itself and its cross-exclusions (FLAN, footnote 1)."""
+    return (held_out, *cluster(held_out).also_left_out)

@@ -1,0 +1,280 @@
+"""What a dataset is: one declaration, from which every task, test, table and page derives.
+
+A declaration is checked when it is made, and its templates once more when it joins the catalogue. One that names an
+unknown field, carries a stray brace, repeats another or lacks its options raises `DeclarationError` with the names of
+dataset, template and field.
+"""
+
+import dataclasses
+import re
+import string
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from flan_jax.errors import UserError
+
+Row = Mapping[str, Any]
+"""One row of a prepared TFDS dataset: feature name to `tf.Tensor`, or to a nested mapping of them."""
+
+Field = str | Callable[[Row], Any]
+"""Where a value comes from: a feature's name, or a function of the row in TensorFlow ops."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """A field that is the same in every row, such as the language that a dataset translates into."""
+
+    text: str
+
+    def __call__(self, row: Row) -> str:
+        return self.text
+
+
+MetricName = Literal[
+    'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
+    'exact_match', 'edit_distance', 'rouge', 'bleu',
+]  # fmt: skip
+"""Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
+
+ANSWER, OPTIONS = 'answer', 'options'
+RESERVED_FIELDS = frozenset(
+    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
+)
+"""Names of what is derived from a row, which a declared field may not take."""
+
+
+class DeclarationError(UserError):
+    """A dataset, cluster or template is declared wrongly."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A group of datasets of one kind, held out together (FLAN, Figure 3).
+
+    Attributes:
+      name: identifier, as used for `HELD_OUT`.
+      title: the name as the paper prints it.
+      also_left_out: clusters that must not be tuned on while this one is held out (FLAN, footnote 1).
+    """
+
+    name: str
+    title: str
+    also_left_out: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Tail:
+    """The last `rows` rows of the training split, kept out of training."""
+
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Which rows train, choose the best template, and are reported (FLAN, Appendix G).
+
+    A number of rows is the paper's for the official data. On smaller data it shrinks to a third of what is there, so
+    that samples and excerpts keep all their splits.
+
+    Attributes:
+      train: TFDS split to train on; None for a dataset that is only evaluated.
+      validation: TFDS split whose first `validation_rows` rows choose the best template, or a `Tail` of the training
+        split; None where there is none.
+      test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
+      train_start: first row of the training split to use, where several datasets share one corpus.
+    """
+
+    train: str | None = 'train'
+    validation: str | Tail | None = Tail(200)
+    test: str | Tail = 'test'
+    validation_rows: int = 200
+    train_start: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """An answer picked from options.
+
+    Attributes:
+      options: the fixed options in the order of the labels, or a field giving the row's options, strings of shape [n].
+      label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
+    """
+
+    options: tuple[str, ...] | Field
+    label: Field = 'label'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreeText:
+    """An answer written out.
+
+    Attributes:
+      answer: field giving the text to learn.
+      references: field giving all acceptable texts, strings of shape [n]; the answer alone where None.
+    """
+
+    answer: Field
+    references: Field | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+    """One way to phrase a dataset as an instruction.
+
+    Attributes:
+      inputs: the instruction; `{name}` stands for a field, `{options}` for the block of options.
+      targets: what the model should write.
+      inverted: whether the task is reversed (the answer is given, another field is asked for). Such templates are
+        trained on and never evaluated.
+      variant: a label under which results are reported apart, such as the direction of a translation.
+    """
+
+    inputs: str
+    targets: str = '{answer}'
+    inverted: bool = False
+    variant: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Keep:
+    """A documented filter: rows for which `test` (row to boolean tensor) is false are left out because of `reason`."""
+
+    reason: str
+    test: Callable[[Row], Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """A dataset with its templates.
+
+    Attributes:
+      name: identifier in mixtures, tasks and reports.
+      cluster: the cluster it belongs to.
+      paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for extras outside the 62.
+      source: TFDS name with configuration and version, such as 'super_glue/rte:1.0.2'.
+      splits: which rows are used for what.
+      fields: the strings that templates may name.
+      answer: how the answer is given.
+      templates: the phrasings, ten of them for the paper's datasets.
+      metrics: how predictions are judged.
+      licence: the terms of the data as its publisher states them.
+      citation: authors, year and title of the publication to cite.
+      languages: ISO 639-1 codes of the languages that occur.
+      keep: filter on rows, where some are unusable.
+      group: field giving a key under which rows are judged together (MultiRC's question).
+      manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
+      features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
+      note: where source, version or rows differ from the paper's or the original code's, and why.
+    """
+
+    name: str
+    cluster: Cluster
+    paper_name: str
+    source: str
+    splits: Splits
+    fields: Mapping[str, Field]
+    answer: Choice | FreeText
+    templates: tuple[Template, ...]
+    metrics: tuple[MetricName, ...]
+    licence: str
+    citation: str
+    languages: tuple[str, ...] = ('en',)
+    keep: Keep | None = None
+    group: Field | None = None
+    manual_step: str = ''
+    features: Mapping[str, Any] | None = None
+    note: str = ''
+
+    def __post_init__(self):
+        _check_dataset(self)
+
+    @property
+    def has_options(self) -> bool:
+        return isinstance(self.answer, Choice)
+
+    @property
+    def forward_templates(self) -> dict[int, Template]:
+        """Index to template for the templates that are evaluated, that is all but the inverted ones."""
+        return {i: t for i, t in enumerate(self.templates) if not t.inverted}
+
+    @property
+    def source_name(self) -> str:
+        """The TFDS name without its version, such as 'super_glue/rte'."""
+        return self.source.partition(':')[0]
+
+
+def placeholders(text: str) -> tuple[str, ...]:
+    """The field names in a template's text, in order of appearance.
+
+    Raises:
+      ValueError: for an unpaired or empty brace, or a conversion or format specification.
+    """
+    names = []
+    for _, name, spec, conversion in string.Formatter().parse(text):
+        if name is None:
+            continue
+        if not name.isidentifier() or spec or conversion:
+            raise ValueError(f'{{{name}}} is not a plain field name')
+        names.append(name)
+    return tuple(names)
+
+
+def _check_dataset(dataset: Dataset) -> None:
+    if not re.fullmatch(r'[a-z][a-z0-9_]*', dataset.name):
+        raise DeclarationError(f'dataset name {dataset.name!r}: use lower-case letters, digits and underscores')
+    if not re.fullmatch(r'[\w./-]+:\d+\.\d+\.\d+', dataset.source):
+        raise DeclarationError(f'{dataset.name}: source {dataset.source!r} must name a TFDS dataset with its version')
+    if clash := RESERVED_FIELDS & set(dataset.fields):
+        raise DeclarationError(f'{dataset.name}: field {min(clash)!r} takes a reserved name; choose another')
+    if not dataset.templates or not dataset.forward_templates:
+        raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
+    if not dataset.metrics:
+        raise DeclarationError(f'{dataset.name}: declare at least one metric')
+    for index, template in enumerate(dataset.templates):
+        for part in ('inputs', 'targets'):
+            _check_fields(dataset, getattr(template, part), f'{dataset.name}, template {index}, {part}')
+
+
+def _check_fields(dataset: Dataset, text: str, where: str) -> None:
+    """Raises DeclarationError unless a template's text can be filled in."""
+    allowed = set(dataset.fields) | {ANSWER} | ({OPTIONS} if dataset.has_options else set())
+    try:
+        used = set(placeholders(text))
+    except ValueError as error:
+        raise DeclarationError(f'{where}: stray brace in {text!r} ({error})') from error
+    if unknown := sorted(used - allowed):
+        raise DeclarationError(f'{where}: unknown field {unknown[0]!r}; the fields are {", ".join(sorted(allowed))}')
+
+
+def check_templates(dataset: Dataset) -> None:
+    """Raises DeclarationError unless every template asks a question that its inputs can answer, none of them twice.
+
+    The forms that ablations derive from a declaration, and the original project's templates, may do otherwise.
+    """
+    for index, template in enumerate(dataset.templates):
+        _check_template(dataset, index, template)
+    _check_unique(dataset)
+
+
+def _check_template(dataset: Dataset, index: int, template: Template) -> None:
+    where = f'{dataset.name}, template {index}'
+    used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
+    if not used['inputs']:
+        raise DeclarationError(f'{where}: the inputs name no field, so nothing would be asked about')
+    if not used['targets']:
+        raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
+    if leaked := sorted(used['inputs'] & used['targets']):
+        raise DeclarationError(f'{where}: the inputs give away the target field {leaked[0]!r}')
+    if not template.inverted and ANSWER in used['inputs']:
+        raise DeclarationError(f'{where}: the inputs give away the answer; mark the template inverted')
+    if dataset.has_options and not template.inverted and OPTIONS not in used['inputs']:
+        raise DeclarationError(f'{where}: a dataset with options shows them; place {{options}} in the inputs')
+
+
+def _check_unique(dataset: Dataset) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for index, template in enumerate(dataset.templates):
+        key = (' '.join(template.inputs.split()), ' '.join(template.targets.split()))
+        if key in seen:
+            raise DeclarationError(f'{dataset.name}: templates {seen[key]} and {index} are the same')
+        seen[key] = index

@@ -1,0 +1,73 @@
+"""Forms in which a dataset is put to a model, besides all of its templates: some of them, or hardly any words.
+
+A form is a dataset with other templates, so that everything downstream stays as it is.
+"""
+
+import dataclasses
+from typing import Literal
+
+from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
+
+Instructions = Literal['templates', 'none', 'dataset_name']
+"""How inputs are worded: as instructions, not at all, or by naming task and dataset (FLAN, section 4.3)."""
+
+TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
+"""Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
+
+_LANGUAGES = {
+    'cs': 'Czech',
+    'de': 'German',
+    'en': 'English',
+    'es': 'Spanish',
+    'fi': 'Finnish',
+    'fr': 'French',
+    'ro': 'Romanian',
+    'ru': 'Russian',
+    'tr': 'Turkish',
+}
+
+
+def in_form(dataset: Dataset, instructions: Instructions, templates: int | None = None) -> Dataset:
+    """The dataset in another form.
+
+    Args:
+      dataset: as declared.
+      instructions: 'templates' for instructions, 'none' for inputs alone, 'dataset_name' for inputs after the names of
+        task and dataset in brackets (FLAN, section 4.3).
+      templates: how many of the first templates to keep; None for all.
+
+    Returns:
+      The very dataset where nothing changes.
+    """
+    if instructions == 'none':
+        return _bare(dataset, lambda template: '')
+    if instructions == 'dataset_name':
+        return _bare(dataset, lambda template: f'[{_title(dataset, template)}] ')
+    if templates is None or templates >= len(dataset.templates):
+        return dataset
+    return dataclasses.replace(dataset, templates=dataset.templates[:templates])
+
+
+def _bare(dataset: Dataset, prefix) -> Dataset:
+    """The dataset with one template per variant: a prefix, and the fields that its first template shows."""
+    first = {}
+    for template in dataset.forward_templates.values():
+        first.setdefault(template.variant, template)
+    templates = (
+        dataclasses.replace(template, inputs=prefix(template) + '\n\n'.join(_fields_shown(dataset, template)))
+        for template in first.values()
+    )
+    return dataclasses.replace(dataset, templates=tuple(templates))
+
+
+def _fields_shown(dataset: Dataset, template: Template) -> list[str]:
+    """The placeholders of a template that stand for the row's own text, each once."""
+    names = dict.fromkeys(placeholders(template.inputs))
+    return [f'{{{name}}}' for name in names if name != OPTIONS and not isinstance(dataset.fields[name], Constant)]
+
+
+def _title(dataset: Dataset, template: Template) -> str:
+    """Task and dataset, and for translation the language to translate into."""
+    language = _LANGUAGES.get(template.variant.rpartition('-')[2])
+    to_language = f' to {language}' if language else ''
+    return f'{dataset.cluster.title}: {dataset.paper_name or dataset.name}{to_language}'

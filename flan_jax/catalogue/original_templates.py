@@ -1,0 +1,162 @@
+"""The original project's templates in place of ours, for exact comparison (google-research/FLAN, flan/templates.py).
+
+The file assigns a dictionary to PATTERNS: name of a dataset, or of a group of datasets, to pairs of input and target
+patterns with {fields}. None of it is part of this project; a user gives its path. Fields are filled from our
+declarations, whose texts are cleaned where the original's were damaged.
+"""
+
+import ast
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Constant, Dataset, DeclarationError, Template, placeholders
+from flan_jax.errors import UserError
+
+Pattern = tuple[str, str]
+
+_TRANSLATIONS = tuple(f'wmt16_translate_{code}en' for code in ('de', 'tr', 'cs', 'fi', 'ro', 'ru'))
+
+GROUPS = {
+    'anli': ('anli_r1', 'anli_r2', 'anli_r3'),
+    'arc': ('arc_easy', 'arc_challenge'),
+    'mnli': ('mnli_matched', 'mnli_mismatched'),
+    'para_crawl': ('para_crawl_enes',),
+    'wmt16_translate': _TRANSLATIONS,
+}
+"""Names in the file that stand for several datasets of ours, or one of another name."""
+
+NOT_COMPARABLE = {'coqa': 'the original asks all questions of a story at once, we one after the other'}
+"""Datasets that keep our templates, and why."""
+
+_ANYWHERE = {
+    'options_': '{options}',
+    'options_str': '{options}',
+    'target': '{answer}',
+    'summary': '{answer}',
+    'answer_str': '{answer}',
+}
+
+_TRANSLATION = {'sent1': '{english}', 'sent2': '{foreign}', 'lang1': 'English', 'lang2': '{language}'}
+
+FIELDS = {
+    'aeslc': {'body': '{email}', 'subject': '{answer}'},
+    'bool_q': {'text': '{passage}', 'question': '{query}'},
+    'cnn_dailymail': {'text': '{article}', 'highlights': '{answer}'},
+    'common_gen': {'concepts_newline': '{concepts}'},
+    'copa': {'question': '{relation}'},
+    'dart': {'tripleset': '{facts}', 'tripleset_newline': '{facts}'},
+    'drop': {'context': '{passage}'},
+    'e2e_nlg': {'meaning_representation': '{attributes}'},
+    'fix_punct': {'no_punct': '{bare}'},
+    'gigaword': {'text': '{sentence}'},
+    'multi_news': {'text': '{articles}'},
+    'multirc': {'response': '{candidate}'},
+    'openbookqa': {'question': '{stem}'},
+    'opinion_abstracts_idebate': {
+        'argument_sentences': '{arguments}',
+        'claim': '{answer}',
+        'debate_name': '{debate}',
+    },
+    'opinion_abstracts_rotten_tomatoes': {'numbered_reviews': '{reviews}', 'critic_consensus': '{answer}'},
+    'quac': {'context': '{text}'},
+    'sst2': {'sentence': '{text}'},
+    'story_cloze': {'context': '{story}'},
+    'trec': {'text': '{question}'},
+    'web_nlg_en': {'input_string': '{facts}'},
+    'wiki_lingua_english_en': {'source': '{text}'},
+    'winogrande': {'context': '{start}'},
+    'wnli': {'sentence1': '{text}', 'sentence2': '{statement}'},
+    'word_segment': {'no_space': '{joined}'},
+    'wsc': {'context': '{marked}', 'text1': '{noun}', 'text2': '{pronoun}'},
+    'wsc273': {'context': '{start}'},
+    'xsum': {'text': '{document}'},
+    **dict.fromkeys(('para_crawl_enes', 'wmt14_enfr', *_TRANSLATIONS), _TRANSLATION),
+}
+"""Dataset to what stands in our declaration for a field of the original, where its name differs."""
+
+
+def replace_templates(path: str) -> None:
+    """Puts a file's templates in place of the catalogue's, all or none.
+
+    Datasets that the file does not name, and those of `NOT_COMPARABLE`, keep theirs.
+
+    Raises:
+      UserError: if the file cannot be read, or anything in it does not fit the catalogue; lists all that does not.
+    """
+    patterns = read_patterns(path)
+    replaced, misfits = {}, []
+    for key, name in _targets(patterns):
+        try:
+            replaced[name] = with_templates(catalogue.dataset(name), patterns[key])
+        except UserError as error:
+            misfits.append(f'  {key}: {error}')
+    if misfits:
+        raise UserError(f'ORIGINAL_TEMPLATES={path!r} does not fit the catalogue:\n' + '\n'.join(misfits))
+    catalogue.DATASETS.update(replaced)
+
+
+def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
+    """The file's PATTERNS, read without running the file.
+
+    Raises:
+      UserError: if there is no such file, or no assignment of a plain dictionary of pairs to PATTERNS in it.
+    """
+    try:
+        tree = ast.parse(pathlib.Path(path).read_text(encoding='utf-8'))
+        (found,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and _assigns_patterns(node))
+        patterns = ast.literal_eval(found)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f'ORIGINAL_TEMPLATES={path!r}: no dictionary PATTERNS can be read there: {error}') from error
+    wrong = [key for key, pairs in patterns.items() if not pairs or any(len(pair) != 2 for pair in pairs)]
+    if wrong:
+        raise UserError(f'ORIGINAL_TEMPLATES={path!r}: not pairs of input and target: {", ".join(wrong)}')
+    return patterns
+
+
+def with_templates(dataset: Dataset, patterns: Sequence[Pattern]) -> Dataset:
+    """The dataset with the original's templates; those that do not ask for the answer count as inverted.
+
+    Raises:
+      DeclarationError: for a field that the dataset does not have.
+    """
+    variants = {template.targets: template.variant for template in dataset.forward_templates.values()}
+    templates = []
+    for inputs, targets in patterns:
+        inputs, targets = _translated(dataset, inputs), _translated(dataset, targets)
+        if targets == '{foreign}' and '{answer}' in variants:
+            targets = '{answer}'
+        forward = targets in variants and _shows_the_row(dataset, inputs)
+        templates.append(Template(inputs, targets, not forward, variants[targets] if forward else ''))
+    return dataclasses.replace(dataset, templates=tuple(templates))
+
+
+def _assigns_patterns(node: ast.Assign) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == 'PATTERNS' for target in node.targets)
+
+
+def _targets(patterns: Mapping[str, Sequence[Pattern]]) -> Iterator[tuple[str, str]]:
+    """Every key of the file with each dataset of ours that it stands for."""
+    for key in patterns:
+        if key not in NOT_COMPARABLE:
+            for name in GROUPS.get(key, (key,)):
+                yield key, name
+
+
+def _translated(dataset: Dataset, text: str) -> str:
+    """A pattern in the field names of our declaration."""
+    ours = collections.ChainMap(FIELDS.get(dataset.name, {}), _ANYWHERE)
+    try:
+        names = placeholders(text)
+    except ValueError as error:
+        raise DeclarationError(f'{dataset.name}: stray brace in {text!r} ({error})') from error
+    for name in dict.fromkeys(names):
+        text = text.replace(f'{{{name}}}', ours.get(name, f'{{{name}}}'))
+    return text
+
+
+def _shows_the_row(dataset: Dataset, inputs: str) -> bool:
+    names = set(placeholders(inputs)) & set(dataset.fields)
+    return any(not isinstance(dataset.fields[name], Constant) for name in names)

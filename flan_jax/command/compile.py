@@ -1,0 +1,76 @@
+"""flan-jax compile: compile an experiment's training and scoring step for a TPU slice that is not here."""
+
+import argparse
+import os
+
+from rich.console import Console
+from rich.table import Table
+
+from flan_jax.command import configuration
+from flan_jax.command.main import read_bindings
+
+OUT = Console(highlight=False, soft_wrap=True)
+
+GIB = 2**30
+
+_NOT_NEEDED = {
+    'MODEL_DIR': 'unused',
+    'TFDS_DATA_DIR': 'unused',
+    'HELD_OUT': 'None',
+    'VOCABULARY': 'None',
+    'INITIAL_CHECKPOINT_PATH': 'unused',
+}
+"""Macros that compiling needs no value of."""
+
+_DEFAULTS = 'gin/runs/defaults.gin'
+
+
+def run(arguments: list[str]) -> int:
+    """Compiles and prints what came of it."""
+    options, others = _parser().parse_known_args(arguments)
+    os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
+    experiment = configuration.load([_DEFAULTS, *options.gin_file], _NOT_NEEDED | read_bindings(others))
+
+    from flan_jax.aot.compile import compile_scoring, compile_training
+    from flan_jax.aot.topology import topology_devices
+    from flan_jax.distributed.mesh import make_mesh
+
+    mesh = make_mesh(experiment.parallelism, topology_devices(options.topology))
+    shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
+    OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
+    steps = {'training': compile_training, 'scoring': compile_scoring}
+    for name in options.step or steps:
+        with OUT.status(f'compiling the {name} step'):
+            compiled = steps[name](experiment, mesh)
+        _print(compiled, mesh)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='flan-jax compile', description=__doc__)
+    parser.add_argument('--topology', required=True, help='generation and chips, such as v3:8x8 or v4:4x4x8')
+    parser.add_argument(
+        '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
+    )
+    parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
+    return parser
+
+
+def _print(compiled, mesh) -> None:
+    roof = compiled.roofline
+    OUT.print(f'\n[bold]{compiled.name}[/], {compiled.tokens} tokens a step; compiled in {compiled.seconds:.0f} s')
+    memory = '  '.join(f'{kind} {size / GIB:.2f}' for kind, size in compiled.memory.items())
+    OUT.print(f'memory per device, GiB: {memory}')
+    table = Table('collective', 'count', 'GB', 'GB sent', box=None)
+    for kind, traffic in sorted(compiled.traffic.items()):
+        table.add_row(kind, str(traffic.count), f'{traffic.payload / 1e9:.2f}', f'{traffic.sent / 1e9:.2f}')
+    OUT.print(table)
+    OUT.print(
+        f'arithmetic per device: {compiled.flops / 1e12:.2f} TFLOP, of which the model needs '
+        f'{compiled.model_flops / 1e12:.2f}'
+    )
+    OUT.print(
+        f'roofline: {roof.seconds:.3f} s a step (arithmetic {roof.arithmetic:.3f}, memory {roof.memory:.3f}, links '
+        f'{roof.links:.3f}), {compiled.tokens / roof.seconds:,.0f} tokens/s, model FLOP utilisation '
+        f'{compiled.utilisation(mesh):.0%}'
+    )

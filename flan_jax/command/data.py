@@ -1,0 +1,113 @@
+"""flan-jax data: what data is ready; prepare or download more."""
+
+import argparse
+import pathlib
+
+from rich.table import Table
+
+from flan_jax.command.quiet import import_tensorflow
+from flan_jax.command.tables import print_table
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE, bar
+
+STATE_COLOURS = {'ready': 'green', 'samples only': 'yellow', 'needs a manual step': 'magenta', 'missing': 'red'}
+
+
+def run(arguments: list[str]) -> int:
+    """Carries out `status`, `prepare` or `download`."""
+    options = _parse(arguments)
+    import_tensorflow()
+    from flan_jax import catalogue
+    from flan_jax.data import source
+
+    catalogue.load(options.module)
+    options.data_dir = options.data_dir or source.default_data_dir()
+    return {'status': _status, 'prepare': _prepare, 'download': _download}[options.action](options)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='flan-jax data', description=__doc__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
+    common.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
+    actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download}')
+    actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
+    prepare = actions.add_parser(
+        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of rows'
+    )
+    prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
+    prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
+    prepare.add_argument(
+        '--from', dest='files', nargs='+', metavar='SPLIT=FILE', default=[], help='JSONL or Parquet, one file per split'
+    )
+    download = actions.add_parser('download', parents=[common], help='download datasets by TFDS, past any failures')
+    download.add_argument('name', nargs='*', help='dataset; none means all')
+    return parser.parse_args(arguments)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from flan_jax import catalogue
+    from flan_jax.data.status import status
+
+    table = Table('dataset', 'cluster', 'state', 'train', 'validation', 'test', 'licence', 'what to do', box=None)
+    statuses = [status(dataset, options.data_dir) for dataset in catalogue.DATASETS.values()]
+    for found in statuses:
+        table.add_row(
+            found.dataset.name,
+            found.dataset.cluster.name,
+            f'[{STATE_COLOURS[found.state.value]}]{found.state.value}',
+            *(str(found.rows.get(split, '')) for split in ('train', 'validation', 'test')),
+            found.dataset.licence,
+            found.advice,
+        )
+    counts = {state: sum(found.state.value == state for found in statuses) for state in STATE_COLOURS}
+    print_table(table)
+    CONSOLE.print(f'{options.data_dir}: ' + ', '.join(f'{count} {state}' for state, count in counts.items()))
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from flan_jax import catalogue
+    from flan_jax.data import prepare
+
+    if options.samples == bool(options.files):
+        raise UserError('give either --samples, or one dataset and --from SPLIT=FILE')
+    if options.samples:
+        names = options.name or list(catalogue.DATASETS)
+        with bar('writing samples', len(names)) as advance:
+            for name in names:
+                prepare.prepare_samples([catalogue.dataset(name)], options.data_dir)
+                advance(1, name)
+        CONSOLE.print(f'samples of {len(names)} datasets are in {options.data_dir}')
+        return 0
+    if len(options.name) != 1:
+        raise UserError('--from takes the rows of one dataset; name it')
+    dataset = catalogue.dataset(options.name[0])
+    files = dict(_split_and_file(argument) for argument in options.files)
+    folder = prepare.write_dataset(dataset.source, files, options.data_dir, 'rows of your own', dataset.features)
+    CONSOLE.print(f'{dataset.name} is prepared in {folder}')
+    return 0
+
+
+def _split_and_file(argument: str) -> tuple[str, pathlib.Path]:
+    split, equals, file = argument.partition('=')
+    if not equals or not split or not file:
+        raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=rows.jsonl')
+    return split, pathlib.Path(file)
+
+
+def _download(options: argparse.Namespace) -> int:
+    from flan_jax import catalogue
+    from flan_jax.data.download import download
+
+    datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
+    failed = Table('dataset', 'why it failed', box=None)
+    with bar('downloading', len(datasets)) as advance:
+        for outcome in download(datasets, options.data_dir):
+            advance(1, f'{outcome.dataset.name}: {outcome.failure or "ready"}')
+            if outcome.failure:
+                failed.add_row(outcome.dataset.name, outcome.failure)
+    CONSOLE.print(f'{len(datasets) - failed.row_count} of {len(datasets)} datasets are ready in {options.data_dir}')
+    if failed.row_count:
+        print_table(failed)
+    return int(bool(failed.row_count))

@@ -1,0 +1,71 @@
+"""flan-jax doctor: is the installation sound?"""
+
+import argparse
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from flan_jax.command.quiet import import_tensorflow
+from flan_jax.progress import CONSOLE
+
+OLDEST_PYTHON = (3, 11)
+
+REINSTALL = 'pip install --force-reinstall --no-deps seqio=={seqio} tensorflow-datasets=={tfds}'
+
+
+def run(arguments: list[str]) -> int:
+    """Prints a table of checks; returns 1 if any failed."""
+    argparse.ArgumentParser(prog='flan-jax doctor', description=__doc__).parse_args(arguments)
+    table = Table('check', 'found', '', box=None)
+    failed = False
+    for name, found, advice in checks():
+        failed |= bool(advice)
+        table.add_row(name, found, f'[red]✗ {advice}' if advice else '[green]✓')
+    CONSOLE.print(table)
+    return int(failed)
+
+
+def checks() -> Iterator[tuple[str, str, str]]:
+    """Name of each check, what was found, and what to do where that is wrong (else empty)."""
+    too_old = sys.version_info[:2] < OLDEST_PYTHON
+    yield 'Python', platform.python_version(), 'use Python 3.11 or newer' if too_old else ''
+    import_tensorflow()
+    yield from _stable_packages()
+    yield from _devices()
+    yield from _catalogue()
+
+
+def _stable_packages() -> Iterator[tuple[str, str, str]]:
+    """t5 brings nightly builds of seqio and tfds that write into the same folders; the stable ones must have won."""
+    import seqio.version
+    import tensorflow_datasets as tfds
+
+    stable = {'seqio': importlib.metadata.version('seqio'), 'tfds': importlib.metadata.version('tensorflow-datasets')}
+    found = {'seqio': seqio.version.__version__, 'tfds': tfds.__version__}
+    for name, version in found.items():
+        wrong = version != stable[name]
+        yield f'stable {name}', version, f'a nightly build was imported: {REINSTALL.format(**stable)}' if wrong else ''
+
+
+def _devices() -> Iterator[tuple[str, str, str]]:
+    import jax
+
+    yield 'JAX', f'{jax.__version__}, {jax.device_count()} × {jax.devices()[0].device_kind}', ''
+
+
+def _catalogue() -> Iterator[tuple[str, str, str]]:
+    from flan_jax import catalogue
+    from flan_jax.command.configuration import known_files
+    from flan_jax.data import prepare
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+
+    catalogue.load()
+    yield 'datasets', str(len(catalogue.DATASETS)), ''
+    without = [name for name, dataset in catalogue.DATASETS.items() if not prepare.sample_files(dataset)]
+    yield 'bundled samples', f'of {len(catalogue.DATASETS) - len(without)} datasets', ', '.join(without)
+    yield 'bundled vocabulary', f'{len(Vocabulary())} pieces', ''
+    files = known_files()
+    yield 'gin files', str(len(files)), '' if files else 'the package is incomplete; install it again'

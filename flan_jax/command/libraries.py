@@ -1,0 +1,21 @@
+"""What every command of a run needs before it starts: processes, compiled programs, the catalogue."""
+
+from flan_jax.run import Run
+
+
+def prepare_libraries(experiment: Run) -> None:
+    """Joins the other processes, keeps compiled programs, fills the catalogue."""
+    from flan_jax.command.compilation_cache import keep_compiled_programs
+    from flan_jax.command.quiet import import_tensorflow
+    from flan_jax.distributed import processes
+
+    processes.join()
+    keep_compiled_programs()
+    import_tensorflow()
+
+    from flan_jax import catalogue
+    from flan_jax.catalogue.original_templates import replace_templates
+
+    catalogue.load(experiment.data.modules)
+    if experiment.data.original_templates:
+        replace_templates(experiment.data.original_templates)

@@ -1,0 +1,156 @@
+"""From a mixture to a stream: draw a task, take its next example, place it in a row."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import seqio
+from etils import epath
+
+from flan_jax.data.mixtures import TuningMixture, tuning_mixture
+from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.data.settings import Data
+from flan_jax.data.source import prepared_builder
+from flan_jax.files import require_space, require_writable
+from flan_jax.packing import stream
+from flan_jax.packing.best_fit import BestFitPacker
+from flan_jax.packing.rows import Example, Row
+from flan_jax.packing.settings import Stream
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+_EXAMPLES_PER_FETCH = 16
+_DRAWS_PER_BLOCK = 4096
+
+Progress = Callable[[int], None]
+
+
+def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int) -> dict:
+    """Everything that a stream's rows depend on."""
+    return {
+        'mixture': data.mixture,
+        'held_out': data.held_out,
+        'shots': data.shots,
+        'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
+        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
+        'templates': {
+            name: stream.fingerprint({'templates': [(t.inputs, t.targets) for t in dataset.templates]})
+            for name, dataset in mixture.datasets.items()
+        },
+        'vocabulary': Vocabulary(data.vocabulary).fingerprint,
+        'sequence_length': settings.sequence_length,
+        'max_targets': settings.max_targets,
+        'lengths': settings.lengths,
+        'window': settings.window,
+        'seed': settings.seed,
+        'rows': num_sequences,
+    }
+
+
+def data_fingerprint(dataset, data_dir: str) -> dict:
+    """What identifies the rows of a prepared dataset: its version, and the rows and bytes of each split."""
+    info = prepared_builder(dataset.source, data_dir).info
+    splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
+    return {'source': dataset.source, 'splits': splits}
+
+
+def write_stream(
+    data: Data, settings: Stream, num_sequences: int, progress: Progress = lambda rows: None
+) -> epath.Path:
+    """Packs `num_sequences` rows, unless the very same stream is on disk already; returns its folder.
+
+    Raises:
+      UnknownName, MissingDataError: see `tuning_mixture`.
+      UserError: if the stream cannot be written, or the disk has no room for it.
+    """
+    mixture = tuning_mixture(data)
+    recipe = stream_recipe(mixture, data, settings, num_sequences)
+    folder = stream_folder(settings, recipe)
+    if (folder / stream.MANIFEST_FILE).exists():
+        progress(num_sequences)
+        return folder
+    require_writable(settings.directory, 'STREAM_DIR')
+    stream_bytes = 4 * num_sequences * settings.sequence_length
+    require_space(settings.directory, stream_bytes, 'STREAM_DIR', f'{num_sequences} rows of the stream')
+    counts = Counts(mixture)
+    rows = counts.watch(packed_rows(mixture, settings, num_sequences), progress)
+    stream.write(folder, rows, lambda: counts.manifest(recipe, settings))
+    return folder
+
+
+def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
+    """Where the stream of a recipe is kept."""
+    name = re.sub(r'[^\w+]+', '_', recipe['mixture'])  # the names of texts are paths
+    return epath.Path(settings.directory) / f'{name}-{stream.fingerprint(recipe)}'
+
+
+def packed_rows(mixture: TuningMixture, settings: Stream, num_sequences: int) -> Iterator[Row]:
+    """The first `num_sequences` rows of the endless packing of the mixture's draws."""
+    packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
+    rows = (packer.add(example) for example in drawn_examples(mixture, settings))
+    yield from itertools.islice((row for row in rows if row is not None), num_sequences)
+
+
+def drawn_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Example]:
+    """Examples without end: tasks drawn by the mixture's rates, each task's examples epoch after epoch."""
+    random = np.random.default_rng(settings.seed)
+    seeds = random.integers(0, 2**31 - 1, len(mixture.seqio.tasks))
+    streams: dict[int, Iterator[Example]] = {}
+    rates = np.array(list(mixture.rates.values()))
+    while True:
+        for task in random.choice(len(rates), size=_DRAWS_PER_BLOCK, p=rates).tolist():
+            if task not in streams:
+                streams[task] = _task_examples(mixture.seqio.tasks[task], task, settings, int(seeds[task]))
+            yield next(streams[task])
+
+
+def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int) -> Iterator[Example]:
+    """A task's tokenised training examples, epoch after epoch."""
+    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
+    kept = ('inputs', 'targets', 'template')
+    examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
+    for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
+        templates = batch.get('template', np.full(len(batch['inputs']), -1))
+        for inputs, targets, template in zip(batch['inputs'], batch['targets'], templates):
+            yield Example(inputs, targets, index, int(template))
+
+
+class Counts:
+    """What went into a stream, counted while its rows pass."""
+
+    def __init__(self, mixture: TuningMixture):
+        self._mixture = mixture
+        self._rows = self._tokens = self._target_tokens = 0
+        self._examples = np.zeros(len(mixture.seqio.tasks), int)
+
+    def watch(self, rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
+        """Passes rows on, counting."""
+        for row in rows:
+            self._rows += 1
+            self._tokens += len(row.tokens)
+            self._target_tokens += int(row.target_lengths.sum())
+            np.add.at(self._examples, row.tasks, 1)
+            progress(1)
+            yield row
+
+    def manifest(self, recipe: dict, settings: Stream) -> stream.StreamManifest:
+        """The manifest of the rows that passed."""
+        names = [task.name for task in self._mixture.seqio.tasks]
+        clusters = sorted({self._mixture.cluster_of(name) for name in names})
+        return stream.StreamManifest(
+            recipe=recipe,
+            tasks=names,
+            clusters=clusters,
+            cluster_of_task=[clusters.index(self._mixture.cluster_of(name)) for name in names],
+            rows=self._rows,
+            sequence_length=settings.sequence_length,
+            max_targets=settings.max_targets,
+            examples=self._examples.tolist(),
+            density=self._tokens / (self._rows * settings.sequence_length),
+            target_share=self._target_tokens / self._tokens,
+            epochs={
+                task.name: count / rows
+                for task, count in zip(self._mixture.seqio.tasks, self._examples.tolist())
+                if (rows := task.num_input_examples('train'))
+            },
+        )

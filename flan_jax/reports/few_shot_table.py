@@ -1,0 +1,47 @@
+"""Few-shot results beside zero-shot ones, with the std over templates of each (FLAN, Figure 9)."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+MEAN = 'mean over datasets'
+
+
+def few_shot_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line per row of results, number of shots and model that was asked both ways, then their means.
+
+    Args:
+      rows: the report's, see `report.result_rows`.
+
+    Returns:
+      Lines with name, shots, exemplars (how many fitted, on average), model, and mean and std of both ways.
+    """
+    lines = [line for row in rows for line in _lines_of(row)]
+    kinds = sorted({(line['shots'], line['model']) for line in lines}, key=lambda kind: (kind[0], kind[1] == 'tuned'))
+    alike = {kind: [line for line in lines if (line['shots'], line['model']) == kind] for kind in kinds}
+    return lines + [_mean_line(*kind, found) for kind, found in alike.items() if len(found) > 1]
+
+
+def _lines_of(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for few in row['few_shot']:
+        for model, result in few['models'].items():
+            if model in row['models']:
+                zero = row['models'][model]
+                yield {
+                    'name': row['name'],
+                    'shots': few['shots'],
+                    'exemplars': result['exemplars'],
+                    'model': model,
+                    'zero_shot': (zero['mean'], zero['std']),
+                    'few_shot': (result['mean'], result['std']),
+                    'paper': row['paper'],
+                }
+
+
+def _mean_line(shots: int, model: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def means(way: str) -> tuple[float, ...]:
+        return tuple(statistics.mean(values) for values in zip(*(line[way] for line in lines)))
+
+    exemplars = statistics.mean(line['exemplars'] for line in lines)
+    both_ways = {way: means(way) for way in ('zero_shot', 'few_shot')}
+    return {'name': MEAN, 'shots': shots, 'exemplars': exemplars, 'model': model, 'paper': None} | both_ways

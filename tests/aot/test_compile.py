@@ -1,0 +1,103 @@
+"""Steps compile for TPU slices that are not here, within a ceiling of memory; what does not fit says by how much."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from flan_jax.aot.collectives import collectives
+from flan_jax.aot.roofline import product_flops
+
+needs_libtpu = pytest.mark.skipif(
+    importlib.util.find_spec('libtpu') is None, reason='libtpu is not installed; `make compile` installs it'
+)
+
+SMALL = ['--gin.lamda.d_model=1024', '--gin.lamda.num_layers=4', '--gin.SEQUENCE_LENGTH=512', '--gin.INPUT_LENGTH=256']
+
+
+def compiled(*words):
+    """What `flan-jax compile` prints, in a process of its own, as libtpu is loaded for good."""
+    command = [sys.executable, '-m', 'flan_jax', 'compile', '--gin_file=gin/models/lamda_small.gin', *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'})
+    return done.returncode, done.stdout, done.stderr
+
+
+@needs_libtpu
+@pytest.mark.parametrize(
+    ('topology', 'kind', 'fsdp', 'tensor', 'ceiling'),
+    [('v3:2x2', 'TPU v3', 2, 4, 0.6), ('v5e:2x2', 'TPU v5 lite', 4, 1, 0.9)],
+)
+def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tensor, ceiling):
+    mesh = [f'--gin.FSDP={fsdp}', f'--gin.TENSOR={tensor}', '--gin.REMAT=layers', '--step=training']
+    status, output, errors = compiled(f'--topology={topology}', *mesh, *SMALL)
+    assert status == 0, errors
+    assert f'{fsdp * tensor} devices of kind {kind}' in output
+    assert 0 < float(re.search(r'peak ([\d.]+)', output)[1]) <= ceiling
+    assert 'all-gather' in output and re.search(r'model FLOP utilisation \d+%', output)
+
+
+@needs_libtpu
+def test_what_does_not_fit_says_how_much_it_needs():
+    huge = ['--gin.lamda.d_model=8192', '--gin.lamda.num_layers=8', '--step=scoring', '--gin.SEQUENCE_LENGTH=512']
+    status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.INPUT_LENGTH=256')
+    assert status == 2
+    assert re.search(r'the scoring step does not fit a device: it needs [\d.]+G of 15[\d.]*G', errors), errors
+
+
+@pytest.mark.parametrize(
+    ('topology', 'message'),
+    [('v9:8x8', 'unknown TPU generation'), ('v4:8x8', 'v4 has 3 axes; one is v4:4x4x8'), ('v3', 'v3 has 2 axes')],
+)
+def test_an_unknown_topology_is_refused_with_those_there_are(topology, message):
+    status, _, errors = compiled(f'--topology={topology}')
+    assert status == 2 and message in errors
+
+
+def test_flops_are_counted_through_loops():
+    import jax
+    import jax.numpy as jnp
+
+    def stacked(x, kernels):
+        return jax.lax.scan(lambda x, kernel: (jnp.tanh(x @ kernel), None), x, kernels)[0]
+
+    jaxpr = jax.make_jaxpr(stacked)(jnp.zeros((3, 5)), jnp.zeros((7, 5, 5))).jaxpr
+    assert product_flops(jaxpr) == 7 * 2 * 3 * 5 * 5
+
+
+HLO = """\
+%body.1 (p: (s32[], f32[8,4])) -> (s32[], f32[8,4]) {
+  %ag = f32[8,4]{1,0} all-gather(%x), channel_id=1, replica_groups=[2,4]<=[8], dimensions={0}
+  %start = (f32[2,4]{1,0}, f32[8,4]{1,0}) all-gather-start(%x), replica_groups=[2,4]<=[8], dimensions={0}
+  %done = f32[8,4]{1,0} all-gather-done(%start)
+}
+
+%cond.1 (p: (s32[], f32[8,4])) -> pred[] {
+  %constant.5 = s32[]{:T(256)} constant(10)
+  ROOT %compare = pred[] compare(%i, %constant.5), direction=LT
+}
+
+%all-reduce-scatter.2 (input: bf16[16,4]) -> bf16[8,4] {
+  %all-reduce.9 = bf16[16,4]{1,0} all-reduce(%input), replica_groups={{0,4},{1,5}}, to_apply=%add
+}
+
+ENTRY %main (a: f32[8,4]) -> f32[8,4] {
+  %w = (s32[], f32[8,4]) while(%t), condition=%cond.1, body=%body.1
+  %f = bf16[8,4]{1,0} fusion(%g), kind=kCustom, calls=%all-reduce-scatter.2
+  ROOT %r = f32[8,4]{1,0} all-reduce(%y), replica_groups={}, to_apply=%add
+}
+"""
+
+
+def test_collectives_are_counted_with_the_turns_of_loops():
+    found = collectives(HLO, devices=8)
+    assert {kind: traffic.count for kind, traffic in found.items()} == {
+        'all-gather': 20,
+        'reduce-scatter': 1,
+        'all-reduce': 1,
+    }
+    assert found['all-gather'].payload == 20 * 128 and found['all-gather'].sent == 20 * 128 * 3 / 4
+    assert found['reduce-scatter'].payload == 128 and found['reduce-scatter'].sent == 64
+    assert found['all-reduce'].sent == 2 * 128 * 7 / 8

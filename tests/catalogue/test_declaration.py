@@ -1,0 +1,79 @@
+"""A wrong declaration is refused when it is made, with the names of what is wrong."""
+
+import pytest
+
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    DeclarationError,
+    FreeText,
+    Splits,
+    Template,
+    check_templates,
+    placeholders,
+)
+
+CLUSTER = Cluster(name='tests', title='Tests')
+
+
+def declare(**changes):
+    declaration = {
+        'name': 'toy',
+        'cluster': CLUSTER,
+        'paper_name': '',
+        'source': 'toy:1.0.0',
+        'splits': Splits(),
+        'fields': {'text': 'text'},
+        'answer': Choice(options=('no', 'yes')),
+        'templates': (Template('Is this so? {text}\n{options}'),),
+        'metrics': ('accuracy',),
+        'licence': '',
+        'citation': '',
+    }
+    return Dataset(**declaration | changes)
+
+
+def template(inputs, targets='{answer}', **kwargs):
+    sound = Template('Is this so? {text}\n{options}')
+    return {'templates': (Template(inputs, targets, **kwargs), sound)}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (template('{txet}\n{options}'), r"toy, template 0, inputs: unknown field 'txet'; the fields are .*text"),
+        (template('{text} {\n{options}'), 'toy, template 0, inputs: stray brace'),
+        (template('{text:>9}\n{options}'), 'stray brace'),
+        (template('{text}'), r'toy, template 0: .*place \{options\}'),
+        (template('{text} is {answer}\n{options}', '{text}'), "gives? away the target field 'text'"),
+        (template('{text} is {answer}\n{options}', '{options}', inverted=True), "target field 'options'"),
+        (template('Write something.\n', '{text}', inverted=True), 'name no field'),
+        (template('{text}\n{options}', 'yes'), 'targets name no field'),
+        (
+            {'templates': (Template('{text} {options}'), Template('{text}  {options}'))},
+            'templates 0 and 1 are the same',
+        ),
+        ({'templates': ()}, 'at least one template'),
+        ({'fields': {'answer': 'text'}}, "'answer' takes a reserved name"),
+        ({'source': 'toy'}, 'with its version'),
+        ({'name': 'Toy'}, 'lower-case'),
+        ({'metrics': ()}, 'at least one metric'),
+    ],
+)
+def test_wrong_declarations_are_refused(changes, message):
+    with pytest.raises(DeclarationError, match=message):
+        check_templates(declare(**changes))
+
+
+def test_turned_around_templates_are_not_evaluated():
+    dataset = declare(
+        answer=FreeText(answer='text'),
+        fields={'word': 'word'},
+        templates=(Template('Define {word}.'), Template('What does "{answer}" define?', '{word}', inverted=True)),
+    )
+    assert list(dataset.forward_templates) == [0]
+
+
+def test_placeholders_are_found_in_order():
+    assert placeholders('{b} and {a}, {{not this}} {b}') == ('b', 'a', 'b')

@@ -1,0 +1,99 @@
+"""Prompts are answered from words, files and typed lines alike, by any checkpoint."""
+
+import io
+import json
+
+import jax
+import pytest
+
+from flan_jax import manifest
+from flan_jax.command import main
+from flan_jax.model import decoder
+from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
+from flan_jax.training import checkpoints
+
+PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes']
+CONFIG = DecoderConfig(
+    vocab_size=4096, num_layers=1, d_model=16, num_heads=2, head_dim=8, d_ff=32, position=Rotary(base=500.0)
+)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('model') / 'checkpoint'
+    params = decoder.initialise(CONFIG, jax.random.key(0))
+    metadata = {'model': manifest.as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint}
+    checkpoints.save_params(folder, params, metadata)
+    return folder
+
+
+def arguments(checkpoint, *more):
+    return ['generate', f'--checkpoint={checkpoint}', f'--vocabulary={BUNDLED}', '--max_new_tokens=4', *more]
+
+
+@pytest.fixture(scope='module')
+def answers(checkpoint, tmp_path_factory):
+    """What the model answers to the prompts of a file."""
+    folder = tmp_path_factory.mktemp('files')
+    (folder / 'prompts.jsonl').write_text(''.join(json.dumps({'prompt': prompt}) + '\n' for prompt in PROMPTS))
+    output = folder / 'answers.jsonl'
+    assert main.main(arguments(checkpoint, f'--file={folder}/prompts.jsonl', f'--output={output}')) == 0
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [pair['prompt'] for pair in found] == PROMPTS
+    return [pair['answer'] for pair in found]
+
+
+def test_words_of_the_command_are_answered(checkpoint, answers, capsys):
+    assert main.main(arguments(checkpoint, *PROMPTS)) == 0
+    assert capsys.readouterr().out == '\n'.join(answers) + '\n'
+
+
+def test_a_file_of_lines_is_answered(checkpoint, answers, tmp_path, capsys):
+    (tmp_path / 'prompts.txt').write_text('\n\n'.join(PROMPTS))
+    assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.txt')) == 0
+    assert [json.loads(line)['answer'] for line in capsys.readouterr().out.splitlines()] == answers
+
+
+def test_typed_lines_are_answered_one_by_one(checkpoint, answers, monkeypatch, capsys):
+    monkeypatch.setattr('sys.stdin', io.StringIO('\n'.join(PROMPTS[:2]) + '\n\n'))
+    assert main.main(arguments(checkpoint)) == 0
+    assert capsys.readouterr().out == '\n'.join(answers[:2]) + '\n'
+
+
+def test_beams_of_width_one_are_greedy_and_draws_are_by_seed(checkpoint, answers, capsys):
+    assert main.main(arguments(checkpoint, '--beams=1', *PROMPTS)) == 0
+    assert capsys.readouterr().out == '\n'.join(answers) + '\n'
+    drawn = []
+    for seed in (1, 1, 2):
+        assert main.main(arguments(checkpoint, '--temperature=5', f'--seed={seed}', PROMPTS[0])) == 0
+        drawn.append(capsys.readouterr().out)
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
+        (['--file=nothing.txt', 'word'], 'give prompts or --file, not both'),
+        (['--beams=2', '--temperature=1', 'word'], 'give --beams or --temperature'),
+        (['--temperature=-1', 'word'], 'temperature must be at least 0'),
+        (['--output=x', 'word'], '--output goes with --file'),
+    ],
+)
+def test_bad_options_are_refused(checkpoint, capsys, more, message):
+    assert main.main(arguments(checkpoint, *more)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_line_without_a_prompt_is_named(checkpoint, tmp_path, capsys):
+    (tmp_path / 'prompts.jsonl').write_text('{"prompt": "a"}\n{"question": "b"}\n')
+    assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.jsonl')) == 2
+    assert 'prompts.jsonl, line 2: expected an object with the key "prompt"' in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint, tmp_path, capsys):
+    assert main.main(['generate', f'--checkpoint={checkpoint}', 'word']) == 2
+    assert 'no vocabulary is known of' in capsys.readouterr().err
+    assert main.main(['generate', f'--checkpoint={tmp_path}', 'word']) == 2
+    assert 'is not a checkpoint' in capsys.readouterr().err

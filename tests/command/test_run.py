@@ -1,0 +1,223 @@
+"""The whole path by the command: pack, tune, ask, report; again, and with what must be refused."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from flan_jax.command import main
+from flan_jax.evaluation import records
+
+RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
+
+
+def bindings(**changes):
+    small = {
+        'MIXTURE_OR_TASK_NAME': 'sentiment',
+        'HELD_OUT': None,
+        'EVAL_TASKS': ('copa', 'natural_questions'),
+        'TRAIN_STEPS': 3,
+        'BATCH_SIZE': 2,
+        'SEQUENCE_LENGTH': 160,
+        'INPUT_LENGTH': 120,
+        'TARGET_LENGTH': 8,
+        'lamda.d_model': 32,
+        'lamda.head_dim': 16,
+        'TARGETS_PER_SEQUENCE': 40,
+        'EVAL_LIMIT': 3,
+    }
+    return [f'--gin.{name}={value}' for name, value in (small | changes).items()]
+
+
+@pytest.fixture(scope='module')
+def finished(samples_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('finished')
+    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    assert main.main([*RUN, *bindings(**where)]) == 0
+    return where
+
+
+def test_the_manifest_tells_what_was_run(finished):
+    manifest = json.loads((finished['MODEL_DIR'] / 'manifest.json').read_text())
+    assert manifest['experiment']['training']['steps'] == 3
+    assert manifest['command'].startswith('flan-jax run --gin_file=gin/runs/quickstart.gin')
+    assert 'TRAIN_STEPS = 3' in manifest['gin']
+    assert manifest['versions']['jax'] and manifest['versions']['seqio'] == '0.0.20'
+    assert re.fullmatch(r'[0-9a-f]{16}', manifest['stream']['fingerprint'])
+    assert sum(manifest['stream']['recipe']['rates'].values()) == pytest.approx(1)
+    assert manifest['stream']['recipe']['data']['sst2']['source'] == 'glue/sst2:2.0.0'
+
+
+def test_there_is_a_record_for_every_row_and_template(finished):
+    for model in ('base', 'tuned'):
+        folder = finished['MODEL_DIR'] / 'evaluation' / model
+        copa = [json.loads(line) for line in (folder / 'copa/test_template_0.jsonl').read_text().splitlines()]
+        assert len(copa) == 3 and len(list(folder.glob('copa/*.jsonl'))) == 2 * 8
+        for record in copa:
+            assert record['references'][0] in [option['text'] for option in record['options']]
+            assert record['options'][0]['sum'] < 0 and 'OPTIONS:' in record['prompt']
+        answered = json.loads((folder / 'natural_questions/test_template_0.jsonl').read_text().splitlines()[0])
+        assert isinstance(answered['prediction'], str) and answered['references']
+
+
+def test_the_report_says_what_was_found(finished):
+    report = json.loads((finished['MODEL_DIR'] / 'report.json').read_text())
+    assert [row['name'] for row in report['results']] == ['copa', 'natural_questions']
+    copa = report['results'][0]
+    assert copa['chance'] == 50.0 and copa['rows'] == 3 and copa['paper']['mean'] == 90.6
+    assert set(copa['models']) == {'base', 'tuned'} and len(copa['models']['tuned']['templates']) == 8
+    assert len(report['loss']) == 2 and report['from_samples'] is True
+    assert len(report['predictions']) == 12
+    page = (finished['MODEL_DIR'] / 'report.html').read_text()
+    assert 'mean nothing for science' in page and page.count('<svg') == 2
+    assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
+
+
+def test_a_second_run_does_nothing_and_says_the_same(finished):
+    before = {path: path.stat().st_mtime_ns for path in finished['MODEL_DIR'].rglob('*.jsonl')}
+    report = (finished['MODEL_DIR'] / 'report.json').read_text()
+    assert main.main([*RUN, *bindings(**finished)]) == 0
+    unchanged = {path: path.stat().st_mtime_ns for path in before if path.name != 'metrics.jsonl'}
+    assert unchanged.items() <= before.items()
+    assert json.loads(report)['results'] == json.loads((finished['MODEL_DIR'] / 'report.json').read_text())['results']
+
+
+def test_a_model_asked_while_it_is_tuned_becomes_the_same_model(finished, tmp_path, monkeypatch):
+    """EvalExample after steps 1 and 2 of 3; stopped in the middle of that, it goes on where it was."""
+    where = finished | {'MODEL_DIR': tmp_path / 'run', 'EVAL_PERIOD': 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(records, 'write', _fails_at('tuned_at_2'))
+        with pytest.raises(KeyboardInterrupt):
+            main.main([*RUN, *bindings(**where)])
+    assert sorted(os.listdir(tmp_path / 'run/checkpoints')) == ['1', '2']
+    assert main.main([*RUN, *bindings(**where)]) == 0
+    evaluation = tmp_path / 'run/evaluation'
+    assert sorted(os.listdir(evaluation)) == ['tuned', 'tuned_at_1', 'tuned_at_2', 'base']
+    file = 'copa/test_template_0.jsonl'
+    assert (evaluation / 'tuned' / file).read_text() == (finished['MODEL_DIR'] / 'evaluation/tuned' / file).read_text()
+    assert len({(folder / file).read_text() for folder in evaluation.iterdir()}) == 4
+    report = json.loads((tmp_path / 'run/report.json').read_text())
+    assert [line['step'] for line in report['while_tuning'] if line['name'] == 'copa'] == [0, 1, 2, 3]
+    assert (tmp_path / 'run/report.html').read_text().count('<svg') == 3
+
+
+def _fails_at(name):
+    write = records.write
+
+    def write_unless(folder, key, found):
+        if folder.name == name:
+            raise KeyboardInterrupt
+        write(folder, key, found)
+
+    return write_unless
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'LEARNING_RATE': 0.5}, 'training.learning_rate: 0.01 before, 0.5 now'),
+        ({'lamda.num_layers': 3}, 'model.num_layers: 2 before, 3 now'),
+        ({'MIXTURE_OR_TASK_NAME': 'paraphrase'}, 'data.mixture: sentiment before, paraphrase now'),
+        ({'SEED': 1}, 'stream.seed: 0 before, 1 now'),
+    ],
+)
+def test_another_configuration_is_refused_with_the_difference(finished, capsys, change, message):
+    assert main.main([*RUN, *bindings(**finished | change)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_records_asked_with_other_settings_are_not_mixed(finished, capsys):
+    assert main.main(['evaluate', RUN[1], *bindings(**finished | {'EVAL_LIMIT': 2})]) == 2
+    assert 'limit: 3 before, 2 now' in capsys.readouterr().err
+
+
+def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
+    from flan_jax.tokenizers import vocabulary
+
+    texts = [f'{a} {b} {c}' for a in 'abcdefgh' for b in 'ijklmnop' for c in 'qrstuvwxyz']
+    vocabulary.train(texts, str(tmp_path / 'other'), 287)
+    other = {'VOCABULARY': tmp_path / 'other.model', 'MODEL_DIR': tmp_path / 'run'}
+    checkpoint = {'INITIAL_CHECKPOINT_PATH': finished['MODEL_DIR'] / 'checkpoints' / '3'}
+    assert main.main(['train', RUN[1], *bindings(**finished | other | checkpoint)]) == 2
+    assert 'was trained with vocabulary' in capsys.readouterr().err
+    assert main.main(['train', RUN[1], *bindings(**finished | other | {'lamda.vocab_size': 100})]) == 2
+    assert 'has 287 pieces, the model only 100' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'HELD_OUT': 'sentimant'}, "unknown cluster 'sentimant'; did you mean sentiment"),
+        ({'EVAL_TASKS': ('copaa',)}, "unknown cluster or dataset 'copaa'; did you mean copa"),
+        ({'MIXTURE_OR_TASK_NAME': 'sentimental'}, "unknown mixture 'sentimental'; did you mean sentiment"),
+        ({'TFDS_DATA_DIR': '/nowhere'}, 'not prepared in /nowhere'),
+        ({'INITIAL_CHECKPOINT_PATH': '/nowhere/1'}, '/nowhere/1 is not a checkpoint'),
+        ({'VOCABULARY': '/nowhere.model'}, "VOCABULARY='/nowhere.model': no such"),
+        ({'FSDP': 3}, 'must divide the 1 devices'),
+        ({'TARGETS_PER_SEQUENCE': 4}, 'TARGETS_PER_SEQUENCE=4 is less than the TARGET_LENGTH=8'),
+    ],
+)
+def test_bad_settings_are_refused_before_work_starts(finished, capsys, tmp_path, change, message):
+    assert main.main([*RUN, *bindings(**finished | {'MODEL_DIR': tmp_path / 'run'} | change)]) == 2
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / 'run').glob('checkpoints/*'))
+
+
+def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished, tmp_path):
+    import shutil
+
+    partial = tmp_path / 'partial'
+    for name in ('glue/sst2', 'imdb_reviews', 'super_glue/copa', 'natural_questions_open'):
+        shutil.copytree(f'{samples_dir}/{name}', partial / name)
+    given = finished | {'TFDS_DATA_DIR': partial, 'MODEL_DIR': tmp_path / 'run'}
+    assert main.main([*RUN, *bindings(**given)]) == 2
+    assert main.main([*RUN, *bindings(**given, ALLOW_MISSING=True)]) == 0
+    manifest = json.loads((tmp_path / 'run' / 'manifest.json').read_text())
+    assert manifest['missing_datasets'] == ['sentiment140', 'yelp_polarity_reviews']
+    assert 'sentiment140, yelp_polarity_reviews' in (tmp_path / 'run' / 'report.html').read_text()
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def take_scores(record):
+    """Takes all scores out of a record."""
+    return [option.pop(score) for option in record.get('options', ()) for score in records.SCORES]
+
+
+def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(finished, tmp_path):
+    """The tuned weights, asked again as the base of another run on eight devices, say what they said on one."""
+    again = {
+        'MODEL_DIR': tmp_path / 'run',
+        'INITIAL_CHECKPOINT_PATH': finished['MODEL_DIR'] / 'checkpoints' / '3',
+        'FSDP': 2,
+    }
+    arguments = [RUN[1], *bindings(**finished | again)]
+    environment = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}
+    command = [sys.executable, '-m', 'flan_jax', 'evaluate', *arguments]
+    subprocess.run(command, env=environment, check=True, cwd=pathlib.Path(__file__).parents[2])
+    theirs, ours = finished['MODEL_DIR'] / 'evaluation/tuned', tmp_path / 'run/evaluation/base'
+    files = [path.relative_to(theirs) for path in sorted(theirs.glob('*/*.jsonl'))]
+    assert files and not (tmp_path / 'run/evaluation/tuned').exists()
+    for file in files:
+        for expected, found in zip(read_lines(theirs / file), read_lines(ours / file)):
+            assert take_scores(found) == pytest.approx(take_scores(expected), abs=2e-5)
+            assert found == expected
+    assert main.main(['report', *arguments]) == 0
+    assert 'asked without any tuning' in (tmp_path / 'run/report.html').read_text()
+
+
+def test_nothing_to_evaluate_is_refused(tmp_path, samples_dir, capsys):
+    where = {'MODEL_DIR': tmp_path / 'run', 'TFDS_DATA_DIR': samples_dir, 'STREAM_DIR': tmp_path}
+    assert main.main(['evaluate', RUN[1], *bindings(**where)]) == 2
+    assert 'or INITIAL_CHECKPOINT_PATH names one to evaluate without tuning' in capsys.readouterr().err
+
+
+def test_a_run_answers_prompts(finished, capsys):
+    assert main.main(['generate', f'--checkpoint={finished["MODEL_DIR"]}', '--max_new_tokens=3', 'Is it good?']) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 1

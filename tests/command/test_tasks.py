@@ -1,0 +1,73 @@
+"""flan-jax tasks: what people see, what programs read, and what is refused."""
+
+import json
+
+import pytest
+
+from flan_jax import catalogue
+from flan_jax.command import main
+
+
+def run(capsys, *arguments):
+    status = main.main(['tasks', *arguments])
+    return status, capsys.readouterr()
+
+
+def test_a_list_in_a_pipe_has_one_line_per_dataset(samples_dir, capsys):
+    status, said = run(capsys, 'list', f'--data_dir={samples_dir}')
+    assert status == 0
+    lines = said.out.splitlines()
+    for dataset in catalogue.DATASETS.values():
+        (line,) = (line for line in lines if line.split()[:2] == [dataset.name, dataset.source])
+        assert dataset.licence in line and ', '.join(dataset.metrics) in line
+
+
+def test_licences_name_every_dataset(capsys):
+    lines = run(capsys, 'licences')[1].out.splitlines()
+    assert len(lines) == 1 + len(catalogue.DATASETS)
+    assert all(dataset.licence in line for dataset, line in zip(catalogue.DATASETS.values(), lines[1:]))
+
+
+def test_few_shot_prompts_are_shown_part_by_part(samples_dir, capsys):
+    status, said = run(capsys, 'show', 'rte', f'--data_dir={samples_dir}', '--template=1', '--shots=2', '--n=1')
+    assert status == 0 and 'template 1, 2 of 2 exemplars fit' in said.out
+    assert said.out.count('OPTIONS:') == 3 and 'tokens in all' in said.out
+
+
+def test_verify_counts_rows_and_takes_samples_for_what_is_missing(tmp_path, capsys):
+    status, said = run(capsys, 'verify', 'rte', 'snli', 'copa', f'--data_dir={tmp_path}')
+    assert status == 0
+    table = [line.split('  ') for line in said.out.splitlines()]
+    *clusters, total = ([cell.strip() for cell in line if cell.strip()] for line in table[1:])
+    assert [cluster[0] for cluster in clusters] == ['Natural language inference', 'Commonsense']
+    assert total[:5] == ['all', '3', '30', '6', '0'] and int(total[5]) > 30
+    assert total[6] == '2'  # SNLI's samples without a label
+
+
+def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_path, capsys):
+    import shutil
+
+    partial = tmp_path / 'partial'
+    shutil.copytree(f'{samples_dir}/glue/sst2', partial / 'glue' / 'sst2')
+    arguments = ['export', 'sentiment', f'--data_dir={partial}', f'--output={tmp_path}/rows.jsonl', '--limit=2']
+    status, said = run(capsys, *arguments)
+    assert status == 2 and 'flan-jax data download imdb_reviews' in said.err and '--allow_missing' in said.err
+    assert not list(tmp_path.glob('*.jsonl'))
+    assert run(capsys, *arguments, '--allow_missing')[0] == 0
+    rows = [json.loads(line) for line in (tmp_path / 'rows.jsonl').read_text().splitlines()]
+    assert {row['dataset'] for row in rows} == {'sst2'} and len(rows) == 2 * 10
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['show', 'rtee'], "unknown dataset 'rtee'"),
+        (['show', 'rte', '--template=10'], 'rte has templates 0 to 9, not 10'),
+        (['show', 'rte', '--shots=17'], 'from 0 to 16 exemplars'),
+        (['show', 'wsc273', '--split=test', '--shots=2'], "wsc273 has no 'train' rows"),
+        (['export', 'sentimental', '--output=x'], "unknown mixture 'sentimental'"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(arguments, message, samples_dir, capsys):
+    status, said = run(capsys, *arguments, f'--data_dir={samples_dir}')
+    assert status == 2 and message in said.err

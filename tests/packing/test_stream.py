@@ -1,0 +1,120 @@
+"""A stream is a pure function of its recipe, and is read the same by any number of processes."""
+
+import json
+
+import numpy as np
+import pytest
+from etils import epath
+
+from flan_jax.data.settings import Data
+from flan_jax.packing.pack import write_stream
+from flan_jax.packing.rows import Example, Row
+from flan_jax.packing.settings import Stream
+from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
+from flan_jax.settings import SettingsError
+
+MIXTURE_OR_TASK_NAME = 'sentiment'
+
+
+def settings(directory, **changes):
+    defaults = {
+        'sequence_length': 128,
+        'input_length': 96,
+        'target_length': 32,
+        'targets_per_sequence': 64,
+        'window': 4,
+    }
+    return Stream(directory=str(directory), **defaults | changes)
+
+
+@pytest.fixture(scope='module')
+def stream(samples_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('streams')
+    return PackedStream(
+        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(folder), 24)
+    )
+
+
+def test_same_fingerprint_same_bytes(stream, samples_dir, tmp_path):
+    again = write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(tmp_path), 24)
+    assert again.name == stream.folder.name
+    for file in ('rows.array_record', 'stream.json'):
+        assert (again / file).read_bytes() == (stream.folder / file).read_bytes()
+
+
+@pytest.mark.parametrize('change', [{'seed': 1}, {'window': 5}, {'sequence_length': 160}, {'targets_per_sequence': 50}])
+def test_another_recipe_is_another_stream(stream, samples_dir, tmp_path, change):
+    data = Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME)
+    assert write_stream(data, settings(tmp_path, **change), 24).name != stream.folder.name
+
+
+def test_a_longer_stream_begins_with_the_shorter(stream, samples_dir, tmp_path):
+    longer = PackedStream(
+        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(tmp_path), 30)
+    )
+    assert [row.to_bytes() for row in longer.rows(0, 24)] == [row.to_bytes() for row in stream.rows(0, 24)]
+
+
+def test_every_segment_knows_its_task_and_template(stream):
+    rows = stream.rows(0, len(stream))
+    counted = np.bincount(np.concatenate([row.tasks for row in rows]), minlength=len(stream.manifest.tasks))
+    assert counted.tolist() == list(stream.manifest.examples)
+    assert {int(t) for row in rows for t in row.templates} <= set(range(10))
+    assert sum(len(row.tokens) for row in rows) == round(stream.manifest.density * 24 * 128)
+
+
+def test_processes_share_a_step(stream):
+    whole = stream.batch(2, batch_size=4)
+    parts = [stream.batch(2, batch_size=4, process=p, processes=2) for p in range(2)]
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], np.concatenate([part[name] for part in parts]))
+
+
+def test_reading_goes_on_at_any_step(stream):
+    whole = list(stream.batches(0, 6, batch_size=4))
+    for start in range(6):
+        for ours, expected in zip(stream.batches(start, 6, batch_size=4), whole[start:], strict=True):
+            for name in expected:
+                np.testing.assert_array_equal(ours[name], expected[name])
+
+
+def test_too_few_rows_are_refused_before_reading(stream):
+    with pytest.raises(StreamError, match='holds 24 rows; 7 steps of 4 rows need 28'):
+        stream.batches(0, 7, batch_size=4)
+    with pytest.raises(StreamError, match='cannot be shared equally by 3 processes'):
+        stream.batches(0, 6, batch_size=4, processes=3)
+
+
+def test_a_truncated_stream_is_refused(stream, tmp_path):
+    broken = tmp_path / 'broken'
+    broken.mkdir()
+    (broken / 'rows.array_record').write_bytes((stream.folder / 'rows.array_record').read_bytes())
+    manifest = json.loads((stream.folder / 'stream.json').read_text())
+    (broken / 'stream.json').write_text(json.dumps(manifest | {'rows': 99}))
+    with pytest.raises(StreamError, match='24 rows, its manifest says 99'):
+        PackedStream(broken)
+    with pytest.raises(StreamError, match='no stream in'):
+        PackedStream(tmp_path)
+
+
+def test_an_interrupted_stream_leaves_nothing(tmp_path):
+    def rows():
+        yield Row.of([Example(np.array([1, 2]), np.array([3]))])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(epath.Path(tmp_path) / 'stream', rows(), lambda: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_lengths_that_do_not_fit_are_refused():
+    with pytest.raises(SettingsError, match='SEQUENCE_LENGTH'):
+        Stream(directory='', sequence_length=1024)
+    with pytest.raises(SettingsError, match='TARGETS_PER_SEQUENCE=100'):
+        Stream(directory='', targets_per_sequence=100)
+
+
+def test_the_manifest_survives_storage(stream):
+    manifest = stream.manifest
+    assert manifest.fingerprint == fingerprint(manifest.recipe)
+    assert StreamManifest(**json.loads((stream.folder / 'stream.json').read_text())) == manifest

@@ -1,0 +1,148 @@
+"""An adapter is all that moves; merged it computes the same; PEFT's names and shapes are on disk."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from flan_jax import manifest
+from flan_jax.command import main
+from flan_jax.data.settings import Data
+from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh, parameter_layout
+from flan_jax.errors import UnknownName
+from flan_jax.model import decoder
+from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.packing.best_fit import pack
+from flan_jax.packing.settings import Stream
+from flan_jax.run import Run
+from flan_jax.settings import SettingsError
+from flan_jax.training import checkpoints
+from flan_jax.training.program import training_program
+from flan_jax.training.settings import Training
+from flan_jax.tuning.lora import Lora, adapted, adapter_shapes, initialise_adapter, merged
+from tests.objectives.test_next_token import SEQUENCE_LENGTH, batch_of, random_examples, random_params
+
+CONFIG = DecoderConfig(
+    vocab_size=61, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=32, position=Rotary()
+)
+LORA = Lora(rank=3, alpha=12.0, targets=('attention/query', 'attention/value', 'feed_forward/down'))
+
+
+def random_adapter(seed=2):
+    shapes = adapter_shapes(CONFIG, LORA)
+    keys = jax.random.split(jax.random.key(seed), len(shapes))
+    return {name: 0.2 * jax.random.normal(key, shapes[name].shape) for key, name in zip(keys, shapes)}
+
+
+def logits(params):
+    tokens = jax.random.randint(jax.random.key(3), (2, 20), 0, 61)
+    positions, segments = jnp.arange(20)[None].repeat(2, 0), jnp.ones((2, 20), int)
+    return decoder.logits(CONFIG, params, decoder.hidden_states(CONFIG, params, tokens, positions, segments))
+
+
+def test_merged_equals_unmerged_and_differs_from_the_base():
+    base, adapter = random_params(CONFIG), random_adapter()
+    beside = logits(adapted(base, adapter, LORA.scale))
+    np.testing.assert_allclose(logits(merged(base, adapter, LORA.scale)), beside, atol=1e-5)
+    assert abs(beside - logits(base)).max() > 0.01
+    kernel = 'layers/attention/query/kernel'
+    a, b = (np.asarray(adapter[f'layers/attention/query/lora_{x}'], np.float64) for x in 'ab')
+    expected = np.asarray(base[kernel], np.float64) + 12.0 / 3 * np.matmul(a, b)
+    np.testing.assert_allclose(merged(base, adapter, LORA.scale)[kernel], expected, atol=1e-6)
+
+
+def test_a_fresh_adapter_changes_nothing():
+    base = random_params(CONFIG)
+    fresh = initialise_adapter(adapter_shapes(CONFIG, LORA), jax.random.key(0))
+    np.testing.assert_array_equal(logits(adapted(base, fresh, LORA.scale)), logits(base))
+    assert all(abs(value).max() > 0 for name, value in fresh.items() if name.endswith('lora_a'))
+
+
+def test_only_the_adapter_moves():
+    training = Training(batch_size=4, learning_rate=0.1, multiply_by_parameter_scale=False)
+    mesh = make_mesh(Parallelism())
+    program = training_program(CONFIG, training, mesh, max_targets=SEQUENCE_LENGTH, num_clusters=2, lora=LORA)
+    base, before = random_params(CONFIG), random_params(CONFIG)
+    state = program.start(initialise_adapter(adapter_shapes(CONFIG, LORA), jax.random.key(0)))
+    batch = {
+        k: np.asarray(v)
+        for k, v in batch_of(list(pack(random_examples(60), SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))[:4]).items()
+    }
+    losses = []
+    for _ in range(6):
+        state, metrics = program.step(state, base, device_batch(batch, mesh))
+        losses.append(float(metrics.by_cluster[0].sum() / metrics.by_cluster[1].sum()))
+    assert losses[-1] < losses[0] - 0.1
+    for name, value in before.items():
+        np.testing.assert_array_equal(base[name], value, err_msg=name)
+    assert set(state.params) == set(adapter_shapes(CONFIG, LORA))
+    elements = sum(leaf.size for leaf in jax.tree.leaves(state.optimizer))
+    assert elements < 2 * sum(leaf.size for leaf in jax.tree.leaves(state.params)), 'state of the adapter only'
+
+
+@pytest.mark.parametrize('target', ['attention/querry', 'attention_norm', 'feed_forward/kernel'])
+def test_an_unknown_target_is_refused_with_the_nearest(target):
+    with pytest.raises(UnknownName, match='unknown LoRA target'):
+        adapter_shapes(CONFIG, dataclasses.replace(LORA, targets=(target,)))
+
+
+def test_an_adapter_without_a_base_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match='LORA_RANK=3 tunes an adapter to a model that is trained'):
+        Run(
+            model_dir=str(tmp_path),
+            data=Data(tfds_data_dir=''),
+            stream=Stream(directory=''),
+            model=CONFIG,
+            lora=LORA,
+        )
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """Checkpoints of a base and of an adapter to it."""
+    folder = tmp_path_factory.mktemp('lora')
+    base, adapter = random_params(CONFIG), random_adapter()
+    checkpoints.save_params(folder / 'base', base, {'model': manifest.as_plain(CONFIG)})
+    metadata = {
+        'model': manifest.as_plain(CONFIG),
+        'lora': manifest.as_plain(LORA),
+        'base': str(folder / 'base'),
+    }
+    checkpoints.save_params(folder / 'adapter', adapter, metadata)
+    return folder, base, adapter
+
+
+def test_a_checkpoint_is_merged_into_its_base(saved):
+    folder, base, adapter = saved
+    assert main.main(['adapter', 'merge', str(folder / 'adapter'), f'--to={folder / "whole"}']) == 0
+    whole = checkpoints.load_params(folder / 'whole', parameter_layout(CONFIG, make_mesh(Parallelism())))
+    for name, value in merged(base, adapter, LORA.scale).items():
+        np.testing.assert_allclose(whole[name], value, atol=1e-6, err_msg=name)
+    assert checkpoints.metadata(folder / 'whole') == {'model': manifest.as_plain(CONFIG)}
+
+
+def test_an_exported_adapter_computes_what_peft_computes(saved, tmp_path):
+    """PEFT: output = W x + alpha / r * B (A x), with W [out, in], A [r, in] and B [out, r] by the modules' names."""
+    folder, base, adapter = saved
+    assert main.main(['adapter', 'export', str(folder / 'adapter'), f'--to={tmp_path / "peft"}']) == 0
+    config = json.loads((tmp_path / 'peft' / 'adapter_config.json').read_text())
+    assert config['peft_type'] == 'LORA' and config['target_modules'] == ['down_proj', 'q_proj', 'v_proj']
+    tensors = load_file(tmp_path / 'peft' / 'adapter_model.safetensors')
+    assert len(tensors) == 2 * 2 * len(LORA.targets)
+    whole = merged(base, adapter, LORA.scale)
+    places = {'attention/query': 'self_attn.q_proj', 'feed_forward/down': 'mlp.down_proj'}
+    for target, module in places.items():
+        for layer in range(CONFIG.num_layers):
+            a, b = (tensors[f'base_model.model.model.layers.{layer}.{module}.lora_{letter}.weight'] for letter in 'AB')
+            change = config['lora_alpha'] / config['r'] * b @ a
+            kernel = f'layers/{target}/kernel'
+            np.testing.assert_allclose(change.T, whole[kernel][layer] - base[kernel][layer], atol=1e-5)
+
+
+def test_a_checkpoint_of_all_weights_is_no_adapter(saved, capsys, tmp_path):
+    assert main.main(['adapter', 'export', str(saved[0] / 'base'), f'--to={tmp_path / "peft"}']) == 2
+    assert 'holds all weights, no adapter' in capsys.readouterr().err
