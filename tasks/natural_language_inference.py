@@ -302,7 +302,7 @@ RTE = Dataset(
             'what my neighbour tells me?\n\nNews item: {premise}\nMy neighbour: {hypothesis}'
         ),
         Template(
-            'Statement: {hypothesis}\n\nInvent a short news item. EvalExample whether the statement follows from it, a '
+            'Statement: {hypothesis}\n\nInvent a short news item. Asked whether the statement follows from it, a '
             'careful reader should answer: {answer}.',
             '{premise}',
             inverted=True,

@@ -363,7 +363,7 @@ SQUAD_V2 = Dataset(
         ),
         Template('Text: {context}\nQ: {question}\nA ("unanswerable" if the text leaves it open):'),
         Template(
-            'A careful librarian passes on only what is written in the books. EvalExample anything else, she says '
+            'A careful librarian passes on only what is written in the books. Asked anything else, she says '
             '"unanswerable". On the page in front of her she reads:\n\n{context}\n\nA visitor asks:\n{question}\n\n'
             'What does she say?'
         ),
