@@ -16,7 +16,8 @@ import transformers
 from lm_eval.models.huggingface import HFLM
 from peers import EXECUTION, VOCABULARY, alternate, fastest, llama, print_row, random_tokens
 
-from flan_jax.inference.scoring import Question, Scorer
+from flan_jax.inference.scoring import Scorer
+from flan_jax.packing.example import Example
 
 CASES = {
     '4 options of 6 to 10 tokens': (4, (6, 11)),
@@ -31,7 +32,7 @@ def questions_of(options: int, lengths: tuple[int, int], count: int) -> list[Que
     """Random questions; options of one question differ."""
     random = np.random.default_rng(0)
     return [
-        Question(
+        Example(
             random_tokens(random, random.integers(240, 361)),
             tuple(random_tokens(random, random.integers(*lengths)) for _ in range(options)),
         )
@@ -51,7 +52,7 @@ def their_scores(questions: list[Question], batch_size: int) -> list[float]:
     """The harness's log-likelihood of every option."""
     harness().batch_size_per_gpu = batch_size
     requests = [
-        (('', ''), question.prompt.tolist(), option.tolist()) for question in questions for option in question.options
+        (('', ''), question.prompt.tolist(), option.tolist()) for question in questions for option in question.responses
     ]
     return [score for score, _ in harness()._loglikelihood_tokens(requests, disable_tqdm=True)]
 

@@ -25,7 +25,7 @@ PACKAGES = (
     'seqio', 't5', 'sentencepiece', 'gin-config', 'numpy',
 )  # fmt: skip
 
-TRAINED_BY = ('model', 'stream', 'training', 'lora', 'initial_checkpoint')
+TRAINED_BY = ('model', 'stream', 'objective', 'training', 'tuning', 'initial_checkpoint')
 """Parts of an experiment on which its weights depend."""
 
 _MAY_CHANGE = {

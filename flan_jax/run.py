@@ -6,10 +6,13 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import DecoderConfig
+from flan_jax.objectives.next_token import NextToken
+from flan_jax.objectives.objective import Objective
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import SettingsError
 from flan_jax.training.settings import Training
-from flan_jax.tuning.lora import Lora
+from flan_jax.tuning.full import Full
+from flan_jax.tuning.tuning import Tuning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,8 @@ class Run:
       stream: how they are packed.
       model: the decoder.
       training: how the weights move.
-      lora: whether an adapter is tuned instead of all weights.
+      objective: what is learned from a batch.
+      tuning: which parameters are trained.
       parallelism: how devices share the work.
       evaluation: what is asked.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
@@ -33,15 +37,16 @@ class Run:
     stream: Stream
     model: DecoderConfig
     training: Training = Training()
-    lora: Lora = Lora()
+    objective: Objective = NextToken()
+    tuning: Tuning = Full()
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: str | None = None
 
     def __post_init__(self):
-        if self.lora.rank is not None and self.initial_checkpoint is None:
+        if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
-                f'LORA_RANK={self.lora.rank} tunes an adapter to a model that is trained: set INITIAL_CHECKPOINT_PATH to it'
+                f'{type(self.tuning).__name__} trains beside a model that stays as it is: set INITIAL_CHECKPOINT_PATH to it'
             )
 
     @property

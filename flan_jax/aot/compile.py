@@ -14,20 +14,13 @@ from jax.sharding import Mesh, NamedSharding
 from flan_jax.aot.collectives import Traffic, collectives
 from flan_jax.aot.roofline import Roofline, product_flops, roofline
 from flan_jax.distributed.chips import CHIPS
-from flan_jax.distributed.mesh import check_batch, parameter_layout
+from flan_jax.distributed.mesh import parameter_layout
 from flan_jax.distributed.placement import Placement
-from flan_jax.errors import UserError
-from flan_jax.inference.scoring import predicted_log_likelihoods
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Execution, label_log_probs
 from flan_jax.model.partitioning import partition_spec
-from flan_jax.run import Run
-from flan_jax.training import flops
-from flan_jax.training.program import execution_of, platform_of, training_program
-
-CLUSTERS = 12
-"""Clusters whose losses the step tells apart; FLAN's number."""
-
-PREDICTED_TOKENS = 256
-"""Option tokens in a scored row."""
+from flan_jax.training.flops import BatchSize, forward_flops, training_flops
+from flan_jax.training.program import TrainingProgram
 
 
 class DoesNotFit(UserError):
@@ -44,7 +37,7 @@ class Compiled:
       memory: bytes by kind; 'peak' is what must fit.
       traffic: collectives by kind.
       flops: floating-point operations of its matrix products, recomputed ones included.
-      model_flops: those that the model needs, see `flops.flops_per_token`.
+      model_flops: those that the step needs, see `flan_jax.training.flops`.
       seconds: time to trace and compile.
       roofline: how fast it could be.
     """
@@ -63,36 +56,31 @@ class Compiled:
         return self.model_flops / self.roofline.seconds / _chip(mesh).flops
 
 
-def compile_training(experiment: Run, mesh: Mesh) -> Compiled:
-    """Compiles one update; raises DoesNotFit, or SettingsError where the rows cannot be shared."""
-    training, stream = experiment.training, experiment.stream
-    check_batch(mesh, training.batch_size, training.microbatches)
-    program = training_program(
-        experiment.model, training, mesh, max_targets=stream.max_targets, num_clusters=CLUSTERS, lora=experiment.lora
-    )
-    ids = jnp.dtype('int32')
-    columns = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'cluster_ids'), ids) | {'target_mask': jnp.bool_}
-    batch = _arrays(columns, (training.batch_size, stream.sequence_length), mesh)
-    per_token = flops.flops_per_token(experiment.model, stream.sequence_length)
-    return _compile(
-        'training', mesh, program.step, (program.layout, program.frozen, batch), batch['tokens'].size, per_token
-    )
+def compile_training(program: TrainingProgram, batch_size: BatchSize) -> Compiled:
+    """Compiles one update on sequences without branches; raises DoesNotFit."""
+    ids, mesh = jnp.dtype('int32'), program.mesh
+    shape = (batch_size.sequences, batch_size.length)
+    batch = _arrays(dict.fromkeys(('tokens', 'positions', 'segment_ids'), ids), shape, mesh)
+    targets = dict.fromkeys(('predict_at', 'labels', 'cluster_ids'), ids) | {'weights': jnp.dtype('float32')}
+    batch |= _arrays(targets, (batch_size.sequences, batch_size.predicted), mesh)
+    arguments = (program.layout, program.frozen, batch)
+    needed = training_flops(program.learning.config, program.learning.tuning, batch_size)
+    return _compile('training', mesh, program.step, arguments, batch_size.tokens, needed)
 
 
-def compile_scoring(experiment: Run, mesh: Mesh) -> Compiled:
-    """Compiles the scoring of one batch of options; raises DoesNotFit."""
-    length = experiment.stream.sequence_length
+def compile_scoring(config: DecoderConfig, mesh: Mesh, execution: Execution, batch_size: BatchSize, dtype) -> Compiled:
+    """Compiles the scoring of one batch of options by weights of a dtype; raises DoesNotFit."""
     placement = Placement(mesh)
-    rows = placement.rows(experiment.evaluation.batch_tokens // length)
-    execution = execution_of(experiment.training, platform_of(mesh))
-    score = functools.partial(predicted_log_likelihoods, experiment.model, execution=execution)
+    rows = placement.rows(batch_size.sequences)
+    batch_size = dataclasses.replace(batch_size, sequences=rows)
+    score = functools.partial(label_log_probs, config, execution=execution)
     step = jax.jit(score, out_shardings=placement.everywhere)
-    ids = jnp.dtype('int32')
-    batch = _arrays(dict.fromkeys(('tokens', 'positions', 'segment_ids', 'branch_ids'), ids), (rows, length), mesh)
-    batch |= _arrays(dict.fromkeys(('predict_at', 'labels'), ids), (rows, PREDICTED_TOKENS), mesh)
-    params = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
-    per_token = flops.flops_per_token(experiment.model, length) / 3  # the forward pass alone
-    return _compile('scoring', mesh, step, (params, batch), rows * length, per_token)
+    tokens = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'segment_exits'), jnp.dtype('int32'))
+    batch = _arrays(tokens, (rows, batch_size.length), mesh)
+    batch |= _arrays(dict.fromkeys(('predict_at', 'labels'), jnp.dtype('int32')), (rows, batch_size.predicted), mesh)
+    params = parameter_layout(config, mesh, dtype)
+    needed = forward_flops(config, batch_size)
+    return _compile('scoring', mesh, step, (params, batch), batch_size.tokens, needed)
 
 
 def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:
@@ -100,7 +88,7 @@ def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:
     return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, dtype in columns.items()}
 
 
-def _compile(name, mesh, step, arguments, tokens: int, flops_per_token: float) -> Compiled:
+def _compile(name: str, mesh: Mesh, step, arguments, tokens: int, needed_flops: float) -> Compiled:
     started = time.monotonic()
     # The devices are not here, so that constants cannot be laid on them: the mesh is told without them.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), _memory_error(name):
@@ -115,7 +103,7 @@ def _compile(name, mesh, step, arguments, tokens: int, flops_per_token: float) -
         memory=memory,
         traffic=traffic,
         flops=executed,
-        model_flops=flops_per_token * tokens / mesh.size,
+        model_flops=needed_flops / mesh.size,
         seconds=seconds,
         roofline=roofline(
             _chip(mesh),
@@ -161,5 +149,5 @@ def _memory_error(name: str) -> Iterator[None]:
         how_much = f'needs {amount[1]} of {amount[2]}' if amount else f'is refused: {str(error)[:300]}'
         raise DoesNotFit(
             f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMAT to '
-            "'layers', or take more MICROBATCHES"
+            "'full', or take more Training.microbatches"
         ) from error

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from flan_jax.command import configuration
 from flan_jax.command.main import read_bindings
+from flan_jax.run import Run
 
 OUT = Console(highlight=False, soft_wrap=True)
 
@@ -24,6 +25,12 @@ _NOT_NEEDED = {
 
 _DEFAULTS = 'gin/runs/defaults.gin'
 
+CLUSTERS = 12
+"""Clusters whose losses the step tells apart; FLAN's number."""
+
+PREDICTED_TOKENS = 256
+"""Option tokens in a scored sequence."""
+
 
 def run(arguments: list[str]) -> int:
     """Compiles and prints what came of it."""
@@ -31,19 +38,40 @@ def run(arguments: list[str]) -> int:
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
     experiment = configuration.load([_DEFAULTS, *options.gin_file], _NOT_NEEDED | read_bindings(others))
 
-    from flan_jax.aot.compile import compile_scoring, compile_training
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh
 
     mesh = make_mesh(experiment.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
-    steps = {'training': compile_training, 'scoring': compile_scoring}
+    steps = {'training': _training, 'scoring': _scoring}
     for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](experiment, mesh)
         _print(compiled, mesh)
     return 0
+
+
+def _training(run: Run, mesh):
+    from flan_jax.aot.compile import compile_training
+    from flan_jax.training.flops import BatchSize
+    from flan_jax.training.program import training_program
+
+    clusters = [str(number) for number in range(CLUSTERS)]
+    program = training_program(run.model, run.objective, run.tuning, run.training, mesh, clusters)
+    size = BatchSize(run.training.batch_size, run.stream.sequence_length, run.stream.max_targets)
+    return compile_training(program, size)
+
+
+def _scoring(run: Run, mesh):
+    from flan_jax.aot.compile import compile_scoring
+    from flan_jax.training.flops import BatchSize
+    from flan_jax.training.program import execution_of, platform_of
+
+    length = run.stream.sequence_length
+    size = BatchSize(run.evaluation.batch_tokens // length, length, PREDICTED_TOKENS)
+    execution = execution_of(run.training.dtype, platform_of(mesh))
+    return compile_scoring(run.model, mesh, execution, size, run.training.param_dtype)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,9 +19,11 @@ from flan_jax.distributed.mesh import Parallelism
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model import config as model_config
+from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.settings import Stream
 from flan_jax.run import Run
 from flan_jax.training.settings import Training
+from flan_jax.tuning.full import Full
 from flan_jax.tuning.lora import Lora
 
 FILES = 'gin'
@@ -35,6 +37,8 @@ _CONFIGURABLES = (
     Data,
     Stream,
     Training,
+    NextToken,
+    Full,
     Lora,
     Parallelism,
     Evaluation,

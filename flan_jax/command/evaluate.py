@@ -11,13 +11,13 @@ def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned')
     import jax
 
     from flan_jax import manifest
-    from flan_jax.distributed.mesh import make_mesh, parameter_layout
+    from flan_jax.distributed.mesh import make_mesh, parameter_layout, placed
     from flan_jax.distributed.placement import Placement
     from flan_jax.evaluation import records
     from flan_jax.evaluation.evaluate import evaluate as ask
     from flan_jax.training import checkpoints
+    from flan_jax.training.initial import base_weights
     from flan_jax.training.program import execution_of, platform_of
-    from flan_jax.training.train import initial_params, tuned_params
 
     latest = checkpoints.latest_folder(experiment.model_dir)
     if latest is None and experiment.initial_checkpoint is None:
@@ -28,11 +28,16 @@ def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned')
     check_vocabulary(experiment, latest)
     eval_set = eval_set or eval_set_of(experiment)
     mesh = make_mesh(experiment.parallelism)
-    execution = execution_of(experiment.training, platform_of(mesh))
+    execution = execution_of(experiment.training.dtype, platform_of(mesh))
     layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
-    weights = {records.BASE: lambda: initial_params(experiment, layout)}
+    base = base_weights(experiment.model, experiment.initial_checkpoint, experiment.training.seed)
+    tuning = experiment.tuning
+    weights = {records.BASE: lambda: base(layout)}
     if latest is not None:
-        weights[tuned] = lambda: tuned_params(experiment, latest, mesh)
+        shapes = placed(tuning.shapes(experiment.model), mesh) if tuning.freezes_base else layout
+        weights[tuned] = lambda: tuning.combine(
+            base(layout) if tuning.freezes_base else {}, checkpoints.load_params(latest, shapes)
+        )
     else:
         manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
     with jax.set_mesh(mesh):

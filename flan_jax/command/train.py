@@ -21,7 +21,11 @@ def tuning(experiment: Run, command: str) -> Callable[[int], None]:
     """Makes everything ready; returns what tunes until a step."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
+    from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training.initial import base_weights
+    from flan_jax.training.program import training_program
+    from flan_jax.training.train import Checkpointing
     from flan_jax.training.train import train as tune
 
     check_vocabulary(experiment)
@@ -37,10 +41,21 @@ def tuning(experiment: Run, command: str) -> Callable[[int], None]:
         'model': manifest.as_plain(experiment.model),
         'vocabulary': Vocabulary(experiment.data.vocabulary).fingerprint,
         'stream': stream.manifest.fingerprint,
-        'lora': manifest.as_plain(experiment.lora),
+        'tuning': manifest.as_plain(experiment.tuning),
         'base': experiment.initial_checkpoint,
     }
-    return functools.partial(tune, experiment, stream, metadata)
+    training = experiment.training
+    program = training_program(
+        experiment.model,
+        experiment.objective,
+        experiment.tuning,
+        training,
+        make_mesh(experiment.parallelism),
+        stream.manifest.clusters,
+    )
+    base = base_weights(experiment.model, experiment.initial_checkpoint, training.seed)
+    checkpointing = Checkpointing(experiment.model_dir, base, metadata)
+    return functools.partial(tune, program, training, stream, checkpointing)
 
 
 def _prove_hold_out(experiment: Run) -> dict | None:

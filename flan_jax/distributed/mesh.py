@@ -7,13 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding
 
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import STACKED, Params, parameter_shapes
+from flan_jax.model.decoder import parameter_shapes
 from flan_jax.model.partitioning import MESH_AXES, parameter_axes, partition_spec
 from flan_jax.settings import SettingsError
-from flan_jax.training.step import TrainState
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,19 +56,6 @@ def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
         )
 
 
-def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
-    """The sharding of every array of a state (arrays or shapes)."""
-
-    def sharding(path, leaf):
-        return NamedSharding(mesh, _optimizer_spec(path, leaf.shape, state.params))
-
-    return TrainState(
-        step=NamedSharding(mesh, PartitionSpec()),
-        params={name: NamedSharding(mesh, partition_spec(parameter_axes(name))) for name in state.params},
-        optimizer=jax.tree_util.tree_map_with_path(sharding, state.optimizer),
-    )
-
-
 def parameter_layout(config: DecoderConfig, mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, dtype and sharding of every parameter."""
     return placed(parameter_shapes(config), mesh, dtype)
@@ -83,25 +69,6 @@ def placed(shapes: Mapping[str, jax.ShapeDtypeStruct], mesh: Mesh, dtype='float3
         )
         for name, shape in shapes.items()
     }
-
-
-def _optimizer_spec(path, shape: tuple[int, ...], params: Params) -> PartitionSpec:
-    """Optimizer state of a parameter lies as the parameter does; a factored moment lacks one of its axes."""
-    name = next((key.key for key in path if isinstance(key, jax.tree_util.DictKey) and key.key in params), None)
-    if name is None:
-        return PartitionSpec()
-    parameter_shape, axes = params[name].shape, parameter_axes(name)
-    if shape == parameter_shape:
-        return partition_spec(axes)
-    leading = int(name.startswith(STACKED))
-    by_size = np.argsort(parameter_shape[leading:]) + leading
-    moment = next((key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey) and key.name[:2] == 'v_'), '')
-    # Adafactor's row moment averages over the largest axis of a layer, the column moment over the second largest;
-    # moments of what it does not factor have one element and lie everywhere.
-    for index in {'v_row': by_size[-1:], 'v_col': by_size[-2:-1]}.get(moment, ()):
-        if shape == parameter_shape[:index] + parameter_shape[index + 1 :]:
-            return partition_spec(axes[:index] + axes[index + 1 :])
-    return PartitionSpec()
 
 
 def device_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:

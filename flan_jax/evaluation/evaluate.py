@@ -20,7 +20,8 @@ from flan_jax.evaluation.eval_set import EvalExample, eval_examples
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.files import write_whole
 from flan_jax.inference.generation import Generator
-from flan_jax.inference.scoring import Question, Scorer
+from flan_jax.inference.scoring import Scorer
+from flan_jax.packing.example import Example
 from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.progress import bar
@@ -235,12 +236,12 @@ class Evaluator:
         return by_key
 
     def _choose(self, asked: Sequence[tuple[RecordKey, EvalExample]]) -> list[tuple[RecordKey, dict]]:
-        questions = [Question(row.prompt_tokens, _unique(row.choice_tokens)) for _, row in asked]
+        questions = [Example(row.prompt_tokens, _unique(row.choice_tokens)) for _, row in asked]
         scored = self._scorer.score(questions)
-        self._score_alone([option for question in questions for option in question.options])
+        self._score_alone([option for question in questions for option in question.responses])
         result = []
         for (key, row), question, scores in zip(asked, questions, scored):
-            by_tokens = {option.tobytes(): score for option, score in zip(question.options, scores)}
+            by_tokens = {option.tobytes(): score for option, score in zip(question.responses, scores)}
             options = [
                 records.option_scores(text, by_tokens[tokens.tobytes()], self._alone[tokens.tobytes()])
                 for text, tokens in zip(row.choices, row.choice_tokens)
@@ -252,7 +253,7 @@ class Evaluator:
         """Scores options after an empty prompt, each once."""
         new = [option for option in _unique(options) if option.tobytes() not in self._alone]
         empty = np.array(self._vocabulary.prompt(''), np.int32)
-        for option, scores in zip(new, self._scorer.score([Question(empty, (option,)) for option in new])):
+        for option, scores in zip(new, self._scorer.score([Example(empty, (option,)) for option in new])):
             self._alone[option.tobytes()] = scores[0]
 
     def _write(self, asked: Sequence[tuple[RecordKey, EvalExample]]) -> list[tuple[RecordKey, dict]]:

@@ -1,11 +1,12 @@
-"""Softmax attention to keys in several places: the row itself, what was read before it, what was written since.
+"""Softmax attention to keys in several places: the sequence itself, cached prefixes, tokens decoded so far.
 
-Each place is looked at by itself, and what was partial is joined (Milakov & Gimelshein 2018, algorithm 3, over places
-instead of blocks). Keys stand before queries in arrays of scores: sums over keys are then sums of vectors on a CPU.
+The softmax of each place is computed by itself, and the partial results are merged (Milakov & Gimelshein 2018,
+algorithm 3, over places instead of blocks). Arrays of scores have keys before queries: sums over keys are then sums of
+vectors on a CPU.
 
 Shape letters: B rows of queries, T queries, M rows of keys, S keys, H heads, K key and value heads, G heads per K,
-N head dimensions. M divides B; rows of queries that share a row of keys stand side by side, and Q counts the queries of
-all of them.
+N head dimensions. M divides B; rows of queries that share a row of keys are grouped, and Q counts the queries of all of
+them.
 """
 
 import dataclasses
@@ -18,16 +19,16 @@ import jax.numpy as jnp
 from flan_jax.model.config import DecoderConfig
 
 MASKED_SCORE = -1e30
-"""Score of a key that must not be partial; finite, so that rows of padding give no NaN."""
+"""Score of a masked key; finite, so that rows of padding give no NaN."""
 
 QUERY_BLOCK = 128
-"""Queries whose attention is computed at a time, at least; a row has four blocks at most, each of which is compiled."""
+"""Queries whose attention is computed at a time, at least; a sequence has four blocks at most, each of which is compiled."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class AttentionMask:
-    """How queries stand to the keys of one place.
+    """How queries attend to the keys of one place.
 
     Attributes:
       visible: booleans [M, S, Q], key by query.
@@ -53,7 +54,7 @@ class AttentionMask:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PartialSoftmax:
-    """What queries saw in one place, in float32.
+    """The softmax over the keys of one place, not yet normalised, in float32.
 
     Attributes:
       largest: the largest score, [B, K, G, T].
@@ -67,7 +68,7 @@ class PartialSoftmax:
 
 
 def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
-    """What queries see of the keys of one place."""
+    """Attention to the keys of one place."""
     sharing = query_BxKxGxTxN.shape[0] // key_MxKxSxN.shape[0]
     query = _group_queries(query_BxKxGxTxN, sharing) * config.scale_of_queries
     scores = jnp.einsum('MKSN,MKGQN->MKSGQ', key_MxKxSxN, query, preferred_element_type=jnp.float32)
@@ -77,7 +78,7 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
         bias = mask.bias.reshape(-1, *query.shape[1:3], *mask.bias.shape[2:])
         scores += jnp.swapaxes(bias, 2, 3).astype(scores.dtype)
     scores = jnp.where(mask.visible[:, None, :, None], scores, MASKED_SCORE)
-    # Whatever is subtracted cancels out when places are joined, so no gradient need pass through it.
+    # Whatever is subtracted cancels out when places are merged, so no gradient need pass through it.
     largest = jax.lax.stop_gradient(scores.max(axis=2))
     weights = jnp.exp(scores - largest[:, :, None])
     value = jnp.einsum(
@@ -90,9 +91,9 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
 
 
 def attend_in_blocks(query, key, value, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
-    """What queries see of their own row, where nobody looks ahead: a block of them reads the keys up to its end only.
+    """Causal attention within a sequence: a block of queries reads the keys up to its end only.
 
-    The same as `attend` at the whole row, at five eighths of its arithmetic and a fraction of its memory.
+    The same as `attend` over the whole sequence, at five eighths of its arithmetic and a fraction of its memory.
     """
     length = query.shape[3]
     size = max(QUERY_BLOCK, -(-length // 4))

@@ -1,6 +1,6 @@
-"""Where tokens stand: relative attention bias, rotary embedding, and who may see whom.
+"""Positions: relative attention bias and rotary embedding.
 
-Shape letters: B batch, T tokens, M rows of keys, S keys, Q queries that look at a row of keys, H heads, N head
+Shape letters: B batch, T tokens, M rows of keys, S keys, Q queries that share a row of keys, H heads, N head
 dimensions.
 """
 
@@ -75,18 +75,3 @@ def rotate(x_BxTxHxN: jax.Array, angles_BxTxR: jax.Array) -> jax.Array:
     cos, sin = (f(angles_BxTxR)[:, :, None, :].astype(x_BxTxHxN.dtype) for f in (jnp.cos, jnp.sin))
     first, second, rest = jnp.split(x_BxTxHxN, [half, 2 * half], axis=-1)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin, rest], axis=-1)
-
-
-def visible_in_row(segment_ids_BxT: jax.Array, branch_ids_BxT: jax.Array | None) -> jax.Array:
-    """Who sees whom in packed rows, booleans [B, T, T] (key, query).
-
-    A token sees itself and earlier tokens of its segment. Where a segment forks into branches (the options of one
-    prompt), branch 0 is the trunk: every branch sees the trunk and itself, and no other branch.
-    """
-    length = segment_ids_BxT.shape[1]
-    causal = jnp.triu(jnp.ones((length, length), bool))
-    visible = causal & (segment_ids_BxT[:, :, None] == segment_ids_BxT[:, None, :])
-    if branch_ids_BxT is None:
-        return visible
-    key_branch, query_branch = branch_ids_BxT[:, :, None], branch_ids_BxT[:, None, :]
-    return visible & ((key_branch == 0) | (key_branch == query_branch))

@@ -1,71 +1,72 @@
-"""Packing: examples into rows by best fit over a bounded window of open rows."""
+"""Packing: examples into sequences by best fit over a bounded window of open sequences."""
 
 import bisect
 from collections.abc import Iterable, Iterator
 
-from flan_jax.packing.rows import Example, Row
+from flan_jax.packing.example import Example, PackedSequence
 
 
 class BestFitPacker:
-    """Places each example in the fullest open row that still has room for it.
+    """Places each example in the fullest open sequence that still has room for it.
 
-    An example that fits nowhere opens a row. A row is closed when it is full, or when more than `window` rows are open
-    and it is the fullest. Rows therefore come out in an order that depends only on the examples before them.
+    An example that fits nowhere opens a sequence. A sequence is closed when it is full, or when more than `window`
+    sequences are open and it is the fullest. Sequences therefore come out in an order that depends only on the examples
+    before them.
     """
 
     def __init__(self, sequence_length: int, max_targets: int, window: int):
-        """Packs rows of up to `sequence_length` tokens, `max_targets` of them targets, with up to `window` rows open."""
-        self._row_length = sequence_length
+        """Packs sequences of up to `sequence_length` tokens, `max_targets` of them targets, with `window` of them open."""
+        self._length = sequence_length
         self._max_targets = max_targets
         self._window = window
-        self._free: list[tuple[int, int]] = []  # (free tokens, key) of the open rows, sorted
+        self._free: list[tuple[int, int]] = []  # (free tokens, key) of the open sequences, sorted
         self._open: dict[int, list[Example]] = {}
         self._targets: dict[int, int] = {}
         self._next_key = 0
 
-    def add(self, example: Example) -> Row | None:
-        """Places an example; returns the row this closed, if any.
+    def add(self, example: Example) -> PackedSequence | None:
+        """Places an example; returns the sequence this closed, if any.
 
         Raises:
-          ValueError: if the example does not fit an empty row.
+          ValueError: if the example does not fit an empty sequence.
         """
-        if len(example) > self._row_length or len(example.targets) > self._max_targets:
+        if len(example) > self._length or example.num_targets > self._max_targets:
             raise ValueError(
-                f'an example of {len(example)} tokens, {len(example.targets)} of them targets, does not fit a row of '
-                f'{self._row_length} with at most {self._max_targets}'
+                f'an example of {len(example)} tokens, {example.num_targets} of them targets, does not fit a sequence '
+                f'of {self._length} with at most {self._max_targets}'
             )
-        free, key = self._take_row(example)
+        free, key = self._take_sequence(example)
         self._open[key].append(example)
-        self._targets[key] += len(example.targets)
+        self._targets[key] += example.num_targets
         bisect.insort(self._free, (free - len(example), key))
         fullest_is_full = self._free[0][0] == 0
         return self._close_fullest() if fullest_is_full or len(self._free) > self._window else None
 
-    def flush(self) -> Iterator[Row]:
-        """Closes all open rows, the fullest first."""
+    def flush(self) -> Iterator[PackedSequence]:
+        """Closes all open sequences, the fullest first."""
         while self._free:
             yield self._close_fullest()
 
-    def _take_row(self, example: Example) -> tuple[int, int]:
-        """The free tokens and key of the row to use, taken off the list."""
+    def _take_sequence(self, example: Example) -> tuple[int, int]:
+        """The free tokens and key of the sequence to use, taken off the list."""
         for place in range(bisect.bisect_left(self._free, (len(example), -1)), len(self._free)):
-            if self._targets[self._free[place][1]] + len(example.targets) <= self._max_targets:
+            if self._targets[self._free[place][1]] + example.num_targets <= self._max_targets:
                 return self._free.pop(place)
         key = self._next_key
         self._next_key += 1
         self._open[key], self._targets[key] = [], 0
-        return self._row_length, key
+        return self._length, key
 
-    def _close_fullest(self) -> Row:
+    def _close_fullest(self) -> PackedSequence:
         _, key = self._free.pop(0)
         del self._targets[key]
-        return Row.of(self._open.pop(key))
+        return PackedSequence.of(self._open.pop(key))
 
 
-def pack(examples: Iterable[Example], sequence_length: int, max_targets: int, window: int) -> Iterator[Row]:
-    """Packs all examples; every token of every one is in exactly one row."""
+def pack(examples: Iterable[Example], sequence_length: int, max_targets: int, window: int) -> Iterator[PackedSequence]:
+    """Packs all examples; every token of every one is in exactly one sequence."""
     packer = BestFitPacker(sequence_length, max_targets, window)
     for example in examples:
-        if (row := packer.add(example)) is not None:
-            yield row
+        if (sequence := packer.add(example)) is not None:
+            yield sequence
     yield from packer.flush()

@@ -1,4 +1,4 @@
-"""From a mixture to a stream: draw a task, take its next example, place it in a row."""
+"""From a mixture to a stream: sample a task, take its next example, pack it into a sequence."""
 
 import itertools
 import re
@@ -15,18 +15,21 @@ from flan_jax.data.source import prepared_builder
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
-from flan_jax.packing.rows import Example, Row
+from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _EXAMPLES_PER_FETCH = 16
-_DRAWS_PER_BLOCK = 4096
+_SAMPLES_PER_BLOCK = 4096
 
 Progress = Callable[[int], None]
 
+STORAGE = 2
+"""Version of how sequences are stored."""
+
 
 def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int) -> dict:
-    """Everything that a stream's rows depend on."""
+    """Everything that a stream's sequences depend on."""
     return {
         'mixture': data.mixture,
         'held_out': data.held_out,
@@ -43,21 +46,22 @@ def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequ
         'lengths': settings.lengths,
         'window': settings.window,
         'seed': settings.seed,
-        'rows': num_sequences,
+        'sequences': num_sequences,
+        'storage': STORAGE,
     }
 
 
 def data_fingerprint(dataset, data_dir: str) -> dict:
-    """What identifies the rows of a prepared dataset: its version, and the rows and bytes of each split."""
+    """What identifies the examples of a prepared dataset: its version, and the examples and bytes of each split."""
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
     return {'source': dataset.source, 'splits': splits}
 
 
 def write_stream(
-    data: Data, settings: Stream, num_sequences: int, progress: Progress = lambda rows: None
+    data: Data, settings: Stream, num_sequences: int, progress: Progress = lambda sequences: None
 ) -> epath.Path:
-    """Packs `num_sequences` rows, unless the very same stream is on disk already; returns its folder.
+    """Packs `num_sequences` sequences, unless the very same stream is on disk already; returns its folder.
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
@@ -71,10 +75,10 @@ def write_stream(
         return folder
     require_writable(settings.directory, 'STREAM_DIR')
     stream_bytes = 4 * num_sequences * settings.sequence_length
-    require_space(settings.directory, stream_bytes, 'STREAM_DIR', f'{num_sequences} rows of the stream')
+    require_space(settings.directory, stream_bytes, 'STREAM_DIR', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
-    rows = counts.watch(packed_rows(mixture, settings, num_sequences), progress)
-    stream.write(folder, rows, lambda: counts.manifest(recipe, settings))
+    sequences = counts.watch(packed_sequences(mixture, settings, num_sequences), progress)
+    stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
     return folder
 
 
@@ -84,21 +88,21 @@ def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
     return epath.Path(settings.directory) / f'{name}-{stream.fingerprint(recipe)}'
 
 
-def packed_rows(mixture: TuningMixture, settings: Stream, num_sequences: int) -> Iterator[Row]:
-    """The first `num_sequences` rows of the endless packing of the mixture's draws."""
+def packed_sequences(mixture: TuningMixture, settings: Stream, num_sequences: int) -> Iterator[PackedSequence]:
+    """The first `num_sequences` sequences of the endless packing of the mixture's examples."""
     packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
-    rows = (packer.add(example) for example in drawn_examples(mixture, settings))
-    yield from itertools.islice((row for row in rows if row is not None), num_sequences)
+    closed = (packer.add(example) for example in sampled_examples(mixture, settings))
+    yield from itertools.islice((sequence for sequence in closed if sequence is not None), num_sequences)
 
 
-def drawn_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Example]:
-    """Examples without end: tasks drawn by the mixture's rates, each task's examples epoch after epoch."""
+def sampled_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Example]:
+    """Examples without end: tasks sampled by the mixture's rates, each task's examples epoch after epoch."""
     random = np.random.default_rng(settings.seed)
     seeds = random.integers(0, 2**31 - 1, len(mixture.seqio.tasks))
     streams: dict[int, Iterator[Example]] = {}
     rates = np.array(list(mixture.rates.values()))
     while True:
-        for task in random.choice(len(rates), size=_DRAWS_PER_BLOCK, p=rates).tolist():
+        for task in random.choice(len(rates), size=_SAMPLES_PER_BLOCK, p=rates).tolist():
             if task not in streams:
                 streams[task] = _task_examples(mixture.seqio.tasks[task], task, settings, int(seeds[task]))
             yield next(streams[task])
@@ -112,29 +116,32 @@ def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int) ->
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
         templates = batch.get('template', np.full(len(batch['inputs']), -1))
         for inputs, targets, template in zip(batch['inputs'], batch['targets'], templates):
-            yield Example(inputs, targets, index, int(template))
+            yield Example(inputs, (targets,), index, int(template))
 
 
 class Counts:
-    """What went into a stream, counted while its rows pass."""
+    """What went into a stream, counted while its sequences pass."""
 
     def __init__(self, mixture: TuningMixture):
         self._mixture = mixture
-        self._rows = self._tokens = self._target_tokens = 0
+        self._sequences = self._tokens = self._target_tokens = 0
         self._examples = np.zeros(len(mixture.seqio.tasks), int)
+        self._chains, self._responses = True, 0
 
-    def watch(self, rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
-        """Passes rows on, counting."""
-        for row in rows:
-            self._rows += 1
-            self._tokens += len(row.tokens)
-            self._target_tokens += int(row.target_lengths.sum())
-            np.add.at(self._examples, row.tasks, 1)
+    def watch(self, sequences: Iterator[PackedSequence], progress: Progress) -> Iterator[PackedSequence]:
+        """Passes sequences on, counting."""
+        for sequence in sequences:
+            self._sequences += 1
+            self._tokens += len(sequence.tokens)
+            self._target_tokens += int(sequence.response_lengths.sum())
+            np.add.at(self._examples, sequence.tasks, 1)
+            self._chains &= bool((sequence.response_counts == 1).all())
+            self._responses = max(self._responses, len(sequence.response_lengths))
             progress(1)
-            yield row
+            yield sequence
 
     def manifest(self, recipe: dict, settings: Stream) -> stream.StreamManifest:
-        """The manifest of the rows that passed."""
+        """The manifest of the sequences that passed."""
         names = [task.name for task in self._mixture.seqio.tasks]
         clusters = sorted({self._mixture.cluster_of(name) for name in names})
         return stream.StreamManifest(
@@ -142,15 +149,17 @@ class Counts:
             tasks=names,
             clusters=clusters,
             cluster_of_task=[clusters.index(self._mixture.cluster_of(name)) for name in names],
-            rows=self._rows,
+            sequences=self._sequences,
             sequence_length=settings.sequence_length,
             max_targets=settings.max_targets,
             examples=self._examples.tolist(),
-            density=self._tokens / (self._rows * settings.sequence_length),
+            density=self._tokens / (self._sequences * settings.sequence_length),
             target_share=self._target_tokens / self._tokens,
             epochs={
-                task.name: count / rows
+                task.name: count / examples
                 for task, count in zip(self._mixture.seqio.tasks, self._examples.tolist())
-                if (rows := task.num_input_examples('train'))
+                if (examples := task.num_input_examples('train'))
             },
+            chains=self._chains,
+            responses_per_sequence=0 if self._chains else self._responses,
         )

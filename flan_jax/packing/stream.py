@@ -1,7 +1,7 @@
-"""The training stream on disk: packed rows in an ArrayRecord file, named by the fingerprint of what made them.
+"""The training stream on disk: packed sequences in an ArrayRecord file, named by the fingerprint of what made them.
 
-Step s of a run reads rows [s * B, (s + 1) * B), whatever the number of processes, so the position in the stream is the
-step. This module does not need TensorFlow.
+Step s of a run reads sequences [s * B, (s + 1) * B), whatever the number of processes, so the position in the stream is
+the step. This module does not need TensorFlow.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ import hashlib
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import grain
@@ -18,9 +18,10 @@ from array_record.python import array_record_module
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.packing.rows import Row, expand
+from flan_jax.packing.example import PackedSequence
+from flan_jax.packing.layout import Shape, lay_out
 
-ROWS_FILE = 'rows.array_record'
+SEQUENCES_FILE = 'sequences.array_record'
 MANIFEST_FILE = 'stream.json'
 
 _PREFETCH_STEPS = 4
@@ -35,30 +36,34 @@ class StreamManifest:
     """What a stream was made from, and what came out.
 
     Attributes:
-      recipe: everything the rows depend on; its digest names the stream.
+      recipe: everything the sequences depend on; its digest names the stream.
       tasks: names of the tasks that segments refer to by index.
       clusters: names of the clusters.
       cluster_of_task: cluster index of every task.
-      rows: number of rows.
-      sequence_length: tokens in a row.
-      max_targets: target tokens in a row at most.
-      examples: number of examples of each task in the rows.
-      density: share of the rows' positions that hold a token.
+      sequences: number of sequences.
+      sequence_length: tokens in a sequence.
+      max_targets: target tokens in a sequence at most.
+      examples: number of examples of each task.
+      density: share of the positions that hold a token.
       target_share: share of the tokens that are targets.
-      epochs: how often each task's training rows were drawn on average, where their number is known.
+      epochs: how often each task's training examples were sampled on average, where their number is known.
+      chains: whether every example has one response, so that no sequence branches.
+      responses_per_sequence: responses in a sequence at most, where something is kept for each; else 0.
     """
 
     recipe: Mapping[str, Any]
     tasks: Sequence[str]
     clusters: Sequence[str]
     cluster_of_task: Sequence[int]
-    rows: int
+    sequences: int
     sequence_length: int
     max_targets: int
     examples: Sequence[int]
     density: float
     target_share: float
     epochs: Mapping[str, float]
+    chains: bool = True
+    responses_per_sequence: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -72,23 +77,23 @@ def fingerprint(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def write(folder: epath.Path, rows: Iterable[Row], make_manifest) -> StreamManifest:
+def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:
     """Writes a stream; the folder appears only when it is complete.
 
     Args:
       folder: where the stream shall be.
-      rows: the rows, consumed once.
-      make_manifest: called without arguments when all rows are written; returns the manifest.
+      sequences: what to write, consumed once.
+      make_manifest: called without arguments when all are written; returns the manifest.
 
     Raises:
       OSError: if the folder cannot be written; nothing is left behind then.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='flan_jax_stream_') as scratch:
-        local = epath.Path(scratch) / ROWS_FILE
+        local = epath.Path(scratch) / SEQUENCES_FILE
         writer = array_record_module.ArrayRecordWriter(str(local), 'group_size:1')
-        for row in rows:
-            writer.write(row.to_bytes())
+        for sequence in sequences:
+            writer.write(sequence.to_bytes())
         writer.close()
         manifest = make_manifest()
         (epath.Path(scratch) / MANIFEST_FILE).write_text(json.dumps(dataclasses.asdict(manifest), indent=2))
@@ -103,7 +108,7 @@ def _publish(scratch: epath.Path, folder: epath.Path) -> None:
         unfinished.rmtree()
     try:
         unfinished.mkdir()
-        for name in (ROWS_FILE, MANIFEST_FILE):
+        for name in (SEQUENCES_FILE, MANIFEST_FILE):
             (scratch / name).copy(unfinished / name)
         unfinished.rename(folder)
     except OSError:
@@ -112,15 +117,15 @@ def _publish(scratch: epath.Path, folder: epath.Path) -> None:
         raise
 
 
-def _on_disk(rows: epath.Path) -> epath.Path:
-    """The rows where ArrayRecord can read them: what lies in a bucket is copied once to the machine's own disk."""
-    if '://' not in str(rows):
-        return rows
-    copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / rows.parent.name / rows.name
+def _on_disk(file: epath.Path) -> epath.Path:
+    """The file where ArrayRecord can read them: what lies in a bucket is copied once to the machine's own disk."""
+    if '://' not in str(file):
+        return file
+    copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / file.parent.name / file.name
     if not copied.exists():
         copied.parent.mkdir(parents=True, exist_ok=True)
         unfinished = copied.parent / f'.{uuid.uuid4().hex}'
-        rows.copy(unfinished)
+        file.copy(unfinished)
         unfinished.replace(copied)
     return copied
 
@@ -134,39 +139,51 @@ class PackedStream:
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
         self.manifest = StreamManifest(**json.loads((self.folder / MANIFEST_FILE).read_text()))
-        self._source = grain.sources.ArrayRecordDataSource([str(_on_disk(self.folder / ROWS_FILE))])
-        if len(self._source) != self.manifest.rows:
+        self._source = grain.sources.ArrayRecordDataSource([str(_on_disk(self.folder / SEQUENCES_FILE))])
+        if len(self._source) != self.manifest.sequences:
             raise StreamError(
-                f'{self.folder} holds {len(self._source)} rows, its manifest says {self.manifest.rows}; '
+                f'{self.folder} holds {len(self._source)} sequences, its manifest says {self.manifest.sequences}; '
                 'remove the folder and pack again'
             )
 
     def __len__(self) -> int:
         return len(self._source)
 
-    def rows(self, start: int, stop: int) -> list[Row]:
-        """Rows [start, stop)."""
-        return [Row.from_bytes(data) for data in self._source.__getitems__(range(start, stop))]
+    def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
+        """The sequences of these indices."""
+        return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)]
 
-    def batch(self, step: int, batch_size: int, process: int = 0, processes: int = 1) -> Mapping[str, np.ndarray]:
-        """The arrays of one step, those of process `process` of `processes` only; see `rows.expand`."""
-        share = batch_size // processes
-        start = step * batch_size + process * share
-        return expand(self.rows(start, start + share), self.manifest.sequence_length, self.manifest.cluster_of_task)
+    def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+        """The arrays of one step, see `layout.lay_out`, with the cluster of every predicted token, cluster_ids [B, P].
 
-    def batches(self, start_step: int, stop_step: int, batch_size: int, process: int = 0, processes: int = 1):
-        """An iterator over the batches of steps [start_step, stop_step), read ahead in threads by Grain.
+        Args:
+          step: updates done before it.
+          batch_size: sequences in a step, over all processes.
+          indices: which of them to read; None for all.
+        """
+        indices = range(batch_size) if indices is None else indices
+        sequences = [s.examples() for s in self.sequences([step * batch_size + index for index in indices])]
+        manifest = self.manifest
+        shape = Shape(len(sequences), manifest.sequence_length, manifest.max_targets, manifest.responses_per_sequence)
+        batch = lay_out(sequences, shape)
+        batch['cluster_ids'] = np.asarray(manifest.cluster_of_task, np.int32)[batch.pop('tasks')]
+        if manifest.chains:
+            del batch['segment_exits']  # segments alone are cheaper to compute
+        return batch
+
+    def batches(
+        self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """The batches of steps [start_step, stop_step), read ahead in a thread by Grain; arguments as of `batch`.
 
         Raises:
-          StreamError: if the stream is too short, or the rows of a step cannot be shared equally.
+          StreamError: if the stream is too short.
         """
         if stop_step * batch_size > len(self):
             raise StreamError(
-                f'{self.folder} holds {len(self)} rows; {stop_step} steps of {batch_size} rows need '
+                f'{self.folder} holds {len(self)} sequences; {stop_step} steps of {batch_size} need '
                 f'{stop_step * batch_size}'
             )
-        if batch_size % processes:
-            raise StreamError(f'{batch_size} rows in a step cannot be shared equally by {processes} processes')
         steps = grain.MapDataset.range(start_step, stop_step)
-        batches = steps.map(lambda step: self.batch(int(step), batch_size, process, processes))
+        batches = steps.map(lambda step: self.batch(int(step), batch_size, indices))
         return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=_PREFETCH_STEPS)))

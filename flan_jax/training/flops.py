@@ -1,12 +1,39 @@
-"""How much arithmetic a step needs, and how much the hardware could do."""
+"""How much arithmetic a step needs, and how much the hardware could do.
 
+Counted as Chowdhery et al. 2022, appendix B, count it: two operations for each multiply-add of a matrix product, attention
+as if every token attended to all of its sequence, nothing computed again. Only what a step needs is counted: the
+vocabulary is multiplied at predicted positions alone, and frozen kernels have no gradient.
+"""
+
+import dataclasses
 import math
 
 import jax
 
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import parameter_shapes
+from flan_jax.model.decoder import LORA_A, LORA_B, STACKED, parameter_shapes
+from flan_jax.tuning.tuning import Tuning
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSize:
+    """What a step computes on.
+
+    Attributes:
+      sequences: sequences in a step.
+      length: tokens in a sequence.
+      predicted: positions of a sequence that are projected onto the vocabulary.
+    """
+
+    sequences: int
+    length: int
+    predicted: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a step."""
+        return self.sequences * self.length
 
 
 def parameter_count(config: DecoderConfig) -> int:
@@ -14,16 +41,42 @@ def parameter_count(config: DecoderConfig) -> int:
     return sum(math.prod(shape.shape) for shape in parameter_shapes(config).values())
 
 
-def flops_per_token(config: DecoderConfig, sequence_length: int) -> float:
-    """Operations of a training step per token: 6N + 12LHQT (Chowdhery et al. 2022, appendix B)."""
-    shapes = parameter_shapes(config)
-    multiplied = sum(math.prod(s.shape) for name, s in shapes.items() if name.endswith('kernel') or name == 'embedding')
-    if not config.tied_embedding:
-        multiplied -= math.prod(shapes['embedding'].shape)
-    return 6 * multiplied + 12 * config.num_layers * config.num_heads * config.head_dim * sequence_length
+def forward_flops(config: DecoderConfig, batch: BatchSize) -> float:
+    """Operations of a forward pass."""
+    return _product_flops(config, batch) + _attention_flops(config, batch)
+
+
+def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> float:
+    """Operations of a training step.
+
+    Backward, each product is taken twice more: for the gradient of its input, and for that of its kernel. Of a frozen
+    kernel the second falls away; attention multiplies activations alone.
+    """
+    products, attention = _product_flops(config, batch), _attention_flops(config, batch)
+    if not tuning.freezes_base:
+        return 3 * products + 3 * attention
+    trained = sum(
+        math.prod(shape.shape) for name, shape in tuning.shapes(config).items() if name.endswith((LORA_A, LORA_B))
+    )
+    return 2 * products + 3 * attention + 3 * 2 * trained * batch.tokens
 
 
 def peak_flops() -> float | None:
     """The peak of all devices together; None where it is not known, as on CPUs."""
     chip = CHIPS.get(jax.devices()[0].device_kind)
     return chip and chip.flops * jax.device_count()
+
+
+def _product_flops(config: DecoderConfig, batch: BatchSize) -> float:
+    """Forward products with kernels."""
+    shapes = parameter_shapes(config)
+    kernels = sum(
+        math.prod(shape.shape) for name, shape in shapes.items() if name.startswith(STACKED) and name.endswith('kernel')
+    )
+    vocabulary = config.vocab_size * config.d_model
+    return 2 * kernels * batch.tokens + 2 * vocabulary * batch.sequences * batch.predicted
+
+
+def _attention_flops(config: DecoderConfig, batch: BatchSize) -> float:
+    """Forward products of queries with keys, and of scores with values."""
+    return 4 * config.num_layers * config.num_heads * config.head_dim * batch.length * batch.tokens

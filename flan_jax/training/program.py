@@ -2,21 +2,21 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import optax
 from jax.sharding import Mesh
 
-from flan_jax.distributed.mesh import parameter_layout, placed, state_shardings
+from flan_jax.distributed.mesh import check_batch, parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
+from flan_jax.objectives.objective import Objective
 from flan_jax.training.optimizer import adafactor
 from flan_jax.training.settings import Training
-from flan_jax.training.step import TrainState, fresh_state, train_step
-from flan_jax.tuning.lora import Lora, adapter_shapes
-
-ALL_WEIGHTS = Lora()
+from flan_jax.training.sharding import state_shardings
+from flan_jax.training.step import Learning, TrainState, fresh_state, train_step
+from flan_jax.tuning.tuning import Tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,16 @@ class TrainingProgram:
     """What runs on a mesh.
 
     Attributes:
+      learning: what a step computes.
+      mesh: the devices.
       step: (state, frozen, batch) to (state, metrics), jitted; the state's memory is reused.
       layout: shape, dtype and sharding of every array of the state.
-      frozen: the same of the weights that are read only: none, or the base of an adapter.
-      start: parameters to the state before the first update, jitted; their memory is reused.
+      frozen: the same of the weights that are not trained: none, or those of the base model.
+      start: trained parameters to the state before the first update, jitted; their memory is reused.
     """
 
+    learning: Learning
+    mesh: Mesh
     step: Callable
     layout: TrainState
     frozen: Params
@@ -38,34 +42,35 @@ class TrainingProgram:
 
 def training_program(
     config: DecoderConfig,
+    objective: Objective,
+    tuning: Tuning,
     training: Training,
     mesh: Mesh,
-    *,
-    max_targets: int,
-    num_clusters: int,
-    lora: Lora = ALL_WEIGHTS,
+    clusters: Sequence[str],
 ) -> TrainingProgram:
-    """The program that tunes a decoder, or an adapter, on rows of at most `max_targets` targets of `num_clusters`."""
+    """The program that trains a decoder on batches whose tokens come from `clusters`.
+
+    Raises:
+      SettingsError: if the sequences of a step cannot be shared equally by the devices.
+    """
+    check_batch(mesh, training.batch_size, training.microbatches)
     weights = parameter_layout(config, mesh, training.param_dtype)
-    if lora.rank is None:
-        tuned, frozen = weights, {}
-    else:
-        tuned, frozen = placed(adapter_shapes(config, lora), mesh), weights
-    optimizer = optimizer_of(training)
-    init = functools.partial(fresh_state, optimizer=optimizer)
-    shapes = jax.eval_shape(init, tuned)
-    shardings = state_shardings(shapes, mesh)
-    step = functools.partial(
-        train_step,
+    trained, frozen = (placed(tuning.shapes(config), mesh), weights) if tuning.freezes_base else (weights, {})
+    learning = Learning(
         config=config,
-        optimizer=optimizer,
-        execution=execution_of(training, platform_of(mesh)),
+        objective=objective,
+        tuning=tuning,
+        optimizer=optimizer_of(training, tuning),
+        execution=execution_of(training.dtype, platform_of(mesh), training.remat),
         microbatches=training.microbatches,
-        max_targets=max_targets,
-        num_clusters=num_clusters,
-        adapter_scale=lora.scale,
     )
+    init = functools.partial(fresh_state, optimizer=learning.optimizer)
+    shapes = jax.eval_shape(init, trained)
+    shardings = state_shardings(shapes, mesh)
+    step = functools.partial(train_step, learning, tuple(clusters))
     return TrainingProgram(
+        learning=learning,
+        mesh=mesh,
         step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)),
         layout=jax.tree.map(
             lambda shape, sharding: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding), shapes, shardings
@@ -75,24 +80,20 @@ def training_program(
     )
 
 
-def optimizer_of(training: Training) -> optax.GradientTransformation:
-    """Adafactor as the settings have it."""
+def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransformation:
+    """Adafactor as the settings have it; relative to a parameter's size only where the tuning allows it."""
     return adafactor(
         training.learning_rate,
-        multiply_by_parameter_scale=training.multiply_by_parameter_scale,
+        multiply_by_parameter_scale=training.multiply_by_parameter_scale and tuning.scales_updates,
         weight_decay=training.weight_decay,
         warmup_steps=training.warmup_steps,
     )
 
 
-def execution_of(training: Training, platform: str) -> Execution:
+def execution_of(dtype: str, platform: str, remat: str = 'none') -> Execution:
     """How to compute on a platform: 'auto' is float32 on CPU and bfloat16 elsewhere."""
     auto = 'float32' if platform == 'cpu' else 'bfloat16'
-    return Execution(
-        dtype=auto if training.dtype == 'auto' else training.dtype,
-        remat=training.remat,
-        unroll_decode=platform == 'cpu',
-    )
+    return Execution(dtype=auto if dtype == 'auto' else dtype, remat=remat, unroll_decode=platform == 'cpu')
 
 
 def platform_of(mesh: Mesh) -> str:

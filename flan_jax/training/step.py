@@ -1,10 +1,11 @@
 """One update of the weights.
 
-Shape letters: B rows, T tokens, M microbatches, C clusters.
+Shape letters: B sequences, T tokens, M microbatches.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,10 +13,10 @@ import jax.numpy as jnp
 import optax
 
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
-from flan_jax.objectives.next_token import Batch, label_weights, summed_loss
+from flan_jax.model.decoder import Execution, Params, label_log_probs
+from flan_jax.objectives.objective import Batch, Metrics, Objective
 from flan_jax.training.rounding import apply_updates
-from flan_jax.tuning.lora import adapted
+from flan_jax.tuning.tuning import Tuning
 
 
 @jax.tree_util.register_dataclass
@@ -31,15 +32,36 @@ class TrainState:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class StepMetrics:
-    """What a step tells.
+    """What came of a step.
 
     Attributes:
-      by_cluster: [2, C], the sum of target losses in nats by cluster, above the number of target tokens.
-      gradient_norm: Euclidean norm of the gradient of the mean loss.
+      objective: the objective's metrics over the whole batch.
+      gradient_norm: Euclidean norm of the gradient.
     """
 
-    by_cluster: jax.Array
+    objective: Metrics
     gradient_norm: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning:
+    """What a step computes.
+
+    Attributes:
+      config: the decoder.
+      objective: what is learned.
+      tuning: what is trained, and how it joins what is frozen.
+      optimizer: how gradients become updates.
+      execution: how the decoder is computed.
+      microbatches: M, parts into which a batch is cut to save memory.
+    """
+
+    config: DecoderConfig
+    objective: Objective
+    tuning: Tuning
+    optimizer: optax.GradientTransformation
+    execution: Execution
+    microbatches: int = 1
 
 
 def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
@@ -48,50 +70,46 @@ def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> Trai
 
 
 def train_step(
-    state: TrainState,
-    frozen: Params,
-    batch: Batch,
-    *,
-    config: DecoderConfig,
-    optimizer: optax.GradientTransformation,
-    execution: Execution,
-    microbatches: int,
-    max_targets: int,
-    num_clusters: int,
-    adapter_scale: float = 1.0,
+    learning: Learning, clusters: Sequence[str], state: TrainState, frozen: Params, batch: Batch
 ) -> tuple[TrainState, StepMetrics]:
-    """One update on a batch of B rows, computed in M microbatches.
+    """One update on a batch of B sequences, computed in M microbatches.
 
-    `frozen` are the weights beside an adapter whose products `adapter_scale` scales; none where all weights are tuned.
+    The loss is a sum over a denominator that is taken over the whole batch before it is cut, so it is the same whatever
+    the number of microbatches, devices or processes.
 
-    The loss is sum(weight * loss) / sum(weight) over the whole batch, whatever the number of microbatches, devices or
-    processes: the denominator is taken before the batch is cut.
+    Args:
+      learning: what is computed.
+      clusters: names of the batch's clusters.
+      state: before the update.
+      frozen: the weights that are not trained; none where all are.
+      batch: see `flan_jax.objectives.objective.Batch`.
     """
-    _, weights_BxT = label_weights(batch)
-    denominator = weights_BxT.sum()
+    denominator = learning.objective.denominator(batch)
 
     def microbatch_loss(params: Params, part: Batch):
-        whole = adapted(frozen, params, adapter_scale)
-        total, by_cluster = summed_loss(config, whole, part, max_targets, num_clusters, execution)
-        return total / denominator, by_cluster
+        whole = learning.tuning.combine(frozen, params)
+        log_probs = label_log_probs(learning.config, whole, part, learning.execution)
+        total, metrics = learning.objective(log_probs, part, clusters)
+        return total / denominator, metrics
 
     gradient_fn = jax.grad(microbatch_loss, has_aux=True)
-    gradient, by_cluster = _accumulate(lambda *args: _in_float32(gradient_fn(*args)), state.params, batch, microbatches)
-    updates, optimizer_state = optimizer.update(gradient, state.optimizer, _in_float32(state.params))
+    gradient, metrics = _accumulate(
+        lambda *args: _in_float32(gradient_fn(*args)), state.params, batch, learning.microbatches
+    )
+    updates, optimizer_state = learning.optimizer.update(gradient, state.optimizer, _in_float32(state.params))
     params = apply_updates(state.params, updates, state.step)
-    metrics = StepMetrics(by_cluster, optax.global_norm(gradient))
-    return TrainState(state.step + 1, params, optimizer_state), metrics
+    return TrainState(state.step + 1, params, optimizer_state), StepMetrics(metrics, optax.global_norm(gradient))
 
 
 def _in_float32(tree):
     return jax.tree.map(lambda x: x.astype(jnp.float32), tree)
 
 
-def _accumulate(gradient_fn, params: Params, batch: Batch, microbatches: int):
+def _accumulate(gradient_fn: Callable, params: Params, batch: Batch, microbatches: int):
     """The sums of gradients and metrics over microbatches."""
     if microbatches == 1:
         return gradient_fn(params, batch)
-    # Every microbatch takes each M-th row, so that the rows of one device stay with it.
+    # Every microbatch takes each M-th sequence, so that the sequences of one device stay with it.
     parts = jax.tree.map(lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), batch)
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype),

@@ -19,26 +19,34 @@ from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh
 from flan_jax.model import decoder
 from flan_jax.model.config import lamda
 from flan_jax.packing.best_fit import pack
-from flan_jax.packing.rows import Example, expand
+from flan_jax.objectives.next_token import NextToken
+from flan_jax.packing.example import Example
+from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
+from flan_jax.tuning.full import Full
 
 DEVICES = 8
-ROWS, SEQUENCE_LENGTH, VOCABULARY = 16, 16, 128
+BATCH_SIZE, LENGTH, VOCABULARY = 16, 16, 128
 STEPS = 2  # the second reads the optimizer state that the first wrote
 # Eight heads for tensor=8, and matrices of at least 128 x 128, which is what Adafactor factors.
 CONFIG = lamda(num_layers=2, d_model=128, vocab_size=VOCABULARY, head_dim=32)
-TRAINING = Training(batch_size=ROWS, learning_rate=0.1, remat='full')
+TRAINING = Training(batch_size=BATCH_SIZE, learning_rate=0.1, remat='full')
 
 
 def batches():
     rng = np.random.default_rng(0)
     lengths = zip(rng.integers(1, 9, 200), rng.integers(1, 5, 200))
-    examples = [Example(rng.integers(1, VOCABULARY, i), rng.integers(1, VOCABULARY, t), task=0) for i, t in lengths]
-    rows = list(pack(examples, SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))
-    return [
-        expand(rows[step * ROWS : (step + 1) * ROWS], SEQUENCE_LENGTH, cluster_of_task=[0]) for step in range(STEPS)
-    ]
+    examples = [Example(rng.integers(1, VOCABULARY, i), (rng.integers(1, VOCABULARY, t),)) for i, t in lengths]
+    sequences = [packed.examples() for packed in pack(examples, LENGTH, LENGTH, 1)]
+    return [_batch(sequences[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]) for step in range(STEPS)]
+
+
+def _batch(sequences):
+    batch = lay_out(sequences, Shape(BATCH_SIZE, LENGTH, LENGTH))
+    batch['cluster_ids'] = batch.pop('tasks')
+    del batch['segment_exits']
+    return batch
 
 
 @functools.cache
@@ -53,12 +61,13 @@ def run(devices, microbatches=1, **parallelism):
     mesh = make_mesh(Parallelism(**parallelism), devices)
     training = dataclasses.replace(TRAINING, microbatches=microbatches)
     with jax.set_mesh(mesh):
-        program = training_program(CONFIG, training, mesh, max_targets=SEQUENCE_LENGTH, num_clusters=1)
+        program = training_program(CONFIG, NextToken(), Full(), training, mesh, ('all',))
         params = {name: jax.device_put(v, program.layout.params[name].sharding) for name, v in first_params().items()}
         state, losses = program.start(jax.tree.map(lambda x: x.copy(), params)), []
         for batch in batches():
             state, metrics = program.step(state, {}, device_batch(batch, mesh))
-            losses.append(float(metrics.by_cluster[0, 0] / metrics.by_cluster[1, 0]))
+            loss = metrics.objective['loss']
+            losses.append(float(loss.total / loss.count))
     return losses, jax.tree.map(np.asarray, (state.params, state.optimizer)), tuple(mesh.shape.values())
 
 

@@ -12,6 +12,7 @@ from flan_jax.inference.generation import Generator
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs
 
 EOS = 1
 CONFIG = DecoderConfig(
@@ -34,7 +35,7 @@ def log_probabilities(params):
     @jax.jit
     def run(tokens, count):
         positions = jnp.arange(length)[None]
-        hidden = decoder.hidden_states(CONFIG, params, tokens[None], positions, (positions < count).astype(int))
+        hidden = decoder.hidden_states(CONFIG, params, Inputs(tokens[None], positions, (positions < count).astype(int)))
         return jax.nn.log_softmax(decoder.logits(CONFIG, params, hidden[0, count - 1]))
 
     return lambda text: np.asarray(run(np.pad(text, (0, length - len(text))), len(text)))

@@ -14,6 +14,7 @@ from flan_jax.inference.scoring import QuestionError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
 from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 2, 'head_dim': 8, 'd_ff': 32}
 CONFIGS = {
@@ -43,7 +44,7 @@ def naive_answer(config, params, prompt, length=96):
     @jax.jit
     def next_token(tokens, count):
         positions = jnp.arange(length)[None]
-        hidden = decoder.hidden_states(config, params, tokens[None], positions, (positions < count).astype(int))
+        hidden = decoder.hidden_states(config, params, Inputs(tokens[None], positions, (positions < count).astype(int)))
         return jnp.argmax(decoder.logits(config, params, hidden[0, count - 1]))
 
     written, tokens = [], np.zeros(length, np.int32)

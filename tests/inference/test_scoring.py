@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.inference.scoring import Question, QuestionError, Scorer
+from flan_jax.inference.scoring import QuestionError, Scorer
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
 from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs
+from flan_jax.packing.example import Example
 
 SIZE = {'vocab_size': 97, 'num_layers': 2, 'd_model': 32, 'num_heads': 4, 'head_dim': 8, 'd_ff': 64}
 CONFIGS = {
@@ -28,18 +30,18 @@ def random_params(config):
 
 def naive_scores(config, params, question, length=1152):
     """One row per option, nothing shared, padded to one length."""
-    rows = [np.concatenate([question.prompt, option]) for option in question.options]
+    rows = [np.concatenate([question.prompt, option]) for option in question.responses]
     tokens = jnp.asarray([np.pad(row, (0, length - len(row))) for row in rows])
     segments = jnp.asarray([np.arange(length) < len(row) for row in rows], jnp.int32)
     log_probabilities = jnp.concatenate([_naive_row(config, params, *row) for row in zip(tokens, segments)])
     starts = len(question.prompt) - 1
-    return [np.asarray(log_probabilities[i, starts + np.arange(len(o)), o]) for i, o in enumerate(question.options)]
+    return [np.asarray(log_probabilities[i, starts + np.arange(len(o)), o]) for i, o in enumerate(question.responses)]
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _naive_row(config, params, tokens, segments):
     positions = jnp.arange(len(tokens))[None]
-    hidden = decoder.hidden_states(config, params, tokens[None], positions, segments[None])
+    hidden = decoder.hidden_states(config, params, Inputs(tokens[None], positions, segments[None]))
     return jax.nn.log_softmax(decoder.logits(config, params, hidden))
 
 
@@ -50,7 +52,7 @@ def ragged_questions(rng):
         options = rng.integers(1, 31)
         shapes.append((rng.integers(1, 1001), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
     draw = functools.partial(rng.integers, 1, 97)
-    return [Question(draw(prompt), tuple(map(draw, options))) for prompt, options in shapes]
+    return [Example(draw(prompt), tuple(map(draw, options))) for prompt, options in shapes]
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -69,7 +71,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_scores_alike(name, mon
     config, rng = CONFIGS[name], np.random.default_rng(0)
     prefix, read = rng.integers(1, 97, 150), []
     questions = [
-        Question(np.concatenate([prefix, question.prompt]), question.options) for question in ragged_questions(rng)
+        Example(np.concatenate([prefix, question.prompt]), question.responses) for question in ragged_questions(rng)
     ]
     scorer = Scorer(config, random_params(config), Execution(), batch_tokens=2048)
     read_prefix = scorer._prefixes.read
@@ -84,14 +86,14 @@ def test_what_all_prompts_begin_with_is_computed_once_and_scores_alike(name, mon
 def test_duplicated_options_score_alike():
     config = CONFIGS['relative']
     option = np.array([5, 6, 7])
-    question = Question(np.array([1, 2, 3]), (option, np.array([8]), option))
+    question = Example(np.array([1, 2, 3]), (option, np.array([8]), option))
     scores = Scorer(config, random_params(config), Execution(), batch_tokens=512).score([question])[0]
     np.testing.assert_allclose(scores[0], scores[2], atol=1e-6)
 
 
 def test_questions_that_cannot_be_asked_are_refused():
     scorer = Scorer(CONFIGS['learned'], random_params(CONFIGS['learned']), Execution(), batch_tokens=512)
-    with pytest.raises(QuestionError, match='none of them empty'):
-        scorer.score([Question(np.array([1]), ())])
+    with pytest.raises(QuestionError, match='must not be empty'):
+        scorer.score([Example(np.array([1]), ())])
     with pytest.raises(QuestionError, match='may have 2048'):
-        scorer.score([Question(np.ones(2048, int), (np.array([1, 2]),))])
+        scorer.score([Example(np.ones(2048, int), (np.array([1, 2]),))])

@@ -9,6 +9,7 @@ from flan_jax.model import attention, decoder, positions
 from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary, lamda
 from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs, attention_mask
 from flan_jax.training.flops import parameter_count
 
 SIZE = {'vocab_size': 50, 'num_layers': 3, 'd_model': 24, 'num_heads': 4, 'head_dim': 6, 'd_ff': 40}
@@ -47,7 +48,8 @@ def run(config, params, tokens, **kwargs):
     tokens = jnp.asarray(tokens)
     where = kwargs.pop('positions', jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape))
     segments = kwargs.pop('segments', jnp.ones_like(tokens))
-    hidden = decoder.hidden_states(config, params, tokens, where, segments, **kwargs)
+    inputs = Inputs(tokens, where, segments, kwargs.pop('exits', None))
+    hidden = decoder.hidden_states(config, params, inputs, **kwargs)
     return np.asarray(decoder.logits(config, params, hidden))
 
 
@@ -110,7 +112,7 @@ def test_what_continues_a_shared_memory_equals_one_pass(name):
     whole = np.concatenate([np.tile(prefix, (4, 1)), np.repeat(middles, 2, axis=0), ends], axis=1)
     expected = run(config, params, whole)
     _, first = decoder.prefill(config, params, np.pad(prefix, (0, 4))[None], np.array([9]))
-    hidden, second = decoder.prefill(config, params, middles, np.array([5, 5]), before=[first])
+    hidden, second = decoder.prefill(config, params, middles, np.array([5, 5]), prefix=[first])
     np.testing.assert_allclose(decoder.logits(config, params, hidden), expected[::2, 9:14], atol=2e-5)
     written = decoder.init_decode_cache(config, np.repeat(second.end, 2), 3)
     write = decoder.decode_step(config, params, [first, second])
@@ -188,7 +190,7 @@ def test_attention_in_blocks_equals_attention():
     key, value = (jax.random.normal(k, (2, 4, length, 6)) for k in keys[1:3])
     bias = jax.random.normal(keys[3], (1, 4, length, length))
     segments = jnp.broadcast_to(jnp.arange(length) // 50, (2, length))
-    arguments = (query, key, value, AttentionMask(positions.visible_in_row(segments, None), bias), config)
+    arguments = (query, key, value, AttentionMask(attention_mask(Inputs(segments, segments, segments)), bias), config)
     together, in_blocks = attention.attend(*arguments), attention.attend_in_blocks(*arguments)
     np.testing.assert_allclose(attention.merge_partials([in_blocks]), attention.merge_partials([together]), atol=1e-5)
 

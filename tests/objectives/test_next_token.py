@@ -1,5 +1,6 @@
-"""Packing, accumulation and the layout of rows change how the loss is computed, never what it is."""
+"""Packing changes how the loss is computed, never what it is; and the laws of trees hold for loss and gradient."""
 
+import dataclasses
 import functools
 
 import jax
@@ -9,125 +10,125 @@ import optax
 import pytest
 
 from flan_jax.model import decoder
-from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
-from flan_jax.model.decoder import Execution
-from flan_jax.objectives.next_token import label_weights, next_token_losses, summed_loss
+from flan_jax.model.inputs import Inputs
+from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
-from flan_jax.packing.rows import Example, expand
-from flan_jax.training.step import fresh_state, train_step
+from tests.toy import CONFIGS, LENGTH, batch_of, random_examples, random_params
 
-SIZE = {'vocab_size': 61, 'num_layers': 2, 'd_model': 16, 'num_heads': 2, 'head_dim': 8, 'd_ff': 32}
-CONFIGS = {
-    'relative': DecoderConfig(**SIZE, position=RelativeBias(num_buckets=8, max_distance=16)),
-    'rotary': DecoderConfig(**SIZE, position=Rotary()),
-    'learned': DecoderConfig(**SIZE, position=Learned(64), norm='layer'),
-}
-SEQUENCE_LENGTH = 64
+CLUSTERS = ('a', 'b')
+
+each_config = pytest.mark.parametrize('name', CONFIGS)
 
 
-def random_params(config):
-    params = decoder.initialise(config, jax.random.key(0))
-    keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + 0.1 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+def packed(examples, window=3):
+    return [sequence.examples() for sequence in pack(examples, LENGTH, LENGTH, window)]
 
 
-def random_examples(count=23, seed=0):
-    rng = np.random.default_rng(seed)
-    lengths = zip(rng.integers(1, 20, count), rng.integers(1, 9, count))
-    return [Example(rng.integers(1, 61, i), rng.integers(1, 61, t), task=n % 3) for n, (i, t) in enumerate(lengths)]
+def alone(examples):
+    """Every response in a sequence of its own, after its own copy of the prompt."""
+    return [
+        [dataclasses.replace(example, responses=(response,))] for example in examples for response in example.responses
+    ]
 
 
-def batch_of(rows, sequence_length=SEQUENCE_LENGTH):
-    return {
-        name: jnp.asarray(value) for name, value in expand(rows, sequence_length, cluster_of_task=[0, 1, 1]).items()
-    }
+@functools.partial(jax.jit, static_argnums=0)
+def loss_and_gradient(config, params, batch):
+    def summed(params):
+        return NextToken()(decoder.label_log_probs(config, params, batch), batch, CLUSTERS)
 
-
-def loss_and_gradient(config, batch, max_targets=SEQUENCE_LENGTH):
-    total = functools.partial(summed_loss, config, max_targets=max_targets, num_clusters=2, execution=Execution())
-    return jax.value_and_grad(lambda params: total(params, batch), has_aux=True)(random_params(config))
+    return jax.value_and_grad(summed, has_aux=True)(params)
 
 
 def assert_trees_close(ours, expected, **tolerance):
     jax.tree.map(functools.partial(np.testing.assert_allclose, **tolerance), ours, expected)
 
 
-@pytest.mark.parametrize('name', CONFIGS)
-def test_packed_loss_and_gradient_equal_unpacked(name):
-    examples = random_examples()
-    packed = loss_and_gradient(CONFIGS[name], batch_of(list(pack(examples, SEQUENCE_LENGTH, SEQUENCE_LENGTH, 3))))
-    alone = loss_and_gradient(CONFIGS[name], batch_of([row for e in examples for row in pack([e], 32, 32, 1)], 32), 32)
-    assert_trees_close(packed, alone, rtol=2e-4, atol=2e-5)
+@each_config
+@pytest.mark.parametrize('responses', [1, 4])
+def test_packed_loss_and_gradient_equal_unpacked(name, responses):
+    examples, params = random_examples(responses=responses), random_params(CONFIGS[name])
+    together = loss_and_gradient(CONFIGS[name], params, batch_of(packed(examples)))
+    expected = loss_and_gradient(CONFIGS[name], params, batch_of(alone(examples), 32, 16))
+    assert_trees_close(together, expected, rtol=2e-4, atol=2e-5)
+
+
+def log_probs_by_response(config, examples):
+    batch = batch_of([examples])
+    log_probs = np.asarray(decoder.label_log_probs(config, random_params(config), batch))[0]
+    ends = np.cumsum([len(response) for example in examples for response in example.responses])
+    return np.split(log_probs[: ends[-1]], ends[:-1])
+
+
+@each_config
+def test_siblings_may_be_permuted(name):
+    example = random_examples(1, seed=5, responses=1)[0]
+    example = dataclasses.replace(example, responses=tuple(np.arange(1, 3 + n) for n in range(4)))
+    order = (2, 0, 3, 1)
+    shuffled = dataclasses.replace(example, responses=tuple(example.responses[index] for index in order))
+    before, after = (log_probs_by_response(CONFIGS[name], [one]) for one in (example, shuffled))
+    for index, ours in zip(order, after):
+        np.testing.assert_allclose(ours, before[index], atol=1e-5)
+
+
+@each_config
+def test_changing_a_leaf_changes_no_other_leaf(name):
+    example = dataclasses.replace(random_examples(1)[0], responses=tuple(np.arange(1, 6) + n for n in range(3)))
+    changed = dataclasses.replace(example, responses=(*example.responses[:2], example.responses[2] + 30))
+    before, after = (log_probs_by_response(CONFIGS[name], [one]) for one in (example, changed))
+    for index in (0, 1):
+        np.testing.assert_array_equal(after[index], before[index])
+    assert not np.allclose(after[2], before[2])
+
+
+def test_the_gradient_at_the_prompt_is_the_sum_over_its_leaves():
+    """The embedding of a token that stands in the prompt alone."""
+    config, params = CONFIGS['rotary'], random_params(CONFIGS['rotary'])
+    config = dataclasses.replace(config, tied_embedding=False)
+    params['unembedding/kernel'] = params['embedding'].T
+    example = dataclasses.replace(
+        random_examples(1)[0], prompt=np.array([60, 59]), responses=tuple(np.arange(1, 6) + n for n in range(3))
+    )
+
+    def gradient(examples):
+        (_, _), found = loss_and_gradient(config, params, batch_of([[e] for e in examples], 32, 16))
+        return found['embedding'][jnp.array([60, 59])]
+
+    leaves = [dataclasses.replace(example, responses=(response,)) for response in example.responses]
+    np.testing.assert_allclose(gradient([example]), sum(gradient([leaf]) for leaf in leaves), rtol=1e-4, atol=1e-6)
 
 
 def test_loss_is_that_of_optax_on_the_targets_alone():
     config, params = CONFIGS['rotary'], random_params(CONFIGS['rotary'])
     example = random_examples(1)[0]
-    tokens = np.concatenate([example.inputs, example.targets])
-    hidden = decoder.hidden_states(
-        config, params, tokens[None], np.arange(len(tokens))[None], np.ones((1, len(tokens)), int)
-    )
-    logits = decoder.logits(config, params, hidden)[0]
-    expected = optax.softmax_cross_entropy_with_integer_labels(logits[:-1], tokens[1:])[len(example.inputs) - 1 :].sum()
-    batch = batch_of(list(pack([example], SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1)))
-    ours, by_cluster = summed_loss(config, params, batch, SEQUENCE_LENGTH, 2, Execution())
+    tokens = np.concatenate([example.prompt, *example.responses])
+    inputs = Inputs(tokens[None], np.arange(len(tokens))[None], np.ones((1, len(tokens)), int))
+    logits = decoder.logits(config, params, decoder.hidden_states(config, params, inputs))[0]
+    expected = optax.softmax_cross_entropy_with_integer_labels(logits[:-1], tokens[1:])[len(example.prompt) - 1 :].sum()
+    (ours, metrics), _ = loss_and_gradient(config, params, batch_of([[example]]))
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
-    np.testing.assert_allclose(by_cluster, [[expected, 0], [len(example.targets), 0]], rtol=1e-5)
+    np.testing.assert_allclose(metrics['loss'], [expected, example.num_targets], rtol=1e-5)
+    np.testing.assert_allclose(metrics['loss/a'], metrics['loss'], rtol=1e-6)
+    np.testing.assert_allclose(metrics['loss/b'], [0, 0])
 
 
-def test_only_targets_and_their_eos_count():
-    examples = [Example(np.array([5, 6, 1]), np.array([7, 1])), Example(np.array([8, 1]), np.array([9, 9, 1]))]
-    labels, weights = label_weights(batch_of(list(pack(examples, 16, 16, 1)), 16))
-    counted = np.asarray(labels)[np.asarray(weights) > 0]
-    assert sorted(counted.tolist()) == [1, 1, 7, 9, 9]
+def test_a_weight_counts_as_often():
+    """An example of weight two counts as two examples; one of weight zero does not count."""
+    examples = random_examples(3)
+    weighted = [
+        dataclasses.replace(example, weights=(np.full(example.num_targets, weight),))
+        for example, weight in zip(examples, (1.0, 2.0, 0.0))
+    ]
+    config, params = CONFIGS['rotary'], random_params(CONFIGS['rotary'])
+    ours = loss_and_gradient(config, params, batch_of([[example] for example in weighted]))
+    expected = loss_and_gradient(config, params, batch_of([[examples[0]], [examples[1]], [examples[1]]]))
+    np.testing.assert_allclose(ours[0][0], expected[0][0], rtol=1e-5)
+    assert NextToken().denominator(batch_of([[example] for example in weighted])) == sum(
+        weight * example.num_targets for example, weight in zip(examples, (1, 2, 0))
+    )
 
 
-def test_projecting_only_target_positions_changes_nothing():
-    rows = list(pack(random_examples(), SEQUENCE_LENGTH, 24, 3))
-    everywhere = loss_and_gradient(CONFIGS['relative'], batch_of(rows))
-    assert_trees_close(loss_and_gradient(CONFIGS['relative'], batch_of(rows), 24), everywhere, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize('microbatches', [2, 4])
-def test_accumulated_update_equals_that_of_the_whole_batch(microbatches):
-    """Rows hold unequal numbers of targets, so a mean of means would differ."""
-    config = CONFIGS['relative']
-    rows = list(pack(random_examples(40), SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))[:8]
-    assert len({int(row.target_lengths.sum()) for row in rows}) > 3
-    optimizer = optax.sgd(1.0)
-
-    def update(microbatches):
-        state, metrics = train_step(
-            fresh_state(random_params(config), optimizer),
-            {},
-            batch_of(rows),
-            config=config,
-            optimizer=optimizer,
-            execution=Execution(),
-            microbatches=microbatches,
-            max_targets=SEQUENCE_LENGTH,
-            num_clusters=2,
-        )
-        return state.params, metrics
-
-    assert_trees_close(update(microbatches), update(1), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize('remat', ['dots', 'layers'])
-def test_rematerialisation_changes_nothing(remat):
-    config = CONFIGS['relative']
-    batch = batch_of(list(pack(random_examples(), SEQUENCE_LENGTH, SEQUENCE_LENGTH, 3)))
-
-    def gradient(execution):
-        return jax.grad(lambda p: summed_loss(config, p, batch, SEQUENCE_LENGTH, 2, execution)[0])(
-            random_params(config)
-        )
-
-    again = gradient(Execution(remat=remat))
-    assert_trees_close(again, gradient(Execution()), rtol=1e-4, atol=1e-6)
-
-
-def test_next_token_losses_are_in_float32():
-    logits = jnp.asarray([[[1000.0, 0.0, -1000.0]]], jnp.bfloat16)
-    losses = next_token_losses(logits, jnp.asarray([[1]]))
-    assert losses.dtype == jnp.float32 and float(losses[0, 0]) == 1000.0
+def test_log_probabilities_are_in_float32():
+    config = CONFIGS['rotary']
+    params = {name: value * 100 for name, value in random_params(config).items()}
+    log_probs = decoder.label_log_probs(config, params, batch_of([random_examples(1)]), decoder.Execution('bfloat16'))
+    assert log_probs.dtype == jnp.float32 and np.isfinite(log_probs).all()

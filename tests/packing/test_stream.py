@@ -8,12 +8,12 @@ from etils import epath
 
 from flan_jax.data.settings import Data
 from flan_jax.packing.pack import write_stream
-from flan_jax.packing.rows import Example, Row
+from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
 from flan_jax.settings import SettingsError
 
-MIXTURE_OR_TASK_NAME = 'sentiment'
+MIXTURE = 'sentiment'
 
 
 def settings(directory, **changes):
@@ -31,41 +31,41 @@ def settings(directory, **changes):
 def stream(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('streams')
     return PackedStream(
-        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(folder), 24)
+        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(folder), 24)
     )
 
 
 def test_same_fingerprint_same_bytes(stream, samples_dir, tmp_path):
-    again = write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(tmp_path), 24)
+    again = write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 24)
     assert again.name == stream.folder.name
-    for file in ('rows.array_record', 'stream.json'):
+    for file in ('sequences.array_record', 'stream.json'):
         assert (again / file).read_bytes() == (stream.folder / file).read_bytes()
 
 
 @pytest.mark.parametrize('change', [{'seed': 1}, {'window': 5}, {'sequence_length': 160}, {'targets_per_sequence': 50}])
 def test_another_recipe_is_another_stream(stream, samples_dir, tmp_path, change):
-    data = Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME)
+    data = Data(tfds_data_dir=samples_dir, mixture=MIXTURE)
     assert write_stream(data, settings(tmp_path, **change), 24).name != stream.folder.name
 
 
 def test_a_longer_stream_begins_with_the_shorter(stream, samples_dir, tmp_path):
     longer = PackedStream(
-        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE_OR_TASK_NAME), settings(tmp_path), 30)
+        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 30)
     )
-    assert [row.to_bytes() for row in longer.rows(0, 24)] == [row.to_bytes() for row in stream.rows(0, 24)]
+    assert [s.to_bytes() for s in longer.sequences(range(24))] == [s.to_bytes() for s in stream.sequences(range(24))]
 
 
 def test_every_segment_knows_its_task_and_template(stream):
-    rows = stream.rows(0, len(stream))
-    counted = np.bincount(np.concatenate([row.tasks for row in rows]), minlength=len(stream.manifest.tasks))
+    sequences = stream.sequences(range(len(stream)))
+    counted = np.bincount(np.concatenate([s.tasks for s in sequences]), minlength=len(stream.manifest.tasks))
     assert counted.tolist() == list(stream.manifest.examples)
-    assert {int(t) for row in rows for t in row.templates} <= set(range(10))
-    assert sum(len(row.tokens) for row in rows) == round(stream.manifest.density * 24 * 128)
+    assert {int(template) for s in sequences for template in s.templates} <= set(range(10))
+    assert sum(len(s.tokens) for s in sequences) == round(stream.manifest.density * 24 * 128)
 
 
 def test_processes_share_a_step(stream):
     whole = stream.batch(2, batch_size=4)
-    parts = [stream.batch(2, batch_size=4, process=p, processes=2) for p in range(2)]
+    parts = [stream.batch(2, batch_size=4, indices=indices) for indices in ((0, 1), (2, 3))]
     for name in whole:
         np.testing.assert_array_equal(whole[name], np.concatenate([part[name] for part in parts]))
 
@@ -78,32 +78,30 @@ def test_reading_goes_on_at_any_step(stream):
                 np.testing.assert_array_equal(ours[name], expected[name])
 
 
-def test_too_few_rows_are_refused_before_reading(stream):
-    with pytest.raises(StreamError, match='holds 24 rows; 7 steps of 4 rows need 28'):
+def test_too_few_sequences_are_refused_before_reading(stream):
+    with pytest.raises(StreamError, match='holds 24 sequences; 7 steps of 4 need 28'):
         stream.batches(0, 7, batch_size=4)
-    with pytest.raises(StreamError, match='cannot be shared equally by 3 processes'):
-        stream.batches(0, 6, batch_size=4, processes=3)
 
 
 def test_a_truncated_stream_is_refused(stream, tmp_path):
     broken = tmp_path / 'broken'
     broken.mkdir()
-    (broken / 'rows.array_record').write_bytes((stream.folder / 'rows.array_record').read_bytes())
+    (broken / 'sequences.array_record').write_bytes((stream.folder / 'sequences.array_record').read_bytes())
     manifest = json.loads((stream.folder / 'stream.json').read_text())
-    (broken / 'stream.json').write_text(json.dumps(manifest | {'rows': 99}))
-    with pytest.raises(StreamError, match='24 rows, its manifest says 99'):
+    (broken / 'stream.json').write_text(json.dumps(manifest | {'sequences': 99}))
+    with pytest.raises(StreamError, match='24 sequences, its manifest says 99'):
         PackedStream(broken)
     with pytest.raises(StreamError, match='no stream in'):
         PackedStream(tmp_path)
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path):
-    def rows():
-        yield Row.of([Example(np.array([1, 2]), np.array([3]))])
+    def sequences():
+        yield PackedSequence.of([Example(np.array([1, 2]), (np.array([3]),))])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(epath.Path(tmp_path) / 'stream', rows(), lambda: None)
+        write(epath.Path(tmp_path) / 'stream', sequences(), lambda: None)
     assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from flan_jax.inference.generation import Generator
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs
 from tests.parity.models import VOCAB_SIZE, torch
 
 TOLERANCE = 1e-4
@@ -19,7 +20,7 @@ def random_rows():
 
 def our_logits(pair, tokens, positions, segments):
     arrays = map(jnp.asarray, (tokens, positions, segments))
-    hidden = decoder.hidden_states(pair.config, pair.params, *arrays)
+    hidden = decoder.hidden_states(pair.config, pair.params, Inputs(*arrays))
     return np.asarray(decoder.logits(pair.config, pair.params, hidden))
 
 

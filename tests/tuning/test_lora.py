@@ -15,6 +15,8 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh, parameter_layout
 from flan_jax.errors import UnknownName
 from flan_jax.model import decoder
+from flan_jax.model.inputs import Inputs
+from flan_jax.objectives.next_token import NextToken
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.settings import Stream
@@ -23,8 +25,8 @@ from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
-from flan_jax.tuning.lora import Lora, adapted, adapter_shapes, initialise_adapter, merged
-from tests.objectives.test_next_token import SEQUENCE_LENGTH, batch_of, random_examples, random_params
+from flan_jax.tuning.lora import Lora
+from tests.toy import LENGTH, batch_of, random_examples, random_params
 
 CONFIG = DecoderConfig(
     vocab_size=61, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=32, position=Rotary()
@@ -33,71 +35,69 @@ LORA = Lora(rank=3, alpha=12.0, targets=('attention/query', 'attention/value', '
 
 
 def random_adapter(seed=2):
-    shapes = adapter_shapes(CONFIG, LORA)
+    shapes = LORA.shapes(CONFIG)
     keys = jax.random.split(jax.random.key(seed), len(shapes))
     return {name: 0.2 * jax.random.normal(key, shapes[name].shape) for key, name in zip(keys, shapes)}
 
 
 def logits(params):
     tokens = jax.random.randint(jax.random.key(3), (2, 20), 0, 61)
-    positions, segments = jnp.arange(20)[None].repeat(2, 0), jnp.ones((2, 20), int)
-    return decoder.logits(CONFIG, params, decoder.hidden_states(CONFIG, params, tokens, positions, segments))
+    inputs = Inputs(tokens, jnp.arange(20)[None].repeat(2, 0), jnp.ones((2, 20), int))
+    return decoder.logits(CONFIG, params, decoder.hidden_states(CONFIG, params, inputs))
 
 
 def test_merged_equals_unmerged_and_differs_from_the_base():
     base, adapter = random_params(CONFIG), random_adapter()
-    beside = logits(adapted(base, adapter, LORA.scale))
-    np.testing.assert_allclose(logits(merged(base, adapter, LORA.scale)), beside, atol=1e-5)
+    beside = logits(LORA.combine(base, adapter))
+    np.testing.assert_allclose(logits(LORA.merge(base, adapter)), beside, atol=1e-5)
     assert abs(beside - logits(base)).max() > 0.01
     kernel = 'layers/attention/query/kernel'
     a, b = (np.asarray(adapter[f'layers/attention/query/lora_{x}'], np.float64) for x in 'ab')
     expected = np.asarray(base[kernel], np.float64) + 12.0 / 3 * np.matmul(a, b)
-    np.testing.assert_allclose(merged(base, adapter, LORA.scale)[kernel], expected, atol=1e-6)
+    np.testing.assert_allclose(LORA.merge(base, adapter)[kernel], expected, atol=1e-6)
 
 
 def test_a_fresh_adapter_changes_nothing():
     base = random_params(CONFIG)
-    fresh = initialise_adapter(adapter_shapes(CONFIG, LORA), jax.random.key(0))
-    np.testing.assert_array_equal(logits(adapted(base, fresh, LORA.scale)), logits(base))
+    fresh = LORA.init(CONFIG, jax.random.key(0))
+    np.testing.assert_array_equal(logits(LORA.combine(base, fresh)), logits(base))
     assert all(abs(value).max() > 0 for name, value in fresh.items() if name.endswith('lora_a'))
 
 
 def test_only_the_adapter_moves():
-    training = Training(batch_size=4, learning_rate=0.1, multiply_by_parameter_scale=False)
+    training = Training(batch_size=4, learning_rate=0.1)
     mesh = make_mesh(Parallelism())
-    program = training_program(CONFIG, training, mesh, max_targets=SEQUENCE_LENGTH, num_clusters=2, lora=LORA)
+    program = training_program(CONFIG, NextToken(), LORA, training, mesh, ('a', 'b'))
     base, before = random_params(CONFIG), random_params(CONFIG)
-    state = program.start(initialise_adapter(adapter_shapes(CONFIG, LORA), jax.random.key(0)))
-    batch = {
-        k: np.asarray(v)
-        for k, v in batch_of(list(pack(random_examples(60), SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))[:4]).items()
-    }
+    state = program.start(LORA.init(CONFIG, jax.random.key(0)))
+    sequences = [packed.examples() for packed in pack(random_examples(60), LENGTH, LENGTH, 1)][:4]
+    batch = {name: np.asarray(value) for name, value in batch_of(sequences).items()}
     losses = []
     for _ in range(6):
         state, metrics = program.step(state, base, device_batch(batch, mesh))
-        losses.append(float(metrics.by_cluster[0].sum() / metrics.by_cluster[1].sum()))
+        losses.append(float(metrics.objective['loss'].total / metrics.objective['loss'].count))
     assert losses[-1] < losses[0] - 0.1
     for name, value in before.items():
         np.testing.assert_array_equal(base[name], value, err_msg=name)
-    assert set(state.params) == set(adapter_shapes(CONFIG, LORA))
+    assert set(state.params) == set(LORA.shapes(CONFIG))
     elements = sum(leaf.size for leaf in jax.tree.leaves(state.optimizer))
     assert elements < 2 * sum(leaf.size for leaf in jax.tree.leaves(state.params)), 'state of the adapter only'
 
 
 @pytest.mark.parametrize('target', ['attention/querry', 'attention_norm', 'feed_forward/kernel'])
 def test_an_unknown_target_is_refused_with_the_nearest(target):
-    with pytest.raises(UnknownName, match='unknown LoRA target'):
-        adapter_shapes(CONFIG, dataclasses.replace(LORA, targets=(target,)))
+    with pytest.raises(UnknownName, match='unknown target of Lora.targets'):
+        dataclasses.replace(LORA, targets=(target,)).shapes(CONFIG)
 
 
 def test_an_adapter_without_a_base_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match='LORA_RANK=3 tunes an adapter to a model that is trained'):
+    with pytest.raises(SettingsError, match='Lora trains beside a model that stays as it is'):
         Run(
             model_dir=str(tmp_path),
             data=Data(tfds_data_dir=''),
             stream=Stream(directory=''),
             model=CONFIG,
-            lora=LORA,
+            tuning=LORA,
         )
 
 
@@ -109,7 +109,7 @@ def saved(tmp_path_factory):
     checkpoints.save_params(folder / 'base', base, {'model': manifest.as_plain(CONFIG)})
     metadata = {
         'model': manifest.as_plain(CONFIG),
-        'lora': manifest.as_plain(LORA),
+        'tuning': manifest.as_plain(LORA),
         'base': str(folder / 'base'),
     }
     checkpoints.save_params(folder / 'adapter', adapter, metadata)
@@ -120,7 +120,7 @@ def test_a_checkpoint_is_merged_into_its_base(saved):
     folder, base, adapter = saved
     assert main.main(['adapter', 'merge', str(folder / 'adapter'), f'--to={folder / "whole"}']) == 0
     whole = checkpoints.load_params(folder / 'whole', parameter_layout(CONFIG, make_mesh(Parallelism())))
-    for name, value in merged(base, adapter, LORA.scale).items():
+    for name, value in LORA.merge(base, adapter).items():
         np.testing.assert_allclose(whole[name], value, atol=1e-6, err_msg=name)
     assert checkpoints.metadata(folder / 'whole') == {'model': manifest.as_plain(CONFIG)}
 
@@ -133,7 +133,7 @@ def test_an_exported_adapter_computes_what_peft_computes(saved, tmp_path):
     assert config['peft_type'] == 'LORA' and config['target_modules'] == ['down_proj', 'q_proj', 'v_proj']
     tensors = load_file(tmp_path / 'peft' / 'adapter_model.safetensors')
     assert len(tensors) == 2 * 2 * len(LORA.targets)
-    whole = merged(base, adapter, LORA.scale)
+    whole = LORA.merge(base, adapter)
     places = {'attention/query': 'self_attn.q_proj', 'feed_forward/down': 'mlp.down_proj'}
     for target, module in places.items():
         for layer in range(CONFIG.num_layers):

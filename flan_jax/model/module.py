@@ -1,0 +1,117 @@
+"""The decoder as a module of Flax NNX; `flan_jax.model.decoder` is its border, and nothing else sees it.
+
+Shape letters: B batch, T tokens, D model, V vocabulary, L layers.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from flan_jax.model import layers
+from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
+from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
+from flan_jax.model.partitioning import constrain
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """How a decoder is computed; what it computes does not depend on it, but for rounding.
+
+    Attributes:
+      dtype: dtype of activations.
+      remat: what the backward pass computes again. 'none' keeps all activations, 'full' keeps the residual stream
+        between layers only, 'dots' keeps the outputs of matrix products as well.
+      unroll_decode: whether decode steps run over a list of layers instead of a scan. On a CPU a scan copies the weights
+        and the cache of a layer before it uses them, for every token; unstacked beforehand they are copied once. But
+        they take their memory twice then, and the time to compile grows with the layers.
+    """
+
+    dtype: Literal['float32', 'bfloat16'] = 'float32'
+    remat: Literal['none', 'dots', 'full'] = 'none'
+    unroll_decode: bool = False
+
+
+class Decoder(nnx.Module):
+    """Embedding, a stack of blocks, final norm."""
+
+    def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
+        self.config = config
+        embedding = jax.random.normal(rngs.params(), (config.vocab_size, config.d_model)) * config.d_model**-0.5
+        self.embedding = nnx.Param(embedding)
+        if isinstance(config.position, Learned):
+            shape = (config.position.max_length + config.position.offset, config.d_model)
+            self.position_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
+        if isinstance(config.position, RelativeBias):
+            self.relative_bias = nnx.Param(jnp.zeros((config.position.num_buckets, config.num_heads)))
+        self.layers = nnx.vmap(lambda rngs: layers.Block(config, rngs))(rngs.split(config.num_layers))
+        self.final_norm = layers.Norm(config.d_model, config)
+        if not config.tied_embedding:
+            self.unembedding = layers.Linear(config.d_model, config.vocab_size, bias=False, rngs=rngs)
+
+    def embed(self, tokens_BxT: jax.Array, positions_BxT: jax.Array, execution: Execution) -> jax.Array:
+        """Token and, where learned, position embeddings, [B, T, D]."""
+        # Gathered over d_model before the lookup; what is looked up would have to be laid out anew otherwise.
+        embedding = constrain(self.embedding[...].astype(execution.dtype), ('vocab', None))
+        x_BxTxD = embedding[tokens_BxT]
+        x_BxTxD = x_BxTxD * jnp.asarray(self.config.embedding_scale, x_BxTxD.dtype)
+        if isinstance(self.config.position, Learned):
+            table = self.position_embedding[...].astype(execution.dtype)
+            x_BxTxD += table[positions_BxT + self.config.position.offset]
+        return constrain(x_BxTxD, ('batch', 'length', None))
+
+    def every_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:
+        """Weights of each layer, its window, and its cached prefixes: arrays [L, ...], or a list of L layers."""
+        _, stacked = nnx.split(self.layers)
+        layers_ = (stacked, self._windows(), [(cache.keys, cache.values) for cache in prefix])
+        return unstack(layers_, self.config.num_layers) if as_list else layers_
+
+    def run_layers(self, x_BxTxD, context: layers.AttentionContext, every_layer: LayerStack, execution: Execution):
+        """The residual stream after all blocks and the final norm, [B, T, D], and every layer's keys and values."""
+        graph, _ = nnx.split(self.layers)
+
+        def block(x, layer):
+            parameters, window, prefix = layer
+            x, own = nnx.merge(graph, parameters)(x, context, prefix, window)
+            # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
+            return constrain(x, ('batch', 'sequence', None)), own
+
+        if isinstance(every_layer, list):
+            own = []
+            for layer in every_layer:
+                x_BxTxD, own_of_layer = block(x_BxTxD, layer)
+                own.append(own_of_layer)
+        else:
+            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, every_layer)
+        return self.final_norm(x_BxTxD), own
+
+    def unembed(self, hidden: jax.Array) -> jax.Array:
+        """Logits in float32: [..., D] to [..., V]."""
+        if self.config.tied_embedding:
+            kernel = self.embedding[...].astype(hidden.dtype).T
+        else:
+            kernel = self.unembedding.kernel[...].astype(hidden.dtype)
+        logits = jnp.matmul(hidden, kernel, preferred_element_type=jnp.float32)
+        cap = self.config.logit_softcap
+        return logits if cap is None else cap * jnp.tanh(logits / cap)
+
+    def _windows(self) -> jax.Array | None:
+        config = self.config
+        if config.window is None:
+            return None
+        everything = jnp.iinfo(jnp.int32).max
+        return jnp.where(jnp.arange(config.num_layers) % config.window_every == 0, config.window, everything)
+
+
+def _with_remat(block, execution: Execution):
+    match execution.remat:
+        case 'none':
+            return block
+        case 'full':
+            return jax.checkpoint(block, prevent_cse=False)
+        case 'dots':
+            policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+            return jax.checkpoint(block, prevent_cse=False, policy=policy)

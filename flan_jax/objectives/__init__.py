@@ -1,0 +1,1 @@
+"""What the numbers of a batch should be: one objective a file."""

@@ -1,0 +1,58 @@
+"""What an objective is: it judges the predictions of a batch, and tells what it saw.
+
+Shape letters: B sequences, P predicted tokens, C clusters.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Batch = Mapping[str, jax.Array]
+"""What `flan_jax.packing.layout.lay_out` makes, with cluster_ids [B, P]."""
+
+
+class Metric(NamedTuple):
+    """A mean that can be summed over microbatches, steps and processes: float32 scalars."""
+
+    total: jax.Array
+    count: jax.Array
+
+
+Metrics = dict[str, Metric]
+"""Name to metric, such as 'loss' or 'loss/sentiment'."""
+
+LOSS = 'loss'
+"""Name of the metric that every objective gives, and that training watches."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective(abc.ABC):
+    """What is learned from a batch; its fields are its settings."""
+
+    @abc.abstractmethod
+    def denominator(self, batch: Batch) -> jax.Array:
+        """What the summed loss is divided by, a scalar; taken over the whole batch before it is cut."""
+
+    @abc.abstractmethod
+    def __call__(self, log_probs_BxP: jax.Array, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
+        """The summed loss of a batch or a part of it, a scalar, and its metrics, the one called `LOSS` among them.
+
+        Args:
+          log_probs_BxP: log-probability of each label, float32.
+          batch: labels, weights, response_ids, cluster_ids and annotations.
+          clusters: names that cluster_ids stand for.
+        """
+
+
+def by_cluster(
+    name: str, values_BxP: jax.Array, weights_BxP: jax.Array, cluster_ids_BxP: jax.Array, clusters: Sequence[str]
+) -> Metrics:
+    """The weighted mean of values over all, and of each cluster as 'name/cluster'."""
+    sums_2xBxP = jax.lax.stop_gradient(jnp.stack([values_BxP * weights_BxP, weights_BxP]))
+    sums_2xC = jnp.zeros((2, len(clusters))).at[:, cluster_ids_BxP].add(sums_2xBxP)
+    metrics = {name: Metric(*sums_2xC.sum(axis=1))}
+    return metrics | {f'{name}/{cluster}': Metric(*sums_2xC[:, index]) for index, cluster in enumerate(clusters)}

@@ -1,0 +1,105 @@
+"""The arrays of packed sequences: positions, masks and targets all follow from the trees, for training and for scoring.
+
+Shape letters: B sequences, T tokens, P predicted tokens, R responses.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from flan_jax.packing.example import Example
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """Sizes of a batch's arrays.
+
+    Attributes:
+      batch_size: B; what the sequences do not fill is padding.
+      length: T, at least the tokens of the longest sequence.
+      predicted: P, at least the response tokens of any sequence.
+      responses: R, at least the responses of any sequence; 0 where nothing is kept for each response.
+    """
+
+    batch_size: int
+    length: int
+    predicted: int
+    responses: int = 0
+
+
+def lay_out(
+    sequences: Sequence[Sequence[Example]], shape: Shape, *, first_position: int = 0, read_last: bool = True
+) -> dict[str, np.ndarray]:
+    """The arrays of a batch.
+
+    Args:
+      sequences: up to B sequences of examples.
+      shape: sizes of the arrays.
+      first_position: position of the first token of every prompt.
+      read_last: whether the last token of each response, which predicts nothing, stands in the sequence as well.
+
+    Returns:
+      tokens, positions, segment_ids and segment_exits, int32 [B, T], see `flan_jax.model.inputs`; predict_at and labels,
+      int32 [B, P]: token labels[b, p] follows position predict_at[b, p]; weights, float32 [B, P], 0 for padding;
+      response_ids, int32 [B, P]: the response in its sequence that a predicted token belongs to; tasks, int32 [B, P].
+      Where R is not 0 also example_ids, int32 [B, R]: the example in its sequence that a response belongs to, -1 for
+      padding; and every annotation, float32 [B, R].
+    """
+    tokens = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'segment_exits'), (shape.length, np.int32))
+    targets = dict.fromkeys(('predict_at', 'labels', 'response_ids', 'tasks'), (shape.predicted, np.int32))
+    columns = tokens | targets | {'weights': (shape.predicted, np.float32)}
+    batch = {name: np.zeros((shape.batch_size, size), dtype) for name, (size, dtype) in columns.items()}
+    batch['segment_exits'] += 1  # padding is a piece of its own, which enters at 0
+    for index, examples in enumerate(sequences):
+        for name, column in _columns(examples, first_position, read_last).items():
+            batch[name][index, : len(column)] = column
+    return batch | (_per_response(sequences, shape) if shape.responses else {})
+
+
+def _columns(examples: Sequence[Example], first_position: int, read_last: bool) -> dict[str, np.ndarray]:
+    """The columns of one sequence."""
+    pieces, targets, enter, used = [], [], 1, 0
+    for example in examples:
+        chain = len(example.responses) == 1
+        last = enter if chain else enter + len(example.responses)
+        pieces.append((example.prompt, first_position, enter, last + 1))
+        end_of_prompt = used + len(example.prompt) - 1
+        used += len(example.prompt)
+        for number, response in enumerate(example.responses, start=1):
+            read = response if read_last else response[:-1]
+            piece = enter if chain else enter + number
+            pieces.append((read, first_position + len(example.prompt), piece, piece + 1))
+            targets.append((response, [end_of_prompt, *range(used, used + len(response) - 1)], example, number - 1))
+            used += len(read)
+        enter = last + 1
+    lengths = [len(piece) for piece, *_ in pieces]
+    starts, enters, exits = (np.repeat(column, lengths) for column in list(zip(*pieces))[1:])
+    offsets = np.arange(used) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    sizes = [len(labels) for labels, *_ in targets]
+    return {
+        'tokens': np.concatenate([piece for piece, *_ in pieces]),
+        'positions': starts + offsets,
+        'segment_ids': enters,
+        'segment_exits': exits,
+        'predict_at': np.concatenate([predict_at for _, predict_at, *_ in targets]),
+        'labels': np.concatenate([labels for labels, *_ in targets]),
+        'response_ids': np.repeat(np.arange(len(targets)), sizes),
+        'tasks': np.repeat([example.task for *_, example, _ in targets], sizes),
+        'weights': np.concatenate(
+            [np.ones(len(labels)) if ex.weights is None else ex.weights[k] for labels, _, ex, k in targets]
+        ),
+    }
+
+
+def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
+    """The annotations of every response, and which example it belongs to."""
+    names = sequences[0][0].annotations
+    size = (shape.batch_size, shape.responses)
+    batch = {name: np.zeros(size, np.float32) for name in names} | {'example_ids': np.full(size, -1, np.int32)}
+    for index, examples in enumerate(sequences):
+        counts = [len(example.responses) for example in examples]
+        batch['example_ids'][index, : sum(counts)] = np.repeat(np.arange(len(examples)), counts)
+        for name in names:
+            batch[name][index, : sum(counts)] = np.concatenate([example.annotations[name] for example in examples])
+    return batch

@@ -1,0 +1,1 @@
+"""What moves in training, and how it joins what is frozen: one tuning a file."""

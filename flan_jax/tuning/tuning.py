@@ -1,0 +1,40 @@
+"""What a tuning is: which parameters are trained, and how they join the base model's."""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import jax
+
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Params
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning(abc.ABC):
+    """Which parameters are trained; its fields are its settings.
+
+    Attributes:
+      freezes_base: whether the base model's weights stay as they are, so that a checkpoint holds `shapes` only and is
+        nothing without its base.
+      scales_updates: whether updates may be relative to a parameter's size; not where it begins at zero.
+    """
+
+    freezes_base: ClassVar[bool]
+    scales_updates: ClassVar[bool]
+
+    @abc.abstractmethod
+    def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape and dtype of every trained parameter; raises UserError for settings that do not fit the decoder."""
+
+    @abc.abstractmethod
+    def init(self, config: DecoderConfig, key: jax.Array) -> Params:
+        """Fresh trained parameters, float32."""
+
+    @abc.abstractmethod
+    def combine(self, frozen: Params, trained: Params) -> Params:
+        """What the decoder reads; `frozen` is empty where nothing is frozen."""
+
+    @abc.abstractmethod
+    def merge(self, frozen: Params, trained: Params) -> Params:
+        """Weights of a plain decoder that computes the same, in the dtypes of the base model."""

@@ -1,0 +1,54 @@
+"""Tiny decoders and random examples that several tests share."""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from flan_jax.model import decoder
+from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
+from flan_jax.packing.example import Example
+from flan_jax.packing.layout import Shape, lay_out
+
+VOCABULARY = 61
+LENGTH = 64
+SIZE = {'vocab_size': VOCABULARY, 'num_layers': 2, 'd_model': 16, 'num_heads': 2, 'head_dim': 8, 'd_ff': 32}
+CONFIGS = {
+    'relative': DecoderConfig(**SIZE, position=RelativeBias(num_buckets=8, max_distance=16)),
+    'rotary': DecoderConfig(**SIZE, position=Rotary()),
+    'learned': DecoderConfig(**SIZE, position=Learned(LENGTH), norm='layer'),
+}
+
+
+def random_params(config: DecoderConfig, scale: float = 0.1) -> decoder.Params:
+    """Parameters none of which is zero or one."""
+    params = decoder.initialise(config, jax.random.key(0))
+    keys = iter(jax.random.split(jax.random.key(1), len(params)))
+    return {name: value + scale * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+
+
+def random_examples(count: int = 23, seed: int = 0, responses: int = 1) -> list[Example]:
+    """Examples of tasks 0, 1 and 2, each with up to so many responses."""
+    rng = np.random.default_rng(seed)
+    draw = functools.partial(rng.integers, 1, VOCABULARY)
+    return [
+        Example(
+            draw(rng.integers(1, 20)),
+            tuple(draw(rng.integers(1, 9)) for _ in range(rng.integers(1, responses + 1))),
+            task=number % 3,
+        )
+        for number in range(count)
+    ]
+
+
+def batch_of(
+    sequences: Sequence[Sequence[Example]], length: int = LENGTH, predicted: int | None = None
+) -> dict[str, jax.Array]:
+    """The batch of a training step; tasks 0, 1 and 2 are of the clusters 0, 1 and 1."""
+    batch = lay_out(sequences, Shape(len(sequences), length, predicted or length))
+    batch['cluster_ids'] = np.array([0, 1, 1], np.int32)[batch.pop('tasks')]
+    if all(len(example.responses) == 1 for examples in sequences for example in examples):
+        del batch['segment_exits']
+    return {name: jnp.asarray(value) for name, value in batch.items()}
