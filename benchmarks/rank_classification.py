@@ -28,7 +28,7 @@ THEIR_BATCH_ROWS = (1, 2, 4, 8)
 OUR_BATCH_TOKENS = (512, 1024, 2048)
 
 
-def questions_of(options: int, lengths: tuple[int, int], count: int) -> list[Question]:
+def questions_of(options: int, lengths: tuple[int, int], count: int) -> list[Example]:
     """Random questions; options of one question differ."""
     random = np.random.default_rng(0)
     return [
@@ -48,7 +48,7 @@ def harness() -> HFLM:
     return HFLM(pretrained=llama()[0], tokenizer=tokenizer, batch_size=1, device='cpu', dtype='float32')
 
 
-def their_scores(questions: list[Question], batch_size: int) -> list[float]:
+def their_scores(questions: list[Example], batch_size: int) -> list[float]:
     """The harness's log-likelihood of every option."""
     harness().batch_size_per_gpu = batch_size
     requests = [
@@ -64,12 +64,12 @@ def scorer(batch_tokens: int) -> Scorer:
     return Scorer(config, params, EXECUTION, batch_tokens)
 
 
-def our_scores(questions: list[Question], batch_tokens: int) -> list[float]:
+def our_scores(questions: list[Example], batch_tokens: int) -> list[float]:
     """Our log-likelihood of every option."""
     return [float(tokens.sum()) for options in scorer(batch_tokens).score(questions) for tokens in options]
 
 
-def measure(name: str, questions: list[Question], repeats: int) -> None:
+def measure(name: str, questions: list[Example], repeats: int) -> None:
     """Tunes both sides, checks that they agree, and prints a line of the table."""
     few = questions[: len(questions) // 2]
     rows = fastest({n: functools.partial(their_scores, few, n) for n in THEIR_BATCH_ROWS})

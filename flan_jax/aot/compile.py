@@ -16,6 +16,7 @@ from flan_jax.aot.roofline import Roofline, product_flops, roofline
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.distributed.mesh import parameter_layout
 from flan_jax.distributed.placement import Placement
+from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, label_log_probs
 from flan_jax.model.partitioning import partition_spec

@@ -17,7 +17,7 @@ from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import LORA_A, LORA_B, Params
 from flan_jax.training import checkpoints
-from flan_jax.tuning.lora import Lora, adapter_shapes, merged
+from flan_jax.tuning.lora import Lora
 
 CONFIG_FILE = 'adapter_config.json'
 TENSORS_FILE = 'adapter_model.safetensors'
@@ -34,8 +34,8 @@ def merge(checkpoint: epath.PathLike, destination: epath.PathLike) -> None:
     metadata, config, lora, adapter = _read(checkpoint)
     mesh = make_mesh(Parallelism())
     base = checkpoints.load_params(metadata['base'], parameter_layout(config, mesh))
-    whole = {name: value for name, value in metadata.items() if name not in ('lora', 'base')}
-    checkpoints.save_params(destination, jax.jit(merged)(base, adapter, lora.scale), whole)
+    whole = {name: value for name, value in metadata.items() if name not in ('tuning', 'base')}
+    checkpoints.save_params(destination, jax.jit(lora.merge)(base, adapter), whole)
 
 
 def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: str | None = None) -> None:
@@ -76,12 +76,12 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
 
 def _read(checkpoint: epath.PathLike) -> tuple[Mapping[str, Any], DecoderConfig, Lora, Params]:
     metadata = checkpoints.metadata(checkpoint)
-    plain = dict(metadata.get('lora') or {})
-    if not plain.get('rank'):
+    plain = dict(metadata.get('tuning') or {})
+    if plain.get('type') != 'Lora':
         raise ConversionError(f'{checkpoint} holds all weights, no adapter; `flan-jax convert` takes those')
     lora = Lora(rank=plain['rank'], alpha=plain['alpha'], targets=tuple(plain['targets']))
     config = decoder_from_plain(metadata['model'])
-    layout = placed(adapter_shapes(config, lora), make_mesh(Parallelism()))
+    layout = placed(lora.shapes(config), make_mesh(Parallelism()))
     return metadata, config, lora, checkpoints.load_params(checkpoint, layout)
 
 

@@ -21,9 +21,9 @@ from flan_jax.evaluation.records import RecordKey
 from flan_jax.files import write_whole
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.scoring import Scorer
-from flan_jax.packing.example import Example
 from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
+from flan_jax.packing.example import Example
 from flan_jax.progress import bar
 from flan_jax.run import Run
 from flan_jax.settings import SettingsError

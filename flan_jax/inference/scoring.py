@@ -1,8 +1,8 @@
 """Rank classification: how likely a model finds each option after a prompt (FLAN, section 2.3).
 
-A prompt and its options are an example with several responses: every option sees the prompt and itself, so the prompt is
-computed once however many options there are. Several examples share a sequence as packed examples do. What all prompts
-begin with, such as the same exemplars, is computed once for all of them.
+A prompt and its options are an example with several responses: every option sees the prompt and itself, so the prompt
+is computed once however many options there are. Several examples share a sequence as packed examples do. What all
+prompts begin with, such as the same exemplars, is computed once for all of them.
 """
 
 import dataclasses

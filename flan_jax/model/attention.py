@@ -22,7 +22,7 @@ MASKED_SCORE = -1e30
 """Score of a masked key; finite, so that rows of padding give no NaN."""
 
 QUERY_BLOCK = 128
-"""Queries whose attention is computed at a time, at least; a sequence has four blocks at most, each of which is compiled."""
+"""Queries whose attention is computed at a time, at least; a sequence has four blocks at most, each compiled."""
 
 
 @jax.tree_util.register_dataclass

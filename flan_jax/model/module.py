@@ -25,9 +25,9 @@ class Execution:
       dtype: dtype of activations.
       remat: what the backward pass computes again. 'none' keeps all activations, 'full' keeps the residual stream
         between layers only, 'dots' keeps the outputs of matrix products as well.
-      unroll_decode: whether decode steps run over a list of layers instead of a scan. On a CPU a scan copies the weights
-        and the cache of a layer before it uses them, for every token; unstacked beforehand they are copied once. But
-        they take their memory twice then, and the time to compile grows with the layers.
+      unroll_decode: whether decode steps run over a list of layers instead of a scan. On a CPU a scan copies the
+        weights and the cache of a layer before it uses them, for every token; unstacked beforehand they are copied
+        once. But they take their memory twice then, and the time to compile grows with the layers.
     """
 
     dtype: Literal['float32', 'bfloat16'] = 'float32'

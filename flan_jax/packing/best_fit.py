@@ -15,7 +15,7 @@ class BestFitPacker:
     """
 
     def __init__(self, sequence_length: int, max_targets: int, window: int):
-        """Packs sequences of up to `sequence_length` tokens, `max_targets` of them targets, with `window` of them open."""
+        """Packs up to `sequence_length` tokens, `max_targets` of them targets, with up to `window` sequences open."""
         self._length = sequence_length
         self._max_targets = max_targets
         self._window = window

@@ -1,8 +1,8 @@
 """How much arithmetic a step needs, and how much the hardware could do.
 
-Counted as Chowdhery et al. 2022, appendix B, count it: two operations for each multiply-add of a matrix product, attention
-as if every token attended to all of its sequence, nothing computed again. Only what a step needs is counted: the
-vocabulary is multiplied at predicted positions alone, and frozen kernels have no gradient.
+Counted as Chowdhery et al. 2022, appendix B, count it: two operations for each multiply-add of a matrix product,
+attention as if every token attended to all of its sequence, nothing computed again. Only what a step needs is counted:
+the vocabulary is multiplied at predicted positions alone, and frozen kernels have no gradient.
 """
 
 import dataclasses

@@ -18,8 +18,8 @@ import optax
 from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh
 from flan_jax.model import decoder
 from flan_jax.model.config import lamda
-from flan_jax.packing.best_fit import pack
 from flan_jax.objectives.next_token import NextToken
+from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.training.program import training_program

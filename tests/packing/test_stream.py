@@ -7,8 +7,8 @@ import pytest
 from etils import epath
 
 from flan_jax.data.settings import Data
-from flan_jax.packing.pack import write_stream
 from flan_jax.packing.example import Example, PackedSequence
+from flan_jax.packing.pack import write_stream
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
 from flan_jax.settings import SettingsError
@@ -30,9 +30,7 @@ def settings(directory, **changes):
 @pytest.fixture(scope='module')
 def stream(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('streams')
-    return PackedStream(
-        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(folder), 24)
-    )
+    return PackedStream(write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(folder), 24))
 
 
 def test_same_fingerprint_same_bytes(stream, samples_dir, tmp_path):
@@ -49,9 +47,7 @@ def test_another_recipe_is_another_stream(stream, samples_dir, tmp_path, change)
 
 
 def test_a_longer_stream_begins_with_the_shorter(stream, samples_dir, tmp_path):
-    longer = PackedStream(
-        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 30)
-    )
+    longer = PackedStream(write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 30))
     assert [s.to_bytes() for s in longer.sequences(range(24))] == [s.to_bytes() for s in stream.sequences(range(24))]
 
 

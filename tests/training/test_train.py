@@ -21,9 +21,12 @@ from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream
 from flan_jax.run import Run
 from flan_jax.settings import SettingsError
-from flan_jax.training import checkpoints, metrics_log, train
+from flan_jax.training import checkpoints, metrics_log
+from flan_jax.training.initial import base_weights
 from flan_jax.training.monitor import TrainingError
+from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
+from flan_jax.training.train import Checkpointing, train
 
 STEPS = 7
 MODEL = lamda(num_layers=2, d_model=32, vocab_size=4096, head_dim=16)
@@ -54,6 +57,17 @@ def open_stream(experiment):
     return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_sequences))
 
 
+def run_training(experiment, stream, base=None):
+    """Trains to the end as the command does."""
+    clusters, mesh = stream.manifest.clusters, make_mesh(experiment.parallelism)
+    program = training_program(
+        experiment.model, experiment.objective, experiment.tuning, experiment.training, mesh, clusters
+    )
+    base = base or base_weights(experiment.model, experiment.initial_checkpoint, experiment.training.seed)
+    checkpointing = Checkpointing(experiment.model_dir, base, metadata={})
+    train(program, experiment.training, stream, checkpointing, experiment.training.steps)
+
+
 def layout(experiment):
     return parameter_layout(experiment.model, make_mesh(experiment.parallelism))
 
@@ -68,7 +82,7 @@ def final_params(experiment):
 @pytest.fixture(scope='module')
 def uninterrupted(samples_dir, streams, tmp_path_factory):
     experiment = make_experiment(tmp_path_factory.mktemp('whole') / 'run', samples_dir, streams)
-    train.train(experiment, open_stream(experiment), {})
+    run_training(experiment, open_stream(experiment))
     return experiment
 
 
@@ -104,17 +118,16 @@ def test_the_loss_falls(uninterrupted):
 def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, breaks_at):
     stream = open_stream(experiment)
     with pytest.raises(OSError, match='the disk is gone'):
-        train.train(experiment, BreakingStream(stream.folder, breaks_at), {})
-    train.train(experiment, stream, {})
+        run_training(experiment, BreakingStream(stream.folder, breaks_at))
+    run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
 
 
 CHILD = """
 import sys
 from flan_jax.packing.stream import PackedStream
-from tests.training.test_train import make_experiment
-from flan_jax.training.train import train
-train(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]), {})
+from tests.training.test_train import make_experiment, run_training
+run_training(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]))
 """
 
 
@@ -129,7 +142,7 @@ def test_a_killed_process_goes_on_where_it_stood(experiment, uninterrupted):
     wait_for(lambda: checkpoints.latest_folder(experiment.model_dir), child)
     child.kill()
     child.wait()
-    train.train(experiment, stream, {})
+    run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
 
 
@@ -151,29 +164,28 @@ def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted):
 
     stream = open_stream(experiment)
     with pytest.raises(Preempted, match='stopped after 5 of 7 steps'):
-        train.train(experiment, SignallingStream(stream.folder), {})
+        run_training(experiment, SignallingStream(stream.folder))
     assert checkpoints.latest_folder(experiment.model_dir).name == '5'
-    train.train(experiment, stream, {})
+    run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
 
 
 def test_a_finished_run_is_left_alone(uninterrupted, tmp_path):
     copy = dataclasses.replace(uninterrupted, model_dir=str(tmp_path / 'copy'))
     shutil.copytree(uninterrupted.model_dir, copy.model_dir)
-    train.train(copy, open_stream(copy), {})
+    run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
 
 
-def test_a_loss_that_is_not_finite_names_step_rows_and_tasks(experiment, monkeypatch):
-    sound = train.initial_params
+def test_a_loss_that_is_not_finite_names_step_sequences_and_tasks(experiment):
+    sound = base_weights(experiment.model, None, experiment.training.seed)
 
-    def broken(*args):
-        params = sound(*args)
+    def broken(layout):
+        params = sound(layout)
         return params | {'final_norm/scale': params['final_norm/scale'] * np.nan}
 
-    monkeypatch.setattr(train, 'initial_params', broken)
-    with pytest.raises(TrainingError, match=r'step 1: loss nan .* in rows 0 to 3 of .* with examples of .*'):
-        train.train(experiment, open_stream(experiment), {})
+    with pytest.raises(TrainingError, match=r'step 1: loss nan .* in sequences 0 to 3 of .* with examples of .*'):
+        run_training(experiment, open_stream(experiment), broken)
     assert checkpoints.latest_folder(experiment.model_dir) is None
 
 
@@ -185,9 +197,9 @@ def test_a_broken_newest_checkpoint_is_named(uninterrupted, tmp_path):
         if file.is_file():
             os.truncate(file, 0)
     with pytest.raises(checkpoints.CheckpointError, match='/7 cannot be read; remove that folder'):
-        train.train(copy, open_stream(copy), {})
+        run_training(copy, open_stream(copy))
     newest.rmtree()
-    train.train(copy, open_stream(copy), {})
+    run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
 
 
@@ -197,9 +209,9 @@ def test_another_models_checkpoint_is_refused_with_the_difference(uninterrupted)
     with pytest.raises(
         checkpoints.CheckpointError, match=r'query/kernel: \(2, 32, 64\) in the checkpoint, \(3, 32, 64\)'
     ):
-        train.initial_params(dataclasses.replace(other, initial_checkpoint=str(folder)), layout(other))
+        base_weights(other.model, folder, 0)(layout(other))
     with pytest.raises(checkpoints.CheckpointError, match='is not a checkpoint'):
-        train.initial_params(dataclasses.replace(other, initial_checkpoint=other.model_dir), layout(other))
+        base_weights(other.model, other.model_dir, 0)(layout(other))
 
 
 def test_rows_that_cannot_be_shared_are_refused():

@@ -15,9 +15,9 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh, parameter_layout
 from flan_jax.errors import UnknownName
 from flan_jax.model import decoder
+from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.inputs import Inputs
 from flan_jax.objectives.next_token import NextToken
-from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.settings import Stream
 from flan_jax.run import Run
