@@ -1,14 +1,18 @@
-import pathlib
-import tempfile
+"""What all tests share: data directories, and a cache of compiled programs that outlives them."""
 
-import jax
+import os
+import pathlib
+
+# Before JAX is imported, and for the processes that tests start as well: equal programs are compiled once.
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(pathlib.Path('~/.cache/flan_jax/xla_tests').expanduser()))
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+
 import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
 
 catalogue.load()
-jax.config.update('jax_compilation_cache_dir', tempfile.mkdtemp(prefix='flan_jax_xla_'))  # equal steps compile once
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
 
