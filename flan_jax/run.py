@@ -46,7 +46,8 @@ class Run(Settings):
     def check(self) -> None:
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
-                f'{type(self.tuning).__name__} trains beside a model that stays as it is: set INITIAL_CHECKPOINT_PATH to it'
+                f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
+                'Run.initial_checkpoint to it'
             )
         if self.stream.example_length > self.model.max_length:
             raise SettingsError(

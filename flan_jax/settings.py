@@ -4,8 +4,8 @@
     class Training(Settings):
         steps: Annotated[int, AtLeast(1)] = 30_000
 
-`Training(steps=0)` raises "Training.steps=0: must be an integer of at least 1". Every room has settings of its own; what
-a run consists of as a whole: `flan_jax.run.Run`.
+`Training(steps=0)` raises "Training.steps=0: must be an integer of at least 1". Every room has settings of its own;
+what a run consists of as a whole: `flan_jax.run.Run`.
 """
 
 import dataclasses

@@ -51,7 +51,7 @@ def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
     shares = mesh.shape['data'] * mesh.shape['fsdp']
     if (batch_size // microbatches) % shares:
         raise SettingsError(
-            f'BATCH_SIZE={batch_size} in MICROBATCHES={microbatches} cannot be shared equally by the '
+            f'BATCH_SIZE={batch_size} in Training.microbatches={microbatches} cannot be shared equally by the '
             f'data * fsdp = {shares} groups of devices'
         )
 

@@ -18,9 +18,9 @@ class Stream(Settings):
       sequence_length: tokens in a sequence.
       input_length: inputs are cut to this many tokens, EOS included (FLAN, section 2.4: 1,024).
       target_length: targets are cut to this many tokens, EOS included (256).
-      targets_per_sequence: target tokens in a sequence at most; None for no bound. The step projects that many positions
-        of a sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's tokens)
-        saves time and memory.
+      targets_per_sequence: target tokens in a sequence at most; None for no bound. The step projects that many
+        positions of a sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's
+        tokens) saves time and memory.
       window: sequences that are open for packing at a time.
       seed: seed of the mixing, the shuffling and the choice of templates.
     """
@@ -37,8 +37,8 @@ class Stream(Settings):
         if self.example_length > self.sequence_length:
             raise SettingsError(
                 f'Stream.sequence_length={self.sequence_length} cannot hold an example of up to '
-                f'Stream.input_length={self.input_length} and Stream.target_length={self.target_length} tokens; lengthen '
-                'Stream.sequence_length, or shorten one of the others'
+                f'Stream.input_length={self.input_length} and Stream.target_length={self.target_length} tokens; '
+                'lengthen Stream.sequence_length, or shorten one of the others'
             )
         if self.max_targets < self.target_length:
             raise SettingsError(
