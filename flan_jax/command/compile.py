@@ -14,15 +14,6 @@ OUT = Console(highlight=False, soft_wrap=True)
 
 GIB = 2**30
 
-_NOT_NEEDED = {
-    'MODEL_DIR': 'unused',
-    'TFDS_DATA_DIR': 'unused',
-    'HELD_OUT': 'None',
-    'VOCABULARY': 'None',
-    'INITIAL_CHECKPOINT_PATH': 'unused',
-}
-"""Macros that compiling needs no value of."""
-
 CLUSTERS = 12
 """Clusters whose losses the step tells apart; FLAN's number."""
 
@@ -34,7 +25,9 @@ def main(arguments: list[str]) -> int:
     """Compiles and prints what came of it."""
     options, others = _parser().parse_known_args(arguments)
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
-    run = configuration.load([configuration.DEFAULTS, *options.gin_file], _NOT_NEEDED | read_bindings(others))
+    files = [configuration.DEFAULTS, *options.gin_file]
+    not_needed = dict.fromkeys(configuration.missing_macros(files), 'unused')
+    run = configuration.load(files, not_needed | read_bindings(others))
 
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh

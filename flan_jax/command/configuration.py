@@ -58,23 +58,24 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
       UnknownName: for a file, macro, configurable or parameter that does not exist, naming the nearest.
       UserError: for a value that is still missing (all of them at once), or that a setting refuses.
     """
-    gin.clear_config()
-    known = set(default_macros())
-    for file in files:
-        _parse_file(file)
-        known |= _macros_referred_to()  # before another file or the command line puts something else in their place
-    for name, value in bindings.items():
-        _bind(name if '.' in name else f'{name}/gin.macro.value', value)
-    _check_macros(known | _macros_referred_to())
+    _parse(files, bindings)
     for name in FROM_ENVIRONMENT:
         if name in os.environ and _bound_macros().get(name) is gin.REQUIRED:
             gin.bind_parameter(f'{name}/gin.macro.value', os.environ[name])
-    _check_complete()
+    if missing := _missing_macros():
+        flags = ' '.join(f'--gin.{name}=...' for name in missing)
+        raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
     try:
         return gin.get_configurable(Run)()
     except (TypeError, ValueError, UserError) as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
         raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
+
+
+def missing_macros(files: Iterable[str]) -> list[str]:
+    """The macros that gin files leave to their user; raises as `load`."""
+    _parse(files, {})
+    return _missing_macros()
 
 
 def command(name: str, files: Iterable[str], bindings: Mapping[str, str]) -> str:
@@ -98,6 +99,17 @@ def default_macros() -> list[str]:
     """The macros that defaults.gin binds to settings."""
     text = (files_root() / DEFAULTS).read_text()
     return re.findall(r'^([A-Z_]+) =', text, flags=re.MULTILINE)
+
+
+def _parse(files: Iterable[str], bindings: Mapping[str, str]) -> None:
+    gin.clear_config()
+    known = set(default_macros())
+    for file in files:
+        _parse_file(file)
+        known |= _macros_referred_to()  # before another file or the command line puts something else in their place
+    for name, value in bindings.items():
+        _bind(name if '.' in name else f'{name}/gin.macro.value', value)
+    _check_macros(known | _macros_referred_to())
 
 
 def _parse_file(file: str) -> None:
@@ -137,11 +149,9 @@ def _check_macros(known: set[str]) -> None:
             raise UnknownName('macro', name, known)
 
 
-def _check_complete() -> None:
+def _missing_macros() -> list[str]:
     bound = _bound_macros()
-    if missing := sorted(name for name in _macros_referred_to() if bound.get(name, gin.REQUIRED) is gin.REQUIRED):
-        flags = ' '.join(f'--gin.{name}=...' for name in missing)
-        raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
+    return sorted(name for name in _macros_referred_to() if bound.get(name, gin.REQUIRED) is gin.REQUIRED)
 
 
 # gin has no public list of macros; it keeps each as a scope of the configurable 'gin.macro'.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from flan_jax import manifest
 from flan_jax.command import configuration
 from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.main import RUN_COMMANDS
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable
 from flan_jax.run import Run
@@ -36,6 +37,7 @@ def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[st
     """The gin files and the bindings of a command's arguments."""
     parser = argparse.ArgumentParser(
         prog=f'flan-jax {command}',
+        description=RUN_COMMANDS[command],
         epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',
     )
     parser.add_argument(

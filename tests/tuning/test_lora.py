@@ -95,7 +95,7 @@ def test_an_adapter_without_a_base_is_refused(tmp_path):
         Run(
             model_dir=str(tmp_path),
             data=Data(tfds_data_dir='unused'),
-            stream=Stream(directory='unused'),
+            stream=Stream(),
             model=CONFIG,
             tuning=LORA,
         )
