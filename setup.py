@@ -28,8 +28,10 @@ setuptools.setup(
     # t5 depends on seqio-nightly and tfds-nightly, which write into the folders of seqio and tensorflow-datasets.
     # Naming the stable ones here makes pip install them last, so that they win; `flan-jax doctor` checks that they did.
     install_requires=[
+        'absl-py',
         'array_record',
         'clu',
+        'editdistance',
         'etils[epath]',
         'flax>=0.12',
         'gin-config',
@@ -38,6 +40,7 @@ setuptools.setup(
         'jax>=0.10',
         'jinja2',
         'matplotlib',
+        'ml_dtypes',
         'numpy',
         'optax',
         'orbax-checkpoint>=0.12',
@@ -47,10 +50,12 @@ setuptools.setup(
         'sacrebleu',
         'safetensors',
         'scikit-learn',
+        'scipy',
         'sentencepiece',
         'seqio==0.0.20',
         't5==0.9.4',
         'tensorboard',  # imported by clu's writers, which do not declare it
+        'tensorflow',
         'tensorflow-datasets==4.9.10',
         'tokenizers',
     ],

@@ -28,7 +28,7 @@ LENGTHS = {'inputs': 1024, 'targets': 256}
 
 def our_rows(mixture, sequence_length: int, num_sequences: int) -> Iterator[int]:
     """Tokens in each row of our packing."""
-    settings = Stream(directory='', sequence_length=sequence_length)
+    settings = Stream(sequence_length=sequence_length)
     return (len(row.tokens) for row in packed_rows(mixture, settings, num_sequences))
 
 

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """What is wrong, where, and what to do about it."""
+    """What is wrong, where, and what to do about it.
+
+    Attributes:
+      exit_status: with which a command ends that raises it.
+    """
+
+    exit_status = 2
 
 
 class UnknownName(UserError, LookupError):

@@ -73,5 +73,5 @@ def _vocabulary_of(checkpoint: epath.Path) -> str | None:
     if beside.is_dir():
         return str(beside)
     if (run / manifest.FILE).exists():
-        return manifest.read(run)['experiment']['data']['vocabulary']
+        return manifest.read(run)['run']['data']['vocabulary']
     raise UserError(f'no vocabulary is known of {checkpoint}; name one by --vocabulary')

@@ -1,12 +1,11 @@
 """MODEL_DIR/manifest.json: what was run, so that it can be run again, and so that another run is not mixed into it."""
 
-import dataclasses
 import importlib.metadata
 import json
 import pathlib
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ import flan_jax
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.packing.stream import StreamManifest
-from flan_jax.run import Run
+from flan_jax.settings import Settings, as_plain, fingerprint
 
 FILE = 'manifest.json'
 
@@ -25,18 +24,18 @@ PACKAGES = (
     'seqio', 't5', 'sentencepiece', 'gin-config', 'numpy',
 )  # fmt: skip
 
-TRAINED_BY = ('model', 'stream', 'objective', 'training', 'tuning', 'initial_checkpoint')
-"""Parts of an experiment on which its weights depend."""
+TRAINED_BY = ('model', 'stream', 'objective', 'tuning', 'prompt_format', 'training', 'initial_checkpoint')
+"""Parts of a run's settings on which its weights depend; of its data they depend by the stream."""
 
 _MAY_CHANGE = {
-    ('stream', 'directory'),
-    ('training', 'log_every'),
-    ('training', 'checkpoint_every'),
-    ('training', 'keep_checkpoints'),
-    ('training', 'microbatches'),
-    ('training', 'remat'),
+    'stream.directory',
+    'training.log_every',
+    'training.checkpoint_every',
+    'training.keep_checkpoints',
+    'training.microbatches',
+    'training.remat',
 }
-"""Settings that change nothing in the weights but rounding."""
+"""Settings among those that change nothing in the weights but rounding."""
 
 
 class ManifestError(UserError):
@@ -44,17 +43,18 @@ class ManifestError(UserError):
 
 
 def make(
-    experiment: Run,
+    run: Settings,
+    *,
     command: str,
     gin_text: str,
-    stream: StreamManifest | None,
-    missing: tuple[str, ...] = (),
+    stream: StreamManifest | None = None,
+    missing: Sequence[str] = (),
     hold_out: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The manifest of a run.
 
     Args:
-      experiment: what is done.
+      run: its settings.
       command: the command line that does it.
       gin_text: the whole configuration.
       stream: what is tuned on; None for a run that only evaluates.
@@ -62,7 +62,7 @@ def make(
       hold_out: the proof that what is held out is not tuned on; None where there is none.
     """
     return {
-        'experiment': as_plain(experiment),
+        'run': as_plain(run),
         'command': command,
         'gin': gin_text,
         'versions': versions(),
@@ -73,23 +73,39 @@ def make(
     }
 
 
-def write(model_dir: str, manifest: Mapping[str, Any]) -> None:
+def write(model_dir: epath.PathLike, manifest: Mapping[str, Any]) -> None:
     """Writes the manifest, or raises ManifestError where MODEL_DIR holds the manifest of a run with other weights.
 
     Of several processes all look, and the first writes.
     """
-    path = epath.Path(model_dir) / FILE
-    before = json.loads(path.read_text()) if path.exists() else None
-    tuned_before = before and before['stream']
-    if tuned_before and (changed := _changes(before, as_plain(manifest))):
-        raise ManifestError(
-            f'{model_dir} holds a run with another configuration:\n'
-            + '\n'.join(f'  {line}' for line in changed)
-            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights), or set it back'
-        )
-    if jax.process_index() > 0:
+    if exists(model_dir) and (before := read(model_dir))['stream']:
+        _require_same(model_dir, _weights_depend_on(before), _weights_depend_on(as_plain(manifest)))
+    if jax.process_index() == 0:
+        write_whole(epath.Path(model_dir) / FILE, json.dumps(manifest, indent=2))
+
+
+def check_same_run(model_dir: epath.PathLike, run: Settings) -> None:
+    """Raises ManifestError where MODEL_DIR holds a model that was tuned with other settings than those of `run`.
+
+    With another cluster held out, say, it would be evaluated as if it had never seen data that it was tuned on.
+    """
+    if not exists(model_dir) or not (before := read(model_dir))['stream']:
         return
-    write_whole(path, json.dumps(manifest, indent=2))
+    tuned, now = before['run'], as_plain(run)
+    parts = [{**_trained_by(settings), 'data': _mixture_of(settings['data'])} for settings in (tuned, now)]
+    _require_same(model_dir, *parts)
+
+
+def run_fingerprint(run: Settings, stream: StreamManifest, base: str | None = None) -> str:
+    """Sixteen hexadecimal digits that stand for all that the weights of a run depend on.
+
+    Args:
+      run: its settings.
+      stream: what it is tuned on.
+      base: the fingerprint of the run that its initial checkpoint is from, where it has one.
+    """
+    depends_on = _weights_depend_on({'run': as_plain(run), 'stream': as_plain(stream)})
+    return fingerprint(depends_on | {'base': base})
 
 
 def exists(model_dir: epath.PathLike) -> bool:
@@ -102,7 +118,10 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         raise ManifestError(f'no {FILE} in {model_dir}; `flan-jax train` or `flan-jax run` writes it')
-    return json.loads(path.read_text())
+    manifest = json.loads(path.read_text())
+    if 'run' not in manifest:
+        raise ManifestError(f'{path} is of an earlier version of flan_jax; choose another MODEL_DIR')
+    return manifest
 
 
 def versions() -> dict[str, str]:
@@ -129,29 +148,29 @@ def git_commit() -> str | None:
     return commit.stdout.strip() + ('+changes' if dirty.stdout.strip() else '')
 
 
-def as_plain(value: Any) -> Any:
-    """Dataclasses and tuples as JSON knows them."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {'type': type(value).__name__} | fields
-    if isinstance(value, Mapping):
-        return {name: as_plain(item) for name, item in value.items()}
-    return [as_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return list(_differences(_weights_depend_on(before), _weights_depend_on(now)))
-
-
 def _weights_depend_on(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    experiment = manifest['experiment']
-    parts = {
-        part: {k: v for k, v in experiment[part].items() if (part, k) not in _MAY_CHANGE}
-        if isinstance(experiment.get(part), Mapping)
-        else experiment.get(part)
-        for part in TRAINED_BY
-    }
-    return parts | {'data': manifest['stream'] and manifest['stream']['recipe']}
+    return _trained_by(manifest['run']) | {'data': manifest['stream'] and manifest['stream']['recipe']}
+
+
+def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {part: run[part] for part in TRAINED_BY if part in run}
+    for setting in _MAY_CHANGE:
+        part, _, name = setting.partition('.')
+        parts[part] = {key: value for key, value in parts[part].items() if key != name}
+    return parts
+
+
+def _mixture_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ('mixture', 'held_out')}
+
+
+def _require_same(model_dir: epath.PathLike, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    if changed := list(_differences(before, now)):
+        raise ManifestError(
+            f'{model_dir} holds a run with another configuration:\n'
+            + '\n'.join(f'  {line}' for line in changed)
+            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights), or set it back'
+        )
 
 
 def _differences(before: Any, now: Any, where: str = '') -> Iterator[str]:

@@ -9,18 +9,18 @@ from flan_jax.model.config import DecoderConfig
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.objective import Objective
 from flan_jax.packing.settings import Stream
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Path, Settings, SettingsError
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.tuning import Tuning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Settings):
     """One tuned model and its evaluation.
 
     Attributes:
-      model_dir: folder of everything the experiment writes.
+      model_dir: folder of everything the run writes.
       data: which examples there are.
       stream: how they are packed.
       model: the decoder.
@@ -28,11 +28,11 @@ class Run:
       objective: what is learned from a batch.
       tuning: which parameters are trained.
       parallelism: how devices share the work.
-      evaluation: what is asked.
+      evaluation: what is evaluated.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
     """
 
-    model_dir: str
+    model_dir: Path
     data: Data
     stream: Stream
     model: DecoderConfig
@@ -41,15 +41,22 @@ class Run:
     tuning: Tuning = Full()
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
-    initial_checkpoint: str | None = None
+    initial_checkpoint: Path | None = None
 
-    def __post_init__(self):
+    def check(self) -> None:
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
-                f'{type(self.tuning).__name__} trains beside a model that stays as it is: set INITIAL_CHECKPOINT_PATH to it'
+                f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
+                'Run.initial_checkpoint to it'
+            )
+        if self.stream.example_length > self.model.max_length:
+            raise SettingsError(
+                f'Stream.input_length={self.stream.input_length} and Stream.target_length={self.stream.target_length} '
+                f'tokens make examples longer than the {self.model.max_length} positions that the model has '
+                '(Learned.max_length); shorten them'
             )
 
     @property
     def num_sequences(self) -> int:
-        """Rows that training reads."""
+        """Sequences that training reads."""
         return self.training.steps * self.training.batch_size

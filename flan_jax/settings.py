@@ -1,21 +1,175 @@
-"""The base of all settings: frozen dataclasses that gin files fill in, each in the room that it is for.
+"""The base of all settings: frozen dataclasses whose type hints say which values are allowed.
 
-What a run consists of as a whole: `flan_jax.run.Run`.
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Training(Settings):
+        steps: Annotated[int, AtLeast(1)] = 30_000
+
+`Training(steps=0)` raises "Training.steps=0: must be an integer of at least 1". Every room has settings of its own;
+what a run consists of as a whole: `flan_jax.run.Run`.
 """
 
+import dataclasses
+import hashlib
+import json
+import math
+import types
 import typing
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from flan_jax.errors import UserError
 
 
-class SettingsError(UserError):
+class SettingsError(UserError, ValueError):
     """A setting, or a combination of settings, cannot work."""
 
 
-def check_choices(settings) -> None:
-    """Raises SettingsError where a setting of few choices has another value."""
-    for name, hint in typing.get_type_hints(type(settings)).items():
-        value, choices = getattr(settings, name), typing.get_args(hint)
-        if typing.get_origin(hint) is Literal and value not in choices:
-            raise SettingsError(f'{type(settings).__name__}.{name}={value!r}: choose one of {", ".join(choices)}')
+@dataclasses.dataclass(frozen=True)
+class AtLeast:
+    """A number not below `low`."""
+
+    low: float
+
+    def allows(self, value: float) -> bool:
+        return value >= self.low
+
+    def __str__(self) -> str:
+        return f'of at least {self.low}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Above:
+    """A number above `low`."""
+
+    low: float
+
+    def allows(self, value: float) -> bool:
+        return value > self.low
+
+    def __str__(self) -> str:
+        return f'above {self.low}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """A number from `low` to `high`, both allowed."""
+
+    low: float
+    high: float
+
+    def allows(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f'from {self.low} to {self.high}'
+
+
+@dataclasses.dataclass(frozen=True)
+class NotEmpty:
+    """A string or a tuple that is not empty."""
+
+    def allows(self, value: str | tuple) -> bool:
+        return len(value) > 0
+
+    def __str__(self) -> str:
+        return '(not empty)'
+
+
+Count = Annotated[int, AtLeast(1)]
+"""How many of something; where there may be no bound, `Count | None`."""
+
+Positive = Annotated[float, Above(0)]
+"""A size or a rate."""
+
+Text = Annotated[str, NotEmpty()]
+"""A name or a pattern."""
+
+Path = Annotated[str, NotEmpty()]
+"""A file or folder, on a disk or in a bucket."""
+
+
+class Settings:
+    """Base of the settings' dataclasses: checks every field when an instance is made."""
+
+    def __post_init__(self):
+        hints = typing.get_type_hints(type(self), include_extras=True)
+        for field in dataclasses.fields(self):
+            value, hint = getattr(self, field.name), hints[field.name]
+            if not allows(hint, value):
+                raise SettingsError(f'{type(self).__name__}.{field.name}={value!r}: must be {describe(hint)}')
+        self.check()
+
+    def check(self) -> None:
+        """Raises SettingsError where fields do not fit each other; settings that need it override this."""
+
+
+def allows(hint: Any, value: Any) -> bool:
+    """Whether a type hint of a setting allows a value.
+
+    Hints are bool, int, float, str, None, other settings, Literal, unions, tuple[X, ...], and Annotated with
+    constraints such as `AtLeast`. A bool is no int; an int is a float; a float must be finite.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return allows(arguments[0], value) and all(constraint.allows(value) for constraint in arguments[1:])
+    if origin in (typing.Union, types.UnionType):
+        return any(allows(option, value) for option in arguments)
+    if origin is Literal:
+        return any(value == choice and type(value) is type(choice) for choice in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(allows(arguments[0], element) for element in value)
+    if hint in (int, float):
+        return isinstance(value, int | hint) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, hint)
+
+
+def describe(hint: Any) -> str:
+    """The values that a type hint allows, in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return ' '.join([describe(arguments[0]), *map(str, arguments[1:])])
+    if origin in (typing.Union, types.UnionType):
+        return ' or '.join(map(describe, arguments))
+    if origin is Literal:
+        return ('one of ' if len(arguments) > 1 else '') + ', '.join(map(repr, arguments))
+    if origin is tuple:
+        return f'a tuple such as (x,) or (x, y), each {describe(arguments[0])}'
+    words = {bool: 'True or False', int: 'an integer', float: 'a number', str: 'a string', type(None): 'None'}
+    return words.get(hint) or f'@{hint.__name__}()'
+
+
+def as_plain(value: Any) -> Any:
+    """Settings as JSON has them: a mapping with the type's name, tuples as lists."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {'type': type(value).__name__} | fields
+    if isinstance(value, Mapping):
+        return {name: as_plain(item) for name, item in value.items()}
+    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def fingerprint(value: Any) -> str:
+    """Sixteen hexadecimal digits that stand for settings, or for anything that JSON can hold."""
+    canonical = json.dumps(as_plain(value), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def bindings(settings: Settings, defaults: bool = True) -> list[str]:
+    """Lines such as 'Training.steps = 60' that say what settings are, nested ones after those that hold them.
+
+    Args:
+      settings: of one class or, as a run, of many.
+      defaults: whether fields with their default value have a line.
+    """
+    lines, nested = [], []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if not defaults and value == field.default:
+            continue
+        is_nested = dataclasses.is_dataclass(value)
+        lines.append(
+            f'{type(settings).__name__}.{field.name} = {f"@{type(value).__name__}()" if is_nested else repr(value)}'
+        )
+        if is_nested:
+            nested += bindings(value, defaults)
+    return lines + nested

@@ -13,8 +13,8 @@ def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named_with_its_macro(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match="STREAM_DIR='.*file/run' cannot be written"):
-        require_writable(tmp_path / 'file' / 'run', 'STREAM_DIR')
+    with pytest.raises(UserError, match="Stream.directory='.*file/run' cannot be written"):
+        require_writable(tmp_path / 'file' / 'run', 'Stream.directory')
 
 
 def test_what_does_not_fit_is_told_with_its_size(tmp_path):

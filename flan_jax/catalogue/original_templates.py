@@ -94,7 +94,7 @@ def replace_templates(path: str) -> None:
         except UserError as error:
             misfits.append(f'  {key}: {error}')
     if misfits:
-        raise UserError(f'ORIGINAL_TEMPLATES={path!r} does not fit the catalogue:\n' + '\n'.join(misfits))
+        raise UserError(f'Data.original_templates={path!r} does not fit the catalogue:\n' + '\n'.join(misfits))
     catalogue.DATASETS.update(replaced)
 
 
@@ -109,10 +109,10 @@ def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
         (found,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and _assigns_patterns(node))
         patterns = ast.literal_eval(found)
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f'ORIGINAL_TEMPLATES={path!r}: no dictionary PATTERNS can be read there: {error}') from error
+        raise UserError(f'Data.original_templates={path!r}: it has no readable dictionary PATTERNS: {error}') from error
     wrong = [key for key, pairs in patterns.items() if not pairs or any(len(pair) != 2 for pair in pairs)]
     if wrong:
-        raise UserError(f'ORIGINAL_TEMPLATES={path!r}: not pairs of input and target: {", ".join(wrong)}')
+        raise UserError(f'Data.original_templates={path!r}: not pairs of input and target: {", ".join(wrong)}')
     return patterns
 
 

@@ -5,7 +5,7 @@ import argparse
 from flan_jax.progress import CONSOLE
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Merges or exports."""
     options = _parse(arguments)
     from flan_jax.convert import adapter
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax adapter', description=__doc__)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('checkpoint', help='folder of one step of a run with LORA_RANK')
+    common.add_argument('checkpoint', help='folder of one step of a run with Run.tuning = @Lora()')
     common.add_argument('--to', required=True, metavar='FOLDER', help='folder that does not exist yet')
     actions = parser.add_subparsers(dest='action', required=True, metavar='{merge,export}')
     actions.add_parser('merge', parents=[common], help='base and adapter as one checkpoint')

@@ -19,7 +19,7 @@ from flan_jax.files import write_whole
 OUT = Console(highlight=False)
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Prints the table, and some examples; writes all of it as JSON where asked to."""
     options = _parse(arguments)
     from flan_jax.command.quiet import import_tensorflow
@@ -69,7 +69,7 @@ def _records_folder(run: str, model: str) -> epath.Path:
     from flan_jax import manifest
     from flan_jax.evaluation.records import SETTINGS_FILE, folder_of
 
-    base_dir = manifest.read(run)['experiment']['evaluation']['base_dir'] if manifest.exists(run) else None
+    base_dir = manifest.read(run)['run']['evaluation']['base_dir'] if manifest.exists(run) else None
     of_run = folder_of(model, run, base_dir)
     for candidate in (epath.Path(run), of_run):
         if (candidate / SETTINGS_FILE).exists():

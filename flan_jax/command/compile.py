@@ -1,4 +1,4 @@
-"""flan-jax compile: compile an experiment's training and scoring step for a TPU slice that is not here."""
+"""flan-jax compile: compile a run's training and scoring step for a TPU slice that is not here."""
 
 import argparse
 import os
@@ -7,23 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from flan_jax.command import configuration
-from flan_jax.command.main import read_bindings
+from flan_jax.command.start import read_bindings
 from flan_jax.run import Run
 
 OUT = Console(highlight=False, soft_wrap=True)
 
 GIB = 2**30
-
-_NOT_NEEDED = {
-    'MODEL_DIR': 'unused',
-    'TFDS_DATA_DIR': 'unused',
-    'HELD_OUT': 'None',
-    'VOCABULARY': 'None',
-    'INITIAL_CHECKPOINT_PATH': 'unused',
-}
-"""Macros that compiling needs no value of."""
-
-_DEFAULTS = 'gin/runs/defaults.gin'
 
 CLUSTERS = 12
 """Clusters whose losses the step tells apart; FLAN's number."""
@@ -32,22 +21,24 @@ PREDICTED_TOKENS = 256
 """Option tokens in a scored sequence."""
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Compiles and prints what came of it."""
     options, others = _parser().parse_known_args(arguments)
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
-    experiment = configuration.load([_DEFAULTS, *options.gin_file], _NOT_NEEDED | read_bindings(others))
+    files = [configuration.DEFAULTS, *options.gin_file]
+    not_needed = dict.fromkeys(configuration.missing_macros(files), 'unused')
+    run = configuration.load(files, not_needed | read_bindings(others))
 
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh
 
-    mesh = make_mesh(experiment.parallelism, topology_devices(options.topology))
+    mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
     steps = {'training': _training, 'scoring': _scoring}
     for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
-            compiled = steps[name](experiment, mesh)
+            compiled = steps[name](run, mesh)
         _print(compiled, mesh)
     return 0
 

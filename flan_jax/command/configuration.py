@@ -1,57 +1,39 @@
-"""From gin files and bindings to an `Run`.
+"""From gin files and bindings to a `Run`.
 
-gin files set macros in capitals; gin/runs/defaults.gin binds every macro to the setting it stands for. Only this module
-knows of gin.
+gin files set macros in capitals, which gin/runs/defaults.gin binds to settings, or bind settings directly
+(`Training.warmup_steps = 50`). Only this module knows of gin.
 """
 
 import ast
+import inspect
 import logging
 import os
 import pathlib
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import flan_jax
 import gin
-from flan_jax.data.settings import Data
-from flan_jax.distributed.mesh import Parallelism
+from flan_jax.command import renamed
+from flan_jax.command.configurables import configurables
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.evaluation.settings import Evaluation
-from flan_jax.model import config as model_config
-from flan_jax.objectives.next_token import NextToken
-from flan_jax.packing.settings import Stream
 from flan_jax.run import Run
-from flan_jax.training.settings import Training
-from flan_jax.tuning.full import Full
-from flan_jax.tuning.lora import Lora
 
 FILES = 'gin'
 """Folder of the project's gin files; commands and includes name it first, wherever the project is installed."""
 
+DEFAULTS = 'gin/runs/defaults.gin'
+"""Binds every macro to a setting."""
+
 FROM_ENVIRONMENT = ('TFDS_DATA_DIR',)
 """Macros that an environment variable of the same name gives, where nothing else does."""
 
-_CONFIGURABLES = (
-    Run,
-    Data,
-    Stream,
-    Training,
-    NextToken,
-    Full,
-    Lora,
-    Parallelism,
-    Evaluation,
-    model_config.DecoderConfig,
-    model_config.RelativeBias,
-    model_config.Rotary,
-    model_config.Llama3Scaling,
-    model_config.Learned,
-    model_config.lamda,
-)
+_MODULE = 'flan_jax'
+_CONFIGURABLES = configurables()
 
-for configurable in _CONFIGURABLES:
-    gin.external_configurable(configurable, module='flan_jax')
+for _configurable in _CONFIGURABLES.values():
+    gin.external_configurable(_configurable, module=_MODULE)
 
 
 def files_root() -> pathlib.Path:
@@ -66,7 +48,7 @@ logging.getLogger().addFilter(lambda record: not str(record.msg).startswith('Pat
 
 
 def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
-    """The experiment that gin files and command-line bindings describe.
+    """The run that gin files and command-line bindings describe.
 
     Args:
       files: gin files, by their path or, for the project's own, by a path that begins with gin/.
@@ -76,26 +58,30 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
       UnknownName: for a file, macro, configurable or parameter that does not exist, naming the nearest.
       UserError: for a value that is still missing (all of them at once), or that a setting refuses.
     """
-    gin.clear_config()
-    for file in files:
-        _parse_file(file)
-    for name, value in bindings.items():
-        _bind(name, value)
+    _parse(files, bindings)
     for name in FROM_ENVIRONMENT:
-        if name in os.environ and _macros().get(name) is gin.REQUIRED:
+        if name in os.environ and _bound_macros().get(name) is gin.REQUIRED:
             gin.bind_parameter(f'{name}/gin.macro.value', os.environ[name])
-    _check_complete()
+    if missing := _missing_macros():
+        flags = ' '.join(f'--gin.{name}=...' for name in missing)
+        raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
     try:
         return gin.get_configurable(Run)()
     except (TypeError, ValueError, UserError) as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
-        raise UserError(f'the configuration does not fit: {message}') from error
+        raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
 
 
-def command(verb: str, files: Iterable[str], bindings: Mapping[str, str]) -> str:
+def missing_macros(files: Iterable[str]) -> list[str]:
+    """The macros that gin files leave to their user; raises as `load`."""
+    _parse(files, {})
+    return _missing_macros()
+
+
+def command(name: str, files: Iterable[str], bindings: Mapping[str, str]) -> str:
     """The command line that asks for the same again."""
-    words = ['flan-jax', verb, *(f'--gin_file={file}' for file in files)]
-    return shlex.join([*words, *(f'--gin.{name}={value}' for name, value in bindings.items())])
+    words = ['flan-jax', name, *(f'--gin_file={file}' for file in files)]
+    return shlex.join([*words, *(f'--gin.{key}={value}' for key, value in bindings.items())])
 
 
 def resolved() -> str:
@@ -107,6 +93,23 @@ def known_files() -> list[str]:
     """The project's own gin files, as commands name them."""
     root = files_root()
     return sorted(str(path.relative_to(root)) for path in (root / FILES).rglob('*.gin'))
+
+
+def default_macros() -> list[str]:
+    """The macros that defaults.gin binds to settings."""
+    text = (files_root() / DEFAULTS).read_text()
+    return re.findall(r'^([A-Z_]+) =', text, flags=re.MULTILINE)
+
+
+def _parse(files: Iterable[str], bindings: Mapping[str, str]) -> None:
+    gin.clear_config()
+    known = set(default_macros())
+    for file in files:
+        _parse_file(file)
+        known |= _macros_referred_to()  # before another file or the command line puts something else in their place
+    for name, value in bindings.items():
+        _bind(name if '.' in name else f'{name}/gin.macro.value', value)
+    _check_macros(known | _macros_referred_to())
 
 
 def _parse_file(file: str) -> None:
@@ -121,10 +124,6 @@ def _parse_file(file: str) -> None:
 
 
 def _bind(name: str, value: str) -> None:
-    if '.' not in name:
-        if name not in _macros():
-            raise UnknownName('macro', name, _macros())
-        name = f'{name}/gin.macro.value'
     try:
         gin.bind_parameter(name, _literal(value))
     except ValueError as error:
@@ -140,26 +139,63 @@ def _literal(value: str):
         return value
 
 
-def _explained(message: str) -> UserError:
-    """gin's complaint about an unknown name, with the nearest right ones."""
-    by_name = {configurable.__name__: configurable for configurable in _CONFIGURABLES}
-    if match := re.search(r"No configurable matching '([\w./]+)'", message):
-        return UnknownName('configurable', match[1], by_name)
-    if match := re.search(r"[Cc]onfigurable '(?:[\w.]*\.)?(\w+)'.* parameter (?:named )?'(\w+)'", message):
-        parameters = gin.config.inspect.signature(by_name[match[1]]).parameters if match[1] in by_name else ()
-        return UnknownName(f'parameter of {match[1]}', match[2], parameters)
-    return UserError(message)
+def _check_macros(known: set[str]) -> None:
+    """Raises UnknownName for a bound macro that is not known, and UserError with the new names for old ones."""
+    bound = _bound_macros()
+    if old := [f'{name} is now {renamed.MACROS[name]}' for name in bound if name in renamed.MACROS]:
+        raise UserError('names of an earlier version: ' + '; '.join(old))
+    for name in bound:
+        if name not in known:
+            raise UnknownName('macro', name, known)
 
 
-def _macros() -> dict[str, object]:
-    # gin has no public list of macros; it keeps each as a scope of the configurable 'gin.macro'.
+def _missing_macros() -> list[str]:
+    bound = _bound_macros()
+    return sorted(name for name in _macros_referred_to() if bound.get(name, gin.REQUIRED) is gin.REQUIRED)
+
+
+# gin has no public list of macros; it keeps each as a scope of the configurable 'gin.macro'.
+
+
+def _bound_macros() -> dict[str, object]:
     found = gin.config._CONFIG
     macros = {scope: values.get('value') for (scope, name), values in found.items() if name == 'gin.macro'}
     return {name: gin.REQUIRED if str(value) == '%gin.REQUIRED' else value for name, value in macros.items()}
 
 
-def _check_complete() -> None:
-    missing = sorted(name for name, value in _macros().items() if value is gin.REQUIRED)
-    if missing:
-        flags = ' '.join(f'--gin.{name}=...' for name in missing)
-        raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
+def _macros_referred_to() -> set[str]:
+    return {
+        reference.scopes[0] for reference in gin.config.iterate_references(gin.config._CONFIG) if _is_macro(reference)
+    }
+
+
+def _is_macro(value: object) -> bool:
+    return isinstance(value, gin.config.ConfigurableReference) and value.selector == 'gin.macro'
+
+
+def _with_macros(message: str) -> str:
+    """A message about settings with the names that users set: macros, where settings are bound to them."""
+
+    def name(match: re.Match) -> str:
+        value = gin.config._CONFIG.get(('', f'{_MODULE}.{match[1]}'), {}).get(match[2])
+        return value.scopes[0] if _is_macro(value) else match[0]
+
+    return re.sub(r'\b([A-Z]\w*)\.(\w+)', name, message)
+
+
+def _explained(message: str) -> UserError:
+    """gin's complaint about an unknown name, with the nearest right ones."""
+    if match := re.search(r"No configurable matching '([\w./]+)'", message):
+        if match[1] in renamed.CLASSES:
+            return UserError(f'{match[1]} is now {renamed.CLASSES[match[1]]}')
+        return UnknownName('configurable', match[1], _CONFIGURABLES)
+    if match := re.search(r"[Cc]onfigurable '(?:[\w.]*\.)?(\w+)'.* parameter (?:named )?'(\w+)'", message):
+        field = f'{match[1]}.{match[2]}'
+        if field in renamed.FIELDS:
+            return UserError(f'{field} is now {renamed.FIELDS[field]}')
+        return UnknownName(f'parameter of {match[1]}', match[2], _parameters(match[1]))
+    return UserError(message)
+
+
+def _parameters(name: str) -> Iterator[str]:
+    return iter(inspect.signature(_CONFIGURABLES[name]).parameters if name in _CONFIGURABLES else ())

@@ -16,7 +16,7 @@ flan-jax convert --from=flan out/tuned/checkpoints/1000 --to=hf out/tuned-hf
 """
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Converts in the direction asked for."""
     options = _parse(arguments)
     if options.source_format == options.target_format:

@@ -13,7 +13,7 @@ from flan_jax.progress import CONSOLE, bar
 STATE_COLOURS = {'ready': 'green', 'samples only': 'yellow', 'needs a manual step': 'magenta', 'missing': 'red'}
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Carries out `status`, `prepare` or `download`."""
     options = _parse(arguments)
     import_tensorflow()

@@ -16,7 +16,7 @@ OLDEST_PYTHON = (3, 11)
 REINSTALL = 'pip install --force-reinstall --no-deps seqio=={seqio} tensorflow-datasets=={tfds}'
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Prints a table of checks; returns 1 if any failed."""
     argparse.ArgumentParser(prog='flan-jax doctor', description=__doc__).parse_args(arguments)
     table = Table('check', 'found', '', box=None)

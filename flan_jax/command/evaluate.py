@@ -1,9 +1,15 @@
 """flan-jax evaluate: evaluate the base and the tuned model."""
 
 from flan_jax.command import configuration
+from flan_jax.command.start import start
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.run import Run
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluates the run that the arguments describe."""
+    evaluate(*start('evaluate', arguments))
 
 
 def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned') -> None:
@@ -22,8 +28,8 @@ def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned')
     latest = checkpoints.latest_folder(experiment.model_dir)
     if latest is None and experiment.initial_checkpoint is None:
         raise UserError(
-            f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names one to '
-            'evaluate without tuning'
+            f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names '
+            'one to evaluate without tuning'
         )
     check_vocabulary(experiment, latest)
     eval_set = eval_set or eval_set_of(experiment)
@@ -39,7 +45,8 @@ def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned')
             base(layout) if tuning.freezes_base else {}, checkpoints.load_params(latest, shapes)
         )
     else:
-        manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
+        made = manifest.make(experiment, command=command, gin_text=configuration.resolved())
+        manifest.write(experiment.model_dir, made)
     with jax.set_mesh(mesh):
         for model, load in weights.items():
             ask(experiment, eval_set, load, model, execution, Placement(mesh))

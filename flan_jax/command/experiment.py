@@ -11,16 +11,17 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.command import configuration
 from flan_jax.command.libraries import prepare_libraries
-from flan_jax.command.main import read_bindings
-from flan_jax.command.run import run_command
+from flan_jax.command.report import report
+from flan_jax.command.run import complete
+from flan_jax.command.start import read_bindings, start_run
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
-SET_BY_THE_EXPERIMENT = ('HELD_OUT', 'BASE_DIR', 'EVAL_TASKS')
+SET_BY_THE_EXPERIMENT = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS')
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Carries out what is missing, or prints the commands that would."""
     options, bindings = _parse(arguments)
     if clash := [name for name in SET_BY_THE_EXPERIMENT if name in bindings]:
@@ -28,7 +29,7 @@ def run(arguments: list[str]) -> int:
     if options.limit is not None:
         bindings['EVAL_LIMIT'] = str(options.limit)
     whole = configuration.load(options.gin_file, bindings)
-    prepare_libraries(whole)
+    prepare_libraries(whole.data)
     from flan_jax.studies import leave_one_out
 
     clusters = leave_one_out.chosen_clusters(options.clusters)
@@ -37,7 +38,7 @@ def run(arguments: list[str]) -> int:
         _print_plan(options.gin_file, planned, bindings)
     else:
         _carry_out(options.gin_file, planned)
-        run_command('report', options.gin_file, bindings)
+        report(start_run('report', options.gin_file, bindings)[0])
     return 0
 
 
@@ -71,7 +72,7 @@ def _carry_out(files: Sequence[str], planned: Mapping[str, Mapping[str, str]]) -
     missing = [cluster for cluster in planned if not progress[cluster].finished]
     for number, cluster in zip(itertools.count(1), missing):
         CONSOLE.rule(f'run {number} of {len(missing)}: without {cluster}')
-        run_command('run', list(files), dict(planned[cluster]))
+        complete(*start_run('run', files, planned[cluster]))
 
 
 def _progress(files: Sequence[str], run_bindings: Mapping[str, str]):

@@ -15,7 +15,7 @@ from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Answers what the command names, or what is typed until the end of input."""
     options = _parse(arguments)
     prompts = _read_prompts(options.file) if options.file else options.prompt

@@ -1,9 +1,9 @@
 """What every command of a run needs before it starts: processes, compiled programs, the catalogue."""
 
-from flan_jax.run import Run
+from flan_jax.data.settings import Data
 
 
-def prepare_libraries(experiment: Run) -> None:
+def prepare_libraries(data: Data) -> None:
     """Joins the other processes, keeps compiled programs, fills the catalogue."""
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.command.quiet import import_tensorflow
@@ -16,6 +16,6 @@ def prepare_libraries(experiment: Run) -> None:
     from flan_jax import catalogue
     from flan_jax.catalogue.original_templates import replace_templates
 
-    catalogue.load(experiment.data.modules)
-    if experiment.data.original_templates:
-        replace_templates(experiment.data.original_templates)
+    catalogue.load(data.modules)
+    if data.original_templates:
+        replace_templates(data.original_templates)

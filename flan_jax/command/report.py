@@ -1,7 +1,13 @@
 """flan-jax report: make report.html and report.json from what is on disk."""
 
+from flan_jax.command.start import start
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+
+
+def main(arguments: list[str]) -> None:
+    """Reports on the run that the arguments describe."""
+    report(start('report', arguments)[0])
 
 
 def report(experiment: Run) -> None:

@@ -1,50 +1,37 @@
 """flan-jax run: pack, train, evaluate and report."""
 
-from flan_jax.command import configuration
 from flan_jax.command.evaluate import eval_set_of, evaluate
-from flan_jax.command.libraries import prepare_libraries
-from flan_jax.command.pack import pack
 from flan_jax.command.report import report
+from flan_jax.command.start import start
 from flan_jax.command.train import train, tuning
-from flan_jax.files import require_writable
 from flan_jax.run import Run
+from flan_jax.training.settings import Training
 
 
-def run_command(verb: str, files: list[str], bindings: dict[str, str]) -> None:
-    """Carries out an experiment verb."""
-    experiment = configuration.load(files, bindings)
-    require_writable(experiment.model_dir, 'MODEL_DIR')
-    prepare_libraries(experiment)
-    verbs = {
-        'pack': pack,
-        'train': lambda experiment: train(experiment, configuration.command(verb, files, bindings)),
-        'evaluate': lambda experiment: evaluate(experiment, configuration.command(verb, files, bindings)),
-        'report': report,
-        'run': lambda experiment: run(experiment, configuration.command(verb, files, bindings)),
-    }
-    verbs[verb](experiment)
+def main(arguments: list[str]) -> None:
+    """Does the run that the arguments describe."""
+    complete(*start('run', arguments))
 
 
-def run(experiment: Run, command: str) -> None:
-    """Packs, tunes, asks the base and the tuned model, and reports; asks in between where EVAL_PERIOD says so."""
+def complete(run: Run, command: str) -> None:
+    """Packs, tunes, evaluates the base and the tuned model (every EVAL_PERIOD steps, too), and reports."""
     from flan_jax.evaluation import records
     from flan_jax.training import checkpoints
 
-    evaluates = experiment.data.held_out or experiment.evaluation.targets
-    if not evaluates:
-        train(experiment, command)
-        return report(experiment)
-    eval_set = eval_set_of(experiment)  # what cannot be evaluated is better known before hours of tuning
-    tune_until = tuning(experiment, command)
-    for stop in _stops(experiment, checkpoints.latest_step(experiment.model_dir)):
+    if not (run.data.held_out or run.evaluation.targets):
+        train(run, command)
+        return report(run)
+    eval_set = eval_set_of(run)  # what cannot be evaluated is better known before hours of tuning
+    tune_until = tuning(run, command)
+    for stop in _stops(run.training, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
-        name = records.TUNED if stop == experiment.training.steps else records.tuned_at(stop)
-        evaluate(experiment, command, eval_set, name)
-    return report(experiment)
+        name = records.TUNED if stop == run.training.steps else records.tuned_at(stop)
+        evaluate(run, command, eval_set, name)
+    return report(run)
 
 
-def _stops(experiment: Run, done: int) -> list[int]:
-    """The steps after which a run asks the model, those before its newest checkpoint left out."""
-    last = experiment.training.steps
-    between = range(experiment.evaluation.every or last, last, experiment.evaluation.every or last)
+def _stops(training: Training, every: int | None, done: int) -> list[int]:
+    """The steps after which a run evaluates the model, those before its newest checkpoint left out."""
+    last = training.steps
+    between = range(every or last, last, every or last)
     return [stop for stop in (*between, last) if stop >= min(done, last)]

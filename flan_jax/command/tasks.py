@@ -16,7 +16,7 @@ from flan_jax.progress import CONSOLE
 OUT = Console(highlight=False, soft_wrap=True)
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Carries out `list`, `show`, `search`, `export`, `verify` or `licences`."""
     options = _parse(arguments)
     import_tensorflow()

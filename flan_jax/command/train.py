@@ -2,90 +2,112 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.pack import pack
+from flan_jax.command.start import start
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
 
-def train(experiment: Run, command: str) -> None:
+def main(arguments: list[str]) -> None:
+    """Tunes the model of the run that the arguments describe."""
+    train(*start('train', arguments))
+
+
+def train(run: Run, command: str) -> None:
     """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
-    tuning(experiment, command)(experiment.training.steps)
+    tuning(run, command)(run.training.steps)
 
 
-def tuning(experiment: Run, command: str) -> Callable[[int], None]:
+def tuning(run: Run, command: str) -> Callable[[int], None]:
     """Makes everything ready; returns what tunes until a step."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
+
+    check_vocabulary(run)
+    proof = _prove_hold_out(run)
+    stream = pack(run.data, run.stream, run.num_sequences)
+    missing = missing_members(run.data)
+    made = manifest.make(
+        run,
+        command=command,
+        gin_text=configuration.resolved(),
+        stream=stream.manifest,
+        missing=missing,
+        hold_out=proof,
+    )
+    manifest.write(run.model_dir, made)
+    if missing:
+        CONSOLE.print(f'going on without {", ".join(missing)}')
+    return _trainer(run, stream)
+
+
+def _trainer(run: Run, stream) -> Callable[[int], None]:
+    """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
-    from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training.initial import base_weights
     from flan_jax.training.program import training_program
     from flan_jax.training.train import Checkpointing
-    from flan_jax.training.train import train as tune
+    from flan_jax.training.train import train as train_until
 
-    check_vocabulary(experiment)
-    proof = _prove_hold_out(experiment)
-    stream = pack(experiment)
-    missing = missing_members(experiment.data)
-    gin_text = configuration.resolved()
-    made = manifest.make(experiment, command, gin_text, stream.manifest, missing, proof)
-    manifest.write(experiment.model_dir, made)
-    if missing:
-        CONSOLE.print(f'going on without {", ".join(missing)}')
-    metadata = {
-        'model': manifest.as_plain(experiment.model),
-        'vocabulary': Vocabulary(experiment.data.vocabulary).fingerprint,
+    training, mesh = run.training, make_mesh(run.parallelism)
+    program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
+    base = base_weights(run.model, run.initial_checkpoint, training.seed)
+    checkpointing = Checkpointing(run.model_dir, base, _metadata(run, stream))
+    return functools.partial(train_until, program, training, stream, checkpointing)
+
+
+def _metadata(run: Run, stream) -> dict[str, Any]:
+    """What every checkpoint says of its weights."""
+    from flan_jax.manifest import run_fingerprint
+    from flan_jax.settings import as_plain
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training import checkpoints
+
+    base = checkpoints.metadata(run.initial_checkpoint).get('run') if run.initial_checkpoint else None
+    return {
+        'model': as_plain(run.model),
+        'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
         'stream': stream.manifest.fingerprint,
-        'tuning': manifest.as_plain(experiment.tuning),
-        'base': experiment.initial_checkpoint,
+        'tuning': as_plain(run.tuning),
+        'base': run.initial_checkpoint,
+        'run': run_fingerprint(run, stream.manifest, base),
     }
-    training = experiment.training
-    program = training_program(
-        experiment.model,
-        experiment.objective,
-        experiment.tuning,
-        training,
-        make_mesh(experiment.parallelism),
-        stream.manifest.clusters,
-    )
-    base = base_weights(experiment.model, experiment.initial_checkpoint, training.seed)
-    checkpointing = Checkpointing(experiment.model_dir, base, metadata)
-    return functools.partial(tune, program, training, stream, checkpointing)
 
 
-def _prove_hold_out(experiment: Run) -> dict | None:
+def _prove_hold_out(run: Run) -> dict | None:
     """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
     from flan_jax import manifest
     from flan_jax.data.holdout import prove
     from flan_jax.evaluation.evaluate import has_test_rows, named_datasets
 
-    if not experiment.data.held_out:
+    if not run.data.held_out:
         return None
-    before = manifest.read(experiment.model_dir) if manifest.exists(experiment.model_dir) else {}
-    prepared = [d for d in named_datasets(experiment) if has_test_rows(d, experiment.data.tfds_data_dir)]
-    proof = prove(experiment.data, prepared, before.get('hold_out'))
+    before = manifest.read(run.model_dir) if manifest.exists(run.model_dir) else {}
+    prepared = [d for d in named_datasets(run) if has_test_rows(d, run.data.tfds_data_dir)]
+    proof = prove(run.data, prepared, before.get('hold_out'))
     for overlap in proof['overlaps'] if proof else ():
-        CONSOLE.print('{rows} of {of} rows of {evaluated} share a text with {tuned}'.format(**overlap))
+        CONSOLE.print('{rows} of {of} examples of {evaluated} share a text with {tuned}'.format(**overlap))
     return proof
 
 
-def check_vocabulary(experiment: Run, checkpoint: epath.Path | None = None) -> None:
+def check_vocabulary(run: Run, checkpoint: epath.Path | None = None) -> None:
     """Raises UserError unless model, checkpoint and vocabulary belong together."""
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
 
-    vocabulary = Vocabulary(experiment.data.vocabulary)
-    if len(vocabulary) > experiment.model.vocab_size:
+    vocabulary = Vocabulary(run.data.vocabulary)
+    if len(vocabulary) > run.model.vocab_size:
         raise UserError(
-            f'{vocabulary.path} has {len(vocabulary)} pieces, the model only {experiment.model.vocab_size} '
+            f'{vocabulary.path} has {len(vocabulary)} pieces, the model only {run.model.vocab_size} '
             '(vocab_size); set VOCABULARY to the one the model was made for'
         )
-    checkpoint = checkpoint or experiment.initial_checkpoint
+    checkpoint = checkpoint or run.initial_checkpoint
     made_with = checkpoints.metadata(checkpoint).get('vocabulary') if checkpoint else None
     if made_with not in (None, vocabulary.fingerprint):
         raise UserError(

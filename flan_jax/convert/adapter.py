@@ -42,7 +42,7 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
     """Writes an adapter's checkpoint as a folder that `peft.PeftModel.from_pretrained` loads.
 
     Args:
-      checkpoint: folder of one step of a run with LORA_RANK.
+      checkpoint: folder of one step of a run with `Lora`.
       destination: folder to be made.
       base_name: what the folder shall call its base; None for the path of the run's.
 

@@ -148,7 +148,7 @@ def _vocabulary_of(checkpoint: epath.Path) -> epath.PathLike:
     if beside.is_dir():
         return beside
     if (run / manifest.FILE).exists():
-        named = manifest.read(run)['experiment']['data']['vocabulary']
+        named = manifest.read(run)['run']['data']['vocabulary']
         if named is not None:
             return named
     raise ConversionError(

@@ -177,7 +177,7 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
         by_hand = 'by hand: ' if dataset.manual_step else ''
         lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}{how_to_get(dataset)}')
     lines.append('or `flan-jax data prepare NAME --from train=FILE` for rows of your own,')
-    lines.append('or ALLOW_MISSING = True (--allow_missing) to go on without them')
+    lines.append('or Data.allow_missing = True (--allow_missing) to go on without them')
     return '\n'.join(lines)
 
 
@@ -192,8 +192,8 @@ def _is_foreign(data: Data) -> bool:
 def _foreign_mixture(data: Data) -> TuningMixture:
     if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; INSTRUCTIONS, TEMPLATES_PER_DATASET and TRAIN_SHOTS '
-            'apply to mixtures of the catalogue'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset '
+            'and Data.shots apply to mixtures of the catalogue'
         )
     if is_text(data.mixture):
         task = text_task(data.mixture, Vocabulary(data.vocabulary), data.tfds_data_dir)

@@ -78,7 +78,7 @@ def register_mixtures() -> None:
             _add_mixture(name, [d for d in datasets if d.splits.train], '')
     for held_out in (None, *catalogue.CLUSTERS):
         name = EVERYTHING if held_out is None else f'{EVERYTHING}_without_{held_out}'
-        datasets = members(Data(tfds_data_dir='', held_out=held_out))
+        datasets = members(Data(tfds_data_dir='unused', held_out=held_out))
         for form in TRAINING_FORMS:
             _add_mixture(name + form, datasets, form)
 

@@ -1,16 +1,20 @@
 """The settings of data: which examples there are."""
 
 import dataclasses
+from typing import Annotated
 
 from flan_jax.catalogue.forms import Instructions
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Between, Count, Path, Settings, Text
 
 MAX_SHOTS = 16
 """Exemplars in a prompt at most (FLAN, section 4.4)."""
 
+Shots = Annotated[int, Between(0, MAX_SHOTS)]
+"""How many exemplars stand in a prompt."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(Settings):
     """Which examples there are.
 
     Attributes:
@@ -23,30 +27,17 @@ class Data:
       modules: modules to import that add datasets of your own to the catalogue.
       instructions: how inputs are worded.
       templates_per_dataset: the first so many templates of each dataset are used; None for all.
-      shots: exemplars before each input at most; 0 for none.
+      shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
     """
 
-    tfds_data_dir: str
-    mixture: str = 'flan'
-    held_out: str | None = None
+    tfds_data_dir: Path
+    mixture: Text = 'flan'
+    held_out: Text | None = None
     allow_missing: bool = False
-    vocabulary: str | None = None
+    vocabulary: Path | None = None
     modules: tuple[str, ...] = ()
     instructions: Instructions = 'templates'
-    templates_per_dataset: int | None = None
-    shots: int = 0
-    original_templates: str | None = None
-
-    def __post_init__(self):
-        check_shots('TRAIN_SHOTS', self.shots)
-        if self.templates_per_dataset is not None and self.templates_per_dataset < 1:
-            raise SettingsError(
-                f'TEMPLATES_PER_DATASET={self.templates_per_dataset} must be at least 1, or None for all'
-            )
-
-
-def check_shots(name: str, shots: int) -> None:
-    """Raises SettingsError for a number of exemplars that cannot stand in a prompt."""
-    if not 0 <= shots <= MAX_SHOTS:
-        raise SettingsError(f'{name}={shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
+    templates_per_dataset: Count | None = None
+    shots: Shots = 0
+    original_templates: Path | None = None

@@ -12,11 +12,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import parameter_shapes
 from flan_jax.model.partitioning import MESH_AXES, parameter_axes, partition_spec
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Count, Settings, SettingsError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Parallelism:
+class Parallelism(Settings):
     """How devices share the work; the data axis takes what these leave.
 
     Attributes:
@@ -24,8 +24,8 @@ class Parallelism:
       tensor: devices over which heads, feed-forward and vocabulary are split.
     """
 
-    fsdp: int = 1
-    tensor: int = 1
+    fsdp: Count = 1
+    tensor: Count = 1
 
 
 def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
@@ -51,7 +51,7 @@ def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
     shares = mesh.shape['data'] * mesh.shape['fsdp']
     if (batch_size // microbatches) % shares:
         raise SettingsError(
-            f'BATCH_SIZE={batch_size} in MICROBATCHES={microbatches} cannot be shared equally by the '
+            f'BATCH_SIZE={batch_size} in Training.microbatches={microbatches} cannot be shared equally by the '
             f'data * fsdp = {shares} groups of devices'
         )
 

@@ -13,6 +13,8 @@ from flan_jax.errors import UserError
 class Preempted(UserError):
     """The run was asked to stop (SIGTERM); it has saved what it had and goes on when started again."""
 
+    exit_status = 143  # as the shell reports a process ended by SIGTERM: schedulers restart the job
+
 
 @contextlib.contextmanager
 def termination_noted() -> Iterator[Callable[[int], bool]]:

@@ -119,7 +119,7 @@ def _keys_of(dataset: Dataset, experiment: Run) -> list[RecordKey]:
     templates = [template for template in dataset.forward_templates if not wanted or template in wanted]
     if not templates:
         allowed = ', '.join(map(str, dataset.forward_templates))
-        raise SettingsError(f'EVAL_TEMPLATES={wanted}: {dataset.name} can be asked with templates {allowed}')
+        raise SettingsError(f'Evaluation.templates={wanted}: {dataset.name} can be asked with templates {allowed}')
     splits = split_slices(dataset, experiment.data.tfds_data_dir)
     return [
         RecordKey(dataset.name, template, split, shots)
@@ -273,7 +273,7 @@ def _prepared(datasets: Sequence[Dataset], experiment: Run) -> list[Dataset]:
     if missing and (not experiment.data.allow_missing or not present):
         raise MissingDataError(
             f'not prepared in {experiment.data.tfds_data_dir}, but to be evaluated: {", ".join(missing)}; see '
-            '`flan-jax data status`, or set ALLOW_MISSING = True to go on without them'
+            '`flan-jax data status`, or set Data.allow_missing = True to go on without them'
         )
     return present
 

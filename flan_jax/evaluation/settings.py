@@ -1,26 +1,26 @@
 """The settings of evaluation: what is evaluated, and how."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 from flan_jax.catalogue.forms import Instructions
-from flan_jax.data.settings import check_shots
-from flan_jax.settings import SettingsError
+from flan_jax.data.settings import Shots
+from flan_jax.settings import AtLeast, Count, NotEmpty, Path, Settings, Text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What is asked, and how.
+class Evaluation(Settings):
+    """What is evaluated, and how.
 
     Attributes:
       targets: clusters or datasets to evaluate; empty for the held-out cluster.
       splits: 'validation' chooses the best template, 'test' is reported.
-      every: steps of tuning between evaluations, for `flan-jax run`; None to ask the tuned model at the end only.
-      limit: rows per dataset, template and split at most; None for all.
-      templates: indices of the templates to ask with; empty for all that are not inverted.
+      every: steps of tuning between evaluations, for `flan-jax run`; None to evaluate at the end only.
+      limit: examples per dataset, template and split at most; None for all.
+      templates: indices of the templates to evaluate with; empty for all that are not inverted.
       instructions: how inputs are worded.
-      shots: numbers of exemplars before the input, each asked in turn; 0 is zero-shot.
-      fixed_exemplars: whether all rows of a dataset get the same exemplars.
+      shots: numbers of exemplars before the input, each evaluated in turn; 0 is zero-shot.
+      fixed_exemplars: whether all examples of a dataset get the same exemplars.
       batch_tokens: tokens scored or generated at a time.
       base_dir: folder whose records of the base model are used and added to, for runs that share it; None for the
         run's own.
@@ -29,25 +29,17 @@ class Evaluation:
         '_without_eos' leaves out the EOS that ends an option.
     """
 
-    targets: tuple[str, ...] = ()
-    splits: tuple[str, ...] = ('validation', 'test')
-    every: int | None = None
-    limit: int | None = None
-    templates: tuple[int, ...] = ()
+    targets: tuple[Text, ...] = ()
+    splits: Annotated[tuple[Literal['validation', 'test'], ...], NotEmpty()] = ('validation', 'test')
+    every: Count | None = None
+    limit: Count | None = None
+    templates: tuple[Annotated[int, AtLeast(0)], ...] = ()
     instructions: Instructions = 'templates'
-    shots: tuple[int, ...] = (0,)
+    shots: Annotated[tuple[Shots, ...], NotEmpty()] = (0,)
     fixed_exemplars: bool = False
-    batch_tokens: int = 8192
-    base_dir: str | None = None
+    batch_tokens: Count = 8192
+    base_dir: Path | None = None
     score: Literal[
         'sum', 'mean', 'byte', 'unconditional',
         'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',
     ] = 'sum'  # fmt: skip
-
-    def __post_init__(self):
-        if self.every is not None and self.every < 1:
-            raise SettingsError(f'EVAL_PERIOD={self.every} must be at least 1 step, or None')
-        if not self.shots:
-            raise SettingsError('SHOTS=() asks nothing; give a tuple such as (0,) or (0, 4)')
-        for shots in self.shots:
-            check_shots('SHOTS', shots)

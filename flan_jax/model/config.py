@@ -2,19 +2,21 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Annotated, Literal
+
+from flan_jax.settings import AtLeast, Between, Count, Positive, Settings, SettingsError
 
 
 @dataclasses.dataclass(frozen=True)
-class RelativeBias:
+class RelativeBias(Settings):
     """T5's learned bias per head and bucket of distance, shared by all layers (Raffel et al. 2020, section 2.1)."""
 
-    num_buckets: int = 32
-    max_distance: int = 128
+    num_buckets: Count = 32
+    max_distance: Count = 128
 
 
 @dataclasses.dataclass(frozen=True)
-class Rotary:
+class Rotary(Settings):
     """Rotary position embedding (Su et al. 2021).
 
     Attributes:
@@ -23,31 +25,31 @@ class Rotary:
       scaling: Llama 3.1's stretching of long wavelengths; None leaves them as they are.
     """
 
-    base: float = 10_000.0
-    fraction: float = 1.0
+    base: Positive = 10_000.0
+    fraction: Annotated[float, Between(0, 1)] = 1.0
     scaling: 'Llama3Scaling | None' = None
 
 
 @dataclasses.dataclass(frozen=True)
-class Llama3Scaling:
+class Llama3Scaling(Settings):
     """Frequencies are divided by `factor` where the wavelength exceeds the original context (Llama 3.1)."""
 
-    factor: float = 8.0
-    low_frequency_factor: float = 1.0
-    high_frequency_factor: float = 4.0
-    original_length: int = 8192
+    factor: Positive = 8.0
+    low_frequency_factor: Positive = 1.0
+    high_frequency_factor: Positive = 4.0
+    original_length: Count = 8192
 
 
 @dataclasses.dataclass(frozen=True)
-class Learned:
+class Learned(Settings):
     """A learned vector per position; `offset` rows of the table are reserved (OPT has two)."""
 
-    max_length: int
-    offset: int = 0
+    max_length: Count
+    offset: Annotated[int, AtLeast(0)] = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DecoderConfig:
+class DecoderConfig(Settings):
     """A left-to-right transformer.
 
     Attributes:
@@ -78,16 +80,16 @@ class DecoderConfig:
       embedding_scale: factor on embeddings.
     """
 
-    vocab_size: int
-    num_layers: int
-    d_model: int
-    num_heads: int
-    head_dim: int
-    d_ff: int
-    num_kv_heads: int | None = None
+    vocab_size: Count
+    num_layers: Count
+    d_model: Count
+    num_heads: Count
+    head_dim: Count
+    d_ff: Count
+    num_kv_heads: Count | None = None
     position: RelativeBias | Rotary | Learned = RelativeBias()
     norm: Literal['rms', 'layer'] = 'rms'
-    norm_epsilon: float = 1e-6
+    norm_epsilon: Annotated[float, AtLeast(0)] = 1e-6
     norm_offset: float = 0.0
     block: Literal['pre', 'post', 'sandwich', 'parallel'] = 'pre'
     activation: Literal['gelu', 'gelu_exact', 'silu', 'relu'] = 'gelu'
@@ -95,22 +97,19 @@ class DecoderConfig:
     attention_bias: Literal['none', 'qkv', 'all'] = 'none'
     feed_forward_bias: bool = False
     query_key_norm: Literal['none', 'head', 'all'] = 'none'
-    query_scale: float | None = None
-    attention_softcap: float | None = None
-    logit_softcap: float | None = None
-    window: int | None = None
-    window_every: int = 1
+    query_scale: Positive | None = None
+    attention_softcap: Positive | None = None
+    logit_softcap: Positive | None = None
+    window: Count | None = None
+    window_every: Count = 1
     tied_embedding: bool = True
-    embedding_scale: float = 1.0
+    embedding_scale: Positive = 1.0
 
-    def __post_init__(self):
-        for name in ('vocab_size', 'num_layers', 'd_model', 'num_heads', 'head_dim', 'd_ff'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'DecoderConfig.{name}={getattr(self, name)}: must be at least 1')
+    def check(self) -> None:
         if self.num_heads % self.kv_heads:
-            raise ValueError(f'DecoderConfig.num_kv_heads={self.kv_heads} must divide num_heads={self.num_heads}')
+            raise SettingsError(f'DecoderConfig.num_kv_heads={self.kv_heads} must divide num_heads={self.num_heads}')
         if isinstance(self.position, Rotary) and self.rotary_dim % 2:
-            raise ValueError(f'DecoderConfig.position: {self.rotary_dim} rotated dimensions cannot be paired')
+            raise SettingsError(f'DecoderConfig.position: {self.rotary_dim} rotated dimensions cannot be paired')
 
     @property
     def kv_heads(self) -> int:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from flan_jax.settings import Settings
+
 Batch = Mapping[str, jax.Array]
 """What `flan_jax.packing.layout.lay_out` makes, with cluster_ids [B, P]."""
 
@@ -30,7 +32,7 @@ LOSS = 'loss'
 
 
 @dataclasses.dataclass(frozen=True)
-class Objective(abc.ABC):
+class Objective(Settings, abc.ABC):
     """What is learned from a batch; its fields are its settings."""
 
     @abc.abstractmethod

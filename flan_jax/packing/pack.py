@@ -17,6 +17,7 @@ from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
+from flan_jax.settings import fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _EXAMPLES_PER_FETCH = 16
@@ -37,7 +38,7 @@ def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequ
         'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
         'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
         'templates': {
-            name: stream.fingerprint({'templates': [(t.inputs, t.targets) for t in dataset.templates]})
+            name: fingerprint({'templates': [(t.inputs, t.targets) for t in dataset.templates]})
             for name, dataset in mixture.datasets.items()
         },
         'vocabulary': Vocabulary(data.vocabulary).fingerprint,
@@ -73,9 +74,9 @@ def write_stream(
     if (folder / stream.MANIFEST_FILE).exists():
         progress(num_sequences)
         return folder
-    require_writable(settings.directory, 'STREAM_DIR')
+    require_writable(settings.directory, 'Stream.directory')
     stream_bytes = 4 * num_sequences * settings.sequence_length
-    require_space(settings.directory, stream_bytes, 'STREAM_DIR', f'{num_sequences} sequences of the stream')
+    require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
     sequences = counts.watch(packed_sequences(mixture, settings, num_sequences), progress)
     stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
@@ -85,7 +86,7 @@ def write_stream(
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
     """Where the stream of a recipe is kept."""
     name = re.sub(r'[^\w+]+', '_', recipe['mixture'])  # the names of texts are paths
-    return epath.Path(settings.directory) / f'{name}-{stream.fingerprint(recipe)}'
+    return epath.Path(settings.directory) / f'{name}-{fingerprint(recipe)}'
 
 
 def packed_sequences(mixture: TuningMixture, settings: Stream, num_sequences: int) -> Iterator[PackedSequence]:

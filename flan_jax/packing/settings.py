@@ -1,57 +1,60 @@
 """The settings of packing: how examples share sequences."""
 
 import dataclasses
+from typing import Annotated
 
-from flan_jax.settings import SettingsError
+from flan_jax.settings import AtLeast, Count, Path, Settings, SettingsError
+
+TokenAndEos = Annotated[int, AtLeast(2)]
+"""A length that leaves room for a token beside the EOS."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stream:
-    """How examples are packed into rows.
+class Stream(Settings):
+    """How examples are packed into sequences.
 
     Attributes:
-      directory: where streams are kept, one folder per fingerprint.
-      sequence_length: tokens in a row.
+      directory: where streams are kept, one folder per fingerprint; runs may share it.
+      sequence_length: tokens in a sequence.
       input_length: inputs are cut to this many tokens, EOS included (FLAN, section 2.4: 1,024).
       target_length: targets are cut to this many tokens, EOS included (256).
-      targets_per_sequence: target tokens in a row at most; None for no bound. The step projects that many positions of a
-        row onto the vocabulary, so a bound near the mixture's share of targets saves time and memory.
-      window: rows that are open for packing at a time.
+      targets_per_sequence: target tokens in a sequence at most; None for no bound. The step projects that many
+        positions of a sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's
+        tokens) saves time and memory.
+      window: sequences that are open for packing at a time.
       seed: seed of the mixing, the shuffling and the choice of templates.
     """
 
-    directory: str
-    sequence_length: int = 2048
-    input_length: int = 1024
-    target_length: int = 256
-    targets_per_sequence: int | None = None
-    window: int = 128
-    seed: int = 0
+    directory: Path = 'out/streams'
+    sequence_length: Count = 2048
+    input_length: TokenAndEos = 1024
+    target_length: TokenAndEos = 256
+    targets_per_sequence: Count | None = 512
+    window: Count = 128
+    seed: Annotated[int, AtLeast(0)] = 0
 
-    def __post_init__(self):
-        if min(self.input_length, self.target_length) < 2 or self.window < 1:
-            raise SettingsError('Stream: input_length and target_length must be at least 2, window at least 1')
-        if self.input_length + self.target_length > self.sequence_length:
+    def check(self) -> None:
+        if self.example_length > self.sequence_length:
             raise SettingsError(
-                f'an example of up to input_length={self.input_length} + target_length={self.target_length} tokens '
-                f'does not fit sequence_length={self.sequence_length}; lengthen SEQUENCE_LENGTH, or shorten INPUT_LENGTH or '
-                'TARGET_LENGTH'
+                f'Stream.sequence_length={self.sequence_length} cannot hold an example of up to '
+                f'Stream.input_length={self.input_length} and Stream.target_length={self.target_length} tokens; '
+                'lengthen Stream.sequence_length, or shorten one of the others'
             )
-
         if self.max_targets < self.target_length:
             raise SettingsError(
-                f'TARGETS_PER_SEQUENCE={self.targets_per_sequence} is less than the TARGET_LENGTH={self.target_length} of one '
-                'example; raise it, or shorten TARGET_LENGTH'
+                f'Stream.targets_per_sequence={self.targets_per_sequence} is less than the '
+                f'Stream.target_length={self.target_length} of one example; raise it, or shorten Stream.target_length'
             )
 
     @property
+    def example_length(self) -> int:
+        """Tokens of the longest example."""
+        return self.input_length + self.target_length
+
+    @property
     def max_targets(self) -> int:
-        """Target tokens in a row at most."""
-        return (
-            self.sequence_length
-            if self.targets_per_sequence is None
-            else min(self.targets_per_sequence, self.sequence_length)
-        )
+        """Target tokens in a sequence at most."""
+        return min(self.targets_per_sequence or self.sequence_length, self.sequence_length)
 
     @property
     def lengths(self) -> dict[str, int]:

@@ -5,7 +5,6 @@ the step. This module does not need TensorFlow.
 """
 
 import dataclasses
-import hashlib
 import json
 import tempfile
 import uuid
@@ -20,6 +19,7 @@ from etils import epath
 from flan_jax.errors import UserError
 from flan_jax.packing.example import PackedSequence
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.settings import fingerprint
 
 SEQUENCES_FILE = 'sequences.array_record'
 MANIFEST_FILE = 'stream.json'
@@ -69,12 +69,6 @@ class StreamManifest:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that stand for the recipe."""
         return fingerprint(self.recipe)
-
-
-def fingerprint(recipe: Mapping[str, Any]) -> str:
-    """The digest that names the stream made by a recipe."""
-    canonical = json.dumps(recipe, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:

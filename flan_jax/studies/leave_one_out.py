@@ -60,7 +60,7 @@ def run_bindings(root: str, cluster: str) -> dict[str, str]:
     """The macros that make the experiment in `root` the run without `cluster`."""
     return {
         'MODEL_DIR': run_folder(root, cluster),
-        'BASE_DIR': os.path.join(root, BASE),
+        'Evaluation.base_dir': os.path.join(root, BASE),
         'HELD_OUT': cluster,
         'EVAL_TASKS': '()',  # a gin file may name something else
     }

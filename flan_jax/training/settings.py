@@ -1,18 +1,18 @@
 """The settings of training: how the weights move."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
-from flan_jax.settings import SettingsError, check_choices
+from flan_jax.settings import AtLeast, Count, Positive, Settings, SettingsError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Training:
+class Training(Settings):
     """How the weights move.
 
     Attributes:
       steps: number of updates.
-      batch_size: rows in a step, over all processes and microbatches (FLAN: 8,192 tokens, four rows of 2,048).
+      batch_size: sequences in a step, over all processes and microbatches (FLAN: 8,192 tokens, four of 2,048).
       microbatches: parts into which a step is cut to save memory; the update is the same but for rounding.
       learning_rate: Adafactor's, constant after the warm-up (FLAN: 3e-5).
       warmup_steps: steps over which it rises from 0.
@@ -28,28 +28,24 @@ class Training:
       keep_checkpoints: how many of the newest are kept.
     """
 
-    steps: int = 30_000
-    batch_size: int = 4
-    microbatches: int = 1
-    learning_rate: float = 3e-5
-    warmup_steps: int = 0
+    steps: Count = 30_000
+    batch_size: Count = 4
+    microbatches: Count = 1
+    learning_rate: Positive = 3e-5
+    warmup_steps: Annotated[int, AtLeast(0)] = 0
     multiply_by_parameter_scale: bool = True
-    weight_decay: float | None = None
+    weight_decay: Annotated[float, AtLeast(0)] | None = None
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
     param_dtype: Literal['float32', 'bfloat16'] = 'float32'
     remat: Literal['none', 'dots', 'full'] = 'dots'
-    seed: int = 0
-    log_every: int = 10
-    checkpoint_every: int = 1000
-    keep_checkpoints: int = 2
+    seed: Annotated[int, AtLeast(0)] = 0
+    log_every: Count = 10
+    checkpoint_every: Count = 1000
+    keep_checkpoints: Count = 2
 
-    def __post_init__(self):
-        check_choices(self)
-        if min(self.steps, self.batch_size, self.microbatches, self.log_every, self.checkpoint_every) < 1:
-            raise SettingsError(
-                'Training: steps, batch_size, microbatches, log_every and checkpoint_every must be at least 1'
-            )
+    def check(self) -> None:
         if self.batch_size % self.microbatches:
             raise SettingsError(
-                f'BATCH_SIZE={self.batch_size} cannot be cut into MICROBATCHES={self.microbatches} equal parts'
+                f'Training.batch_size={self.batch_size} cannot be cut into Training.microbatches={self.microbatches} '
+                'equal parts'
             )

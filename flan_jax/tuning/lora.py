@@ -6,7 +6,7 @@ to its activations where the dictionary of its parameters holds them, so that no
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flan_jax.errors import UnknownName
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import LORA_A, LORA_B, STACKED, Params, parameter_shapes
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Count, NotEmpty, Positive, Text
 from flan_jax.tuning.tuning import Tuning
 
 
@@ -29,16 +29,12 @@ class Lora(Tuning):
         or down (Hu et al. 2021, section 7.1, adapt queries and values).
     """
 
-    rank: int = 8
-    alpha: float = 16.0
-    targets: tuple[str, ...] = ('attention/query', 'attention/value')
+    rank: Count = 8
+    alpha: Positive = 16.0
+    targets: Annotated[tuple[Text, ...], NotEmpty()] = ('attention/query', 'attention/value')
 
     freezes_base: ClassVar[bool] = True
     scales_updates: ClassVar[bool] = False
-
-    def __post_init__(self):
-        if self.rank < 1 or not self.targets:
-            raise SettingsError(f'Lora.rank={self.rank}, Lora.targets={self.targets}: needs a rank of 1 and a target')
 
     @property
     def scale(self) -> float:

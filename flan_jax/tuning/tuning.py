@@ -8,10 +8,11 @@ import jax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
+from flan_jax.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuning(abc.ABC):
+class Tuning(Settings, abc.ABC):
     """Which parameters are trained; its fields are its settings.
 
     Attributes:

@@ -137,7 +137,7 @@ def test_the_table_of_names_fits_the_catalogue():
 def test_a_run_uses_the_file_that_it_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, 'DATASETS', dict(catalogue.DATASETS))
     (tmp_path / 'templates.py').write_text(FILE)
-    bindings = {'MODEL_DIR': str(tmp_path), 'ORIGINAL_TEMPLATES': str(tmp_path / 'templates.py')}
+    bindings = {'MODEL_DIR': str(tmp_path), 'Data.original_templates': str(tmp_path / 'templates.py')}
     experiment = configuration.load(['gin/runs/quickstart.gin'], bindings)
     run.prepare_libraries(experiment)
     assert len(catalogue.dataset('winogrande').templates) == 1

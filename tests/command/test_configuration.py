@@ -1,84 +1,271 @@
-"""gin files and bindings become an experiment; every run file that is shipped is sound."""
+"""gin files and bindings become a run; every run file that is shipped is sound, and every setting can be set."""
 
 import dataclasses
+import difflib
 import subprocess
 import sys
+import typing
 
 import pytest
 
-from flan_jax.command import configuration
+from flan_jax.command import configuration, renamed
+from flan_jax.command.configurables import configurables
 from flan_jax.errors import UserError
 from flan_jax.run import Run
+from flan_jax.settings import Settings, allows, bindings
 from flan_jax.training.flops import parameter_count
+from tests.command import golden
 
 GIVEN = {'MODEL_DIR': '/tmp/run', 'TFDS_DATA_DIR': '/tmp/data'}
-RUNS = [file for file in configuration.known_files() if file.startswith('gin/runs/') and 'defaults' not in file]
-ALSO_REQUIRED = {
-    'MIXTURE_OR_TASK_NAME': 'flan',
-    'HELD_OUT': 'sentiment',
-    'INITIAL_CHECKPOINT_PATH': '/tmp/checkpoint',
-    'VOCABULARY': '/tmp/pieces.model',
-}
 MODELS = [file for file in configuration.known_files() if file.startswith('gin/models/')]
+QUICKSTART = ['gin/runs/quickstart.gin']
 
 
-@pytest.mark.parametrize('file', RUNS)
-def test_every_run_file_is_sound_and_opens_with_what_it_does(file):
-    experiment = configuration.load([file], GIVEN | ALSO_REQUIRED)
-    assert isinstance(experiment, Run)
+@pytest.mark.parametrize('file', golden.shipped_runs())
+def test_every_run_file_resolves_to_the_settings_in_git(file):
+    expected, found = golden.path_of(file).read_text(), golden.resolved(file)
+    difference = difflib.unified_diff(expected.splitlines(), found.splitlines(), 'in git', 'now', lineterm='', n=0)
+    assert expected == found, '\n'.join([*difference, 'where that is meant: python -m tests.command.golden'])
+
+
+@pytest.mark.parametrize('file', golden.shipped_runs())
+def test_every_run_file_opens_with_what_it_does(file):
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
-    assert 'flan-jax' in head and 'Result' in head and 'Time' in head
+    assert 'flan-jax run' in head and 'Result: ' in head and 'Time: ' in head
 
 
 @pytest.mark.parametrize('file', MODELS)
 def test_every_model_file_makes_a_decoder(file):
-    model = configuration.load(['gin/runs/defaults.gin', file], GIVEN).model
+    shorter = {'Stream.input_length': '768'}  # GPT-2 has 1,024 positions, prompt and response together
+    model = configuration.load([configuration.DEFAULTS, file], GIVEN | shorter).model
     assert parameter_count(model) > 0
 
 
+def test_the_macros_have_the_values_that_the_settings_have_by_default():
+    run = configuration.load([configuration.DEFAULTS, 'gin/models/lamda_2b.gin'], GIVEN)
+    data = type(run.data)(tfds_data_dir=run.data.tfds_data_dir)
+    assert run == Run(model_dir=run.model_dir, data=data, stream=type(run.stream)(), model=run.model)
+
+
 def test_bindings_win_over_files():
-    experiment = configuration.load(
-        ['gin/runs/quickstart.gin'],
+    run = configuration.load(
+        QUICKSTART,
         {'TRAIN_STEPS': '7', 'HELD_OUT': 'sentiment', 'EVAL_TASKS': "('rte', 'cb')", 'Training.weight_decay': '0.1'},
     )
-    assert experiment.training.steps == 7 and experiment.training.weight_decay == 0.1
-    assert experiment.data.held_out == 'sentiment'
-    assert experiment.evaluation.targets == ('rte', 'cb')
+    assert run.training.steps == 7 and run.training.weight_decay == 0.1
+    assert run.data.held_out == 'sentiment'
+    assert run.evaluation.targets == ('rte', 'cb')
 
 
 def test_the_environment_gives_what_nothing_else_does(monkeypatch):
     monkeypatch.setenv('TFDS_DATA_DIR', '/from/environment')
-    files = ['gin/runs/defaults.gin', 'gin/models/lamda_2b.gin']
+    files = [configuration.DEFAULTS, 'gin/models/lamda_2b.gin']
     assert configuration.load(files, {'MODEL_DIR': 'x'}).data.tfds_data_dir == '/from/environment'
     assert configuration.load(files, GIVEN).data.tfds_data_dir == '/tmp/data'
-    assert configuration.load(['gin/runs/quickstart.gin'], {}).data.tfds_data_dir == 'out/samples'
+    assert configuration.load(QUICKSTART, {}).data.tfds_data_dir == 'out/samples'
 
 
-def test_what_is_missing_is_said_all_at_once(monkeypatch):
+def test_what_is_missing_is_named_all_at_once(monkeypatch):
     monkeypatch.delenv('TFDS_DATA_DIR', raising=False)
     with pytest.raises(UserError, match='MODEL_DIR, TFDS_DATA_DIR; add --gin.MODEL_DIR=... --gin.TFDS_DATA_DIR=...'):
-        configuration.load(['gin/runs/defaults.gin', 'gin/models/lamda_2b.gin'], {})
+        configuration.load([configuration.DEFAULTS, 'gin/models/lamda_2b.gin'], {})
 
 
-def test_every_setting_has_a_macro_or_keeps_its_default():
-    """A setting that only code can reach would be one that no gin file explains."""
-    text = (configuration.files_root() / 'gin/runs/defaults.gin').read_text()
-    experiment = configuration.load(['gin/runs/defaults.gin', 'gin/models/lamda_2b.gin'], GIVEN)
-    for part in (
-        experiment.data,
-        experiment.stream,
-        experiment.training,
-        experiment.parallelism,
-        experiment.evaluation,
-    ):
-        for field in dataclasses.fields(part):
-            bound = f'{type(part).__name__}.{field.name} = %' in text
-            assert bound or field.default is not dataclasses.MISSING, f'{type(part).__name__}.{field.name}'
+# Every setting can be set.
+
+ROOMY = {'Stream.sequence_length': '1024', 'Stream.targets_per_sequence': '256', 'Run.initial_checkpoint': "'x'"}
+"""Lengths that may each be one more, and a base for tunings that need one."""
+
+
+def lines(run):
+    return dict(line.split(' = ', 1) for line in bindings(run))
+
+
+def another(hint, value):
+    """A value that a hint allows, other than `value`."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:
+        return (another(arguments[0], value[0] if value else None),)
+    number = value if type(value) in (int, float) else 0
+    candidates = [number + 1, number + 0.5, number / 2, not value, 'other', *arguments]
+    found = [
+        choice for choice in candidates if not isinstance(choice, type) and allows(hint, choice) and choice != value
+    ]
+    return found[0] if found else next(another(part, value) for part in arguments if part is not type(None))
+
+
+def parts_of(settings):
+    """Settings, and those that they hold."""
+    yield settings
+    for field in dataclasses.fields(settings):
+        if isinstance(value := getattr(settings, field.name), Settings):
+            yield from parts_of(value)
+
+
+def hints_of(settings_class):
+    hints = typing.get_type_hints(settings_class, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings_class)}
+
+
+def ways_to_hold(part):
+    """Bindings that put each settings class that a field of `part` may hold there, with what that class must be given."""
+    for name, hint in hints_of(type(part)).items():
+        for member in configurables().values():
+            if dataclasses.is_dataclass(member) and holds(hint, member):
+                required = [field for field in dataclasses.fields(member) if field.default is dataclasses.MISSING]
+                given = {f'{member.__name__}.{f.name}': repr(another(hints_of(member)[f.name], 4096)) for f in required}
+                yield member, {f'{type(part).__name__}.{name}': f'@{member.__name__}()'} | given
+
+
+def holds(hint, member):
+    if isinstance(hint, type):
+        return issubclass(hint, Settings) and issubclass(member, hint)
+    return any(holds(part, member) for part in typing.get_args(hint))
+
+
+def runs_with_every_class():
+    """Pairs of a class and bindings of a run that has it, for every class that a run may have."""
+    start = lines(configuration.load(QUICKSTART, {})) | ROOMY
+    found, queue = {}, [start]
+    while queue:
+        given = queue.pop()
+        for part in parts_of(configuration.load(QUICKSTART, given)):
+            if type(part) not in found:
+                found[type(part)] = given
+                queue += [given | added for member, added in ways_to_hold(part) if member not in found]
+    return found
+
+
+def test_every_field_of_every_settings_class_can_be_set():
+    ways = runs_with_every_class()
+    members = {member for member in configurables().values() if dataclasses.is_dataclass(member)}
+    assert set(ways) == members  # so fields that hold settings are set
+    for member, given in ways.items():
+        before = lines(configuration.load(QUICKSTART, given))
+        part = next(p for p in parts_of(configuration.load(QUICKSTART, given)) if type(p) is member)
+        for name, hint in hints_of(member).items():
+            value, key = getattr(part, name), f'{member.__name__}.{name}'
+            if not any(holds(hint, held) for held in members):
+                other = another(hint, value)
+                found = lines(configuration.load(QUICKSTART, given | {key: repr(other)}))
+                assert found == before | {key: repr(other)} != before
+
+
+def test_what_could_not_be_set_before_is_among_what_can():
+    members = configurables()
+    for key in ('Training.weight_decay', 'Training.multiply_by_parameter_scale', 'Training.keep_checkpoints'):
+        name, _, field = key.partition('.')
+        assert field in hints_of(members[name])
+
+
+def test_a_tuning_is_found_by_the_file_it_stands_in():
+    given = {'Run.tuning': '@Lora()', 'Lora.rank': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
+    assert configuration.load(QUICKSTART, given).tuning.rank == 3
+    with pytest.raises(UserError, match=r'Run.tuning=@Lora\(\) .* set INITIAL_CHECKPOINT_PATH to it'):
+        configuration.load(QUICKSTART, {'Run.tuning': '@Lora()'})
+
+
+# What is wrong is refused before anything starts.
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'message'),
+    [
+        ('EVAL_LIMIT', '0', 'EVAL_LIMIT=0: must be an integer of at least 1 or None'),
+        ('EVAL_LIMIT', 'two', "EVAL_LIMIT='two': must be an integer"),
+        ('EVAL_PERIOD', '0', 'EVAL_PERIOD=0: must be'),
+        ('EVAL_TASKS', 'rte', "EVAL_TASKS='rte': must be a tuple"),
+        ('SHOTS', '(1.0,)', r'SHOTS=\(1.0,\): must be a tuple .* integer from 0 to 16'),
+        ('SHOTS', '()', r'SHOTS=\(\): must be'),
+        ('Training.keep_checkpoints', '0', 'Training.keep_checkpoints=0: must be'),
+        ('Evaluation.templates', '0', 'Evaluation.templates=0: must be a tuple'),
+        ('Evaluation.score', 'summ', "Evaluation.score='summ': must be one of 'sum', "),
+        ('Data.instructions', 'no_template', "Data.instructions='no_template': must be one of 'templates', 'none'"),
+        ('Data.allow_missing', 'false', "Data.allow_missing='false': must be True or False"),
+        ('Evaluation.fixed_exemplars', 'nope', "Evaluation.fixed_exemplars='nope': must be True or False"),
+        ('MODEL_DIR', '', "MODEL_DIR='': must be a string"),
+        ('BATCH_SIZE', 'True', 'BATCH_SIZE=True: must be an integer'),
+        ('FSDP', '0', 'FSDP=0: must be'),
+        ('lamda.num_layers', '0', 'DecoderConfig.num_layers=0: must be'),
+        ('SEQUENCE_LENGTH', '100', 'lengthen SEQUENCE_LENGTH, or shorten'),
+        ('Stream.targets_per_sequence', '100', 'less than the Stream.target_length=128'),
+        ('Training.microbatches', '3', 'BATCH_SIZE=8 cannot be cut into Training.microbatches=3'),
+        ('LEARNIN_RATE', '1', "unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"),
+        ('SEED', '%NOWHERE', 'still to be given: NOWHERE'),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_the_name_that_users_set(name, value, message):
+    with pytest.raises(UserError, match=message):
+        configuration.load(QUICKSTART, {name: value})
+
+
+@pytest.mark.parametrize('input_length', [768, 769])
+def test_examples_longer_than_the_positions_of_the_model_are_refused(input_length):
+    """A model with a learned vector per position would see the last one again and again."""
+    files = [configuration.DEFAULTS, 'gin/models/gpt2_small.gin']
+    given = GIVEN | {'Stream.input_length': str(input_length)}
+    if input_length + 256 <= 1024:
+        assert configuration.load(files, given).model.max_length == 1024
+    else:
+        with pytest.raises(UserError, match='Stream.input_length=769 .* longer than the 1024 positions'):
+            configuration.load(files, given)
+
+
+@pytest.fixture
+def gin_file(tmp_path):
+    def write(text):
+        path = tmp_path / 'mine.gin'
+        path.write_text(f"include 'gin/runs/quickstart.gin'\n{text}\n")
+        return [str(path)]
+
+    return write
+
+
+def test_a_misspelt_macro_in_a_file_is_refused_and_does_not_become_a_known_name(gin_file):
+    with pytest.raises(UserError, match="unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"):
+        configuration.load(gin_file('LEARNIN_RATE = 0.5'), {})
+    with pytest.raises(UserError, match="unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"):
+        configuration.load(QUICKSTART, {'LEARNIN_RATE': '0.5'})
+
+
+def test_a_macro_of_ones_own_may_be_referred_to(gin_file):
+    mine = gin_file('WARMUP = 7\nTraining.warmup_steps = %WARMUP')
+    assert configuration.load(mine, {}).training.warmup_steps == 7
+    assert configuration.load(mine, {'WARMUP': '9'}).training.warmup_steps == 9
+    assert configuration.load(mine, {'Training.warmup_steps': '0'}).training.warmup_steps == 0
+
+
+@pytest.mark.parametrize('old', renamed.MACROS)
+def test_a_macro_of_an_earlier_version_is_refused_with_its_new_name(gin_file, old):
+    for files, given in ((gin_file(f'{old} = 1'), {}), (QUICKSTART, {old: '1'})):
+        with pytest.raises(UserError) as error:
+            configuration.load(files, given)
+        assert f'{old} is now {renamed.MACROS[old]}' in str(error.value)
+
+
+@pytest.mark.parametrize(('old', 'new'), [('Experiment.data', 'Run'), *renamed.FIELDS.items()])
+def test_a_setting_of_an_earlier_version_is_refused_with_its_new_name(gin_file, old, new):
+    for files, given in ((gin_file(f'{old} = 1'), {}), (QUICKSTART, {old: '1'})):
+        with pytest.raises(UserError) as error:
+            configuration.load(files, given)
+        assert f'is now {new}' in str(error.value)
+
+
+def test_new_names_are_names():
+    """What a message sends its reader to must be there."""
+    fields = {f'{name}.{field}' for name, member in configurables().items() for field in parameters(member)}
+    for new in (*renamed.MACROS.values(), *renamed.FIELDS.values()):
+        first = new.split(' = ')[0].split(',')[0]
+        assert first in fields or first in configuration.default_macros(), new
+
+
+def parameters(member):
+    return hints_of(member) if dataclasses.is_dataclass(member) else ()
 
 
 def test_the_command_can_be_given_again():
-    command = configuration.command('run', ['gin/runs/quickstart.gin'], {'EVAL_TASKS': "('rte',)", 'SEED': '3'})
+    command = configuration.command('run', QUICKSTART, {'EVAL_TASKS': "('rte',)", 'SEED': '3'})
     assert (
         command
         == """flan-jax run --gin_file=gin/runs/quickstart.gin '--gin.EVAL_TASKS=('"'"'rte'"'"',)' --gin.SEED=3"""
@@ -87,5 +274,5 @@ def test_the_command_can_be_given_again():
 
 def test_finding_a_file_of_the_project_from_elsewhere_logs_no_error(tmp_path):
     code = "from flan_jax.command import configuration; configuration.load(['gin/runs/quickstart.gin'], {})"
-    said = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert 'Path not found' not in said.stderr
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert 'Path not found' not in done.stderr

@@ -57,9 +57,10 @@ def tuned(base, samples_dir) -> epath.Path:
     gin_file = base.parent / 'run.gin'
     gin_file.write_text(f"include 'gin/runs/defaults.gin'\ninclude '{base}/model.gin'\n")
     settings = {
-        'MODEL_DIR': base.parent / 'run', 'STREAM_DIR': base.parent / 'streams', 'TFDS_DATA_DIR': samples_dir,
+        'MODEL_DIR': base.parent / 'run', 'Stream.directory': base.parent / 'streams', 'TFDS_DATA_DIR': samples_dir,
         'MIXTURE_OR_TASK_NAME': 'rte', 'EVAL_TASKS': ('copa',), 'EVAL_LIMIT': 1, 'TRAIN_STEPS': 2,
-        'BATCH_SIZE': 2, 'LEARNING_RATE': 0.01, 'SEQUENCE_LENGTH': 256, 'INPUT_LENGTH': 200, 'TARGET_LENGTH': 16,
+        'BATCH_SIZE': 2, 'LEARNING_RATE': 0.01, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
+        'Stream.target_length': 16,
     }  # fmt: skip
     bindings = [f'--gin.{name}={value}' for name, value in settings.items()]
     assert main.main(['run', f'--gin_file={gin_file}', *bindings]) == 0
@@ -83,7 +84,7 @@ def test_an_untouched_base_goes_back_bit_for_bit(base, downloaded, tmp_path):
 
 def test_a_run_starts_from_a_base_and_its_prompts_begin_with_bos(tuned, base):
     manifest = json.loads((tuned / 'manifest.json').read_text())
-    assert manifest['experiment']['initial_checkpoint'] == str(base / 'checkpoint')
+    assert manifest['run']['initial_checkpoint'] == str(base / 'checkpoint')
     stream = PackedStream(next((base.parent / 'streams').iterdir()))
     vocabulary = Vocabulary(str(base / 'huggingface'))
     examples = [example for row in stream.rows(0, 4) for example in row.examples()]

@@ -17,7 +17,7 @@ CLUSTERS = ('sentiment', 'commonsense')
 
 
 def arguments(folder, streams, data_dir):
-    where = {'MODEL_DIR': folder, 'STREAM_DIR': streams, 'TFDS_DATA_DIR': data_dir}
+    where = {'MODEL_DIR': folder, 'Stream.directory': streams, 'TFDS_DATA_DIR': data_dir}
     macros = bindings(**where, MIXTURE_OR_TASK_NAME='+'.join(CLUSTERS))
     chosen = [macro for macro in macros if 'HELD_OUT' not in macro and 'EVAL_TASKS' not in macro]
     return [

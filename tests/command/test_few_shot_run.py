@@ -20,16 +20,16 @@ SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment',
     'HELD_OUT': None,
     'EVAL_TASKS': ('copa', 'wmt16_translate_deen'),
-    'EVAL_TEMPLATES': (0, 1, 5),
+    'Evaluation.templates': (0, 1, 5),
     'EVAL_LIMIT': 3,
     'SHOTS': (0, 2),
-    'TRAIN_SHOTS': 3,
+    'Data.shots': 3,
     'TRAIN_STEPS': 2,
     'BATCH_SIZE': 2,
     'SEQUENCE_LENGTH': 512,
-    'INPUT_LENGTH': 320,
-    'TARGET_LENGTH': 8,
-    'TARGETS_PER_SEQUENCE': 40,
+    'Stream.input_length': 320,
+    'Stream.target_length': 8,
+    'Stream.targets_per_sequence': 40,
     'lamda.d_model': 32,
     'lamda.head_dim': 16,
 }
@@ -40,14 +40,14 @@ def bindings(**changes):
 
 
 def experiment(samples_dir, tmp_path, **changes):
-    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'STREAM_DIR': tmp_path / 'streams'}
+    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'Stream.directory': tmp_path / 'streams'}
     return configuration.load(['gin/runs/quickstart.gin'], bindings(**where, **changes))
 
 
 @pytest.fixture(scope='module')
 def finished(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('few_shot')
-    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     assert main.main(['run', RUN, *(f'--gin.{name}={value}' for name, value in bindings(**where).items())]) == 0
     return folder / 'run'
 
@@ -85,13 +85,15 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
         settings = experiment(samples_dir, tmp_path, **changes)
         return stream_recipe(tuning_mixture(settings.data), settings.data, settings.stream, 4)
 
-    variants = [{}, {'TRAIN_SHOTS': 0}, {'INSTRUCTIONS': 'none'}, {'TEMPLATES_PER_DATASET': 4}]
+    variants = [{}, {'Data.shots': 0}, {'Data.instructions': 'none'}, {'Data.templates_per_dataset': 4}]
     recipes = [json.dumps(recipe(**changes), sort_keys=True) for changes in variants]
     assert len(set(recipes)) == len(variants)
 
 
 def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monkeypatch):
-    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
+    settings = experiment(
+        samples_dir, tmp_path, **{'EVAL_TASKS': ('copa',), 'SHOTS': (2,), 'Evaluation.fixed_exemplars': True}
+    )
     eval_set, read = EvalSet(settings), []
     read_prefix = PrefixReader.read
     monkeypatch.setattr(
@@ -105,7 +107,9 @@ def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monke
 
 
 def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_INSTRUCTIONS='dataset_name', EVAL_TEMPLATES=(), SHOTS=(0,))
+    settings = experiment(
+        samples_dir, tmp_path, **{'Evaluation.instructions': 'dataset_name', 'Evaluation.templates': (), 'SHOTS': (0,)}
+    )
     eval_set = EvalSet(settings)
     asked = {(key.dataset, key.template): eval_set.rows(key)[0].prompt for key in eval_set.keys}
     assert [key for key in asked] == [('copa', 0), ('wmt16_translate_deen', 0), ('wmt16_translate_deen', 1)]
@@ -115,14 +119,16 @@ def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
 
 
 def test_datasets_without_training_rows_are_asked_zero_shot_only(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), EVAL_TEMPLATES=(0,))
+    settings = experiment(samples_dir, tmp_path, **{'EVAL_TASKS': ('wsc273', 'wsc'), 'Evaluation.templates': (0,)})
     asked = {(key.dataset, key.shots) for key in EvalSet(settings).keys}
     assert asked == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
 
 
 def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_TEMPLATES=(8, 12))
-    with pytest.raises(SettingsError, match=r'EVAL_TEMPLATES=\(8, 12\): copa can be asked with templates 0, 1, 2'):
+    settings = experiment(samples_dir, tmp_path, **{'Evaluation.templates': (8, 12)})
+    with pytest.raises(
+        SettingsError, match=r'Evaluation.templates=\(8, 12\): copa can be asked with templates 0, 1, 2'
+    ):
         EvalSet(settings)
 
 
@@ -131,8 +137,8 @@ def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
     [
         ({'SHOTS': (0, 17)}, 'SHOTS=17: from 0 to 16'),
         ({'SHOTS': ()}, r'SHOTS=\(\) asks nothing'),
-        ({'TRAIN_SHOTS': -1}, 'TRAIN_SHOTS=-1'),
-        ({'TEMPLATES_PER_DATASET': 0}, 'TEMPLATES_PER_DATASET=0 must be at least 1'),
+        ({'Data.shots': -1}, 'Data.shots=-1'),
+        ({'Data.templates_per_dataset': 0}, 'Data.templates_per_dataset=0 must be at least 1'),
     ],
 )
 def test_impossible_numbers_are_refused(change, message, samples_dir, tmp_path):

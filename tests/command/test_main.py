@@ -8,6 +8,9 @@ import pytest
 from flan_jax.command import main
 
 
+PROC = ['--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=run']
+
+
 def run_python(code):
     return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
 
@@ -25,16 +28,24 @@ def test_rooms_beyond_the_data_do_not_import_tensorflow(module):
     assert run_python(f"import sys, {module}; print('tensorflow' in sys.modules)").strip() == 'False'
 
 
-def test_help_names_every_verb(capsys):
+def test_help_names_every_command(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out
-    assert all(verb in out for verb in (*main.EXPERIMENT_VERBS, *main.CATALOGUE_VERBS))
+    assert main.COMMANDS and all(f'  {name} ' in out for name in main.COMMANDS)
+
+
+@pytest.mark.parametrize('name', main.COMMANDS)
+def test_every_command_is_a_module_that_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main.main([name, '--help'])
+    assert ended.value.code == 0
+    assert f'flan-jax {name}' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['trian'], "unknown verb 'trian'; did you mean train?"),
+        (['trian'], "unknown command 'trian'; did you mean train?"),
         (['train', '--gin_file=gin/runs/quickstrat.gin'], 'did you mean gin/runs/quickstart.gin'),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.TRAIN_STEP=3'], 'did you mean TRAIN_STEPS'),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.Training.step=3'], 'did you mean steps'),
@@ -42,6 +53,8 @@ def test_help_names_every_verb(capsys):
         (['train', '--gin_file=gin/runs/quickstart.gin', 'TRAIN_STEPS=3'], "cannot read 'TRAIN_STEPS=3'"),
         (['train', '--gin_file=gin/runs/defaults.gin'], 'still to be given: MODEL_DIR, TFDS_DATA_DIR'),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
+        (['evaluate', *PROC, '--gin.Evaluation.base_dir=/proc/no'], "Evaluation.base_dir='/proc/no' cannot be written"),
+        (['pack', *PROC, '--gin.Stream.directory=/proc/no'], "Stream.directory='/proc/no' cannot be written"),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
         (['data', 'prepare', 'rte'], 'give either --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),

@@ -23,11 +23,11 @@ def bindings(**changes):
         'TRAIN_STEPS': 3,
         'BATCH_SIZE': 2,
         'SEQUENCE_LENGTH': 160,
-        'INPUT_LENGTH': 120,
-        'TARGET_LENGTH': 8,
+        'Stream.input_length': 120,
+        'Stream.target_length': 8,
         'lamda.d_model': 32,
         'lamda.head_dim': 16,
-        'TARGETS_PER_SEQUENCE': 40,
+        'Stream.targets_per_sequence': 40,
         'EVAL_LIMIT': 3,
     }
     return [f'--gin.{name}={value}' for name, value in (small | changes).items()]
@@ -36,14 +36,14 @@ def bindings(**changes):
 @pytest.fixture(scope='module')
 def finished(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('finished')
-    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     assert main.main([*RUN, *bindings(**where)]) == 0
     return where
 
 
 def test_the_manifest_tells_what_was_run(finished):
     manifest = json.loads((finished['MODEL_DIR'] / 'manifest.json').read_text())
-    assert manifest['experiment']['training']['steps'] == 3
+    assert manifest['run']['training']['steps'] == 3
     assert manifest['command'].startswith('flan-jax run --gin_file=gin/runs/quickstart.gin')
     assert 'TRAIN_STEPS = 3' in manifest['gin']
     assert manifest['versions']['jax'] and manifest['versions']['seqio'] == '0.0.20'
@@ -158,7 +158,7 @@ def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
         ({'INITIAL_CHECKPOINT_PATH': '/nowhere/1'}, '/nowhere/1 is not a checkpoint'),
         ({'VOCABULARY': '/nowhere.model'}, "VOCABULARY='/nowhere.model': no such"),
         ({'FSDP': 3}, 'must divide the 1 devices'),
-        ({'TARGETS_PER_SEQUENCE': 4}, 'TARGETS_PER_SEQUENCE=4 is less than the TARGET_LENGTH=8'),
+        ({'Stream.targets_per_sequence': 4}, 'Stream.targets_per_sequence=4 is less than the Stream.target_length=8'),
     ],
 )
 def test_bad_settings_are_refused_before_work_starts(finished, capsys, tmp_path, change, message):
@@ -175,7 +175,7 @@ def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished
         shutil.copytree(f'{samples_dir}/{name}', partial / name)
     given = finished | {'TFDS_DATA_DIR': partial, 'MODEL_DIR': tmp_path / 'run'}
     assert main.main([*RUN, *bindings(**given)]) == 2
-    assert main.main([*RUN, *bindings(**given, ALLOW_MISSING=True)]) == 0
+    assert main.main([*RUN, *bindings(**given, **{'Data.allow_missing': True})]) == 0
     manifest = json.loads((tmp_path / 'run' / 'manifest.json').read_text())
     assert manifest['missing_datasets'] == ['sentiment140', 'yelp_polarity_reviews']
     assert 'sentiment140, yelp_polarity_reviews' in (tmp_path / 'run' / 'report.html').read_text()
@@ -213,7 +213,7 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
 
 
 def test_nothing_to_evaluate_is_refused(tmp_path, samples_dir, capsys):
-    where = {'MODEL_DIR': tmp_path / 'run', 'TFDS_DATA_DIR': samples_dir, 'STREAM_DIR': tmp_path}
+    where = {'MODEL_DIR': tmp_path / 'run', 'TFDS_DATA_DIR': samples_dir, 'Stream.directory': tmp_path}
     assert main.main(['evaluate', RUN[1], *bindings(**where)]) == 2
     assert 'or INITIAL_CHECKPOINT_PATH names one to evaluate without tuning' in capsys.readouterr().err
 

@@ -52,8 +52,8 @@ def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
 
 
 def test_text_is_packed_like_any_mixture(folder):
-    data = Data(tfds_data_dir='', mixture=f'text:{folder}/*.txt')
-    settings = Stream(directory='', sequence_length=32, input_length=2, target_length=30)
+    data = Data(tfds_data_dir='unused', mixture=f'text:{folder}/*.txt')
+    settings = Stream(sequence_length=32, input_length=2, target_length=30)
     rows = list(packed_rows(tuning_mixture(data), settings, 20))
     assert all(len(row.tokens) <= 32 for row in rows)
     assert np.mean([len(row.tokens) for row in rows]) > 30

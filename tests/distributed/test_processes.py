@@ -24,18 +24,18 @@ STEPS = 40
 def arguments(samples_dir, folder, name):
     settings = {
         'MODEL_DIR': folder / name,
-        'STREAM_DIR': folder / f'streams_{name}',
+        'Stream.directory': folder / f'streams_{name}',
         'TFDS_DATA_DIR': samples_dir,
         'MIXTURE_OR_TASK_NAME': 'sentiment',
         'HELD_OUT': None,
         'TRAIN_STEPS': STEPS,
         'BATCH_SIZE': 4,
         'SEQUENCE_LENGTH': 64,
-        'INPUT_LENGTH': 48,
-        'TARGET_LENGTH': 16,
-        'TARGETS_PER_SEQUENCE': 16,
-        'CHECKPOINT_EVERY': 5,
-        'LOG_EVERY': 1,
+        'Stream.input_length': 48,
+        'Stream.target_length': 16,
+        'Stream.targets_per_sequence': 16,
+        'Training.checkpoint_every': 5,
+        'Training.log_every': 1,
         'lamda.d_model': 32,
         'lamda.head_dim': 16,
     }
@@ -147,9 +147,9 @@ def test_processes_ask_together_what_one_asks_alone(history, samples_dir):
     asked = {
         'EVAL_TASKS': "('copa','natural_questions')",
         'EVAL_LIMIT': 3,
-        'EVAL_TEMPLATES': (0, 1),
+        'Evaluation.templates': (0, 1),
         'SHOTS': (0, 2),
-        'FIXED_EXEMPLARS': True,
+        'Evaluation.fixed_exemplars': True,
         'INITIAL_CHECKPOINT_PATH': checkpoint,
     }
     words = {

@@ -94,8 +94,8 @@ def test_an_adapter_without_a_base_is_refused(tmp_path):
     with pytest.raises(SettingsError, match='Lora trains beside a model that stays as it is'):
         Run(
             model_dir=str(tmp_path),
-            data=Data(tfds_data_dir=''),
-            stream=Stream(directory=''),
+            data=Data(tfds_data_dir='unused'),
+            stream=Stream(),
             model=CONFIG,
             tuning=LORA,
         )

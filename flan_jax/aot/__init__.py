@@ -1,0 +1,1 @@
+"""Compiling for chips that are not here: does a step fit, and how fast could it be."""

@@ -1,0 +1,63 @@
+"""What gin can set: every settings class that a run is made of, found by its type hints.
+
+A field of `Run` whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which
+that abstract class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Iterator
+
+from flan_jax.model.config import lamda
+from flan_jax.run import Run
+from flan_jax.settings import Settings
+
+_FUNCTIONS = (lamda,)
+"""Functions that make settings of others."""
+
+
+def configurables() -> dict[str, type]:
+    """Classes and functions that gin can call, by name."""
+    found = {member.__name__: member for member in _reachable(Run)}
+    return found | {function.__name__: function for function in _FUNCTIONS}
+
+
+def _reachable(settings: type[Settings]) -> Iterator[type[Settings]]:
+    """A class, or those of its room if it is abstract, and all that their fields may hold."""
+    if inspect.isabstract(settings):
+        for member in _members(settings):
+            yield from _reachable(member)
+        return
+    yield settings
+    hints = typing.get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        for held in _settings_in(hints[field.name]):
+            yield from _reachable(held)
+
+
+def _settings_in(hint) -> Iterator[type[Settings]]:
+    if inspect.isclass(hint) and issubclass(hint, Settings):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _settings_in(part)
+
+
+def _members(base: type[Settings]) -> list[type[Settings]]:
+    """The public classes of an abstract class's room that derive from it."""
+    room = importlib.import_module(base.__module__.rpartition('.')[0])
+    modules = [
+        importlib.import_module(f'{room.__name__}.{found.name}') for found in pkgutil.iter_modules(room.__path__)
+    ]
+    return [
+        member
+        for module in modules
+        for name, member in vars(module).items()
+        if inspect.isclass(member)
+        and issubclass(member, base)
+        and member.__module__ == module.__name__
+        and not inspect.isabstract(member)
+        and not name.startswith('_')
+    ]

@@ -1,0 +1,67 @@
+"""What every command of a run does first: reads its settings, checks its folders, joins the other processes."""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+
+from flan_jax import manifest
+from flan_jax.command import configuration
+from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.main import RUN_COMMANDS
+from flan_jax.errors import UserError
+from flan_jax.files import require_writable
+from flan_jax.run import Run
+
+
+def start(command: str, arguments: Sequence[str]) -> tuple[Run, str]:
+    """The run that a command's arguments describe, and the command line that asks for the same again."""
+    return start_run(command, *parse_gin_arguments(command, arguments))
+
+
+def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -> tuple[Run, str]:
+    """As `start`, from gin files and bindings.
+
+    Raises:
+      UserError: for settings that cannot work, a folder that cannot be written, or a model that was tuned with other
+        settings than those it is to be evaluated with.
+    """
+    run = configuration.load(files, bindings)
+    if command in ('evaluate', 'report'):
+        manifest.check_same_run(run.model_dir, run)
+    for folder, setting in _folders(command, run):
+        require_writable(folder, setting)
+    prepare_libraries(run.data)
+    return run, configuration.command(command, files, bindings)
+
+
+def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The gin files and the bindings of a command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog=f'flan-jax {command}',
+        description=RUN_COMMANDS[command],
+        epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',
+    )
+    parser.add_argument(
+        '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
+    )
+    known, others = parser.parse_known_args(arguments)
+    return known.gin_file, read_bindings(others)
+
+
+def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
+    """What arguments of the form --gin.NAME=value bind; raises UserError for any other."""
+    bindings = {}
+    for argument in arguments:
+        name, equals, value = argument.removeprefix('--gin.').partition('=')
+        if not argument.startswith('--gin.') or not equals or not name:
+            raise UserError(f'cannot read {argument!r}; arguments are --gin_file=FILE and --gin.NAME=value')
+        bindings[name] = value
+    return bindings
+
+
+def _folders(command: str, run: Run) -> Iterator[tuple[str, str]]:
+    """The folders that a command writes into, and the settings that name them."""
+    yield run.model_dir, 'MODEL_DIR'
+    if command in ('pack', 'train', 'run'):
+        yield run.stream.directory, 'Stream.directory'
+    if command in ('evaluate', 'run') and run.evaluation.base_dir is not None:
+        yield run.evaluation.base_dir, 'Evaluation.base_dir'

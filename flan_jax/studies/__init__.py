@@ -1,0 +1,1 @@
+"""Runs that together answer a question of a paper."""
