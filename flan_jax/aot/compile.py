@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from flan_jax.aot.collectives import Traffic, collectives
 from flan_jax.aot.roofline import Roofline, product_flops, roofline
+from flan_jax.distributed.batches import batch_sharding, check_batch
 from flan_jax.distributed.chips import CHIPS
-from flan_jax.distributed.mesh import check_batch, parameter_layout
+from flan_jax.distributed.mesh import parameter_layout
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.inference.scoring import predicted_log_likelihoods
-from flan_jax.model.partitioning import partition_spec
 from flan_jax.run import Run
 from flan_jax.training import flops
 from flan_jax.training.program import execution_of, platform_of, training_program
@@ -83,7 +83,7 @@ def compile_scoring(experiment: Run, mesh: Mesh) -> Compiled:
     """Compiles the scoring of one batch of options; raises DoesNotFit."""
     length = experiment.stream.sequence_length
     placement = Placement(mesh)
-    rows = placement.rows(experiment.evaluation.batch_tokens // length)
+    rows = placement.batch_size(experiment.evaluation.batch_tokens // length)
     execution = execution_of(experiment.training, platform_of(mesh))
     score = functools.partial(predicted_log_likelihoods, experiment.model, execution=execution)
     step = jax.jit(score, out_shardings=placement.everywhere)
@@ -96,7 +96,7 @@ def compile_scoring(experiment: Run, mesh: Mesh) -> Compiled:
 
 
 def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    sharding = NamedSharding(mesh, partition_spec(('batch', 'length')))
+    sharding = batch_sharding(mesh)
     return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, dtype in columns.items()}
 
 

@@ -1,19 +1,16 @@
-"""The mesh of devices, and where a run's arrays lie on it."""
+"""The mesh of devices, and where parameters lie on it."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
-import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding
 
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import STACKED, Params, parameter_shapes
-from flan_jax.model.partitioning import MESH_AXES, parameter_axes, partition_spec
+from flan_jax.model.decoder import parameter_shapes
+from flan_jax.model.partitioning import MESH_AXES, parameter_spec
 from flan_jax.settings import SettingsError
-from flan_jax.training.step import TrainState
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +18,7 @@ class Parallelism:
     """How devices share the work; the data axis takes what these leave.
 
     Attributes:
-      fsdp: devices over which rows and, along d_model, parameters are split.
+      fsdp: devices over which sequences and, along d_model, parameters are split.
       tensor: devices over which heads, feed-forward and vocabulary are split.
     """
 
@@ -47,29 +44,6 @@ def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
     return Mesh(arranged, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
 
 
-def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
-    """Raises SettingsError unless the rows of every microbatch can be shared equally by the batch axes."""
-    shares = mesh.shape['data'] * mesh.shape['fsdp']
-    if (batch_size // microbatches) % shares:
-        raise SettingsError(
-            f'BATCH_SIZE={batch_size} in MICROBATCHES={microbatches} cannot be shared equally by the '
-            f'data * fsdp = {shares} groups of devices'
-        )
-
-
-def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
-    """The sharding of every array of a state (arrays or shapes)."""
-
-    def sharding(path, leaf):
-        return NamedSharding(mesh, _optimizer_spec(path, leaf.shape, state.params))
-
-    return TrainState(
-        step=NamedSharding(mesh, PartitionSpec()),
-        params={name: NamedSharding(mesh, partition_spec(parameter_axes(name))) for name in state.params},
-        optimizer=jax.tree_util.tree_map_with_path(sharding, state.optimizer),
-    )
-
-
 def parameter_layout(config: DecoderConfig, mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, dtype and sharding of every parameter."""
     return placed(parameter_shapes(config), mesh, dtype)
@@ -79,32 +53,7 @@ def placed(shapes: Mapping[str, jax.ShapeDtypeStruct], mesh: Mesh, dtype='float3
     """Shape, dtype and sharding of named parameters."""
     return {
         name: jax.ShapeDtypeStruct(
-            shape.shape, dtype, sharding=NamedSharding(mesh, partition_spec(parameter_axes(name)))
+            shape.shape, dtype, sharding=NamedSharding(mesh, parameter_spec(name, shape.shape, mesh))
         )
         for name, shape in shapes.items()
     }
-
-
-def _optimizer_spec(path, shape: tuple[int, ...], params: Params) -> PartitionSpec:
-    """Optimizer state of a parameter lies as the parameter does; a factored moment lacks one of its axes."""
-    name = next((key.key for key in path if isinstance(key, jax.tree_util.DictKey) and key.key in params), None)
-    if name is None:
-        return PartitionSpec()
-    parameter_shape, axes = params[name].shape, parameter_axes(name)
-    if shape == parameter_shape:
-        return partition_spec(axes)
-    leading = int(name.startswith(STACKED))
-    by_size = np.argsort(parameter_shape[leading:]) + leading
-    moment = next((key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey) and key.name[:2] == 'v_'), '')
-    # Adafactor's row moment averages over the largest axis of a layer, the column moment over the second largest;
-    # moments of what it does not factor have one element and lie everywhere.
-    for index in {'v_row': by_size[-1:], 'v_col': by_size[-2:-1]}.get(moment, ()):
-        if shape == parameter_shape[:index] + parameter_shape[index + 1 :]:
-            return partition_spec(axes[:index] + axes[index + 1 :])
-    return PartitionSpec()
-
-
-def device_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:
-    """A process's rows as its part of the global batch."""
-    sharding = NamedSharding(mesh, partition_spec(('batch', 'length')))
-    return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}

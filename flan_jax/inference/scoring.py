@@ -102,7 +102,7 @@ class Scorer:
         return scores
 
     def _rows(self, sequence_length: int) -> int:
-        return self._placement.rows(self._batch_tokens // sequence_length)
+        return self._placement.batch_size(self._batch_tokens // sequence_length)
 
     def _batches(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[list[int]]]]:
         """Row lengths, and rows of question indices; rows that fill no batch wait for the next length."""

@@ -148,25 +148,25 @@ class PackedStream:
         """Rows [start, stop)."""
         return [Row.from_bytes(data) for data in self._source.__getitems__(range(start, stop))]
 
-    def batch(self, step: int, batch_size: int, process: int = 0, processes: int = 1) -> Mapping[str, np.ndarray]:
-        """The arrays of one step, those of process `process` of `processes` only; see `rows.expand`."""
-        share = batch_size // processes
-        start = step * batch_size + process * share
-        return expand(self.rows(start, start + share), self.manifest.sequence_length, self.manifest.cluster_of_task)
+    def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> Mapping[str, np.ndarray]:
+        """The arrays of one step's sequences `indices`, of all by default; see `rows.expand`."""
+        chosen = range(batch_size) if indices is None else indices
+        rows = [
+            Row.from_bytes(data) for data in self._source.__getitems__([step * batch_size + int(i) for i in chosen])
+        ]
+        return expand(rows, self.manifest.sequence_length, self.manifest.cluster_of_task)
 
-    def batches(self, start_step: int, stop_step: int, batch_size: int, process: int = 0, processes: int = 1):
+    def batches(self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None):
         """An iterator over the batches of steps [start_step, stop_step), read ahead in threads by Grain.
 
         Raises:
-          StreamError: if the stream is too short, or the rows of a step cannot be shared equally.
+          StreamError: if the stream is too short.
         """
         if stop_step * batch_size > len(self):
             raise StreamError(
                 f'{self.folder} holds {len(self)} rows; {stop_step} steps of {batch_size} rows need '
                 f'{stop_step * batch_size}'
             )
-        if batch_size % processes:
-            raise StreamError(f'{batch_size} rows in a step cannot be shared equally by {processes} processes')
         steps = grain.MapDataset.range(start_step, stop_step)
-        batches = steps.map(lambda step: self.batch(int(step), batch_size, process, processes))
+        batches = steps.map(lambda step: self.batch(int(step), batch_size, indices))
         return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=_PREFETCH_STEPS)))

@@ -8,11 +8,12 @@ import jax
 import optax
 from jax.sharding import Mesh
 
-from flan_jax.distributed.mesh import parameter_layout, placed, state_shardings
+from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.training.optimizer import adafactor
 from flan_jax.training.settings import Training
+from flan_jax.training.sharding import state_shardings
 from flan_jax.training.step import TrainState, fresh_state, train_step
 from flan_jax.tuning.lora import Lora, adapter_shapes
 

@@ -8,7 +8,8 @@ import jax
 from etils import epath
 from jax.sharding import Mesh
 
-from flan_jax.distributed.mesh import check_batch, device_batch, make_mesh, parameter_layout, placed
+from flan_jax.distributed.batches import addressed, check_batch, check_replicas, device_batch
+from flan_jax.distributed.mesh import make_mesh, parameter_layout, placed
 from flan_jax.distributed.preemption import Preempted, termination_noted
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Params
@@ -41,6 +42,7 @@ def train(experiment: Run, stream: PackedStream, metadata: dict, last: int | Non
     mesh = make_mesh(experiment.parallelism)
     check_batch(mesh, training.batch_size, training.microbatches)
     with contextlib.ExitStack() as stack:
+        should_stop = stack.enter_context(termination_noted(run_ahead=True))
         stack.enter_context(jax.set_mesh(mesh))
         saved = stack.enter_context(checkpoints.Checkpoints(experiment.model_dir, training.keep_checkpoints, metadata))
         program = training_program(
@@ -57,13 +59,15 @@ def train(experiment: Run, stream: PackedStream, metadata: dict, last: int | Non
         start = int(state.step)
         log = stack.enter_context(MetricsLog(experiment.model_dir, start))
         monitor = Monitor(experiment, stream, log, stack.enter_context(bar('tuning', training.steps, start)))
-        stop_asked = stack.enter_context(termination_noted())
-        batches = stream.batches(start, last, training.batch_size, jax.process_index(), jax.process_count())
+        indices = addressed(mesh, training.batch_size)
 
-        for done, batch in enumerate(batches, start=start + 1):
-            state, metrics = program.step(state, frozen, device_batch(batch, mesh))
+        for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
+            batch = device_batch(local, indices, mesh, training.batch_size)
+            if done == start + 1:
+                check_replicas(batch)
+            state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            stops = stop_asked(done)
+            stops = should_stop()
             if done % training.checkpoint_every == 0 or done == last or stops:
                 monitor.catch_up()
                 log.flush()

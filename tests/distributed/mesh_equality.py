@@ -15,51 +15,98 @@ import jax
 import numpy as np
 import optax
 
-from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh
+from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.model import decoder
-from flan_jax.model.config import lamda
+from flan_jax.model.config import Learned, lamda
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.rows import Example, expand
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 
 DEVICES = 8
-ROWS, SEQUENCE_LENGTH, VOCABULARY = 16, 16, 128
+BATCH_SIZE, SEQUENCE_LENGTH = 16, 16
 STEPS = 2  # the second reads the optimizer state that the first wrote
 # Eight heads for tensor=8, and matrices of at least 128 x 128, which is what Adafactor factors.
-CONFIG = lamda(num_layers=2, d_model=128, vocab_size=VOCABULARY, head_dim=32)
-TRAINING = Training(batch_size=ROWS, learning_rate=0.1, remat='full')
+CONFIG = lamda(num_layers=2, d_model=128, vocab_size=128, head_dim=32)
+# GPT-2's kind of vocabulary, and a width that eight devices do not divide.
+INDIVISIBLE = dataclasses.replace(CONFIG, vocab_size=129, d_model=132, position=Learned(SEQUENCE_LENGTH), norm='layer')
+TRAINING = Training(batch_size=BATCH_SIZE, learning_rate=0.1, remat='full')
 
 
-def batches():
+def batches(steps=STEPS, batch_size=BATCH_SIZE, config=CONFIG):
+    """The whole batches of some steps."""
     rng = np.random.default_rng(0)
     lengths = zip(rng.integers(1, 9, 200), rng.integers(1, 5, 200))
-    examples = [Example(rng.integers(1, VOCABULARY, i), rng.integers(1, VOCABULARY, t), task=0) for i, t in lengths]
-    rows = list(pack(examples, SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))
+    examples = [Example(*(rng.integers(1, config.vocab_size, size) for size in pair), task=0) for pair in lengths]
+    sequences = list(pack(examples, SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))[: steps * batch_size]
     return [
-        expand(rows[step * ROWS : (step + 1) * ROWS], SEQUENCE_LENGTH, cluster_of_task=[0]) for step in range(STEPS)
+        expand(sequences[start : start + batch_size], SEQUENCE_LENGTH, cluster_of_task=[0])
+        for start in range(0, len(sequences), batch_size)
     ]
 
 
 @functools.cache
-def first_params():
-    params = decoder.initialise(CONFIG, jax.random.key(0))
+def first_params(config=CONFIG):
+    params = decoder.initialise(config, jax.random.key(0))
     keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + 0.02 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    moved = {name: value + 0.02 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    return jax.device_get(moved)
+
+
+def laid_out(params, layout):
+    """NumPy arrays, which every process has whole, where a layout says; copies, as a step takes their memory."""
+    return {
+        name: jax.make_array_from_callback(value.shape, layout[name].sharding, lambda part, value=value: +value[part])
+        for name, value in params.items()
+    }
+
+
+def tune(mesh, data, training=TRAINING, config=CONFIG, params=None):
+    """The losses of the batches `data`, each process giving what it must; and the state at their end."""
+    indices, params = addressed(mesh, training.batch_size), params or first_params(config)
+    with jax.set_mesh(mesh):
+        program = training_program(config, training, mesh, max_targets=SEQUENCE_LENGTH, num_clusters=1)
+        state, losses = program.start(laid_out(params, program.layout.params)), []
+        for batch in data:
+            local = {name: value[indices] for name, value in batch.items()}
+            state, metrics = program.step(state, {}, device_batch(local, indices, mesh, training.batch_size))
+            losses.append(float(metrics.by_cluster[0, 0] / metrics.by_cluster[1, 0]))
+    return losses, state
 
 
 def run(devices, microbatches=1, **parallelism):
     """Losses by step, parameters and optimizer state after `STEPS` steps, as NumPy arrays; and the mesh's shape."""
     mesh = make_mesh(Parallelism(**parallelism), devices)
-    training = dataclasses.replace(TRAINING, microbatches=microbatches)
-    with jax.set_mesh(mesh):
-        program = training_program(CONFIG, training, mesh, max_targets=SEQUENCE_LENGTH, num_clusters=1)
-        params = {name: jax.device_put(v, program.layout.params[name].sharding) for name, v in first_params().items()}
-        state, losses = program.start(jax.tree.map(lambda x: x.copy(), params)), []
-        for batch in batches():
-            state, metrics = program.step(state, {}, device_batch(batch, mesh))
-            losses.append(float(metrics.by_cluster[0, 0] / metrics.by_cluster[1, 0]))
+    losses, state = tune(mesh, batches(), dataclasses.replace(TRAINING, microbatches=microbatches))
     return losses, jax.tree.map(np.asarray, (state.params, state.optimizer)), tuple(mesh.shape.values())
+
+
+def log_likelihoods(mesh, config):
+    """How a mesh scores every token of a batch, as a NumPy array [B, T]."""
+    (batch,) = batches(1, config=config)
+    params = laid_out(first_params(config), parameter_layout(config, mesh))
+    with jax.set_mesh(mesh):
+        score = functools.partial(_log_likelihoods, config)
+        return np.asarray(jax.jit(score)(params, device_batch(batch, np.arange(BATCH_SIZE), mesh, BATCH_SIZE)))
+
+
+def _log_likelihoods(config, params, batch):
+    hidden = decoder.hidden_states(config, params, *(batch[name] for name in ('tokens', 'positions', 'segment_ids')))
+    logits_BxTxV = decoder.logits(config, params, hidden)
+    return -optax.softmax_cross_entropy_with_integer_labels(logits_BxTxV[:, :-1], batch['tokens'][:, 1:])
+
+
+def compare_indivisible(**parallelism) -> dict:
+    """How far a mesh that divides neither vocabulary nor width is from one device: losses and log-likelihoods."""
+    meshes = make_mesh(Parallelism(**parallelism)), make_mesh(Parallelism(), jax.devices()[:1])
+    losses = [tune(mesh, batches(config=INDIVISIBLE), config=INDIVISIBLE)[0] for mesh in meshes]
+    scores = [log_likelihoods(mesh, INDIVISIBLE) for mesh in meshes]
+    return {
+        'indivisible': parallelism,
+        'loss': furthest(*losses, [1.0] * STEPS),
+        'log_likelihood': furthest(*scores, 1.0),
+    }
 
 
 def furthest(ours, expected, scale_of) -> float:
@@ -104,6 +151,8 @@ def main(as_json: bool) -> None:
                 mesh = ' x '.join(map(str, row['mesh']))
                 numbers = f'{row["loss"]:<10.1e}{row["update"]:<10.1e}{row["parameters"]:<12.1e}{row["optimizer"]:.1e}'
                 print(f'{mesh:22}{microbatches:<14}{numbers}', flush=True)
+    for parallelism in ({'tensor': 2}, {'fsdp': 8}, {'fsdp': 2, 'tensor': 4}):
+        print(json.dumps(compare_indivisible(**parallelism)), flush=True)
 
 
 if __name__ == '__main__':
