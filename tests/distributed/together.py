@@ -6,6 +6,7 @@ The tests start the processes, as their number is fixed when JAX starts:
 """
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.distributed.preemption import Preempted, termination_noted
 from flan_jax.errors import UserError
 from flan_jax.model.config import lamda
+from flan_jax.model.decoder import parameter_shapes
 from tests.distributed import mesh_equality
 
 STEPS = 10
@@ -30,18 +32,23 @@ def losses(batch_size, **parallelism):
     """The losses of ten steps on one layout."""
     training = dataclasses.replace(mesh_equality.TRAINING, batch_size=batch_size, remat='none')
     data = mesh_equality.batches(STEPS, batch_size, CONFIG)
-    return mesh_equality.tune(make_mesh(Parallelism(**parallelism)), data, training, CONFIG)[0]
+    return mesh_equality.tune(make_mesh(Parallelism(**parallelism)), data, training, CONFIG, first_params())[0]
+
+
+def first_params():
+    """Parameters drawn by NumPy, which compiles nothing."""
+    rng, shapes = np.random.default_rng(0), parameter_shapes(CONFIG)
+    return {name: rng.normal(0.0, 0.2, shapes[name].shape).astype(np.float32) for name in sorted(shapes)}
 
 
 def replica_errors():
     """What is found of a batch that is the same everywhere, and of one whose processes hold different sequences."""
     mesh = make_mesh(Parallelism(tensor=jax.device_count()))
     indices = addressed(mesh, 4)
-    found = []
-    for shift in (0, jax.process_index()):
-        batch = {'tokens': np.arange(12).reshape(4, 3), 'positions': np.arange(12).reshape(4, 3) + shift}
-        found.append(_error_of(lambda: check_replicas(device_batch(batch, indices, mesh, 4)), ReplicaError))
-    return found
+    whole = np.arange(12).reshape(4, 3)
+    batches = [{'tokens': whole, 'positions': whole + shift} for shift in (0, jax.process_index())]
+    batches = [device_batch(batch, indices, mesh, 4) for batch in batches]
+    return [_error_of(functools.partial(check_replicas, batch), ReplicaError) for batch in batches]
 
 
 def first_fails():
