@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from flan_jax.aot.collectives import Traffic, collectives
 from flan_jax.aot.roofline import Roofline, product_flops, roofline
+from flan_jax.distributed.batches import batch_sharding
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.distributed.mesh import parameter_layout
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, label_log_probs
-from flan_jax.model.partitioning import partition_spec
 from flan_jax.training.flops import BatchSize, forward_flops, training_flops
 from flan_jax.training.program import TrainingProgram
 
@@ -72,7 +72,7 @@ def compile_training(program: TrainingProgram, batch_size: BatchSize) -> Compile
 def compile_scoring(config: DecoderConfig, mesh: Mesh, execution: Execution, batch_size: BatchSize, dtype) -> Compiled:
     """Compiles the scoring of one batch of options by weights of a dtype; raises DoesNotFit."""
     placement = Placement(mesh)
-    rows = placement.rows(batch_size.sequences)
+    rows = placement.batch_size(batch_size.sequences)
     batch_size = dataclasses.replace(batch_size, sequences=rows)
     score = functools.partial(label_log_probs, config, execution=execution)
     step = jax.jit(score, out_shardings=placement.everywhere)
@@ -85,7 +85,7 @@ def compile_scoring(config: DecoderConfig, mesh: Mesh, execution: Execution, bat
 
 
 def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    sharding = NamedSharding(mesh, partition_spec(('batch', 'length')))
+    sharding = batch_sharding(mesh)
     return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, dtype in columns.items()}
 
 

@@ -1,17 +1,15 @@
-"""The mesh of devices, and where a run's arrays lie on it."""
+"""The mesh of devices, and where parameters lie on it."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
-import numpy as np
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import parameter_shapes
-from flan_jax.model.partitioning import MESH_AXES, parameter_axes, partition_spec
+from flan_jax.model.partitioning import MESH_AXES, parameter_spec
 from flan_jax.settings import Count, Settings, SettingsError
 
 
@@ -20,7 +18,7 @@ class Parallelism(Settings):
     """How devices share the work; the data axis takes what these leave.
 
     Attributes:
-      fsdp: devices over which rows and, along d_model, parameters are split.
+      fsdp: devices over which sequences and, along d_model, parameters are split.
       tensor: devices over which heads, feed-forward and vocabulary are split.
     """
 
@@ -46,16 +44,6 @@ def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
     return Mesh(arranged, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
 
 
-def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
-    """Raises SettingsError unless the rows of every microbatch can be shared equally by the batch axes."""
-    shares = mesh.shape['data'] * mesh.shape['fsdp']
-    if (batch_size // microbatches) % shares:
-        raise SettingsError(
-            f'BATCH_SIZE={batch_size} in Training.microbatches={microbatches} cannot be shared equally by the '
-            f'data * fsdp = {shares} groups of devices'
-        )
-
-
 def parameter_layout(config: DecoderConfig, mesh: Mesh, dtype='float32') -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, dtype and sharding of every parameter."""
     return placed(parameter_shapes(config), mesh, dtype)
@@ -65,13 +53,7 @@ def placed(shapes: Mapping[str, jax.ShapeDtypeStruct], mesh: Mesh, dtype='float3
     """Shape, dtype and sharding of named parameters."""
     return {
         name: jax.ShapeDtypeStruct(
-            shape.shape, dtype, sharding=NamedSharding(mesh, partition_spec(parameter_axes(name)))
+            shape.shape, dtype, sharding=NamedSharding(mesh, parameter_spec(name, shape.shape, mesh))
         )
         for name, shape in shapes.items()
     }
-
-
-def device_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:
-    """A process's rows as its part of the global batch."""
-    sharding = NamedSharding(mesh, partition_spec(('batch', 'length')))
-    return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}

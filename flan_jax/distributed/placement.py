@@ -1,4 +1,4 @@
-"""Where batches of questions lie: their rows split over the devices, what comes of them on every process."""
+"""Where batches of inference lie: their sequences split over the devices, what comes of them on every process."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from flan_jax.model.partitioning import partition_spec
+from flan_jax.distributed.batches import device_batch, groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,20 +20,17 @@ class Placement:
 
     mesh: Mesh | None = None
 
-    def rows(self, wanted: int) -> int:
-        """The next number of rows that the groups of devices can share equally."""
-        shares = 1 if self.mesh is None else self.mesh.shape['data'] * self.mesh.shape['fsdp']
-        return -(-max(wanted, 1) // shares) * shares
+    def batch_size(self, wanted: int) -> int:
+        """The next number of sequences that the groups of devices can share equally."""
+        parts = 1 if self.mesh is None else groups(self.mesh)
+        return -(-max(wanted, 1) // parts) * parts
 
     def place(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array | np.ndarray]:
-        """A batch, which every process holds whole, with its rows split over the devices."""
+        """A batch, which every process holds whole, with its sequences split over the devices."""
         if self.mesh is None:
             return dict(batch)
-        sharding = NamedSharding(self.mesh, partition_spec(('batch',)))
-        return {
-            name: jax.make_array_from_callback(value.shape, sharding, value.__getitem__)
-            for name, value in batch.items()
-        }
+        size = len(next(iter(batch.values())))
+        return device_batch(batch, np.arange(size), self.mesh, size)
 
     @property
     def everywhere(self) -> NamedSharding | None:

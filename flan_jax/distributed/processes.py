@@ -4,11 +4,13 @@ docs/pods.md says what to set where. Processes join where JAX_COORDINATOR_ADDRES
 are set; else on a TPU slice of several hosts and in a Slurm step of several tasks, where JAX finds the same by itself.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
 from flan_jax.errors import UserError
@@ -39,6 +41,8 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
     if given and len(given) < len(_EXPLICIT) and not _is_one_of_many(environment):
         missing = ', '.join(name for name in _EXPLICIT if name not in given)
         raise ProcessesError(f'{", ".join(given)} is set, but not {missing}; a job of several processes needs all')
+    # It would take SIGTERM from `preemption`, and its counter of steps is set by checkpoints in the background too.
+    jax.config.update('jax_enable_preemption_service', False)
     try:
         jax.distributed.initialize(
             given.get('JAX_COORDINATOR_ADDRESS'),
@@ -49,11 +53,37 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
         raise ProcessesError(f'cannot join the other processes ({given or "found by JAX"}): {error}') from error
 
 
+def broadcast_from_first(value: T) -> T:
+    """Process 0's value on every process, as JSON gives it back; what the others pass is ignored.
+
+    All processes must call it together.
+    """
+    text = np.frombuffer(json.dumps(value).encode(), np.uint8) if jax.process_index() == 0 else np.array([], np.uint8)
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
+    # A few sizes only, each of which is compiled.
+    padded = np.zeros(1 << size.bit_length(), np.uint8)
+    padded[: len(text)] = text
+    return json.loads(multihost_utils.broadcast_one_to_all(padded)[:size].tobytes())
+
+
 def first_does(what: str, action: Callable[[], T]) -> T:
-    """Process 0 acts while the others wait; then they act too, and find it done."""
+    """Process 0 acts while the others wait; then they act too, and find it done.
+
+    Raises:
+      UserError: what the action raises in process 0.
+      ProcessesError: in the other processes, where process 0 failed.
+    """
+    result = failure = None
     if jax.process_index() == 0:
-        result = action()
-    multihost_utils.sync_global_devices(what)
+        try:
+            result = action()
+        except UserError as error:
+            failure = error
+    message = broadcast_from_first(failure and str(failure))
+    if failure is not None:
+        raise failure
+    if message is not None:
+        raise ProcessesError(f'{what}: process 0 failed: {message}')
     return result if jax.process_index() == 0 else action()
 
 

@@ -129,7 +129,7 @@ class Generator:
         self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], number: int
     ) -> Iterator[np.ndarray]:
         """What is written after each prompt; they are sorted, longest first."""
-        rows = self._placement.rows(-(-batch_size // GROUPS))
+        rows = self._placement.batch_size(-(-batch_size // GROUPS))
         groups = -(-batch_size // rows)
         read = self._room(rows=rows, groups=groups, slots=padded_length(len(prompts[0])))
         for group, start in enumerate(range(0, len(prompts), rows)):

@@ -78,7 +78,7 @@ class Scorer:
         return scores
 
     def _batch_size(self, length: int) -> int:
-        return self._placement.rows(self._batch_tokens // length)
+        return self._placement.batch_size(self._batch_tokens // length)
 
     def _batches(self, examples: Sequence[Example]) -> Iterator[tuple[int, list[list[int]]]]:
         """Lengths, and sequences of indices; sequences that fill no batch wait for the next length."""

@@ -4,7 +4,7 @@ import fnmatch
 import math
 
 import jax
-from jax.sharding import PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, PartitionSpec
 
 MESH_AXES = ('data', 'fsdp', 'tensor')
 """data splits the batch; fsdp the batch, and parameters along d_model; tensor heads, feed-forward and vocabulary."""
@@ -57,25 +57,32 @@ def parameter_axes(name: str) -> tuple[str | None, ...]:
     raise KeyError(f'no logical axes for parameter {name!r}; add a pattern to PARAMETER_AXES')
 
 
-def partition_spec(logical_axes: tuple[str | None, ...]) -> PartitionSpec:
-    """The mesh axes of logical axes."""
-    return PartitionSpec(*(LOGICAL_TO_MESH[axis] for axis in logical_axes))
-
-
-def constrain(x: jax.Array, logical_axes: tuple[str | None, ...]) -> jax.Array:
-    """Fixes an activation's layout where a mesh is in use; elsewhere does nothing.
-
-    An axis that its part of the mesh does not divide is not split.
-    """
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty:
-        return x
-    spec = partition_spec(logical_axes)
-    parts = (math.prod(mesh.shape[name] for name in _names(axes)) for axes in spec)
-    return jax.lax.with_sharding_constraint(
-        x, PartitionSpec(*(axes if size % count == 0 else None for axes, size, count in zip(spec, x.shape, parts)))
+def partition_spec(
+    logical_axes: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh | AbstractMesh
+) -> PartitionSpec:
+    """The mesh axes of an array's logical axes; an axis that its part of the mesh does not divide is not split."""
+    return PartitionSpec(
+        *(
+            LOGICAL_TO_MESH[axis] if size % _parts(LOGICAL_TO_MESH[axis], mesh) == 0 else None
+            for axis, size in zip(logical_axes, shape, strict=True)
+        )
     )
 
 
-def _names(mesh_axes: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (mesh_axes,) if isinstance(mesh_axes, str) else mesh_axes or ()
+def parameter_spec(name: str, shape: tuple[int, ...], mesh: Mesh | AbstractMesh) -> PartitionSpec:
+    """How a parameter is split; GPT-2's vocabulary of 50,257, for one, is whole on every device."""
+    return partition_spec(parameter_axes(name), shape, mesh)
+
+
+def constrain(x: jax.Array, logical_axes: tuple[str | None, ...]) -> jax.Array:
+    """Fixes an activation's layout, by `partition_spec`, where a mesh is in use; elsewhere does nothing."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        return x
+    return jax.lax.with_sharding_constraint(x, partition_spec(logical_axes, x.shape, mesh))
+
+
+def _parts(mesh_axes: str | tuple[str, ...] | None, mesh: Mesh | AbstractMesh) -> int:
+    """Into how many parts mesh axes split an axis."""
+    names = (mesh_axes,) if isinstance(mesh_axes, str) else mesh_axes or ()
+    return math.prod(mesh.shape[name] for name in names)

@@ -8,7 +8,8 @@ import jax
 import optax
 from jax.sharding import Mesh
 
-from flan_jax.distributed.mesh import check_batch, parameter_layout, placed
+from flan_jax.distributed.batches import check_batch
+from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.objectives.objective import Objective

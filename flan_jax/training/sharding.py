@@ -1,35 +1,37 @@
-"""Where the state of training lies on the mesh."""
+"""Where a training state lies on the mesh: parameters by their names, the optimizer's state as its parameters do."""
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flan_jax.model.decoder import STACKED, Params
-from flan_jax.model.partitioning import parameter_axes, partition_spec
+from flan_jax.model.partitioning import parameter_axes, parameter_spec, partition_spec
 from flan_jax.training.step import TrainState
 
 
 def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
     """The sharding of every array of a state (arrays or shapes)."""
 
-    def sharding(path, leaf):
-        return NamedSharding(mesh, _optimizer_spec(path, leaf.shape, state.params))
+    def of_optimizer(path, leaf):
+        return NamedSharding(mesh, _optimizer_spec(path, leaf.shape, state.params, mesh))
 
     return TrainState(
         step=NamedSharding(mesh, PartitionSpec()),
-        params={name: NamedSharding(mesh, partition_spec(parameter_axes(name))) for name in state.params},
-        optimizer=jax.tree_util.tree_map_with_path(sharding, state.optimizer),
+        params={
+            name: NamedSharding(mesh, parameter_spec(name, value.shape, mesh)) for name, value in state.params.items()
+        },
+        optimizer=jax.tree_util.tree_map_with_path(of_optimizer, state.optimizer),
     )
 
 
-def _optimizer_spec(path, shape: tuple[int, ...], params: Params) -> PartitionSpec:
+def _optimizer_spec(path, shape: tuple[int, ...], params: Params, mesh: Mesh) -> PartitionSpec:
     """Optimizer state of a parameter lies as the parameter does; a factored moment lacks one of its axes."""
     name = next((key.key for key in path if isinstance(key, jax.tree_util.DictKey) and key.key in params), None)
     if name is None:
         return PartitionSpec()
     parameter_shape, axes = params[name].shape, parameter_axes(name)
     if shape == parameter_shape:
-        return partition_spec(axes)
+        return partition_spec(axes, shape, mesh)
     leading = int(name.startswith(STACKED))
     by_size = np.argsort(parameter_shape[leading:]) + leading
     moment = next((key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey) and key.name[:2] == 'v_'), '')
@@ -37,5 +39,5 @@ def _optimizer_spec(path, shape: tuple[int, ...], params: Params) -> PartitionSp
     # moments of what it does not factor have one element and lie everywhere.
     for index in {'v_row': by_size[-1:], 'v_col': by_size[-2:-1]}.get(moment, ()):
         if shape == parameter_shape[:index] + parameter_shape[index + 1 :]:
-            return partition_spec(axes[:index] + axes[index + 1 :])
+            return partition_spec(axes[:index] + axes[index + 1 :], shape, mesh)
     return PartitionSpec()

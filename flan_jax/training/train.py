@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from flan_jax.distributed.mesh import device_batch
+from flan_jax.distributed.batches import addressed, check_replicas, device_batch
 from flan_jax.distributed.preemption import Preempted, termination_noted
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
@@ -46,6 +46,7 @@ def train(
       StreamError, CheckpointError: before work starts.
     """
     with contextlib.ExitStack() as stack:
+        should_stop = stack.enter_context(termination_noted(run_ahead=True))
         stack.enter_context(jax.set_mesh(program.mesh))
         saved = stack.enter_context(
             Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
@@ -57,13 +58,15 @@ def train(
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
-        should_stop = stack.enter_context(termination_noted())
-        batches = stream.batches(start, last, training.batch_size)
+        indices = addressed(program.mesh, training.batch_size)
 
-        for done, batch in enumerate(batches, start=start + 1):
-            state, metrics = program.step(state, frozen, device_batch(batch, program.mesh))
+        for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
+            batch = device_batch(local, indices, program.mesh, training.batch_size)
+            if done == start + 1:
+                check_replicas(batch)
+            state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            stops = should_stop(done)
+            stops = should_stop()
             if done % training.checkpoint_every == 0 or done == last or stops:
                 monitor.catch_up()
                 log.flush()

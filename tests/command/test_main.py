@@ -7,7 +7,6 @@ import pytest
 
 from flan_jax.command import main
 
-
 PROC = ['--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=run']
 
 

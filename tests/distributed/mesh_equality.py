@@ -15,9 +15,10 @@ import jax
 import numpy as np
 import optax
 
-from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh
+from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.model import decoder
-from flan_jax.model.config import lamda
+from flan_jax.model.config import Learned, lamda
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
@@ -27,48 +28,88 @@ from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 
 DEVICES = 8
-BATCH_SIZE, LENGTH, VOCABULARY = 16, 16, 128
+BATCH_SIZE, SEQUENCE_LENGTH = 16, 16
 STEPS = 2  # the second reads the optimizer state that the first wrote
 # Eight heads for tensor=8, and matrices of at least 128 x 128, which is what Adafactor factors.
-CONFIG = lamda(num_layers=2, d_model=128, vocab_size=VOCABULARY, head_dim=32)
+CONFIG = lamda(num_layers=2, d_model=128, vocab_size=128, head_dim=32)
+# GPT-2's kind of vocabulary, and a width that eight devices do not divide.
+INDIVISIBLE = dataclasses.replace(CONFIG, vocab_size=129, d_model=132, position=Learned(SEQUENCE_LENGTH), norm='layer')
 TRAINING = Training(batch_size=BATCH_SIZE, learning_rate=0.1, remat='full')
 
 
-def batches():
+def batches(steps=STEPS, batch_size=BATCH_SIZE, config=CONFIG):
+    """The whole batches of some steps."""
     rng = np.random.default_rng(0)
     lengths = zip(rng.integers(1, 9, 200), rng.integers(1, 5, 200))
-    examples = [Example(rng.integers(1, VOCABULARY, i), (rng.integers(1, VOCABULARY, t),)) for i, t in lengths]
-    sequences = [packed.examples() for packed in pack(examples, LENGTH, LENGTH, 1)]
-    return [_batch(sequences[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]) for step in range(STEPS)]
+    draw = functools.partial(rng.integers, 1, config.vocab_size)
+    examples = [Example(draw(prompt), (draw(response),)) for prompt, response in lengths]
+    packed = list(pack(examples, SEQUENCE_LENGTH, SEQUENCE_LENGTH, 1))[: steps * batch_size]
+    sequences = [sequence.examples() for sequence in packed]
+    return [_batch(sequences[start : start + batch_size]) for start in range(0, len(sequences), batch_size)]
 
 
 def _batch(sequences):
-    batch = lay_out(sequences, Shape(BATCH_SIZE, LENGTH, LENGTH))
+    batch = lay_out(sequences, Shape(len(sequences), SEQUENCE_LENGTH, SEQUENCE_LENGTH))
     batch['cluster_ids'] = batch.pop('tasks')
     del batch['segment_exits']
     return batch
 
 
 @functools.cache
-def first_params():
-    params = decoder.initialise(CONFIG, jax.random.key(0))
+def first_params(config=CONFIG):
+    params = decoder.initialise(config, jax.random.key(0))
     keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + 0.02 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    moved = {name: value + 0.02 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    return jax.device_get(moved)
+
+
+def laid_out(params, layout):
+    """NumPy arrays, which every process has whole, where a layout says; copies, as a step takes their memory."""
+    return {
+        name: jax.make_array_from_callback(value.shape, layout[name].sharding, lambda part, value=value: +value[part])
+        for name, value in params.items()
+    }
+
+
+def tune(mesh, data, training=TRAINING, config=CONFIG, params=None):
+    """The losses of the batches `data`, each process giving what it must; and the state at their end."""
+    indices, params = addressed(mesh, training.batch_size), params or first_params(config)
+    with jax.set_mesh(mesh):
+        program = training_program(config, NextToken(), Full(), training, mesh, ('all',))
+        state, losses = program.start(laid_out(params, program.layout.params)), []
+        for batch in data:
+            local = {name: value[indices] for name, value in batch.items()}
+            state, metrics = program.step(state, {}, device_batch(local, indices, mesh, training.batch_size))
+            losses.append(float(metrics.objective['loss'].total / metrics.objective['loss'].count))
+    return losses, state
 
 
 def run(devices, microbatches=1, **parallelism):
     """Losses by step, parameters and optimizer state after `STEPS` steps, as NumPy arrays; and the mesh's shape."""
     mesh = make_mesh(Parallelism(**parallelism), devices)
-    training = dataclasses.replace(TRAINING, microbatches=microbatches)
-    with jax.set_mesh(mesh):
-        program = training_program(CONFIG, NextToken(), Full(), training, mesh, ('all',))
-        params = {name: jax.device_put(v, program.layout.params[name].sharding) for name, v in first_params().items()}
-        state, losses = program.start(jax.tree.map(lambda x: x.copy(), params)), []
-        for batch in batches():
-            state, metrics = program.step(state, {}, device_batch(batch, mesh))
-            loss = metrics.objective['loss']
-            losses.append(float(loss.total / loss.count))
+    losses, state = tune(mesh, batches(), dataclasses.replace(TRAINING, microbatches=microbatches))
     return losses, jax.tree.map(np.asarray, (state.params, state.optimizer)), tuple(mesh.shape.values())
+
+
+def log_likelihoods(mesh, config):
+    """How a mesh scores every response token of a batch, as a NumPy array [B, P]."""
+    (batch,) = batches(1, config=config)
+    params = laid_out(first_params(config), parameter_layout(config, mesh))
+    with jax.set_mesh(mesh):
+        score = functools.partial(decoder.label_log_probs, config)
+        return np.asarray(jax.jit(score)(params, device_batch(batch, np.arange(BATCH_SIZE), mesh, BATCH_SIZE)))
+
+
+def compare_indivisible(**parallelism) -> dict:
+    """How far a mesh that divides neither vocabulary nor width is from one device: losses and log-likelihoods."""
+    meshes = make_mesh(Parallelism(**parallelism)), make_mesh(Parallelism(), jax.devices()[:1])
+    losses = [tune(mesh, batches(config=INDIVISIBLE), config=INDIVISIBLE)[0] for mesh in meshes]
+    scores = [log_likelihoods(mesh, INDIVISIBLE) for mesh in meshes]
+    return {
+        'indivisible': parallelism,
+        'loss': furthest(*losses, [1.0] * STEPS),
+        'log_likelihood': furthest(*scores, 1.0),
+    }
 
 
 def furthest(ours, expected, scale_of) -> float:
@@ -113,6 +154,8 @@ def main(as_json: bool) -> None:
                 mesh = ' x '.join(map(str, row['mesh']))
                 numbers = f'{row["loss"]:<10.1e}{row["update"]:<10.1e}{row["parameters"]:<12.1e}{row["optimizer"]:.1e}'
                 print(f'{mesh:22}{microbatches:<14}{numbers}', flush=True)
+    for parallelism in ({'tensor': 2}, {'fsdp': 8}, {'fsdp': 2, 'tensor': 4}):
+        print(json.dumps(compare_indivisible(**parallelism)), flush=True)
 
 
 if __name__ == '__main__':

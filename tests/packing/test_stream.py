@@ -61,9 +61,10 @@ def test_every_segment_knows_its_task_and_template(stream):
 
 def test_processes_share_a_step(stream):
     whole = stream.batch(2, batch_size=4)
-    parts = [stream.batch(2, batch_size=4, indices=indices) for indices in ((0, 1), (2, 3))]
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], np.concatenate([part[name] for part in parts]))
+    for indices in ([0, 1], [1, 3], [2]):
+        part = stream.batch(2, batch_size=4, indices=indices)
+        for name in whole:
+            np.testing.assert_array_equal(part[name], whole[name][indices])
 
 
 def test_reading_goes_on_at_any_step(stream):

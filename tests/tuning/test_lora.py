@@ -12,7 +12,8 @@ from safetensors.numpy import load_file
 from flan_jax import manifest
 from flan_jax.command import main
 from flan_jax.data.settings import Data
-from flan_jax.distributed.mesh import Parallelism, device_batch, make_mesh, parameter_layout
+from flan_jax.distributed.batches import device_batch
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UnknownName
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
@@ -74,7 +75,7 @@ def test_only_the_adapter_moves():
     batch = {name: np.asarray(value) for name, value in batch_of(sequences).items()}
     losses = []
     for _ in range(6):
-        state, metrics = program.step(state, base, device_batch(batch, mesh))
+        state, metrics = program.step(state, base, device_batch(batch, np.arange(4), mesh, 4))
         losses.append(float(metrics.objective['loss'].total / metrics.objective['loss'].count))
     assert losses[-1] < losses[0] - 0.1
     for name, value in before.items():
