@@ -41,8 +41,9 @@ def lay_out(
 
     Returns:
       tokens, positions, segment_ids and segment_exits, int32 [B, T], see `flan_jax.model.inputs`; predict_at and
-      labels, int32 [B, P]: token labels[b, p] follows position predict_at[b, p]; weights, float32 [B, P], 0 for padding;
-      response_ids, int32 [B, P]: the response in its sequence that a predicted token belongs to; tasks, int32 [B, P].
+      labels, int32 [B, P]: token labels[b, p] follows position predict_at[b, p]; weights, float32 [B, P], 0 for
+      padding; response_ids, int32 [B, P]: the response in its sequence that a predicted token belongs to; tasks, int32
+      [B, P].
       Where R is not 0 also example_ids, int32 [B, R]: the example in its sequence that a response belongs to, -1 for
       padding; and every annotation, float32 [B, R].
     """

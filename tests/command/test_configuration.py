@@ -109,7 +109,7 @@ def hints_of(settings_class):
 
 
 def ways_to_hold(part):
-    """Bindings that put each settings class that a field of `part` may hold there, with what that class must be given."""
+    """Bindings that put each settings class that a field of `part` may hold there, with what it must be given."""
     for name, hint in hints_of(type(part)).items():
         for member in configurables().values():
             if dataclasses.is_dataclass(member) and holds(hint, member):

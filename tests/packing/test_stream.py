@@ -103,7 +103,7 @@ def test_an_interrupted_stream_leaves_nothing(tmp_path):
 
 
 def test_lengths_that_do_not_fit_are_refused():
-    with pytest.raises(SettingsError, match='SEQUENCE_LENGTH'):
+    with pytest.raises(SettingsError, match='Stream.sequence_length=1024'):
         Stream(sequence_length=1024)
     with pytest.raises(SettingsError, match='Stream.targets_per_sequence=100'):
         Stream(targets_per_sequence=100)

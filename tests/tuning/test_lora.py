@@ -92,7 +92,7 @@ def test_an_unknown_target_is_refused_with_the_nearest(target):
 
 
 def test_an_adapter_without_a_base_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match='Lora trains beside a model that stays as it is'):
+    with pytest.raises(SettingsError, match='trains beside a model that stays as it is'):
         Run(
             model_dir=str(tmp_path),
             data=Data(tfds_data_dir='unused'),
