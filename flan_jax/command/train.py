@@ -40,6 +40,7 @@ def tuning(experiment: Run, command: str) -> Callable[[int], None]:
     metadata = {
         'model': manifest.as_plain(experiment.model),
         'vocabulary': Vocabulary(experiment.data.vocabulary).fingerprint,
+        'vocabulary_path': experiment.data.vocabulary,
         'stream': stream.manifest.fingerprint,
         'tuning': manifest.as_plain(experiment.tuning),
         'base': experiment.initial_checkpoint,
