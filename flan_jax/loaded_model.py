@@ -1,77 +1,85 @@
-"""A checkpoint opened for use: decoder, weights and vocabulary, all found from its folder."""
-
-import dataclasses
+"""The one way to open weights: a checkpoint becomes a model ready for use, whatever was tuned."""
 
 import jax
 from etils import epath
 
-from flan_jax import manifest
-from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS, decoder_from_plain
-from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS
+from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
-from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.program import execution_of, platform_of
-from flan_jax.training.settings import Training
+from flan_jax.training.weights import CheckpointContent, content_of
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadedModel:
-    """What answering takes."""
-
-    config: DecoderConfig
-    params: Params
-    vocabulary: Vocabulary
-    execution: Execution
-    placement: Placement
-
-
-def load(folder: epath.PathLike, vocabulary: str | None = None) -> LoadedModel:
+def load(
+    folder: epath.PathLike,
+    *,
+    vocabulary: str | None = None,
+    parallelism: Parallelism = Parallelism(),
+    dtype: str = 'auto',
+    param_dtype: str = 'float32',
+    prompt_format=None,
+) -> LoadedModel:
     """Opens a checkpoint.
 
     Args:
-      folder: one step of a run, a run (its newest checkpoint is meant), or a converted model.
+      folder: one step of a run, a run (its newest complete checkpoint is meant), or a converted model.
       vocabulary: path of the vocabulary; None for the one that the run or the conversion names.
+      parallelism: how devices share weights and work.
+      dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
+      param_dtype: dtype of the weights.
+      prompt_format: what stands before, between and after the texts of a prompt; None for the checkpoint's own.
 
     Raises:
-      CheckpointError: if there is no checkpoint.
+      CheckpointError: if there is no checkpoint, or the base model of an adapter is missing.
       UserError: if the vocabulary cannot be found, or is not the one the model was trained with.
     """
-    checkpoint = _checkpoint_in(epath.Path(folder))
-    metadata = checkpoints.metadata(checkpoint)
-    if 'model' not in metadata:
-        raise UserError(f'{checkpoint} does not say which model it belongs to; train or convert writes that')
-    pieces = Vocabulary(vocabulary or _vocabulary_of(checkpoint))
-    if pieces.fingerprint != metadata['vocabulary']:
-        raise UserError(
-            f'{checkpoint} was trained with vocabulary {metadata["vocabulary"]}; {pieces.path} is '
-            f'{pieces.fingerprint}; name the right one by --vocabulary'
-        )
-    config = decoder_from_plain(metadata['model'])
-    mesh = make_mesh(Parallelism())
+    content = content_of(checkpoint_in(folder))
+    pieces = vocabulary_of(content, vocabulary)
+    mesh = make_mesh(parallelism)
     return LoadedModel(
-        config=config,
-        params=jax.block_until_ready(checkpoints.load_params(checkpoint, parameter_layout(config, mesh))),
+        config=content.config,
+        params=jax.block_until_ready(content.combined(mesh, param_dtype)),
         vocabulary=pieces,
-        execution=execution_of(Training(), platform_of(mesh)),
+        prompt_format=prompt_format or content.metadata.get('prompt_format'),
+        execution=execution_of(dtype, platform_of(mesh)),
         placement=Placement(mesh),
+        metadata=content.metadata,
     )
 
 
-def _checkpoint_in(folder: epath.Path) -> epath.Path:
+def checkpoint_in(folder: epath.PathLike) -> epath.Path:
+    """The checkpoint that a folder means: a conversion's, the newest complete one of a run, or the folder itself."""
+    folder = epath.Path(folder)
     if (folder / CHECKPOINT).is_dir():
         return folder / CHECKPOINT
     return checkpoints.latest_folder(folder) or folder
 
 
-def _vocabulary_of(checkpoint: epath.Path) -> str | None:
-    """The path that the conversion or the run of a checkpoint names; None for the bundled vocabulary."""
-    beside, run = checkpoint.parent / COMPANIONS, checkpoint.parent.parent
+def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabulary:
+    """The vocabulary that a checkpoint was trained with: at a path, beside a conversion, or where its run found it.
+
+    Raises:
+      UserError: if it cannot be found, or is another one.
+    """
+    vocabulary = Vocabulary(path or _path_of_vocabulary(content))
+    expected = content.metadata.get('vocabulary')
+    if vocabulary.fingerprint != expected:
+        raise UserError(
+            f'{content.folder} was trained with vocabulary {expected}; {vocabulary.path} is {vocabulary.fingerprint}; '
+            'name the right one by --vocabulary'
+        )
+    return vocabulary
+
+
+def _path_of_vocabulary(content: CheckpointContent) -> str | None:
+    """Where the vocabulary is; None for the bundled one."""
+    beside = content.folder.parent / COMPANIONS
     if beside.is_dir():
         return str(beside)
-    if (run / manifest.FILE).exists():
-        return manifest.read(run)['run']['data']['vocabulary']
-    raise UserError(f'no vocabulary is known of {checkpoint}; name one by --vocabulary')
+    if 'vocabulary_path' in content.metadata:
+        return content.metadata['vocabulary_path']
+    raise UserError(f'no vocabulary is known of {content.folder}; name one by --vocabulary')

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flan_jax.inference.loaded import LoadedModel, TokenIds
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
 from flan_jax.packing.example import Example
@@ -27,6 +28,11 @@ def random_params(config: DecoderConfig, scale: float = 0.1) -> decoder.Params:
     params = decoder.initialise(config, jax.random.key(0))
     keys = iter(jax.random.split(jax.random.key(1), len(params)))
     return {name: value + scale * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+
+
+def loaded(config: DecoderConfig, params: decoder.Params, eos_id: int = -1) -> LoadedModel:
+    """A model that takes and gives token ids only."""
+    return LoadedModel(config, params, TokenIds(config.vocab_size, eos_id))
 
 
 def random_examples(count: int = 23, seed: int = 0, responses: int = 1) -> list[Example]:

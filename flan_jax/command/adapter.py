@@ -1,4 +1,4 @@
-"""flan-jax adapter: a LoRA adapter merged into its base, or as a folder for PEFT."""
+"""flan-jax adapter: merge a LoRA adapter into its base model, or export it for PEFT."""
 
 import argparse
 
@@ -9,12 +9,15 @@ def main(arguments: list[str]) -> int:
     """Merges or exports."""
     options = _parse(arguments)
     from flan_jax.convert import adapter
+    from flan_jax.loaded_model import checkpoint_in
+    from flan_jax.training.weights import content_of
 
+    content = content_of(checkpoint_in(options.checkpoint))
     if options.action == 'merge':
-        adapter.merge(options.checkpoint, options.to)
+        adapter.merge(content, options.to)
         CONSOLE.print(f'{options.to} holds all weights: an INITIAL_CHECKPOINT_PATH, or a source of `flan-jax convert`')
     else:
-        adapter.export(options.checkpoint, options.to, options.base)
+        adapter.export(content, options.to, options.base)
         CONSOLE.print(f'{options.to} holds an adapter for peft.PeftModel.from_pretrained')
     return 0
 
@@ -22,12 +25,12 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax adapter', description=__doc__)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('checkpoint', help='folder of one step of a run with Run.tuning = @Lora()')
-    common.add_argument('--to', required=True, metavar='FOLDER', help='folder that does not exist yet')
+    common.add_argument('checkpoint', help='folder of a run with Run.tuning = @Lora(), or of one of its steps')
+    common.add_argument('--to', required=True, metavar='FOLDER', help='folder to make; must not exist yet')
     actions = parser.add_subparsers(dest='action', required=True, metavar='{merge,export}')
-    actions.add_parser('merge', parents=[common], help='base and adapter as one checkpoint')
-    export = actions.add_parser('export', parents=[common], help='a folder that PEFT loads')
+    actions.add_parser('merge', parents=[common], help='write base model and adapter as one checkpoint')
+    export = actions.add_parser('export', parents=[common], help='write a folder that PEFT loads')
     export.add_argument(
-        '--base', help="name or folder of the base in transformers; else the run's INITIAL_CHECKPOINT_PATH"
+        '--base', help="name or folder of the base model in transformers; default: the run's INITIAL_CHECKPOINT_PATH"
     )
     return parser.parse_args(arguments)

@@ -1,13 +1,13 @@
-"""Compiled programs are kept between runs."""
+"""Keeps compiled programs on disk, so that the next command with the same shapes need not compile them again."""
 
 import pathlib
 
 FOLDER = '~/.cache/flan_jax/xla'
-"""Where they are kept, unless JAX is told otherwise."""
+"""Where they are kept unless JAX has been told otherwise (JAX_COMPILATION_CACHE_DIR)."""
 
 
 def keep_compiled_programs() -> None:
-    """To be called before anything is compiled."""
+    """Must be called before anything is compiled."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:

@@ -11,19 +11,19 @@ _EPILOG = """\
 flan-jax convert --from=hf downloads/pythia-410m --to=flan out/pythia-410m
     makes a folder whose model.gin a run includes
 
-flan-jax convert --from=flan out/tuned/checkpoints/1000 --to=hf out/tuned-hf
-    makes a folder that AutoModelForCausalLM and AutoTokenizer load
+flan-jax convert --from=flan out/tuned --to=hf out/tuned-hf
+    makes a folder that AutoModelForCausalLM and AutoTokenizer load; an adapter is merged into its base
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Converts in the direction asked for."""
+    """Converts from one format to the other."""
     options = _parse(arguments)
     if options.source_format == options.target_format:
         raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
     if options.source_format == 'hf':
-        if options.tokenizer or options.dtype:
-            raise UserError('--tokenizer and --dtype go with --to=hf; --to=flan takes all from the source, in float32')
+        if options.vocabulary or options.dtype:
+            raise UserError('--vocabulary and --dtype go with --to=hf; --to=flan takes all from the source, in float32')
         _from_hugging_face(options)
     else:
         _to_hugging_face(options)
@@ -37,15 +37,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--from', dest='source_format', choices=FORMATS, required=True, help='what the source is')
-    parser.add_argument('source', help='folder of transformers, or of one step of a run')
-    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='what is to be made')
-    parser.add_argument('destination', help='folder that does not exist yet')
-    parser.add_argument('--tokenizer', help="with --to=hf: folder with tokenizer.json; else that of the source's run")
+    parser.add_argument('--from', dest='source_format', choices=FORMATS, required=True, help='format of the source')
+    parser.add_argument('source', help='folder of a transformers model, of a run, or of one step of a run')
+    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='format to convert to')
+    parser.add_argument('destination', help='folder to make; must not exist yet')
+    parser.add_argument(
+        '--vocabulary', help='with --to=hf: folder with the tokenizer.json to write; default: that of the run'
+    )
     parser.add_argument(
         '--dtype',
         choices=('float32', 'bfloat16', 'float16'),
-        help='with --to=hf: dtype of the tensors; else float32, which loses nothing',
+        help='with --to=hf: dtype of the tensors; default: float32, which loses nothing',
     )
     return parser.parse_args(arguments)
 
@@ -66,8 +68,13 @@ def _from_hugging_face(options: argparse.Namespace) -> None:
 
 
 def _to_hugging_face(options: argparse.Namespace) -> None:
-    from flan_jax.convert import base_model
+    from flan_jax.convert.base_model import to_hugging_face
+    from flan_jax.loaded_model import checkpoint_in, vocabulary_of
+    from flan_jax.training.weights import content_of
 
     dtype = options.dtype or 'float32'
-    family = base_model.to_hugging_face(options.source, options.destination, options.tokenizer, dtype)
-    CONSOLE.print(f'{options.destination} holds a model of the family {family}, in {dtype}', soft_wrap=True)
+    content = content_of(checkpoint_in(options.source))
+    family = to_hugging_face(content, vocabulary_of(content, options.vocabulary), options.destination, dtype)
+    CONSOLE.print(
+        f'{options.destination} holds {content.folder} as a model of the family {family}, in {dtype}', soft_wrap=True
+    )

@@ -1,14 +1,14 @@
 """flan-jax generate: let a model answer prompts.
 
-Prompts are the words of the command, the lines of a file (for .jsonl the key "prompt" of each), or what is typed.
-Answers to a file are JSON lines with "prompt" and "answer".
+Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl file, the key
+"prompt" of each line. Answers to a file are JSON lines with "prompt" and "answer".
 """
 
 import argparse
 import json
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
@@ -34,62 +34,90 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='flan-jax generate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--checkpoint', required=True, help='folder of a run, of one of its steps, or of a conversion')
     parser.add_argument('prompt', nargs='*', help='a prompt; quote it')
-    parser.add_argument('--file', type=pathlib.Path, help='file of prompts')
-    parser.add_argument('--output', type=pathlib.Path, help='with --file: where to write; else standard output')
-    parser.add_argument('--vocabulary', help="where it is not the run's own")
-    parser.add_argument('--max_new_tokens', type=int, default=128, help='longest answer')
-    parser.add_argument('--temperature', type=float, default=0.0, help='0 takes the likeliest token (default)')
-    parser.add_argument('--top_k', type=int, help='draw among so many likeliest tokens')
-    parser.add_argument('--top_p', type=float, help='draw among the likeliest tokens of this total probability')
-    parser.add_argument('--beams', type=int, help='search with so many beams, with length penalty 0.6')
-    parser.add_argument('--seed', type=int, default=0, help='of drawing')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in memory at a time')
+    parser.add_argument('--checkpoint', required=True, help='folder of a run, of one of its steps, or of a conversion')
+    parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
+    parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
+    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
+    decoding = parser.add_argument_group('decoding; default: take the likeliest token')
+    decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
+    decoding.add_argument('--temperature', type=float, help='sample at this temperature')
+    decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
+    decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
+    decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
+    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    devices = parser.add_argument_group('devices')
+    devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
+    devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
+    devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
+    devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
+    devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
     options = parser.parse_args(arguments)
+    _check(options)
+    return options
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises UserError for options that do not go together."""
     if options.file and options.prompt:
         raise UserError('give prompts or --file, not both')
     if options.output and not options.file:
         raise UserError('--output goes with --file')
-    if options.beams and options.temperature:
-        raise UserError('beams are not drawn: give --beams or --temperature, not both')
-    return options
+    samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
+    if options.beams is not None and samples:
+        raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
+    for name in ('max_new_tokens', 'batch_tokens', 'fsdp', 'tensor'):
+        if getattr(options, name) < 1:
+            raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
-def _answerer(options: argparse.Namespace):
+def _decoding(options: argparse.Namespace):
+    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    from flan_jax.inference.beam import Beams
+    from flan_jax.inference.processors.temperature import Temperature
+    from flan_jax.inference.processors.top_k import TopK
+    from flan_jax.inference.processors.top_p import TopP
+    from flan_jax.inference.sampling import Greedy, Sampling
+
+    if options.beams is not None:
+        return Beams(options.beams)
+    given = {Temperature: options.temperature, TopK: options.top_k, TopP: options.top_p}
+    processors = tuple(processor(value) for processor, value in given.items() if value is not None)
+    return Sampling(processors=processors) if processors else Greedy()
+
+
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
     from flan_jax.command.compilation_cache import keep_compiled_programs
-    from flan_jax.inference.beam import Beams
-    from flan_jax.inference.generation import Generator, Sampling
+    from flan_jax.distributed.mesh import Parallelism
+    from flan_jax.inference.generation import Generator
     from flan_jax.loaded_model import load
 
-    try:
-        sampling = Sampling(options.temperature, options.top_k, options.top_p)
-        strategy = Beams(options.beams) if options.beams else sampling
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    decoding = _decoding(options)
     keep_compiled_programs()
-    model = load(options.checkpoint, options.vocabulary)
+    model = load(
+        options.checkpoint,
+        vocabulary=options.vocabulary,
+        parallelism=Parallelism(fsdp=options.fsdp, tensor=options.tensor),
+        dtype=options.dtype,
+        param_dtype=options.param_dtype,
+    )
     generator = Generator(
-        model.config,
-        model.params,
-        model.execution,
-        eos_id=model.vocabulary.eos_id,
+        model,
         max_new_tokens=options.max_new_tokens,
         batch_tokens=options.batch_tokens,
-        strategy=strategy,
+        decoding=decoding,
         seed=options.seed,
-        placement=model.placement,
     )
 
     def answer(prompts: Sequence[str]) -> list[str]:
         tokens = [model.vocabulary.prompt(prompt) for prompt in prompts]
         if len(tokens) == 1:
-            written = generator.answer(tokens)
+            answers = generator.answer(tokens)
         else:
             with bar('answering', len(tokens)) as advance:
-                written = generator.answer(tokens, advance)
-        return [model.vocabulary.decode(ids).strip() for ids in written]
+                answers = generator.answer(tokens, advance)
+        return [model.vocabulary.decode(ids).strip() for ids in answers]
 
     return answer
 

@@ -73,6 +73,7 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
     return {
         'model': as_plain(run.model),
         'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
+        'vocabulary_path': run.data.vocabulary,
         'stream': stream.manifest.fingerprint,
         'tuning': as_plain(run.tuning),
         'base': run.initial_checkpoint,

@@ -1,63 +1,56 @@
 """LoRA adapters out: merged into their base, or as a folder that PEFT loads beside it."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
-import jax
 import numpy as np
 from etils import epath
 from safetensors.numpy import save
 
-from flan_jax.convert.base_model import decoder_from_plain
+from flan_jax.convert.base_model import new_folder, require_new
 from flan_jax.convert.families import Family, Part
 from flan_jax.convert.read import ConversionError
 from flan_jax.convert.write import family_of
-from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
-from flan_jax.model.config import DecoderConfig
+from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.model.decoder import LORA_A, LORA_B, Params
 from flan_jax.training import checkpoints
+from flan_jax.training.weights import CheckpointContent
 from flan_jax.tuning.lora import Lora
 
 CONFIG_FILE = 'adapter_config.json'
 TENSORS_FILE = 'adapter_model.safetensors'
 
 
-def merge(checkpoint: epath.PathLike, destination: epath.PathLike) -> None:
-    """Writes the base of an adapter's checkpoint with the adapter in it, as a checkpoint of all weights.
+def merge(content: CheckpointContent, destination: epath.PathLike) -> None:
+    """Writes the base of an adapter's checkpoint with the adapter merged into it, as a checkpoint of all weights.
 
     Raises:
       ConversionError: if the checkpoint is no adapter's, or the destination exists.
-      CheckpointError: if it, or its base, is not there.
+      CheckpointError: if the base is not there.
     """
-    _require_new(destination)
-    metadata, config, lora, adapter = _read(checkpoint)
-    mesh = make_mesh(Parallelism())
-    base = checkpoints.load_params(metadata['base'], parameter_layout(config, mesh))
-    whole = {name: value for name, value in metadata.items() if name not in ('tuning', 'base')}
-    checkpoints.save_params(destination, jax.jit(lora.merge)(base, adapter), whole)
+    _adapter_of(content)
+    require_new(destination)
+    metadata = {name: value for name, value in content.metadata.items() if name not in ('tuning', 'base')}
+    checkpoints.save_params(destination, content.merged(make_mesh(Parallelism())), metadata)
 
 
-def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: str | None = None) -> None:
+def export(content: CheckpointContent, destination: epath.PathLike, base_name: str | None = None) -> None:
     """Writes an adapter's checkpoint as a folder that `peft.PeftModel.from_pretrained` loads.
 
     Args:
-      checkpoint: folder of one step of a run with `Lora`.
+      content: the checkpoint of a run with `Lora`.
       destination: folder to be made.
       base_name: what the folder shall call its base; None for the path of the run's.
 
     Raises:
       ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
     """
-    _require_new(destination)
-    metadata, config, lora, adapter = _read(checkpoint)
-    family, _ = family_of(config)
+    lora = _adapter_of(content)
+    family, _ = family_of(content.config)
     modules = {target: _module(family, target) for target in lora.targets}
-    tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
     settings = {
         'peft_type': 'LORA',
         'task_type': 'CAUSAL_LM',
-        'base_model_name_or_path': base_name or metadata['base'],
+        'base_model_name_or_path': base_name or content.metadata['base'],
         'r': lora.rank,
         'lora_alpha': lora.alpha,
         'target_modules': sorted(module.rpartition('.')[2] for module in modules.values()),
@@ -66,23 +59,17 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
         'fan_in_fan_out': False,
         'inference_mode': True,
     }
-    destination = epath.Path(destination)
-    unfinished = destination.parent / f'.{destination.name}.unfinished'
-    unfinished.mkdir(parents=True, exist_ok=True)
-    (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
-    (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
-    unfinished.rename(destination)
+    with new_folder(destination) as unfinished:
+        adapter = content.trained(make_mesh(Parallelism()))
+        tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
+        (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
+        (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
 
 
-def _read(checkpoint: epath.PathLike) -> tuple[Mapping[str, Any], DecoderConfig, Lora, Params]:
-    metadata = checkpoints.metadata(checkpoint)
-    plain = dict(metadata.get('tuning') or {})
-    if plain.get('type') != 'Lora':
-        raise ConversionError(f'{checkpoint} holds all weights, no adapter; `flan-jax convert` takes those')
-    lora = Lora(rank=plain['rank'], alpha=plain['alpha'], targets=tuple(plain['targets']))
-    config = decoder_from_plain(metadata['model'])
-    layout = placed(lora.shapes(config), make_mesh(Parallelism()))
-    return metadata, config, lora, checkpoints.load_params(checkpoint, layout)
+def _adapter_of(content: CheckpointContent) -> Lora:
+    if not isinstance(content.tuning, Lora):
+        raise ConversionError(f'{content.folder} holds all weights, no adapter; `flan-jax convert` takes those')
+    return content.tuning
 
 
 def _module(family: Family, target: str) -> str:
@@ -102,8 +89,3 @@ def _tensors(module: str, target: str, adapter: Params):
         for layer, array in enumerate(np.asarray(adapter[f'layers/{target}{ending}'])):
             name = f'base_model.model.{module.format(layer=layer)}.lora_{letter}.weight'
             yield name, np.ascontiguousarray(array.T)
-
-
-def _require_new(destination: epath.PathLike) -> None:
-    if epath.Path(destination).exists():
-        raise ConversionError(f'{destination} exists; remove it or choose another folder')

@@ -7,11 +7,11 @@ FOLDER/huggingface what came with them.
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import jax
 from etils import epath
+from jax.sharding import Mesh
 
 from flan_jax import manifest
 from flan_jax.convert import companions
@@ -21,12 +21,12 @@ from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UserError
-from flan_jax.model import config as model_config
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
+from flan_jax.training.weights import CheckpointContent
 
 GIN_FILE, CHECKPOINT, COMPANIONS = 'model.gin', 'checkpoint', 'huggingface'
 
@@ -59,14 +59,14 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
     """
     source, destination = epath.Path(source), epath.Path(destination)
     model = HuggingFaceModel(source)
-    with _in_place(destination) as unfinished:
+    with new_folder(destination) as unfinished:
         companions.copy(source, unfinished / COMPANIONS, model.family.model_type)
         vocabulary = Vocabulary(str(unfinished / COMPANIONS))
         if len(vocabulary) > model.config.vocab_size:
             raise UserError(
                 f'{source}: the tokenizer has {len(vocabulary)} tokens, the model {model.config.vocab_size}'
             )
-        layout = _layout(model.config)
+        layout = parameter_layout(model.config, _mesh(model.config))
         with bar('reading parameters', len(layout)) as advance:
             params = model.params(layout, advance)
         metadata = {'model': manifest.as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
@@ -85,88 +85,60 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
 
 
 def to_hugging_face(
-    checkpoint: epath.PathLike,
-    destination: epath.PathLike,
-    tokenizer: epath.PathLike | None = None,
-    dtype: str = 'float32',
+    content: CheckpointContent, vocabulary: Vocabulary, destination: epath.PathLike, dtype: str = 'float32'
 ) -> str:
-    """Writes a checkpoint as a folder that transformers loads.
+    """Writes a checkpoint as a folder that transformers loads; an adapter is merged into its base.
 
     Args:
-      checkpoint: folder of one step of a run, or of a converted model.
+      content: the checkpoint.
+      vocabulary: the one that it was trained with.
       destination: folder to be made.
-      tokenizer: folder with tokenizer.json; None for the one of the checkpoint's run.
       dtype: dtype of the tensors on disk.
 
     Returns:
       The model_type of the family it was written as.
 
     Raises:
-      ConversionError: if no family computes the decoder, the tokenizer is another, or the destination exists.
-      CheckpointError: if there is no checkpoint.
+      ConversionError: if no family computes the decoder, the vocabulary is no tokenizer.json, or the destination is
+        there.
     """
-    checkpoint, destination = epath.Path(checkpoint), epath.Path(destination)
-    metadata = checkpoints.metadata(checkpoint)
-    if 'model' not in metadata:
-        raise ConversionError(f'{checkpoint} does not say which model it belongs to; train or convert writes that')
-    config = decoder_from_plain(metadata['model'])
+    destination, config = epath.Path(destination), content.config
     family_of(config)
-    came_with = _tokenizer_folder(checkpoint, metadata, tokenizer)
+    if vocabulary.path.name != TOKENIZER_FILE:
+        raise ConversionError(
+            f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --vocabulary'
+        )
+    came_with = vocabulary.path.parent
     like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
     family, _ = family_of(config, like.get('model_type'))
-    with _in_place(destination) as unfinished:
-        params = checkpoints.load_params(checkpoint, _layout(config, dtype))
+    with new_folder(destination) as unfinished:
+        params = content.merged(_mesh(config), dtype)
         companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
         with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
             write_model(unfinished, config, params, dtype, like, advance)
     return family.model_type
 
 
-def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
-    """The inverse of `manifest.as_plain` for a decoder."""
-    fields = {name: decoder_from_plain(value) if isinstance(value, Mapping) else value for name, value in plain.items()}
-    return getattr(model_config, fields.pop('type'))(**fields)
+def _mesh(config: DecoderConfig) -> Mesh:
+    """A mesh over which parameters are shared by as many of the devices as their width allows."""
+    return make_mesh(Parallelism(fsdp=math.gcd(jax.device_count(), config.d_model)))
 
 
-def _tokenizer_folder(checkpoint: epath.Path, metadata: Mapping[str, Any], named: epath.PathLike | None) -> epath.Path:
-    """The folder of the tokenizer a checkpoint was trained with: the one named, its run's, or the one beside it."""
-    vocabulary = Vocabulary(str(named or _vocabulary_of(checkpoint)))
-    if vocabulary.path.name != TOKENIZER_FILE:
-        raise ConversionError(
-            f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --tokenizer'
-        )
-    if vocabulary.fingerprint != metadata.get('vocabulary'):
-        raise ConversionError(
-            f'{checkpoint} was trained with vocabulary {metadata.get("vocabulary")}; {vocabulary.path} is '
-            f'{vocabulary.fingerprint}; name the folder of the right one by --tokenizer'
-        )
-    return vocabulary.path.parent
-
-
-def _vocabulary_of(checkpoint: epath.Path) -> epath.PathLike:
-    beside, run = checkpoint.parent / COMPANIONS, checkpoint.parent.parent
-    if beside.is_dir():
-        return beside
-    if (run / manifest.FILE).exists():
-        named = manifest.read(run)['run']['data']['vocabulary']
-        if named is not None:
-            return named
-    raise ConversionError(
-        f'no tokenizer is known of {checkpoint}; name the folder of its {TOKENIZER_FILE} by --tokenizer'
-    )
-
-
-def _layout(config: DecoderConfig, dtype: str = 'float32'):
-    """All parameters, shared by as many of the devices as their width allows."""
-    fsdp = math.gcd(jax.device_count(), config.d_model)
-    return parameter_layout(config, make_mesh(Parallelism(fsdp=fsdp)), dtype)
+def require_new(destination: epath.PathLike) -> epath.Path:
+    """The path of a folder to be made; raises ConversionError if it exists."""
+    if epath.Path(destination).exists():
+        raise ConversionError(f'{destination} exists; remove it or choose another folder')
+    return epath.Path(destination)
 
 
 @contextlib.contextmanager
-def _in_place(destination: epath.Path) -> Iterator[epath.Path]:
-    """A folder to write into that gets its name when the body has ended well, and is removed otherwise."""
-    if destination.exists():
-        raise ConversionError(f'{destination} exists; remove it or choose another folder')
+def new_folder(destination: epath.PathLike) -> Iterator[epath.Path]:
+    """A folder to write into that gets its name when the body has ended well, and is removed otherwise.
+
+    Raises:
+      ConversionError: if the destination exists.
+    """
+    destination = require_new(destination)
     unfinished = destination.parent / f'.{destination.name}.unfinished'
     if unfinished.exists():
         unfinished.rmtree()

@@ -20,6 +20,7 @@ from flan_jax.evaluation.eval_set import EvalExample, eval_examples
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.files import write_whole
 from flan_jax.inference.generation import Generator
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.manifest import as_plain
 from flan_jax.model.decoder import Execution, Params
@@ -213,16 +214,9 @@ class Evaluator:
     ):
         batch_tokens = experiment.evaluation.batch_tokens
         self._vocabulary = vocabulary
-        self._scorer = Scorer(experiment.model, params, execution, batch_tokens, placement)
-        self._generator = Generator(
-            experiment.model,
-            params,
-            execution,
-            eos_id=vocabulary.eos_id,
-            max_new_tokens=experiment.stream.target_length,
-            batch_tokens=batch_tokens,
-            placement=placement,
-        )
+        model = LoadedModel(experiment.model, params, vocabulary, None, execution, placement)
+        self._scorer = Scorer(model, batch_tokens)
+        self._generator = Generator(model, max_new_tokens=experiment.stream.target_length, batch_tokens=batch_tokens)
         self._alone: dict[bytes, np.ndarray] = {}
 
     def ask(self, rows_by_key: Mapping[RecordKey, Sequence[EvalExample]]) -> dict[RecordKey, list[dict]]:

@@ -1,1 +1,1 @@
-"""Asking a model: scoring options and generating text."""
+"""What a model is used for: log-probabilities of options, and generated answers."""

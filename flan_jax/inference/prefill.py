@@ -1,4 +1,4 @@
-"""Reading prompts: what all have in common once, the rest in groups of like length, all into one memory.
+"""Prefilling prompts: what all have in common once, the rest in groups of similar length, all into one KV cache.
 
 Shape letters: R prompts of a group, G groups, P prompt tokens, L layers, K key and value heads, S slots, N head
 dimensions, D model.
@@ -6,13 +6,14 @@ dimensions, D model.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flan_jax.distributed.placement import Placement
+from flan_jax.errors import UserError
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -23,10 +24,14 @@ LENGTHS = (
     *(32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 448, 512, 576, 640, 768, 896),
     *(1024, 1280, 1536, 2048, 2560, 3072, 4096, 5120, 6144, 8192),
 )
-"""What is read is padded to the first of these lengths that holds it. Few lengths, few compilations."""
+"""Prompts are padded to the first of these lengths that holds them. Few lengths, few compilations."""
 
 SHORTEST_PREFIX = 64
-"""A common beginning of fewer tokens is not worth a memory of its own."""
+"""A common prefix of fewer tokens is not worth a cache of its own."""
+
+
+class PromptError(UserError):
+    """A model cannot be given this prompt, or these options."""
 
 
 def padded_length(tokens: int, shortest: int = LENGTHS[0]) -> int:
@@ -35,7 +40,7 @@ def padded_length(tokens: int, shortest: int = LENGTHS[0]) -> int:
 
 
 def shared_prefix(prompts: Sequence[np.ndarray]) -> int:
-    """How many tokens at the beginning of prompts are worth to be read once for all of them.
+    """How many tokens at the beginning of prompts are worth prefilling once for all of them.
 
     At least the last token of each prompt is its own.
     """
@@ -50,35 +55,37 @@ def shared_prefix(prompts: Sequence[np.ndarray]) -> int:
 
 
 class PrefixReader:
-    """Reads the common beginning of prompts."""
+    """Prefills the common prefix of prompts."""
 
-    def __init__(self, config: DecoderConfig, params: Params, execution: Execution, placement: Placement):
-        self._params = params
-        self._read = jax.jit(
-            functools.partial(decoder.prefill, config, execution=execution), out_shardings=placement.everywhere
+    def __init__(self, model: LoadedModel):
+        self._model = model
+        self._prefill = jax.jit(
+            functools.partial(decoder.prefill, model.config, execution=model.execution),
+            out_shardings=model.placement.everywhere,
         )
 
-    def read(self, tokens: np.ndarray) -> tuple[PrefixCache, ...]:
-        """The memory of the tokens, in one row; none of no tokens."""
+    def prefill(self, tokens: np.ndarray) -> tuple[PrefixCache, ...]:
+        """The cache of the tokens, for one prefix; none of no tokens."""
         if not len(tokens):
             return ()
         padded = np.zeros((1, padded_length(len(tokens))), np.int32)
         padded[0, : len(tokens)] = tokens
-        return (self._read(self._params, padded, np.array([len(tokens)], np.int32))[1],)
+        with self._model.mesh_context():
+            return (self._prefill(self._model.params, padded, np.array([len(tokens)], np.int32))[1],)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class ReadPrompts:
-    """Prompts that were read, or room for them.
+class PrefilledPrompts:
+    """Prefilled prompts, or room for them.
 
-    Prompt r of group g stands in row r * G + g: devices that share the rows of every group then share these rows, too.
+    Prompt r of group g is number r * G + g of all: devices that share every group equally then share all equally, too.
 
     Attributes:
       keys, values: [L, R, G, K, S, N].
       hidden: last hidden state of each prompt, [R, G, D].
       start: position of each prompt's first token, [R, G].
-      length: tokens of each prompt; 0 for a row of padding, [R, G].
+      length: tokens of each prompt; 0 for padding, [R, G].
     """
 
     keys: jax.Array
@@ -88,15 +95,58 @@ class ReadPrompts:
     length: jax.Array
 
     @property
-    def memory(self) -> PrefixCache:
-        """The memory of all groups, of R * G rows."""
+    def cache(self) -> PrefixCache:
+        """The cache of the R * G prompts of all groups."""
         keys, values = (a.reshape(a.shape[0], -1, *a.shape[3:]) for a in (self.keys, self.values))
         return PrefixCache(keys, values, self.start.reshape(-1), self.length.reshape(-1))
 
 
-def _laid_out(prompts: ReadPrompts) -> ReadPrompts:
-    """The same, with the rows of every group split over the devices as a batch's are."""
-    axes = ReadPrompts(
+def empty_prompts(config: DecoderConfig, prompts: int, groups: int, slots: int, dtype: str) -> PrefilledPrompts:
+    """Room for groups of so many prompts of up to `slots` tokens."""
+    shape = (config.num_layers, prompts, groups, config.kv_heads, slots, config.head_dim)
+    none = jnp.zeros((prompts, groups), jnp.int32)
+    hidden = jnp.zeros((prompts, groups, config.d_model), dtype)
+    return _laid_out(PrefilledPrompts(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), hidden, none, none))
+
+
+def prefill_group(
+    config: DecoderConfig,
+    params: Params,
+    batch: Mapping[str, jax.Array],
+    group: jax.Array,
+    others: PrefilledPrompts,
+    prefix: Sequence[PrefixCache],
+    *,
+    execution: Execution,
+) -> PrefilledPrompts:
+    """Prefills a group of prompts and puts it beside the others.
+
+    Args:
+      config: the decoder.
+      params: its parameters.
+      batch: tokens [R, P] of the prompts, at the left, and their lengths [R].
+      group: number of the group, [].
+      others: the other groups.
+      prefix: caches that the prompts continue.
+      execution: how to compute.
+    """
+    tokens_RxP, length_R = batch['tokens'], batch['lengths']
+    hidden, cache = decoder.prefill(config, params, tokens_RxP, length_R, execution, prefix)
+    last = jnp.maximum(length_R - 1, 0)[:, None, None]
+    slots = slice(0, tokens_RxP.shape[1])
+    together = PrefilledPrompts(
+        keys=others.keys.at[:, :, group, :, slots].set(cache.keys),
+        values=others.values.at[:, :, group, :, slots].set(cache.values),
+        hidden=others.hidden.at[:, group].set(jnp.take_along_axis(hidden, last, axis=1)[:, 0]),
+        start=others.start.at[:, group].set(cache.start),
+        length=others.length.at[:, group].set(length_R),
+    )
+    return _laid_out(together)
+
+
+def _laid_out(prompts: PrefilledPrompts) -> PrefilledPrompts:
+    """The same, with the prompts of every group split over the devices as a batch is."""
+    axes = PrefilledPrompts(
         keys=(None, 'batch', None, 'heads', None, None),
         values=(None, 'batch', None, 'heads', None, None),
         hidden=('batch', None, None),
@@ -104,36 +154,3 @@ def _laid_out(prompts: ReadPrompts) -> ReadPrompts:
         length=('batch', None),
     )
     return jax.tree.map(constrain, prompts, axes)
-
-
-def room_for(config: DecoderConfig, rows: int, groups: int, slots: int, dtype: str) -> ReadPrompts:
-    """Room for groups of prompts of up to so many tokens."""
-    shape = (config.num_layers, rows, groups, config.kv_heads, slots, config.head_dim)
-    none = jnp.zeros((rows, groups), jnp.int32)
-    hidden = jnp.zeros((rows, groups, config.d_model), dtype)
-    return _laid_out(ReadPrompts(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), hidden, none, none))
-
-
-def read_group(
-    config: DecoderConfig,
-    params: Params,
-    tokens_RxP: jax.Array,
-    length_R: jax.Array,
-    group: jax.Array,
-    others: ReadPrompts,
-    prefix: Sequence[PrefixCache],
-    *,
-    execution: Execution,
-) -> ReadPrompts:
-    """Reads a group of prompts that continue `before`, and puts what is to be remembered beside the other groups."""
-    hidden, memory = decoder.prefill(config, params, tokens_RxP, length_R, execution, prefix)
-    last = jnp.maximum(length_R - 1, 0)[:, None, None]
-    slots = slice(0, tokens_RxP.shape[1])
-    together = ReadPrompts(
-        keys=others.keys.at[:, :, group, :, slots].set(memory.keys),
-        values=others.values.at[:, :, group, :, slots].set(memory.values),
-        hidden=others.hidden.at[:, group].set(jnp.take_along_axis(hidden, last, axis=1)[:, 0]),
-        start=others.start.at[:, group].set(memory.start),
-        length=others.length.at[:, group].set(length_R),
-    )
-    return _laid_out(together)

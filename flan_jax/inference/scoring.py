@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import numpy as np
 
-from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
-from flan_jax.errors import UserError
-from flan_jax.inference.prefill import LENGTHS, PrefixReader, padded_length, shared_prefix
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.prefill import LENGTHS, PrefixReader, PromptError, padded_length, shared_prefix
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params, label_log_probs
+from flan_jax.model.decoder import label_log_probs
+from flan_jax.model.kv_cache import PrefixCache
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 
@@ -27,29 +27,17 @@ _SHORTEST_SEQUENCE = 128
 _SMALLEST_PREDICTED = 8
 
 
-class QuestionError(UserError):
-    """A model cannot be given this prompt, or these options."""
-
-
 class Scorer:
     """Scores the options of prompts with one model, in batches of few shapes."""
 
-    def __init__(
-        self,
-        config: DecoderConfig,
-        params: Params,
-        execution: Execution,
-        batch_tokens: int,
-        placement: Placement = DEFAULT_DEVICE,
-    ):
-        """Scores with `params`, about `batch_tokens` tokens at a time."""
-        self._config = config
-        self._params = params
+    def __init__(self, model: LoadedModel, batch_tokens: int):
+        """Scores about `batch_tokens` tokens at a time."""
+        self._model = model
         self._batch_tokens = batch_tokens
-        self._placement = placement
-        self._prefixes = PrefixReader(config, params, execution, placement)
+        self._prefixes = PrefixReader(model)
         self._log_probs = jax.jit(
-            functools.partial(label_log_probs, config, execution=execution), out_shardings=placement.everywhere
+            functools.partial(label_log_probs, model.config, execution=model.execution),
+            out_shardings=model.placement.everywhere,
         )
 
     def score(
@@ -58,27 +46,34 @@ class Scorer:
         """The log-probability of every token of every response, in nats, in the order of the examples.
 
         Raises:
-          QuestionError: for an example without responses, with an empty prompt or response, or too long for the model.
+          PromptError: for an example without responses, with an empty prompt or response, or too long for the model.
         """
         for example in examples:
-            _check(example, self._config)
+            _check(example, self._model.config)
         scores: list[list[np.ndarray]] = [[] for _ in examples]
         shared = shared_prefix([example.prompt for example in examples])
-        prefix = self._prefixes.read(examples[0].prompt[:shared]) if shared else ()
+        prefix = self._prefixes.prefill(examples[0].prompt[:shared]) if shared else ()
         own = [dataclasses.replace(example, prompt=example.prompt[shared:]) for example in examples]
-        for length, batch in self._batches(own):
-            sequences = [[own[index] for index in members] for members in batch]
-            shape = Shape(self._batch_size(length), length, _predicted(sequences))
-            arrays = lay_out(sequences, shape, first_position=shared, read_last=False)
-            del arrays['tasks'], arrays['weights'], arrays['response_ids']
-            log_probs = np.asarray(self._log_probs(self._params, self._placement.place(arrays), prefix=prefix))
-            for members, values in zip(batch, log_probs):
-                _hand_out(members, own, values, scores)
-            progress(sum(map(len, batch)))
+        with self._model.mesh_context():
+            for length, batch in self._batches(own):
+                sequences = [[own[index] for index in members] for members in batch]
+                for members, values in zip(batch, self._score_batch(sequences, length, shared, prefix)):
+                    _hand_out(members, own, values, scores)
+                progress(sum(map(len, batch)))
         return scores
 
+    def _score_batch(
+        self, sequences: Sequence[Sequence[Example]], length: int, shared: int, prefix: Sequence[PrefixCache]
+    ) -> np.ndarray:
+        """Log-probabilities of the labels of sequences whose prompts begin after `shared` tokens."""
+        shape = Shape(self._batch_size(length), length, _predicted(sequences))
+        arrays = lay_out(sequences, shape, first_position=shared, read_last=False)
+        del arrays['tasks'], arrays['weights'], arrays['response_ids']
+        model = self._model
+        return np.asarray(self._log_probs(model.params, model.placement.place(arrays), prefix=prefix))
+
     def _batch_size(self, length: int) -> int:
-        return self._placement.batch_size(self._batch_tokens // length)
+        return self._model.placement.batch_size(self._batch_tokens // length)
 
     def _batches(self, examples: Sequence[Example]) -> Iterator[tuple[int, list[list[int]]]]:
         """Lengths, and sequences of indices; sequences that fill no batch wait for the next length."""
@@ -100,11 +95,11 @@ def read_tokens(example: Example) -> int:
 
 def _check(example: Example, config: DecoderConfig) -> None:
     if not example.responses or not len(example.prompt) or not all(map(len, example.responses)):
-        raise QuestionError('a prompt and its options must not be empty')
+        raise PromptError('a prompt and its options must not be empty')
     longest = min(config.max_length, LENGTHS[-1])
     path = len(example.prompt) + max(map(len, example.responses)) - 1
     if path > longest or read_tokens(example) > LENGTHS[-1]:
-        raise QuestionError(
+        raise PromptError(
             f'a prompt with options of {read_tokens(example)} tokens is too long: prompt and longest option may have '
             f'{longest}, prompt and all options {LENGTHS[-1]}'
         )

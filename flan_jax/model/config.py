@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from flan_jax.settings import AtLeast, Between, Count, Positive, Settings, SettingsError
 
@@ -148,3 +149,9 @@ def lamda(*, num_layers: int, d_model: int, vocab_size: int, head_dim: int = 128
         d_ff=8 * d_model,
         embedding_scale=math.sqrt(d_model),
     )
+
+
+def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
+    """The decoder whose fields JSON holds, as the metadata of checkpoints do."""
+    fields = {name: decoder_from_plain(value) if isinstance(value, Mapping) else value for name, value in plain.items()}
+    return globals()[fields.pop('type')](**fields)

@@ -1,6 +1,6 @@
-"""What is kept of tokens that were read or written, so that others can look at it.
+"""The KV cache: keys and values of earlier tokens, in two parts, that of a prefilled prefix and that of decode steps.
 
-Shape letters: L layers, B rows, M rows of a memory, K key and value heads, S slots, N head dimensions.
+Shape letters: L layers, B batch, M prefixes (a divisor of B), K key and value heads, S slots, N head dimensions.
 """
 
 import dataclasses
@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 
 LayerStack = Any
-"""Something of every layer: a tree of arrays [L, ...], or a list of L trees where layers are apart."""
+"""Something of every layer: a tree of arrays [L, ...], or a list of L trees where layers are unstacked."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PrefixCache:
-    """Keys and values of tokens that stand before others, so that they need not be computed again.
+    """Keys and values of prefilled tokens. It does not grow.
 
-    A memory of fewer rows than the tokens that look at it is shared: of B rows, the first B / M look at its first row.
+    Of a batch of B, the first B / M attend to the first prefix, the next B / M to the second, and so on.
 
     Attributes:
       keys, values: of all layers, [L, M, K, S, N].
@@ -42,10 +42,10 @@ class PrefixCache:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DecodeCache:
-    """Keys and values of tokens that are written one by one, equally many in every row.
+    """Keys and values of generated tokens, equally many for every one of the batch.
 
     Attributes:
-      slots: keys and values [L, B, K, S, N]; where layers are apart a list of L pairs [B, K, S, N].
+      slots: keys and values [L, B, K, S, N]; where layers are unstacked a list of L pairs [B, K, S, N].
       latest: those of the latest token, [..., 1, N], which has no slot yet. It gets one before the slots are read
         again; XLA would copy all slots if one were filled after they are read.
       start: position of the first token, [B].
@@ -62,9 +62,9 @@ class DecodeCache:
         fill = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=self.length - 1, axis=-2)
         return jax.tree.map(fill, self.slots, self.latest)
 
-    def rows(self, rows_B: jax.Array) -> 'DecodeCache':
-        """What some rows wrote, each perhaps more than once."""
-        slots, latest = jax.tree.map(lambda a: jnp.take(a, rows_B, axis=-4), (self.slots, self.latest))
+    def take(self, indices_B: jax.Array) -> 'DecodeCache':
+        """The caches of some of the batch, each perhaps more than once."""
+        slots, latest = jax.tree.map(lambda a: jnp.take(a, indices_B, axis=-4), (self.slots, self.latest))
         return dataclasses.replace(self, slots=slots, latest=latest)
 
 
@@ -74,7 +74,7 @@ def unstack(stacked, num_layers: int) -> list:
 
 
 def append_cache(every_layer: LayerStack, slots: LayerStack) -> LayerStack:
-    """Layers that remember something else besides."""
+    """Layers that attend to one cache more."""
     if isinstance(every_layer, list):
         return [append_cache(layer, of_layer) for layer, of_layer in zip(every_layer, slots)]
     parameters, windows, prefix = every_layer

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 from etils import epath
 from orbax.checkpoint import v1 as ocp
+from orbax.checkpoint.utils import checkpoint_steps
 
 from flan_jax.errors import UserError
 from flan_jax.files import require_space
@@ -118,7 +119,7 @@ def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
 def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     """The newest complete checkpoint of a run; None where there is none."""
     root = epath.Path(model_dir).absolute() / FOLDER
-    steps = [int(path.name) for path in root.iterdir() if path.name.isdigit()] if root.exists() else []
+    steps = checkpoint_steps(root)  # which are complete is Orbax's to say: on buckets a folder is there before that
     return root / str(max(steps)) if steps else None
 
 

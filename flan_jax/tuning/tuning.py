@@ -2,7 +2,9 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import jax
 
@@ -39,3 +41,10 @@ class Tuning(Settings, abc.ABC):
     @abc.abstractmethod
     def merge(self, frozen: Params, trained: Params) -> Params:
         """Weights of a plain decoder that computes the same, in the dtypes of the base model."""
+
+
+def tuning_from_plain(plain: Mapping[str, Any]) -> Tuning:
+    """The tuning whose type and fields JSON holds, as the metadata of checkpoints do; its file has its type's name."""
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    name = fields.pop('type')
+    return getattr(importlib.import_module(f'flan_jax.tuning.{name.lower()}'), name)(**fields)

@@ -11,8 +11,9 @@ from flan_jax.inference.beam import Beams
 from flan_jax.inference.generation import Generator
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
-from flan_jax.model.decoder import Execution
 from flan_jax.model.inputs import Inputs
+from flan_jax.settings import SettingsError
+from tests.toy import loaded
 
 EOS = 1
 CONFIG = DecoderConfig(
@@ -42,9 +43,7 @@ def log_probabilities(params):
 
 
 def answer(params, prompts, beams, new):
-    generator = Generator(
-        CONFIG, params, Execution(), eos_id=EOS, max_new_tokens=new, batch_tokens=1000, strategy=beams
-    )
+    generator = Generator(loaded(CONFIG, params, EOS), max_new_tokens=new, batch_tokens=1000, decoding=beams)
     return [tokens.tolist() for tokens in generator.answer(prompts)]
 
 
@@ -86,5 +85,7 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_of_all_answers(params, log_p
 
 
 def test_impossible_beams_are_refused():
-    with pytest.raises(ValueError, match='width must be at least 1'):
+    with pytest.raises(SettingsError, match='Beams.width=0'):
         Beams(0)
+    with pytest.raises(SettingsError, match='Beams.length_penalty=-1'):
+        Beams(4, -1)

@@ -1,6 +1,5 @@
 """Batched decoding writes what step-by-step decoding of each prompt alone would write."""
 
-import collections
 import dataclasses
 
 import jax
@@ -9,12 +8,16 @@ import numpy as np
 import pytest
 
 from flan_jax.inference.beam import Beams
-from flan_jax.inference.generation import Generator, Sampling, choose_token
-from flan_jax.inference.scoring import QuestionError
+from flan_jax.inference.generation import Generator
+from flan_jax.inference.loaded import TokenIds
+from flan_jax.inference.prefill import PromptError
+from flan_jax.inference.processors.processor import LogitsProcessor
+from flan_jax.inference.processors.temperature import Temperature
+from flan_jax.inference.sampling import Greedy, Sampling
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
-from flan_jax.model.decoder import Execution
 from flan_jax.model.inputs import Inputs
+from tests.toy import loaded
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 2, 'head_dim': 8, 'd_ff': 32}
 CONFIGS = {
@@ -33,9 +36,7 @@ def random_params(config):
 
 
 def generator(config, **kwargs):
-    return Generator(
-        config, random_params(config), Execution(), eos_id=EOS, max_new_tokens=NEW, batch_tokens=400, **kwargs
-    )
+    return Generator(loaded(config, random_params(config), EOS), max_new_tokens=NEW, batch_tokens=400, **kwargs)
 
 
 def naive_answer(config, params, prompt, length=96):
@@ -69,57 +70,76 @@ def test_greedy_batches_equal_naive_decoding(name):
     assert {len(answer) for answer in expected} != {NEW}, 'no answer ended by itself, so EOS was not tried'
 
 
-@pytest.mark.parametrize('strategy', [Sampling(), Beams()], ids=str)
+@pytest.mark.parametrize('decoding', [Greedy(), Beams()], ids=str)
 @pytest.mark.parametrize('name', CONFIGS)
-def test_prompts_that_begin_alike_are_answered_alike(name, strategy):
+def test_prompts_that_begin_alike_are_answered_alike(name, decoding):
     """The beginning of two is read once; of each alone it is read with the rest."""
     config = dataclasses.replace(CONFIGS[name], position=Learned(200)) if name == 'learned' else CONFIGS[name]
     rng = np.random.default_rng(0)
     prefix = rng.integers(2, 40, 70)
     prompts = [np.concatenate([prefix, rng.integers(2, 40, length)]) for length in (1, 9, 40)]
-    answers = generator(config, strategy=strategy).answer(prompts)
-    alone = [generator(config, strategy=strategy).answer([prompt])[0] for prompt in prompts]
+    answers = generator(config, decoding=decoding).answer(prompts)
+    alone = [generator(config, decoding=decoding).answer([prompt])[0] for prompt in prompts]
     assert [answer.tolist() for answer in answers] == [answer.tolist() for answer in alone]
 
 
 def test_prompts_that_do_not_fit_are_refused():
-    with pytest.raises(QuestionError, match='a prompt of 89 tokens: it must have 1 to 88'):
+    with pytest.raises(PromptError, match='a prompt of 89 tokens: it must have 1 to 88'):
         generator(CONFIGS['learned']).answer([np.ones(89, int)])
-    with pytest.raises(QuestionError, match='a prompt of 0 tokens'):
+    with pytest.raises(PromptError, match='a prompt of 0 tokens'):
         generator(CONFIGS['rotary']).answer([np.array([], int)])
-
-
-def draws(sampling, logits, count=4000):
-    keys = jax.random.split(jax.random.key(0), count)
-    tokens = jax.vmap(lambda key: choose_token(logits[None], key, sampling)[0])(keys)
-    return collections.Counter(np.asarray(tokens).tolist())
-
-
-def test_sampling_follows_the_distribution():
-    logits = jnp.log(jnp.array([0.5, 0.3, 0.15, 0.05]))
-    assert set(draws(Sampling(), logits)) == {0}
-    plain = draws(Sampling(temperature=1.0), logits)
-    assert [plain[token] / 4000 for token in range(4)] == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
-    hot = draws(Sampling(temperature=2.0), logits)
-    expected = np.sqrt([0.5, 0.3, 0.15, 0.05])
-    assert [hot[token] / 4000 for token in range(4)] == pytest.approx(expected / expected.sum(), abs=0.03)
-    assert set(draws(Sampling(temperature=1.0, top_k=2), logits)) == {0, 1}
-    assert set(draws(Sampling(temperature=1.0, top_p=0.5), logits)) == {0}
-    assert set(draws(Sampling(temperature=1.0, top_p=0.51), logits)) == {0, 1}
 
 
 def test_sampling_is_by_seed():
     prompts = [np.array([5, 6, 7]), np.array([8])]
-    hot = Sampling(temperature=1.0)
+    hot = Sampling(processors=(Temperature(1.0),))
     first, again, other = (
-        [answer.tolist() for answer in generator(CONFIGS['rotary'], strategy=hot, seed=seed).answer(prompts)]
+        [answer.tolist() for answer in generator(CONFIGS['rotary'], decoding=hot, seed=seed).answer(prompts)]
         for seed in (0, 0, 1)
     )
     assert first == again != other
 
 
-def test_impossible_sampling_is_refused():
-    with pytest.raises(ValueError, match='temperature must be at least 0'):
-        Sampling(temperature=-1.0)
-    with pytest.raises(ValueError, match='top_p in'):
-        Sampling(top_p=1.5)
+@dataclasses.dataclass(frozen=True)
+class NoRepetition(LogitsProcessor):
+    """Every token at most once, and never an end before the answer has `shortest` tokens."""
+
+    shortest: int
+
+    def __call__(self, logits_BxV, generated):
+        batch, new = generated.tokens.shape
+        real = jnp.arange(new) < generated.count
+        tokens = jnp.where(real, generated.tokens, logits_BxV.shape[-1])  # what lies beyond the array is dropped
+        logits_BxV = logits_BxV.at[jnp.arange(batch)[:, None], tokens].set(-jnp.inf, mode='drop')
+        return logits_BxV.at[:, EOS].set(jnp.where(generated.count < self.shortest, -jnp.inf, logits_BxV[:, EOS]))
+
+
+@pytest.mark.parametrize('decoding', [Greedy, Sampling, Beams])
+def test_a_processor_sees_what_each_answer_holds_so_far(decoding):
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(2, 40, length) for length in (1, 3, 64, 17, 80, 5)]
+    rule = NoRepetition(shortest=7)
+    answers = [
+        answer.tolist()
+        for answer in generator(CONFIGS['rotary'], decoding=decoding(processors=(rule,))).answer(prompts)
+    ]
+    plain = [answer.tolist() for answer in generator(CONFIGS['rotary'], decoding=decoding()).answer(prompts)]
+    assert all(len(set(answer)) == len(answer) >= 7 for answer in answers)
+    assert any(len(set(answer)) < len(answer) for answer in plain), 'nothing repeats itself, so the rule was not tried'
+
+
+@pytest.mark.parametrize('decoding', [Greedy(), Sampling(), Beams()], ids=str)
+def test_ids_beyond_the_vocabulary_are_never_generated(decoding):
+    """Models are padded to a multiple; here all that is likely lies in the padding."""
+    config = dataclasses.replace(CONFIGS['rotary'], tied_embedding=False)
+    params = random_params(config)
+    params['unembedding/kernel'] = params['unembedding/kernel'].at[:, 30:].multiply(20.0)
+    prompts = [np.arange(2, 12), np.array([5])]
+
+    def answers(size):
+        model = dataclasses.replace(loaded(config, params), vocabulary=TokenIds(size, EOS))
+        found = Generator(model, max_new_tokens=NEW, batch_tokens=400, decoding=decoding).answer(prompts)
+        return np.concatenate(found)
+
+    assert answers(40).max() >= 30
+    assert answers(30).max() < 30

@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.inference.scoring import QuestionError, Scorer
+from flan_jax.inference.prefill import PromptError
+from flan_jax.inference.scoring import Scorer
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
-from flan_jax.model.decoder import Execution
 from flan_jax.model.inputs import Inputs
 from flan_jax.packing.example import Example
+from tests.toy import loaded
 
 SIZE = {'vocab_size': 97, 'num_layers': 2, 'd_model': 32, 'num_heads': 4, 'head_dim': 8, 'd_ff': 64}
 CONFIGS = {
@@ -60,7 +61,7 @@ def test_shared_prompt_equals_naive(name):
     config = CONFIGS[name]
     params = random_params(config)
     questions = ragged_questions(np.random.default_rng(0))
-    scored = Scorer(config, params, Execution(), batch_tokens=2048).score(questions)
+    scored = Scorer(loaded(config, params), batch_tokens=2048).score(questions)
     for question, scores in zip(questions, scored):
         for ours, naive in zip(scores, naive_scores(config, params, question)):
             np.testing.assert_allclose(ours, naive, atol=1e-5)
@@ -73,9 +74,9 @@ def test_what_all_prompts_begin_with_is_computed_once_and_scores_alike(name, mon
     questions = [
         Example(np.concatenate([prefix, question.prompt]), question.responses) for question in ragged_questions(rng)
     ]
-    scorer = Scorer(config, random_params(config), Execution(), batch_tokens=2048)
-    read_prefix = scorer._prefixes.read
-    monkeypatch.setattr(scorer._prefixes, 'read', lambda tokens: read.append(len(tokens)) or read_prefix(tokens))
+    scorer = Scorer(loaded(config, random_params(config)), batch_tokens=2048)
+    read_prefix = scorer._prefixes.prefill
+    monkeypatch.setattr(scorer._prefixes, 'prefill', lambda tokens: read.append(len(tokens)) or read_prefix(tokens))
     scored = scorer.score(questions)
     assert read == [150]
     for question, scores in zip(questions, scored):
@@ -87,13 +88,13 @@ def test_duplicated_options_score_alike():
     config = CONFIGS['relative']
     option = np.array([5, 6, 7])
     question = Example(np.array([1, 2, 3]), (option, np.array([8]), option))
-    scores = Scorer(config, random_params(config), Execution(), batch_tokens=512).score([question])[0]
+    scores = Scorer(loaded(config, random_params(config)), batch_tokens=512).score([question])[0]
     np.testing.assert_allclose(scores[0], scores[2], atol=1e-6)
 
 
 def test_questions_that_cannot_be_asked_are_refused():
-    scorer = Scorer(CONFIGS['learned'], random_params(CONFIGS['learned']), Execution(), batch_tokens=512)
-    with pytest.raises(QuestionError, match='must not be empty'):
+    scorer = Scorer(loaded(CONFIGS['learned'], random_params(CONFIGS['learned'])), batch_tokens=512)
+    with pytest.raises(PromptError, match='must not be empty'):
         scorer.score([Example(np.array([1]), ())])
-    with pytest.raises(QuestionError, match='may have 2048'):
+    with pytest.raises(PromptError, match='may have 2048'):
         scorer.score([Example(np.ones(2048, int), (np.array([1, 2]),))])

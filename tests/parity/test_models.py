@@ -6,9 +6,9 @@ import numpy as np
 
 from flan_jax.inference.generation import Generator
 from flan_jax.model import decoder
-from flan_jax.model.decoder import Execution
 from flan_jax.model.inputs import Inputs
 from tests.parity.models import VOCAB_SIZE, torch
+from tests.toy import loaded
 
 TOLERANCE = 1e-4
 LENGTHS = (40, 23, 1)
@@ -52,13 +52,13 @@ def test_cached_steps(pair):
     """A prompt of 17 tokens at once, then one token after the other."""
     tokens = random_rows()[0][None]
     theirs = pair.their_logits(tokens)
-    hidden, memory = decoder.prefill(pair.config, pair.params, tokens[:, :17], np.array([17]))
+    hidden, prefix = decoder.prefill(pair.config, pair.params, tokens[:, :17], np.array([17]))
     ours = decoder.logits(pair.config, pair.params, hidden)
     assert pair.note('cached', ours, theirs[:, :17]) < TOLERANCE
-    written = decoder.init_decode_cache(pair.config, memory.end, tokens.shape[1] - 17)
-    write = jax.jit(decoder.decode_step(pair.config, pair.params, [memory]))
+    cache = decoder.init_decode_cache(pair.config, prefix.end, tokens.shape[1] - 17)
+    step = jax.jit(decoder.decode_step(pair.config, pair.params, [prefix]))
     for place in range(17, tokens.shape[1]):
-        hidden, written = write(tokens[:, place], written)
+        hidden, cache = step(tokens[:, place], cache)
         ours = decoder.logits(pair.config, pair.params, hidden)
         assert pair.note('cached', ours, theirs[:, place]) < TOLERANCE
 
@@ -66,7 +66,7 @@ def test_cached_steps(pair):
 def test_greedy_continuations(pair):
     """Prompts of unequal length, answered together in ours and one by one in transformers."""
     prompts, new = random_rows(), 48
-    generator = Generator(pair.config, pair.params, Execution(), eos_id=-1, max_new_tokens=new, batch_tokens=1024)
+    generator = Generator(loaded(pair.config, pair.params), max_new_tokens=new, batch_tokens=1024)
     pair.theirs.generation_config.eos_token_id = None
     for prompt, ours in zip(prompts, generator.answer(prompts)):
         theirs = pair.theirs.generate(

@@ -1,0 +1,57 @@
+"""A model ready for use: what scoring and generation take."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Execution, Params
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenIds:
+    """A vocabulary without texts, for models that take and give token ids only.
+
+    Attributes:
+      size: number of tokens.
+      eos_id: id of the token that ends answers; -1 where none does.
+    """
+
+    size: int
+    eos_id: int = -1
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """A model with all that using it takes; `flan_jax.loaded_model.load` makes one from a checkpoint.
+
+    Attributes:
+      config: the decoder.
+      params: its parameters, those of an adapter beside the others.
+      vocabulary: text to token ids and back.
+      prompt_format: what stands before, between and after the texts of a prompt.
+      execution: how to compute.
+      placement: where batches lie.
+      metadata: what the checkpoint says of itself.
+    """
+
+    config: DecoderConfig
+    params: Params
+    vocabulary: Vocabulary | TokenIds
+    prompt_format: Any = None
+    execution: Execution = Execution()
+    placement: Placement = DEFAULT_DEVICE
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def mesh_context(self) -> contextlib.AbstractContextManager:
+        """Within it, what is compiled is laid out over the model's devices."""
+        mesh = self.placement.mesh
+        return contextlib.nullcontext() if mesh is None else jax.set_mesh(mesh)

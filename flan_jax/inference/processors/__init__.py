@@ -1,0 +1,1 @@
+"""Logits processors: rules between the decoder's logits and the choice of the next token, one a file."""

@@ -1,0 +1,23 @@
+"""The vocabulary mask: models are padded to a multiple, and what lies beyond the vocabulary stands for no text."""
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from flan_jax.inference.processors.processor import LogitsProcessor
+
+
+@dataclasses.dataclass(frozen=True)
+class VocabularyMask(LogitsProcessor):
+    """Makes ids beyond the vocabulary impossible.
+
+    Attributes:
+      size: tokens of the vocabulary.
+    """
+
+    size: int
+
+    def __call__(self, logits_BxV, generated):
+        if self.size >= logits_BxV.shape[-1]:
+            return logits_BxV
+        return jnp.where(jnp.arange(logits_BxV.shape[-1]) < self.size, logits_BxV, -jnp.inf)

@@ -1,0 +1,79 @@
+"""The weights that a checkpoint means, whatever was tuned: what is trained, and the base model it is trained beside."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from etils import epath
+from jax.sharding import Mesh
+
+from flan_jax.distributed.mesh import parameter_layout, placed
+from flan_jax.model.config import DecoderConfig, decoder_from_plain
+from flan_jax.model.decoder import Params
+from flan_jax.training import checkpoints
+from flan_jax.training.checkpoints import CheckpointError
+from flan_jax.tuning.tuning import Tuning, tuning_from_plain
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointContent:
+    """What a checkpoint says of its weights; none is loaded yet.
+
+    Attributes:
+      folder: of the checkpoint.
+      config: the decoder.
+      tuning: which parameters it holds, with the settings they were trained with.
+      metadata: everything that it says of itself.
+    """
+
+    folder: epath.Path
+    config: DecoderConfig
+    tuning: Tuning
+    metadata: Mapping[str, Any]
+
+    def combined(self, mesh: Mesh, dtype: str = 'float32') -> Params:
+        """What the decoder reads, laid out over a mesh; adapters stay float32 beside a base in `dtype`."""
+        if not self.tuning.freezes_base:
+            return checkpoints.load_params(self.folder, parameter_layout(self.config, mesh, dtype))
+        return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
+
+    def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
+        """Weights of a plain decoder that computes the same, in `dtype`, merged in float32 where there is a base."""
+        if not self.tuning.freezes_base:
+            return self.combined(mesh, dtype)
+        merge = jax.jit(lambda frozen, trained: _cast(self.tuning.merge(frozen, trained), dtype), donate_argnums=0)
+        return merge(self._frozen(mesh, 'float32'), self.trained(mesh))
+
+    def trained(self, mesh: Mesh) -> Params:
+        """The parameters that the checkpoint itself holds, float32."""
+        return checkpoints.load_params(self.folder, placed(self.tuning.shapes(self.config), mesh))
+
+    def _frozen(self, mesh: Mesh, dtype: str) -> Params:
+        base = self.metadata.get('base')
+        if not base or not epath.Path(base).exists():
+            raise CheckpointError(
+                f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}, '
+                'which is not there; put it back, or run where that path leads to it'
+            )
+        return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
+
+
+def content_of(folder: epath.PathLike) -> CheckpointContent:
+    """What a checkpoint holds.
+
+    Args:
+      folder: one step of a run, or the checkpoint of a conversion or of a merged adapter.
+
+    Raises:
+      CheckpointError: if there is no checkpoint, or it does not say what it holds.
+    """
+    metadata = checkpoints.metadata(folder)
+    if 'model' not in metadata:
+        raise CheckpointError(f'{folder} does not say which decoder its weights are for; train or convert writes that')
+    tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
+    return CheckpointContent(epath.Path(folder), decoder_from_plain(metadata['model']), tuning, metadata)
+
+
+def _cast(params: Params, dtype: str) -> Params:
+    return {name: value.astype(dtype) for name, value in params.items()}

@@ -1,0 +1,41 @@
+"""Logits processors against transformers' warpers, alone and in the order in which transformers applies them."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from flan_jax.inference.processors.processor import Generated, process
+from flan_jax.inference.processors.temperature import Temperature
+from flan_jax.inference.processors.top_k import TopK
+from flan_jax.inference.processors.top_p import TopP
+
+THEIRS = {
+    Temperature: transformers.TemperatureLogitsWarper,
+    TopK: transformers.TopKLogitsWarper,
+    TopP: transformers.TopPLogitsWarper,
+}
+
+CHAINS = [
+    [Temperature(0.7)],
+    [Temperature(3.0)],
+    [TopK(1)],
+    [TopK(40)],
+    [TopK(5000)],
+    [TopP(0.05)],
+    [TopP(0.9)],
+    [TopP(0.999)],
+    [Temperature(1.5), TopK(50), TopP(0.8)],
+]
+
+
+@pytest.mark.parametrize('chain', CHAINS, ids=str)
+def test_chains_equal_those_of_transformers(chain):
+    logits = np.random.default_rng(0).normal(0, 3, (16, 1000)).astype(np.float32)
+    ours = process(chain, jnp.asarray(logits), Generated(jnp.zeros((16, 0), int), jnp.zeros((), int)))
+    theirs = torch.tensor(logits)
+    for processor in chain:
+        (value,) = vars(processor).values()
+        theirs = THEIRS[type(processor)](value)(None, theirs)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-6)
