@@ -1,0 +1,1 @@
+"""Metrics over predictions, their confidence intervals, and tests of their differences."""
