@@ -1,0 +1,1 @@
+"""Prompt formats: what stands before, between and after."""

@@ -1,0 +1,16 @@
+"""Stand-in."""
+
+import dataclasses
+
+from flan_jax.data.formats.format import PromptFormat
+
+
+@dataclasses.dataclass(frozen=True)
+class Plain(PromptFormat):
+    """Plain."""
+
+    def encode_prompt(self, vocabulary, text, max_length=None):
+        return vocabulary.prompt(text)
+
+    def finish(self, text):
+        return text.strip()
