@@ -1,47 +1,69 @@
 """flan-jax evaluate: evaluate the base and the tuned model."""
 
+import functools
+
 from flan_jax.command import configuration
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.run import Run
 
 
-def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned') -> None:
-    """Asks the base model and, where there is one, the tuned model, whose records are kept under a name."""
+def evaluate(run: Run, command: str, eval_set=None) -> None:
+    """Evaluates the base model and, where there is one, the newest checkpoint.
+
+    Args:
+      run: what is evaluated.
+      command: the command line, for the manifest of a run that only evaluates.
+      eval_set: what `run_evaluation.eval_set_of` gives, where it is known already.
+    """
     import jax
 
     from flan_jax import manifest
-    from flan_jax.distributed.mesh import make_mesh, parameter_layout
-    from flan_jax.distributed.placement import Placement
-    from flan_jax.evaluation import records
-    from flan_jax.evaluation.evaluate import evaluate as ask
+    from flan_jax.distributed.mesh import make_mesh
+    from flan_jax.evaluation.evaluate import evaluate as evaluate_model
+    from flan_jax.studies import run_evaluation
     from flan_jax.training import checkpoints
-    from flan_jax.training.program import execution_of, platform_of
-    from flan_jax.training.train import initial_params, tuned_params
 
-    latest = checkpoints.latest_folder(experiment.model_dir)
-    if latest is None and experiment.initial_checkpoint is None:
+    latest = checkpoints.latest_folder(run.model_dir)
+    if latest is None and run.initial_checkpoint is None:
         raise UserError(
-            f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names one to '
+            f'no checkpoint in {run.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names one to '
             'evaluate without tuning'
         )
-    check_vocabulary(experiment, latest)
-    eval_set = eval_set or eval_set_of(experiment)
-    mesh = make_mesh(experiment.parallelism)
-    execution = execution_of(experiment.training, platform_of(mesh))
-    layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
-    weights = {records.BASE: lambda: initial_params(experiment, layout)}
-    if latest is not None:
-        weights[tuned] = lambda: tuned_params(experiment, latest, mesh)
-    else:
-        manifest.write(experiment.model_dir, manifest.make(experiment, command, configuration.resolved(), None))
+    check_vocabulary(run, latest)
+    eval_set = eval_set or run_evaluation.eval_set_of(run)
+    if latest is None:
+        manifest.write(run.model_dir, manifest.make(run, command, configuration.resolved(), None))
+    load = {'base': _base_model, 'tuned': functools.partial(_tuned_model, checkpoint=latest)}
+    mesh = make_mesh(run.parallelism)
     with jax.set_mesh(mesh):
-        for model, load in weights.items():
-            ask(experiment, eval_set, load, model, execution, Placement(mesh))
+        for label, model_records in run_evaluation.models_of(run).items():
+            evaluate_model(functools.partial(load[label], run, mesh), eval_set, model_records)
 
 
-def eval_set_of(experiment: Run):
-    """What a run evaluates; raises where it cannot."""
-    from flan_jax.evaluation.evaluate import EvalSet
+def _base_model(run: Run, mesh):
+    """The model that a run starts from."""
+    from flan_jax.distributed.mesh import parameter_layout
+    from flan_jax.training.train import initial_params
 
-    return EvalSet(experiment)
+    layout = parameter_layout(run.model, mesh, run.training.param_dtype)
+    return _loaded(run, mesh, initial_params(run, layout), run.evaluation.base_format)
+
+
+def _tuned_model(run: Run, mesh, checkpoint):
+    """The model of a run's checkpoint."""
+    from flan_jax.studies.run_evaluation import tuned_format
+    from flan_jax.training.train import tuned_params
+
+    return _loaded(run, mesh, tuned_params(run, checkpoint, mesh), tuned_format(run))
+
+
+def _loaded(run: Run, mesh, params, prompt_format):
+    from flan_jax.distributed.placement import Placement
+    from flan_jax.inference.loaded import LoadedModel
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training.program import execution_of, platform_of
+
+    execution = execution_of(run.training, platform_of(mesh))
+    vocabulary = Vocabulary(run.data.vocabulary)
+    return LoadedModel(run.model, params, vocabulary, prompt_format, execution, Placement(mesh))

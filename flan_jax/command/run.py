@@ -1,7 +1,7 @@
 """flan-jax run: pack, train, evaluate and report."""
 
 from flan_jax.command import configuration
-from flan_jax.command.evaluate import eval_set_of, evaluate
+from flan_jax.command.evaluate import evaluate
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.pack import pack
 from flan_jax.command.report import report
@@ -27,19 +27,17 @@ def run_command(verb: str, files: list[str], bindings: dict[str, str]) -> None:
 
 def run(experiment: Run, command: str) -> None:
     """Packs, tunes, asks the base and the tuned model, and reports; asks in between where EVAL_PERIOD says so."""
-    from flan_jax.evaluation import records
+    from flan_jax.studies.run_evaluation import eval_set_of, evaluates
     from flan_jax.training import checkpoints
 
-    evaluates = experiment.data.held_out or experiment.evaluation.targets
-    if not evaluates:
+    if not evaluates(experiment):
         train(experiment, command)
         return report(experiment)
     eval_set = eval_set_of(experiment)  # what cannot be evaluated is better known before hours of tuning
     tune_until = tuning(experiment, command)
     for stop in _stops(experiment, checkpoints.latest_step(experiment.model_dir)):
         tune_until(stop)
-        name = records.TUNED if stop == experiment.training.steps else records.tuned_at(stop)
-        evaluate(experiment, command, eval_set, name)
+        evaluate(experiment, command, eval_set)
     return report(experiment)
 
 

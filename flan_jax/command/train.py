@@ -47,12 +47,14 @@ def _prove_hold_out(experiment: Run) -> dict | None:
     """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
     from flan_jax import manifest
     from flan_jax.data.holdout import prove
-    from flan_jax.evaluation.evaluate import has_test_rows, named_datasets
+    from flan_jax.evaluation.eval_set import has_test_split
+    from flan_jax.evaluation.selection import named_datasets
 
     if not experiment.data.held_out:
         return None
     before = manifest.read(experiment.model_dir) if manifest.exists(experiment.model_dir) else {}
-    prepared = [d for d in named_datasets(experiment) if has_test_rows(d, experiment.data.tfds_data_dir)]
+    named = named_datasets(experiment.evaluation, experiment.data.held_out)
+    prepared = [dataset for dataset in named if has_test_split(dataset, experiment.data.tfds_data_dir)]
     proof = prove(experiment.data, prepared, before.get('hold_out'))
     for overlap in proof['overlaps'] if proof else ():
         CONSOLE.print('{rows} of {of} rows of {evaluated} share a text with {tuned}'.format(**overlap))
