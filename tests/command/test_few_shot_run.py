@@ -1,4 +1,4 @@
-"""Few-shot tuning and evaluation by settings alone, and the other wordings that ablations ask for."""
+"""Few-shot tuning and evaluation by settings alone, and the other wordings that ablations take."""
 
 import json
 
@@ -6,13 +6,18 @@ import jax
 import pytest
 
 from flan_jax.command import configuration, main
+from flan_jax.data.formats.flan import Flan
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.evaluation.evaluate import EvalSet, evaluate
+from flan_jax.distributed.placement import DEFAULT_DEVICE
+from flan_jax.evaluation.evaluate import evaluate
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Execution
 from flan_jax.packing.pack import stream_recipe
 from flan_jax.settings import SettingsError
+from flan_jax.studies.run_evaluation import base_records, eval_set_of
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 RUN = '--gin_file=gin/runs/quickstart.gin'
 
@@ -52,10 +57,10 @@ def finished(samples_dir, tmp_path_factory):
     return folder / 'run'
 
 
-def test_records_are_kept_apart_by_shots(finished):
+def test_records_of_each_number_of_shots_have_a_file(finished):
     for split, shots in (('test', 0), ('test', 2), ('validation', 2)):
         stem = f'{split}_template_1' + (f'_{shots}_shot' if shots else '')
-        file = finished / 'evaluation' / 'tuned' / 'copa' / f'{stem}.jsonl'
+        (file,) = finished.glob(f'evaluation/step_2/copa-*/{stem}.jsonl')
         for line in file.read_text().splitlines():
             record = json.loads(line)
             assert record['shots'] == shots == record['exemplars']
@@ -74,8 +79,8 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     tuned = {line['name']: line for line in report['few_shot'] if line['model'] == 'tuned'}
     few_shot = report['results'][0]['few_shot'][0]['models']['tuned']
     assert tuned['copa']['few_shot'] == [few_shot['mean'], few_shot['std']]
-    spreads = [tuned[name]['few_shot'][1] for name in names]
-    assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(spreads) / 3)
+    stds = [tuned[name]['few_shot'][1] for name in names]
+    assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(stds) / 3)
     page = (finished / 'report.html').read_text()
     assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
 
@@ -90,47 +95,61 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
     assert len(set(recipes)) == len(variants)
 
 
-def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monkeypatch):
+def test_fixed_exemplars_are_computed_once_for_all_examples(samples_dir, tmp_path, monkeypatch):
     settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
-    eval_set, read = EvalSet(settings), []
+    eval_set, read = eval_set_of(settings), []
     read_prefix = PrefixReader.read
     monkeypatch.setattr(
         PrefixReader, 'read', lambda self, tokens: read.append(len(tokens)) or read_prefix(self, tokens)
     )
     params = decoder.initialise(settings.model, jax.random.key(0))
-    evaluate(settings, eval_set, lambda: params, 'base', Execution())
-    prompts = {key: [row.prompt_tokens for row in eval_set.rows(key)] for key in eval_set.keys}
+    model = LoadedModel(settings.model, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
+    evaluate(lambda: model, eval_set, base_records(settings))
+    prompts = {
+        key: [example.prompt_tokens for example in eval_set.examples(key, model.vocabulary, model.prompt_format)]
+        for key in eval_set.keys
+    }
     assert read == [shared_prefix(of_key) for of_key in prompts.values()] and len(read) == 2 * 3
     assert min(read) >= SHORTEST_PREFIX
 
 
-def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
+def test_other_wordings_have_one_template_for_each_variant(samples_dir, tmp_path):
     settings = experiment(samples_dir, tmp_path, EVAL_INSTRUCTIONS='dataset_name', EVAL_TEMPLATES=(), SHOTS=(0,))
-    eval_set = EvalSet(settings)
-    asked = {(key.dataset, key.template): eval_set.rows(key)[0].prompt for key in eval_set.keys}
-    assert [key for key in asked] == [('copa', 0), ('wmt16_translate_deen', 0), ('wmt16_translate_deen', 1)]
-    assert asked['copa', 0].startswith('[Commonsense: CoPA] ')
-    assert asked['wmt16_translate_deen', 0].startswith('[Translation: WMT-16 EN/DE to German] ')
-    assert asked['wmt16_translate_deen', 1].startswith('[Translation: WMT-16 EN/DE to English] ')
+    eval_set = eval_set_of(settings)
+    prompts = {
+        (key.dataset, key.template, key.variant): eval_set.examples(key, Vocabulary(), Flan())[0].prompt
+        for key in eval_set.keys
+    }
+    assert list(prompts) == [
+        ('copa', 0, ''),
+        ('wmt16_translate_deen', 0, 'en-de'),
+        ('wmt16_translate_deen', 1, 'de-en'),
+    ]
+    copa, german, english = prompts.values()
+    assert copa.startswith('[Commonsense: CoPA] ')
+    assert german.startswith('[Translation: WMT-16 EN/DE to German] ')
+    assert english.startswith('[Translation: WMT-16 EN/DE to English] ')
 
 
-def test_datasets_without_training_rows_are_asked_zero_shot_only(samples_dir, tmp_path):
+def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples_dir, tmp_path):
     settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), EVAL_TEMPLATES=(0,))
-    asked = {(key.dataset, key.shots) for key in EvalSet(settings).keys}
-    assert asked == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
+    evaluated = {(key.dataset, key.shots) for key in eval_set_of(settings).keys}
+    assert evaluated == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
 
 
-def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
+def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
     settings = experiment(samples_dir, tmp_path, EVAL_TEMPLATES=(8, 12))
-    with pytest.raises(SettingsError, match=r'EVAL_TEMPLATES=\(8, 12\): copa can be asked with templates 0, 1, 2'):
-        EvalSet(settings)
+    with pytest.raises(
+        SettingsError, match=r'Evaluation.templates=\(8, 12\): copa cannot be evaluated with template 8'
+    ):
+        eval_set_of(settings)
 
 
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
         ({'SHOTS': (0, 17)}, 'SHOTS=17: from 0 to 16'),
-        ({'SHOTS': ()}, r'SHOTS=\(\) asks nothing'),
+        ({'SHOTS': ()}, r'SHOTS=\(\) evaluates nothing'),
         ({'TRAIN_SHOTS': -1}, 'TRAIN_SHOTS=-1'),
         ({'TEMPLATES_PER_DATASET': 0}, 'TEMPLATES_PER_DATASET=0 must be at least 1'),
     ],

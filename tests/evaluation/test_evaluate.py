@@ -1,6 +1,8 @@
 """A model is evaluated once on every example, and its answers are used only for what they are answers to."""
 
+import os
 import shutil
+import signal
 
 import jax
 import numpy as np
@@ -112,8 +114,8 @@ def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir,
 )
 def test_answers_of_other_settings_or_weights_do_not_count(model, samples_dir, tmp_path, change):
     evaluate(lambda: model, eval_set_of(samples_dir), records_of(tmp_path))
-    weights = change.pop('weights', 'any')
-    eval_set = eval_set_of(samples_dir, **change)
+    weights = change.get('weights', 'any')
+    eval_set = eval_set_of(samples_dir, **{name: value for name, value in change.items() if name != 'weights'})
     assert unevaluated(eval_set, records_of(tmp_path, weights)) == eval_set.keys
 
 
@@ -158,9 +160,6 @@ def test_the_first_process_decides_what_is_missing(model, samples_dir, tmp_path,
 
 def test_stopping_keeps_what_is_answered(model, samples_dir, tmp_path, monkeypatch):
     """SIGTERM arrives while the first group is evaluated."""
-    import os
-    import signal
-
     eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
     monkeypatch.setattr(evaluation, 'EXAMPLES_AT_A_TIME', 1)
     real = evaluation.Evaluator.evaluate
