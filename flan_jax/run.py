@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism
 from flan_jax.evaluation.settings import Evaluation
@@ -27,6 +29,7 @@ class Run(Settings):
       training: how the weights move.
       objective: what is learned from a batch.
       tuning: which parameters are trained.
+      prompt_format: what stands before, between and after the texts of an example.
       parallelism: how devices share the work.
       evaluation: what is evaluated.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
@@ -39,6 +42,7 @@ class Run(Settings):
     training: Training = Training()
     objective: Objective = NextToken()
     tuning: Tuning = Full()
+    prompt_format: PromptFormat = Flan()
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: Path | None = None

@@ -1,7 +1,7 @@
 """flan-jax compare: where two models differ, from their records.
 
-A and B are folders of records (MODEL_DIR/evaluation/tuned), or folders of runs, whose tuned model is meant. A run's
-folder for A alone compares its base with its tuned model.
+A and B are folders of a model's records (MODEL_DIR/evaluation/step_300, or one dataset's below it), or folders of runs,
+whose newest checkpoint is meant. A run's folder for A alone compares its base with its tuned model.
 """
 
 import argparse
@@ -20,7 +20,7 @@ OUT = Console(highlight=False)
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the table, and some examples; writes all of it as JSON where asked to."""
+    """Prints the table, and some examples; writes all of it as JSON with --output."""
     options = _parse(arguments)
     from flan_jax.command.quiet import import_tensorflow
 
@@ -57,34 +57,57 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _records_folders(run_a: str, run_b: str | None) -> tuple[epath.Path, epath.Path]:
-    from flan_jax.evaluation.records import BASE, TUNED
-
     if run_b is None:
-        return _records_folder(run_a, BASE), _records_folder(run_a, TUNED)
-    return _records_folder(run_a, TUNED), _records_folder(run_b, TUNED)
+        return _base_folder(run_a), _tuned_folder(run_a)
+    return _records_folder(run_a), _records_folder(run_b)
 
 
-def _records_folder(run: str, model: str) -> epath.Path:
+def _records_folder(path: str) -> epath.Path:
     """The folder of records that a path stands for; raises UserError where there are none."""
+    from flan_jax.evaluation import records
+
+    folder = epath.Path(path)
+    is_records = (folder / records.SETTINGS_FILE).exists() or records.folders_in(folder)
+    return folder if is_records else _tuned_folder(path)
+
+
+def _tuned_folder(run: str) -> epath.Path:
+    """The records of a run's newest checkpoint, or of its last step where no checkpoint is left."""
+    from flan_jax.evaluation import records
+    from flan_jax.training import checkpoints
+
+    evaluated = [name for name in records.models_in(run) if name != records.BASE]
+    latest = checkpoints.latest_step(run)
+    wanted = records.step_model(latest) if latest else evaluated[-1] if evaluated else 'step_N'
+    folder = records.model_folder(run, wanted)
+    if wanted not in evaluated:
+        raise UserError(
+            f'no records in {run}, nor in {folder}; `flan-jax evaluate` writes them'
+            + (f', or name the folder of {", ".join(evaluated)}' if evaluated else '')
+        )
+    return folder
+
+
+def _base_folder(run: str) -> epath.Path:
+    """The records of a run's base model, which may be in a folder that runs share."""
     from flan_jax import manifest
-    from flan_jax.evaluation.records import SETTINGS_FILE, folder_of
+    from flan_jax.evaluation import records
 
     base_dir = manifest.read(run)['run']['evaluation']['base_dir'] if manifest.exists(run) else None
-    of_run = folder_of(model, run, base_dir)
-    for candidate in (epath.Path(run), of_run):
-        if (candidate / SETTINGS_FILE).exists():
-            return candidate
-    raise UserError(f'no records in {run}, nor in {of_run}; `flan-jax evaluate` writes them')
+    folder = records.model_folder(base_dir or run, records.BASE)
+    if not records.folders_in(folder):
+        raise UserError(f'no records in {folder}; `flan-jax evaluate` writes them')
+    return folder
 
 
 def _table(found) -> Table:
-    columns = ('dataset', 'score', 'rows', 'A', 'B', 'B - A', '95 % interval', 'only A, only B', 'p', 'test')
+    columns = ('dataset', 'score', 'examples', 'A', 'B', 'B - A', '95 % interval', 'only A, only B', 'p', 'test')
     table = Table(*columns, box=None)
     for c in found:
         table.add_row(
             c.name,
             c.metric,
-            f'{c.rows} x {c.templates}',
+            f'{c.num_examples} x {c.templates}',
             f'{c.score_a:.1f}',
             f'{c.score_b:.1f}',
             f'{c.score_b - c.score_a:+.1f}',
@@ -98,7 +121,7 @@ def _table(found) -> Table:
 
 def _print_examples(comparison, count: int) -> None:
     for example in comparison.examples[:count]:
-        OUT.rule(f'{comparison.name}, template {example["template"]}, row {example["example"]}')
+        OUT.rule(f'{comparison.name}, template {example["template"]}, example {example["example"]}')
         OUT.print(example['prompt'], markup=False)
         OUT.print(f'expected: {" / ".join(example["references"])}', markup=False)
         for side in ('a', 'b'):

@@ -1,5 +1,7 @@
 """flan-jax evaluate: evaluate the base and the tuned model."""
 
+import functools
+
 from flan_jax.command import configuration
 from flan_jax.command.start import start
 from flan_jax.command.train import check_vocabulary
@@ -12,48 +14,67 @@ def main(arguments: list[str]) -> None:
     evaluate(*start('evaluate', arguments))
 
 
-def evaluate(experiment: Run, command: str, eval_set=None, tuned: str = 'tuned') -> None:
-    """Asks the base model and, where there is one, the tuned model, whose records are kept under a name."""
-    import jax
+def evaluate(run: Run, command: str, eval_set=None) -> None:
+    """Evaluates the base model and, where there is one, the newest checkpoint.
 
+    Args:
+      run: what is evaluated.
+      command: the command line, for the manifest of a run that only evaluates.
+      eval_set: what `run_evaluation.eval_set_of` gives, where it is known already.
+    """
     from flan_jax import manifest
-    from flan_jax.distributed.mesh import make_mesh, parameter_layout, placed
-    from flan_jax.distributed.placement import Placement
-    from flan_jax.evaluation import records
-    from flan_jax.evaluation.evaluate import evaluate as ask
+    from flan_jax.evaluation.evaluate import evaluate as evaluate_model
+    from flan_jax.studies import run_evaluation
     from flan_jax.training import checkpoints
+
+    latest = checkpoints.latest_folder(run.model_dir)
+    if latest is None and run.initial_checkpoint is None:
+        raise UserError(
+            f'no checkpoint in {run.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names one to '
+            'evaluate without tuning'
+        )
+    check_vocabulary(run, latest)
+    eval_set = eval_set or run_evaluation.eval_set_of(run)
+    if latest is None:
+        manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
+    load = {'base': _base_model, 'tuned': functools.partial(_open, folder=latest)}
+    for label, model_records in run_evaluation.models_of(run).items():
+        prompt_format = run_evaluation.format_of(run, label)
+        evaluate_model(functools.partial(load[label], run, prompt_format), eval_set, model_records)
+
+
+def _base_model(run: Run, prompt_format):
+    """The model that a run starts from."""
+    if run.initial_checkpoint is not None:
+        return _open(run, prompt_format, run.initial_checkpoint)
+    from flan_jax.distributed.mesh import make_mesh, parameter_layout
+    from flan_jax.distributed.placement import Placement
+    from flan_jax.inference.loaded import LoadedModel
+    from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training.initial import base_weights
     from flan_jax.training.program import execution_of, platform_of
 
-    latest = checkpoints.latest_folder(experiment.model_dir)
-    if latest is None and experiment.initial_checkpoint is None:
-        raise UserError(
-            f'no checkpoint in {experiment.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names '
-            'one to evaluate without tuning'
-        )
-    check_vocabulary(experiment, latest)
-    eval_set = eval_set or eval_set_of(experiment)
-    mesh = make_mesh(experiment.parallelism)
-    execution = execution_of(experiment.training.dtype, platform_of(mesh))
-    layout = parameter_layout(experiment.model, mesh, experiment.training.param_dtype)
-    base = base_weights(experiment.model, experiment.initial_checkpoint, experiment.training.seed)
-    tuning = experiment.tuning
-    weights = {records.BASE: lambda: base(layout)}
-    if latest is not None:
-        shapes = placed(tuning.shapes(experiment.model), mesh) if tuning.freezes_base else layout
-        weights[tuned] = lambda: tuning.combine(
-            base(layout) if tuning.freezes_base else {}, checkpoints.load_params(latest, shapes)
-        )
-    else:
-        made = manifest.make(experiment, command=command, gin_text=configuration.resolved())
-        manifest.write(experiment.model_dir, made)
-    with jax.set_mesh(mesh):
-        for model, load in weights.items():
-            ask(experiment, eval_set, load, model, execution, Placement(mesh))
+    mesh = make_mesh(run.parallelism)
+    layout = parameter_layout(run.model, mesh, run.training.param_dtype)
+    return LoadedModel(
+        config=run.model,
+        params=base_weights(run.model, None, run.training.seed)(layout),
+        vocabulary=Vocabulary(run.data.vocabulary),
+        prompt_format=prompt_format,
+        execution=execution_of(run.training.dtype, platform_of(mesh)),
+        placement=Placement(mesh),
+    )
 
 
-def eval_set_of(experiment: Run):
-    """What a run evaluates; raises where it cannot."""
-    from flan_jax.evaluation.evaluate import EvalSet
+def _open(run: Run, prompt_format, folder):
+    """The model of a checkpoint, whatever was tuned, on the run's devices."""
+    from flan_jax.loaded_model import load
 
-    return EvalSet(experiment)
+    return load(
+        folder,
+        vocabulary=run.data.vocabulary,
+        parallelism=run.parallelism,
+        dtype=run.training.dtype,
+        param_dtype=run.training.param_dtype,
+        prompt_format=prompt_format,
+    )

@@ -1,8 +1,8 @@
-"""flan-jax experiment: several runs that answer one question together.
+"""flan-jax experiment: a study, several runs that answer one question together.
 
-leave_one_cluster_out tunes one model for each cluster, without that cluster and those akin to it, asks it about the
-cluster, and joins all of it in MODEL_DIR/report.html. What is finished is not done again, so the same command goes on
-after any interruption.
+leave_one_cluster_out tunes one model for each cluster, without that cluster and those related to it, evaluates it on
+the cluster, and joins all of it in MODEL_DIR/report.html. What is finished is not done again, so the same command goes
+on after any interruption.
 """
 
 import argparse
@@ -18,22 +18,20 @@ from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
-SET_BY_THE_EXPERIMENT = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS')
-
 
 def main(arguments: list[str]) -> int:
     """Carries out what is missing, or prints the commands that would."""
     options, bindings = _parse(arguments)
-    if clash := [name for name in SET_BY_THE_EXPERIMENT if name in bindings]:
-        raise UserError(f'{clash[0]} is set by the experiment itself; leave it out, and choose with --clusters')
     if options.limit is not None:
         bindings['EVAL_LIMIT'] = str(options.limit)
-    whole = configuration.load(options.gin_file, bindings)
-    prepare_libraries(whole.data)
+    study: Run = configuration.load(options.gin_file, bindings)
+    prepare_libraries(study.data)
     from flan_jax.studies import leave_one_out
 
+    if clash := [name for name in leave_one_out.SET_BY_THE_STUDY if name in bindings]:
+        raise UserError(f'{clash[0]} is set by the study itself; leave it out, and choose with --clusters')
     clusters = leave_one_out.chosen_clusters(options.clusters)
-    planned = {name: bindings | leave_one_out.run_bindings(whole.model_dir, name) for name in clusters}
+    planned = {name: bindings | leave_one_out.run_bindings(study.model_dir, name) for name in clusters}
     if options.plan:
         _print_plan(options.gin_file, planned, bindings)
     else:
@@ -46,10 +44,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser = argparse.ArgumentParser(
         prog='flan-jax experiment', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('name', choices=['leave_one_cluster_out'], help='the experiment')
+    parser.add_argument('name', choices=['leave_one_cluster_out'], help='the study')
     parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of every run')
     parser.add_argument('--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these')
-    parser.add_argument('--limit', type=int, help='rows evaluated per dataset, template and split')
+    parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     options, others = parser.parse_known_args(arguments)
     return options, read_bindings(others)
@@ -79,5 +77,4 @@ def _progress(files: Sequence[str], run_bindings: Mapping[str, str]):
     """How far a run is; raises, before any work starts, what would stop it."""
     from flan_jax.studies import leave_one_out
 
-    planned: Run = configuration.load(files, run_bindings)
-    return leave_one_out.progress_of(planned)
+    return leave_one_out.progress_of(configuration.load(files, run_bindings))

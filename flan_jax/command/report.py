@@ -10,13 +10,21 @@ def main(arguments: list[str]) -> None:
     report(start('report', arguments)[0])
 
 
-def report(experiment: Run) -> None:
-    """Makes report.html and report.json, of one run or of an experiment's runs that are there."""
+def report(run: Run) -> None:
+    """Makes report.html and report.json, of one run or of a study's runs that are there."""
     import jax
 
-    from flan_jax.reports.joint_report import runs_in, write_joint_report
-    from flan_jax.reports.report import write_report
+    from flan_jax.studies.leave_one_out_report import runs_in, write_study_report
 
     if jax.process_index() == 0:
-        write = write_joint_report if runs_in(experiment.model_dir) else write_report
-        CONSOLE.print(f'report: {write(experiment)}')
+        path = write_study_report(run) if runs_in(run.model_dir) else _write_run_report(run)
+        CONSOLE.print(f'report: {path}')
+
+
+def _write_run_report(run: Run):
+    from flan_jax.reports.report import write_report
+    from flan_jax.studies import run_evaluation
+
+    if not run_evaluation.evaluates(run):
+        return write_report(run.model_dir, None, {})
+    return write_report(run.model_dir, run_evaluation.eval_set_of(run), run_evaluation.models_of(run))

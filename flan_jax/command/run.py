@@ -1,6 +1,6 @@
 """flan-jax run: pack, train, evaluate and report."""
 
-from flan_jax.command.evaluate import eval_set_of, evaluate
+from flan_jax.command.evaluate import evaluate
 from flan_jax.command.report import report
 from flan_jax.command.start import start
 from flan_jax.command.train import train, tuning
@@ -15,18 +15,17 @@ def main(arguments: list[str]) -> None:
 
 def complete(run: Run, command: str) -> None:
     """Packs, tunes, evaluates the base and the tuned model (every EVAL_PERIOD steps, too), and reports."""
-    from flan_jax.evaluation import records
+    from flan_jax.studies.run_evaluation import eval_set_of, evaluates
     from flan_jax.training import checkpoints
 
-    if not (run.data.held_out or run.evaluation.targets):
+    if not evaluates(run):
         train(run, command)
         return report(run)
     eval_set = eval_set_of(run)  # what cannot be evaluated is better known before hours of tuning
     tune_until = tuning(run, command)
     for stop in _stops(run.training, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
-        name = records.TUNED if stop == run.training.steps else records.tuned_at(stop)
-        evaluate(run, command, eval_set, name)
+        evaluate(run, command, eval_set)
     return report(run)
 
 

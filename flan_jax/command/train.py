@@ -74,6 +74,7 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
         'model': as_plain(run.model),
         'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
         'vocabulary_path': run.data.vocabulary,
+        'prompt_format': run.prompt_format.recipe,
         'stream': stream.manifest.fingerprint,
         'tuning': as_plain(run.tuning),
         'base': run.initial_checkpoint,
@@ -85,12 +86,14 @@ def _prove_hold_out(run: Run) -> dict | None:
     """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
     from flan_jax import manifest
     from flan_jax.data.holdout import prove
-    from flan_jax.evaluation.evaluate import has_test_rows, named_datasets
+    from flan_jax.evaluation.eval_set import has_test_split
+    from flan_jax.evaluation.selection import named_datasets
 
     if not run.data.held_out:
         return None
     before = manifest.read(run.model_dir) if manifest.exists(run.model_dir) else {}
-    prepared = [d for d in named_datasets(run) if has_test_rows(d, run.data.tfds_data_dir)]
+    named = named_datasets(run.evaluation, run.data.held_out)
+    prepared = [dataset for dataset in named if has_test_split(dataset, run.data.tfds_data_dir)]
     proof = prove(run.data, prepared, before.get('hold_out'))
     for overlap in proof['overlaps'] if proof else ():
         CONSOLE.print('{rows} of {of} examples of {evaluated} share a text with {tuned}'.format(**overlap))

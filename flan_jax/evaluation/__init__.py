@@ -1,1 +1,1 @@
-"""Predictions become records, records become metrics, metrics become a report."""
+"""Models are evaluated into records, records are judged, and judgements become results."""

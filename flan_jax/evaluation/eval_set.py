@@ -1,30 +1,38 @@
-"""What a model is asked: a dataset's rows under one template, tokenised by the same SeqIO tasks that others can use."""
+"""What is evaluated: the examples of datasets under their templates, read as SeqIO tasks that others can use, too."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import in_form
+from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.seqio_tasks import Features, generation_task, rank_task, read_examples
-
-SEQIO_SPLITS = ('validation', 'test')
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples
+from flan_jax.data.source import MissingDataError, split_slices
+from flan_jax.errors import UserError
+from flan_jax.evaluation.records import RecordKey
+from flan_jax.evaluation.selection import chosen_templates
+from flan_jax.evaluation.settings import Evaluation
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
 class EvalExample:
-    """One row under one template.
+    """One example of a dataset under one template.
 
     Attributes:
-      example: index of the row among the usable rows of its split.
+      example: its index among the usable examples of its split.
       prompt: the inputs as text, before they are cut.
-      prompt_tokens: the inputs as tokens, cut and ended by EOS.
+      prompt_tokens: the inputs as tokens, cut, as the prompt format has them.
       references: the acceptable answers.
       choices: the options; empty where the answer is written out.
-      choice_tokens: each option's tokens, ended by EOS.
-      group: key under which rows are judged together.
+      choice_tokens: each option's tokens.
+      group: key of the examples that are judged together.
       exemplars: how many exemplars stand in the prompt.
     """
 
@@ -38,30 +46,135 @@ class EvalExample:
     exemplars: int = 0
 
 
-def eval_examples(
-    dataset: Dataset,
-    template: int,
-    split: str,
-    features: Features,
-    lengths: dict[str, int],
-    data_dir: str,
-    limit: int | None = None,
-    exemplars: Exemplars | None = None,
-) -> Iterator[EvalExample]:
-    """The rows of a split as a template asks about them, at most `limit`, in the order on disk."""
-    make_task = rank_task if dataset.has_options else generation_task
-    task = make_task(dataset, template, features, data_dir, exemplars=exemplars)
-    examples = read_examples(task, lengths, split=split, shuffle=False).as_numpy_iterator()
-    if not dataset.has_options:
-        return (_written_out(example) for example in itertools.islice(examples, limit))
-    by_row = itertools.groupby(examples, key=lambda example: int(example['idx'][0]))
-    return (_with_options(row, list(options)) for row, options in itertools.islice(by_row, limit))
+class EvalSet:
+    """What a run evaluates, for any model.
+
+    Attributes:
+      evaluation: the settings it was made with.
+      datasets: name to dataset, in the form that is evaluated.
+      keys: all that is evaluated, one key for each file of records.
+      max_new_tokens: tokens that a written answer may have.
+    """
+
+    def __init__(
+        self, evaluation: Evaluation, datasets: Sequence[Dataset], lengths: Mapping[str, int], data_dir: str, seed: int
+    ):
+        """Lists what to evaluate; examples are read when they are first needed.
+
+        Args:
+          evaluation: the settings.
+          datasets: as declared, prepared in `data_dir`.
+          lengths: tokens of inputs and targets at most.
+          data_dir: folder of prepared datasets.
+          seed: of the choice of exemplars.
+
+        Raises:
+          SettingsError: for a template that a dataset does not have.
+        """
+        self.evaluation = evaluation
+        self.datasets = {dataset.name: in_form(dataset, evaluation.instructions) for dataset in datasets}
+        self.max_new_tokens = lengths['targets']
+        self.data_dir = data_dir
+        self._lengths = dict(lengths)
+        self._seed = seed
+        self._read: dict[tuple, list[EvalExample]] = {}
+        self._settings: dict[tuple[str, bool], dict[str, Any]] = {}
+        self.keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
+
+    def settings(self, key: RecordKey) -> dict[str, Any]:
+        """All that the examples of a key depend on, whichever model they are given to, as JSON knows it.
+
+        Keys of a dataset share it, but for those with exemplars, which depend on the training examples, too.
+        """
+        of_dataset = (key.dataset, key.shots > 0)
+        if of_dataset not in self._settings:
+            self._settings[of_dataset] = self._settings_of(*of_dataset)
+        return self._settings[of_dataset]
+
+    def _settings_of(self, dataset_name: str, few_shot: bool) -> dict[str, Any]:
+        dataset = self.datasets[dataset_name]
+        splits = [split for split in split_slices(dataset, self.data_dir) if few_shot or split != 'train']
+        return {
+            'dataset': dataset_name,
+            'source': dataset.source,
+            'contents': {split: contents_fingerprint(dataset, split, self.data_dir) for split in sorted(splits)},
+            'templates': [dataclasses.asdict(template) for template in dataset.templates],
+            'lengths': self._lengths,
+            'limit': self.evaluation.limit,
+            'exemplars': {'fixed': self.evaluation.fixed_exemplars, 'seed': self._seed} if few_shot else None,
+        }
+
+    def examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
+        """The examples of a key as a model's vocabulary and prompt format have them; read once.
+
+        Raises:
+          UserError: if there are none.
+        """
+        of_model = (key, vocabulary.fingerprint, prompt_format)
+        if of_model not in self._read:
+            examples = self._examples(key, vocabulary, prompt_format)
+            found = list(itertools.islice(examples, self.evaluation.limit))
+            if not found:
+                raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
+            self._read[of_model] = found
+        return self._read[of_model]
+
+    def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
+        """What is evaluated of a dataset; without training examples there are no exemplars, so only zero-shot."""
+        splits = split_slices(dataset, self.data_dir)
+        return [
+            RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
+            for split in self.evaluation.splits
+            if split in splits
+            for shots in self.evaluation.shots
+            if not shots or 'train' in splits
+            for template in chosen_templates(dataset, self.evaluation.templates)
+        ]
+
+    def _examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> Iterator[EvalExample]:
+        dataset = self.datasets[key.dataset]
+        features = output_features(vocabulary.seqio())
+        exemplars = self._exemplars(dataset, key.shots) if key.shots else None
+        make_task = rank_task if dataset.has_options else generation_task
+        task = make_task(dataset, key.template, features, self.data_dir, exemplars=exemplars)
+        examples = read_examples(task, self._lengths, split=key.split, shuffle=False).as_numpy_iterator()
+        if not dataset.has_options:
+            return map(_written_out, examples)
+        by_example = itertools.groupby(examples, key=lambda example: int(example['idx'][0]))
+        return (_with_options(index, list(options)) for index, options in by_example)
+
+    def _exemplars(self, dataset: Dataset, shots: int) -> Exemplars:
+        return Exemplars(dataset, shots, self._seed, self.evaluation.fixed_exemplars, self.data_dir)
 
 
-def _with_options(row: int, options: list[dict]) -> EvalExample:
+def prepared_datasets(datasets: Sequence[Dataset], data_dir: str, allow_missing: bool) -> list[Dataset]:
+    """Those of the datasets that can be evaluated.
+
+    Raises:
+      MissingDataError: if one cannot and `allow_missing` is off, or none can.
+    """
+    present = [dataset for dataset in datasets if has_test_split(dataset, data_dir)]
+    missing = [dataset.name for dataset in datasets if dataset not in present]
+    if missing and (not allow_missing or not present):
+        raise MissingDataError(
+            f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`, or '
+            'set Data.allow_missing = True to go on without them'
+        )
+    return present
+
+
+def has_test_split(dataset: Dataset, data_dir: str) -> bool:
+    """Whether a dataset is prepared and can be evaluated."""
+    try:
+        return 'test' in split_slices(dataset, data_dir)
+    except MissingDataError:
+        return False
+
+
+def _with_options(index: int, options: list[dict]) -> EvalExample:
     choices = tuple(option['targets_pretokenized'].decode() for option in options)
     return EvalExample(
-        example=row,
+        example=index,
         prompt=options[0]['inputs_pretokenized'].decode(),
         prompt_tokens=options[0]['inputs'],
         references=tuple(choice for choice, option in zip(choices, options) if option['is_correct']),

@@ -1,144 +1,182 @@
-"""Records: one line per row and template, with everything needed to judge it again without the model."""
+"""Records: one line per example and template, with everything needed to judge it again without the model.
+
+MODEL_DIR/evaluation/MODEL/DATASET-FINGERPRINT/ holds what one model answered on one dataset. The fingerprint covers all
+that the answers depend on; settings.json beside the records spells it out in two parts, 'model' (weights, vocabulary,
+prompt format) and 'examples' (contents of the data, templates, lengths, exemplars).
+"""
 
 import dataclasses
+import hashlib
 import json
-import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from etils import epath
 
-from flan_jax.evaluation.eval_set import EvalExample
+from flan_jax.errors import UserError
 from flan_jax.files import write_whole
-from flan_jax.metrics.metrics import Judgement
 
 FOLDER = 'evaluation'
-"""Folder of an experiment's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
+"""Folder of a run's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
 
-SETTINGS_FILE = 'asked.json'
-"""File beside a model's records that says with which settings they were made."""
+SETTINGS_FILE = 'settings.json'
 
-BASE, TUNED = MODELS = 'base', 'tuned'
+BASE = 'base'
+"""The model before tuning."""
 
+STEP = 'step_'
+"""Begins the name of a model as it was after a step of tuning."""
 
-def tuned_at(step: int | str) -> str:
-    """The name of the model as it was after a step, before the last."""
-    return f'{TUNED}_at_{step}'
-
-
-def steps_tuned_at(model_dir: epath.PathLike) -> list[int]:
-    """The steps before the last of which there are records."""
-    folders = (epath.Path(model_dir) / FOLDER).glob(tuned_at('*'))
-    return sorted(int(folder.name.removeprefix(tuned_at(''))) for folder in folders)
+Record = Mapping[str, Any]
 
 
-WITH_EOS = ('sum', 'mean', 'byte', 'unconditional')
-WITHOUT_EOS = tuple(f'{score}_without_eos' for score in WITH_EOS)
-SCORES = WITH_EOS + WITHOUT_EOS
-"""Ways to rank options, all recorded: log-likelihood in nats as the sum over tokens (FLAN), per token, per UTF-8 byte,
-and as the sum minus the option's own log-likelihood without the prompt (Brown et al. 2020, section 2.4); each with the
-EOS that ends the option, and without."""
-
-
-def folder_of(model: str, model_dir: str, base_dir: str | None) -> epath.Path:
-    """Where a model's records are; runs may share the base model's in `base_dir`."""
-    shared = model == BASE and base_dir is not None
-    return epath.Path(base_dir if shared else model_dir) / FOLDER / model
+class RecordsError(UserError):
+    """Records are not what they should be."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordKey:
-    """Which records a file holds; `shots` is how many exemplars were asked for."""
+    """Which records a file holds.
+
+    Attributes:
+      dataset: name of the dataset.
+      variant: the variant that the template is of, such as a direction of translation; empty where there is none.
+      template: index of the template.
+      split: 'validation' or 'test'.
+      shots: how many exemplars were wanted.
+    """
 
     dataset: str
+    variant: str
     template: int
     split: str
     shots: int = 0
 
     @property
     def file(self) -> str:
-        """Path of the file below the model's folder."""
+        """Name of the file in the dataset's folder."""
         few_shot = f'_{self.shots}_shot' if self.shots else ''
-        return f'{self.dataset}/{self.split}_template_{self.template}{few_shot}.jsonl'
+        return f'{self.split}_template_{self.template}{few_shot}.jsonl'
+
+    @property
+    def without_template(self) -> tuple[str, str, int]:
+        """What is reported together: dataset, variant and number of exemplars."""
+        return self.dataset, self.variant, self.shots
 
     @classmethod
-    def of_file(cls, dataset: str, stem: str) -> 'RecordKey':
-        """The key of a file by the names of its folder and itself, the inverse of `file`."""
-        split, template, shots = re.fullmatch(r'(\w+)_template_(\d+)(?:_(\d+)_shot)?', stem).groups(default=0)
-        return cls(dataset, int(template), split, int(shots))
+    def of(cls, record: Record) -> 'RecordKey':
+        """The key of the file that a record is in."""
+        return cls(**{field.name: record[field.name] for field in dataclasses.fields(cls)})
 
 
-def option_scores(text: str, tokens: np.ndarray, alone: np.ndarray) -> dict[str, float]:
-    """All scores of an option.
+@dataclasses.dataclass(frozen=True)
+class ModelRecords:
+    """Where one model's records are.
 
-    Args:
-      text: the option.
-      tokens: log-likelihood of each of its tokens after the prompt, EOS last, in nats.
-      alone: the same after an empty prompt.
+    Attributes:
+      root: folder that holds `FOLDER`.
+      model: 'base' or 'step_N'.
+      settings: the part of the fingerprint that is the model's: weights, vocabulary and prompt format.
     """
-    num_bytes = len(text.encode())
-    return dict(
-        zip(SCORES, (*_four_scores(num_bytes, tokens, alone), *_four_scores(num_bytes, tokens[:-1], alone[:-1])))
-    )
+
+    root: epath.PathLike
+    model: str
+    settings: Mapping[str, Any]
+
+    def folder(self, examples: Mapping[str, Any]) -> epath.Path:
+        """The folder of a dataset's records, by all that its examples depend on (`EvalSet.settings`)."""
+        covered = fingerprint(self._covered(examples))
+        return model_folder(self.root, self.model) / f'{examples["dataset"]}-{covered}'
+
+    def open(self, examples: Mapping[str, Any]) -> epath.Path:
+        """The same folder, made with its settings.json where it is new.
+
+        Raises:
+          RecordsError: if it holds the records of other settings, which a fingerprint may do by chance.
+        """
+        folder, covered = self.folder(examples), self._covered(examples)
+        if not (folder / SETTINGS_FILE).exists():
+            write_whole(folder / SETTINGS_FILE, json.dumps(covered, indent=2, ensure_ascii=False))
+        elif settings_of(folder) != json.loads(json.dumps(covered)):
+            raise RecordsError(f'{folder} holds records of other settings, see {SETTINGS_FILE} there; remove it')
+        return folder
+
+    def _covered(self, examples: Mapping[str, Any]) -> dict[str, Any]:
+        return {'model': self.settings, 'examples': examples}
 
 
-def _four_scores(num_bytes: int, tokens: np.ndarray, alone: np.ndarray) -> tuple[float, ...]:
-    total = float(tokens.sum(dtype=np.float64))
-    unconditional = total - float(alone.sum(dtype=np.float64))
-    return total, total / max(1, len(tokens)), total / max(1, num_bytes), unconditional  # an option may be empty
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that stand for settings, whatever the order of their names."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def choice_record(key: RecordKey, asked: EvalExample, scores: list[dict[str, float]]) -> dict[str, Any]:
-    """The record of a row whose options were scored."""
-    options = [{'text': text} | score for text, score in zip(asked.choices, scores)]
-    return _record(key, asked) | {'options': options}
+def step_model(step: int) -> str:
+    """The name of a model as it was after a step."""
+    return f'{STEP}{step}'
 
 
-def text_record(key: RecordKey, asked: EvalExample, prediction: str) -> dict[str, Any]:
-    """The record of a row whose answer was written out."""
-    return _record(key, asked) | {'prediction': prediction}
+def step_of(model: str) -> int:
+    """The inverse of `step_model`; the base model has seen 0 steps."""
+    return 0 if model == BASE else int(model.removeprefix(STEP))
 
 
-def judgement(record: Mapping[str, Any], score: str) -> Judgement:
-    """What a record comes to, its options ranked by `score`; of equal options the first wins.
-
-    Raises:
-      ValueError: if a score is not finite, which no ranking may hide.
-    """
-    references = tuple(record['references'])
-    if 'prediction' in record:
-        return Judgement(record['prediction'], references, group=record['group'])
-    values = [option[score] for option in record['options']]
-    if not all(map(math.isfinite, values)):
-        raise ValueError(f'{record["dataset"]} example {record["example"]}: score {score!r} is not finite: {values}')
-    choices = tuple(option['text'] for option in record['options'])
-    return Judgement(choices[int(np.argmax(values))], references, choices, record['group'])
+def model_folder(root: epath.PathLike, model: str) -> epath.Path:
+    """The folder of all records of a model."""
+    return epath.Path(root) / FOLDER / model
 
 
-def write(folder: epath.Path, key: RecordKey, records: Iterable[Mapping[str, Any]]) -> None:
-    """Writes the file of a key; it appears only when it is complete."""
-    write_whole(folder / key.file, ''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
+def models_in(root: epath.PathLike) -> list[str]:
+    """The models of which there are records, by step."""
+    folder = epath.Path(root) / FOLDER
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    return sorted((name for name in names if name == BASE or name[len(STEP) :].isdigit()), key=step_of)
+
+
+def folders_in(of_model: epath.Path) -> list[epath.Path]:
+    """The folders of datasets below a model's, each with settings."""
+    found = of_model.iterdir() if of_model.exists() else ()
+    return sorted(folder for folder in found if (folder / SETTINGS_FILE).exists())
+
+
+def settings_of(folder: epath.Path) -> dict[str, Any]:
+    """What the fingerprint of a dataset's folder covers."""
+    return json.loads((folder / SETTINGS_FILE).read_text())
+
+
+def write(folder: epath.Path, key: RecordKey, records: Iterable[Record]) -> None:
+    """Writes the file of a key; each record says how many there are, so that a cut file is no complete one."""
+    records = list(records)
+    lines = (dict(record) | {'num_records': len(records)} for record in records)
+    write_whole(folder / key.file, ''.join(json.dumps(line, ensure_ascii=False) + '\n' for line in lines))
 
 
 def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
-    """The records of a key; raises FileNotFoundError where they are not written."""
-    return [json.loads(line) for line in (folder / key.file).read_text().split('\n') if line]
+    """The records of a key.
+
+    Raises:
+      RecordsError: if they are not complete.
+    """
+    path = folder / key.file
+    content = path.read_bytes() if path.exists() else b''
+    if not _is_complete(content):
+        raise RecordsError(f'{path}: not there, or cut short; `flan-jax evaluate` writes it anew')
+    return [json.loads(line) for line in content.decode().split('\n') if line]
 
 
-def written(folder: epath.Path) -> list[RecordKey]:
+def complete(folder: epath.Path) -> list[RecordKey]:
     """The keys whose records are complete, in order."""
-    keys = (RecordKey.of_file(path.parent.name, path.stem) for path in folder.glob('*/*.jsonl'))
+    contents = (path.read_bytes() for path in folder.glob('*.jsonl'))
+    keys = (RecordKey.of(_first_record(content)) for content in contents if _is_complete(content))
     return sorted(keys, key=dataclasses.astuple)
 
 
-def _record(key: RecordKey, asked: EvalExample) -> dict[str, Any]:
-    return dataclasses.asdict(key) | {
-        'example': asked.example,
-        'prompt': asked.prompt,
-        'prompt_tokens': len(asked.prompt_tokens),
-        'exemplars': asked.exemplars,
-        'references': list(asked.references),
-        'group': asked.group,
-    }
+def _is_complete(content: bytes) -> bool:
+    """Whether a file has as many lines as its first record says, the last one ended."""
+    first = _first_record(content)
+    return bool(first) and content.endswith(b'\n') and content.count(b'\n') == first['num_records']
+
+
+def _first_record(content: bytes) -> dict[str, Any]:
+    """The first record of a file; empty where its line is not ended."""
+    line, end, _ = content.partition(b'\n')
+    return json.loads(line) if end else {}

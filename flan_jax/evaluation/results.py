@@ -1,26 +1,33 @@
 """From records to results: scores per template, their mean and std, and the best template on validation.
 
-Everything here is made from records alone (FLAN, section 3: average template, and test score of the best dev template).
+Results are of what an eval set names, neither more nor less: records of other templates, of other data or of other
+weights do not count (FLAN, section 3: mean over templates, and test score of the best template on dev).
 """
 
 import collections
 import dataclasses
+import math
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from etils import epath
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.catalogue.forms import Instructions, in_form
 from flan_jax.evaluation import records
-from flan_jax.metrics import bootstrap
-from flan_jax.metrics.metrics import METRICS, Judgement, Scores, judge
+from flan_jax.evaluation.judges.exact import Exact
+from flan_jax.evaluation.judges.judge import Judge
+from flan_jax.evaluation.option_scores import SCORES
+from flan_jax.evaluation.records import Record, RecordKey
+from flan_jax.metrics.judgement import Scores
+
+FolderOf = Callable[[RecordKey], epath.Path]
+"""The folder of a key's records."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TemplateResult:
-    """Scores of one template on the splits that were asked."""
+    """Scores of one template on the splits that were evaluated."""
 
     template: int
     test: Scores
@@ -34,23 +41,23 @@ class Result:
     Attributes:
       dataset: the dataset's name.
       variant: the variant's label; empty where there is none.
-      headline: name of the score that `mean`, `std` and `best_dev` speak of.
-      rows: number of test rows.
+      headline: name of the score that `mean`, `std` and `best_dev` are of.
+      num_examples: number of test examples.
       templates: scores by template.
       mean: headline test score, mean over templates.
       std: its standard deviation over templates (of the population, as they are all there are).
-      interval: the 95 % confidence interval of `mean`, by resampling test rows.
-      best_dev: headline test score of the template that is best on validation; None where validation was not asked.
+      interval: the 95 % confidence interval of `mean`, by resampling test examples.
+      best_dev: headline test score of the template that is best on validation; None without validation.
       best_dev_template: that template's index.
       by_score: where there are options, the mean under each way to rank them.
-      shots: how many exemplars were asked for.
-      exemplars: how many fitted the prompts, mean over rows and templates.
+      shots: how many exemplars were wanted.
+      exemplars: how many fitted the prompts, mean over examples and templates.
     """
 
     dataset: str
     variant: str
     headline: str
-    rows: int
+    num_examples: int
     templates: tuple[TemplateResult, ...]
     mean: float
     std: float
@@ -75,34 +82,34 @@ class Baselines:
     majority: float | None
 
 
-def results(
-    folder: epath.Path, score: str, only: Collection[str] | None = None, instructions: Instructions = 'templates'
-) -> list[Result]:
-    """All results of the records in a model's folder, in the catalogue's order, zero-shot before few-shot.
+def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[Result]:
+    """The results whose records are complete, in the catalogue's order, zero-shot before few-shot.
 
     Args:
-      folder: where the records are.
-      score: how options are ranked; see `records.SCORES`.
-      only: names of datasets; None for all.
-      instructions: how the inputs were worded, which the index of a template refers to.
+      keys: what is evaluated.
+      folder_of: where the records of a key are.
+      score: how options are ranked; see `option_scores.SCORES`.
     """
-    groups: dict[tuple[str, str, int], dict[str, dict[int, list]]] = {}
-    for key in records.written(folder):
-        if only is not None and key.dataset not in only:
-            continue
-        dataset = in_form(catalogue.dataset(key.dataset), instructions)
-        variant = dataset.templates[key.template].variant
-        by_split = groups.setdefault((key.dataset, variant, key.shots), collections.defaultdict(dict))
-        by_split[key.split][key.template] = records.read(folder, key)
     order = {name: index for index, name in enumerate(catalogue.DATASETS)}
-    return [
-        _result(catalogue.dataset(name), variant, shots, by_split, score)
-        for (name, variant, shots), by_split in sorted(groups.items(), key=lambda item: (order[item[0][0]], *item[0]))
-        if by_split['test']
-    ]
+    groups = sorted(_groups(keys).items(), key=lambda item: (order[item[0][0]], *item[0]))
+    complete = {folder: set(records.complete(folder)) for folder in {folder_of(key) for key in keys}}
+    found = []
+    for _, members in groups:
+        done = [key for key in members if key in complete[folder_of(key)]]
+        if _all_of('test', members, done):
+            splits = [split for split in ('test', 'validation') if _all_of(split, members, done)]
+            by_split = {split: _read(members, split, folder_of) for split in splits}
+            found.append(_result(members[0], by_split, score))
+    return found
 
 
-def baselines(found: Sequence[Mapping]) -> Baselines:
+def unfinished(keys: Sequence[RecordKey], found: Sequence[Result]) -> list[str]:
+    """The names of what has no result yet, because records of test examples are missing."""
+    done = {(result.dataset, result.variant, result.shots) for result in found}
+    return sorted({' '.join(filter(None, name[:2])) for name in _groups(keys) if name not in done})
+
+
+def baselines(found: Sequence[Record]) -> Baselines:
     """Chance and majority accuracy of records whose answers are chosen from options; None for other records."""
     if 'options' not in found[0]:
         return Baselines(None, None)
@@ -113,62 +120,61 @@ def baselines(found: Sequence[Mapping]) -> Baselines:
     return Baselines(100 * chance, 100 * commonest / len(found))
 
 
-def dataset_baselines(folder: epath.Path, result: Result) -> Baselines:
-    """The baselines of a result's test rows."""
-    key = records.RecordKey(result.dataset, result.templates[0].template, 'test', result.shots)
-    return baselines(records.read(folder, key))
+def best_template(validation: Mapping[int, float], judge: Judge) -> int | None:
+    """The template with the best validation score, the first of equals; None without scores that are finite."""
+    finite = sorted(template for template, score in validation.items() if math.isfinite(score))
+    sign = -1 if judge.smaller_is_better else 1
+    return max(finite, key=lambda template: sign * validation[template], default=None)
 
 
-def _result(
-    dataset: Dataset, variant: str, shots: int, by_split: Mapping[str, Mapping[int, list]], score: str
-) -> Result:
-    judgements = {
-        split: {template: _judgements(found, score) for template, found in sorted(by_template.items())}
-        for split, by_template in by_split.items()
-    }
-    judged = {
-        split: {template: judge(dataset.metrics, found) for template, found in by_template.items()}
-        for split, by_template in judgements.items()
-    }
-    headline = METRICS[dataset.metrics[0]].headline
+def _groups(keys: Sequence[RecordKey]) -> dict[tuple[str, str, int], list[RecordKey]]:
+    """Keys by what is reported together."""
+    groups: dict[tuple[str, str, int], list[RecordKey]] = {}
+    for key in keys:
+        groups.setdefault(key.without_template, []).append(key)
+    return groups
+
+
+def _all_of(split: str, members: Sequence[RecordKey], done: Sequence[RecordKey]) -> bool:
+    wanted = {key for key in members if key.split == split}
+    return bool(wanted) and wanted <= set(done)
+
+
+def _read(members: Sequence[RecordKey], split: str, folder_of: FolderOf) -> dict[int, list[Record]]:
+    keys = sorted((key for key in members if key.split == split), key=lambda key: key.template)
+    return {key.template: records.read(folder_of(key), key) for key in keys}
+
+
+def _result(key: RecordKey, by_split: Mapping[str, Mapping[int, list[Record]]], score: str) -> Result:
+    dataset = catalogue.dataset(key.dataset)
+    judge = Exact(dataset, score)
+    judged = {split: {t: judge.scores(found) for t, found in of_split.items()} for split, of_split in by_split.items()}
     test, validation = judged['test'], judged.get('validation', {})
-    scores = [test[template][headline] for template in test]
-    best = best_template({t: validation[t][headline] for t in validation if t in test}, dataset)
+    means = [test[template][judge.headline] for template in test]
+    best = best_template({t: validation[t][judge.headline] for t in validation}, judge)
     return Result(
-        dataset=dataset.name,
-        variant=variant,
-        headline=headline,
-        rows=len(next(iter(by_split['test'].values()))),
-        templates=tuple(TemplateResult(t, test[t], validation.get(t, {})) for t in sorted(test)),
-        mean=statistics.mean(scores),
-        std=statistics.pstdev(scores),
+        dataset=key.dataset,
+        variant=key.variant,
+        headline=judge.headline,
+        num_examples=len(next(iter(by_split['test'].values()))),
+        templates=tuple(TemplateResult(t, test[t], validation.get(t, {})) for t in test),
+        mean=statistics.mean(means),
+        std=statistics.pstdev(means),
+        interval=judge.interval(list(by_split['test'].values())),
         by_score=_by_score(dataset, by_split['test']),
-        interval=bootstrap.interval(dataset.metrics[0], list(judgements['test'].values())),
-        best_dev=None if best is None else test[best][headline],
+        best_dev=None if best is None else test[best][judge.headline],
         best_dev_template=best,
-        shots=shots,
+        shots=key.shots,
         exemplars=statistics.mean(r['exemplars'] for found in by_split['test'].values() for r in found),
     )
 
 
-def _by_score(dataset: Dataset, by_template: Mapping[int, list]) -> dict[str, float]:
-    """The mean over templates of the headline score under each way to rank options that is on record."""
+def _by_score(dataset: Dataset, by_template: Mapping[int, list[Record]]) -> dict[str, float]:
+    """The mean over templates of the headline score under each way to rank options."""
     if not dataset.has_options:
         return {}
-    metric, headline = dataset.metrics[0], METRICS[dataset.metrics[0]].headline
+    judges = {score: Exact(dataset, score) for score in SCORES}
     return {
-        score: statistics.mean(judge([metric], _judgements(found, score))[headline] for found in by_template.values())
-        for score in records.SCORES
+        score: statistics.mean(judge.scores(found)[judge.headline] for found in by_template.values())
+        for score, judge in judges.items()
     }
-
-
-def _judgements(found: Sequence[Mapping], score: str) -> list[Judgement]:
-    return [records.judgement(record, score) for record in found]
-
-
-def best_template(validation: Mapping[int, float], dataset: Dataset) -> int | None:
-    """The template with the best validation score, the first of equals; None without validation scores."""
-    if not validation:
-        return None
-    sign = -1 if METRICS[dataset.metrics[0]].smaller_is_better else 1
-    return max(sorted(validation), key=lambda template: sign * validation[template])

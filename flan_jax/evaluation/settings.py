@@ -4,6 +4,8 @@ import dataclasses
 from typing import Annotated, Literal
 
 from flan_jax.catalogue.forms import Instructions
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.formats.plain import Plain
 from flan_jax.data.settings import Shots
 from flan_jax.settings import AtLeast, Count, NotEmpty, Path, Settings, Text
 
@@ -15,15 +17,18 @@ class Evaluation(Settings):
     Attributes:
       targets: clusters or datasets to evaluate; empty for the held-out cluster.
       splits: 'validation' chooses the best template, 'test' is reported.
-      every: steps of tuning between evaluations, for `flan-jax run`; None to evaluate at the end only.
+      every: training steps between evaluations, for `flan-jax run`; None to evaluate at the end only.
       limit: examples per dataset, template and split at most; None for all.
-      templates: indices of the templates to evaluate with; empty for all that are not inverted.
+      templates: indices of the templates to evaluate, which every dataset must have; empty for all that are not
+        inverted.
       instructions: how inputs are worded.
       shots: numbers of exemplars before the input, each evaluated in turn; 0 is zero-shot.
       fixed_exemplars: whether all examples of a dataset get the same exemplars.
       batch_tokens: tokens scored or generated at a time.
       base_dir: folder whose records of the base model are used and added to, for runs that share it; None for the
         run's own.
+      base_format: prompt format of the base model, which was not trained on instructions; FLAN prompts its base model
+        as GPT-3 was (section 3).
       score: how options are ranked: 'sum' of token log-likelihoods (FLAN), 'mean' per token, 'byte' per UTF-8 byte, or
         'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
         '_without_eos' leaves out the EOS that ends an option.
@@ -39,6 +44,7 @@ class Evaluation(Settings):
     fixed_exemplars: bool = False
     batch_tokens: Count = 8192
     base_dir: Path | None = None
+    base_format: PromptFormat = Plain()
     score: Literal[
         'sum', 'mean', 'byte', 'unconditional',
         'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',

@@ -1,1 +1,1 @@
-"""Runs that together answer a question of a paper."""
+"""Studies: several runs that together answer a question of a paper."""

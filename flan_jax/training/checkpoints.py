@@ -116,6 +116,11 @@ def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     return _metadata(folder).custom_metadata or {}
 
 
+def saved_at(folder: epath.PathLike) -> int:
+    """When a checkpoint was committed, in nanoseconds since 1970. Raises CheckpointError as `load_params`."""
+    return _metadata(folder).commit_timestamp_nsecs
+
+
 def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     """The newest complete checkpoint of a run; None where there is none."""
     root = epath.Path(model_dir).absolute() / FOLDER

@@ -93,7 +93,7 @@ def test_a_run_starts_from_a_base_and_its_prompts_begin_with_bos(tuned, base):
         assert example.inputs[0] == vocabulary.bos_id == 0
         assert example.inputs[-1] == example.targets[-1] == vocabulary.eos_id == 1
         assert not set(example.inputs[1:]) & {0} and 0 not in example.targets
-    assert list((tuned / 'evaluation' / 'tuned').glob('copa/*.jsonl'))
+    assert list(tuned.glob('evaluation/step_2/copa-*/*.jsonl'))
 
 
 def test_a_tuned_model_goes_out_with_the_tokenizer_of_its_run(tuned, downloaded, tmp_path):

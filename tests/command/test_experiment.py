@@ -64,22 +64,23 @@ def test_the_report_joins_all_clusters(uninterrupted):
     found = read_report(uninterrupted)
     assert [cluster['name'] for cluster in found['clusters']] == ['commonsense', 'sentiment']  # the catalogue's order
     assert all(cluster['finished'] for cluster in found['clusters']) and len(found['not_begun']) == 10
-    rows = {row['name']: row for cluster in found['clusters'] for row in cluster['results']}
-    assert set(rows) >= {'copa', 'hellaswag', 'piqa', 'story_cloze', 'imdb_reviews', 'sst2'}
-    assert rows['copa']['paper']['mean'] == 90.6 and set(rows['copa']['models']) == {'base', 'tuned'}
-    low, high = rows['copa']['models']['tuned']['interval']
-    assert low <= rows['copa']['models']['tuned']['mean'] <= high
+    lines = {line['name']: line for cluster in found['clusters'] for line in cluster['results']}
+    assert set(lines) >= {'copa', 'hellaswag', 'piqa', 'story_cloze', 'imdb_reviews', 'sst2'}
+    assert lines['copa']['paper']['mean'] == 90.6 and set(lines['copa']['models']) == {'base', 'tuned'}
+    low, high = lines['copa']['models']['tuned']['interval']
+    assert low <= lines['copa']['models']['tuned']['mean'] <= high
+    assert found['formats'] == {'base': 'plain', 'tuned': 'flan'}
     page = (uninterrupted / 'report.html').read_text()
     assert page.count('<svg') == 2 and 'Table 2' in page and 'mean nothing for science' in page
 
 
-def test_no_model_is_tuned_on_its_cluster_and_the_base_is_asked_once(uninterrupted):
+def test_no_model_is_tuned_on_its_cluster_and_the_base_is_evaluated_once(uninterrupted):
     for cluster in CLUSTERS:
         manifest = json.loads((uninterrupted / cluster / 'manifest.json').read_text())
         assert cluster not in manifest['stream']['clusters'] and manifest['stream']['clusters']
         assert not (uninterrupted / cluster / 'evaluation' / 'base').exists()
-    asked = {path.name for path in (uninterrupted / 'base/evaluation/base').iterdir() if path.is_dir()}
-    assert {'copa', 'imdb_reviews'} <= asked
+    folders = [path.name.rpartition('-')[0] for path in (uninterrupted / 'base/evaluation/base').iterdir()]
+    assert {'copa', 'imdb_reviews'} <= set(folders) and len(folders) == len(set(folders))
 
 
 def snapshot(folder):
@@ -88,10 +89,10 @@ def snapshot(folder):
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-def test_a_killed_experiment_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, samples_dir, streams, tmp_path):
+def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, samples_dir, streams, tmp_path):
     command = arguments(tmp_path, streams, samples_dir)
     child = subprocess.Popen([sys.executable, '-m', 'flan_jax', *command], cwd=pathlib.Path(__file__).parents[2])
-    wait_for(lambda: list(tmp_path.glob('sentiment/evaluation/tuned/*/*.jsonl')), child, seconds=600)
+    wait_for(lambda: list(tmp_path.glob('sentiment/evaluation/step_*/*/*.jsonl')), child, seconds=600)
     child.kill()
     child.wait()
     before = snapshot(tmp_path)
@@ -103,9 +104,9 @@ def test_a_killed_experiment_goes_on_and_ends_as_if_it_had_not_been(uninterrupte
         assert cluster['results'] == twin['results']
 
 
-def test_what_the_experiment_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
+def test_what_the_study_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
     command = arguments(tmp_path, streams, samples_dir)
     assert main.main([*command, '--gin.HELD_OUT=sentiment']) == 2
-    assert 'HELD_OUT is set by the experiment itself' in capsys.readouterr().err
+    assert 'HELD_OUT is set by the study itself' in capsys.readouterr().err
     assert main.main([*command, '--clusters=sentimant']) == 2
     assert 'did you mean sentiment' in capsys.readouterr().err

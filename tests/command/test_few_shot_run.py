@@ -1,4 +1,4 @@
-"""Few-shot tuning and evaluation by settings alone, and the other wordings that ablations ask for."""
+"""Few-shot tuning and evaluation by settings alone, and the other wordings that ablations take."""
 
 import json
 
@@ -6,13 +6,18 @@ import jax
 import pytest
 
 from flan_jax.command import configuration, main
+from flan_jax.data.formats.flan import Flan
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.evaluation.evaluate import EvalSet, evaluate
+from flan_jax.distributed.placement import DEFAULT_DEVICE
+from flan_jax.evaluation.evaluate import evaluate
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
 from flan_jax.model import decoder
 from flan_jax.model.decoder import Execution
 from flan_jax.packing.pack import stream_recipe
 from flan_jax.settings import SettingsError
+from flan_jax.studies.run_evaluation import base_records, eval_set_of
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 RUN = '--gin_file=gin/runs/quickstart.gin'
 
@@ -20,16 +25,16 @@ SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment',
     'HELD_OUT': None,
     'EVAL_TASKS': ('copa', 'wmt16_translate_deen'),
-    'Evaluation.templates': (0, 1, 5),
+    'EVAL_TEMPLATES': (0, 1, 5),
     'EVAL_LIMIT': 3,
     'SHOTS': (0, 2),
-    'Data.shots': 3,
+    'TRAIN_SHOTS': 3,
     'TRAIN_STEPS': 2,
     'BATCH_SIZE': 2,
     'SEQUENCE_LENGTH': 512,
-    'Stream.input_length': 320,
-    'Stream.target_length': 8,
-    'Stream.targets_per_sequence': 40,
+    'INPUT_LENGTH': 320,
+    'TARGET_LENGTH': 8,
+    'TARGETS_PER_SEQUENCE': 40,
     'lamda.d_model': 32,
     'lamda.head_dim': 16,
 }
@@ -40,22 +45,22 @@ def bindings(**changes):
 
 
 def experiment(samples_dir, tmp_path, **changes):
-    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'Stream.directory': tmp_path / 'streams'}
+    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'STREAM_DIR': tmp_path / 'streams'}
     return configuration.load(['gin/runs/quickstart.gin'], bindings(**where, **changes))
 
 
 @pytest.fixture(scope='module')
 def finished(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('few_shot')
-    where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     assert main.main(['run', RUN, *(f'--gin.{name}={value}' for name, value in bindings(**where).items())]) == 0
     return folder / 'run'
 
 
-def test_records_are_kept_apart_by_shots(finished):
+def test_records_of_each_number_of_shots_have_a_file(finished):
     for split, shots in (('test', 0), ('test', 2), ('validation', 2)):
         stem = f'{split}_template_1' + (f'_{shots}_shot' if shots else '')
-        file = finished / 'evaluation' / 'tuned' / 'copa' / f'{stem}.jsonl'
+        (file,) = finished.glob(f'evaluation/step_2/copa-*/{stem}.jsonl')
         for line in file.read_text().splitlines():
             record = json.loads(line)
             assert record['shots'] == shots == record['exemplars']
@@ -74,8 +79,8 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     tuned = {line['name']: line for line in report['few_shot'] if line['model'] == 'tuned'}
     few_shot = report['results'][0]['few_shot'][0]['models']['tuned']
     assert tuned['copa']['few_shot'] == [few_shot['mean'], few_shot['std']]
-    spreads = [tuned[name]['few_shot'][1] for name in names]
-    assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(spreads) / 3)
+    stds = [tuned[name]['few_shot'][1] for name in names]
+    assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(stds) / 3)
     page = (finished / 'report.html').read_text()
     assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
 
@@ -85,60 +90,68 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
         settings = experiment(samples_dir, tmp_path, **changes)
         return stream_recipe(tuning_mixture(settings.data), settings.data, settings.stream, 4)
 
-    variants = [{}, {'Data.shots': 0}, {'Data.instructions': 'none'}, {'Data.templates_per_dataset': 4}]
+    variants = [{}, {'TRAIN_SHOTS': 0}, {'INSTRUCTIONS': 'none'}, {'TEMPLATES_PER_DATASET': 4}]
     recipes = [json.dumps(recipe(**changes), sort_keys=True) for changes in variants]
     assert len(set(recipes)) == len(variants)
 
 
-def test_fixed_exemplars_are_read_once_for_all_rows(samples_dir, tmp_path, monkeypatch):
-    settings = experiment(
-        samples_dir, tmp_path, **{'EVAL_TASKS': ('copa',), 'SHOTS': (2,), 'Evaluation.fixed_exemplars': True}
-    )
-    eval_set, read = EvalSet(settings), []
+def test_fixed_exemplars_are_computed_once_for_all_examples(samples_dir, tmp_path, monkeypatch):
+    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
+    eval_set, read = eval_set_of(settings), []
     read_prefix = PrefixReader.read
     monkeypatch.setattr(
         PrefixReader, 'read', lambda self, tokens: read.append(len(tokens)) or read_prefix(self, tokens)
     )
     params = decoder.initialise(settings.model, jax.random.key(0))
-    evaluate(settings, eval_set, lambda: params, 'base', Execution())
-    prompts = {key: [row.prompt_tokens for row in eval_set.rows(key)] for key in eval_set.keys}
+    model = LoadedModel(settings.model, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
+    evaluate(lambda: model, eval_set, base_records(settings))
+    prompts = {
+        key: [example.prompt_tokens for example in eval_set.examples(key, model.vocabulary, model.prompt_format)]
+        for key in eval_set.keys
+    }
     assert read == [shared_prefix(of_key) for of_key in prompts.values()] and len(read) == 2 * 3
     assert min(read) >= SHORTEST_PREFIX
 
 
-def test_wordings_are_asked_one_template_each(samples_dir, tmp_path):
-    settings = experiment(
-        samples_dir, tmp_path, **{'Evaluation.instructions': 'dataset_name', 'Evaluation.templates': (), 'SHOTS': (0,)}
-    )
-    eval_set = EvalSet(settings)
-    asked = {(key.dataset, key.template): eval_set.rows(key)[0].prompt for key in eval_set.keys}
-    assert [key for key in asked] == [('copa', 0), ('wmt16_translate_deen', 0), ('wmt16_translate_deen', 1)]
-    assert asked['copa', 0].startswith('[Commonsense: CoPA] ')
-    assert asked['wmt16_translate_deen', 0].startswith('[Translation: WMT-16 EN/DE to German] ')
-    assert asked['wmt16_translate_deen', 1].startswith('[Translation: WMT-16 EN/DE to English] ')
+def test_other_wordings_have_one_template_for_each_variant(samples_dir, tmp_path):
+    settings = experiment(samples_dir, tmp_path, EVAL_INSTRUCTIONS='dataset_name', EVAL_TEMPLATES=(), SHOTS=(0,))
+    eval_set = eval_set_of(settings)
+    prompts = {
+        (key.dataset, key.template, key.variant): eval_set.examples(key, Vocabulary(), Flan())[0].prompt
+        for key in eval_set.keys
+    }
+    assert list(prompts) == [
+        ('copa', 0, ''),
+        ('wmt16_translate_deen', 0, 'en-de'),
+        ('wmt16_translate_deen', 1, 'de-en'),
+    ]
+    copa, german, english = prompts.values()
+    assert copa.startswith('[Commonsense: CoPA] ')
+    assert german.startswith('[Translation: WMT-16 EN/DE to German] ')
+    assert english.startswith('[Translation: WMT-16 EN/DE to English] ')
 
 
-def test_datasets_without_training_rows_are_asked_zero_shot_only(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, **{'EVAL_TASKS': ('wsc273', 'wsc'), 'Evaluation.templates': (0,)})
-    asked = {(key.dataset, key.shots) for key in EvalSet(settings).keys}
-    assert asked == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
+def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples_dir, tmp_path):
+    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), EVAL_TEMPLATES=(0,))
+    evaluated = {(key.dataset, key.shots) for key in eval_set_of(settings).keys}
+    assert evaluated == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
 
 
-def test_templates_that_cannot_be_asked_are_refused(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, **{'Evaluation.templates': (8, 12)})
+def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
+    settings = experiment(samples_dir, tmp_path, EVAL_TEMPLATES=(8, 12))
     with pytest.raises(
-        SettingsError, match=r'Evaluation.templates=\(8, 12\): copa can be asked with templates 0, 1, 2'
+        SettingsError, match=r'Evaluation.templates=\(8, 12\): copa cannot be evaluated with template 8'
     ):
-        EvalSet(settings)
+        eval_set_of(settings)
 
 
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
         ({'SHOTS': (0, 17)}, 'SHOTS=17: from 0 to 16'),
-        ({'SHOTS': ()}, r'SHOTS=\(\) asks nothing'),
-        ({'Data.shots': -1}, 'Data.shots=-1'),
-        ({'Data.templates_per_dataset': 0}, 'Data.templates_per_dataset=0 must be at least 1'),
+        ({'SHOTS': ()}, r'SHOTS=\(\) evaluates nothing'),
+        ({'TRAIN_SHOTS': -1}, 'TRAIN_SHOTS=-1'),
+        ({'TEMPLATES_PER_DATASET': 0}, 'TEMPLATES_PER_DATASET=0 must be at least 1'),
     ],
 )
 def test_impossible_numbers_are_refused(change, message, samples_dir, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from flan_jax.command import main
 from flan_jax.evaluation import records
+from flan_jax.evaluation.option_scores import SCORES
 
 RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
 
@@ -53,14 +54,14 @@ def test_the_manifest_tells_what_was_run(finished):
 
 
 def test_there_is_a_record_for_every_row_and_template(finished):
-    for model in ('base', 'tuned'):
+    for model in ('base', 'step_3'):
         folder = finished['MODEL_DIR'] / 'evaluation' / model
-        copa = [json.loads(line) for line in (folder / 'copa/test_template_0.jsonl').read_text().splitlines()]
-        assert len(copa) == 3 and len(list(folder.glob('copa/*.jsonl'))) == 2 * 8
+        copa = read_lines(the_only(folder, 'copa-*/test_template_0.jsonl'))
+        assert len(copa) == 3 and len(list(folder.glob('copa-*/*.jsonl'))) == 2 * 8
         for record in copa:
             assert record['references'][0] in [option['text'] for option in record['options']]
             assert record['options'][0]['sum'] < 0 and 'OPTIONS:' in record['prompt']
-        answered = json.loads((folder / 'natural_questions/test_template_0.jsonl').read_text().splitlines()[0])
+        answered = read_lines(the_only(folder, 'natural_questions-*/test_template_0.jsonl'))[0]
         assert isinstance(answered['prediction'], str) and answered['references']
 
 
@@ -68,7 +69,7 @@ def test_the_report_says_what_was_found(finished):
     report = json.loads((finished['MODEL_DIR'] / 'report.json').read_text())
     assert [row['name'] for row in report['results']] == ['copa', 'natural_questions']
     copa = report['results'][0]
-    assert copa['chance'] == 50.0 and copa['rows'] == 3 and copa['paper']['mean'] == 90.6
+    assert copa['chance'] == 50.0 and copa['num_examples'] == 3 and copa['paper']['mean'] == 90.6
     assert set(copa['models']) == {'base', 'tuned'} and len(copa['models']['tuned']['templates']) == 8
     assert len(report['loss']) == 2 and report['from_samples'] is True
     assert len(report['predictions']) == 12
@@ -87,19 +88,20 @@ def test_a_second_run_does_nothing_and_says_the_same(finished):
 
 
 def test_a_model_asked_while_it_is_tuned_becomes_the_same_model(finished, tmp_path, monkeypatch):
-    """EvalExample after steps 1 and 2 of 3; stopped in the middle of that, it goes on where it was."""
+    """Evaluated after steps 1 and 2 of 3; stopped in the middle of that, it goes on where it was."""
     where = finished | {'MODEL_DIR': tmp_path / 'run', 'EVAL_PERIOD': 1}
     with monkeypatch.context() as patch:
-        patch.setattr(records, 'write', _fails_at('tuned_at_2'))
+        patch.setattr(records, 'write', _fails_at('step_2'))
         with pytest.raises(KeyboardInterrupt):
             main.main([*RUN, *bindings(**where)])
     assert sorted(os.listdir(tmp_path / 'run/checkpoints')) == ['1', '2']
     assert main.main([*RUN, *bindings(**where)]) == 0
     evaluation = tmp_path / 'run/evaluation'
-    assert sorted(os.listdir(evaluation)) == ['tuned', 'tuned_at_1', 'tuned_at_2', 'base']
-    file = 'copa/test_template_0.jsonl'
-    assert (evaluation / 'tuned' / file).read_text() == (finished['MODEL_DIR'] / 'evaluation/tuned' / file).read_text()
-    assert len({(folder / file).read_text() for folder in evaluation.iterdir()}) == 4
+    assert sorted(os.listdir(evaluation)) == ['base', 'step_1', 'step_2', 'step_3']
+    file = 'copa-*/test_template_0.jsonl'
+    answers = {folder.name: the_only(folder, file).read_text() for folder in evaluation.iterdir()}
+    assert answers['step_3'] == the_only(finished['MODEL_DIR'] / 'evaluation/step_3', file).read_text()
+    assert len(set(answers.values())) == 4
     report = json.loads((tmp_path / 'run/report.json').read_text())
     assert [line['step'] for line in report['while_tuning'] if line['name'] == 'copa'] == [0, 1, 2, 3]
     assert (tmp_path / 'run/report.html').read_text().count('<svg') == 3
@@ -109,7 +111,7 @@ def _fails_at(name):
     write = records.write
 
     def write_unless(folder, key, found):
-        if folder.name == name:
+        if folder.parent.name == name:
             raise KeyboardInterrupt
         write(folder, key, found)
 
@@ -130,9 +132,18 @@ def test_another_configuration_is_refused_with_the_difference(finished, capsys, 
     assert message in capsys.readouterr().err
 
 
-def test_records_asked_with_other_settings_are_not_mixed(finished, capsys):
-    assert main.main(['evaluate', RUN[1], *bindings(**finished | {'EVAL_LIMIT': 2})]) == 2
-    assert 'limit: 3 before, 2 now' in capsys.readouterr().err
+def test_records_of_other_settings_are_not_mixed(finished, tmp_path):
+    import shutil
+
+    shutil.copytree(finished['MODEL_DIR'], tmp_path / 'run')
+    given = bindings(**finished | {'EVAL_LIMIT': 2, 'MODEL_DIR': tmp_path / 'run'})
+    assert main.main(['report', RUN[1], *given]) == 0
+    report = json.loads((tmp_path / 'run/report.json').read_text())
+    assert report['results'] == [] and report['not_evaluated'] == {
+        label: ['copa', 'natural_questions'] for label in ('base', 'tuned')
+    }
+    assert main.main(['evaluate', RUN[1], *given]) == 0
+    assert {len(read_lines(path)) for path in tmp_path.glob('run/evaluation/*/copa-*/test_*.jsonl')} == {2, 3}
 
 
 def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
@@ -181,17 +192,22 @@ def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished
     assert 'sentiment140, yelp_polarity_reviews' in (tmp_path / 'run' / 'report.html').read_text()
 
 
+def the_only(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
 def read_lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def take_scores(record):
     """Takes all scores out of a record."""
-    return [option.pop(score) for option in record.get('options', ()) for score in records.SCORES]
+    return [option.pop(score) for option in record.get('options', ()) for score in SCORES]
 
 
 def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(finished, tmp_path):
-    """The tuned weights, asked again as the base of another run on eight devices, say what they said on one."""
+    """The tuned weights, evaluated as the base of another run on eight devices, answer as they did on one."""
     again = {
         'MODEL_DIR': tmp_path / 'run',
         'INITIAL_CHECKPOINT_PATH': finished['MODEL_DIR'] / 'checkpoints' / '3',
@@ -201,15 +217,16 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
     environment = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}
     command = [sys.executable, '-m', 'flan_jax', 'evaluate', *arguments]
     subprocess.run(command, env=environment, check=True, cwd=pathlib.Path(__file__).parents[2])
-    theirs, ours = finished['MODEL_DIR'] / 'evaluation/tuned', tmp_path / 'run/evaluation/base'
-    files = [path.relative_to(theirs) for path in sorted(theirs.glob('*/*.jsonl'))]
-    assert files and not (tmp_path / 'run/evaluation/tuned').exists()
-    for file in files:
-        for expected, found in zip(read_lines(theirs / file), read_lines(ours / file)):
+    files = sorted(finished['MODEL_DIR'].glob('evaluation/step_3/*/*.jsonl'))
+    assert files and os.listdir(tmp_path / 'run/evaluation') == ['base']
+    for path in files:
+        dataset = path.parent.name.rpartition('-')[0]
+        again = the_only(tmp_path / 'run/evaluation/base', f'{dataset}-*/{path.name}')
+        for expected, found in zip(read_lines(path), read_lines(again), strict=True):
             assert take_scores(found) == pytest.approx(take_scores(expected), abs=2e-5)
             assert found == expected
     assert main.main(['report', *arguments]) == 0
-    assert 'asked without any tuning' in (tmp_path / 'run/report.html').read_text()
+    assert 'evaluated without any tuning' in (tmp_path / 'run/report.html').read_text()
 
 
 def test_nothing_to_evaluate_is_refused(tmp_path, samples_dir, capsys):

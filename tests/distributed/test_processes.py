@@ -15,7 +15,7 @@ import pytest
 from flan_jax.command import main
 from flan_jax.distributed.mesh import Parallelism, make_mesh, placed
 from flan_jax.distributed.processes import ProcessesError, join
-from flan_jax.evaluation import records
+from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.training import checkpoints, metrics_log
 
 STEPS = 40
@@ -137,7 +137,7 @@ def answers_in(folder):
     """Records by file, their scores apart from the rest."""
     found = {path.relative_to(folder): path.read_text().splitlines() for path in folder.glob('*/*.jsonl')}
     lines = [json.loads(line) for _, file in sorted(found.items()) for line in file]
-    scores = [option.pop(score) for line in lines for option in line.get('options', ()) for score in records.SCORES]
+    scores = [option.pop(score) for line in lines for option in line.get('options', ()) for score in SCORES]
     return sorted(found), lines, scores
 
 

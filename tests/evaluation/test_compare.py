@@ -1,84 +1,103 @@
-"""Two models are compared on the same rows, with the tests of the literature."""
+"""Two models are compared on the same examples, and on nothing else."""
 
 import json
 
-import numpy as np
+import jax
 import pytest
-import scipy.stats
-from etils import epath
-from statsmodels.stats import contingency_tables
 
 from flan_jax.command import main
 from flan_jax.evaluation import records
-from flan_jax.evaluation.compare import ComparisonError, compare, mcnemar, paired_bootstrap
-from flan_jax.evaluation.records import RecordKey
-from flan_jax.metrics.metrics import Judgement
-from tests.evaluation.test_results import record
+from flan_jax.evaluation.compare import ComparisonError, compare
+from flan_jax.evaluation.records import ModelRecords
+from flan_jax.training import checkpoints
+from tests.evaluation.test_records import key_of, ranked_record, written_record
 
 
-def write_model(folder, rights_by_template, dataset='rte'):
-    """Records of a model that is right where `rights_by_template` says so; returns their folder."""
-    folder = epath.Path(folder)
+def settings(dataset, **changes):
+    return {'dataset': dataset, 'contents': {'test': 'same'}, 'limit': None} | changes
+
+
+def write_model(root, rights_by_template, model='step_3', dataset='rte', groups=(), weights='any', **examples):
+    """Records of a model that is right where `rights_by_template` says so; returns the model's folder."""
+    folder = ModelRecords(root, model, {'weights': weights}).open(settings(dataset, **examples))
     for template, rights in enumerate(rights_by_template):
-        key = RecordKey(dataset, template, 'test')
-        records.write(folder, key, [record(key, i, 0, (right, 0.5)) for i, right in enumerate(rights)])
-    (folder / records.SETTINGS_FILE).write_text('{}')
-    return folder
-
-
-def test_mcnemar_is_the_exact_test():
-    for only_a, only_b in [(0, 0), (1, 0), (3, 9), (10, 10), (40, 17)]:
-        table = [[5, only_a], [only_b, 7]]
-        assert mcnemar(only_a, only_b) == pytest.approx(contingency_tables.mcnemar(table, exact=True).pvalue)
-
-
-def test_mcnemar_is_a_sum_of_binomial_chances():
-    chances = scipy.stats.binom.pmf(np.arange(13), 12, 0.5)
-    assert mcnemar(3, 9) == pytest.approx(2 * chances[:4].sum())
-    assert mcnemar(0, 0) == 1.0
+        key = key_of(dataset, template)
+        options = ('no', 'yes') if dataset == 'multirc' else ('yes', 'no')
+        found = [
+            ranked_record(key, i, 0, (right, 0.5), options, group=groups[i] if groups else '')
+            for i, right in enumerate(rights)
+        ]
+        records.write(folder, key, found)
+    return folder.parent
 
 
 def test_wins_are_counted_by_example_over_all_templates(tmp_path):
     a = write_model(tmp_path / 'a', [[1, 1, 0, 0, 1], [1, 1, 0, 0, 0]])
     b = write_model(tmp_path / 'b', [[1, 0, 1, 0, 0], [1, 0, 1, 0, 1]])
     (found,) = compare(a, b)
-    assert (found.name, found.rows, found.templates) == ('rte', 5, 2)
-    assert (found.only_a, found.only_b, found.p) == (1, 1, 1.0)  # the last row is right once in both
+    assert (found.name, found.num_examples, found.templates, found.test) == ('rte', 5, 2, 'McNemar')
+    assert (found.only_a, found.only_b, found.p) == (1, 1, 1.0)  # the last example is right once in both
     assert found.score_a == found.score_b == pytest.approx(50.0)
     assert {example['right'] for example in found.examples} == {'a', 'b'}
     assert all((example['right'] == 'a') == (example['a'] in example['references']) for example in found.examples)
 
 
-def judgements(rights):
-    return [Judgement('yes' if right else 'no', ('yes',), ('yes', 'no')) for right in rights]
+def test_mcnemar_does_not_judge_a_score_that_is_no_accuracy(tmp_path):
+    """MultiRC has options, but its headline is an F1 of answers in groups."""
+    groups = ['1', '1', '2', '2', '3', '3']
+    a = write_model(tmp_path / 'a', [[1, 0, 0, 1, 0, 0]], dataset='multirc', groups=groups)
+    b = write_model(tmp_path / 'b', [[1, 1, 1, 1, 0, 1]], dataset='multirc', groups=groups)
+    (found,) = compare(a, b)
+    assert (found.metric, found.test, found.only_a, found.only_b) == ('f1', 'paired bootstrap', None, None)
 
 
-def test_paired_bootstrap_agrees_with_scipy():
-    random = np.random.default_rng(0)
-    a, b = random.random((2, 300)) < np.array([[0.5], [0.6]])
-    interval, p = paired_bootstrap('accuracy', [judgements(a)], [judgements(b)])
-    difference = (100.0 * (b.astype(float) - a),)
-    expected = scipy.stats.bootstrap(difference, np.mean, method='percentile', random_state=1, n_resamples=4000)
-    assert interval == pytest.approx(tuple(expected.confidence_interval), abs=0.8)
-    assert p == pytest.approx(scipy.stats.ttest_1samp(difference[0], 0).pvalue, abs=0.02)
+def test_mcnemar_does_not_judge_a_correlation(tmp_path):
+    key = key_of('stsb')
+    for name, answers in (('a', (1, 2, 3, 4)), ('b', (4, 2, 3, 1))):
+        folder = ModelRecords(tmp_path / name, 'step_3', {}).open(settings('stsb'))
+        records.write(folder, key, [written_record(key, i, f'{x}.0', f'{i}.0') for i, x in enumerate(answers)])
+    (found,) = compare(*(records.model_folder(tmp_path / name, 'step_3') for name in 'ab'))
+    assert (found.metric, found.test) == ('pearson_corrcoef', 'paired bootstrap') and found.score_a > found.score_b
 
 
-def test_a_model_does_not_differ_from_itself():
-    rights = np.random.default_rng(0).random(50) < 0.5
-    assert paired_bootstrap('accuracy', [judgements(rights)], [judgements(rights)]) == ((0.0, 0.0), 1.0)
+def test_variants_are_named_by_their_records(tmp_path):
+    """In the form 'dataset_name' template 1 is another direction than template 1 of the declaration."""
+    key = key_of('wmt16_translate_deen', 1, variant='de-en')
+    folders = []
+    for name in 'ab':
+        folder = ModelRecords(tmp_path / name, 'base', {}).open(settings('wmt16_translate_deen'))
+        records.write(folder, key, [written_record(key, 0, 'That is good .', 'That is good .')])
+        folders.append(folder)
+    assert [found.name for found in compare(*folders)] == ['wmt16_translate_deen de-en']
 
 
-def test_records_of_other_rows_are_refused(tmp_path):
-    a, b = write_model(tmp_path / 'a', [[1, 0, 1]]), write_model(tmp_path / 'b', [[1, 0]])
-    with pytest.raises(ComparisonError, match='rte: the records are of different rows'):
+def test_only_answers_to_the_same_examples_are_compared(tmp_path):
+    a = write_model(tmp_path / 'a', [[1, 0, 1]])
+    for other in (
+        write_model(tmp_path / 'b', [[1, 0, 1]], contents={'test': 'prepared anew'}),
+        write_model(tmp_path / 'c', [[1, 0]], limit=2),
+        write_model(tmp_path / 'd', [[1]], dataset='cb'),
+    ):
+        with pytest.raises(ComparisonError, match='have no test records of the same'):
+            compare(a, other)
+    with pytest.raises(ComparisonError, match='rte: the records are of different examples'):
+        compare(a, write_model(tmp_path / 'e', [[1, 0]]))
+
+
+def test_of_two_answers_to_the_same_examples_one_must_be_named(tmp_path):
+    a = write_model(tmp_path / 'a', [[1, 0, 1]], weights='first')
+    write_model(tmp_path / 'a', [[1, 1, 1]], weights='second')
+    b = write_model(tmp_path / 'b', [[1, 0, 1]])
+    with pytest.raises(ComparisonError, match='name one of the two'):
         compare(a, b)
-    with pytest.raises(ComparisonError, match='have no test records'):
-        compare(a, write_model(tmp_path / 'c', [[1]], dataset='cb'))
+    scores = sorted(compare(folder, b)[0].score_a for folder in records.folders_in(a))
+    assert scores == pytest.approx([200 / 3, 100.0])
 
 
-def test_the_verb_prints_a_table_and_writes_json(tmp_path, capsys):
-    a = write_model(tmp_path / 'a' / 'evaluation' / 'tuned', [[1, 0, 0, 0]])
-    write_model(tmp_path / 'b' / 'evaluation' / 'tuned', [[0, 1, 1, 1]])
+def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
+    a = write_model(tmp_path / 'a', [[1, 0, 0, 0]])
+    write_model(tmp_path / 'b', [[1, 1, 1, 1]], model='step_2')
+    write_model(tmp_path / 'b', [[0, 1, 1, 1]], model='step_10')
     output = tmp_path / 'compared.json'
     assert main.main(['compare', str(a), str(tmp_path / 'b'), '--examples=1', f'--output={output}']) == 0
     assert 'McNemar' in capsys.readouterr().out
@@ -86,3 +105,10 @@ def test_the_verb_prints_a_table_and_writes_json(tmp_path, capsys):
     assert (found['score_a'], found['score_b'], found['only_a'], found['only_b']) == (25.0, 75.0, 1, 3)
     assert main.main(['compare', str(tmp_path / 'nothing')]) == 2
     assert '`flan-jax evaluate` writes them' in capsys.readouterr().err
+
+
+def test_an_earlier_step_is_not_taken_for_the_newest_checkpoint(tmp_path, capsys):
+    write_model(tmp_path / 'a', [[1, 0]], model='step_64')
+    checkpoints.save_params(tmp_path / 'a/checkpoints/300', {'w': jax.numpy.ones(2)}, {})
+    assert main.main(['compare', str(tmp_path / 'a'), str(tmp_path / 'a')]) == 2
+    assert 'step_300' in (error := capsys.readouterr().err) and 'name the folder of step_64' in error

@@ -1,10 +1,13 @@
-"""Headline scores made of sums are the metrics themselves, and resampling spreads them as it should."""
+"""Headline scores made of sums are the metrics themselves, and intervals hold the truth as often as they say."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 
 from flan_jax.metrics import bootstrap
-from flan_jax.metrics.metrics import METRICS, Judgement, judge
+from flan_jax.metrics.judgement import Judgement
+from flan_jax.metrics.metrics import METRICS, judge
 
 WORDS = ['the', 'cat', 'sat', 'on', 'a', 'mat', 'and', 'saw', '3', '4.5']
 
@@ -33,15 +36,15 @@ def test_sums_give_the_metric(metric):
 
 
 @pytest.mark.parametrize('metric', ['multirc', 'bleu', 'pearson_spearman', 'squad'])
-def test_a_resample_is_the_metric_of_the_drawn_examples(metric):
+def test_a_resample_is_the_metric_of_the_sampled_examples(metric):
     judgements = random_judgements(metric, seed=1)
     weights = np.random.default_rng(2).multinomial(40, np.full(40, 1 / 40))
-    drawn = [judgement for judgement, times in zip(judgements, weights) for _ in range(times)]
+    sampled = [judgement for judgement, times in zip(judgements, weights) for _ in range(times)]
     (ours,) = bootstrap.resampled_means(metric, [judgements], weights[None].astype(float))
-    assert ours == pytest.approx(judge([metric], drawn)[METRICS[metric].headline], rel=1e-6)
+    assert ours == pytest.approx(judge([metric], sampled)[METRICS[metric].headline], rel=1e-6)
 
 
-def test_the_interval_of_an_accuracy_is_about_the_normal_one():
+def test_the_interval_of_an_accuracy_is_near_the_normal_one():
     rights = np.random.default_rng(0).random(400) < 0.7
     judgements = [Judgement('yes' if right else 'no', ('yes',), ('yes', 'no')) for right in rights]
     low, high = bootstrap.interval('accuracy', [judgements])
@@ -62,3 +65,63 @@ def test_templates_on_unequal_examples_are_refused():
     judgements = random_judgements('accuracy')
     with pytest.raises(ValueError, match='cannot be paired'):
         bootstrap.interval('accuracy', [judgements, judgements[:-1]])
+
+
+def answers(correlation, questions, random):
+    """Answers to questions, five each, right in 7 of 10; two of one question are right together as correlated."""
+    shared = random.random((questions, 1)) < np.sqrt(correlation)
+    right = np.where(shared, random.random((questions, 1)) < 0.7, random.random((questions, 5)) < 0.7)
+    expected = random.random((questions, 5)) < 0.5
+    options = ('no', 'yes')
+    return [
+        Judgement(options[int(e == r)], (options[int(e)],), options, group=f'question {question}')
+        for question in range(questions)
+        for e, r in zip(expected[question], right[question])
+    ]
+
+
+def coverage(grouped, trials=300):
+    """How often the interval of MultiRC's F1 holds its true value, 70."""
+    random = np.random.default_rng(0)
+    hits = 0
+    for _ in range(trials):
+        judgements = answers(1 / 3, 60, random)
+        if not grouped:
+            judgements = [dataclasses.replace(judgement, group='') for judgement in judgements]
+        low, high = bootstrap.interval('multirc', [judgements])
+        hits += low <= 70 <= high
+    return hits / trials
+
+
+def test_an_interval_of_grouped_examples_holds_the_truth_as_often_as_it_says():
+    assert 0.92 <= coverage(grouped=True) <= 0.98
+    assert coverage(grouped=False) < 0.88, 'the simulation must be one in which groups matter'
+
+
+def test_the_answers_of_a_group_are_sampled_together():
+    judgements = answers(1 / 3, 4, np.random.default_rng(0))
+    weights_SxGxM = bootstrap.weights(judgements).reshape(-1, 4, 5)
+    assert (weights_SxGxM == weights_SxGxM[:, :, :1]).all() and (weights_SxGxM[:, :, 0].sum(axis=1) == 4).all()
+
+
+@pytest.mark.parametrize('metric', METRICS)
+@pytest.mark.parametrize('count', [1, 2, 3])
+def test_few_examples_have_a_finite_score_and_interval(metric, count):
+    judgements = random_judgements(metric, count)
+    score = judge([metric], judgements)[METRICS[metric].headline]
+    assert np.isfinite([score, *bootstrap.interval(metric, [judgements])]).all()
+
+
+def test_resamples_of_one_number_have_no_correlation_and_no_nan():
+    """Of three examples with two equal answers, many resamples hold one answer only."""
+    judgements = [Judgement('3.8', ('1.1',)), Judgement('3.8', ('1.3',)), Judgement('0.7', ('4.9',))]
+    weights = bootstrap.weights(judgements)
+    means = bootstrap.resampled_means('pearson_spearman', [judgements], weights)
+    constant = (weights[:, 2] == 0) | (weights[:, :2].sum(axis=1) == 0)
+    assert constant.any() and (means[constant] == 0).all()
+    assert (np.abs(means) <= 100 + 1e-9).all() and (means[~constant] < -90).all()
+
+
+def test_a_constant_answer_has_the_interval_zero():
+    judgements = [Judgement('3.8', (f'{0.3 * i:.1f}',)) for i in range(17)]
+    assert bootstrap.interval('pearson_spearman', [judgements]) == (0.0, 0.0)

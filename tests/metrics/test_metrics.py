@@ -2,20 +2,26 @@
 
 from typing import get_args
 
-import numpy as np
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 import rouge_score.rouge_scorer
 import sacrebleu
+import scipy.stats
 import sklearn.metrics
 
 from flan_jax.catalogue.declaration import MetricName
-from flan_jax.metrics.metrics import METRICS, Judgement, judge
+from flan_jax.metrics.judgement import Judgement
+from flan_jax.metrics.metrics import METRICS, judge
+
+RATINGS = st.integers(0, 50).map(lambda tenths: tenths / 10)
+"""Numbers as STS-B's."""
 
 
 def choices(labels, predictions, options=('no', 'yes'), groups=None):
     groups = groups or [''] * len(labels)
     triples = zip(labels, predictions, groups)
-    return [Judgement(options[said], (options[label],), options, group) for label, said, group in triples]
+    return [Judgement(options[answer], (options[label],), options, group) for label, answer, group in triples]
 
 
 def texts(*pairs):
@@ -82,11 +88,27 @@ def test_exact_match_ignores_blanks_at_the_ends_only():
     assert judge(['exact_match'], texts((' -12\n', ('-12',)), ('- 12', ('-12',))))['exact_match'] == 50.0
 
 
-def test_correlations_are_numpys():
-    expected, predicted = [0, 1, 2, 3, 5], [0, 2, 1, 3, 4]
-    judgements = texts(*((str(p), (str(e),)) for p, e in zip(predicted, expected)))
-    pearson = 100 * np.corrcoef(expected, predicted)[0, 1]
-    assert judge(['pearson_spearman'], judgements)['pearson_corrcoef'] == pytest.approx(pearson)
+def numbers(expected, predicted):
+    return texts(*((str(p), (str(e),)) for p, e in zip(predicted, expected)))
+
+
+@hypothesis.given(st.lists(st.tuples(RATINGS, RATINGS), min_size=2, max_size=30))
+def test_correlations_are_scipys(pairs):
+    expected, predicted = zip(*pairs)
+    hypothesis.assume(len(set(expected)) > 1 and len(set(predicted)) > 1)
+    scores = judge(['pearson_spearman'], numbers(expected, predicted))
+    assert scores['pearson_corrcoef'] == pytest.approx(100 * scipy.stats.pearsonr(expected, predicted)[0], abs=1e-9)
+    assert scores['spearman_corrcoef'] == pytest.approx(100 * scipy.stats.spearmanr(expected, predicted)[0], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('expected', 'predicted'),
+    [([1, 2, 3.5], [3.8, 3.8, 3.8]), ([2, 2], [1, 3]), ([1], [1]), ([1, 2, 3], ['none', 'nan', 'inf'])],
+)
+def test_a_correlation_with_a_constant_is_zero(expected, predicted):
+    """What is no number counts as -1, and so does what is none that can be correlated."""
+    scores = judge(['pearson_spearman'], numbers(expected, predicted))
+    assert scores == {'pearson_corrcoef': 0.0, 'spearman_corrcoef': 0.0}
 
 
 def test_edit_distance_sees_case_and_punctuation():

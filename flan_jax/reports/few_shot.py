@@ -7,34 +7,34 @@ from typing import Any
 MEAN = 'mean over datasets'
 
 
-def few_shot_lines(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One line per row of results, number of shots and model that was asked both ways, then their means.
+def few_shot_lines(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line per result, number of shots and model that was evaluated both ways, then their means.
 
     Args:
-      rows: the report's, see `report.result_rows`.
+      results: lines of the report's table, see `result_lines`.
 
     Returns:
       Lines with name, shots, exemplars (how many fitted, on average), model, and mean and std of both ways.
     """
-    lines = [line for row in rows for line in _lines_of(row)]
+    lines = [line for result in results for line in _lines_of(result)]
     kinds = sorted({(line['shots'], line['model']) for line in lines}, key=lambda kind: (kind[0], kind[1] == 'tuned'))
     alike = {kind: [line for line in lines if (line['shots'], line['model']) == kind] for kind in kinds}
     return lines + [_mean_line(*kind, found) for kind, found in alike.items() if len(found) > 1]
 
 
-def _lines_of(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for few in row['few_shot']:
+def _lines_of(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for few in line['few_shot']:
         for model, result in few['models'].items():
-            if model in row['models']:
-                zero = row['models'][model]
+            if model in line['models']:
+                zero = line['models'][model]
                 yield {
-                    'name': row['name'],
+                    'name': line['name'],
                     'shots': few['shots'],
                     'exemplars': result['exemplars'],
                     'model': model,
                     'zero_shot': (zero['mean'], zero['std']),
                     'few_shot': (result['mean'], result['std']),
-                    'paper': row['paper'],
+                    'paper': line['paper'],
                 }
 
 

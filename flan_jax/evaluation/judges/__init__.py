@@ -1,0 +1,1 @@
+"""Judges: what records are worth, each kind of judge in a file of its own."""

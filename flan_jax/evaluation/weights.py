@@ -1,0 +1,27 @@
+"""What identifies the weights that answered, so that the answers of other weights are never taken for theirs."""
+
+from typing import Any
+
+from etils import epath
+
+from flan_jax.training import checkpoints
+
+SAVED = 'saved'
+"""When a checkpoint was committed, in nanoseconds since 1970: no two checkpoints agree in it, copies of one do."""
+
+
+def checkpoint_identity(folder: epath.PathLike) -> dict[str, Any]:
+    """What identifies the weights of a checkpoint's folder: its step, when it was saved, and what it says of itself.
+
+    Raises:
+      CheckpointError: if there is no checkpoint.
+    """
+    folder = epath.Path(folder)
+    metadata = checkpoints.metadata(folder)
+    step = int(folder.name) if folder.name.isdigit() else None
+    return {'step': step, SAVED: checkpoints.saved_at(folder), 'metadata': dict(metadata)}
+
+
+def fresh_identity(model: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What identifies weights that are initialised by seed; `model` is the decoder's configuration as JSON knows it."""
+    return {'fresh': model, 'seed': seed}

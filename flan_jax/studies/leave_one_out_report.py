@@ -1,0 +1,96 @@
+"""The report of leaving out every cluster in turn: FLAN's Tables 1 and 2 and Figure 5, ours beside the paper's."""
+
+import pathlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from flan_jax import catalogue, manifest
+from flan_jax.reports import charts
+from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.report import from_samples
+from flan_jax.reports.result_lines import not_evaluated, result_lines
+from flan_jax.run import Run
+from flan_jax.studies.leave_one_out import run_folder, run_without
+from flan_jax.studies.run_evaluation import eval_set_of, models_of, tuned_format
+from flan_jax.training import checkpoints
+
+TABLE_1 = ('translation', 'struct_to_text')
+"""Clusters of the paper's Table 1; Table 2 has the others."""
+
+_TEMPLATE = pathlib.Path(__file__).parent / 'leave_one_out_report.html'
+
+
+def runs_in(root: str) -> list[str]:
+    """The clusters that a run below `root` leaves out, in the catalogue's order."""
+    return [name for name in catalogue.CLUSTERS if manifest.exists(run_folder(root, name))]
+
+
+def write_study_report(study: Run) -> epath.Path:
+    """Writes report.json and report.html of the runs below MODEL_DIR; returns the latter."""
+    content = gather(study)
+    return write_files(study.model_dir, content, render(content))
+
+
+def gather(study: Run) -> dict[str, Any]:
+    """Everything the report says, from the manifests and records of the runs that are there."""
+    clusters = [_cluster(run_without(study, name)) for name in runs_in(study.model_dir)]
+    datasets = [line['dataset'] for cluster in clusters for line in cluster['results']]
+    return {
+        'clusters': clusters,
+        'not_begun': [c.title for c in catalogue.CLUSTERS.values() if c.name not in {c['name'] for c in clusters}],
+        'score': study.evaluation.score,
+        'limit': study.evaluation.limit,
+        'formats': {'base': study.evaluation.base_format.name, 'tuned': tuned_format(study).name},
+        'from_samples': from_samples(datasets, study.data.tfds_data_dir),
+        'model': manifest.as_plain(study.model),
+        'steps': study.training.steps,
+        'base_is_fresh': study.initial_checkpoint is None,
+    }
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """The page."""
+    tables = {
+        'Table 1: generation': [c for c in content['clusters'] if c['name'] in TABLE_1],
+        'Table 2: understanding': [c for c in content['clusters'] if c['name'] not in TABLE_1],
+    }
+    figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
+    return page_of(_TEMPLATE, content, tables=tables, figures=figures)
+
+
+def _cluster(run: Run) -> dict[str, Any]:
+    """What the report says of one run."""
+    name = run.data.held_out
+    eval_set, models = eval_set_of(run), models_of(run)
+    lines = result_lines(eval_set, models)
+    begun = manifest.read(run.model_dir)
+    is_tuned = checkpoints.latest_step(run.model_dir) >= run.training.steps
+    return {
+        'name': name,
+        'title': catalogue.cluster(name).title,
+        'left_out': list(catalogue.clusters_left_out(name)),
+        'results': lines,
+        'means': means(lines),
+        'finished': is_tuned and not not_evaluated(eval_set, models),
+        'hold_out': begun.get('hold_out'),
+        'command': begun['command'],
+    }
+
+
+def means(lines: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Means over what both models answered and, so that they compare, what the paper reports."""
+    both = [line for line in lines if line['paper'] and set(line['models']) == {'base', 'tuned'}]
+
+    def mean(value: Callable[[Mapping[str, Any]], float]) -> float | None:
+        return statistics.mean(map(value, both)) if both else None
+
+    return {
+        'base': mean(lambda line: line['models']['base']['mean']),
+        'tuned': mean(lambda line: line['models']['tuned']['mean']),
+        'paper_base': mean(lambda line: line['paper']['base']),
+        'paper_tuned': mean(lambda line: line['paper']['mean']),
+        'datasets': len(both),
+    }

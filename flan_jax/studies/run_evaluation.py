@@ -1,0 +1,90 @@
+"""What a run evaluates: its eval set, and where the records of its base and of its tuned model are."""
+
+from collections.abc import Mapping
+
+from etils import epath
+
+from flan_jax import manifest
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.errors import UserError
+from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
+from flan_jax.evaluation.records import BASE, ModelRecords, step_model
+from flan_jax.evaluation.selection import named_datasets
+from flan_jax.evaluation.weights import checkpoint_identity, fresh_identity
+from flan_jax.run import Run
+from flan_jax.settings import as_plain
+from flan_jax.tokenizers.vocabulary import Vocabulary
+from flan_jax.training import checkpoints
+
+
+class HoldOutMismatch(UserError):
+    """What shall be evaluated as held out is not what the run held out."""
+
+
+def evaluates(run: Run) -> bool:
+    """Whether a run names anything to evaluate."""
+    return bool(run.data.held_out or run.evaluation.targets)
+
+
+def eval_set_of(run: Run) -> EvalSet:
+    """What a run evaluates.
+
+    Raises:
+      SettingsError, UnknownName, MissingDataError: where it cannot be evaluated.
+      HoldOutMismatch: if the run in MODEL_DIR was tuned with another cluster held out.
+    """
+    _check_held_out(run)
+    named = named_datasets(run.evaluation, run.data.held_out)
+    datasets = prepared_datasets(named, run.data.tfds_data_dir, run.data.allow_missing)
+    return EvalSet(run.evaluation, datasets, run.stream.lengths, run.data.tfds_data_dir, run.stream.seed)
+
+
+def base_records(run: Run) -> ModelRecords:
+    """Where the records of the base model are: in the folder that runs share, or in the run's own."""
+    if run.initial_checkpoint is None:
+        weights = fresh_identity(as_plain(run.model), run.training.seed)
+    else:
+        weights = checkpoint_identity(run.initial_checkpoint)
+    root = run.evaluation.base_dir or run.model_dir
+    return ModelRecords(root, BASE, _model_settings(run, weights, run.evaluation.base_format))
+
+
+def tuned_records(run: Run) -> ModelRecords | None:
+    """Where the records of the newest checkpoint are; None before there is one."""
+    latest = checkpoints.latest_folder(run.model_dir)
+    if latest is None:
+        return None
+    settings = _model_settings(run, checkpoint_identity(latest), run.prompt_format)
+    return ModelRecords(run.model_dir, step_model(int(latest.name)), settings)
+
+
+def models_of(run: Run) -> dict[str, ModelRecords]:
+    """The records of the models that a report sets beside each other, by the names of its columns."""
+    tuned = tuned_records(run)
+    return {'base': base_records(run)} | ({'tuned': tuned} if tuned else {})
+
+
+def format_of(run: Run, label: str) -> PromptFormat:
+    """The prompt format of a model of `models_of`: the tuned one is evaluated as it was trained."""
+    return run.evaluation.base_format if label == 'base' else run.prompt_format
+
+
+def _model_settings(run: Run, weights: Mapping, prompt_format: PromptFormat) -> dict:
+    return {
+        'weights': weights,
+        'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
+        'prompt_format': prompt_format.name,
+    }
+
+
+def _check_held_out(run: Run) -> None:
+    """Raises HoldOutMismatch where HELD_OUT is another than the one that the run in MODEL_DIR was tuned with."""
+    tuned = checkpoints.latest_folder(epath.Path(run.model_dir)) is not None and manifest.exists(run.model_dir)
+    if not tuned:
+        return
+    before = manifest.read(run.model_dir)['run']['data']['held_out']
+    if run.data.held_out not in (None, before):
+        raise HoldOutMismatch(
+            f'HELD_OUT={run.data.held_out!r}, but the run in {run.model_dir} was tuned with HELD_OUT={before!r}; to '
+            f"evaluate it on other tasks leave HELD_OUT as it was and set EVAL_TASKS=('{run.data.held_out}',)"
+        )

@@ -1,0 +1,191 @@
+"""A model is evaluated once on every example, and its answers are used only for what they are answers to."""
+
+import os
+import shutil
+import signal
+
+import jax
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flan_jax import catalogue
+from flan_jax.data.formats.flan import Flan
+from flan_jax.distributed import processes
+from flan_jax.distributed.placement import DEFAULT_DEVICE
+from flan_jax.distributed.preemption import Preempted
+from flan_jax.evaluation import evaluate as evaluation
+from flan_jax.evaluation import records
+from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.evaluate import evaluate, unevaluated
+from flan_jax.evaluation.option_scores import SCORES
+from flan_jax.evaluation.records import ModelRecords
+from flan_jax.evaluation.settings import Evaluation
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.model import decoder
+from flan_jax.model.config import lamda
+from flan_jax.model.decoder import Execution
+from flan_jax.settings import SettingsError
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+LENGTHS = {'inputs': 384, 'targets': 4}
+
+
+@pytest.fixture(scope='module')
+def model():
+    config = lamda(vocab_size=4096, num_layers=1, d_model=32, head_dim=16)
+    params = decoder.initialise(config, jax.random.key(0))
+    return LoadedModel(config, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
+
+
+def eval_set_of(data_dir, names=('copa',), seed=0, **changes):
+    settings = {'limit': 3, 'templates': (0, 1)} | changes
+    datasets = [catalogue.dataset(name) for name in names]
+    return EvalSet(Evaluation(**settings), datasets, LENGTHS, str(data_dir), seed)
+
+
+def records_of(root, weights='any'):
+    return ModelRecords(root, 'step_3', {'weights': weights})
+
+
+class Loads:
+    """Gives a model, and counts how often."""
+
+    def __init__(self, model):
+        self.count, self._model = 0, model
+
+    def __call__(self):
+        self.count += 1
+        return self._model
+
+
+def test_what_is_on_record_is_not_evaluated_again(model, samples_dir, tmp_path):
+    load, model_records = Loads(model), records_of(tmp_path)
+    evaluate(load, eval_set_of(samples_dir), model_records)
+    eval_set = eval_set_of(samples_dir, ('copa', 'natural_questions'), templates=(0, 1, 2))
+    assert {(key.dataset, key.template) for key in unevaluated(eval_set, model_records)} == {
+        ('copa', 2),
+        *(('natural_questions', template) for template in range(3)),
+    }
+    evaluate(load, eval_set, model_records)
+    assert unevaluated(eval_set, model_records) == []
+    evaluate(load, eval_set, model_records)
+    assert load.count == 2
+
+
+def test_records_hold_what_judging_takes(model, samples_dir, tmp_path):
+    eval_set = eval_set_of(samples_dir, ('copa', 'wmt16_translate_deen'), splits=('test',))
+    evaluate(lambda: model, eval_set, records_of(tmp_path))
+    for key in eval_set.keys:
+        found = records.read(records_of(tmp_path).folder(eval_set.settings(key)), key)
+        assert [record['example'] for record in found] == [0, 1, 2] and found[0]['num_records'] == 3
+        if key.dataset == 'copa':
+            assert all(set(SCORES) < set(option) for record in found for option in record['options'])
+            assert all(option['sum'] < 0 for record in found for option in record['options'])
+        else:
+            assert all(isinstance(record['prediction'], str) and record['variant'] for record in found)
+
+
+def reversed_copy(samples_dir, folder):
+    """The same samples in another order: as many examples of as many bytes, prepared anew."""
+    shutil.copytree(f'{samples_dir}/super_glue/copa', folder / 'super_glue/copa')
+    for path in (folder / 'super_glue/copa').rglob('*validation.tfrecord*'):
+        examples = [example.numpy() for example in tf.data.TFRecordDataset(str(path))]
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for example in reversed(examples):
+                writer.write(example)
+    return folder
+
+
+def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir, tmp_path):
+    before, model_records = eval_set_of(samples_dir), records_of(tmp_path)
+    evaluate(lambda: model, before, model_records)
+    anew = eval_set_of(reversed_copy(samples_dir, tmp_path / 'data'))
+    assert anew.keys == before.keys and unevaluated(anew, model_records) == anew.keys
+    key = before.keys[-1]
+    evaluate(lambda: model, anew, model_records)
+    folders = [model_records.folder(eval_set.settings(key)) for eval_set in (before, anew)]
+    prompts = [[record['prompt'] for record in records.read(folder, key)] for folder in folders]
+    assert folders[0] != folders[1] and prompts[0] != prompts[1]
+
+
+@pytest.mark.parametrize(
+    'change', [{'limit': 2}, {'instructions': 'dataset_name', 'templates': ()}, {'weights': 'of another step'}]
+)
+def test_answers_of_other_settings_or_weights_do_not_count(model, samples_dir, tmp_path, change):
+    evaluate(lambda: model, eval_set_of(samples_dir), records_of(tmp_path))
+    weights = change.get('weights', 'any')
+    eval_set = eval_set_of(samples_dir, **{name: value for name, value in change.items() if name != 'weights'})
+    assert unevaluated(eval_set, records_of(tmp_path, weights)) == eval_set.keys
+
+
+def test_exemplars_matter_to_few_shot_records_only(samples_dir, tmp_path):
+    keys = eval_set_of(samples_dir, shots=(0, 2)).keys
+    folders = [
+        {
+            key: records_of(tmp_path).folder(eval_set_of(samples_dir, shots=(0, 2), seed=seed).settings(key))
+            for key in keys
+        }
+        for seed in (0, 1)
+    ]
+    for key in keys:
+        assert (folders[0][key] == folders[1][key]) == (key.shots == 0)
+
+
+def test_records_that_are_cut_at_the_end_of_a_line_are_made_again(model, samples_dir, tmp_path):
+    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
+    evaluate(lambda: model, eval_set, model_records)
+    path = model_records.folder(eval_set.settings(eval_set.keys[0])) / eval_set.keys[0].file
+    whole = path.read_text()
+    path.write_text(whole[: whole.index('\n') + 1])
+    assert unevaluated(eval_set, model_records) == [eval_set.keys[0]]
+    evaluate(lambda: model, eval_set, model_records)
+    assert path.read_text().count('\n') == 3
+
+
+def test_the_first_process_decides_what_is_missing(model, samples_dir, tmp_path, monkeypatch):
+    """Another job may have written in between; a process that believed its own eyes would wait for ever."""
+    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
+    evaluate(lambda: model, eval_set, model_records)
+    evaluated = []
+    real = evaluation.Evaluator.evaluate
+    monkeypatch.setattr(jax, 'process_index', lambda: 1)
+    monkeypatch.setattr(processes, 'broadcast_from_first', lambda value: [True] + [False] * (len(value) - 1))
+    monkeypatch.setattr(
+        evaluation.Evaluator, 'evaluate', lambda self, group: evaluated.extend(group) or real(self, group)
+    )
+    evaluate(lambda: model, eval_set, model_records)
+    assert evaluated == eval_set.keys[:1]
+
+
+def test_stopping_keeps_what_is_answered(model, samples_dir, tmp_path, monkeypatch):
+    """SIGTERM arrives while the first group is evaluated."""
+    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
+    monkeypatch.setattr(evaluation, 'EXAMPLES_AT_A_TIME', 1)
+    real = evaluation.Evaluator.evaluate
+
+    def evaluate_and_stop(self, group):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, group)
+
+    monkeypatch.setattr(evaluation.Evaluator, 'evaluate', evaluate_and_stop)
+    with pytest.raises(Preempted):
+        evaluate(lambda: model, eval_set, model_records)
+    assert unevaluated(eval_set, model_records) == eval_set.keys[1:]
+
+
+@pytest.mark.parametrize('templates', [(0, 99), (0, -1)])
+def test_a_template_that_is_not_there_is_refused(samples_dir, templates):
+    with pytest.raises(SettingsError, match=r'copa cannot be evaluated with template (99|-1); it has 0, 1'):
+        eval_set_of(samples_dir, templates=templates)
+
+
+def test_equal_options_have_equal_scores_and_examples_keep_their_order(model, samples_dir, tmp_path):
+    eval_set = eval_set_of(samples_dir, ('record',), templates=(0,), splits=('test',))
+    evaluate(lambda: model, eval_set, records_of(tmp_path))
+    key = eval_set.keys[0]
+    for record in records.read(records_of(tmp_path).folder(eval_set.settings(key)), key):
+        by_text = {}
+        for option in record['options']:
+            assert by_text.setdefault(option['text'], option) == option
+        assert np.isfinite([option['unconditional'] for option in record['options']]).all()

@@ -1,0 +1,119 @@
+"""What a report shows of a run are the answers of that run's weights to that run's data, and nothing older."""
+
+import json
+
+import pytest
+
+from flan_jax.command import configuration, main
+from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.train import tuning
+
+QUICKSTART = 'gin/runs/quickstart.gin'
+
+SMALL = {
+    'MIXTURE_OR_TASK_NAME': 'sentiment+paraphrase',
+    'HELD_OUT': 'paraphrase',
+    'EVAL_TASKS': ('stsb', 'glue_mrpc'),
+    'EVAL_TEMPLATES': (0, 1),
+    'EVAL_LIMIT': 3,
+    'TRAIN_STEPS': 4,
+    'BATCH_SIZE': 2,
+    'SEQUENCE_LENGTH': 320,
+    'INPUT_LENGTH': 256,
+    'TARGET_LENGTH': 16,
+    'TARGETS_PER_SEQUENCE': 40,
+    'CHECKPOINT_EVERY': 1,
+    'lamda.d_model': 32,
+    'lamda.head_dim': 16,
+}
+
+
+def bindings(where, **changes):
+    return {name: str(value) for name, value in (SMALL | where | changes).items()}
+
+
+def command(verb, where, **changes):
+    return main.main(
+        [verb, f'--gin_file={QUICKSTART}', *(f'--gin.{k}={v}' for k, v in bindings(where, **changes).items())]
+    )
+
+
+def report_of(where):
+    return json.loads((where['MODEL_DIR'] / 'report.json').read_text())
+
+
+def tuned_means(report):
+    return {line['name']: line['models']['tuned']['mean'] for line in report['results'] if 'tuned' in line['models']}
+
+
+@pytest.fixture(scope='module')
+def stopped(samples_dir, tmp_path_factory):
+    """A run that was stopped after step 1 of 4 and evaluated there; the report of then."""
+    folder = tmp_path_factory.mktemp('stopped')
+    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    run = configuration.load([QUICKSTART], bindings(where))
+    prepare_libraries(run)
+    tuning(run, 'flan-jax train')(1)
+    assert command('evaluate', where) == command('report', where) == 0
+    return where, report_of(where)
+
+
+@pytest.fixture(scope='module')
+def went_on(stopped):
+    """The same after `train` to the end: its report before it is evaluated again, and after `run`."""
+    where, _ = stopped
+    assert command('train', where) == command('report', where) == 0
+    before = report_of(where)
+    assert command('run', where) == 0
+    return where, before, report_of(where)
+
+
+def test_a_report_says_which_step_it_is_of(stopped):
+    _, report = stopped
+    assert report['steps'] == 1 and set(tuned_means(report)) == {'stsb', 'glue_mrpc'}
+    assert report['title'] == 'Paraphrase, never seen in tuning'
+    assert report['formats'] == {'base': 'plain', 'tuned': 'flan'}
+
+
+def test_answers_of_an_earlier_step_are_never_those_of_the_tuned_model(went_on):
+    where, before, after = went_on
+    assert before['steps'] == 4 and tuned_means(before) == {}
+    assert before['not_evaluated'] == {'tuned': ['glue_mrpc', 'stsb']}
+    assert after['not_evaluated'] == {} and after['steps'] == 4
+    last = where['MODEL_DIR'] / 'evaluation/step_4'
+    files = sorted(path.relative_to(last) for path in last.glob('*/*.jsonl'))
+    assert len(files) == 2 * 2 * 2
+    first = where['MODEL_DIR'] / 'evaluation/step_1'
+    for path in files:
+        (earlier,) = first.glob(f'{path.parent.name.rpartition("-")[0]}-*/{path.name}')
+        assert earlier.read_text() != (last / path).read_text()
+
+
+def test_scores_by_step_are_of_one_run(went_on):
+    _, _, after = went_on
+    assert {line['step'] for line in after['while_tuning']} == {0, 1, 4}
+
+
+def test_another_held_out_cluster_is_refused(went_on, capsys):
+    """The report said 'never seen in tuning' of a cluster that was tuned on."""
+    where, *_ = went_on
+    for verb in ('evaluate', 'report'):
+        assert command(verb, where, HELD_OUT='sentiment', EVAL_TASKS=()) == 2
+        assert "was tuned with HELD_OUT='paraphrase'" in capsys.readouterr().err
+
+
+def test_data_that_was_tuned_on_is_told(went_on):
+    where, *_ = went_on
+    assert command('evaluate', where, EVAL_TASKS=('sst2', 'stsb')) == 0
+    assert command('report', where, EVAL_TASKS=('sst2', 'stsb')) == 0
+    report = report_of(where)
+    assert report['exposure'] == {'sst2': 'tuned on', 'stsb': 'held out'}
+    assert 'never seen' not in report['title']
+    assert 'Not held out: sst2 (tuned on)' in (where['MODEL_DIR'] / 'report.html').read_text()
+
+
+def test_templates_that_are_not_wanted_are_not_in_the_report(went_on):
+    where, *_ = went_on
+    assert command('report', where, EVAL_TEMPLATES=(1,)) == 0
+    for line in report_of(where)['results']:
+        assert [t['template'] for t in line['models']['tuned']['templates']] == [1]
