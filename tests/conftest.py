@@ -7,12 +7,15 @@ import pathlib
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(pathlib.Path('~/.cache/flan_jax/xla_tests').expanduser()))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 
+import hypothesis
 import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
 
 catalogue.load()
+hypothesis.settings.register_profile('tests', deadline=None)  # what compiles takes its time
+hypothesis.settings.load_profile('tests')
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
 

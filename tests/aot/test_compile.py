@@ -15,7 +15,12 @@ needs_libtpu = pytest.mark.skipif(
     importlib.util.find_spec('libtpu') is None, reason='libtpu is not installed; `make compile` installs it'
 )
 
-SMALL = ['--gin.lamda.d_model=1024', '--gin.lamda.num_layers=4', '--gin.SEQUENCE_LENGTH=512', '--gin.INPUT_LENGTH=256']
+SMALL = [
+    '--gin.lamda.d_model=1024',
+    '--gin.lamda.num_layers=4',
+    '--gin.SEQUENCE_LENGTH=512',
+    '--gin.Stream.input_length=256',
+]
 
 
 def compiled(*words):
@@ -42,7 +47,7 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
 @needs_libtpu
 def test_what_does_not_fit_says_how_much_it_needs():
     huge = ['--gin.lamda.d_model=8192', '--gin.lamda.num_layers=8', '--step=scoring', '--gin.SEQUENCE_LENGTH=512']
-    status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.INPUT_LENGTH=256')
+    status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.Stream.input_length=256')
     assert status == 2
     assert re.search(r'the scoring step does not fit a device: it needs [\d.]+G of 15[\d.]*G', errors), errors
 

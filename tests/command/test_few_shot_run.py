@@ -9,6 +9,7 @@ from flan_jax.command import configuration, main
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.distributed.placement import DEFAULT_DEVICE
+from flan_jax.errors import UserError
 from flan_jax.evaluation.evaluate import evaluate
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
@@ -25,16 +26,16 @@ SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment',
     'HELD_OUT': None,
     'EVAL_TASKS': ('copa', 'wmt16_translate_deen'),
-    'EVAL_TEMPLATES': (0, 1, 5),
+    'Evaluation.templates': (0, 1, 5),
     'EVAL_LIMIT': 3,
     'SHOTS': (0, 2),
-    'TRAIN_SHOTS': 3,
+    'Data.shots': 3,
     'TRAIN_STEPS': 2,
     'BATCH_SIZE': 2,
     'SEQUENCE_LENGTH': 512,
-    'INPUT_LENGTH': 320,
-    'TARGET_LENGTH': 8,
-    'TARGETS_PER_SEQUENCE': 40,
+    'Stream.input_length': 320,
+    'Stream.target_length': 8,
+    'Stream.targets_per_sequence': 40,
     'lamda.d_model': 32,
     'lamda.head_dim': 16,
 }
@@ -45,14 +46,14 @@ def bindings(**changes):
 
 
 def experiment(samples_dir, tmp_path, **changes):
-    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'STREAM_DIR': tmp_path / 'streams'}
+    where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'Stream.directory': tmp_path / 'streams'}
     return configuration.load(['gin/runs/quickstart.gin'], bindings(**where, **changes))
 
 
 @pytest.fixture(scope='module')
 def finished(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('few_shot')
-    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     assert main.main(['run', RUN, *(f'--gin.{name}={value}' for name, value in bindings(**where).items())]) == 0
     return folder / 'run'
 
@@ -90,18 +91,18 @@ def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
         settings = experiment(samples_dir, tmp_path, **changes)
         return stream_recipe(tuning_mixture(settings.data), settings.data, settings.stream, 4)
 
-    variants = [{}, {'TRAIN_SHOTS': 0}, {'INSTRUCTIONS': 'none'}, {'TEMPLATES_PER_DATASET': 4}]
+    variants = [{}, {'Data.shots': 0}, {'Data.instructions': 'none'}, {'Data.templates_per_dataset': 4}]
     recipes = [json.dumps(recipe(**changes), sort_keys=True) for changes in variants]
     assert len(set(recipes)) == len(variants)
 
 
 def test_fixed_exemplars_are_computed_once_for_all_examples(samples_dir, tmp_path, monkeypatch):
-    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), FIXED_EXEMPLARS=True)
-    eval_set, read = eval_set_of(settings), []
-    read_prefix = PrefixReader.read
-    monkeypatch.setattr(
-        PrefixReader, 'read', lambda self, tokens: read.append(len(tokens)) or read_prefix(self, tokens)
+    settings = experiment(
+        samples_dir, tmp_path, EVAL_TASKS=('copa',), SHOTS=(2,), **{'Evaluation.fixed_exemplars': True}
     )
+    eval_set, read = eval_set_of(settings), []
+    prefill = PrefixReader.prefill
+    monkeypatch.setattr(PrefixReader, 'prefill', lambda self, tokens: read.append(len(tokens)) or prefill(self, tokens))
     params = decoder.initialise(settings.model, jax.random.key(0))
     model = LoadedModel(settings.model, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
     evaluate(lambda: model, eval_set, base_records(settings))
@@ -114,7 +115,8 @@ def test_fixed_exemplars_are_computed_once_for_all_examples(samples_dir, tmp_pat
 
 
 def test_other_wordings_have_one_template_for_each_variant(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_INSTRUCTIONS='dataset_name', EVAL_TEMPLATES=(), SHOTS=(0,))
+    changes = {'Evaluation.instructions': 'dataset_name', 'Evaluation.templates': ()}
+    settings = experiment(samples_dir, tmp_path, SHOTS=(0,), **changes)
     eval_set = eval_set_of(settings)
     prompts = {
         (key.dataset, key.template, key.variant): eval_set.examples(key, Vocabulary(), Flan())[0].prompt
@@ -132,13 +134,13 @@ def test_other_wordings_have_one_template_for_each_variant(samples_dir, tmp_path
 
 
 def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), EVAL_TEMPLATES=(0,))
+    settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), **{'Evaluation.templates': (0,)})
     evaluated = {(key.dataset, key.shots) for key in eval_set_of(settings).keys}
     assert evaluated == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
 
 
 def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, EVAL_TEMPLATES=(8, 12))
+    settings = experiment(samples_dir, tmp_path, **{'Evaluation.templates': (8, 12)})
     with pytest.raises(
         SettingsError, match=r'Evaluation.templates=\(8, 12\): copa cannot be evaluated with template 8'
     ):
@@ -148,12 +150,12 @@ def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'SHOTS': (0, 17)}, 'SHOTS=17: from 0 to 16'),
-        ({'SHOTS': ()}, r'SHOTS=\(\) evaluates nothing'),
-        ({'TRAIN_SHOTS': -1}, 'TRAIN_SHOTS=-1'),
-        ({'TEMPLATES_PER_DATASET': 0}, 'TEMPLATES_PER_DATASET=0 must be at least 1'),
+        ({'SHOTS': (0, 17)}, r'Evaluation.shots=\(0, 17\): must'),
+        ({'SHOTS': ()}, r'Evaluation.shots=\(\): must'),
+        ({'Data.shots': -1}, 'Data.shots=-1: must'),
+        ({'Data.templates_per_dataset': 0}, 'Data.templates_per_dataset=0: must'),
     ],
 )
 def test_impossible_numbers_are_refused(change, message, samples_dir, tmp_path):
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(UserError, match=message):
         experiment(samples_dir, tmp_path, **change)

@@ -14,15 +14,15 @@ SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment+paraphrase',
     'HELD_OUT': 'paraphrase',
     'EVAL_TASKS': ('stsb', 'glue_mrpc'),
-    'EVAL_TEMPLATES': (0, 1),
+    'Evaluation.templates': (0, 1),
     'EVAL_LIMIT': 3,
     'TRAIN_STEPS': 4,
     'BATCH_SIZE': 2,
     'SEQUENCE_LENGTH': 320,
-    'INPUT_LENGTH': 256,
-    'TARGET_LENGTH': 16,
-    'TARGETS_PER_SEQUENCE': 40,
-    'CHECKPOINT_EVERY': 1,
+    'Stream.input_length': 256,
+    'Stream.target_length': 16,
+    'Stream.targets_per_sequence': 40,
+    'Training.checkpoint_every': 1,
     'lamda.d_model': 32,
     'lamda.head_dim': 16,
 }
@@ -50,7 +50,7 @@ def tuned_means(report):
 def stopped(samples_dir, tmp_path_factory):
     """A run that was stopped after step 1 of 4 and evaluated there; the report of then."""
     folder = tmp_path_factory.mktemp('stopped')
-    where = {'MODEL_DIR': folder / 'run', 'STREAM_DIR': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
+    where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     run = configuration.load([QUICKSTART], bindings(where))
     prepare_libraries(run)
     tuning(run, 'flan-jax train')(1)
@@ -114,6 +114,6 @@ def test_data_that_was_tuned_on_is_told(went_on):
 
 def test_templates_that_are_not_wanted_are_not_in_the_report(went_on):
     where, *_ = went_on
-    assert command('report', where, EVAL_TEMPLATES=(1,)) == 0
+    assert command('report', where, **{'Evaluation.templates': (1,)}) == 0
     for line in report_of(where)['results']:
         assert [t['template'] for t in line['models']['tuned']['templates']] == [1]
