@@ -52,7 +52,7 @@ def stopped(samples_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp('stopped')
     where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     run = configuration.load([QUICKSTART], bindings(where))
-    prepare_libraries(run)
+    prepare_libraries(run.data)
     tuning(run, 'flan-jax train')(1)
     assert command('evaluate', where) == command('report', where) == 0
     return where, report_of(where)
