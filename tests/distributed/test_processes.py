@@ -1,12 +1,8 @@
 """Several real processes on this machine train as one does: through a death, a request to stop, and other numbers."""
 
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -17,6 +13,7 @@ from flan_jax.distributed.mesh import Parallelism, make_mesh, placed
 from flan_jax.distributed.processes import ProcessesError, join
 from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.training import checkpoints, metrics_log
+from tests.distributed import jobs
 
 STEPS = 40
 
@@ -42,24 +39,6 @@ def arguments(samples_dir, folder, name):
     return ['train', '--gin_file=gin/runs/quickstart.gin', *(f'--gin.{k}={v}' for k, v in settings.items())]
 
 
-def start(count, words):
-    """Starts the processes of a job."""
-    with socket.socket() as free:
-        free.bind(('localhost', 0))
-        address = f'localhost:{free.getsockname()[1]}'
-    job = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(count), 'JAX_PLATFORMS': 'cpu'}
-    return [
-        subprocess.Popen(
-            [sys.executable, '-m', 'flan_jax', *words],
-            env=os.environ | job | {'JAX_PROCESS_ID': str(index)},
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for index in range(count)
-    ]
-
-
 def wait_for_checkpoint(model_dir, job, after=0, seconds=300):
     """Waits for a checkpoint of a later step than `after`; returns its step."""
     deadline = time.monotonic() + seconds
@@ -71,23 +50,31 @@ def wait_for_checkpoint(model_dir, job, after=0, seconds=300):
     raise AssertionError([(process.poll(), process.stderr.read()[-2000:]) for process in job if process.poll()])
 
 
-def ends_of(job, seconds=180):
-    """Exit status and standard error of every process, none of which may hang."""
-    errors = [process.communicate(timeout=seconds)[1] for process in job]
-    return [process.returncode for process in job], errors
+def start(count, words, fsdp=1, tensor=1):
+    """Starts the processes of a command, whose devices share the work as said."""
+    return jobs.start(count, 'flan_jax', *words, f'--gin.FSDP={fsdp}', f'--gin.TENSOR={tensor}')
+
+
+def ends_of(job):
+    """Exit status and standard error of every process."""
+    statuses, _, errors = zip(*jobs.ends_of(job))
+    return list(statuses), errors
 
 
 @pytest.fixture(scope='module')
 def history(samples_dir, tmp_path_factory):
-    """A run by four processes until one is killed, by two until one is asked to stop, and by one to the end."""
+    """A run by four processes until one is killed, by two until one is asked to stop, and by one to the end.
+
+    Processes that share a tensor axis hold the same sequences.
+    """
     folder = tmp_path_factory.mktemp('processes')
     words, model_dir = arguments(samples_dir, folder, 'many'), folder / 'many'
-    four = start(4, words)
+    four = start(4, words, fsdp=2, tensor=2)
     wait_for_checkpoint(model_dir, four)
     four[2].kill()
     killed = ends_of(four)
     begun = int(checkpoints.latest_folder(model_dir).name)
-    two = start(2, words)
+    two = start(2, words, tensor=2)
     wait_for_checkpoint(model_dir, two, after=begun)
     two[1].send_signal(signal.SIGTERM)
     stopped = ends_of(two)
@@ -134,17 +121,17 @@ def test_the_stream_is_packed_once_and_by_all_the_same(history):
 
 
 def answers_in(folder):
-    """Records by file, their scores apart from the rest."""
+    """Record files, their lines without scores, and the scores."""
     found = {path.relative_to(folder): path.read_text().splitlines() for path in folder.glob('*/*.jsonl')}
     lines = [json.loads(line) for _, file in sorted(found.items()) for line in file]
     scores = [option.pop(score) for line in lines for option in line.get('options', ()) for score in SCORES]
     return sorted(found), lines, scores
 
 
-def test_processes_ask_together_what_one_asks_alone(history, samples_dir):
+def test_processes_evaluate_together_as_one_does_alone(history, samples_dir):
     folder = history[0]
     checkpoint = checkpoints.latest_folder(folder / 'one')
-    asked = {
+    settings = {
         'EVAL_TASKS': "('copa','natural_questions')",
         'EVAL_LIMIT': 3,
         'Evaluation.templates': (0, 1),
@@ -153,12 +140,12 @@ def test_processes_ask_together_what_one_asks_alone(history, samples_dir):
         'INITIAL_CHECKPOINT_PATH': checkpoint,
     }
     words = {
-        name: ['evaluate', *arguments(samples_dir, folder, name)[1:], *(f'--gin.{k}={v}' for k, v in asked.items())]
-        for name in ('asked_together', 'asked_alone')
+        name: ['evaluate', *arguments(samples_dir, folder, name)[1:], *(f'--gin.{k}={v}' for k, v in settings.items())]
+        for name in ('evaluated_together', 'evaluated_alone')
     }
-    statuses, errors = ends_of(start(2, words['asked_together']))
+    statuses, errors = ends_of(start(2, words['evaluated_together']))
     assert statuses == [0, 0], errors[0][-2000:]
-    assert main.main(words['asked_alone']) == 0
+    assert main.main(words['evaluated_alone']) == 0
     together, alone = (answers_in(folder / name / 'evaluation/base') for name in words)
     assert together[:2] == alone[:2] and len(alone[0]) == 2 * 2 * 2 * 2
     np.testing.assert_allclose(together[2], alone[2], atol=2e-5)
