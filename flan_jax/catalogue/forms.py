@@ -61,7 +61,7 @@ def _bare(dataset: Dataset, prefix) -> Dataset:
 
 
 def _fields_shown(dataset: Dataset, template: Template) -> list[str]:
-    """The placeholders of a template that stand for the row's own text, each once."""
+    """The placeholders of a template that stand for the example's own text, each once."""
     names = dict.fromkeys(placeholders(template.inputs))
     return [f'{{{name}}}' for name in names if name != OPTIONS and not isinstance(dataset.fields[name], Constant)]
 

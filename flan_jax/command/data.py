@@ -33,7 +33,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download}')
     actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
     prepare = actions.add_parser(
-        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of rows'
+        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of examples'
     )
     prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
     prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
@@ -56,7 +56,7 @@ def _status(options: argparse.Namespace) -> int:
             found.dataset.name,
             found.dataset.cluster.name,
             f'[{STATE_COLOURS[found.state.value]}]{found.state.value}',
-            *(str(found.rows.get(split, '')) for split in ('train', 'validation', 'test')),
+            *(str(found.examples.get(split, '')) for split in ('train', 'validation', 'test')),
             found.dataset.licence,
             found.advice,
         )
@@ -81,10 +81,10 @@ def _prepare(options: argparse.Namespace) -> int:
         CONSOLE.print(f'samples of {len(names)} datasets are in {options.data_dir}')
         return 0
     if len(options.name) != 1:
-        raise UserError('--from takes the rows of one dataset; name it')
+        raise UserError('--from takes the examples of one dataset; name it')
     dataset = catalogue.dataset(options.name[0])
     files = dict(_split_and_file(argument) for argument in options.files)
-    folder = prepare.write_dataset(dataset.source, files, options.data_dir, 'rows of your own', dataset.features)
+    folder = prepare.write_dataset(dataset.source, files, options.data_dir, 'examples of your own', dataset.features)
     CONSOLE.print(f'{dataset.name} is prepared in {folder}')
     return 0
 
@@ -92,7 +92,7 @@ def _prepare(options: argparse.Namespace) -> int:
 def _split_and_file(argument: str) -> tuple[str, pathlib.Path]:
     split, equals, file = argument.partition('=')
     if not equals or not split or not file:
-        raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=rows.jsonl')
+        raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=examples.jsonl')
     return split, pathlib.Path(file)
 
 

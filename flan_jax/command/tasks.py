@@ -44,11 +44,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     actions = parser.add_subparsers(dest='action', required=True, metavar='{list,show,search,export,verify,licences}')
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
-    show = actions.add_parser('show', parents=[common], help='rows of a dataset as a model sees them')
+    show = actions.add_parser('show', parents=[common], help='examples of a dataset as a model sees them')
     show.add_argument('name', help='dataset')
     show.add_argument('--template', type=int, help='only this template')
     show.add_argument('--shots', type=int, default=0, help='exemplars before the input, as far as they fit')
-    show.add_argument('--n', type=int, default=3, help='how many rows')
+    show.add_argument('--n', type=int, default=3, help='how many examples')
     show.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     show.add_argument('--input_length', type=int, default=1024, help='tokens after which inputs are cut')
     show.add_argument('--target_length', type=int, default=256, help='tokens after which targets are cut')
@@ -60,11 +60,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
     export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     export.add_argument('--held_out', help='cluster to leave out')
-    export.add_argument('--limit', type=int, default=-1, help='rows per dataset')
+    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
     export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
-    verify = actions.add_parser('verify', parents=[common], help='render every row in every template and check it')
+    verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
     verify.add_argument('name', nargs='*', help='dataset; none means all')
-    verify.add_argument('--limit', type=int, default=-1, help='rows per split')
+    verify.add_argument('--limit', type=int, default=-1, help='examples per split')
     actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
     return parser.parse_args(arguments)
 
@@ -76,16 +76,16 @@ def _list(options: argparse.Namespace) -> None:
     clusters = [catalogue.cluster(options.cluster)] if options.cluster else catalogue.CLUSTERS.values()
     for cluster in clusters:
         members = catalogue.datasets_in(cluster.name)
-        table = Table('dataset', 'TFDS source', 'answer', 'metric', 'templates', 'rows', 'licence', box=None)
+        table = Table('dataset', 'TFDS source', 'answer', 'metric', 'templates', 'examples', 'licence', box=None)
         for dataset in members:
-            rows = status(dataset, options.data_dir).rows
+            examples = status(dataset, options.data_dir).examples
             table.add_row(
                 dataset.name,
                 dataset.source,
                 _answer(dataset),
                 ', '.join(dataset.metrics),
                 f'{len(dataset.forward_templates)} + {len(dataset.templates) - len(dataset.forward_templates)} turned',
-                ' / '.join(str(rows.get(split, 0)) for split in ('train', 'validation', 'test')) if rows else '–',
+                ' / '.join(str(examples.get(split, 0)) for split in ('train', 'validation', 'test')) if examples else '–',
                 dataset.licence,
             )
         OUT.print(f'\n[bold]{cluster.title}[/] ({cluster.name}), {len(members)} datasets')
@@ -96,12 +96,12 @@ def _answer(dataset) -> str:
     if not dataset.has_options:
         return 'free text'
     options = dataset.answer.options
-    return ' / '.join(options) if isinstance(options, tuple) else "the row's options"
+    return ' / '.join(options) if isinstance(options, tuple) else "the example's options"
 
 
 def _show(options: argparse.Namespace) -> None:
     from flan_jax import catalogue
-    from flan_jax.data.preview import rendered_rows
+    from flan_jax.data.preview import rendered_examples
     from flan_jax.data.settings import MAX_SHOTS
     from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -114,10 +114,10 @@ def _show(options: argparse.Namespace) -> None:
     if options.shots:
         _show_few_shot(dataset, chosen, options)
         return
-    for number, row in enumerate(rendered_rows(dataset, options.split, options.data_dir, options.n)):
-        OUT.rule(f'{dataset.name}, {options.split} row {number}')
+    for number, ex in enumerate(rendered_examples(dataset, options.split, options.data_dir, options.n)):
+        OUT.rule(f'{dataset.name}, {options.split} example {number}')
         for index in chosen:
-            inputs, targets = row.prompts[index]
+            inputs, targets = ex.prompts[index]
             OUT.print(f'[dim]{_label(dataset, index)}')
             OUT.print(_cut(vocabulary, inputs, options.input_length, 'white'))
             OUT.print(_cut(vocabulary, targets, options.target_length, 'green') + '\n')
@@ -137,7 +137,7 @@ def _show_few_shot(dataset, templates, options: argparse.Namespace) -> None:
     lengths = {'inputs': options.input_length, 'targets': options.target_length}
     for index in templates:
         for number, prompt in enumerate(few_shot_prompts(index, options.split, lengths, exemplars, options.n)):
-            OUT.rule(f'{dataset.name}, {options.split} row {number}')
+            OUT.rule(f'{dataset.name}, {options.split} example {number}')
             OUT.print(f'[dim]{_label(dataset, index)}, {len(prompt.exemplars)} of {options.shots} exemplars fit')
             for inputs, targets in prompt.exemplars:
                 OUT.print(f'[dim]{escape(inputs)}[/]\n[dim green]{escape(targets)}[/]')
@@ -167,7 +167,7 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from flan_jax.data.export import exported_rows, write_rows
+    from flan_jax.data.export import exported_examples, write_examples
     from flan_jax.data.mixtures import prepared_members
     from flan_jax.data.settings import Data
 
@@ -177,9 +177,9 @@ def _export(options: argparse.Namespace) -> None:
         held_out=options.held_out,
         allow_missing=options.allow_missing,
     )
-    rows = exported_rows(prepared_members(data), options.split, options.data_dir, options.limit)
-    count = write_rows(rows, options.output, options.format)
-    CONSOLE.print(f'{count} rendered rows are in {options.output}')
+    examples = exported_examples(prepared_members(data), options.split, options.data_dir, options.limit)
+    count = write_examples(examples, options.output, options.format)
+    CONSOLE.print(f'{count} rendered examples are in {options.output}')
 
 
 def _licences(options: argparse.Namespace) -> None:

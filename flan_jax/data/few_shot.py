@@ -22,11 +22,11 @@ EXEMPLARS = 'exemplars'
 LENGTH_BOUND = 960
 """A prompt with exemplars is shorter than this many tokens, delimiters included (FLAN, section 4.4)."""
 
-POOL_ROWS = 2048
-"""Training rows, a uniform sample by seed, from which a dataset's exemplars are drawn; they are held in memory."""
+POOL_EXAMPLES = 2048
+"""Training examples, a uniform sample by seed, from which a dataset's exemplars are drawn; they are held in memory."""
 
 Render = Callable[[Values], tuple[tf.Tensor, tf.Tensor]]
-"""Values to inputs and targets; elementwise, so that it renders one row or many."""
+"""Values to inputs and targets; elementwise, so that it renders one example or many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Exemplars:
     """Where the exemplars of a task come from.
 
     Attributes:
-      dataset: whose training rows they are.
+      dataset: whose training examples they are.
       shots: how many, as far as they fit.
       seed: what they depend on, besides the query.
       fixed: whether every query gets the same ones.
@@ -58,7 +58,7 @@ class Exemplars:
         Args:
           values: the query's.
           render: renders the query.
-          seed: two integers to draw by; None to draw by the query's text, so that a row has the same exemplars under
+          seed: two integers to draw by; None to draw by the query's text, so that an example has the same exemplars under
             every template and wherever it stands.
 
         Returns:
@@ -77,27 +77,27 @@ class Exemplars:
 
     def _seed_of(self, values: Values) -> tf.Tensor:
         text = tf.strings.join([values[name] for name in (*sorted(self.dataset.fields), ANSWER)], '\n')
-        row = tf.constant(0, tf.int64) if self.fixed else tf.strings.to_hash_bucket_fast(text, 2**31 - 1)
-        return tf.stack([tf.constant(self.seed, tf.int64), row])
+        ex = tf.constant(0, tf.int64) if self.fixed else tf.strings.to_hash_bucket_fast(text, 2**31 - 1)
+        return tf.stack([tf.constant(self.seed, tf.int64), ex])
 
 
 @functools.cache
 @tf.autograph.experimental.do_not_convert
 def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
-    """What templates need of up to `POOL_ROWS` training rows, no two alike; vectors of strings.
+    """What templates need of up to `POOL_ROWS` training examples, no two alike; vectors of strings.
 
     Raises:
-      MissingDataError: if the dataset has no training rows there.
+      MissingDataError: if the dataset has no training examples there.
     """
     source = PreparedSource(dataset, data_dir)
     total = source.num_input_examples('train')
     chosen = np.zeros(total, bool)
-    chosen[np.random.default_rng(seed).permutation(total)[:POOL_ROWS]] = True
-    rows = source.get_dataset('train', shuffle=False).enumerate()
-    rows = rows.filter(lambda index, row: tf.gather(chosen, index)).map(lambda index, row: row)
+    chosen[np.random.default_rng(seed).permutation(total)[:POOL_EXAMPLES]] = True
+    examples = source.get_dataset('train', shuffle=False).enumerate()
+    examples = examples.filter(lambda index, ex: tf.gather(chosen, index)).map(lambda index, ex: ex)
     if dataset.keep is not None:
-        rows = rows.filter(dataset.keep.test)
-    shown = rows.map(lambda row: read_shown(dataset, row), tf.data.AUTOTUNE)
+        examples = examples.filter(dataset.keep.test)
+    shown = examples.map(lambda ex: read_shown(dataset, ex), tf.data.AUTOTUNE)
     unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}
 

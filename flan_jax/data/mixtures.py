@@ -131,7 +131,7 @@ def prepared_members(data: Data) -> list[Dataset]:
 def mix(
     name: str, datasets: Sequence[Dataset], features: Features, data_dir: str | None = None, shots: int = 0
 ) -> seqio.Mixture:
-    """A SeqIO mixture of the datasets' training tasks, drawn in proportion to their rows up to `MAX_RATE`."""
+    """A SeqIO mixture of the datasets' training tasks, drawn in proportion to their examples up to `MAX_RATE`."""
     exemplars = [Exemplars(dataset, shots, data_dir=data_dir) if shots else None for dataset in datasets]
     tasks = [training_task(dataset, features, data_dir, solved) for dataset, solved in zip(datasets, exemplars)]
     rates = [lambda task, dataset=dataset: mixing_rate(dataset, data_dir) for dataset in datasets]
@@ -139,8 +139,8 @@ def mix(
 
 
 @functools.cache
-def usable_rows(dataset: Dataset, split: str, data_dir: str | None) -> int:
-    """Number of rows of a split that the dataset's filter keeps."""
+def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
+    """Number of examples of a split that the dataset's filter keeps."""
     source = PreparedSource(dataset, data_dir)
     if dataset.keep is None:
         return source.num_input_examples(split)
@@ -148,13 +148,13 @@ def usable_rows(dataset: Dataset, split: str, data_dir: str | None) -> int:
 
 
 def mixing_rate(dataset: Dataset, data_dir: str | None) -> float:
-    """The unnormalised rate of a dataset: usable training rows, at most `MAX_RATE`."""
-    return float(min(usable_rows(dataset, 'train', data_dir), MAX_RATE))
+    """The unnormalised rate of a dataset: usable training examples, at most `MAX_RATE`."""
+    return float(min(usable_examples(dataset, 'train', data_dir), MAX_RATE))
 
 
 def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset]:
-    """Those of the datasets that have no training rows in `data_dir`."""
-    return [d for d in datasets if not _has_training_rows(d, data_dir)]
+    """Those of the datasets that have no training examples in `data_dir`."""
+    return [d for d in datasets if not _has_training_examples(d, data_dir)]
 
 
 def missing_members(data: Data) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def missing_members(data: Data) -> tuple[str, ...]:
     return tuple(d.name for d in missing_datasets(members(data), data.tfds_data_dir))
 
 
-def _has_training_rows(dataset: Dataset, data_dir: str) -> bool:
+def _has_training_examples(dataset: Dataset, data_dir: str) -> bool:
     try:
         return 'train' in split_slices(dataset, data_dir)
     except MissingDataError:
@@ -176,7 +176,7 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
     for dataset in missing:
         by_hand = 'by hand: ' if dataset.manual_step else ''
         lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}{how_to_get(dataset)}')
-    lines.append('or `flan-jax data prepare NAME --from train=FILE` for rows of your own,')
+    lines.append('or `flan-jax data prepare NAME --from train=FILE` for examples of your own,')
     lines.append('or ALLOW_MISSING = True (--allow_missing) to go on without them')
     return '\n'.join(lines)
 

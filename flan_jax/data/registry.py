@@ -11,8 +11,8 @@ Ten thousand names are registered when `flan_jax.tasks` is imported, so a task i
 | rte_template_3 | evaluation: template 3, the answer written out |
 | rte_template_3_rank | evaluation: every option as a target to be scored |
 | rte_template_3_rank_no_options | evaluation: the same without the options suffix |
-| rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, drawn for each row |
-| rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all rows |
+| rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, drawn for each example |
+| rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all examples |
 | rte_dataset_name_template_0, ... | evaluation: the wordings of section 4.3 |
 
 The mixtures are those of `mixtures.own_mixtures` but for single datasets, and `flan_without_CLUSTER`; `flan` and

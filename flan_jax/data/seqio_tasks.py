@@ -32,12 +32,12 @@ def training_task(
 ) -> seqio.Task:
     """The task that phrases each example with a random template, anew in every epoch.
 
-    SeqIO may cache what templates show of a row; the template is drawn after that.
+    SeqIO may cache what templates show of an example; the template is drawn after that.
     """
 
     @seqio.map_over_dataset
-    def read(row):
-        return rendering.read_shown(dataset, row)
+    def read(ex):
+        return rendering.read_shown(dataset, ex)
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(values, seed):
@@ -63,8 +63,8 @@ def generation_task(
     render_one = functools.partial(rendering.render, dataset.templates[template])
 
     @seqio.map_over_dataset
-    def render(row):
-        values = rendering.read_values(dataset, row)
+    def render(ex):
+        values = rendering.read_values(dataset, ex)
         inputs, targets = render_one(values)
         example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
         if exemplars is not None:
@@ -103,8 +103,8 @@ def rank_task(
         )
 
     @seqio.map_over_dataset
-    def render(row):
-        values = rendering.read_values(dataset, row)
+    def render(ex):
+        values = rendering.read_values(dataset, ex)
         example = values | {INPUTS: render_one(values)[0]}
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
@@ -138,7 +138,7 @@ def _task(
     rendering_steps: list[DatasetTransform],
     **judging,
 ) -> seqio.Task:
-    """A task that keeps the usable rows, renders them, and tokenises what was rendered."""
+    """A task that keeps the usable examples, renders them, and tokenises what was rendered."""
     return seqio.Task(
         name,
         source=PreparedSource(dataset, data_dir),
@@ -148,7 +148,7 @@ def _task(
             *rendering_steps,
             tokenize,
         ],
-        shuffle_buffer_size=None,  # the source shuffles rows; examples are not shuffled again
+        shuffle_buffer_size=None,  # the source shuffles examples; examples are not shuffled again
         **judging,
     )
 
@@ -166,9 +166,9 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], **kwargs) -> tf.
     return get_dataset(lengths, try_in_mem_cache=False, **kwargs)
 
 
-def keep_usable(rows: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
-    """Leaves out the rows that the dataset's documented filter rejects."""
-    return rows if dataset.keep is None else rows.filter(dataset.keep.test)
+def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
+    """Leaves out the examples that the dataset's documented filter rejects."""
+    return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
 def tokenize(examples: tf.data.Dataset, output_features: Features, sequence_length: Mapping[str, int] | None):
@@ -205,7 +205,7 @@ def prompt_bos_id(output_features: Features) -> int | None:
 
 
 def _number(examples: tf.data.Dataset) -> tf.data.Dataset:
-    """Numbers the examples, so that predictions for one row under several templates can be matched."""
+    """Numbers the examples, so that predictions for one example under several templates can be matched."""
     return examples.enumerate().map(lambda index, ex: ex | {'idx': index}, num_parallel_calls=tf.data.AUTOTUNE)
 
 

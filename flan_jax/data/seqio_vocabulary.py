@@ -55,9 +55,9 @@ class TokenizerVocabulary(seqio.Vocabulary):
         return ids if s.shape.rank == 0 else tf.RaggedTensor.from_row_lengths(ids, lengths, validate=False)
 
     def _encode_all(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = [self._tokenizer.encode(text.decode()) for text in texts]
-        ids = np.array([i for row in rows for i in row], np.int32)
-        return ids, np.array([len(row) for row in rows], np.int64)
+        examples = [self._tokenizer.encode(text.decode()) for text in texts]
+        ids = np.array([i for ex in examples for i in ex], np.int32)
+        return ids, np.array([len(ex) for ex in examples], np.int64)
 
     def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         return tf.numpy_function(lambda ids: self._decode(ids).encode(), [ids], tf.string, stateful=False)
