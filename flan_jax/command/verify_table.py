@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from flan_jax import catalogue
 from flan_jax.command.tables import print_table
 from flan_jax.progress import CONSOLE, bar
 
 
 def run(options: argparse.Namespace) -> int:
     """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
-    from flan_jax import catalogue
-
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
         found = []
@@ -45,7 +44,9 @@ def _verified(datasets: Sequence, data_dir: str, limit: int) -> Iterator:
 
 def _table(found: Sequence) -> Table:
     """One line per cluster, and the sum."""
-    table = Table('cluster', 'datasets', 'templates', 'inverted', 'real examples', 'sample examples', 'dropped', box=None)
+    table = Table(
+        'cluster', 'datasets', 'templates', 'inverted', 'real examples', 'sample examples', 'dropped', box=None
+    )
     for column in table.columns[1:]:
         column.justify = 'right'
     clusters = {verified.dataset.cluster.name: verified.dataset.cluster for verified in found}

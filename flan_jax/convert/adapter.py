@@ -9,7 +9,7 @@ import numpy as np
 from etils import epath
 from safetensors.numpy import save
 
-from flan_jax.convert.base_model import decoder_from_plain
+from flan_jax.convert.base_model import decoder_from_plain, new_folder
 from flan_jax.convert.families import Family, Part
 from flan_jax.convert.read import ConversionError
 from flan_jax.convert.write import family_of
@@ -67,11 +67,9 @@ def export(checkpoint: epath.PathLike, destination: epath.PathLike, base_name: s
         'inference_mode': True,
     }
     destination = epath.Path(destination)
-    unfinished = destination.parent / f'.{destination.name}.unfinished'
-    unfinished.mkdir(parents=True, exist_ok=True)
-    (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
-    (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
-    unfinished.rename(destination)
+    with new_folder(destination, marker=CONFIG_FILE) as unfinished:
+        (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
+        (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
 
 
 def _read(checkpoint: epath.PathLike) -> tuple[Mapping[str, Any], DecoderConfig, Lora, Params]:

@@ -21,6 +21,7 @@ from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UserError
+from flan_jax.files import publish, unfinished_folder
 from flan_jax.model import config as model_config
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
@@ -59,7 +60,7 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
     """
     source, destination = epath.Path(source), epath.Path(destination)
     model = HuggingFaceModel(source)
-    with _in_place(destination) as unfinished:
+    with new_folder(destination, marker=GIN_FILE) as unfinished:
         companions.copy(source, unfinished / COMPANIONS, model.family.model_type)
         vocabulary = Vocabulary(str(unfinished / COMPANIONS))
         if len(vocabulary) > model.config.vocab_size:
@@ -114,7 +115,7 @@ def to_hugging_face(
     came_with = _tokenizer_folder(checkpoint, metadata, tokenizer)
     like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
     family, _ = family_of(config, like.get('model_type'))
-    with _in_place(destination) as unfinished:
+    with new_folder(destination, marker=CONFIG_FILE) as unfinished:
         params = checkpoints.load_params(checkpoint, _layout(config, dtype))
         companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
         with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
@@ -163,17 +164,20 @@ def _layout(config: DecoderConfig, dtype: str = 'float32'):
 
 
 @contextlib.contextmanager
-def _in_place(destination: epath.Path) -> Iterator[epath.Path]:
-    """A folder to write into that gets its name when the body has ended well, and is removed otherwise."""
-    if destination.exists():
-        raise ConversionError(f'{destination} exists; remove it or choose another folder')
-    unfinished = destination.parent / f'.{destination.name}.unfinished'
-    if unfinished.exists():
-        unfinished.rmtree()
-    unfinished.mkdir(parents=True)
-    try:
+def new_folder(destination: epath.PathLike, marker: str) -> Iterator[epath.Path]:
+    """A folder to write into that gets its name when the body has ended well, and is removed otherwise.
+
+    Args:
+      destination: its name.
+      marker: a file that the body writes into it.
+
+    Raises:
+      ConversionError: if the destination exists, before the body or after it.
+    """
+    in_the_way = ConversionError(f'{destination} exists; remove it or choose another folder')
+    if epath.Path(destination).exists():
+        raise in_the_way
+    with unfinished_folder(destination) as unfinished:
         yield unfinished
-        unfinished.rename(destination)
-    finally:
-        if unfinished.exists():
-            unfinished.rmtree()
+        if not publish(unfinished, destination, marker):
+            raise in_the_way

@@ -11,12 +11,15 @@ import pyarrow.parquet
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.preview import rendered_examples
+from flan_jax.files import whole_file
 from flan_jax.progress import bar
 
 _EXAMPLES_PER_GROUP = 10_000
 
 
-def exported_examples(datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1) -> Iterator[dict[str, Any]]:
+def exported_examples(
+    datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1
+) -> Iterator[dict[str, Any]]:
     """Every example in every template that counts: all for training, the forward ones for evaluation.
 
     An example holds dataset, cluster, split, template, inverted, inputs, targets, options and references.
@@ -44,11 +47,9 @@ def exported_examples(datasets: Iterable[Dataset], split: str, data_dir: str, li
 
 def write_examples(examples: Iterable[dict[str, Any]], path: pathlib.Path, file_format: str) -> int:
     """Writes examples as 'jsonl' or 'parquet'; returns their number. The file appears when it is complete."""
-    unfinished = path.with_name(f'.{path.name}.unfinished')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format](iter(examples), unfinished)
-    unfinished.replace(path)
-    return count
+    write = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format]
+    with whole_file(path) as unfinished:
+        return write(iter(examples), pathlib.Path(unfinished))
 
 
 def _write_jsonl(examples: Iterator[dict[str, Any]], path: pathlib.Path) -> int:

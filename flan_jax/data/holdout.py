@@ -1,7 +1,7 @@
 """Proof that a held-out cluster was not tuned on: by cluster, by TFDS source, and by text.
 
-The first two must hold. Texts may be shared all the same, since datasets borrow from each other (QNLI asks SQuAD's
-questions); how many examples are concerned, and by which dataset, is counted and told.
+The first two must hold. Texts may be shared all the same, since datasets borrow from each other (QNLI has SQuAD's
+questions); how many examples are concerned, and by which dataset, is counted and reported.
 """
 
 import collections
@@ -17,9 +17,8 @@ from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.rendering import read_field
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.settings import Data
-from flan_jax.data.source import PreparedSource, split_slices
+from flan_jax.data.source import PreparedSource, data_fingerprint, split_slices
 from flan_jax.errors import UserError
-from flan_jax.packing.pack import data_fingerprint
 from flan_jax.progress import bar
 
 SHORTEST_TEXT = 8
@@ -29,7 +28,7 @@ _EXAMPLES_AT_A_TIME = 256
 
 
 class HoldOutError(UserError):
-    """What shall be held out is tuned on."""
+    """What is held out is tuned on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
       HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
     """
     left_out = catalogue.clusters_left_out(data.held_out)
-    tuned = list(tuning_mixture(data).datasets.values())
+    tuned = list({dataset.name: dataset for dataset in tuning_mixture(data).datasets.values()}.values())
     unseen = [dataset for dataset in evaluated if dataset.cluster.name in left_out]
     if not tuned:
         return None
@@ -94,17 +93,17 @@ def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen
 
 
 def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_dir: str) -> list[Overlap]:
-    """The overlaps of the evaluated datasets' test and validation examples with the tuned datasets' training examples."""
+    """The overlaps of the evaluated datasets' test and validation examples with the tuned ones' training examples."""
     owners: dict[str, list[tuple[str, int]]] = collections.defaultdict(list)
     sizes: dict[str, int] = {}
     with bar('proving the hold-out', len(evaluated) + len(tuned)) as advance:
         for dataset in evaluated:
             splits = [split for split in ('validation', 'test') if split in split_slices(dataset, data_dir)]
-            examples = [texts for split in splits for texts in example_texts(dataset, split, data_dir)]
-            sizes[dataset.name] = len(examples)
-            for ex, texts in enumerate(examples):
+            texts_of = [texts for split in splits for texts in example_texts(dataset, split, data_dir)]
+            sizes[dataset.name] = len(texts_of)
+            for index, texts in enumerate(texts_of):
                 for text in texts:
-                    owners[text].append((dataset.name, ex))
+                    owners[text].append((dataset.name, index))
             advance(1, dataset.name)
         overlaps = []
         for dataset in tuned:
@@ -115,14 +114,14 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
 
 def _overlaps_with(tuned: Dataset, owners: Mapping[str, Sequence], sizes: Mapping[str, int], data_dir: str):
     """The overlaps of the evaluated texts with one tuned dataset."""
-    examples: dict[str, set[int]] = collections.defaultdict(set)
-    example: dict[str, str] = {}
+    sharing: dict[str, set[int]] = collections.defaultdict(set)
+    shared: dict[str, str] = {}
     for texts in example_texts(tuned, 'train', data_dir):
         for text in texts & owners.keys():
-            for evaluated, ex in owners[text]:
-                examples[evaluated].add(ex)
-                example.setdefault(evaluated, text[:200])
-    return [Overlap(name, tuned.name, len(examples[name]), sizes[name], example[name]) for name in sorted(examples)]
+            for evaluated, index in owners[text]:
+                sharing[evaluated].add(index)
+                shared.setdefault(evaluated, text[:200])
+    return [Overlap(name, tuned.name, len(sharing[name]), sizes[name], shared[name]) for name in sorted(sharing)]
 
 
 def example_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[set[str]]:

@@ -9,15 +9,16 @@ import importlib.resources
 import io
 import json
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow.parquet
 import tensorflow_datasets as tfds
 
-from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.declaration import Dataset, Tail
+from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.source import ORIGIN_KEY
-from flan_jax.errors import UserError
+from flan_jax.errors import UnknownName, UserError
 
 SAMPLES = 'bundled samples'
 
@@ -71,6 +72,7 @@ def write_dataset(
     data_dir: str,
     origin: str,
     features: Mapping[str, Any] | None = None,
+    declarations: Sequence[Dataset] = (),
 ) -> pathlib.Path:
     """Writes a prepared dataset.
 
@@ -80,18 +82,25 @@ def write_dataset(
       data_dir: directory of prepared datasets.
       origin: where the examples come from, kept in the dataset's metadata.
       features: feature name to TFDS feature, where TFDS does not know the dataset.
+      declarations: what will read the source. Features that none of them reads may be absent and are written empty, and
+        splits that none of them reads are refused. Without declarations everything must be there.
 
     Returns:
       The directory written.
 
     Raises:
       ExampleError: naming file and line of the first example that does not fit; nothing is written then.
+      UnknownName: for a split that no declaration reads.
       UserError: if the dataset is prepared there already, or nobody says what its features are.
     """
     builder = _builder(source, features, data_dir)
     if builder.is_prepared():
         raise UserError(f'{source} is already prepared in {builder.data_path}; remove that folder to replace it')
-    examples = {split: checked_examples(builder.info.features, path) for split, path in files.items()}
+    if declarations:
+        _check_splits(files, declarations)
+    expected = builder.info.features
+    read = {path for dataset in declarations for path in features_read(dataset, expected)} if declarations else None
+    examples = {split: checked_examples(expected, path, read) for split, path in files.items()}
     metadata = tfds.core.MetadataDict({ORIGIN_KEY: origin})
     builder.info._metadata = metadata  # the public constructor is closed to us: the builder makes its own DatasetInfo
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
@@ -99,6 +108,14 @@ def write_dataset(
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
     return pathlib.Path(builder.data_path)
+
+
+def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Dataset]) -> None:
+    read = [getattr(dataset.splits, name) for dataset in declarations for name in ('train', 'validation', 'test')]
+    known = {split for split in read if split is not None and not isinstance(split, Tail)}
+    for split in files:
+        if split not in known:
+            raise UnknownName(f'split of {declarations[0].source}', split, known)
 
 
 def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
@@ -120,12 +137,24 @@ def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> 
         raise UserError(f'TFDS has no dataset {source!r}; give its `features` in the declaration') from error
 
 
-def checked_examples(features: tfds.features.FeaturesDict, path: pathlib.Path) -> list[Mapping[str, Any]]:
-    """All examples of a file, each proved to fit the features; raises ExampleError for the first that does not."""
+def checked_examples(
+    features: tfds.features.FeaturesDict, path: pathlib.Path, read: Collection[tuple[str, ...]] | None = None
+) -> list[Mapping[str, Any]]:
+    """All examples of a file, each proved to fit the features.
+
+    Args:
+      features: the builder's.
+      path: JSON Lines or Parquet.
+      read: the features that are read; others may be absent and become empty. None where all are needed.
+
+    Raises:
+      ExampleError: for the first that does not fit.
+    """
     examples = []
     for where, ex in read_file(path):
-        _check_example(features, where, ex)
-        examples.append(ex)
+        completed = ex if read is None else complete(features, ex, read)
+        _check_example(features, where, completed)
+        examples.append(completed)
     if not examples:
         raise ExampleError(f'{path}: holds no examples')
     return examples
@@ -141,8 +170,11 @@ def _check_example(features: tfds.features.FeaturesDict, where: str, ex: Mapping
     for name, feature in features.items():
         try:
             feature.encode_example(ex[name])
+            problem = misfit(feature, ex[name])
         except (TypeError, ValueError, KeyError, AssertionError) as error:
             raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {error}') from error
+        if problem:
+            raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {problem}')
 
 
 def prepare_samples(datasets: Iterable[Dataset], data_dir: str) -> list[str]:

@@ -9,7 +9,9 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.seqio_tasks import generation_task, keep_usable, output_features, read_examples
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -37,7 +39,9 @@ class RenderedExample:
     group: str
 
 
-def rendered_examples(dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1) -> Iterator[RenderedExample]:
+def rendered_examples(
+    dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1
+) -> Iterator[RenderedExample]:
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
     for example in _render_all(dataset, examples).take(limit).as_numpy_iterator():
@@ -69,32 +73,34 @@ class FewShotPrompt:
     """A prompt with exemplars, as a model sees it, and its target.
 
     Attributes:
-      exemplars: inputs and targets of those that fit.
-      query: the example's own inputs, cut.
+      parts: the texts that EOS keeps apart, in order, the example's own last.
+      shots: how many exemplars fit.
       targets: what the model should write.
-      tokens: tokens of the whole prompt, delimiters included.
+      tokens: tokens of the whole prompt.
     """
 
-    exemplars: tuple[tuple[str, str], ...]
-    query: str
+    parts: tuple[str, ...]
+    shots: int
     targets: str
     tokens: int
 
 
 def few_shot_prompts(
-    template: int, split: str, lengths: Mapping[str, int], exemplars: Exemplars, limit: int = -1
+    template: int,
+    split: str,
+    lengths: Mapping[str, int],
+    exemplars: Exemplars,
+    prompt_format: PromptFormat = Flan(),
+    limit: int = -1,
 ) -> Iterator[FewShotPrompt]:
     """The examples of a split of the exemplars' dataset under one template, with the bundled vocabulary."""
     vocabulary = Vocabulary()
-    features = output_features(vocabulary.seqio())
-    task = generation_task(exemplars.dataset, template, features, exemplars.data_dir, exemplars)
+    task = generation_task(exemplars.dataset, template, vocabulary, exemplars.data_dir, exemplars, prompt_format)
     for example in read_examples(task, lengths, split=split, shuffle=False).take(limit).as_numpy_iterator():
-        tokens = example['inputs']
-        ends = np.flatnonzero(tokens == vocabulary.eos_id) + 1
-        *parts, query = (vocabulary.decode(part) for part in np.split(tokens, ends)[:-1])
-        yield FewShotPrompt(
-            tuple(zip(parts[::2], parts[1::2])), query, vocabulary.decode(example['targets']), len(tokens)
-        )
+        ends = np.flatnonzero(example['inputs'] == vocabulary.eos_id) + 1
+        parts = [vocabulary.decode(part) for part in np.split(example['inputs'], ends) if len(part)]
+        targets = example['targets_pretokenized'].decode()
+        yield FewShotPrompt(tuple(parts), int(example['shots']), targets, len(example['inputs']))
 
 
 def _decode(value) -> str:

@@ -64,14 +64,19 @@ def options_block(choices: tf.Tensor) -> tf.Tensor:
     return tf.strings.join([_OPTIONS_HEADER, tf.strings.reduce_join(tf.strings.join(['\n', _OPTION_PREFIX, choices]))])
 
 
-def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
+def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
+    """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
     pieces = []
     for literal, name, _, _ in string.Formatter().parse(text):
-        pieces.append(literal)
+        pieces += [literal] * bool(literal)
         if name is not None:
             pieces.append(values[name])
-    return tf.strings.strip(tf.strings.join(pieces))
+    return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0])
+
+
+def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
+    return tf.strings.strip(interpolate(text, values))
 
 
 def render(template: Template, values: Values) -> tuple[tf.Tensor, tf.Tensor]:

@@ -52,6 +52,13 @@ def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
     return resolve(dataset.splits, {name: info.num_examples for name, info in builder.info.splits.items()})
 
 
+def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
+    """What identifies the examples of a prepared dataset: its version, and the examples and bytes of each split."""
+    info = prepared_builder(dataset.source, data_dir).info
+    splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
+    return {'source': dataset.source, 'splits': splits}
+
+
 def origin(source: str, data_dir: str) -> str | None:
     """Where the examples of a prepared dataset come from, where this project wrote them; None for a download."""
     metadata = prepared_builder(source, data_dir).info.metadata

@@ -12,8 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from flan_jax.data.seqio_tasks import INPUTS, TARGETS, Features
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import prepared_builder
+from flan_jax.data.tokenize import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -40,9 +41,9 @@ def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task
       MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
     """
     source, field, end = _file_source(mixture) if mixture.startswith(FILES) else _tfds_source(mixture, data_dir)
-    features = {name: seqio.Feature(vocabulary.seqio(), add_eos=False) for name in (INPUTS, TARGETS)}
+    features = {name: seqio.Feature(seqio_vocabulary(vocabulary), add_eos=False) for name in (INPUTS, TARGETS)}
 
-    def tokenize(examples: tf.data.Dataset, output_features: Features) -> tf.data.Dataset:
+    def tokenize(examples: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]) -> tf.data.Dataset:
         ending = [vocabulary.eos_id] if end is None else vocabulary.encode(end)
         encode = output_features[TARGETS].vocabulary.encode_tf
         return examples.map(lambda ex: tf.concat([encode(ex[field] if field else ex), ending], axis=0))

@@ -8,7 +8,8 @@ import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.seqio_tasks import Features, generation_task, rank_task, read_examples
+from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 SEQIO_SPLITS = ('validation', 'test')
 
@@ -42,7 +43,7 @@ def eval_examples(
     dataset: Dataset,
     template: int,
     split: str,
-    features: Features,
+    vocabulary: Vocabulary,
     lengths: dict[str, int],
     data_dir: str,
     limit: int | None = None,
@@ -50,7 +51,7 @@ def eval_examples(
 ) -> Iterator[EvalExample]:
     """The rows of a split as a template asks about them, at most `limit`, in the order on disk."""
     make_task = rank_task if dataset.has_options else generation_task
-    task = make_task(dataset, template, features, data_dir, exemplars=exemplars)
+    task = make_task(dataset, template, vocabulary, data_dir, exemplars=exemplars)
     examples = read_examples(task, lengths, split=split, shuffle=False).as_numpy_iterator()
     if not dataset.has_options:
         return (_written_out(example) for example in itertools.islice(examples, limit))

@@ -11,7 +11,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.seqio_tasks import output_features
+from flan_jax.data.formats.flan import Flan
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
 from flan_jax.errors import UnknownName, UserError
@@ -74,7 +74,7 @@ class EvalSet:
     def __init__(self, experiment: Run):
         """Lists what to ask; raises as `evaluated_datasets` does."""
         self._experiment = experiment
-        self._features = output_features(Vocabulary(experiment.data.vocabulary).seqio())
+        self._vocabulary = Vocabulary(experiment.data.vocabulary)
         self._rows: dict[RecordKey, list[EvalExample]] = {}
         self._datasets = {
             dataset.name: in_form(dataset, experiment.evaluation.instructions)
@@ -90,7 +90,7 @@ class EvalSet:
                     self._datasets[key.dataset],
                     key.template,
                     key.split,
-                    self._features,
+                    self._vocabulary,
                     self._experiment.stream.lengths,
                     self._experiment.data.tfds_data_dir,
                     self._experiment.evaluation.limit,
@@ -252,7 +252,7 @@ class Evaluator:
     def _score_alone(self, options: Sequence[np.ndarray]) -> None:
         """Scores options after an empty prompt, each once."""
         new = [option for option in _unique(options) if option.tobytes() not in self._alone]
-        empty = np.array(self._vocabulary.prompt(''), np.int32)
+        empty = np.array(Flan().encode_empty_prompt(self._vocabulary), np.int32)
         for option, scores in zip(new, self._scorer.score([Example(empty, (option,)) for option in new])):
             self._alone[option.tobytes()] = scores[0]
 

@@ -64,7 +64,9 @@ def test_sample_options_are_balanced(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no options')
     examples = [
-        ex for split in source.split_slices(dataset, samples_dir) for ex in rendered_examples(dataset, split, samples_dir)
+        ex
+        for split in source.split_slices(dataset, samples_dir)
+        for ex in rendered_examples(dataset, split, samples_dir)
     ]
     right = [ex.right.index(True) for ex in examples]
     share = 1 / len(examples[0].choices)

@@ -51,7 +51,9 @@ def test_turned_around_templates_do_not_ask_for_a_sentence_out_of_nothing(datase
 @by_dataset
 def test_pairs_are_the_right_way_round(dataset, samples_dir):
     language, english, foreign = PAIRS[dataset.languages[1]]
-    examples = [ex for split in ('train', 'validation', 'test') for ex in rendered_examples(dataset, split, samples_dir)]
+    examples = [
+        ex for split in ('train', 'validation', 'test') for ex in rendered_examples(dataset, split, samples_dir)
+    ]
     ex = next(ex for ex in examples if ex.fields['english'] == english)
     assert ex.answer == foreign
     assert ex.prompts[1] == (f'English: {english}\n{language}:', foreign)
