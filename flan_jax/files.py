@@ -1,7 +1,11 @@
-"""What must hold of a folder before hours are spent on what should go there, and files that are whole or not there."""
+"""Folders that are checked before hours are spent on what goes there, and files and folders that are whole or not there."""
 
+import contextlib
+import os
 import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
 
 from etils import epath
 
@@ -11,7 +15,7 @@ from flan_jax.errors import UserError
 def require_writable(folder: epath.PathLike, macro: str) -> None:
     """Raises UserError, naming the macro that set the folder, unless files can be written there."""
     folder = epath.Path(folder)
-    probe = folder / f'.writable-{uuid.uuid4().hex}'  # processes of one job may ask at the same time
+    probe = folder / f'.writable-{uuid.uuid4().hex}'  # processes of one job may try at the same time
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_text('probe')
@@ -22,7 +26,7 @@ def require_writable(folder: epath.PathLike, macro: str) -> None:
 
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:
     """Raises UserError unless `content` of `num_bytes` fits on the folder's disk; buckets have no end."""
-    if '://' in str(folder):
+    if _in_bucket(epath.Path(folder)):
         return
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
@@ -34,8 +38,93 @@ def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: s
 
 def write_whole(path: epath.PathLike, text: str) -> None:
     """Writes a text file that is there only when it is complete, making its folder where it is missing."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text)
+
+
+@contextlib.contextmanager
+def whole_file(path: epath.PathLike) -> Iterator[epath.Path]:
+    """A file to write to that gets its name when the body has ended well, and is removed otherwise; the last one wins."""
     path = epath.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f'.{path.name}.unfinished'
-    unfinished.write_text(text)
-    unfinished.replace(path)
+    unfinished = _beside(path)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Iterator[epath.Path]:
+    """A new folder to write into before `publish`; it is removed unless it was published.
+
+    Args:
+      destination: the folder beside which it is made.
+      on_disk: whether it must be on this machine's own disk, also where the destination is in a bucket.
+    """
+    destination = epath.Path(destination)
+    if on_disk and _in_bucket(destination):
+        folder = epath.Path(tempfile.mkdtemp(prefix=f'{destination.name}-'))
+    else:
+        folder = _beside(destination)
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        if folder.exists():
+            folder.rmtree()
+
+
+def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str) -> bool:
+    """Gives a finished folder its name, unless another was there first.
+
+    On a disk that is one step. In a bucket folders are copied file by file, so a folder there is complete when its
+    marker is, which is copied last.
+
+    Args:
+      unfinished: the folder, which nobody else writes to.
+      destination: its name from now on.
+      marker: a file in it that tells a complete folder.
+
+    Returns:
+      Whether it is this folder that is there now; another writer's, which came first, is left as it is.
+
+    Raises:
+      UserError: if something that is not complete is in the way.
+    """
+    unfinished, destination = epath.Path(unfinished), epath.Path(destination)
+    if _in_bucket(destination):
+        if (destination / marker).exists():
+            return False
+        _copy_into(unfinished, destination, without=marker)
+        (unfinished / marker).copy(destination / marker, overwrite=True)
+        return True
+    try:
+        os.rename(unfinished, destination)
+    except OSError as error:
+        if (destination / marker).exists():
+            return False
+        if destination.exists():
+            raise UserError(
+                f'{destination} is in the way and has no {marker}, so it is not complete; remove it'
+            ) from error
+        raise
+    return True
+
+
+def _beside(path: epath.Path) -> epath.Path:
+    return path.parent / f'.{path.name}.{uuid.uuid4().hex}.unfinished'
+
+
+def _in_bucket(path: epath.Path) -> bool:
+    return '://' in str(path)
+
+
+def _copy_into(source: epath.Path, destination: epath.Path, without: str = '') -> None:
+    destination.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.is_dir():
+            _copy_into(file, destination / file.name)
+        elif file.name != without:
+            file.copy(destination / file.name, overwrite=True)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='closed_book_qa',
@@ -42,7 +42,7 @@ _ARC_TEMPLATES = (
 )
 
 
-def _arc(name: str, config: str, test_rows: str) -> Dataset:
+def _arc(name: str, config: str, test_examples: str) -> Dataset:
     """One of the two sets of ARC."""
     return Dataset(
         name=name,
@@ -50,28 +50,28 @@ def _arc(name: str, config: str, test_rows: str) -> Dataset:
         paper_name='ARC (easy/chal.)',
         source=f'ai2_arc/{config}:1.0.0',
         splits=Splits(validation=Tail(200), test='test'),
-        fields={'question': lambda row: tf.strings.strip(row['question'])},
+        fields={'question': lambda ex: tf.strings.strip(ex['question'])},
         # The options' own labels are matched, since they need not be A, B, C, D in this order.
         answer=Choice(
-            options=lambda row: tf.strings.strip(row['choices']['text']),
-            label=lambda row: row['choices']['label'] == row['answerKey'],
+            options=lambda ex: tf.strings.strip(ex['choices']['text']),
+            label=lambda ex: ex['choices']['label'] == ex['answerKey'],
         ),
         templates=_ARC_TEMPLATES,
         metrics=('accuracy',),
         licence='CC BY-SA 4.0',
         citation='Clark et al. 2018: Think you have solved question answering? Try ARC, the AI2 reasoning challenge.',
-        note='The original code dropped rows with more or fewer than four options because it rendered rows in batches; '
-        f'here all are kept, so that the test split has {test_rows}.',
+        note='The original code dropped examples with more or fewer than four options because it rendered examples in batches; '
+        f'here all are kept, so that the test split has {test_examples}.',
     )
 
 
-ARC_EASY = _arc('arc_easy', 'ARC-Easy', '2,376 rows instead of 2,365')
-ARC_CHALLENGE = _arc('arc_challenge', 'ARC-Challenge', '1,172 rows instead of 1,165')
+ARC_EASY = _arc('arc_easy', 'ARC-Easy', '2,376 examples instead of 2,365')
+ARC_CHALLENGE = _arc('arc_challenge', 'ARC-Challenge', '1,172 examples instead of 1,165')
 
 
-def _question(row: Row) -> tf.Tensor:
+def _question(ex: TfdsExample) -> tf.Tensor:
     """The question with exactly one question mark, or with the full stop of an order such as 'Name the capital.'"""
-    question = tf.strings.regex_replace(tf.strings.strip(row['question']), r'\s*\?[\s?]*$', '?')
+    question = tf.strings.regex_replace(tf.strings.strip(ex['question']), r'\s*\?[\s?]*$', '?')
     ended = tf.strings.regex_full_match(question, r'(?s).*[?.!]["\')]*')
     return tf.where(ended, question, tf.strings.join([question, '?']))
 
@@ -84,9 +84,9 @@ NATURAL_QUESTIONS = Dataset(
     splits=Splits(validation=Tail(200), test='validation'),
     fields={
         'question': _question,
-        'accepted': lambda row: tf.strings.reduce_join(row['answer'], separator='; '),
+        'accepted': lambda ex: tf.strings.reduce_join(ex['answer'], separator='; '),
     },
-    answer=FreeText(answer=lambda row: row['answer'][0], references='answer'),
+    answer=FreeText(answer=lambda ex: ex['answer'][0], references='answer'),
     templates=(
         Template('Question: {question}\nAnswer:'),
         Template('Answer from memory, without looking anything up.\n\n{question}'),
@@ -113,9 +113,9 @@ NATURAL_QUESTIONS = Dataset(
 )
 
 
-def _trivia_answers(row: Row) -> tf.Tensor:
+def _trivia_answers(ex: TfdsExample) -> tf.Tensor:
     """The answer and its aliases, each once."""
-    return tf.unique(tf.concat([[row['answer']['value']], row['answer']['aliases']], axis=0)).y
+    return tf.unique(tf.concat([[ex['answer']['value']], ex['answer']['aliases']], axis=0)).y
 
 
 TRIVIA_QA = Dataset(
@@ -125,7 +125,7 @@ TRIVIA_QA = Dataset(
     source='trivia_qa/unfiltered.nocontext:1.1.0',
     splits=Splits(validation=Tail(200), test='validation'),
     fields={'question': _question},
-    answer=FreeText(answer=lambda row: row['answer']['value'], references=_trivia_answers),
+    answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),
     templates=(
         Template('Trivia: {question}'),
         Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
@@ -150,7 +150,7 @@ TRIVIA_QA = Dataset(
     metrics=('trivia_qa',),
     licence='not stated; the University of Washington notes that it does not own the copyright of the questions',
     citation='Joshi et al. 2017: TriviaQA: a large scale distantly supervised challenge dataset for reading comprehension.',
-    note='The original code read rc:1.1.0, but the numbers of rows in the paper (87,622 and 11,313) are those of the '
+    note='The original code read rc:1.1.0, but the numbers of examples in the paper (87,622 and 11,313) are those of the '
     'unfiltered configuration. Without the evidence documents it loses nothing here, since the questions are asked '
     'closed-book. The validation split is what the paper calls tfds-dev.',
 )

@@ -19,13 +19,13 @@ def _tidy(text):
 
 def _by_question(cause: str, effect: str):
     """A field of COPA that depends on whether the cause or the effect of the premise is asked for."""
-    return lambda row: tf.where(row['question'] == 'cause', cause, effect)
+    return lambda ex: tf.where(ex['question'] == 'cause', cause, effect)
 
 
-def _unfinished(row):
+def _unfinished(ex):
     """COPA's premise as the start of a sentence that the answer completes."""
-    connective = _by_question(cause=' because', effect=', so')(row)
-    return tf.strings.join([tf.strings.regex_replace(_tidy(row['premise']), r'\.$', ''), connective])
+    connective = _by_question(cause=' because', effect=', so')(ex)
+    return tf.strings.join([tf.strings.regex_replace(_tidy(ex['premise']), r'\.$', ''), connective])
 
 
 COPA = Dataset(
@@ -35,7 +35,7 @@ COPA = Dataset(
     source='super_glue/copa:1.0.2',
     splits=Splits(validation=Tail(50), test='validation'),
     fields={
-        'premise': lambda row: _tidy(row['premise']),
+        'premise': lambda ex: _tidy(ex['premise']),
         'unfinished': _unfinished,
         # What the answer is to the premise: its 'cause' or its 'effect'.
         'relation': 'question',
@@ -47,7 +47,7 @@ COPA = Dataset(
         ),
     },
     # Labels: 0 choice1, 1 choice2.
-    answer=Choice(options=lambda row: _tidy(tf.stack([row['choice1'], row['choice2']]))),
+    answer=Choice(options=lambda ex: _tidy(tf.stack([ex['choice1'], ex['choice2']]))),
     templates=(
         Template('{premise} {question}\n\n{options}'),
         Template(
@@ -86,9 +86,9 @@ def _without_tags(text, before_title: str):
     return tf.strings.strip(tf.strings.regex_replace(_tidy(text), r' ?\[title\] ?', before_title))
 
 
-def _context(row):
+def _context(ex):
     """HellaSwag's context, without punctuation before its first word."""
-    return tf.strings.regex_replace(_without_tags(row['context'], before_title='\n'), r'^[.,;\s]+', '')
+    return tf.strings.regex_replace(_without_tags(ex['context'], before_title='\n'), r'^[.,;\s]+', '')
 
 
 HELLASWAG = Dataset(
@@ -99,7 +99,7 @@ HELLASWAG = Dataset(
     splits=Splits(validation=Tail(200), test='validation'),
     fields={'context': _context},
     # Labels: the index of the true ending.
-    answer=Choice(options=lambda row: _without_tags(row['endings'], before_title=' ')),
+    answer=Choice(options=lambda ex: _without_tags(ex['endings'], before_title=' ')),
     templates=(
         Template('{context}\n\nHow does this text go on?\n\n{options}'),
         Template(
@@ -136,13 +136,13 @@ HELLASWAG = Dataset(
     licence='MIT',
     citation='Zellers, Holtzman, Bisk, Farhadi and Choi 2019: HellaSwag: can a machine really finish your sentence?',
     note='Version 1.1.0, the default of TFDS; the original code first used 0.0.1, before splits by domain and source '
-    'were added. Its filter on labels is not needed: all rows of train and validation are labelled.',
+    'were added. Its filter on labels is not needed: all examples of train and validation are labelled.',
 )
 
 
-def _goal(row):
+def _goal(ex):
     """PIQA's goal without a comma at its end, where the solution was once attached."""
-    return tf.strings.regex_replace(_tidy(row['goal']), r'\s*,$', '')
+    return tf.strings.regex_replace(_tidy(ex['goal']), r'\s*,$', '')
 
 
 PIQA = Dataset(
@@ -153,7 +153,7 @@ PIQA = Dataset(
     splits=Splits(validation=Tail(100), test='validation'),
     fields={'goal': _goal},
     # Labels: 0 sol1, 1 sol2.
-    answer=Choice(options=lambda row: _tidy(tf.stack([row['sol1'], row['sol2']]))),
+    answer=Choice(options=lambda ex: _tidy(tf.stack([ex['sol1'], ex['sol2']]))),
     templates=(
         Template('I need help with this: {goal}\n\nWhich of the two solutions works better?\n{options}'),
         Template('{goal}\n\n{options}\n\nChoose what makes sense in practice.'),
@@ -200,9 +200,9 @@ STORY_CLOZE = Dataset(
     paper_name='StoryCloze',
     source='story_cloze/2016:1.0.0',
     splits=Splits(train='validation', validation=Tail(200), test='test'),
-    fields={'story': lambda row: _tidy(row['context'])},
+    fields={'story': lambda ex: _tidy(ex['context'])},
     # Labels: 1 the first ending, 2 the second.
-    answer=Choice(options=lambda row: _tidy(row['endings']), label=lambda row: row['label'] - 1),
+    answer=Choice(options=lambda ex: _tidy(ex['endings']), label=lambda ex: ex['label'] - 1),
     templates=(
         Template('{story}\n\nHow does the story end?\n\n{options}'),
         Template(

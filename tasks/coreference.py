@@ -34,11 +34,11 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
     fields={
         'sentence': 'sentence',
         'pronoun': 'pronoun',
-        'first': lambda row: row['candidates'][0],
-        'second': lambda row: row['candidates'][1],
+        'first': lambda ex: ex['candidates'][0],
+        'second': lambda ex: ex['candidates'][1],
         # Where the pronoun occurs more than once, its first occurrence is meant.
-        'marked': lambda row: _replace_first(row['sentence'], row['pronoun'], _between_asterisks(row['pronoun'])),
-        'with_gap': lambda row: _replace_first(row['sentence'], row['pronoun'], '____'),
+        'marked': lambda ex: _replace_first(ex['sentence'], ex['pronoun'], _between_asterisks(ex['pronoun'])),
+        'with_gap': lambda ex: _replace_first(ex['sentence'], ex['pronoun'], '____'),
     },
     # Labels: the index of the right candidate.
     answer=Choice(options='candidates'),
@@ -78,9 +78,9 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
 )
 
 
-def _parts(row):
+def _parts(ex):
     """A text of Winogrande, cut in two before the gap, or before the article that belongs to it."""
-    parts = tf.strings.split(tf.strings.regex_replace(row['sentence'], r'( [Tt]he +)?_', '\n\\1_'), '\n')
+    parts = tf.strings.split(tf.strings.regex_replace(ex['sentence'], r'( [Tt]he +)?_', '\n\\1_'), '\n')
     return parts[0], parts[1]
 
 
@@ -89,14 +89,14 @@ def _fill_gap(text, filler):
     return _tidy(tf.strings.regex_replace(text, '_', filler))
 
 
-def _winogrande_options(row):
+def _winogrande_options(ex):
     """The end of the text with either candidate in the gap."""
-    end = _parts(row)[1]
-    return tf.stack([_fill_gap(end, row['option1']), _fill_gap(end, row['option2'])])
+    end = _parts(ex)[1]
+    return tf.stack([_fill_gap(end, ex['option1']), _fill_gap(end, ex['option2'])])
 
 
-def _right_candidate(row):
-    return tf.where(row['label'] == 0, row['option1'], row['option2'])
+def _right_candidate(ex):
+    return tf.where(ex['label'] == 0, ex['option1'], ex['option2'])
 
 
 WINOGRANDE = Dataset(
@@ -106,9 +106,9 @@ WINOGRANDE = Dataset(
     source='winogrande:1.2.0',
     splits=Splits(train='train_xl', validation=Tail(200), test='validation'),
     fields={
-        'start': lambda row: _tidy(_parts(row)[0]),
-        'with_gap': lambda row: _fill_gap(row['sentence'], '____'),
-        'complete': lambda row: _fill_gap(row['sentence'], _right_candidate(row)),
+        'start': lambda ex: _tidy(_parts(ex)[0]),
+        'with_gap': lambda ex: _fill_gap(ex['sentence'], '____'),
+        'complete': lambda ex: _fill_gap(ex['sentence'], _right_candidate(ex)),
         'first': 'option1',
         'second': 'option2',
         'filler': _right_candidate,
@@ -155,35 +155,35 @@ WINOGRANDE = Dataset(
 )
 
 
-def _around_pronoun(row):
+def _around_pronoun(ex):
     """What stands before and after the pronoun in a text of WSC273."""
-    text, start, end = row['text'], row['pronoun_start'], row['pronoun_end']
+    text, start, end = ex['text'], ex['pronoun_start'], ex['pronoun_end']
     rest = tf.strings.length(text, unit='UTF8_CHAR') - end
     return tf.strings.substr(text, 0, start, unit='UTF8_CHAR'), tf.strings.substr(text, end, rest, unit='UTF8_CHAR')
 
 
-def _in_place_of_pronoun(row):
+def _in_place_of_pronoun(ex):
     """WSC273's candidates in the form that the pronoun's place asks for: "Ann's" or "Ann", "a gap" or "A gap"."""
-    names = tf.stack([row['option1_normalized'], row['option2_normalized']])
+    names = tf.stack([ex['option1_normalized'], ex['option2_normalized']])
     bare = tf.strings.regex_replace(names, r"'s$", '')
     # Every 'her' of WSC273 is possessive. An 'it' may stand for a possessive: Sam's drawing was hung above Tina's.
-    possessive = tf.strings.regex_full_match(row['pronoun_text'], '(?i)his|her|its|their')
-    personal = tf.strings.regex_full_match(row['pronoun_text'], '(?i)s?he|him|they|them')
+    possessive = tf.strings.regex_full_match(ex['pronoun_text'], '(?i)his|her|its|their')
+    personal = tf.strings.regex_full_match(ex['pronoun_text'], '(?i)s?he|him|they|them')
     names = tf.where(possessive, tf.strings.join([bare, "'s"]), tf.where(personal, bare, names))
     capital = tf.strings.upper(tf.strings.substr(names, 0, 1))
     capitalised = tf.strings.join([capital, tf.strings.regex_replace(names, '^.', '')])
-    return tf.where(tf.strings.regex_full_match(row['pronoun_text'], '[A-Z].*'), capitalised, names)
+    return tf.where(tf.strings.regex_full_match(ex['pronoun_text'], '[A-Z].*'), capitalised, names)
 
 
-def _wsc273_options(row):
+def _wsc273_options(ex):
     """The two candidates, each with the rest of the text."""
-    return _tidy(tf.strings.join([_in_place_of_pronoun(row), _around_pronoun(row)[1]]))
+    return _tidy(tf.strings.join([_in_place_of_pronoun(ex), _around_pronoun(ex)[1]]))
 
 
-def _wsc273_marked(row):
+def _wsc273_marked(ex):
     """WSC273's text with the pronoun between asterisks."""
-    before, after = _around_pronoun(row)
-    return _tidy(tf.strings.join([before, _between_asterisks(row['pronoun_text']), after]))
+    before, after = _around_pronoun(ex)
+    return _tidy(tf.strings.join([before, _between_asterisks(ex['pronoun_text']), after]))
 
 
 WSC273 = Dataset(
@@ -193,7 +193,7 @@ WSC273 = Dataset(
     source='wsc273:1.0.0',
     splits=Splits(train=None, validation=None, test='test'),
     fields={
-        'start': lambda row: _tidy(_around_pronoun(row)[0]),
+        'start': lambda ex: _tidy(_around_pronoun(ex)[0]),
         'marked': _wsc273_marked,
         'pronoun': 'pronoun_text',
     },
@@ -238,12 +238,12 @@ WSC273 = Dataset(
 )
 
 
-def _wsc_marked(row):
+def _wsc_marked(ex):
     """WSC's text with the pronoun that is asked about between asterisks; its index counts words."""
-    words = tf.strings.split(row['text'])
-    before, after = words[: row['span2_index']], words[row['span2_index'] :]
+    words = tf.strings.split(ex['text'])
+    before, after = words[: ex['span2_index']], words[ex['span2_index'] :]
     after = tf.strings.reduce_join(after, separator=' ')
-    after = _replace_first(after, row['span2_text'], _between_asterisks(row['span2_text']))
+    after = _replace_first(after, ex['span2_text'], _between_asterisks(ex['span2_text']))
     return _tidy(tf.strings.join([tf.strings.reduce_join(before, separator=' '), after], ' '))
 
 
@@ -256,9 +256,9 @@ WSC = Dataset(
     fields={
         'marked': _wsc_marked,
         'pronoun': 'span2_text',
-        'noun': lambda row: _tidy(row['span1_text']),
-        'request_for_noun': lambda row: tf.where(
-            row['label'] == 1,
+        'noun': lambda ex: _tidy(ex['span1_text']),
+        'request_for_noun': lambda ex: tf.where(
+            ex['label'] == 1,
             'Who or what does the word between asterisks refer to? Answer in the words of the text.',
             'Name somebody or something in the text that the word between asterisks does not refer to.',
         ),

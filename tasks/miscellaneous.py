@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='miscellaneous',
@@ -21,10 +21,10 @@ def _longest_word(text: tf.Tensor) -> tf.Tensor:
     return words[tf.argmax(tf.strings.length(words, unit='UTF8_CHAR'))]
 
 
-def _coqa_history(row: Row) -> tf.Tensor:
+def _coqa_history(ex: TfdsExample) -> tf.Tensor:
     """Every question before the last one with its answer, each on a line of its own."""
-    questions = tf.strings.strip(row['questions'][:-1])
-    answers = tf.strings.strip(row['answers']['input_text'][:-1])
+    questions = tf.strings.strip(ex['questions'][:-1])
+    answers = tf.strings.strip(ex['answers']['input_text'][:-1])
     return tf.strings.reduce_join(tf.strings.join(['Q: ', questions, '\nA: ', answers]), separator='\n')
 
 
@@ -35,11 +35,11 @@ COQA = Dataset(
     source='coqa:1.0.0',
     splits=Splits(validation=Tail(100), test='test'),
     fields={
-        'story': lambda row: tf.strings.strip(tf.strings.regex_replace(row['story'], r'[ \t]+\n', '\n')),
+        'story': lambda ex: tf.strings.strip(tf.strings.regex_replace(ex['story'], r'[ \t]+\n', '\n')),
         'history': _coqa_history,
-        'question': lambda row: tf.strings.strip(row['questions'][-1]),
+        'question': lambda ex: tf.strings.strip(ex['questions'][-1]),
     },
-    answer=FreeText(answer=lambda row: tf.strings.strip(row['answers']['input_text'][-1])),
+    answer=FreeText(answer=lambda ex: tf.strings.strip(ex['answers']['input_text'][-1])),
     templates=(
         Template(
             'Read the text, then complete the last answer in the conversation about it.\n\n{story}\n\n{history}\n'
@@ -84,12 +84,12 @@ COQA = Dataset(
             inverted=True,
         ),
     ),
-    keep=Keep('a dialogue of one question has no history', lambda row: tf.size(row['questions']) > 1),
+    keep=Keep('a dialogue of one question has no history', lambda ex: tf.size(ex['questions']) > 1),
     metrics=('coqa',),
     licence='by the source of the passage: CC BY-SA 4.0 (literature, Wikipedia), MSR-LA (MCTest), Apache 2.0 (CNN '
     "news), RACE's own terms (exams)",
     citation='Reddy, Chen and Manning 2018: CoQA: A conversational question answering challenge.',
-    note='A row is a whole dialogue. It is asked for the answer to the last question, with all earlier questions and '
+    note='An example is a whole dialogue. It is asked for the answer to the last question, with all earlier questions and '
     'answers as history; the original code asked all questions of a story at once, as one numbered list. The test '
     "split is CoQA's development set, of which TFDS keeps one reference answer in four.",
 )
@@ -97,9 +97,9 @@ COQA = Dataset(
 _UNANSWERABLE = 'unanswerable'
 
 
-def _quac_text(row: Row) -> tf.Tensor:
+def _quac_text(ex: TfdsExample) -> tf.Tensor:
     """The text without the mark that QuAC's annotators selected for questions it does not answer."""
-    return _one_line(tf.strings.regex_replace(row['context'], r'\s*CANNOTANSWER\s*$', ''))
+    return _one_line(tf.strings.regex_replace(ex['context'], r'\s*CANNOTANSWER\s*$', ''))
 
 
 def _quac_answer(span: tf.Tensor) -> tf.Tensor:
@@ -117,13 +117,13 @@ QUAC = Dataset(
     fields={
         'title': 'title',
         'section': 'section_title',
-        'background': lambda row: _one_line(row['background']),
+        'background': lambda ex: _one_line(ex['background']),
         'text': _quac_text,
-        'question': lambda row: _one_line(row['question']),
+        'question': lambda ex: _one_line(ex['question']),
     },
     answer=FreeText(
-        answer=lambda row: _quac_answer(row['orig_answer']['text']),
-        references=lambda row: _quac_answer(row['answers']['text']),
+        answer=lambda ex: _quac_answer(ex['orig_answer']['text']),
+        references=lambda ex: _quac_answer(ex['answers']['text']),
     ),
     templates=(
         Template(
@@ -174,7 +174,7 @@ QUAC = Dataset(
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation='Choi, He, Iyyer, Yatskar, Yih, Choi, Liang and Zettlemoyer 2018: QuAC: Question answering in context.',
-    note='TFDS makes a row of every question and leaves out the dialogue before it, so that questions which lean on '
+    note='TFDS makes an example of every question and leaves out the dialogue before it, so that questions which lean on '
     "earlier ones stand alone, as in the original code. QuAC's mark CANNOTANSWER is taken out of the text, and as an "
     'answer becomes the word "unanswerable".',
 )
@@ -242,9 +242,9 @@ _TREC_TOKENISATION = (
 """How the corpus's blanks and quotation marks are undone: patterns with their replacements, in order."""
 
 
-def _trec_question(row: Row) -> tf.Tensor:
+def _trec_question(ex: TfdsExample) -> tf.Tensor:
     """The question as people write it, without the blanks that part its tokens."""
-    text = row['text']
+    text = ex['text']
     for pattern, replacement in _TREC_TOKENISATION:
         text = tf.strings.regex_replace(text, pattern, replacement)
     return tf.strings.strip(text)
@@ -256,7 +256,7 @@ TREC = Dataset(
     paper_name='TREC',
     source='trec:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'question': _trec_question, 'word': lambda row: _longest_word(_trec_question(row))},
+    fields={'question': _trec_question, 'word': lambda ex: _longest_word(_trec_question(ex))},
     # Labels: 0 DESC, 1 ENTY, 2 ABBR, 3 HUM, 4 NUM, 5 LOC.
     answer=Choice(
         options=('description', 'entity', 'abbreviation', 'human being', 'numeric value', 'location'),
@@ -300,9 +300,9 @@ TREC = Dataset(
 )
 
 
-def _cola_shuffled(row: Row) -> tf.Tensor:
+def _cola_shuffled(ex: TfdsExample) -> tf.Tensor:
     """The words of the sentence in an order that tells nothing, yet is the same each time."""
-    words = tf.strings.split(row['sentence'])
+    words = tf.strings.split(ex['sentence'])
     order = tf.argsort(tf.strings.to_hash_bucket_fast(words, 2**31 - 1))
     return tf.strings.reduce_join(tf.gather(words, order), separator=' / ')
 
@@ -316,7 +316,7 @@ COLA = Dataset(
     fields={
         'sentence': 'sentence',
         'shuffled': _cola_shuffled,
-        'word': lambda row: _longest_word(row['sentence']),
+        'word': lambda ex: _longest_word(ex['sentence']),
     },
     # Labels: 0 unacceptable, 1 acceptable.
     answer=Choice(options=('unacceptable', 'acceptable')),
@@ -366,7 +366,7 @@ COLA = Dataset(
 
 def _equation_part(part: str):
     """The field for a part of the exercise 'Solve LEFT = RIGHT for UNKNOWN.'"""
-    return lambda row: tf.strings.regex_replace(row['question'], r'^Solve ((.+) = (.+)) for (\w+)\.$', part)
+    return lambda ex: tf.strings.regex_replace(ex['question'], r'^Solve ((.+) = (.+)) for (\w+)\.$', part)
 
 
 MATH = Dataset(
@@ -423,24 +423,24 @@ _WORD = r"[\pL\pM\pN]+(?:[^\s\pL\pM\pN'’][\pL\pM\pN]+)*"
 """A word or number, with the hyphens, points and other marks inside it; an apostrophe ends it."""
 
 
-def _english(row: Row) -> tf.Tensor:
+def _english(ex: TfdsExample) -> tf.Tensor:
     """The English sentence on one line."""
-    return _one_line(row['en'])
+    return _one_line(ex['en'])
 
 
-def _without_punctuation(row: Row) -> tf.Tensor:
+def _without_punctuation(ex: TfdsExample) -> tf.Tensor:
     """The sentence without punctuation marks; symbols, such as those of currencies and units, are none."""
-    return _one_line(tf.strings.regex_replace(_english(row), rf'({_WORD}|[%&@#/])|\pP', r'\1'))
+    return _one_line(tf.strings.regex_replace(_english(ex), rf'({_WORD}|[%&@#/])|\pP', r'\1'))
 
 
-def _lower_case(row: Row) -> tf.Tensor:
+def _lower_case(ex: TfdsExample) -> tf.Tensor:
     """The sentence in small letters, accented ones too."""
-    return tf.strings.lower(_english(row), encoding='utf-8')
+    return tf.strings.lower(_english(ex), encoding='utf-8')
 
 
-def _without_spaces(row: Row) -> tf.Tensor:
+def _without_spaces(ex: TfdsExample) -> tf.Tensor:
     """The sentence with its words run together."""
-    return tf.strings.regex_replace(_english(row), ' ', '')
+    return tf.strings.regex_replace(_english(ex), ' ', '')
 
 
 def _para_crawl_splits(train_start: int) -> Splits:
@@ -458,8 +458,8 @@ _PARA_CRAWL = {
 }
 
 _PARA_CRAWL_NOTE = (
-    'The English side of the corpus, which is unedited web text. Development rows are the 200 before the 3,000 of the '
-    'test; the original code took those that follow the training rows.'
+    'The English side of the corpus, which is unedited web text. Development examples are the 200 before the 3,000 of the '
+    'test; the original code took those that follow the training examples.'
 )
 
 FIX_PUNCT = Dataset(
@@ -501,7 +501,7 @@ FIX_PUNCT = Dataset(
     ),
     keep=Keep(
         'no punctuation to restore, or nothing but punctuation',
-        lambda row: (_without_punctuation(row) != _english(row)) & (_without_punctuation(row) != ''),
+        lambda ex: (_without_punctuation(ex) != _english(ex)) & (_without_punctuation(ex) != ''),
     ),
     note='Letters outside ASCII, hyphens and the points inside numbers stay in the text to be punctuated; the original '
     'code removed them. ' + _PARA_CRAWL_NOTE,
@@ -538,7 +538,7 @@ TRUE_CASE = Dataset(
             inverted=True,
         ),
     ),
-    keep=Keep('no capital letter to restore', lambda row: _lower_case(row) != _english(row)),
+    keep=Keep('no capital letter to restore', lambda ex: _lower_case(ex) != _english(ex)),
     note="Not among the paper's 62 datasets, but in the original code. " + _PARA_CRAWL_NOTE,
     **_PARA_CRAWL,
 )
@@ -573,7 +573,7 @@ WORD_SEGMENT = Dataset(
             inverted=True,
         ),
     ),
-    keep=Keep('a single word, with no spaces to restore', lambda row: _without_spaces(row) != _english(row)),
+    keep=Keep('a single word, with no spaces to restore', lambda ex: _without_spaces(ex) != _english(ex)),
     note="Not among the paper's 62 datasets, but in the original code. " + _PARA_CRAWL_NOTE,
     **_PARA_CRAWL,
 )

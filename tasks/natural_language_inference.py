@@ -6,7 +6,7 @@ ask whether it follows. With three, "no" means that the hypothesis is false, so 
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Keep, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='natural_language_inference',
@@ -35,8 +35,8 @@ _CLEANING = (
 def _text(feature: str) -> Field:
     """The text of a feature without mark-up, tokenized punctuation and needless blanks."""
 
-    def read(row: Row) -> tf.Tensor:
-        text = row[feature]
+    def read(ex: TfdsExample) -> tf.Tensor:
+        text = ex[feature]
         for pattern, plain in _CLEANING:
             text = tf.strings.regex_replace(text, pattern, plain)
         return tf.strings.strip(text)
@@ -216,7 +216,7 @@ def _mnli(section: str) -> Dataset:
         'CC BY-SA 3.0',
         citation='Williams, Nangia and Bowman 2018: A broad-coverage challenge corpus for sentence understanding '
         'through inference. Wang et al. 2019: GLUE.',
-        note=f'Both MNLI tasks train on the same rows, as in the original code. {_GLUE_NOTE}',
+        note=f'Both MNLI tasks train on the same examples, as in the original code. {_GLUE_NOTE}',
     )
 
 
@@ -373,7 +373,7 @@ SNLI = Dataset(
     licence='CC BY-SA 4.0',
     citation='Bowman, Angeli, Potts and Manning 2015: A large annotated corpus for learning natural language '
     'inference.',
-    keep=Keep('the annotators did not agree on a label (-1)', lambda row: row['label'] >= 0),
+    keep=Keep('the annotators did not agree on a label (-1)', lambda ex: ex['label'] >= 0),
 )
 
 WNLI = Dataset(

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='paraphrase',
@@ -39,8 +39,8 @@ _QUESTION_CLEANING = (
 def _rewrite(feature: str, rules: tuple[tuple[str, str], ...]) -> Field:
     """The text of a feature after the replacements, each a pattern and what stands for it."""
 
-    def read(row: Row) -> tf.Tensor:
-        text = row[feature]
+    def read(ex: TfdsExample) -> tf.Tensor:
+        text = ex[feature]
         for pattern, replacement in rules:
             text = tf.strings.regex_replace(text, pattern, replacement)
         return tf.strings.strip(text)
@@ -58,9 +58,9 @@ def _question(feature: str) -> Field:
     return _rewrite(feature, _QUESTION_CLEANING)
 
 
-def _rounded_score(row: Row) -> tf.Tensor:
+def _rounded_score(ex: TfdsExample) -> tf.Tensor:
     """The score of STS-B as a whole number; halves are rounded up, as a person would (`tf.round` takes 2.5 to 2)."""
-    return tf.cast(tf.floor(row['label'] + 0.5), tf.int64)
+    return tf.cast(tf.floor(ex['label'] + 0.5), tf.int64)
 
 
 GLUE_MRPC = Dataset(

@@ -2,7 +2,18 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    Field,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+)
 
 CLUSTER = Cluster(
     name='reading_comprehension',
@@ -13,12 +24,12 @@ CLUSTER = Cluster(
 
 def _stripped(feature: str) -> Field:
     """The feature without blanks at either end."""
-    return lambda row: tf.strings.strip(row[feature])
+    return lambda ex: tf.strings.strip(ex[feature])
 
 
-def _as_question(row: Row) -> tf.Tensor:
+def _as_question(ex: TfdsExample) -> tf.Tensor:
     """BoolQ's search query, which is in lower case and has no question mark, written as a question."""
-    query = tf.strings.regex_replace(row['question'], r'[\s?]*$', '?', replace_global=False)
+    query = tf.strings.regex_replace(ex['question'], r'[\s?]*$', '?', replace_global=False)
     first, rest = tf.strings.substr(query, 0, 1), tf.strings.substr(query, 1, tf.strings.length(query))
     return tf.strings.upper(first) + rest
 
@@ -36,7 +47,7 @@ BOOL_Q = Dataset(
         'title': 'title',
     },
     # The answer is a boolean: false is no, true is yes.
-    answer=Choice(options=('no', 'yes'), label=lambda row: tf.cast(row['answer'], tf.int64)),
+    answer=Choice(options=('no', 'yes'), label=lambda ex: tf.cast(ex['answer'], tf.int64)),
     templates=(
         Template('{passage}\n\nBased on what you have just read, answer this question.\n{question}\n\n{options}'),
         Template('Question: {question}\n\nThe answer is in this text.\n\n{passage}\n\n{options}'),
@@ -83,9 +94,9 @@ def _with_plain_dates(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(plain)
 
 
-def _drop_references(row: Row) -> tf.Tensor:
+def _drop_references(ex: TfdsExample) -> tf.Tensor:
     """The answer and those that other readers gave, except for those that TFDS has no text for."""
-    texts = _with_plain_dates(tf.concat([[row['answer']], row['validated_answers']], axis=0))
+    texts = _with_plain_dates(tf.concat([[ex['answer']], ex['validated_answers']], axis=0))
     return tf.boolean_mask(texts, texts != '')
 
 
@@ -96,8 +107,8 @@ DROP = Dataset(
     source='drop:2.0.0',
     splits=Splits(validation=Tail(200), test='dev'),
     fields={'passage': _stripped('passage'), 'question': _stripped('question')},
-    answer=FreeText(answer=lambda row: _with_plain_dates(row['answer']), references=_drop_references),
-    keep=Keep('TFDS has no text for answers that are a date without a day', lambda row: row['answer'] != ''),
+    answer=FreeText(answer=lambda ex: _with_plain_dates(ex['answer']), references=_drop_references),
+    keep=Keep('TFDS has no text for answers that are a date without a day', lambda ex: ex['answer'] != ''),
     templates=(
         Template(
             'Answer the question with the help of the passage. You may have to count, to compare or to calculate.\n\n'
@@ -155,8 +166,8 @@ MULTIRC = Dataset(
     },
     # Labels: 0 False, 1 True.
     answer=Choice(options=('no', 'yes')),
-    group=lambda row: tf.strings.join(
-        [tf.strings.as_string(row['idx'][part]) for part in ('paragraph', 'question')], '-'
+    group=lambda ex: tf.strings.join(
+        [tf.strings.as_string(ex['idx'][part]) for part in ('paragraph', 'question')], '-'
     ),
     templates=(
         Template(
@@ -213,8 +224,8 @@ MULTIRC = Dataset(
 def _fact_line(lead: str) -> Field:
     """A line that gives the fact behind an OpenBookQA question, with its line break; empty where none is given."""
 
-    def line(row: Row) -> tf.Tensor:
-        fact = tf.strings.strip(row['fact1'])
+    def line(ex: TfdsExample) -> tf.Tensor:
+        fact = tf.strings.strip(ex['fact1'])
         return tf.where(fact == '', '', tf.strings.join([lead, fact, '\n']))
 
     return line
@@ -227,13 +238,13 @@ OPENBOOKQA = Dataset(
     source='openbookqa:0.1.0',
     splits=Splits(validation='validation'),
     fields={
-        'stem': lambda row: tf.strings.strip(row['question']['stem']),
+        'stem': lambda ex: tf.strings.strip(ex['question']['stem']),
         'fact': _fact_line('Fact: '),
         'reminder': _fact_line('Remember: '),
     },
     # The answer key is A, B, C or D.
     answer=Choice(
-        options=lambda row: tf.stack([row['question'][f'choice_{letter}'] for letter in 'ABCD']), label='answerKey'
+        options=lambda ex: tf.stack([ex['question'][f'choice_{letter}'] for letter in 'ABCD']), label='answerKey'
     ),
     # A stem is a question, or a sentence that the right option completes.
     templates=(
@@ -275,14 +286,14 @@ OPENBOOKQA = Dataset(
     licence='Apache 2.0 for the repository of the authors; not stated for the data',
     citation='Mihaylov et al. 2018: Can a suit of armor conduct electricity? A new dataset for open book question '
     'answering.',
-    note='The fact that a question was made from stands in the prompt, as in the original code. Where a row has none, '
+    note='The fact that a question was made from stands in the prompt, as in the original code. Where an example has none, '
     'its line is left out.',
 )
 
 _SQUAD_FIELDS = {
     'context': _stripped('context'),
     'question': _stripped('question'),
-    'title': lambda row: tf.strings.regex_replace(row['title'], '_', ' '),
+    'title': lambda ex: tf.strings.regex_replace(ex['title'], '_', ' '),
 }
 
 SQUAD_V1 = Dataset(
@@ -292,7 +303,7 @@ SQUAD_V1 = Dataset(
     source='squad/v1.1:3.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
     fields=_SQUAD_FIELDS,
-    answer=FreeText(answer=lambda row: row['answers']['text'][0], references=lambda row: row['answers']['text']),
+    answer=FreeText(answer=lambda ex: ex['answers']['text'][0], references=lambda ex: ex['answers']['text']),
     templates=(
         Template('Read the passage and answer the question in words taken from it.\n\n{context}\n\n{question}'),
         Template('{title}\n\n{context}\n\nQ: {question}\nA:'),
@@ -331,9 +342,9 @@ SQUAD_V1 = Dataset(
 _UNANSWERABLE = 'unanswerable'
 
 
-def _answers_or_unanswerable(row: Row) -> tf.Tensor:
+def _answers_or_unanswerable(ex: TfdsExample) -> tf.Tensor:
     """The answers, or the word that stands for there being none."""
-    return tf.cond(row['is_impossible'], lambda: tf.constant([_UNANSWERABLE]), lambda: row['answers']['text'])
+    return tf.cond(ex['is_impossible'], lambda: tf.constant([_UNANSWERABLE]), lambda: ex['answers']['text'])
 
 
 SQUAD_V2 = Dataset(
@@ -343,7 +354,7 @@ SQUAD_V2 = Dataset(
     source='squad/v2.0:3.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
     fields=_SQUAD_FIELDS,
-    answer=FreeText(answer=lambda row: _answers_or_unanswerable(row)[0], references=_answers_or_unanswerable),
+    answer=FreeText(answer=lambda ex: _answers_or_unanswerable(ex)[0], references=_answers_or_unanswerable),
     templates=(
         Template(
             'Answer the question from the passage. If the passage does not contain the answer, write "unanswerable".'

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',
@@ -33,11 +33,11 @@ COSMOS_QA = Dataset(
     source='cosmos_qa:1.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
     fields={
-        'context': lambda row: _untokenized(row['context']),
-        'question': lambda row: _untokenized(row['question']),
+        'context': lambda ex: _untokenized(ex['context']),
+        'question': lambda ex: _untokenized(ex['question']),
     },
     # The label is the number of the right answer, from 0.
-    answer=Choice(options=lambda row: _untokenized(tf.stack([row[f'answer{i}'] for i in range(4)]))),
+    answer=Choice(options=lambda ex: _untokenized(tf.stack([ex[f'answer{i}'] for i in range(4)]))),
     templates=(
         Template('{context}\n\n{question}\nThe text may not say it outright, but one option fits best.\n\n{options}'),
         Template('Read between the lines of this blog post.\n\n{context}\n\nQuestion: {question}\n{options}'),
@@ -84,19 +84,19 @@ COSMOS_QA = Dataset(
 _GAP = '@placeholder'
 
 
-def _passage(row: Row) -> tf.Tensor:
+def _passage(ex: TfdsExample) -> tf.Tensor:
     """The passage, with its highlights as bullet points."""
-    return tf.strings.regex_replace(row['passage'], r'\s*@highlight\s*', '\n* ')
+    return tf.strings.regex_replace(ex['passage'], r'\s*@highlight\s*', '\n* ')
 
 
-def _names(row: Row) -> tf.Tensor:
+def _names(ex: TfdsExample) -> tf.Tensor:
     """The names in the passage, each once."""
-    return tf.unique(row['entities']).y
+    return tf.unique(ex['entities']).y
 
 
-def _is_right(row: Row) -> tf.Tensor:
+def _is_right(ex: TfdsExample) -> tf.Tensor:
     """Which of the names fill the gap: one, or several that mean the same."""
-    return tf.reduce_any(_names(row)[:, tf.newaxis] == row['answers'], axis=1)
+    return tf.reduce_any(_names(ex)[:, tf.newaxis] == ex['answers'], axis=1)
 
 
 RECORD = Dataset(
@@ -107,12 +107,12 @@ RECORD = Dataset(
     splits=Splits(validation=Tail(200), test='validation'),
     fields={
         'passage': _passage,
-        'query': lambda row: tf.strings.regex_replace(row['query'], _GAP, '____'),
-        'before_gap': lambda row: tf.strings.regex_replace(row['query'], f'(?s){_GAP}.*', ''),
-        'after_gap': lambda row: tf.strings.regex_replace(row['query'], f'(?s)^.*?{_GAP}', '', replace_global=False),
+        'query': lambda ex: tf.strings.regex_replace(ex['query'], _GAP, '____'),
+        'before_gap': lambda ex: tf.strings.regex_replace(ex['query'], f'(?s){_GAP}.*', ''),
+        'after_gap': lambda ex: tf.strings.regex_replace(ex['query'], f'(?s)^.*?{_GAP}', '', replace_global=False),
     },
     answer=Choice(options=_names, label=_is_right),
-    keep=Keep('no name in the passage is marked as right', lambda row: tf.reduce_any(_is_right(row))),
+    keep=Keep('no name in the passage is marked as right', lambda ex: tf.reduce_any(_is_right(ex))),
     templates=(
         Template('{passage}\n\nFill in the blank with the option that fits.\n\n{query}\n\n{options}'),
         Template(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='sentiment',
@@ -37,9 +37,9 @@ def _length(text: tf.Tensor) -> tf.Tensor:
 _PUNCTUATION = {chr(code): bytes([code]).decode('cp1252') for code in (0x84, 0x85, *range(0x91, 0x98))}
 
 
-def _film_review(row: Row) -> tf.Tensor:
+def _film_review(ex: TfdsExample) -> tf.Tensor:
     """The review with line breaks in place of HTML's, and its punctuation mended."""
-    text = tf.strings.regex_replace(row['text'], r' *<br\s*/?\s*> *', '\n')
+    text = tf.strings.regex_replace(ex['text'], r' *<br\s*/?\s*> *', '\n')
     return tf.strings.strip(_replace(text, _PUNCTUATION))
 
 
@@ -49,7 +49,7 @@ IMDB_REVIEWS = Dataset(
     paper_name='IMDB',
     source='imdb_reviews/plain_text:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'text': _film_review, 'beginning': lambda row: _beginning(_film_review(row))},
+    fields={'text': _film_review, 'beginning': lambda ex: _beginning(_film_review(ex))},
     # Labels: 0 neg, 1 pos.
     answer=Choice(options=_OPTIONS),
     templates=(
@@ -94,9 +94,9 @@ IMDB_REVIEWS = Dataset(
 _ENTITIES = {'&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&'}  # '&amp;' last: '&amp;lt;' is '&lt;'
 
 
-def _tweet(row: Row) -> tf.Tensor:
+def _tweet(ex: TfdsExample) -> tf.Tensor:
     """The tweet with its HTML entities written out, and single blanks where emoticons were taken out."""
-    return tf.strings.strip(tf.strings.regex_replace(_replace(row['text'], _ENTITIES), r'\s+', ' '))
+    return tf.strings.strip(tf.strings.regex_replace(_replace(ex['text'], _ENTITIES), r'\s+', ' '))
 
 
 SENTIMENT140 = Dataset(
@@ -105,10 +105,10 @@ SENTIMENT140 = Dataset(
     paper_name='Sent140',
     source='sentiment140:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'text': _tweet, 'length': lambda row: _length(_tweet(row))},
+    fields={'text': _tweet, 'length': lambda ex: _length(_tweet(ex))},
     # Polarity: 0 negative, 2 neutral (see `keep`), 4 positive.
-    answer=Choice(options=_OPTIONS, label=lambda row: tf.cast(row['polarity'] > 2, tf.int64)),
-    keep=Keep('neutral tweets (polarity 2, in the test split only) fit no option', lambda row: row['polarity'] != 2),
+    answer=Choice(options=_OPTIONS, label=lambda ex: tf.cast(ex['polarity'] > 2, tf.int64)),
+    keep=Keep('neutral tweets (polarity 2, in the test split only) fit no option', lambda ex: ex['polarity'] != 2),
     templates=(
         Template('Tweet: {text}\n\nIs the tweet negative or positive?\n{options}'),
         Template('What sort of mood was the person who posted this in?\n\n{text}\n\n{options}'),
@@ -139,13 +139,13 @@ SENTIMENT140 = Dataset(
     licence='not stated; published for academic use',
     citation='Go, Bhayani and Huang 2009: Twitter sentiment classification using distant supervision.',
     note='The original code counted the neutral tweets of the test split as negative; here they are left out, which '
-    'leaves 359 of 498 test rows.',
+    'leaves 359 of 498 test examples.',
 )
 
 
-def _snippet(row: Row) -> tf.Tensor:
+def _snippet(ex: TfdsExample) -> tf.Tensor:
     """The sentence or part of one, tokenised and lower-cased as published."""
-    return tf.strings.strip(row['sentence'])
+    return tf.strings.strip(ex['sentence'])
 
 
 SST2 = Dataset(
@@ -154,7 +154,7 @@ SST2 = Dataset(
     paper_name='SST-2',
     source='glue/sst2:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'text': _snippet, 'length': lambda row: _length(_snippet(row))},
+    fields={'text': _snippet, 'length': lambda ex: _length(_snippet(ex))},
     # Labels: 0 negative, 1 positive.
     answer=Choice(options=_OPTIONS),
     templates=(
@@ -193,9 +193,9 @@ SST2 = Dataset(
 _LETTERS = {rf'\u{ord(letter):04x}': letter for letter in 'àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÉÖÜ£°º½–—‘’“”€'}
 
 
-def _customer_review(row: Row) -> tf.Tensor:
+def _customer_review(ex: TfdsExample) -> tf.Tensor:
     r"""The review with the source file's escapes undone: \n, \"" (a quote, doubled as in CSV) and \u00e9."""
-    text = tf.strings.regex_replace(row['text'], r' *\\n *', '\n')
+    text = tf.strings.regex_replace(ex['text'], r' *\\n *', '\n')
     text = tf.strings.regex_replace(text, r'\\ ?""?', '"')
     return tf.strings.strip(_replace(text, _LETTERS))
 
@@ -206,7 +206,7 @@ YELP_POLARITY_REVIEWS = Dataset(
     paper_name='Yelp',
     source='yelp_polarity_reviews:0.2.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'text': _customer_review, 'beginning': lambda row: _beginning(_customer_review(row))},
+    fields={'text': _customer_review, 'beginning': lambda ex: _beginning(_customer_review(ex))},
     # Labels: 0 '1' (negative), 1 '2' (positive).
     answer=Choice(options=_OPTIONS),
     templates=(

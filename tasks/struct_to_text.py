@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Cluster, Dataset, FreeText, Keep, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
 
 CLUSTER = Cluster(
     name='struct_to_text',
@@ -15,14 +15,14 @@ def _tidy(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
 
 
-def _text(row: Row) -> tf.Tensor:
+def _text(ex: TfdsExample) -> tf.Tensor:
     """The text to learn."""
-    return _tidy(row['target'])
+    return _tidy(ex['target'])
 
 
-def _all_texts(row: Row) -> tf.Tensor:
-    """The target and all references, each once. Training rows have no references of their own."""
-    texts = _tidy(tf.concat([[row['target']], row['references']], axis=0))
+def _all_texts(ex: TfdsExample) -> tf.Tensor:
+    """The target and all references, each once. Training examples have no references of their own."""
+    texts = _tidy(tf.concat([[ex['target']], ex['references']], axis=0))
     return tf.unique(tf.boolean_mask(texts, texts != ''))[0]
 
 
@@ -38,34 +38,34 @@ def _lines(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.reduce_join(texts, separator='\n')
 
 
-def _concepts(row: Row) -> tf.Tensor:
+def _concepts(ex: TfdsExample) -> tf.Tensor:
     """CommonGen's words with commas in between."""
-    return tf.strings.reduce_join(row['concepts'], separator=', ')
+    return tf.strings.reduce_join(ex['concepts'], separator=', ')
 
 
-def _number_of_concepts(row: Row) -> tf.Tensor:
+def _number_of_concepts(ex: TfdsExample) -> tf.Tensor:
     """How many words CommonGen gives, in digits."""
-    return tf.strings.as_string(tf.size(row['concepts']))
+    return tf.strings.as_string(tf.size(ex['concepts']))
 
 
-def _table_facts(row: Row) -> tf.Tensor:
+def _table_facts(ex: TfdsExample) -> tf.Tensor:
     """DART's triples, one to a line, without the marks for a table and its title, and with blanks in the names."""
-    facts = tf.strings.regex_replace(_plain_names(row['tripleset']), r'^\[TABLECONTEXT\] \[TITLE\]', 'TABLE TITLE')
+    facts = tf.strings.regex_replace(_plain_names(ex['tripleset']), r'^\[TABLECONTEXT\] \[TITLE\]', 'TABLE TITLE')
     facts = tf.strings.regex_replace(facts, r'\[(TABLECONTEXT|TITLE)\]|"', '')
     return _lines(_tidy(tf.strings.regex_replace(facts, '_', ' ')))
 
 
-def _attributes(row: Row) -> tf.Tensor:
+def _attributes(ex: TfdsExample) -> tf.Tensor:
     """E2E's 'eatType[pub], near[The Mill]' as 'type: pub; near: The Mill'."""
-    text = _plain_names(row['meaning_representation'])
+    text = _plain_names(ex['meaning_representation'])
     for mark, plain in ((r'\[', ': '), (r'\],', '; '), (r'\]', '')):
         text = tf.strings.regex_replace(text, mark, plain)
     return _tidy(text)
 
 
-def _knowledge_facts(row: Row) -> tf.Tensor:
+def _knowledge_facts(ex: TfdsExample) -> tf.Tensor:
     """WebNLG's 'Alan_Bean | birthPlace | "Texas"', one to a line, as 'Alan Bean - birth place - Texas'."""
-    facts = tf.strings.regex_replace(row['input'], r'["_]+', ' ')
+    facts = tf.strings.regex_replace(ex['input'], r'["_]+', ' ')
     parts = [_tidy(tf.strings.regex_replace(facts, r'^(.*) \| (.*) \| (.*)$', rf'\{part}')) for part in (1, 2, 3)]
     parts[1] = _plain_relation(parts[1])
     return _lines(tf.strings.join(parts, ' - '))
@@ -171,7 +171,7 @@ DART = Dataset(
     citation='Nan, Radev et al. 2021: DART: open-domain structured data record to text generation. Gehrmann et al. 2021: The '
     'GEM benchmark.',
     # The scripts that come with DART skip such records as well.
-    keep=Keep('records without a sentence', lambda row: _text(row) != ''),
+    keep=Keep('records without a sentence', lambda ex: _text(ex) != ''),
     note=f'{_VERSION_NOTE} Reported on validation, as in the original code.',
 )
 

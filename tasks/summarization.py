@@ -93,12 +93,12 @@ def _rewrite(text, rules):
 
 def _clean(name, rules):
     """A field: the feature of that name, rewritten by the rules."""
-    return lambda row: _rewrite(row[name], rules)
+    return lambda ex: _rewrite(ex[name], rules)
 
 
 def _has_text(*names):
     """A test for `Keep`: none of the features is blank."""
-    return lambda row: tf.reduce_all([tf.strings.length(tf.strings.strip(row[name])) > 0 for name in names])
+    return lambda ex: tf.reduce_all([tf.strings.length(tf.strings.strip(ex[name])) > 0 for name in names])
 
 
 def _numbered(texts, before='', after='. ', between='\n'):
@@ -107,25 +107,25 @@ def _numbered(texts, before='', after='. ', between='\n'):
     return tf.strings.reduce_join(tf.strings.join([before, numbers, after, texts]), separator=between)
 
 
-def _articles(row):
-    """The articles of a Multi-News row, strings [n]."""
-    articles = _rewrite(tf.strings.split(row['document'], '|||||'), _PARAGRAPHS)
+def _articles(ex):
+    """The articles of a Multi-News example, strings [n]."""
+    articles = _rewrite(tf.strings.split(ex['document'], '|||||'), _PARAGRAPHS)
     return tf.boolean_mask(articles, tf.strings.length(articles) > 0)
 
 
 def _opinions(name):
-    """A field: the first ten opinions of a row, strings [n]."""
-    return lambda row: _rewrite(row[name]['value'][:10], _DETOKENIZED)
+    """A field: the first ten opinions of an example, strings [n]."""
+    return lambda ex: _rewrite(ex[name]['value'][:10], _DETOKENIZED)
 
 
 def _has_opinions(name):
     """A test for `Keep`: there is at least one opinion."""
-    return lambda row: tf.size(row[name]['value']) > 0
+    return lambda ex: tf.size(ex[name]['value']) > 0
 
 
-def _is_whole(row):
-    """Whether no word or digit of a Gigaword row is masked."""
-    text = tf.strings.join([row['document'], row['summary']], ' ')
+def _is_whole(ex):
+    """Whether no word or digit of a Gigaword example is masked."""
+    text = tf.strings.join([ex['document'], ex['summary']], ' ')
     return tf.logical_not(tf.strings.regex_full_match(text, r'.*(?:#|\b(?:UNK|unk)\b).*'))
 
 
@@ -173,7 +173,7 @@ AESLC = Dataset(
     licence='CC BY-NC-SA 4.0',
     citation='Zhang and Tetreault 2019: This email could save your life: Introducing the task of email subject line '
     'generation.',
-    note='The template is chosen on the first 200 validation rows; the original code takes the last 200. Line breaks, '
+    note='The template is chosen on the first 200 validation examples; the original code takes the last 200. Line breaks, '
     'which the corpus puts after every sentence, become blanks.',
 )
 
@@ -297,7 +297,7 @@ GIGAWORD = Dataset(
     'Data Consortium',
     citation='Graff et al. 2003: English Gigaword. Rush et al. 2015: A neural attention model for abstractive sentence '
     'summarization.',
-    note='Rows with a masked word or digit, about a third, are left out as in the original code, so scores are not '
+    note='Examples with a masked word or digit, about a third, are left out as in the original code, so scores are not '
     'comparable with those on the whole test set. Blanks before punctuation are removed.',
 )
 
@@ -308,14 +308,14 @@ MULTI_NEWS = Dataset(
     source='multi_news:2.1.0',
     splits=Splits(validation='validation'),
     fields={
-        'articles': lambda row: _numbered(_articles(row), before='Article ', after=':\n', between='\n\n'),
-        'first_article': lambda row: _articles(row)[0],
+        'articles': lambda ex: _numbered(_articles(ex), before='Article ', after=':\n', between='\n\n'),
+        'first_article': lambda ex: _articles(ex)[0],
     },
     # Every summary starts with a dash.
     answer=FreeText(answer=_clean('summary', ((r'^[–-]\s*', ''), *_PARAGRAPHS))),
     keep=Keep(
         'no article, or no summary',
-        lambda row: tf.logical_and(tf.size(_articles(row)) > 0, _has_text('summary')(row)),
+        lambda ex: tf.logical_and(tf.size(_articles(ex)) > 0, _has_text('summary')(ex)),
     ),
     templates=(
         Template(
@@ -525,8 +525,8 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
         'debate': _clean('_debate_name', _ONE_LINE),
-        'arguments': lambda row: _numbered(_arguments(row)),
-        'first_argument': lambda row: _arguments(row)[0],
+        'arguments': lambda ex: _numbered(_arguments(ex)),
+        'first_argument': lambda ex: _arguments(ex)[0],
     },
     answer=FreeText(answer=_clean('_claim', _DETOKENIZED)),
     keep=Keep('a claim without arguments', _has_opinions('_argument_sentences')),
@@ -570,8 +570,8 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
         'movie': _clean('_movie_name', _ONE_LINE),
-        'reviews': lambda row: _numbered(_reviews(row)),
-        'first_review': lambda row: _reviews(row)[0],
+        'reviews': lambda ex: _numbered(_reviews(ex)),
+        'first_review': lambda ex: _reviews(ex)[0],
     },
     answer=FreeText(answer=_clean('_critic_consensus', _DETOKENIZED)),
     keep=Keep('a film without reviews', _has_opinions('_critics')),

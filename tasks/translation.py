@@ -4,7 +4,17 @@ import functools
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Cluster, Constant, Dataset, Field, FreeText, Row, Splits, Tail, Template
+from flan_jax.catalogue.declaration import (
+    Cluster,
+    Constant,
+    Dataset,
+    Field,
+    FreeText,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+)
 
 CLUSTER = Cluster(
     name='translation',
@@ -17,14 +27,14 @@ _WORD = r"[\pL\pM\pN]+(?:['’.,-][\pL\pM\pN]+)*"
 _AFTER_WORD = r'[^\pL\pM\pN]*$'
 
 
-def _last_word(feature: str, row: Row) -> tf.Tensor:
+def _last_word(feature: str, ex: TfdsExample) -> tf.Tensor:
     """The last word of a text, without the punctuation around it."""
-    return tf.strings.regex_replace(row[feature], f'(?s)^.*?({_WORD}){_AFTER_WORD}', r'\1')
+    return tf.strings.regex_replace(ex[feature], f'(?s)^.*?({_WORD}){_AFTER_WORD}', r'\1')
 
 
-def _with_gap(feature: str, row: Row) -> tf.Tensor:
+def _with_gap(feature: str, ex: TfdsExample) -> tf.Tensor:
     """A text with a gap where its last word stood."""
-    return tf.strings.regex_replace(row[feature], f'{_WORD}({_AFTER_WORD})', r'____\1')
+    return tf.strings.regex_replace(ex[feature], f'{_WORD}({_AFTER_WORD})', r'____\1')
 
 
 def _fields(language: str, code: str) -> dict[str, Field]:

@@ -13,20 +13,20 @@ from typing import Any, Literal
 
 from flan_jax.errors import UserError
 
-Row = Mapping[str, Any]
-"""One row of a prepared TFDS dataset: feature name to `tf.Tensor`, or to a nested mapping of them."""
+TfdsExample = Mapping[str, Any]
+"""One example of a prepared TFDS dataset: feature name to `tf.Tensor`, or to a nested mapping of them."""
 
-Field = str | Callable[[Row], Any]
-"""Where a value comes from: a feature's name, or a function of the row in TensorFlow ops."""
+Field = str | Callable[[TfdsExample], Any]
+"""Where a value comes from: a feature's name, or a function of the example in TensorFlow ops."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """A field that is the same in every row, such as the language that a dataset translates into."""
+    """A field that is the same in every example, such as the language that a dataset translates into."""
 
     text: str
 
-    def __call__(self, row: Row) -> str:
+    def __call__(self, ex: TfdsExample) -> str:
         return self.text
 
 
@@ -40,7 +40,7 @@ ANSWER, OPTIONS = 'answer', 'options'
 RESERVED_FIELDS = frozenset(
     {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
 )
-"""Names of what is derived from a row, which a declared field may not take."""
+"""Names of what is derived from an example, which a declared field may not take."""
 
 
 class DeclarationError(UserError):
@@ -64,30 +64,30 @@ class Cluster:
 
 @dataclasses.dataclass(frozen=True)
 class Tail:
-    """The last `rows` rows of the training split, kept out of training."""
+    """The last `examples` examples of the training split, kept out of training."""
 
-    rows: int
+    examples: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Which rows train, choose the best template, and are reported (FLAN, Appendix G).
+    """Which examples train, choose the best template, and are reported (FLAN, Appendix G).
 
-    A number of rows is the paper's for the official data. On smaller data it shrinks to a third of what is there, so
+    A number of examples is the paper's for the official data. On smaller data it shrinks to a third of what is there, so
     that samples and excerpts keep all their splits.
 
     Attributes:
       train: TFDS split to train on; None for a dataset that is only evaluated.
-      validation: TFDS split whose first `validation_rows` rows choose the best template, or a `Tail` of the training
+      validation: TFDS split whose first `validation_examples` examples choose the best template, or a `Tail` of the training
         split; None where there is none.
       test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
-      train_start: first row of the training split to use, where several datasets share one corpus.
+      train_start: first example of the training split to use, where several datasets share one corpus.
     """
 
     train: str | None = 'train'
     validation: str | Tail | None = Tail(200)
     test: str | Tail = 'test'
-    validation_rows: int = 200
+    validation_examples: int = 200
     train_start: int = 0
 
 
@@ -96,7 +96,7 @@ class Choice:
     """An answer picked from options.
 
     Attributes:
-      options: the fixed options in the order of the labels, or a field giving the row's options, strings of shape [n].
+      options: the fixed options in the order of the labels, or a field giving the example's options, strings of shape [n].
       label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
     """
 
@@ -137,10 +137,10 @@ class Template:
 
 @dataclasses.dataclass(frozen=True)
 class Keep:
-    """A documented filter: rows for which `test` (row to boolean tensor) is false are left out because of `reason`."""
+    """A documented filter: examples for which `test` (example to boolean tensor) is false are left out because of `reason`."""
 
     reason: str
-    test: Callable[[Row], Any]
+    test: Callable[[TfdsExample], Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +152,7 @@ class Dataset:
       cluster: the cluster it belongs to.
       paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for extras outside the 62.
       source: TFDS name with configuration and version, such as 'super_glue/rte:1.0.2'.
-      splits: which rows are used for what.
+      splits: which examples are used for what.
       fields: the strings that templates may name.
       answer: how the answer is given.
       templates: the phrasings, ten of them for the paper's datasets.
@@ -160,11 +160,11 @@ class Dataset:
       licence: the terms of the data as its publisher states them.
       citation: authors, year and title of the publication to cite.
       languages: ISO 639-1 codes of the languages that occur.
-      keep: filter on rows, where some are unusable.
-      group: field giving a key under which rows are judged together (MultiRC's question).
+      keep: filter on examples, where some are unusable.
+      group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
       features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
-      note: where source, version or rows differ from the paper's or the original code's, and why.
+      note: where source, version or examples differ from the paper's or the original code's, and why.
     """
 
     name: str

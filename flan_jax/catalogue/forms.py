@@ -4,9 +4,11 @@ A form is a dataset with other templates, so that everything downstream stays as
 """
 
 import dataclasses
+import typing
 from typing import Literal
 
 from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
+from flan_jax.errors import UnknownName, UserError
 
 Instructions = Literal['templates', 'none', 'dataset_name']
 """How inputs are worded: as instructions, not at all, or by naming task and dataset (FLAN, section 4.3)."""
@@ -38,7 +40,18 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
 
     Returns:
       The very dataset where nothing changes.
+
+    Raises:
+      UnknownName: for another wording.
+      UserError: for no templates, or for a number of them where a wording has its own.
     """
+    if instructions not in typing.get_args(Instructions):
+        raise UnknownName('wording', instructions, typing.get_args(Instructions))
+    if templates is not None and (templates < 1 or instructions != 'templates'):
+        raise UserError(
+            f'templates={templates!r}: at least one template is kept, or None for all; the wording {instructions!r} '
+            'has one for each variant, so give no number with it'
+        )
     if instructions == 'none':
         return _bare(dataset, lambda template: '')
     if instructions == 'dataset_name':
@@ -61,7 +74,7 @@ def _bare(dataset: Dataset, prefix) -> Dataset:
 
 
 def _fields_shown(dataset: Dataset, template: Template) -> list[str]:
-    """The placeholders of a template that stand for the row's own text, each once."""
+    """The placeholders of a template that stand for the example's own text, each once."""
     names = dict.fromkeys(placeholders(template.inputs))
     return [f'{{{name}}}' for name in names if name != OPTIONS and not isinstance(dataset.fields[name], Constant)]
 

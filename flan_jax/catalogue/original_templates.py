@@ -128,7 +128,7 @@ def with_templates(dataset: Dataset, patterns: Sequence[Pattern]) -> Dataset:
         inputs, targets = _translated(dataset, inputs), _translated(dataset, targets)
         if targets == '{foreign}' and '{answer}' in variants:
             targets = '{answer}'
-        forward = targets in variants and _shows_the_row(dataset, inputs)
+        forward = targets in variants and _shows_the_example(dataset, inputs)
         templates.append(Template(inputs, targets, not forward, variants[targets] if forward else ''))
     return dataclasses.replace(dataset, templates=tuple(templates))
 
@@ -157,6 +157,6 @@ def _translated(dataset: Dataset, text: str) -> str:
     return text
 
 
-def _shows_the_row(dataset: Dataset, inputs: str) -> bool:
+def _shows_the_example(dataset: Dataset, inputs: str) -> bool:
     names = set(placeholders(inputs)) & set(dataset.fields)
     return any(not isinstance(dataset.fields[name], Constant) for name in names)

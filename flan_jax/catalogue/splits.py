@@ -1,20 +1,20 @@
-"""Which rows of a prepared dataset train, choose the best template, and are reported."""
+"""Which examples of a prepared dataset train, choose the best template, and are reported."""
 
 import dataclasses
 from collections.abc import Mapping
 
 from flan_jax.catalogue.declaration import Splits, Tail
 
-MAX_TRAIN_ROWS = 30_000
-"""Training rows used per dataset at most (FLAN, section 2.1)."""
+MAX_TRAIN_EXAMPLES = 30_000
+"""Training examples used per dataset at most (FLAN, section 2.1)."""
 
 SMALLEST_SHARE = 3
-"""A tail, or a skipped head, never takes more than one row in three: what keeps samples and excerpts usable."""
+"""A tail, or a skipped head, never takes more than one example in three: what keeps samples and excerpts usable."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """Rows [start, stop) of the TFDS split `split`."""
+    """Examples [start, stop) of the TFDS split `split`."""
 
     split: str
     start: int
@@ -27,28 +27,28 @@ class Slice:
         return f'{self.split}[{self.start}:{self.stop}]'
 
 
-def resolve(splits: Splits, rows: Mapping[str, int]) -> dict[str, Slice]:
-    """The slices for 'train', 'validation' and 'test', as far as there are rows for them.
+def resolve(splits: Splits, examples: Mapping[str, int]) -> dict[str, Slice]:
+    """The slices for 'train', 'validation' and 'test', as far as there are examples for them.
 
     Args:
       splits: the declaration.
-      rows: number of rows of each TFDS split on disk.
+      examples: number of examples of each TFDS split on disk.
 
     Returns:
       A mapping that lacks the splits that are undeclared, not on disk, or would be empty.
     """
     resolved = {}
-    train_stop = rows.get(splits.train, 0) if splits.train else 0
+    train_stop = examples.get(splits.train, 0) if splits.train else 0
     for name in ('test', 'validation'):
         declared = getattr(splits, name)
         if isinstance(declared, Tail):
-            start = train_stop - min(declared.rows, train_stop // SMALLEST_SHARE)
+            start = train_stop - min(declared.examples, train_stop // SMALLEST_SHARE)
             resolved[name] = Slice(splits.train, start, train_stop)
             train_stop = start
         elif declared is not None:
-            limit = splits.validation_rows if name == 'validation' else rows.get(declared, 0)
-            resolved[name] = Slice(declared, 0, min(limit, rows.get(declared, 0)))
+            limit = splits.validation_examples if name == 'validation' else examples.get(declared, 0)
+            resolved[name] = Slice(declared, 0, min(limit, examples.get(declared, 0)))
     if splits.train:
         start = min(splits.train_start, train_stop // SMALLEST_SHARE)
-        resolved['train'] = Slice(splits.train, start, min(train_stop, start + MAX_TRAIN_ROWS))
+        resolved['train'] = Slice(splits.train, start, min(train_stop, start + MAX_TRAIN_EXAMPLES))
     return {name: resolved[name] for name in ('train', 'validation', 'test') if len(resolved.get(name, ()))}

@@ -5,6 +5,8 @@ import pathlib
 
 from rich.table import Table
 
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.command.quiet import import_tensorflow
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
@@ -17,7 +19,6 @@ def main(arguments: list[str]) -> int:
     """Carries out `status`, `prepare` or `download`."""
     options = _parse(arguments)
     import_tensorflow()
-    from flan_jax import catalogue
     from flan_jax.data import source
 
     catalogue.load(options.module)
@@ -33,7 +34,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download}')
     actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
     prepare = actions.add_parser(
-        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of rows'
+        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of examples'
     )
     prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
     prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
@@ -46,7 +47,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from flan_jax import catalogue
     from flan_jax.data.status import status
 
     table = Table('dataset', 'cluster', 'state', 'train', 'validation', 'test', 'licence', 'what to do', box=None)
@@ -56,7 +56,7 @@ def _status(options: argparse.Namespace) -> int:
             found.dataset.name,
             found.dataset.cluster.name,
             f'[{STATE_COLOURS[found.state.value]}]{found.state.value}',
-            *(str(found.rows.get(split, '')) for split in ('train', 'validation', 'test')),
+            *(str(found.examples.get(split, '')) for split in ('train', 'validation', 'test')),
             found.dataset.licence,
             found.advice,
         )
@@ -67,37 +67,51 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    from flan_jax import catalogue
-    from flan_jax.data import prepare
-
     if options.samples == bool(options.files):
         raise UserError('give either --samples, or one dataset and --from SPLIT=FILE')
     if options.samples:
-        names = options.name or list(catalogue.DATASETS)
-        with bar('writing samples', len(names)) as advance:
-            for name in names:
-                prepare.prepare_samples([catalogue.dataset(name)], options.data_dir)
-                advance(1, name)
-        CONSOLE.print(f'samples of {len(names)} datasets are in {options.data_dir}')
-        return 0
-    if len(options.name) != 1:
-        raise UserError('--from takes the rows of one dataset; name it')
-    dataset = catalogue.dataset(options.name[0])
-    files = dict(_split_and_file(argument) for argument in options.files)
-    folder = prepare.write_dataset(dataset.source, files, options.data_dir, 'rows of your own', dataset.features)
-    CONSOLE.print(f'{dataset.name} is prepared in {folder}')
+        _prepare_samples(options.name or list(catalogue.DATASETS), options.data_dir)
+    elif len(options.name) != 1:
+        raise UserError('--from takes the examples of one dataset; name it')
+    else:
+        _prepare_from_files(catalogue.dataset(options.name[0]), files_by_split(options.files), options.data_dir)
     return 0
 
 
-def _split_and_file(argument: str) -> tuple[str, pathlib.Path]:
-    split, equals, file = argument.partition('=')
-    if not equals or not split or not file:
-        raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=rows.jsonl')
-    return split, pathlib.Path(file)
+def _prepare_samples(names: list[str], data_dir: str) -> None:
+    from flan_jax.data.prepare import prepare_samples
+
+    with bar('writing samples', len(names)) as advance:
+        for name in names:
+            prepare_samples([catalogue.dataset(name)], data_dir)
+            advance(1, name)
+    CONSOLE.print(f'samples of {len(names)} datasets are in {data_dir}')
+
+
+def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_dir: str) -> None:
+    from flan_jax.data.prepare import write_dataset
+
+    readers = [other for other in catalogue.DATASETS.values() if other.source == dataset.source]
+    folder = write_dataset(dataset.source, files, data_dir, 'examples of your own', dataset.features, readers)
+    CONSOLE.print(f'{dataset.name} is prepared in {folder}')
+
+
+def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
+    """The files that arguments of the form SPLIT=FILE name; raises UserError for another form, or a split named twice."""
+    files: dict[str, pathlib.Path] = {}
+    for argument in arguments:
+        split, equals, file = argument.partition('=')
+        if not equals or not split or not file:
+            raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=examples.jsonl')
+        if split in files:
+            raise UserError(
+                f'--from names {split} twice, {files[split]} and {file}; put all its examples into one file'
+            )
+        files[split] = pathlib.Path(file)
+    return files
 
 
 def _download(options: argparse.Namespace) -> int:
-    from flan_jax import catalogue
     from flan_jax.data.download import download
 
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]

@@ -10,6 +10,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from flan_jax.data.formats.flan import Flan
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
@@ -111,7 +112,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
     )
 
     def answer(prompts: Sequence[str]) -> list[str]:
-        tokens = [model.vocabulary.prompt(prompt) for prompt in prompts]
+        tokens = [Flan().encode_prompt(model.vocabulary, prompt) for prompt in prompts]
         if len(tokens) == 1:
             answers = generator.answer(tokens)
         else:

@@ -3,31 +3,30 @@
 import argparse
 import pathlib
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flan_jax.command import verify_table
+from flan_jax import catalogue
+from flan_jax.command import show_examples, verify_table
 from flan_jax.command.quiet import import_tensorflow
+from flan_jax.command.show_examples import OUT
 from flan_jax.command.tables import print_table
+from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
-
-OUT = Console(highlight=False, soft_wrap=True)
 
 
 def main(arguments: list[str]) -> int:
     """Carries out `list`, `show`, `search`, `export`, `verify` or `licences`."""
     options = _parse(arguments)
     import_tensorflow()
-    from flan_jax import catalogue
     from flan_jax.data import source
 
     catalogue.load(options.module)
     options.data_dir = options.data_dir or source.default_data_dir()
     actions = {
         'list': _list,
-        'show': _show,
+        'show': show_examples.run,
         'search': _search,
         'export': _export,
         'verify': verify_table.run,
@@ -44,14 +43,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     actions = parser.add_subparsers(dest='action', required=True, metavar='{list,show,search,export,verify,licences}')
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
-    show = actions.add_parser('show', parents=[common], help='rows of a dataset as a model sees them')
-    show.add_argument('name', help='dataset')
-    show.add_argument('--template', type=int, help='only this template')
-    show.add_argument('--shots', type=int, default=0, help='exemplars before the input, as far as they fit')
-    show.add_argument('--n', type=int, default=3, help='how many rows')
-    show.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
-    show.add_argument('--input_length', type=int, default=1024, help='tokens after which inputs are cut')
-    show.add_argument('--target_length', type=int, default=256, help='tokens after which targets are cut')
+    show = actions.add_parser('show', parents=[common], help='examples of a dataset as a model sees them')
+    show_examples.add_arguments(show)
     search = actions.add_parser('search', parents=[common], help='templates that contain a text')
     search.add_argument('text')
     export = actions.add_parser('export', parents=[common], help='a mixture, rendered, as a file')
@@ -60,32 +53,33 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
     export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     export.add_argument('--held_out', help='cluster to leave out')
-    export.add_argument('--limit', type=int, default=-1, help='rows per dataset')
+    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
     export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
-    verify = actions.add_parser('verify', parents=[common], help='render every row in every template and check it')
+    verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
     verify.add_argument('name', nargs='*', help='dataset; none means all')
-    verify.add_argument('--limit', type=int, default=-1, help='rows per split')
+    verify.add_argument('--limit', type=int, default=-1, help='examples per split')
     actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
     return parser.parse_args(arguments)
 
 
 def _list(options: argparse.Namespace) -> None:
-    from flan_jax import catalogue
     from flan_jax.data.status import status
 
     clusters = [catalogue.cluster(options.cluster)] if options.cluster else catalogue.CLUSTERS.values()
     for cluster in clusters:
         members = catalogue.datasets_in(cluster.name)
-        table = Table('dataset', 'TFDS source', 'answer', 'metric', 'templates', 'rows', 'licence', box=None)
+        table = Table('dataset', 'TFDS source', 'answer', 'metric', 'templates', 'examples', 'licence', box=None)
         for dataset in members:
-            rows = status(dataset, options.data_dir).rows
+            examples = status(dataset, options.data_dir).examples
             table.add_row(
                 dataset.name,
                 dataset.source,
                 _answer(dataset),
                 ', '.join(dataset.metrics),
-                f'{len(dataset.forward_templates)} + {len(dataset.templates) - len(dataset.forward_templates)} turned',
-                ' / '.join(str(rows.get(split, 0)) for split in ('train', 'validation', 'test')) if rows else '–',
+                f'{len(dataset.forward_templates)} + {len(dataset.templates) - len(dataset.forward_templates)} inverted',
+                ' / '.join(str(examples.get(split, 0)) for split in ('train', 'validation', 'test'))
+                if examples
+                else '–',
                 dataset.licence,
             )
         OUT.print(f'\n[bold]{cluster.title}[/] ({cluster.name}), {len(members)} datasets')
@@ -96,66 +90,10 @@ def _answer(dataset) -> str:
     if not dataset.has_options:
         return 'free text'
     options = dataset.answer.options
-    return ' / '.join(options) if isinstance(options, tuple) else "the row's options"
-
-
-def _show(options: argparse.Namespace) -> None:
-    from flan_jax import catalogue
-    from flan_jax.data.preview import rendered_rows
-    from flan_jax.data.settings import MAX_SHOTS
-    from flan_jax.tokenizers.vocabulary import Vocabulary
-
-    dataset, vocabulary = catalogue.dataset(options.name), Vocabulary()
-    if options.template is not None and not 0 <= options.template < len(dataset.templates):
-        raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
-    chosen = range(len(dataset.templates)) if options.template is None else [options.template]
-    if not 0 <= options.shots <= MAX_SHOTS:
-        raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
-    if options.shots:
-        _show_few_shot(dataset, chosen, options)
-        return
-    for number, row in enumerate(rendered_rows(dataset, options.split, options.data_dir, options.n)):
-        OUT.rule(f'{dataset.name}, {options.split} row {number}')
-        for index in chosen:
-            inputs, targets = row.prompts[index]
-            OUT.print(f'[dim]{_label(dataset, index)}')
-            OUT.print(_cut(vocabulary, inputs, options.input_length, 'white'))
-            OUT.print(_cut(vocabulary, targets, options.target_length, 'green') + '\n')
-
-
-def _label(dataset, index: int) -> str:
-    template = dataset.templates[index]
-    return ', '.join(filter(None, [f'template {index}', template.variant, 'inverted' * template.inverted]))
-
-
-def _show_few_shot(dataset, templates, options: argparse.Namespace) -> None:
-    """Prompts with exemplars, in the colours of `_show`; the exemplars are dim."""
-    from flan_jax.data.few_shot import Exemplars
-    from flan_jax.data.preview import few_shot_prompts
-
-    exemplars = Exemplars(dataset, options.shots, data_dir=options.data_dir)
-    lengths = {'inputs': options.input_length, 'targets': options.target_length}
-    for index in templates:
-        for number, prompt in enumerate(few_shot_prompts(index, options.split, lengths, exemplars, options.n)):
-            OUT.rule(f'{dataset.name}, {options.split} row {number}')
-            OUT.print(f'[dim]{_label(dataset, index)}, {len(prompt.exemplars)} of {options.shots} exemplars fit')
-            for inputs, targets in prompt.exemplars:
-                OUT.print(f'[dim]{escape(inputs)}[/]\n[dim green]{escape(targets)}[/]')
-            OUT.print(f'{escape(prompt.query)} [dim]({prompt.tokens} tokens in all)[/]')
-            OUT.print(f'[green]{escape(prompt.targets)}[/]\n')
-
-
-def _cut(vocabulary, text: str, length: int, colour: str) -> str:
-    """The text in colour, what lies beyond `length` tokens struck through, and the number of tokens."""
-    ids = vocabulary.encode(text)
-    kept = vocabulary.decode(ids[: length - 1])
-    struck = f'[strike red]{escape(text[len(kept) :])}[/]' if len(kept) < len(text) else ''
-    return f'[{colour}]{escape(kept)}[/]{struck} [dim]({min(len(ids) + 1, length)} of {len(ids) + 1} tokens)[/]'
+    return ' / '.join(options) if isinstance(options, tuple) else "the example's options"
 
 
 def _search(options: argparse.Namespace) -> None:
-    from flan_jax import catalogue
-
     found = 0
     for dataset in catalogue.DATASETS.values():
         for index, template in enumerate(dataset.templates):
@@ -167,9 +105,8 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from flan_jax.data.export import exported_rows, write_rows
+    from flan_jax.data.export import exported_examples, write_examples
     from flan_jax.data.mixtures import prepared_members
-    from flan_jax.data.settings import Data
 
     data = Data(
         tfds_data_dir=options.data_dir,
@@ -177,14 +114,16 @@ def _export(options: argparse.Namespace) -> None:
         held_out=options.held_out,
         allow_missing=options.allow_missing,
     )
-    rows = exported_rows(prepared_members(data), options.split, options.data_dir, options.limit)
-    count = write_rows(rows, options.output, options.format)
-    CONSOLE.print(f'{count} rendered rows are in {options.output}')
+    members = prepared_members(data)
+    if any(member.shots for member in members):
+        raise UserError(f'{options.mixture} has exemplars, which are not exported; name the mixture without them')
+    datasets = [member.dataset for member in members]
+    examples = exported_examples(datasets, options.split, options.data_dir, options.limit)
+    count = write_examples(examples, options.output, options.format)
+    CONSOLE.print(f'{count} rendered examples are in {options.output}')
 
 
 def _licences(options: argparse.Namespace) -> None:
-    from flan_jax import catalogue
-
     table = Table('dataset', 'languages', 'licence', 'citation', box=None)
     for dataset in catalogue.DATASETS.values():
         table.add_row(dataset.name, ' '.join(dataset.languages), dataset.licence, dataset.citation)

@@ -31,7 +31,7 @@ def tuning(run: Run, command: str) -> Callable[[int], None]:
 
     check_vocabulary(run)
     proof = _prove_hold_out(run)
-    stream = pack(run.data, run.stream, run.num_sequences)
+    stream = pack(run)
     missing = missing_members(run.data)
     made = manifest.make(
         run,
@@ -96,7 +96,7 @@ def _prove_hold_out(run: Run) -> dict | None:
     prepared = [dataset for dataset in named if has_test_split(dataset, run.data.tfds_data_dir)]
     proof = prove(run.data, prepared, before.get('hold_out'))
     for overlap in proof['overlaps'] if proof else ():
-        CONSOLE.print('{rows} of {of} examples of {evaluated} share a text with {tuned}'.format(**overlap))
+        CONSOLE.print('{examples} of {of} examples of {evaluated} share a text with {tuned}'.format(**overlap))
     return proof
 
 

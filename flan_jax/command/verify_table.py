@@ -1,4 +1,4 @@
-"""flan-jax tasks verify: every row in every template, and a table of what was verified on what."""
+"""flan-jax tasks verify: every example in every template, and a table of what was verified on what."""
 
 import argparse
 import tempfile
@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from flan_jax import catalogue
 from flan_jax.command.tables import print_table
 from flan_jax.progress import CONSOLE, bar
 
 
 def run(options: argparse.Namespace) -> int:
     """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
-    from flan_jax import catalogue
-
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
         found = []
@@ -45,7 +44,9 @@ def _verified(datasets: Sequence, data_dir: str, limit: int) -> Iterator:
 
 def _table(found: Sequence) -> Table:
     """One line per cluster, and the sum."""
-    table = Table('cluster', 'datasets', 'templates', 'inverted', 'real rows', 'sample rows', 'dropped', box=None)
+    table = Table(
+        'cluster', 'datasets', 'templates', 'inverted', 'real examples', 'sample examples', 'dropped', box=None
+    )
     for column in table.columns[1:]:
         column.justify = 'right'
     clusters = {verified.dataset.cluster.name: verified.dataset.cluster for verified in found}
@@ -61,8 +62,8 @@ def _sums(found: Sequence) -> tuple[str, ...]:
         len(found),
         len(templates),
         sum(template.inverted for template in templates),
-        sum(verified.rows for verified in found if not verified.from_samples),
-        sum(verified.rows for verified in found if verified.from_samples),
+        sum(verified.examples for verified in found if not verified.from_samples),
+        sum(verified.examples for verified in found if verified.from_samples),
         sum(verified.dropped for verified in found),
     )
     return tuple(f'{number:,}' for number in numbers)

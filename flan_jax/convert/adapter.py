@@ -59,7 +59,7 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
         'fan_in_fan_out': False,
         'inference_mode': True,
     }
-    with new_folder(destination) as unfinished:
+    with new_folder(destination, marker=CONFIG_FILE) as unfinished:
         adapter = content.trained(make_mesh(Parallelism()))
         tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
         (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))

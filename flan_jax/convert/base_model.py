@@ -21,6 +21,7 @@ from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UserError
+from flan_jax.files import publish, unfinished_folder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
@@ -59,7 +60,7 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
     """
     source, destination = epath.Path(source), epath.Path(destination)
     model = HuggingFaceModel(source)
-    with new_folder(destination) as unfinished:
+    with new_folder(destination, marker=GIN_FILE) as unfinished:
         companions.copy(source, unfinished / COMPANIONS, model.family.model_type)
         vocabulary = Vocabulary(str(unfinished / COMPANIONS))
         if len(vocabulary) > model.config.vocab_size:
@@ -111,7 +112,7 @@ def to_hugging_face(
     came_with = vocabulary.path.parent
     like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
     family, _ = family_of(config, like.get('model_type'))
-    with new_folder(destination) as unfinished:
+    with new_folder(destination, marker=CONFIG_FILE) as unfinished:
         params = content.merged(_mesh(config), dtype)
         companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
         with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
@@ -132,20 +133,18 @@ def require_new(destination: epath.PathLike) -> epath.Path:
 
 
 @contextlib.contextmanager
-def new_folder(destination: epath.PathLike) -> Iterator[epath.Path]:
+def new_folder(destination: epath.PathLike, marker: str) -> Iterator[epath.Path]:
     """A folder to write into that gets its name when the body has ended well, and is removed otherwise.
 
+    Args:
+      destination: its name.
+      marker: a file that the body writes into it.
+
     Raises:
-      ConversionError: if the destination exists.
+      ConversionError: if the destination exists, before the body or after it.
     """
-    destination = require_new(destination)
-    unfinished = destination.parent / f'.{destination.name}.unfinished'
-    if unfinished.exists():
-        unfinished.rmtree()
-    unfinished.mkdir(parents=True)
-    try:
+    require_new(destination)
+    with unfinished_folder(destination) as unfinished:
         yield unfinished
-        unfinished.rename(destination)
-    finally:
-        if unfinished.exists():
-            unfinished.rmtree()
+        if not publish(unfinished, destination, marker):
+            raise ConversionError(f'{destination} exists; remove it or choose another folder')

@@ -1,4 +1,4 @@
-"""Rendered rows as plain files, for people who train elsewhere."""
+"""Rendered examples as plain files, for people who train elsewhere."""
 
 import itertools
 import json
@@ -10,23 +10,26 @@ import pyarrow
 import pyarrow.parquet
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
+from flan_jax.files import whole_file
 from flan_jax.progress import bar
 
-_ROWS_PER_GROUP = 10_000
+_EXAMPLES_PER_GROUP = 10_000
 
 
-def exported_rows(datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1) -> Iterator[dict[str, Any]]:
-    """Every row in every template that counts: all for training, the forward ones for evaluation.
+def exported_examples(
+    datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1
+) -> Iterator[dict[str, Any]]:
+    """Every example in every template that counts: all for training, the forward ones for evaluation.
 
-    A row holds dataset, cluster, split, template, inverted, inputs, targets, options and references.
+    An example holds dataset, cluster, split, template, inverted, inputs, targets, options and references.
     """
     datasets = list(datasets)
     with bar('exporting', len(datasets)) as advance:
         for dataset in datasets:
             templates = enumerate(dataset.templates) if split == 'train' else dataset.forward_templates.items()
             chosen = list(templates)
-            for row in rendered_rows(dataset, split, data_dir, limit):
+            for ex in rendered_examples(dataset, split, data_dir, limit):
                 for index, template in chosen:
                     yield {
                         'dataset': dataset.name,
@@ -34,32 +37,30 @@ def exported_rows(datasets: Iterable[Dataset], split: str, data_dir: str, limit:
                         'split': split,
                         'template': index,
                         'inverted': template.inverted,
-                        'inputs': row.prompts[index][0],
-                        'targets': row.prompts[index][1],
-                        'options': list(row.choices),
-                        'references': list(row.references),
+                        'inputs': ex.prompts[index][0],
+                        'targets': ex.prompts[index][1],
+                        'options': list(ex.choices),
+                        'references': list(ex.references),
                     }
             advance(1, dataset.name)
 
 
-def write_rows(rows: Iterable[dict[str, Any]], path: pathlib.Path, file_format: str) -> int:
-    """Writes rows as 'jsonl' or 'parquet'; returns their number. The file appears when it is complete."""
-    unfinished = path.with_name(f'.{path.name}.unfinished')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format](iter(rows), unfinished)
-    unfinished.replace(path)
-    return count
+def write_examples(examples: Iterable[dict[str, Any]], path: pathlib.Path, file_format: str) -> int:
+    """Writes examples as 'jsonl' or 'parquet'; returns their number. The file appears when it is complete."""
+    write = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format]
+    with whole_file(path) as unfinished:
+        return write(iter(examples), pathlib.Path(unfinished))
 
 
-def _write_jsonl(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
+def _write_jsonl(examples: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
     count = 0
     with path.open('w', encoding='utf-8') as file:
-        for count, row in enumerate(rows, start=1):  # noqa: B007 - the count is wanted
-            file.write(json.dumps(row, ensure_ascii=False) + '\n')
+        for count, ex in enumerate(examples, start=1):  # noqa: B007 - the count is wanted
+            file.write(json.dumps(ex, ensure_ascii=False) + '\n')
     return count
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
+def _write_parquet(examples: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
     text = pyarrow.string()
     schema = pyarrow.schema(
         [
@@ -72,7 +73,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: pathlib.Path) -> int:
     )
     count = 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        while group := list(itertools.islice(rows, _ROWS_PER_GROUP)):
+        while group := list(itertools.islice(examples, _EXAMPLES_PER_GROUP)):
             writer.write_table(pyarrow.Table.from_pylist(group, schema))
             count += len(group)
     return count

@@ -1,7 +1,7 @@
 """Proof that a held-out cluster was not tuned on: by cluster, by TFDS source, and by text.
 
-The first two must hold. Texts may be shared all the same, since datasets borrow from each other (QNLI asks SQuAD's
-questions); how many rows are concerned, and by which dataset, is counted and told.
+The first two must hold. Texts may be shared all the same, since datasets borrow from each other (QNLI has SQuAD's
+questions); how many examples are concerned, and by which dataset, is counted and reported.
 """
 
 import collections
@@ -17,36 +17,35 @@ from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.rendering import read_field
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.settings import Data
-from flan_jax.data.source import PreparedSource, split_slices
+from flan_jax.data.source import PreparedSource, data_fingerprint, split_slices
 from flan_jax.errors import UserError
-from flan_jax.packing.pack import data_fingerprint
 from flan_jax.progress import bar
 
 SHORTEST_TEXT = 8
 """Words from which on a single field counts as text; shorter ones agree by chance (Brown et al. 2020, appendix C)."""
 
-_ROWS_AT_A_TIME = 256
+_EXAMPLES_AT_A_TIME = 256
 
 
 class HoldOutError(UserError):
-    """What shall be held out is tuned on."""
+    """What is held out is tuned on."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Overlap:
-    """Rows of an evaluated dataset whose text is also in a tuned one.
+    """Examples of an evaluated dataset whose text is also in a tuned one.
 
     Attributes:
       evaluated: the evaluated dataset.
       tuned: the dataset that is tuned on.
-      rows: evaluated rows that share a text with it.
-      of: evaluated rows.
+      examples: evaluated examples that share a text with it.
+      of: evaluated examples.
       text: one of the texts, cut.
     """
 
     evaluated: str
     tuned: str
-    rows: int
+    examples: int
     of: int
     text: str
 
@@ -67,7 +66,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
       HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
     """
     left_out = catalogue.clusters_left_out(data.held_out)
-    tuned = list(tuning_mixture(data).datasets.values())
+    tuned = list({dataset.name: dataset for dataset in tuning_mixture(data).datasets.values()}.values())
     unseen = [dataset for dataset in evaluated if dataset.cluster.name in left_out]
     if not tuned:
         return None
@@ -94,17 +93,17 @@ def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen
 
 
 def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_dir: str) -> list[Overlap]:
-    """The overlaps of the evaluated datasets' test and validation rows with the tuned datasets' training rows."""
+    """The overlaps of the evaluated datasets' test and validation examples with the tuned ones' training examples."""
     owners: dict[str, list[tuple[str, int]]] = collections.defaultdict(list)
     sizes: dict[str, int] = {}
     with bar('proving the hold-out', len(evaluated) + len(tuned)) as advance:
         for dataset in evaluated:
             splits = [split for split in ('validation', 'test') if split in split_slices(dataset, data_dir)]
-            rows = [texts for split in splits for texts in row_texts(dataset, split, data_dir)]
-            sizes[dataset.name] = len(rows)
-            for row, texts in enumerate(rows):
+            texts_of = [texts for split in splits for texts in example_texts(dataset, split, data_dir)]
+            sizes[dataset.name] = len(texts_of)
+            for index, texts in enumerate(texts_of):
                 for text in texts:
-                    owners[text].append((dataset.name, row))
+                    owners[text].append((dataset.name, index))
             advance(1, dataset.name)
         overlaps = []
         for dataset in tuned:
@@ -115,27 +114,27 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
 
 def _overlaps_with(tuned: Dataset, owners: Mapping[str, Sequence], sizes: Mapping[str, int], data_dir: str):
     """The overlaps of the evaluated texts with one tuned dataset."""
-    rows: dict[str, set[int]] = collections.defaultdict(set)
-    example: dict[str, str] = {}
-    for texts in row_texts(tuned, 'train', data_dir):
+    sharing: dict[str, set[int]] = collections.defaultdict(set)
+    shared: dict[str, str] = {}
+    for texts in example_texts(tuned, 'train', data_dir):
         for text in texts & owners.keys():
-            for evaluated, row in owners[text]:
-                rows[evaluated].add(row)
-                example.setdefault(evaluated, text[:200])
-    return [Overlap(name, tuned.name, len(rows[name]), sizes[name], example[name]) for name in sorted(rows)]
+            for evaluated, index in owners[text]:
+                sharing[evaluated].add(index)
+                shared.setdefault(evaluated, text[:200])
+    return [Overlap(name, tuned.name, len(sharing[name]), sizes[name], shared[name]) for name in sorted(sharing)]
 
 
-def row_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[set[str]]:
-    """Of every usable row the texts that make it that row: its long fields, and all fields together.
+def example_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[set[str]]:
+    """Of every usable example the texts that make it that example: its long fields, and all fields together.
 
     Case and blanks do not count.
     """
-    rows = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
 
-    def read_fields(row):
-        return tf.stack([tf.convert_to_tensor(read_field(field, row)) for field in dataset.fields.values()])
+    def read_fields(ex):
+        return tf.stack([tf.convert_to_tensor(read_field(field, ex)) for field in dataset.fields.values()])
 
-    for batch in rows.map(read_fields).batch(_ROWS_AT_A_TIME).as_numpy_iterator():
+    for batch in examples.map(read_fields).batch(_EXAMPLES_AT_A_TIME).as_numpy_iterator():
         for fields in batch:
             texts = [' '.join(field.decode().lower().split()) for field in fields]
             yield {text for text in texts if text.count(' ') + 1 >= SHORTEST_TEXT} | {' | '.join(sorted(texts))}

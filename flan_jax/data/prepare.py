@@ -1,6 +1,6 @@
-"""Writing prepared TFDS datasets from a user's rows or from the bundled samples, through the real builders.
+"""Writing prepared TFDS datasets from a user's examples or from the bundled samples, through the real builders.
 
-Nothing downstream can tell such a dataset from a downloaded one: the builder's own features encode every row, its own
+Nothing downstream can tell such a dataset from a downloaded one: the builder's own features encode every example, its own
 writer writes the files, and a directory appears only when it is complete.
 """
 
@@ -9,58 +9,59 @@ import importlib.resources
 import io
 import json
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow.parquet
 import tensorflow_datasets as tfds
 
-from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.declaration import Dataset, Tail
+from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.source import ORIGIN_KEY
-from flan_jax.errors import UserError
+from flan_jax.errors import UnknownName, UserError
 
 SAMPLES = 'bundled samples'
 
 Located = tuple[str, Mapping[str, Any]]
-"""A row and where it stands, such as 'train.jsonl, line 3'."""
+"""An example and where it stands, such as 'train.jsonl, line 3'."""
 
 
-class RowError(UserError):
-    """A row does not fit the builder's features."""
+class ExampleError(UserError):
+    """An example does not fit the builder's features."""
 
 
-def read_rows(path: pathlib.Path) -> Iterator[Located]:
-    """The rows of a JSON Lines or Parquet file.
+def read_file(path: pathlib.Path) -> Iterator[Located]:
+    """The examples of a JSON Lines or Parquet file.
 
     Raises:
-      RowError: if there is no such file or it is of another kind, and for a line that is no JSON object.
+      ExampleError: if there is no such file or it is of another kind, and for a line that is no JSON object.
     """
     if not path.is_file():
-        raise RowError(f'{path}: no such file of rows')
+        raise ExampleError(f'{path}: no such file of examples')
     if path.suffix == '.parquet':
-        for index, row in enumerate(pyarrow.parquet.read_table(path).to_pylist()):
-            yield f'{path}, row {index + 1}', row
+        for index, ex in enumerate(pyarrow.parquet.read_table(path).to_pylist()):
+            yield f'{path}, example {index + 1}', ex
     elif path.suffix in ('.jsonl', '.json'):
         with path.open(encoding='utf-8') as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f'{path}, line {number}', _parse_line(f'{path}, line {number}', line)
     else:
-        raise RowError(f'{path}: rows are read from .jsonl or .parquet files')
+        raise ExampleError(f'{path}: examples are read from .jsonl or .parquet files')
 
 
 def _parse_line(where: str, line: str) -> Mapping[str, Any]:
     try:
-        row = json.loads(line)
+        ex = json.loads(line)
     except json.JSONDecodeError as error:
-        raise RowError(f'{where}: not JSON: {error}') from error
-    if not isinstance(row, dict):
-        raise RowError(f'{where}: expected an object, found {type(row).__name__}')
-    return row
+        raise ExampleError(f'{where}: not JSON: {error}') from error
+    if not isinstance(ex, dict):
+        raise ExampleError(f'{where}: expected an object, found {type(ex).__name__}')
+    return ex
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
-    """TFDS split to the bundled file of sample rows; empty where the dataset has none."""
+    """TFDS split to the bundled file of sample examples; empty where the dataset has none."""
     folder = importlib.resources.files('flan_jax.tasks') / 'samples' / dataset.source_name
     return {file.stem: file for file in sorted(pathlib.Path(str(folder)).glob('*.jsonl'))}
 
@@ -71,34 +72,50 @@ def write_dataset(
     data_dir: str,
     origin: str,
     features: Mapping[str, Any] | None = None,
+    declarations: Sequence[Dataset] = (),
 ) -> pathlib.Path:
     """Writes a prepared dataset.
 
     Args:
       source: TFDS name with configuration and version.
-      files: TFDS split to file of rows in the builder's features; class labels by name or number.
+      files: TFDS split to file of examples in the builder's features; class labels by name or number.
       data_dir: directory of prepared datasets.
-      origin: where the rows come from, kept in the dataset's metadata.
+      origin: where the examples come from, kept in the dataset's metadata.
       features: feature name to TFDS feature, where TFDS does not know the dataset.
+      declarations: what will read the source. Features that none of them reads may be absent and are written empty, and
+        splits that none of them reads are refused. Without declarations everything must be there.
 
     Returns:
       The directory written.
 
     Raises:
-      RowError: naming file and line of the first row that does not fit; nothing is written then.
+      ExampleError: naming file and line of the first example that does not fit; nothing is written then.
+      UnknownName: for a split that no declaration reads.
       UserError: if the dataset is prepared there already, or nobody says what its features are.
     """
     builder = _builder(source, features, data_dir)
     if builder.is_prepared():
         raise UserError(f'{source} is already prepared in {builder.data_path}; remove that folder to replace it')
-    rows = {split: checked_rows(builder.info.features, path) for split, path in files.items()}
+    if declarations:
+        _check_splits(files, declarations)
+    expected = builder.info.features
+    read = {path for dataset in declarations for path in features_read(dataset, expected)} if declarations else None
+    examples = {split: checked_examples(expected, path, read) for split, path in files.items()}
     metadata = tfds.core.MetadataDict({ORIGIN_KEY: origin})
     builder.info._metadata = metadata  # the public constructor is closed to us: the builder makes its own DatasetInfo
-    builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in rows.items()}
+    builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
     return pathlib.Path(builder.data_path)
+
+
+def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Dataset]) -> None:
+    read = [getattr(dataset.splits, name) for dataset in declarations for name in ('train', 'validation', 'test')]
+    known = {split for split in read if split is not None and not isinstance(split, Tail)}
+    for split in files:
+        if split not in known:
+            raise UnknownName(f'split of {declarations[0].source}', split, known)
 
 
 def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
@@ -120,29 +137,44 @@ def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> 
         raise UserError(f'TFDS has no dataset {source!r}; give its `features` in the declaration') from error
 
 
-def checked_rows(features: tfds.features.FeaturesDict, path: pathlib.Path) -> list[Mapping[str, Any]]:
-    """All rows of a file, each proved to fit the features; raises RowError for the first that does not."""
-    rows = []
-    for where, row in read_rows(path):
-        _check_row(features, where, row)
-        rows.append(row)
-    if not rows:
-        raise RowError(f'{path}: holds no rows')
-    return rows
+def checked_examples(
+    features: tfds.features.FeaturesDict, path: pathlib.Path, read: Collection[tuple[str, ...]] | None = None
+) -> list[Mapping[str, Any]]:
+    """All examples of a file, each proved to fit the features.
+
+    Args:
+      features: the builder's.
+      path: JSON Lines or Parquet.
+      read: the features that are read; others may be absent and become empty. None where all are needed.
+
+    Raises:
+      ExampleError: for the first that does not fit.
+    """
+    examples = []
+    for where, ex in read_file(path):
+        completed = ex if read is None else complete(features, ex, read)
+        _check_example(features, where, completed)
+        examples.append(completed)
+    if not examples:
+        raise ExampleError(f'{path}: holds no examples')
+    return examples
 
 
-def _check_row(features: tfds.features.FeaturesDict, where: str, row: Mapping[str, Any]) -> None:
-    missing, unknown = sorted(set(features) - set(row)), sorted(set(row) - set(features))
+def _check_example(features: tfds.features.FeaturesDict, where: str, ex: Mapping[str, Any]) -> None:
+    missing, unknown = sorted(set(features) - set(ex)), sorted(set(ex) - set(features))
     if missing or unknown:
-        raise RowError(
+        raise ExampleError(
             f'{where}: features missing: {", ".join(missing) or "none"}; unknown: {", ".join(unknown) or "none"}; '
             f'expected: {", ".join(features)}'
         )
     for name, feature in features.items():
         try:
-            feature.encode_example(row[name])
+            feature.encode_example(ex[name])
+            problem = misfit(feature, ex[name])
         except (TypeError, ValueError, KeyError, AssertionError) as error:
-            raise RowError(f'{where}: {name}={row[name]!r} does not fit {feature}: {error}') from error
+            raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {error}') from error
+        if problem:
+            raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {problem}')
 
 
 def prepare_samples(datasets: Iterable[Dataset], data_dir: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every rendering of a dataset's rows, in plain Python: what tests check and people look at."""
+"""Every rendering of a dataset's examples, in plain Python: what tests check and people look at."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,16 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.seqio_tasks import generation_task, keep_usable, output_features, read_examples
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
-class RenderedRow:
-    """One row under all templates.
+class RenderedExample:
+    """One example under all templates.
 
     Attributes:
       prompts: inputs and targets, one pair per template.
@@ -25,7 +27,7 @@ class RenderedRow:
       references: the acceptable answers.
       choices: the options; empty where the answer is free text.
       right: which options are right.
-      group: key under which rows are judged together.
+      group: key under which examples are judged together.
     """
 
     prompts: tuple[tuple[str, str], ...]
@@ -37,11 +39,13 @@ class RenderedRow:
     group: str
 
 
-def rendered_rows(dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1) -> Iterator[RenderedRow]:
-    """The usable rows of a split in the order on disk, at most `limit` of them unless it is negative."""
-    rows = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    for example in _render_all(dataset, rows).take(limit).as_numpy_iterator():
-        yield RenderedRow(
+def rendered_examples(
+    dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1
+) -> Iterator[RenderedExample]:
+    """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
+    examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
+    for example in _render_all(dataset, examples).take(limit).as_numpy_iterator():
+        yield RenderedExample(
             prompts=tuple((inputs.decode(), targets.decode()) for inputs, targets in example['prompts']),
             fields={name: example[name].decode() for name in dataset.fields},
             answer=example['answer'].decode(),
@@ -53,15 +57,15 @@ def rendered_rows(dataset: Dataset, split: str, data_dir: str | None = None, lim
 
 
 @tf.autograph.experimental.do_not_convert
-def _render_all(dataset: Dataset, rows: tf.data.Dataset) -> tf.data.Dataset:
-    """The values of the usable rows, and all their prompts."""
+def _render_all(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
+    """The values of the usable examples, and all their prompts."""
 
-    def render_all(row):
-        values = rendering.read_values(dataset, row)
+    def render_all(ex):
+        values = rendering.read_values(dataset, ex)
         prompts = tf.stack([tf.stack(rendering.render(template, values)) for template in dataset.templates])
         return values | {'prompts': prompts}
 
-    return keep_usable(rows, dataset).map(render_all)
+    return keep_usable(examples, dataset).map(render_all)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,32 +73,34 @@ class FewShotPrompt:
     """A prompt with exemplars, as a model sees it, and its target.
 
     Attributes:
-      exemplars: inputs and targets of those that fit.
-      query: the row's own inputs, cut.
+      parts: the texts that EOS keeps apart, in order, the example's own last.
+      shots: how many exemplars fit.
       targets: what the model should write.
-      tokens: tokens of the whole prompt, delimiters included.
+      tokens: tokens of the whole prompt.
     """
 
-    exemplars: tuple[tuple[str, str], ...]
-    query: str
+    parts: tuple[str, ...]
+    shots: int
     targets: str
     tokens: int
 
 
 def few_shot_prompts(
-    template: int, split: str, lengths: Mapping[str, int], exemplars: Exemplars, limit: int = -1
+    template: int,
+    split: str,
+    lengths: Mapping[str, int],
+    exemplars: Exemplars,
+    prompt_format: PromptFormat = Flan(),
+    limit: int = -1,
 ) -> Iterator[FewShotPrompt]:
-    """The rows of a split of the exemplars' dataset under one template, with the bundled vocabulary."""
+    """The examples of a split of the exemplars' dataset under one template, with the bundled vocabulary."""
     vocabulary = Vocabulary()
-    features = output_features(vocabulary.seqio())
-    task = generation_task(exemplars.dataset, template, features, exemplars.data_dir, exemplars)
+    task = generation_task(exemplars.dataset, template, vocabulary, exemplars.data_dir, exemplars, prompt_format)
     for example in read_examples(task, lengths, split=split, shuffle=False).take(limit).as_numpy_iterator():
-        tokens = example['inputs']
-        ends = np.flatnonzero(tokens == vocabulary.eos_id) + 1
-        *parts, query = (vocabulary.decode(part) for part in np.split(tokens, ends)[:-1])
-        yield FewShotPrompt(
-            tuple(zip(parts[::2], parts[1::2])), query, vocabulary.decode(example['targets']), len(tokens)
-        )
+        ends = np.flatnonzero(example['inputs'] == vocabulary.eos_id) + 1
+        parts = [vocabulary.decode(part) for part in np.split(example['inputs'], ends) if len(part)]
+        targets = example['targets_pretokenized'].decode()
+        yield FewShotPrompt(tuple(parts), int(example['shots']), targets, len(example['inputs']))
 
 
 def _decode(value) -> str:

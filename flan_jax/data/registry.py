@@ -11,12 +11,12 @@ Ten thousand names are registered when `flan_jax.tasks` is imported, so a task i
 | rte_template_3 | evaluation: template 3, the answer written out |
 | rte_template_3_rank | evaluation: every option as a target to be scored |
 | rte_template_3_rank_no_options | evaluation: the same without the options suffix |
-| rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, drawn for each row |
-| rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all rows |
+| rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, sampled for each example |
+| rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all examples |
 | rte_dataset_name_template_0, ... | evaluation: the wordings of section 4.3 |
 
-The mixtures are those of `mixtures.own_mixtures` but for single datasets, and `flan_without_CLUSTER`; `flan` and
-`flan_without_CLUSTER` exist in all forms of training, such as `flan_without_sentiment_few_shot`.
+The mixtures are those of `members.own_mixtures` but for single datasets; `flan` and `flan_without_CLUSTER` exist in all
+forms of training, such as `flan_without_sentiment_few_shot`.
 """
 
 import functools
@@ -26,24 +26,16 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.catalogue.forms import TEMPLATE_COUNTS, in_form
+from flan_jax.catalogue.forms import in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.mixtures import EVERYTHING, members, mixing_rate, own_mixtures
-from flan_jax.data.seqio_tasks import Features, generation_task, output_features, rank_task, training_task
-from flan_jax.data.settings import MAX_SHOTS, Data
+from flan_jax.data.members import EVERYTHING, FORMS, WITHOUT, own_mixtures
+from flan_jax.data.mixtures import mixing_rate
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
+from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 SHOTS = (1, 2, 4, 8, MAX_SHOTS)
 """Numbers of exemplars for which evaluation tasks have a name."""
-
-WORDINGS = {'_no_template': 'none', '_dataset_name': 'dataset_name'}
-"""Suffix of the tasks of an ablation's wording to what it is called in settings."""
-
-FEWER_TEMPLATES = {f'_first_{n}_templates': n for n in TEMPLATE_COUNTS}
-"""Suffix of the tasks that use the first templates only to their number."""
-
-TRAINING_FORMS = ('', '_few_shot', *WORDINGS, *FEWER_TEMPLATES)
-"""Suffixes of training tasks, and of the mixtures made of them."""
 
 Build = Callable[[], seqio.Task]
 
@@ -65,60 +57,55 @@ class LazyTask(seqio.Task):
 
 def register(datasets: Iterable[Dataset]) -> None:
     """Registers every task of the datasets, with the bundled vocabulary, reading from SeqIO's data directory."""
-    features = output_features(Vocabulary().seqio())
+    vocabulary = Vocabulary()
     for dataset in datasets:
-        for name, build in tasks_of(dataset, features):
+        for name, build in tasks_of(dataset, vocabulary):
             seqio.TaskRegistry.add_provider(name, LazyTask(name, build))
 
 
 def register_mixtures() -> None:
-    """Registers the catalogue's mixtures, and those without each cluster and the ones akin to it."""
+    """Registers the catalogue's mixtures: `flan`, and it without each cluster and those related to it, in all forms."""
     for name, datasets in own_mixtures().items():
-        if name not in catalogue.DATASETS and name != EVERYTHING:
-            _add_mixture(name, [d for d in datasets if d.splits.train], '')
-    for held_out in (None, *catalogue.CLUSTERS):
-        name = EVERYTHING if held_out is None else f'{EVERYTHING}_without_{held_out}'
-        datasets = members(Data(tfds_data_dir='unused', held_out=held_out))
-        for form in TRAINING_FORMS:
-            _add_mixture(name + form, datasets, form)
+        if name not in catalogue.DATASETS:
+            in_all_forms = name == EVERYTHING or name.startswith(WITHOUT)
+            for form in FORMS if in_all_forms else ('',):
+                _add_mixture(name + form, [dataset for dataset in datasets if dataset.splits.train], form)
 
 
-def tasks_of(dataset: Dataset, features: Features) -> Iterator[tuple[str, Build]]:
+def tasks_of(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
     """Name and builder of every task that derives from a dataset."""
     if dataset.splits.train:
-        yield from _training_tasks(dataset, features)
-    yield from _evaluation_tasks(dataset, dataset.name, features)
-    for suffix, wording in WORDINGS.items():
-        yield from _evaluation_tasks(in_form(dataset, wording), dataset.name + suffix, features)
+        yield from _training_tasks(dataset, vocabulary)
+    yield from _evaluation_tasks(dataset, dataset.name, vocabulary)
+    for suffix, form in FORMS.items():
+        if form.instructions != 'templates':
+            yield from _evaluation_tasks(in_form(dataset, form.instructions), dataset.name + suffix, vocabulary)
     if dataset.splits.train:
-        yield from _few_shot_tasks(dataset, features)
+        yield from _few_shot_tasks(dataset, vocabulary)
 
 
-def _training_tasks(dataset: Dataset, features: Features) -> Iterator[tuple[str, Build]]:
-    forms = {'': dataset}
-    forms |= {suffix: in_form(dataset, wording) for suffix, wording in WORDINGS.items()}
-    forms |= {suffix: in_form(dataset, 'templates', count) for suffix, count in FEWER_TEMPLATES.items()}
-    for suffix, form in forms.items():
-        yield dataset.name + suffix, functools.partial(training_task, form, features)
-    exemplars = Exemplars(dataset, MAX_SHOTS)
-    yield f'{dataset.name}_few_shot', functools.partial(training_task, dataset, features, exemplars=exemplars)
+def _training_tasks(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
+    for suffix, form in FORMS.items():
+        exemplars = Exemplars(dataset, form.shots) if form.shots else None
+        formed = in_form(dataset, form.instructions, form.templates)
+        yield dataset.name + suffix, functools.partial(training_task, formed, vocabulary, exemplars=exemplars)
 
 
-def _evaluation_tasks(dataset: Dataset, name: str, features: Features) -> Iterator[tuple[str, Build]]:
+def _evaluation_tasks(dataset: Dataset, name: str, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
     for template in dataset.forward_templates:
-        yield f'{name}_template_{template}', functools.partial(generation_task, dataset, template, features)
+        yield f'{name}_template_{template}', functools.partial(generation_task, dataset, template, vocabulary)
         if dataset.has_options:
-            rank = functools.partial(rank_task, dataset, template, features)
+            rank = functools.partial(rank_task, dataset, template, vocabulary)
             yield f'{name}_template_{template}_rank', rank
             yield f'{name}_template_{template}_rank_no_options', functools.partial(rank, show_options=False)
 
 
-def _few_shot_tasks(dataset: Dataset, features: Features) -> Iterator[tuple[str, Build]]:
+def _few_shot_tasks(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
     kinds = {'': generation_task, '_rank': rank_task} if dataset.has_options else {'': generation_task}
     for exemplars in (Exemplars(dataset, shots, fixed=fixed) for shots in SHOTS for fixed in (False, True)):
         for template in dataset.forward_templates:
             for kind, make_task in kinds.items():
-                build = functools.partial(make_task, dataset, template, features, exemplars=exemplars)
+                build = functools.partial(make_task, dataset, template, vocabulary, exemplars=exemplars)
                 yield f'{dataset.name}_template_{template}{kind}{exemplars.suffix}', build
 
 

@@ -1,11 +1,11 @@
-"""Rendering: a row and a template become `inputs` and `targets`, in TensorFlow ops."""
+"""Rendering: an example and a template become `inputs` and `targets`, in TensorFlow ops."""
 
 import string
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Dataset, Field, Row, Template
+from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Dataset, Field, Template, TfdsExample
 
 Values = dict[str, tf.Tensor]
 
@@ -13,41 +13,41 @@ _OPTIONS_HEADER = 'OPTIONS:'
 _OPTION_PREFIX = '- '
 
 
-def read_field(field: Field, row: Row) -> tf.Tensor:
-    """The value of a field: the feature of that name, or what the function makes of the row."""
-    return row[field] if isinstance(field, str) else field(row)
+def read_field(field: Field, ex: TfdsExample) -> tf.Tensor:
+    """The value of a field: the feature of that name, or what the function makes of the example."""
+    return ex[field] if isinstance(field, str) else field(ex)
 
 
-def read_values(dataset: Dataset, row: Row) -> Values:
-    """Everything templates and judges may need of a row.
+def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
+    """Everything templates and judges may need of an example.
 
     Returns:
       The declared fields and 'answer', scalar strings; 'references', strings [n]; for a dataset with options also
       'options' (the block, a scalar string), 'choices', strings [n], and 'right', booleans [n]; 'group' where declared.
     """
-    values = {name: tf.convert_to_tensor(read_field(field, row)) for name, field in dataset.fields.items()}
+    values = {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
     if isinstance(dataset.answer, Choice):
-        values |= _read_choice(dataset.answer, row)
+        values |= _read_choice(dataset.answer, ex)
     else:
-        values[ANSWER] = tf.convert_to_tensor(read_field(dataset.answer.answer, row))
+        values[ANSWER] = tf.convert_to_tensor(read_field(dataset.answer.answer, ex))
         references = dataset.answer.references
-        values['references'] = [values[ANSWER]] if references is None else read_field(references, row)
+        values['references'] = [values[ANSWER]] if references is None else read_field(references, ex)
         values['references'] = tf.convert_to_tensor(values['references'])
     if dataset.group is not None:
-        values['group'] = read_field(dataset.group, row)
+        values['group'] = read_field(dataset.group, ex)
     return values
 
 
-def read_shown(dataset: Dataset, row: Row) -> Values:
+def read_shown(dataset: Dataset, ex: TfdsExample) -> Values:
     """The values that templates may show, scalar strings: the declared fields, the answer, the block of options."""
-    values = read_values(dataset, row)
+    values = read_values(dataset, ex)
     return {name: values[name] for name in (*dataset.fields, ANSWER, *([OPTIONS] if dataset.has_options else []))}
 
 
-def _read_choice(choice: Choice, row: Row) -> Values:
+def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
     fixed = isinstance(choice.options, tuple)
-    choices = tf.constant(choice.options) if fixed else tf.convert_to_tensor(read_field(choice.options, row))
-    label = read_field(choice.label, row)
+    choices = tf.constant(choice.options) if fixed else tf.convert_to_tensor(read_field(choice.options, ex))
+    label = read_field(choice.label, ex)
     right = label if label.shape.rank else tf.range(tf.size(choices, out_type=label.dtype)) == label
     references = tf.boolean_mask(choices, right)
     return {
@@ -64,14 +64,19 @@ def options_block(choices: tf.Tensor) -> tf.Tensor:
     return tf.strings.join([_OPTIONS_HEADER, tf.strings.reduce_join(tf.strings.join(['\n', _OPTION_PREFIX, choices]))])
 
 
-def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
+def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
+    """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
     pieces = []
     for literal, name, _, _ in string.Formatter().parse(text):
-        pieces.append(literal)
+        pieces += [literal] * bool(literal)
         if name is not None:
             pieces.append(values[name])
-    return tf.strings.strip(tf.strings.join(pieces))
+    return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0])
+
+
+def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
+    return tf.strings.strip(interpolate(text, values))
 
 
 def render(template: Template, values: Values) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,7 +1,7 @@
 """SeqIO tasks, all derived from one declaration: for training, and for evaluating each template.
 
-`rte` draws a random template for every example and epoch; `rte_template_3` asks with template 3 and expects the answer
-written out; `rte_template_3_rank` offers every option as a target to be scored. Each may be given exemplars.
+`rte` samples a template for every example and epoch; `rte_template_3` uses template 3 and expects the answer written
+out; `rte_template_3_rank` offers every option as a target to be scored. Each may have exemplars.
 """
 
 import functools
@@ -12,32 +12,41 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
-from flan_jax.data.few_shot import EXEMPLARS, Exemplars, put_before
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import PreparedSource
+from flan_jax.data.tokenize import EXEMPLARS, INPUTS, TARGETS, tokenize
 from flan_jax.metrics.metrics import Judgement, judge
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
-INPUTS, TARGETS = 'inputs', 'targets'
-
-Features = Mapping[str, seqio.Feature]
 DatasetTransform = Callable[..., tf.data.Dataset]
 
 
-def output_features(vocabulary: seqio.Vocabulary) -> Features:
-    """The features of every task: inputs and targets, each ended by EOS (FLAN, section 2.4)."""
-    return {name: seqio.Feature(vocabulary, add_eos=True) for name in (INPUTS, TARGETS)}
+def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()) -> Mapping[str, seqio.Feature]:
+    """SeqIO's features of every task: inputs, which are prompts, and targets, which are responses."""
+    ended = {INPUTS: prompt_format.prompt.endswith('{eos}'), TARGETS: prompt_format.response.endswith('{eos}')}
+    return {name: seqio.Feature(seqio_vocabulary(vocabulary), add_eos=eos) for name, eos in ended.items()}
 
 
 def training_task(
-    dataset: Dataset, features: Features, data_dir: str | None = None, exemplars: Exemplars | None = None
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    data_dir: str | None = None,
+    exemplars: Exemplars | None = None,
+    prompt_format: PromptFormat = Flan(),
+    name: str | None = None,
 ) -> seqio.Task:
     """The task that phrases each example with a random template, anew in every epoch.
 
-    SeqIO may cache what templates show of a row; the template is drawn after that.
+    SeqIO may cache what templates show of an example; the template is sampled after that. The task has the dataset's
+    name where it is not given another.
     """
 
     @seqio.map_over_dataset
-    def read(row):
-        return rendering.read_shown(dataset, row)
+    def read(ex):
+        return rendering.read_shown(dataset, ex)
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(values, seed):
@@ -49,22 +58,24 @@ def training_task(
             example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
         return example
 
-    return _task(dataset.name, dataset, features, data_dir, [read, seqio.CacheDatasetPlaceholder(), render_random])
+    steps = [read, seqio.CacheDatasetPlaceholder(), render_random]
+    return _task(name or dataset.name, PreparedSource(dataset, data_dir), steps, vocabulary, prompt_format)
 
 
 def generation_task(
     dataset: Dataset,
     template: int,
-    features: Features,
+    vocabulary: Vocabulary,
     data_dir: str | None = None,
     exemplars: Exemplars | None = None,
+    prompt_format: PromptFormat = Flan(),
 ) -> seqio.Task:
-    """The task that asks with one template and judges what the model writes."""
+    """The task that prompts with one template and judges what the model writes."""
     render_one = functools.partial(rendering.render, dataset.templates[template])
 
     @seqio.map_over_dataset
-    def render(row):
-        values = rendering.read_values(dataset, row)
+    def render(ex):
+        values = rendering.read_values(dataset, ex)
         inputs, targets = render_one(values)
         example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
         if exemplars is not None:
@@ -75,10 +86,10 @@ def generation_task(
 
     return _task(
         f'{dataset.name}_template_{template}' + (exemplars.suffix if exemplars else ''),
-        dataset,
-        features,
-        data_dir,
+        PreparedSource(dataset, data_dir),
         [render, _number],
+        vocabulary,
+        prompt_format,
         postprocess_fn=_references_or_prediction,
         metric_fns=[functools.partial(_metric, dataset.metrics)],
     )
@@ -87,10 +98,11 @@ def generation_task(
 def rank_task(
     dataset: Dataset,
     template: int,
-    features: Features,
+    vocabulary: Vocabulary,
     data_dir: str | None = None,
     show_options: bool = True,
     exemplars: Exemplars | None = None,
+    prompt_format: PromptFormat = Flan(),
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
     from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
@@ -103,8 +115,8 @@ def rank_task(
         )
 
     @seqio.map_over_dataset
-    def render(row):
-        values = rendering.read_values(dataset, row)
+    def render(ex):
+        values = rendering.read_values(dataset, ex)
         example = values | {INPUTS: render_one(values)[0]}
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
@@ -121,10 +133,10 @@ def rank_task(
         f'{dataset.name}_template_{template}_rank'
         + ('' if show_options else '_no_options')
         + (exemplars.suffix if exemplars else ''),
-        dataset,
-        features,
-        data_dir,
+        PreparedSource(dataset, data_dir),
         [render, expand],
+        vocabulary,
+        prompt_format,
         postprocess_fn=t5_postprocessors.rank_classification,
         metric_fns=[t5_metrics.rank_classification],
     )
@@ -132,23 +144,23 @@ def rank_task(
 
 def _task(
     name: str,
-    dataset: Dataset,
-    features: Features,
-    data_dir: str | None,
+    source: PreparedSource,
     rendering_steps: list[DatasetTransform],
+    vocabulary: Vocabulary,
+    prompt_format: PromptFormat,
     **judging,
 ) -> seqio.Task:
-    """A task that keeps the usable rows, renders them, and tokenises what was rendered."""
+    """A task that keeps the usable examples, renders them, and tokenises what was rendered."""
     return seqio.Task(
         name,
-        source=PreparedSource(dataset, data_dir),
-        output_features=features,
+        source=source,
+        output_features=output_features(vocabulary, prompt_format),
         preprocessors=[
-            functools.partial(keep_usable, dataset=dataset),
+            functools.partial(keep_usable, dataset=source.dataset),
             *rendering_steps,
-            tokenize,
+            functools.partial(tokenize, vocabulary=vocabulary, prompt_format=prompt_format),
         ],
-        shuffle_buffer_size=None,  # the source shuffles rows; examples are not shuffled again
+        shuffle_buffer_size=None,  # the source shuffles what is on disk; rendered examples are not shuffled again
         **judging,
     )
 
@@ -166,46 +178,13 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], **kwargs) -> tf.
     return get_dataset(lengths, try_in_mem_cache=False, **kwargs)
 
 
-def keep_usable(rows: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
-    """Leaves out the rows that the dataset's documented filter rejects."""
-    return rows if dataset.keep is None else rows.filter(dataset.keep.test)
-
-
-def tokenize(examples: tf.data.Dataset, output_features: Features, sequence_length: Mapping[str, int] | None):
-    """Tokenises, cuts and ends by EOS as SeqIO does, which by itself would read 256 examples ahead for every task.
-
-    Inputs and targets are tokenised apart, so no token spans both. Inputs begin with BOS where the vocabulary has one.
-    Exemplars, where an example has them, come before its inputs as far as they fit; 'shots' says how many did.
-    """
-    bos_id = prompt_bos_id(output_features)
-    if bos_id is not None and sequence_length and INPUTS in sequence_length:
-        sequence_length = sequence_length | {INPUTS: sequence_length[INPUTS] - 1}
-
-    def tokenize_one(example):
-        exemplars = example.pop(EXEMPLARS, None)
-        example = seqio.preprocessors.tokenize_impl(example, output_features)
-        example = seqio.preprocessors.append_eos_after_trim_impl(example, output_features, sequence_length)
-        example = example if exemplars is None else with_exemplars(example, exemplars)
-        return example if bos_id is None else example | {INPUTS: tf.concat([[bos_id], example[INPUTS]], axis=0)}
-
-    def with_exemplars(example, exemplars):
-        input_length = sequence_length.get(INPUTS) if sequence_length else None
-        tokens, shots = put_before(exemplars, example[INPUTS], output_features[INPUTS].vocabulary, input_length)
-        texts = tf.concat([exemplars[: 2 * shots], [example[f'{INPUTS}_pretokenized']]], axis=0)
-        text = tf.strings.reduce_join(texts, separator='\n\n')
-        return example | {INPUTS: tokens, f'{INPUTS}_pretokenized': text, 'shots': shots}
-
-    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def prompt_bos_id(output_features: Features) -> int | None:
-    """The token that begins every prompt; None where the vocabulary of the inputs has none."""
-    bos_id = output_features[INPUTS].vocabulary.bos_id
-    return None if bos_id is None or bos_id < 0 else bos_id
+def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
+    """Leaves out the examples that the dataset's documented filter rejects."""
+    return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
 def _number(examples: tf.data.Dataset) -> tf.data.Dataset:
-    """Numbers the examples, so that predictions for one row under several templates can be matched."""
+    """Numbers the examples, so that predictions for one example under several templates match."""
     return examples.enumerate().map(lambda index, ex: ex | {'idx': index}, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -218,4 +197,4 @@ def _references_or_prediction(output: str, example: Mapping | None = None, is_ta
 
 def _metric(names, targets, predictions):
     """The dataset's metrics in the form SeqIO's evaluator calls them."""
-    return judge(names, [Judgement(said, *expected) for expected, said in zip(targets, predictions)])
+    return judge(names, [Judgement(prediction, *expected) for expected, prediction in zip(targets, predictions)])

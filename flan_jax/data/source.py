@@ -12,11 +12,11 @@ from flan_jax.catalogue.splits import Slice, resolve
 from flan_jax.errors import UserError
 
 SHUFFLE_BUFFER = 10_000
-"""Rows held in memory for shuffling; rows are shuffled before they are rendered, while they are small."""
+"""Examples held in memory for shuffling; examples are shuffled before they are rendered, while they are small."""
 
 
 ORIGIN_KEY = 'flan_jax_origin'
-"""Key in a prepared dataset's metadata that says where its rows come from."""
+"""Key in a prepared dataset's metadata that says where its examples come from."""
 
 
 class MissingDataError(UserError):
@@ -47,13 +47,20 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
 
 
 def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
-    """The rows that 'train', 'validation' and 'test' stand for on disk; raises MissingDataError."""
+    """The examples that 'train', 'validation' and 'test' stand for on disk; raises MissingDataError."""
     builder = prepared_builder(dataset.source, data_dir)
     return resolve(dataset.splits, {name: info.num_examples for name, info in builder.info.splits.items()})
 
 
+def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
+    """What identifies the examples of a prepared dataset: its version, and the examples and bytes of each split."""
+    info = prepared_builder(dataset.source, data_dir).info
+    splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
+    return {'source': dataset.source, 'splits': splits}
+
+
 def origin(source: str, data_dir: str) -> str | None:
-    """Where the rows of a prepared dataset come from, where this project wrote them; None for a download."""
+    """Where the examples of a prepared dataset come from, where this project wrote them; None for a download."""
     metadata = prepared_builder(source, data_dir).info.metadata
     return metadata.get(ORIGIN_KEY) if metadata else None
 
@@ -84,11 +91,11 @@ class PreparedSource(seqio.DataSource):
         return False
 
     def slice(self, split: str) -> Slice:
-        """The rows that `split` stands for; raises MissingDataError."""
+        """The examples that `split` stands for; raises MissingDataError."""
         slices = split_slices(self.dataset, self.data_dir)
         if split not in slices:
             raise MissingDataError(
-                f'{self.dataset.name} has no {split!r} rows in {self.data_dir}; it has {", ".join(slices) or "none"}'
+                f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; it has {", ".join(slices) or "none"}'
             )
         return slices[split]
 
@@ -110,11 +117,11 @@ class PreparedSource(seqio.DataSource):
         use_cached: bool = False,
         num_epochs: int | None = 1,
     ) -> tf.data.Dataset:
-        """The rows of `split` in the order on disk, or shuffled by `seed`, anew in every repetition."""
+        """The examples of `split` in the order on disk, or shuffled by `seed`, anew in every repetition."""
         del sequence_length, use_cached, num_epochs  # part of SeqIO's interface; the task applies them
         builder = prepared_builder(self.dataset.source, self.data_dir)
         read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
         if shard_info and shard_info.num_shards > 1:
             read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
-        rows = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
-        return rows.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
+        examples = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
+        return examples.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else examples

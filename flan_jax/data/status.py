@@ -24,26 +24,26 @@ class Status:
     Attributes:
       dataset: the dataset.
       state: how far it is.
-      rows: rows of its train, validation and test splits.
+      examples: examples of its train, validation and test splits.
       advice: what would complete it; empty where it is ready.
     """
 
     dataset: Dataset
     state: State
-    rows: dict[str, int]
+    examples: dict[str, int]
     advice: str
 
 
 def status(dataset: Dataset, data_dir: str) -> Status:
     """The state of one dataset."""
     try:
-        rows = {name: len(rows) for name, rows in source.split_slices(dataset, data_dir).items()}
+        examples = {name: len(examples) for name, examples in source.split_slices(dataset, data_dir).items()}
     except source.MissingDataError:
         state = State.MANUAL if dataset.manual_step else State.MISSING
         return Status(dataset, state, {}, how_to_get(dataset))
     if source.origin(dataset.source, data_dir) == SAMPLES:
-        return Status(dataset, State.SAMPLES, rows, how_to_get(dataset))
-    return Status(dataset, State.READY, rows, _what_lacks(dataset, rows))
+        return Status(dataset, State.SAMPLES, examples, how_to_get(dataset))
+    return Status(dataset, State.READY, examples, _what_lacks(dataset, examples))
 
 
 def how_to_get(dataset: Dataset) -> str:
@@ -54,7 +54,7 @@ def how_to_get(dataset: Dataset) -> str:
     return f'{dataset.manual_step} Then: {command}' if dataset.manual_step else command
 
 
-def _what_lacks(dataset: Dataset, rows: dict[str, int]) -> str:
+def _what_lacks(dataset: Dataset, examples: dict[str, int]) -> str:
     declared = [name for name in ('train', 'validation', 'test') if getattr(dataset.splits, name) is not None]
-    lacking = [name for name in declared if name not in rows]
-    return f'no rows for {", ".join(lacking)}' if lacking else ''
+    lacking = [name for name in declared if name not in examples]
+    return f'no examples for {", ".join(lacking)}' if lacking else ''

@@ -1,8 +1,8 @@
 """Running text to pretrain a language model on, through the same stream: MIXTURE_OR_TASK_NAME names it.
 
 `text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
-dataset, a document per row, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens. A piece's
-first token is its inputs, since nothing comes before it that could predict it; all others are targets.
+dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens. A
+piece's first token is its inputs, since nothing comes before it that could predict it; all others are targets.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from flan_jax.data.seqio_tasks import INPUTS, TARGETS, Features
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import prepared_builder
+from flan_jax.data.tokenize import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -40,12 +41,12 @@ def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task
       MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
     """
     source, field, end = _file_source(mixture) if mixture.startswith(FILES) else _tfds_source(mixture, data_dir)
-    features = {name: seqio.Feature(vocabulary.seqio(), add_eos=False) for name in (INPUTS, TARGETS)}
+    features = {name: seqio.Feature(seqio_vocabulary(vocabulary), add_eos=False) for name in (INPUTS, TARGETS)}
 
-    def tokenize(rows: tf.data.Dataset, output_features: Features) -> tf.data.Dataset:
+    def tokenize(examples: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]) -> tf.data.Dataset:
         ending = [vocabulary.eos_id] if end is None else vocabulary.encode(end)
         encode = output_features[TARGETS].vocabulary.encode_tf
-        return rows.map(lambda row: tf.concat([encode(row[field] if field else row), ending], axis=0))
+        return examples.map(lambda ex: tf.concat([encode(ex[field] if field else ex), ending], axis=0))
 
     return seqio.Task(
         NAME,
@@ -67,7 +68,7 @@ def cut_into_pieces(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) 
 
 
 def fingerprint(mixture: str, data_dir: str) -> dict:
-    """What identifies a text: the size of each file, or the version, rows and bytes of the TFDS dataset."""
+    """What identifies a text: the size of each file, or the version, examples and bytes of the TFDS dataset."""
     if mixture.startswith(FILES):
         return {str(file): file.stat().length for file in _files(mixture)}
     name, _ = _name_and_field(mixture)

@@ -12,7 +12,7 @@ from flan_jax.catalogue.forms import in_form
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples
+from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.evaluation.records import RecordKey
@@ -133,10 +133,11 @@ class EvalSet:
 
     def _examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> Iterator[EvalExample]:
         dataset = self.datasets[key.dataset]
-        features = output_features(vocabulary.seqio())
         exemplars = self._exemplars(dataset, key.shots) if key.shots else None
         make_task = rank_task if dataset.has_options else generation_task
-        task = make_task(dataset, key.template, features, self.data_dir, exemplars=exemplars)
+        task = make_task(
+            dataset, key.template, vocabulary, self.data_dir, exemplars=exemplars, prompt_format=prompt_format
+        )
         examples = read_examples(task, self._lengths, split=key.split, shuffle=False).as_numpy_iterator()
         if not dataset.has_options:
             return map(_written_out, examples)

@@ -56,7 +56,7 @@ class Evaluator:
     def _score_alone(self, options: Sequence[np.ndarray]) -> None:
         """Scores options after an empty prompt, each once."""
         new = [option for option in _unique(options) if option.tobytes() not in self._alone]
-        empty = np.array(self._model.prompt_format.encode_prompt(self._model.vocabulary, ''), np.int32)
+        empty = np.array(self._model.prompt_format.encode_empty_prompt(self._model.vocabulary), np.int32)
         for option, scores in zip(new, self._scorer.score([Example(empty, (option,)) for option in new])):
             self._alone[option.tobytes()] = scores[0]
 

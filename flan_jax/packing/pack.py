@@ -8,10 +8,12 @@ import numpy as np
 import seqio
 from etils import epath
 
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
-from flan_jax.data.source import prepared_builder
+from flan_jax.data.source import data_fingerprint
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
@@ -29,12 +31,15 @@ STORAGE = 2
 """Version of how sequences are stored."""
 
 
-def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int) -> dict:
+def stream_recipe(
+    mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
+) -> dict:
     """Everything that a stream's sequences depend on."""
     return {
         'mixture': data.mixture,
         'held_out': data.held_out,
-        'shots': data.shots,
+        'shots': {name: member.shots for name, member in mixture.members.items()},
+        'prompt_format': prompt_format.recipe,
         'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
         'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
         'templates': {
@@ -52,15 +57,12 @@ def stream_recipe(mixture: TuningMixture, data: Data, settings: Stream, num_sequ
     }
 
 
-def data_fingerprint(dataset, data_dir: str) -> dict:
-    """What identifies the examples of a prepared dataset: its version, and the examples and bytes of each split."""
-    info = prepared_builder(dataset.source, data_dir).info
-    splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
-    return {'source': dataset.source, 'splits': splits}
-
-
 def write_stream(
-    data: Data, settings: Stream, num_sequences: int, progress: Progress = lambda sequences: None
+    data: Data,
+    settings: Stream,
+    num_sequences: int,
+    progress: Progress = lambda sequences: None,
+    prompt_format: PromptFormat = Flan(),
 ) -> epath.Path:
     """Packs `num_sequences` sequences, unless the very same stream is on disk already; returns its folder.
 
@@ -68,8 +70,8 @@ def write_stream(
       UnknownName, MissingDataError: see `tuning_mixture`.
       UserError: if the stream cannot be written, or the disk has no room for it.
     """
-    mixture = tuning_mixture(data)
-    recipe = stream_recipe(mixture, data, settings, num_sequences)
+    mixture = tuning_mixture(data, prompt_format)
+    recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
         progress(num_sequences)

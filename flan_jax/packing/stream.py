@@ -17,6 +17,7 @@ from array_record.python import array_record_module
 from etils import epath
 
 from flan_jax.errors import UserError
+from flan_jax.files import publish, unfinished_folder
 from flan_jax.packing.example import PackedSequence
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.settings import fingerprint
@@ -72,7 +73,7 @@ class StreamManifest:
 
 
 def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:
-    """Writes a stream; the folder appears only when it is complete.
+    """Writes a stream; the folder appears only when it is complete, and stays as it is where another run was first.
 
     Args:
       folder: where the stream shall be.
@@ -82,33 +83,15 @@ def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest
     Raises:
       OSError: if the folder cannot be written; nothing is left behind then.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix='flan_jax_stream_') as scratch:
-        local = epath.Path(scratch) / SEQUENCES_FILE
-        writer = array_record_module.ArrayRecordWriter(str(local), 'group_size:1')
+    with unfinished_folder(folder, on_disk=True) as unfinished:
+        writer = array_record_module.ArrayRecordWriter(str(unfinished / SEQUENCES_FILE), 'group_size:1')
         for sequence in sequences:
             writer.write(sequence.to_bytes())
         writer.close()
         manifest = make_manifest()
-        (epath.Path(scratch) / MANIFEST_FILE).write_text(json.dumps(dataclasses.asdict(manifest), indent=2))
-        _publish(epath.Path(scratch), folder)
+        (unfinished / MANIFEST_FILE).write_text(json.dumps(dataclasses.asdict(manifest), indent=2))
+        publish(unfinished, folder, marker=MANIFEST_FILE)
     return manifest
-
-
-def _publish(scratch: epath.Path, folder: epath.Path) -> None:
-    """Copies a finished stream beside its place, then renames it into place."""
-    unfinished = folder.parent / f'.{folder.name}.unfinished'
-    if unfinished.exists():
-        unfinished.rmtree()
-    try:
-        unfinished.mkdir()
-        for name in (SEQUENCES_FILE, MANIFEST_FILE):
-            (scratch / name).copy(unfinished / name)
-        unfinished.rename(folder)
-    except OSError:
-        if unfinished.exists():
-            unfinished.rmtree()
-        raise
 
 
 def _on_disk(file: epath.Path) -> epath.Path:

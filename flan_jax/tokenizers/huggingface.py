@@ -11,6 +11,9 @@ from etils import epath
 from flan_jax.errors import UserError
 
 TOKENIZER_FILE = 'tokenizer.json'
+_PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
+"""Parts of tokenizer.json that change a text before it is cut into tokens."""
+
 _SETTINGS_FILES = ('special_tokens_map.json', 'tokenizer_config.json')
 
 
@@ -51,11 +54,9 @@ class HuggingFaceTokenizer:
         """Ids to text, without special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=True)
 
-    def seqio(self):
-        """The same tokenizer as a SeqIO vocabulary."""
-        from flan_jax.data.seqio_vocabulary import TokenizerVocabulary
-
-        return TokenizerVocabulary(self)
+    def encode_continuation(self, text: str) -> list[int]:
+        """Text to ids, as it is: without the space that some tokenizers put before every text."""
+        return self._continuing.encode(text, add_special_tokens=False).ids
 
     def _prompt_bos_id(self) -> int | None:
         """BOS where the file's post-processor begins texts with it, as transformers does."""
@@ -72,6 +73,12 @@ class HuggingFaceTokenizer:
         return ids[0] if isinstance(ids, list) else ids
 
     @functools.cached_property
+    def _continuing(self) -> tokenizers.Tokenizer:
+        """The same tokenizer without the space that it may put before every text."""
+        content = json.loads(self._path.read_text())
+        return tokenizers.Tokenizer.from_str(json.dumps(_without_first_space(content)))
+
+    @functools.cached_property
     def _settings(self) -> dict[str, Any]:
         """What the files beside tokenizer.json say, the last having the last word; config.json knows ids only."""
         settings: dict[str, Any] = {}
@@ -79,6 +86,23 @@ class HuggingFaceTokenizer:
             if (file := self._path.parent / name).exists():
                 settings |= json.loads(file.read_text())
         return settings
+
+
+def _without_first_space(part: Any) -> Any:
+    """The JSON of a tokenizer, or a part of it, that puts no space before a text; the decoder stays as it is."""
+    if isinstance(part, list):
+        return [_without_first_space(item) for item in part if not (isinstance(item, dict) and _prepends(item))]
+    if not isinstance(part, dict):
+        return part
+    kept = {name: None if name == 'normalizer' and _prepends(value or {}) else value for name, value in part.items()}
+    kept |= {name: _without_first_space(kept[name]) for name in _PREPARING if name in kept}
+    if part.get('type') == 'Metaspace':
+        kept = {name: value for name, value in kept.items() if name != 'add_prefix_space'} | {'prepend_scheme': 'never'}
+    return kept | {'add_prefix_space': False} if part.get('type') == 'ByteLevel' else kept
+
+
+def _prepends(normalizer: dict[str, Any]) -> bool:
+    return normalizer.get('type') == 'Prepend'
 
 
 def _check_format(path: epath.Path, text: str) -> None:

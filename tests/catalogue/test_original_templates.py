@@ -6,7 +6,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue import original_templates
 from flan_jax.command import configuration, run
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import output_features, read_examples, training_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -51,25 +51,25 @@ def test_templates_are_replaced_for_all_datasets_that_share_them(replaced, sampl
     for name in ('anli_r1', 'anli_r3'):
         dataset = catalogue.dataset(name)
         assert [template.inverted for template in dataset.templates] == [False, True]
-        (row,) = rendered_rows(dataset, 'test', samples_dir, limit=1)
-        context, hypothesis = row.fields['context'], row.fields['hypothesis']
+        (ex,) = rendered_examples(dataset, 'test', samples_dir, limit=1)
+        context, hypothesis = ex.fields['context'], ex.fields['hypothesis']
         options = 'OPTIONS:\n- yes\n- it is impossible to say\n- no'
-        assert row.prompts[0] == (f'{context}\n\nSo what of "{hypothesis}"?\n\n{options}', row.answer)
-        assert row.prompts[1] == ('Invent both.', f'First: {context}\n\nSecond: {hypothesis}')
+        assert ex.prompts[0] == (f'{context}\n\nSo what of "{hypothesis}"?\n\n{options}', ex.answer)
+        assert ex.prompts[1] == ('Invent both.', f'First: {context}\n\nSecond: {hypothesis}')
 
 
 def test_fields_are_known_by_the_originals_names(replaced, samples_dir):
-    (row,) = rendered_rows(catalogue.dataset('aeslc'), 'test', samples_dir, limit=1)
-    email = row.fields['email']
-    assert row.prompts == ((f'Name this: {email}', row.answer), (f'Expand this: {row.answer}', email))
+    (ex,) = rendered_examples(catalogue.dataset('aeslc'), 'test', samples_dir, limit=1)
+    email = ex.fields['email']
+    assert ex.prompts == ((f'Name this: {email}', ex.answer), (f'Expand this: {ex.answer}', email))
 
 
 def test_directions_of_translation_are_told_apart(replaced, samples_dir):
     dataset = catalogue.dataset('wmt16_translate_roen')
     assert {i: t.variant for i, t in dataset.forward_templates.items()} == {0: 'en-ro', 1: 'ro-en'}
-    (row,) = rendered_rows(dataset, 'test', samples_dir, limit=1)
-    english, foreign = row.fields['english'], row.fields['foreign']
-    assert row.prompts == (
+    (ex,) = rendered_examples(dataset, 'test', samples_dir, limit=1)
+    english, foreign = ex.fields['english'], ex.fields['foreign']
+    assert ex.prompts == (
         (f'{english}\n\nInto Romanian!', foreign),
         (f'{foreign}\n\nInto English!', english),
         ('Say something foreign.', foreign),
@@ -85,7 +85,7 @@ def test_what_the_file_does_not_name_or_cannot_compare_keeps_its_templates(repla
     assert len(catalogue.dataset('rte').templates) == len(catalogue.dataset('coqa').templates) == 10
 
 
-def test_templates_that_show_nothing_of_the_row_have_exemplars_too(replaced, samples_dir):
+def test_templates_that_show_nothing_of_the_example_have_exemplars_too(replaced, samples_dir):
     dataset = catalogue.dataset('wmt16_translate_roen')
     features = output_features(Vocabulary().seqio())
     task = training_task(dataset, features, samples_dir, Exemplars(dataset, 2, data_dir=samples_dir))

@@ -1,4 +1,4 @@
-"""Splits are the paper's on the official numbers of rows, and shrink with smaller data."""
+"""Splits are the paper's on the official numbers of examples, and shrink with smaller data."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +7,8 @@ from flan_jax.catalogue.declaration import Splits, Tail
 from flan_jax.catalogue.splits import resolve
 
 
-def described(splits, rows):
-    return {name: str(found) for name, found in resolve(splits, rows).items()}
+def described(splits, examples):
+    return {name: str(found) for name, found in resolve(splits, examples).items()}
 
 
 def test_official_sizes_give_the_papers_slices():
@@ -30,15 +30,15 @@ def test_official_sizes_give_the_papers_slices():
 
 
 @given(st.integers(0, 40_000), st.integers(0, 500), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 70_000))
-def test_rows_are_never_in_two_splits(train, test, dev_tail, test_tail, start):
+def test_examples_are_never_in_two_splits(train, test, dev_tail, test_tail, start):
     splits = Splits(validation=Tail(dev_tail), test=Tail(test_tail), train_start=start)
     found = resolve(splits, {'train': train, 'test': test})
-    used = [row for piece in found.values() for row in range(piece.start, piece.stop)]
+    used = [ex for piece in found.values() for ex in range(piece.start, piece.stop)]
     assert len(used) == len(set(used))
-    assert all(0 <= row < train for row in used)
+    assert all(0 <= ex < train for ex in used)
     if train >= 9 and dev_tail and test_tail:
         assert set(found) == {'train', 'validation', 'test'}
 
 
-def test_a_dataset_without_training_rows_has_none():
+def test_a_dataset_without_training_examples_has_none():
     assert set(resolve(Splits(train=None, validation=None), {'test': 273})) == {'test'}

@@ -1,4 +1,4 @@
-"""Few-shot prompts hold whole exemplars from the training rows, drawn by seed, and never the query."""
+"""Few-shot prompts hold whole exemplars from the training examples, drawn by seed, and never the query."""
 
 import dataclasses
 import itertools
@@ -10,7 +10,7 @@ import tensorflow as tf
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep
 from flan_jax.data.few_shot import LENGTH_BOUND, Exemplars
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
 from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -41,15 +41,15 @@ def solved(tokens):
 
 
 def train_prompts(name, template, data_dir):
-    return {row.prompts[template] for row in rendered_rows(catalogue.dataset(name), 'train', data_dir)}
+    return {ex.prompts[template] for ex in rendered_examples(catalogue.dataset(name), 'train', data_dir)}
 
 
 @pytest.mark.parametrize('name', ['rte', 'multirc', 'record', 'squad_v2', 'wmt16_translate_deen', 'coqa', 'stsb'])
-def test_exemplars_are_training_rows_in_the_querys_template(name, features, samples_dir):
+def test_exemplars_are_training_examples_in_the_querys_template(name, features, samples_dir):
     dataset = catalogue.dataset(name)
     make_task = rank_task if dataset.has_options else generation_task
     task = make_task(dataset, 1, features, samples_dir, exemplars=Exemplars(dataset, 3, data_dir=samples_dir))
-    queries = {row.prompts[1][0] for row in rendered_rows(dataset, 'test', samples_dir)}
+    queries = {ex.prompts[1][0] for ex in rendered_examples(dataset, 'test', samples_dir)}
     for example in examples_of(task, 'test'):
         exemplars, query = solved(example['inputs'])
         assert len(exemplars) == example['shots'] == 3 == len(set(exemplars))
@@ -57,11 +57,11 @@ def test_exemplars_are_training_rows_in_the_querys_template(name, features, samp
 
 
 def test_the_query_is_never_among_its_exemplars(features, samples_dir):
-    """The original project's issue 19: exemplars and query both come from the training rows."""
+    """The original project's issue 19: exemplars and query both come from the training examples."""
     for name in ('rte', 'copa', 'imdb_reviews'):
         dataset = catalogue.dataset(name)
         exemplars = Exemplars(dataset, MAX_SHOTS, data_dir=samples_dir)
-        rows = len(list(rendered_rows(dataset, 'train', samples_dir)))
+        examples = len(list(rendered_examples(dataset, 'train', samples_dir)))
         for task in (
             training_task(dataset, features, samples_dir, exemplars),
             generation_task(dataset, 0, features, samples_dir, exemplars),
@@ -70,24 +70,24 @@ def test_the_query_is_never_among_its_exemplars(features, samples_dir):
                 drawn, query = solved(example['inputs'])
                 target = Vocabulary().decode(example['targets'])
                 assert (query, target) not in drawn
-                assert len(drawn) <= rows - 1
+                assert len(drawn) <= examples - 1
         assert example['shots'] > 0
 
 
 def test_a_training_example_has_one_template_throughout(features, samples_dir):
     dataset = catalogue.dataset('rte')
     task = training_task(dataset, features, samples_dir, Exemplars(dataset, 4, data_dir=samples_dir))
-    rows = list(rendered_rows(dataset, 'train', samples_dir))
+    examples = list(rendered_examples(dataset, 'train', samples_dir))
     examples = examples_of(task, 'train', seed=0, num_epochs=8)
     assert {int(example['template']) for example in examples} == set(range(10))
     for example in examples:
         template = int(example['template'])
         exemplars, query = solved(example['inputs'])
-        prompts = {row.prompts[template] for row in rows}
+        prompts = {ex.prompts[template] for ex in examples}
         assert {*exemplars, (query, Vocabulary().decode(example['targets']))} <= prompts
 
 
-def test_exemplars_are_drawn_by_seed_anew_for_every_row_and_epoch(features, samples_dir):
+def test_exemplars_are_drawn_by_seed_anew_for_every_example_and_epoch(features, samples_dir):
     dataset = catalogue.dataset('sst2')
 
     def prompts(seed, **kwargs):
@@ -104,14 +104,14 @@ def test_exemplars_are_drawn_by_seed_anew_for_every_row_and_epoch(features, samp
     assert asked(0) == asked(0) != asked(1)
 
 
-def test_exemplars_do_not_depend_on_where_a_row_stands_nor_on_the_template(features, samples_dir):
+def test_exemplars_do_not_depend_on_where_an_example_stands_nor_on_the_template(features, samples_dir):
     dataset = catalogue.dataset('rte')
-    half = dataclasses.replace(dataset, keep=Keep('every other row', lambda row: row['idx'] % 2 == 1))
+    half = dataclasses.replace(dataset, keep=Keep('every other example', lambda ex: ex['idx'] % 2 == 1))
     exemplars = Exemplars(dataset, 3, data_dir=samples_dir)
 
     def drawn(template, asked=dataset):
-        rows = list(rendered_rows(dataset, 'train', samples_dir))
-        number = {row.prompts[template]: index for index, row in enumerate(rows)}
+        examples = list(rendered_examples(dataset, 'train', samples_dir))
+        number = {ex.prompts[template]: index for index, ex in enumerate(examples)}
         examples = examples_of(generation_task(asked, template, features, samples_dir, exemplars), 'test')
         return {parts(e['inputs'])[-1]: tuple(number[x] for x in solved(e['inputs'])[0]) for e in examples}
 
@@ -172,12 +172,12 @@ def test_the_bound_counts_every_delimiter():
     assert shots == (LENGTH_BOUND - 1 - len(query)) // pair and len(tokens) < LENGTH_BOUND
 
 
-def test_options_of_a_row_share_one_prompt_and_may_be_left_out_of_it(features, samples_dir):
+def test_options_of_an_example_share_one_prompt_and_may_be_left_out_of_it(features, samples_dir):
     dataset = catalogue.dataset('copa')
     for show_options in (True, False):
         task = rank_task(dataset, 0, features, samples_dir, show_options, Exemplars(dataset, 2, data_dir=samples_dir))
-        by_row = {}
+        by_example = {}
         for example in examples_of(task, 'test'):
-            by_row.setdefault(int(example['idx'][0]), set()).add(example['inputs_pretokenized'])
-        assert all(len(prompts) == 1 for prompts in by_row.values())
-        assert all((b'OPTIONS' in prompt) == show_options for prompts in by_row.values() for prompt in prompts)
+            by_example.setdefault(int(example['idx'][0]), set()).add(example['inputs_pretokenized'])
+        assert all(len(prompts) == 1 for prompts in by_example.values())
+        assert all((b'OPTIONS' in prompt) == show_options for prompts in by_example.values() for prompt in prompts)

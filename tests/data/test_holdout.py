@@ -8,7 +8,7 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
-from flan_jax.data.holdout import HoldOutError, check_declarations, prove, row_texts, shared_texts
+from flan_jax.data.holdout import HoldOutError, check_declarations, example_texts, prove, shared_texts
 from flan_jax.data.mixtures import members
 from flan_jax.data.settings import Data
 from flan_jax.data.source import prepared_builder
@@ -18,19 +18,19 @@ PASSAGE = 'The Danube is the second longest river in Europe, after the Volga in 
 
 @pytest.fixture
 def prepared(samples_dir, tmp_path):
-    """A data directory in which a training row of RTE holds the passage of a BoolQ test row, in other letters."""
+    """A data directory in which a training example of RTE holds the passage of a BoolQ test example, in other letters."""
     for name in ('super_glue/rte', 'bool_q', 'glue/sst2'):
         shutil.copytree(f'{samples_dir}/{name}', tmp_path / name)
-    rows = {
+    examples = {
         'rte': {'premise': PASSAGE.upper() + '  ', 'hypothesis': 'The Volga is long.', 'label': 0, 'idx': 0},
         'bool_q': {'passage': PASSAGE, 'question': 'is the volga longer', 'title': 'Danube', 'answer': True},
     }
-    for name, row in rows.items():
+    for name, ex in examples.items():
         dataset = catalogue.dataset(name)
         shutil.rmtree(tmp_path / dataset.source_name)
         split = 'train' if name == 'rte' else 'validation'
         file = tmp_path / f'{name}.jsonl'
-        file.write_text(f'{json.dumps(row)}\n' * 9)
+        file.write_text(f'{json.dumps(ex)}\n' * 9)
         prepare.write_dataset(dataset.source, {split: file}, str(tmp_path), origin='test')
     return str(tmp_path)
 
@@ -58,16 +58,16 @@ def test_a_shared_source_is_refused():
         check_declarations(('sentiment',), [twin], [catalogue.dataset('sst2')])
 
 
-def test_texts_are_the_long_fields_and_the_whole_row(samples_dir):
-    for texts in row_texts(catalogue.dataset('copa'), 'test', samples_dir):
+def test_texts_are_the_long_fields_and_the_whole_example(samples_dir):
+    for texts in example_texts(catalogue.dataset('copa'), 'test', samples_dir):
         assert any(' | ' in text for text in texts)
         assert all(text == text.lower() and '  ' not in text for text in texts)
 
 
-def test_shared_texts_are_counted_by_row(prepared):
+def test_shared_texts_are_counted_by_example(prepared):
     prepared_builder.cache_clear()
     (found,) = shared_texts([catalogue.dataset('bool_q')], [catalogue.dataset(n) for n in ('rte', 'sst2')], prepared)
-    assert (found.evaluated, found.tuned, found.rows, found.of) == ('bool_q', 'rte', 9, 9)
+    assert (found.evaluated, found.tuned, found.examples, found.of) == ('bool_q', 'rte', 9, 9)
     assert found.text == PASSAGE.lower()
 
 

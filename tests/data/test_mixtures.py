@@ -46,9 +46,9 @@ def test_rates_are_proportional_up_to_the_cap(real_data_dir):
     assert 'cb' not in rates and 'cb' in missing_members(data)
 
 
-def test_rates_count_the_rows_that_the_filter_keeps(samples_dir):
+def test_rates_count_the_examples_that_the_filter_keeps(samples_dir):
     rates = tuning_mixture(Data(tfds_data_dir=samples_dir, mixture='natural_language_inference')).rates
-    assert rates['snli'] / rates['rte'] == pytest.approx(12 / 8)  # 13 rows, one of them without a label
+    assert rates['snli'] / rates['rte'] == pytest.approx(12 / 8)  # 13 examples, one of them without a label
 
 
 def test_missing_data_is_refused_with_what_to_do(tmp_path):

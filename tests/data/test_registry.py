@@ -9,7 +9,7 @@ import seqio
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import in_form
 from flan_jax.data.mixtures import own_mixtures
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.registry import FEWER_TEMPLATES, TRAINING_FORMS, tasks_of
 from flan_jax.data.seqio_tasks import output_features, read_examples
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -53,18 +53,18 @@ def test_every_kind_of_evaluation_task_gives_examples(name):
 
 
 @pytest.mark.parametrize('dataset', catalogue.DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_wordings_show_the_rows_own_text_and_nothing_else(dataset, samples_dir):
+def test_wordings_show_the_examples_own_text_and_nothing_else(dataset, samples_dir):
     bare, named = in_form(dataset, 'none'), in_form(dataset, 'dataset_name')
     assert len(bare.templates) == len(named.templates) == len({t.variant for t in dataset.forward_templates.values()})
     for template, with_name in zip(bare.templates, named.templates):
         name, _, rest = with_name.inputs.partition('] ')
         assert rest == template.inputs and with_name.targets == template.targets
         assert name.startswith(f'[{dataset.cluster.title}: {dataset.paper_name or dataset.name}')
-    (row,) = rendered_rows(bare, 'test', samples_dir, limit=1)
-    for template, (inputs, targets) in zip(bare.templates, row.prompts):
-        assert targets in (row.answer.strip(), *row.fields.values())
+    (ex,) = rendered_examples(bare, 'test', samples_dir, limit=1)
+    for template, (inputs, targets) in zip(bare.templates, ex.prompts):
+        assert targets in (ex.answer.strip(), *ex.fields.values())
         left = inputs
-        for value in sorted(row.fields.values(), key=len, reverse=True):
+        for value in sorted(ex.fields.values(), key=len, reverse=True):
             left = left.replace(value.strip(), '', 1)
         assert left.strip() == '', f'{template.inputs!r} leaves {left!r}'
 

@@ -7,7 +7,7 @@ import pytest
 import seqio
 
 from flan_jax import catalogue
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -61,10 +61,10 @@ def test_shuffling_is_by_seed_and_differs_between_epochs(features, samples_dir):
 
 def test_rank_tasks_offer_every_option_with_the_right_one_marked(features, samples_dir):
     task = rank_task(catalogue.dataset('copa'), 2, features, samples_dir)
-    by_row = collections.defaultdict(list)
+    by_example = collections.defaultdict(list)
     for example in task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator():
-        by_row[int(example['idx'][0])].append(example)
-    for options in by_row.values():
+        by_example[int(example['idx'][0])].append(example)
+    for options in by_example.values():
         assert len(options) == 2 and sum(option['is_correct'] for option in options) == 1
         assert len({option['inputs_pretokenized'] for option in options}) == 1
 
@@ -103,28 +103,28 @@ def test_tasks_read_any_data_dir_set_for_seqio(features, samples_dir):
 
 
 @pytest.mark.parametrize('name', ['rte', 'arc_easy', 'multirc', 'squad_v2'])
-def test_training_loses_no_row_and_mixes_no_two(name, features, samples_dir):
-    """The original cycles templates over batches of ten, which drops the rows left over."""
+def test_training_loses_no_example_and_mixes_no_two(name, features, samples_dir):
+    """The original cycles templates over batches of ten, which drops the examples left over."""
     dataset = catalogue.dataset(name)
     task = training_task(dataset, features, samples_dir)
     examples = list(read_examples(task, None, split='train', shuffle=True, seed=3).as_numpy_iterator())
-    unseen = list(rendered_rows(dataset, 'train', samples_dir))
+    unseen = list(rendered_examples(dataset, 'train', samples_dir))
     assert len(examples) == len(unseen) and len(unseen) % 10
     for example in examples:
         prompt = tuple(example[f'{part}_pretokenized'].decode() for part in ('inputs', 'targets'))
-        row = next(row for row in unseen if row.prompts[example['template']] == prompt)
-        unseen.remove(row)
+        ex = next(ex for ex in unseen if ex.prompts[example['template']] == prompt)
+        unseen.remove(ex)
 
 
 @pytest.mark.parametrize('name', ['multirc', 'squad_v1', 'arc_easy', 'web_nlg_en'])
-def test_what_judges_an_answer_belongs_to_the_row_that_is_asked(name, features, samples_dir):
-    """The original zips two readings of the data, so that references may be another row's."""
+def test_what_judges_an_answer_belongs_to_the_example_that_is_asked(name, features, samples_dir):
+    """The original zips two readings of the data, so that references may be another example's."""
     dataset = catalogue.dataset(name)
     task = generation_task(dataset, 0, features, samples_dir)
     examples = read_examples(task, None, split='test', shuffle=False).as_numpy_iterator()
-    for example, row in zip(examples, rendered_rows(dataset, 'test', samples_dir), strict=True):
-        assert example['inputs_pretokenized'].decode() == row.prompts[0][0]
-        assert [text.decode() for text in example['references']] == list(row.references)
-        assert [text.decode() for text in example.get('choices', ())] == list(row.choices)
+    for example, ex in zip(examples, rendered_examples(dataset, 'test', samples_dir), strict=True):
+        assert example['inputs_pretokenized'].decode() == ex.prompts[0][0]
+        assert [text.decode() for text in example['references']] == list(ex.references)
+        assert [text.decode() for text in example.get('choices', ())] == list(ex.choices)
         group = example.get('group', b'')
-        assert (group.decode() if isinstance(group, bytes) else str(group)) == row.group
+        assert (group.decode() if isinstance(group, bytes) else str(group)) == ex.group

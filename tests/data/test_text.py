@@ -9,7 +9,7 @@ from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.text import text_task
 from flan_jax.errors import UserError
-from flan_jax.packing.pack import drawn_examples, packed_rows
+from flan_jax.packing.pack import packed_sequences, sampled_examples
 from flan_jax.packing.settings import Stream
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -45,7 +45,7 @@ def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
     pieces = pieces_of('tfds:ag_news_subset:1.0.0:description', samples_dir)
     found = np.concatenate([part for piece in pieces for part in (piece['inputs'], piece['targets'])])
     builder = source.prepared_builder('ag_news_subset:1.0.0', samples_dir)
-    documents = [row['description'].decode() for row in builder.as_dataset(split='train').as_numpy_iterator()]
+    documents = [ex['description'].decode() for ex in builder.as_dataset(split='train').as_numpy_iterator()]
     vocabulary = Vocabulary()
     expected = [token for text in documents for token in [*vocabulary.encode(text), vocabulary.eos_id]]
     assert found.tolist() == expected
@@ -54,11 +54,14 @@ def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
 def test_text_is_packed_like_any_mixture(folder):
     data = Data(tfds_data_dir='unused', mixture=f'text:{folder}/*.txt')
     settings = Stream(sequence_length=32, input_length=2, target_length=30)
-    rows = list(packed_rows(tuning_mixture(data), settings, 20))
-    assert all(len(row.tokens) <= 32 for row in rows)
-    assert np.mean([len(row.tokens) for row in rows]) > 30
-    again = drawn_examples(tuning_mixture(data), settings)
-    assert next(again).targets.tolist() == next(drawn_examples(tuning_mixture(data), settings)).targets.tolist()
+    sequences = list(packed_sequences(tuning_mixture(data), settings, 20))
+    assert all(len(sequence.tokens) <= 32 for sequence in sequences)
+    assert np.mean([len(sequence.tokens) for sequence in sequences]) > 30
+    again = sampled_examples(tuning_mixture(data), settings)
+    assert (
+        next(again).responses[0].tolist()
+        == next(sampled_examples(tuning_mixture(data), settings)).responses[0].tolist()
+    )
 
 
 @pytest.mark.parametrize(

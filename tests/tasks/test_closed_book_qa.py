@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import rendering, source
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks.closed_book_qa import ARC_CHALLENGE, ARC_EASY, DATASETS, NATURAL_QUESTIONS, TRIVIA_QA
 
 by_name = pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: dataset.name)
@@ -13,8 +13,8 @@ arc = pytest.mark.parametrize('dataset', [ARC_EASY, ARC_CHALLENGE], ids=lambda d
 
 def arc_values(texts, labels, key):
     choices = {'text': tf.constant(texts), 'label': tf.constant(labels, tf.int64)}
-    row = {'question': tf.constant('Which one?'), 'choices': choices, 'answerKey': tf.constant(key, tf.int64)}
-    return rendering.read_values(ARC_EASY, row)
+    ex = {'question': tf.constant('Which one?'), 'choices': choices, 'answerKey': tf.constant(key, tf.int64)}
+    return rendering.read_values(ARC_EASY, ex)
 
 
 def question_of(dataset, question):
@@ -23,12 +23,12 @@ def question_of(dataset, question):
 
 
 @arc
-def test_arc_loses_no_row_for_its_number_of_options(dataset, samples_dir):
+def test_arc_loses_no_example_for_its_number_of_options(dataset, samples_dir):
     sizes = []
-    for split, rows in source.split_slices(dataset, samples_dir).items():
-        rendered = list(rendered_rows(dataset, split, samples_dir))
-        assert len(rendered) == len(rows)
-        sizes += [len(row.choices) for row in rendered]
+    for split, examples in source.split_slices(dataset, samples_dir).items():
+        rendered = list(rendered_examples(dataset, split, samples_dir))
+        assert len(rendered) == len(examples)
+        sizes += [len(ex.choices) for ex in rendered]
     assert {3, 4, 5} == set(sizes)
 
 
@@ -58,8 +58,8 @@ def test_arc_equal_options_leave_one_right():
     ],
 )
 def test_arc_answers_are_right(dataset, question, answer, samples_dir):
-    rows = [row for split in ('train', 'validation') for row in rendered_rows(dataset, split, samples_dir)]
-    assert [row.answer for row in rows if row.fields['question'] == question] == [answer]
+    examples = [ex for split in ('train', 'validation') for ex in rendered_examples(dataset, split, samples_dir)]
+    assert [ex.answer for ex in examples if ex.fields['question'] == question] == [answer]
 
 
 @pytest.mark.parametrize('dataset', [NATURAL_QUESTIONS, TRIVIA_QA], ids=lambda dataset: dataset.name)
@@ -86,20 +86,20 @@ def test_templates_add_no_question_mark_to_the_question(dataset):
 
 @by_name
 def test_no_sample_prompt_doubles_the_question_mark(dataset, samples_dir):
-    for row in rendered_rows(dataset, 'test', samples_dir):
-        assert not any('??' in inputs + targets for inputs, targets in row.prompts)
+    for ex in rendered_examples(dataset, 'test', samples_dir):
+        assert not any('??' in inputs + targets for inputs, targets in ex.prompts)
 
 
 def test_natural_questions_accepts_every_answer(samples_dir):
-    rows = {row.fields['question']: row for row in rendered_rows(NATURAL_QUESTIONS, 'test', samples_dir)}
-    row = rows['what is the money in japan called?']
-    assert row.answer == 'yen' and row.references == ('yen', 'the yen', 'Japanese yen')
+    examples = {ex.fields['question']: ex for ex in rendered_examples(NATURAL_QUESTIONS, 'test', samples_dir)}
+    ex = examples['what is the money in japan called?']
+    assert ex.answer == 'yen' and ex.references == ('yen', 'the yen', 'Japanese yen')
 
 
 def test_trivia_qa_accepts_the_answer_and_every_alias_once(samples_dir):
-    rows = {row.fields['question']: row for row in rendered_rows(TRIVIA_QA, 'test', samples_dir)}
-    row = rows['Which Dutch artist painted "Girl with a Pearl Earring"?']
-    assert row.answer == 'Johannes Vermeer' and row.references == ('Johannes Vermeer', 'Vermeer', 'Jan Vermeer')
+    examples = {ex.fields['question']: ex for ex in rendered_examples(TRIVIA_QA, 'test', samples_dir)}
+    ex = examples['Which Dutch artist painted "Girl with a Pearl Earring"?']
+    assert ex.answer == 'Johannes Vermeer' and ex.references == ('Johannes Vermeer', 'Vermeer', 'Jan Vermeer')
 
 
 def test_trivia_qa_reads_the_questions_that_the_paper_counted():

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 
 COPA, HELLASWAG, PIQA, STORY_CLOZE = map(catalogue.dataset, ('copa', 'hellaswag', 'piqa', 'story_cloze'))
 
@@ -17,8 +17,8 @@ WIKIHOW = {
 }
 
 
-def read(dataset, row):
-    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in row.items()})
+def read(dataset, ex):
+    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in ex.items()})
 
 
 def inverted(dataset, values):
@@ -32,7 +32,7 @@ def inverted(dataset, values):
         ('effect', 'What happened as a result?', 'The curtain faded, so'),
     ],
 )
-def test_copa_asks_each_row_for_its_cause_or_its_effect(asked_for, question, unfinished):
+def test_copa_asks_each_example_for_its_cause_or_its_effect(asked_for, question, unfinished):
     values = read(COPA, FADED | {'question': asked_for})
     assert values['question'] == question
     assert values['unfinished'] == unfinished
@@ -63,16 +63,16 @@ def test_hellaswag_contexts_do_not_begin_with_punctuation():
 
 
 def test_piqa_goals_lose_the_comma_that_led_over_to_the_solution():
-    row = {'goal': 'To dry wet  shoes,', 'sol1': 'wait .', 'sol2': 'run', 'label': 1}
-    values = read(PIQA, row)
+    ex = {'goal': 'To dry wet  shoes,', 'sol1': 'wait .', 'sol2': 'run', 'label': 1}
+    values = read(PIQA, ex)
     assert values['goal'] == 'To dry wet shoes'
     assert list(values['choices'].numpy()) == [b'wait.', b'run']
 
 
 @pytest.mark.parametrize(('label', 'answer'), [(1, 'It rained.'), (2, 'It snowed.')])
 def test_story_cloze_labels_count_from_one(label, answer):
-    row = {'context': 'It was dark. It was cold.', 'endings': ['It rained.', 'It snowed.'], 'label': label}
-    assert read(STORY_CLOZE, row)['answer'] == answer
+    ex = {'context': 'It was dark. It was cold.', 'endings': ['It rained.', 'It snowed.'], 'label': label}
+    assert read(STORY_CLOZE, ex)['answer'] == answer
 
 
 @pytest.mark.parametrize(
@@ -93,5 +93,5 @@ def test_story_cloze_labels_count_from_one(label, answer):
     ],
 )
 def test_answers_follow_the_order_of_the_labels(dataset, start, answer, samples_dir):
-    rows = rendered_rows(dataset, 'test', samples_dir)
-    assert [row.answer for row in rows if any(field.startswith(start) for field in row.fields.values())] == [answer]
+    examples = rendered_examples(dataset, 'test', samples_dir)
+    assert [ex.answer for ex in examples if any(field.startswith(start) for field in ex.fields.values())] == [answer]

@@ -5,20 +5,20 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 
 DPR, WINOGRANDE, WSC273, WSC = map(catalogue.dataset, ('definite_pronoun_resolution', 'winogrande', 'wsc273', 'wsc'))
 
 
-def read(dataset, row):
-    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in row.items()})
+def read(dataset, ex):
+    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in ex.items()})
 
 
 def choices(values):
     return [choice.decode() for choice in values['choices'].numpy()]
 
 
-def wsc273_row(before, pronoun, after, candidates, label=0):
+def wsc273_example(before, pronoun, after, candidates, label=0):
     return {
         'text': f'{before} {pronoun}{after}',
         'pronoun_start': len(before) + 1,
@@ -31,17 +31,17 @@ def wsc273_row(before, pronoun, after, candidates, label=0):
 
 
 def test_dpr_means_the_first_occurrence_of_the_pronoun_as_a_word():
-    row = {
+    ex = {
         'sentence': 'The guests thanked the cooks because they had worked while they sang.',
         'pronoun': 'they',
         'candidates': ['The guests', 'the cooks'],
         'label': 1,
     }
-    values = read(DPR, row)
+    values = read(DPR, ex)
     assert values['marked'] == 'The guests thanked the cooks because *they* had worked while they sang.'
     assert values['with_gap'] == 'The guests thanked the cooks because ____ had worked while they sang.'
     assert (
-        read(DPR, row | {'pronoun': 'he', 'sentence': 'The other says he can.'})['marked'] == 'The other says *he* can.'
+        read(DPR, ex | {'pronoun': 'he', 'sentence': 'The other says he can.'})['marked'] == 'The other says *he* can.'
     )
 
 
@@ -73,11 +73,11 @@ def test_winogrande_options_are_a_candidate_and_the_rest_of_the_text(sentence, s
     ],
 )
 def test_wsc273_candidates_fit_the_place_of_the_pronoun(pronoun, after, candidates, endings):
-    assert choices(read(WSC273, wsc273_row('It is late.', pronoun, after, candidates))) == endings
+    assert choices(read(WSC273, wsc273_example('It is late.', pronoun, after, candidates))) == endings
 
 
 def test_wsc273_positions_count_characters_not_bytes():
-    values = read(WSC273, wsc273_row('Zoë met Chloé as', 'she', ' left.', ('Zoë', 'Chloé'), label=1))
+    values = read(WSC273, wsc273_example('Zoë met Chloé as', 'she', ' left.', ('Zoë', 'Chloé'), label=1))
     assert values['start'].numpy().decode() == 'Zoë met Chloé as'
     assert values['marked'].numpy().decode() == 'Zoë met Chloé as *she* left.'
     assert values['answer'].numpy().decode() == 'Chloé left.'
@@ -92,16 +92,16 @@ def test_wsc273_is_for_evaluation_only():
     ('index', 'marked'), [(4, 'As Ann knows, *she* and she sing.'), (6, 'As Ann knows, she and *she* sing.')]
 )
 def test_wsc_marks_the_pronoun_that_is_asked_about(index, marked):
-    row = {'text': 'As Ann knows , she and she sing .', 'span1_text': 'Ann', 'span2_text': 'she', 'label': 1}
-    assert read(WSC, row | {'span2_index': index})['marked'] == marked
+    ex = {'text': 'As Ann knows , she and she sing .', 'span1_text': 'Ann', 'span2_text': 'she', 'label': 1}
+    assert read(WSC, ex | {'span2_index': index})['marked'] == marked
 
 
 @pytest.mark.parametrize(
     ('label', 'answer', 'request_for_noun'), [(0, 'no', 'does not refer'), (1, 'yes', 'refer to?')]
 )
 def test_wsc_true_means_yes_and_turned_around_it_asks_accordingly(label, answer, request_for_noun):
-    row = {'text': 'Ann says she sings.', 'span2_index': 2, 'span2_text': 'she', 'span1_text': 'Ann', 'label': label}
-    values = read(WSC, row)
+    ex = {'text': 'Ann says she sings.', 'span2_index': 2, 'span2_text': 'she', 'span1_text': 'Ann', 'label': label}
+    values = read(WSC, ex)
     assert values['answer'] == answer
     assert request_for_noun in values['request_for_noun'].numpy().decode()
 
@@ -118,5 +118,5 @@ def test_wsc_true_means_yes_and_turned_around_it_asks_accordingly(label, answer,
     ids=lambda value: getattr(value, 'name', None),
 )
 def test_answers_follow_the_order_of_the_labels(dataset, text, answer, samples_dir):
-    rows = rendered_rows(dataset, 'test', samples_dir)
-    assert [row.answer for row in rows if text in row.fields.values()] == [answer]
+    examples = rendered_examples(dataset, 'test', samples_dir)
+    assert [ex.answer for ex in examples if text in ex.fields.values()] == [answer]

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from flan_jax.catalogue import splits
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.metrics.metrics import Judgement, judge
 from flan_jax.tasks.miscellaneous import (
     COLA,
@@ -25,18 +25,18 @@ def decode(value):
     return value.decode() if isinstance(value, bytes) else [decode(item) for item in value]
 
 
-def read(dataset, row):
-    """What templates and judges may need of a hand-made row, in plain Python."""
-    values = rendering.read_values(dataset, tf.nest.map_structure(tf.constant, row))
+def read(dataset, ex):
+    """What templates and judges may need of a hand-made example, in plain Python."""
+    values = rendering.read_values(dataset, tf.nest.map_structure(tf.constant, ex))
     return {name: decode(value.numpy()) for name, value in values.items() if value.dtype == tf.string}
 
 
-def usable(dataset, row):
-    return bool(dataset.keep.test(tf.nest.map_structure(tf.constant, row)))
+def usable(dataset, ex):
+    return bool(dataset.keep.test(tf.nest.map_structure(tf.constant, ex)))
 
 
 def answers_by_field(dataset, data_dir, split, field):
-    return {row.fields[field]: row.answer for row in rendered_rows(dataset, split, data_dir)}
+    return {ex.fields[field]: ex.answer for ex in rendered_examples(dataset, split, data_dir)}
 
 
 def dialogue(*turns):
@@ -51,7 +51,7 @@ def dialogue(*turns):
     }
 
 
-def quac_row(answer, references):
+def quac_example(answer, references):
     return {
         'title': 'Bridge',
         'section_title': 'Opening',
@@ -64,10 +64,10 @@ def quac_row(answer, references):
 
 
 def test_coqa_asks_one_question_after_the_dialogue_before_it():
-    row = read(COQA, dialogue((' Who has a dog?', 'Bo '), ('Is it young?', 'no'), ('What is it then?', 'old')))
-    assert row['history'] == 'Q: Who has a dog?\nA: Bo\nQ: Is it young?\nA: no'
-    assert (row['question'], row['answer'], row['references']) == ('What is it then?', 'old', ['old'])
-    assert row['story'] == 'Bo has a dog.\n\nIt is old.'
+    ex = read(COQA, dialogue((' Who has a dog?', 'Bo '), ('Is it young?', 'no'), ('What is it then?', 'old')))
+    assert ex['history'] == 'Q: Who has a dog?\nA: Bo\nQ: Is it young?\nA: no'
+    assert (ex['question'], ex['answer'], ex['references']) == ('What is it then?', 'old', ['old'])
+    assert ex['story'] == 'Bo has a dog.\n\nIt is old.'
 
 
 def test_coqa_dialogues_of_one_question_are_dropped():
@@ -77,29 +77,29 @@ def test_coqa_dialogues_of_one_question_are_dropped():
 
 @pytest.mark.parametrize('dataset', [COQA, QUAC], ids=lambda dataset: dataset.name)
 def test_coqa_and_quac_answers_are_judged_as_whole_texts(dataset, samples_dir):
-    rows = list(rendered_rows(dataset, 'test', samples_dir))
-    right = [Judgement(prediction=row.answer, references=row.references) for row in rows]
-    single_letters = [Judgement(prediction=row.answer[0], references=row.references) for row in rows]
+    examples = list(rendered_examples(dataset, 'test', samples_dir))
+    right = [Judgement(prediction=ex.answer, references=ex.references) for ex in examples]
+    single_letters = [Judgement(prediction=ex.answer[0], references=ex.references) for ex in examples]
     assert judge(dataset.metrics, right)['f1'] == 100
     assert judge(dataset.metrics, single_letters)['f1'] == 0
 
 
 def test_quac_mark_of_open_questions_is_in_no_prompt(samples_dir):
-    rows = list(rendered_rows(QUAC, 'test', samples_dir))
-    assert 'CANNOTANSWER' not in str([row.prompts for row in rows])
-    assert {row.answer == 'unanswerable' for row in rows} == {True, False}
+    examples = list(rendered_examples(QUAC, 'test', samples_dir))
+    assert 'CANNOTANSWER' not in str([ex.prompts for ex in examples])
+    assert {ex.answer == 'unanswerable' for ex in examples} == {True, False}
 
 
 def test_quac_open_question_is_unanswerable():
-    row = read(QUAC, quac_row('CANNOTANSWER', ['CANNOTANSWER', 'CANNOTANSWER']))
-    assert row['text'] == 'It opened in 1887, in the rain.'
-    assert (row['answer'], row['references']) == ('unanswerable', ['unanswerable', 'unanswerable'])
+    ex = read(QUAC, quac_example('CANNOTANSWER', ['CANNOTANSWER', 'CANNOTANSWER']))
+    assert ex['text'] == 'It opened in 1887, in the rain.'
+    assert (ex['answer'], ex['references']) == ('unanswerable', ['unanswerable', 'unanswerable'])
 
 
 def test_quac_spans_lose_only_the_loose_marks_at_their_ends():
-    row = read(QUAC, quac_row('in 1887,', ['. It opened in 1887, (', '.22 inches.', '"Bury Your Head"']))
-    assert row['answer'] == 'in 1887'
-    assert row['references'] == ['It opened in 1887', '.22 inches.', '"Bury Your Head"']
+    ex = read(QUAC, quac_example('in 1887,', ['. It opened in 1887, (', '.22 inches.', '"Bury Your Head"']))
+    assert ex['answer'] == 'in 1887'
+    assert ex['references'] == ['It opened in 1887', '.22 inches.', '"Bury Your Head"']
 
 
 def test_quac_forward_templates_say_what_to_write_for_an_open_question():
@@ -159,22 +159,22 @@ def test_trec_questions_lose_the_blanks_of_the_corpus(corpus, plain):
     assert read(TREC, {'text': corpus, 'label-coarse': 0})['question'] == plain
 
 
-def test_cola_templates_all_differ_on_a_row(samples_dir):
-    row = next(rendered_rows(COLA, 'test', samples_dir))
-    assert len(set(row.prompts)) == 10
+def test_cola_templates_all_differ_on_an_example(samples_dir):
+    ex = next(rendered_examples(COLA, 'test', samples_dir))
+    assert len(set(ex.prompts)) == 10
 
 
 def test_cola_shuffled_words_are_those_of_the_sentence_in_another_order(samples_dir):
-    for row in rendered_rows(COLA, 'train', samples_dir):
-        words = row.fields['sentence'].split()
-        assert sorted(row.fields['shuffled'].split(' / ')) == sorted(words)
-        assert row.fields['shuffled'].split(' / ') != words
+    for ex in rendered_examples(COLA, 'train', samples_dir):
+        words = ex.fields['sentence'].split()
+        assert sorted(ex.fields['shuffled'].split(' / ')) == sorted(words)
+        assert ex.fields['shuffled'].split(' / ') != words
 
 
 def test_math_equation_is_taken_apart():
-    row = read(MATH, {'question': 'Solve 0 = -4*d - d - 25 for d.', 'answer': '-5'})
+    ex = read(MATH, {'question': 'Solve 0 = -4*d - d - 25 for d.', 'answer': '-5'})
     parts = ('equation', 'left_side', 'right_side', 'unknown', 'answer')
-    assert [row[part] for part in parts] == ['0 = -4*d - d - 25', '0', '-4*d - d - 25', 'd', '-5']
+    assert [ex[part] for part in parts] == ['0 = -4*d - d - 25', '0', '-4*d - d - 25', 'd', '-5']
 
 
 SENTENCE = "“Café déjà-vu”, said Žofie O'Brien  (aged 3.5):  it's 20 € – or 10%!"
@@ -185,15 +185,15 @@ def english(sentence):
 
 
 def test_fix_punct_keeps_accented_letters_and_hyphens():
-    row = read(FIX_PUNCT, english(SENTENCE))
-    assert row['bare'] == 'Café déjà-vu said Žofie OBrien aged 3.5 its 20 € or 10%'
-    assert row['answer'] == "“Café déjà-vu”, said Žofie O'Brien (aged 3.5): it's 20 € – or 10%!"
+    ex = read(FIX_PUNCT, english(SENTENCE))
+    assert ex['bare'] == 'Café déjà-vu said Žofie OBrien aged 3.5 its 20 € or 10%'
+    assert ex['answer'] == "“Café déjà-vu”, said Žofie O'Brien (aged 3.5): it's 20 € – or 10%!"
 
 
 def test_true_case_lowers_accented_capitals():
-    row = read(TRUE_CASE, english('ÉMILE and ØRSTED met Žofie in ÅRHUS.'))
-    assert row['lower'] == 'émile and ørsted met žofie in århus.'
-    assert row['answer'] == 'ÉMILE and ØRSTED met Žofie in ÅRHUS.'
+    ex = read(TRUE_CASE, english('ÉMILE and ØRSTED met Žofie in ÅRHUS.'))
+    assert ex['lower'] == 'émile and ørsted met žofie in århus.'
+    assert ex['answer'] == 'ÉMILE and ØRSTED met Žofie in ÅRHUS.'
 
 
 def test_true_case_is_judged_with_case():
@@ -202,8 +202,8 @@ def test_true_case_is_judged_with_case():
 
 
 def test_word_segment_joins_words_and_keeps_every_other_character():
-    row = read(WORD_SEGMENT, english(' To be,\u00a0or not\tto be? '))
-    assert (row['joined'], row['answer']) == ('Tobe,ornottobe?', 'To be, or not to be?')
+    ex = read(WORD_SEGMENT, english(' To be,\u00a0or not\tto be? '))
+    assert (ex['joined'], ex['answer']) == ('Tobe,ornottobe?', 'To be, or not to be?')
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import source
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.rendering import read_field, read_values, render
 from flan_jax.metrics import metrics
 from flan_jax.tasks import natural_language_inference as nli
@@ -75,13 +75,13 @@ def cleaned(text):
     ids=lambda value: getattr(value, 'name', ''),
 )
 def test_labels_are_read_in_the_order_of_the_builder(dataset, field, answers, samples_dir):
-    found = {row.fields[field]: row.answer for row in rendered_rows(dataset, 'test', samples_dir)}
+    found = {ex.fields[field]: ex.answer for ex in rendered_examples(dataset, 'test', samples_dir)}
     assert answers.items() <= found.items()
 
 
 def test_cb_macro_f1_of_right_answers_is_not_zero(samples_dir):
-    rows = list(rendered_rows(nli.CB, 'test', samples_dir))
-    judgements = [metrics.Judgement(row.answer, row.references, row.choices) for row in rows]
+    examples = list(rendered_examples(nli.CB, 'test', samples_dir))
+    judgements = [metrics.Judgement(ex.answer, ex.references, ex.choices) for ex in examples]
     assert metrics.macro_f1(judgements)['macro_f1'] == 100
 
 
@@ -93,8 +93,8 @@ def test_no_letter_is_glued_to_a_field(dataset):
 
 @by_name
 def test_no_stray_full_stop_stands_in_a_prompt(dataset, samples_dir):
-    for row in rendered_rows(dataset, 'test', samples_dir):
-        for inputs, _ in row.prompts:
+    for ex in rendered_examples(dataset, 'test', samples_dir):
+        for inputs, _ in ex.prompts:
             assert not re.search(r'(^|\s)\.(\s|$)|[^.]\.\.[^.]|[?!]\.', inputs)
 
 
@@ -110,15 +110,15 @@ def test_snli_asks_whether_the_hypothesis_is_true_given_the_premise():
         'Sentence 1: P -> Sentence 2: H',
         'Old caption: P -> New caption: H',
     )
-    row = {'premise': tf.constant('P'), 'hypothesis': tf.constant('H'), 'label': tf.constant(0, tf.int64)}
-    values = read_values(nli.SNLI, row)
+    ex = {'premise': tf.constant('P'), 'hypothesis': tf.constant('H'), 'label': tf.constant(0, tf.int64)}
+    values = read_values(nli.SNLI, ex)
     for template, introduction in zip(nli.SNLI.forward_templates.values(), introductions, strict=True):
         inputs = render(template, values)[0].numpy().decode()
         assert all(part in inputs for part in introduction.split(' -> ')), inputs
 
 
-def test_snli_rows_without_a_label_are_dropped(samples_dir):
-    hypotheses = {row.fields['hypothesis'] for row in rendered_rows(nli.SNLI, 'test', samples_dir)}
+def test_snli_examples_without_a_label_are_dropped(samples_dir):
+    hypotheses = {ex.fields['hypothesis'] for ex in rendered_examples(nli.SNLI, 'test', samples_dir)}
     assert len(hypotheses) == 6 and 'The boy is hungry.' not in hypotheses
     assert not nli.SNLI.keep.test({'label': tf.constant(-1, tf.int64)})
 
@@ -132,7 +132,7 @@ def test_three_way_templates_ask_what_is_true_and_not_what_follows():
     assert asked['rte'] and asked['wnli']
 
 
-def test_both_mnli_tasks_train_on_the_same_rows_and_report_different_ones(samples_dir):
+def test_both_mnli_tasks_train_on_the_same_examples_and_report_different_ones(samples_dir):
     matched, mismatched = (source.split_slices(d, samples_dir) for d in (nli.MNLI_MATCHED, nli.MNLI_MISMATCHED))
     assert matched['train'] == mismatched['train'] and matched['validation'] == mismatched['validation']
     assert [matched['test'].split, mismatched['test'].split] == ['validation_matched', 'validation_mismatched']

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.rendering import read_field, read_values
 from flan_jax.metrics import metrics
 from flan_jax.tasks import paraphrase
@@ -38,15 +38,15 @@ def field(dataset, name, text):
     ids=lambda value: getattr(value, 'name', ''),
 )
 def test_labels_are_read_in_the_order_of_the_builder(dataset, name, answers, samples_dir):
-    found = {row.fields[name]: row.answer for row in rendered_rows(dataset, 'test', samples_dir)}
+    found = {ex.fields[name]: ex.answer for ex in rendered_examples(dataset, 'test', samples_dir)}
     assert answers.items() <= found.items()
 
 
 @pytest.mark.parametrize('dataset', [paraphrase.GLUE_MRPC, paraphrase.GLUE_QQP], ids=lambda dataset: dataset.name)
 def test_f1_counts_paraphrases_as_positive(dataset, samples_dir):
-    rows = list(rendered_rows(dataset, 'test', samples_dir))
-    always_no = [metrics.Judgement('no', row.references, row.choices) for row in rows]
-    always_yes = [metrics.Judgement('yes', row.references, row.choices) for row in rows]
+    examples = list(rendered_examples(dataset, 'test', samples_dir))
+    always_no = [metrics.Judgement('no', ex.references, ex.choices) for ex in examples]
+    always_yes = [metrics.Judgement('yes', ex.references, ex.choices) for ex in examples]
     assert metrics.binary_f1(always_no)['f1'] == 0 and metrics.binary_f1(always_yes)['f1'] > 0
 
 
@@ -55,8 +55,8 @@ def test_f1_counts_paraphrases_as_positive(dataset, samples_dir):
 )
 def test_stsb_rounds_halves_up(score, answer):
     sentence = tf.constant('A dog barks.')
-    row = {'sentence1': sentence, 'sentence2': sentence, 'label': tf.constant(score, tf.float32)}
-    assert read_values(paraphrase.STSB, row)['answer'].numpy().decode() == answer
+    ex = {'sentence1': sentence, 'sentence2': sentence, 'label': tf.constant(score, tf.float32)}
+    assert read_values(paraphrase.STSB, ex)['answer'].numpy().decode() == answer
 
 
 @pytest.mark.parametrize('dataset', paraphrase.DATASETS, ids=lambda dataset: dataset.name)

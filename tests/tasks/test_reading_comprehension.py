@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks import reading_comprehension as tasks
 
 
@@ -15,12 +15,12 @@ def texts(tensor):
 
 
 def answers(dataset, samples_dir, field):
-    """Each sample row's answer by the text of a field."""
+    """Each sample example's answer by the text of a field."""
     splits = ('train', 'validation', 'test')
-    return {r.fields[field]: r.answer for split in splits for r in rendered_rows(dataset, split, samples_dir)}
+    return {r.fields[field]: r.answer for split in splits for r in rendered_examples(dataset, split, samples_dir)}
 
 
-def drop_row(answer, validated=()):
+def drop_example(answer, validated=()):
     return {
         'passage': tf.constant('The war began on 4 May.'),
         'question': tf.constant('When did it begin?'),
@@ -29,7 +29,7 @@ def drop_row(answer, validated=()):
     }
 
 
-def openbookqa_row(choices, key, fact=''):
+def openbookqa_example(choices, key, fact=''):
     question = {'stem': 'Roots are mostly found in the'} | {f'choice_{c}': text for c, text in zip('ABCD', choices)}
     return {
         'question': {name: tf.constant(text) for name, text in question.items()},
@@ -46,20 +46,20 @@ def test_bool_q_false_is_no_and_true_is_yes(samples_dir):
 
 @pytest.mark.parametrize('query', ['is bamboo a grass', 'is bamboo a grass?', 'is bamboo a grass ? '])
 def test_bool_q_questions_end_with_one_question_mark(query):
-    row = {
+    ex = {
         'passage': tf.constant('Bamboos are grasses.'),
         'question': tf.constant(query),
         'title': tf.constant('Bamboo'),
         'answer': tf.constant(True),
     }
-    values = rendering.read_values(tasks.BOOL_Q, row)
+    values = rendering.read_values(tasks.BOOL_Q, ex)
     assert values['question'] == 'Is bamboo a grass?'
     for template in tasks.BOOL_Q.templates:
         assert b'??' not in rendering.render(template, values)[0].numpy()
 
 
 def test_drop_references_are_the_answer_and_the_validated_answers():
-    values = rendering.read_values(tasks.DROP, drop_row(' 1945', ['in 1945', '', '1945 ']))
+    values = rendering.read_values(tasks.DROP, drop_example(' 1945', ['in 1945', '', '1945 ']))
     assert values['answer'] == '1945'
     assert texts(values['references']) == ['1945', 'in 1945', '1945']
 
@@ -69,12 +69,12 @@ def test_drop_references_are_the_answer_and_the_validated_answers():
     [('1924-May-4', '4 May 1924'), ('-May-4', '4 May'), ('11-yard and 17-yard', '11-yard and 17-yard'), ('3-4', '3-4')],
 )
 def test_drop_dates_are_written_as_in_a_text(written, plain):
-    assert rendering.read_values(tasks.DROP, drop_row(written))['answer'] == plain
+    assert rendering.read_values(tasks.DROP, drop_example(written))['answer'] == plain
 
 
-def test_drop_rows_without_an_answer_are_dropped():
-    assert not tasks.DROP.keep.test(drop_row('', ['4 May']))
-    assert tasks.DROP.keep.test(drop_row('4 May'))
+def test_drop_examples_without_an_answer_are_dropped():
+    assert not tasks.DROP.keep.test(drop_example('', ['4 May']))
+    assert tasks.DROP.keep.test(drop_example('4 May'))
 
 
 def test_multirc_true_is_yes_and_false_is_no(samples_dir):
@@ -85,8 +85,8 @@ def test_multirc_true_is_yes_and_false_is_no(samples_dir):
 
 def test_multirc_groups_hold_the_answers_to_one_question(samples_dir):
     questions = collections.defaultdict(set)
-    for row in rendered_rows(tasks.MULTIRC, 'test', samples_dir):
-        questions[row.group].add(row.fields['question'])
+    for ex in rendered_examples(tasks.MULTIRC, 'test', samples_dir):
+        questions[ex.group].add(ex.fields['question'])
     assert len(questions) == 3 and all(len(group) == 1 for group in questions.values())
 
 
@@ -99,20 +99,20 @@ def test_multirc_question_numbers_of_two_paragraphs_are_kept_apart():
 
 
 def test_openbookqa_the_key_picks_the_option():
-    values = rendering.read_values(tasks.OPENBOOKQA, openbookqa_row(('sky', 'sea', 'air', 'soil'), 3))
+    values = rendering.read_values(tasks.OPENBOOKQA, openbookqa_example(('sky', 'sea', 'air', 'soil'), 3))
     assert values['answer'] == 'soil'
     assert texts(values['choices']) == ['sky', 'sea', 'air', 'soil']
 
 
 def test_openbookqa_equal_options_leave_one_right():
-    values = rendering.read_values(tasks.OPENBOOKQA, openbookqa_row(('soil', 'sky', 'soil', 'sea'), 2))
+    values = rendering.read_values(tasks.OPENBOOKQA, openbookqa_example(('soil', 'sky', 'soil', 'sea'), 2))
     assert values['right'].numpy().tolist() == [False, False, True, False]
 
 
 def test_openbookqa_shows_the_fact_on_a_line_of_its_own_where_there_is_one():
     choices = ('sky', 'sea', 'air', 'soil')
-    with_fact = rendering.read_values(tasks.OPENBOOKQA, openbookqa_row(choices, 3, 'roots grow in soil'))
-    without = rendering.read_values(tasks.OPENBOOKQA, openbookqa_row(choices, 3))
+    with_fact = rendering.read_values(tasks.OPENBOOKQA, openbookqa_example(choices, 3, 'roots grow in soil'))
+    without = rendering.read_values(tasks.OPENBOOKQA, openbookqa_example(choices, 3))
     for template in tasks.OPENBOOKQA.forward_templates.values():
         shown = rendering.render(template, with_fact)[0].numpy().decode()
         lines = shown.splitlines(keepends=True)
@@ -123,21 +123,21 @@ def test_openbookqa_shows_the_fact_on_a_line_of_its_own_where_there_is_one():
 
 @pytest.mark.parametrize('dataset', [tasks.SQUAD_V1, tasks.SQUAD_V2], ids=lambda dataset: dataset.name)
 def test_squad_titles_have_blanks_for_underscores(dataset, samples_dir):
-    titles = {row.fields['title'] for row in rendered_rows(dataset, 'test', samples_dir)}
+    titles = {ex.fields['title'] for ex in rendered_examples(dataset, 'test', samples_dir)}
     assert 'Larkfield Orchestra' in titles
 
 
 def test_squad_v1_references_are_all_answers_and_the_first_is_learned(samples_dir):
-    rows = {row.fields['question']: row for row in rendered_rows(tasks.SQUAD_V1, 'test', samples_dir)}
-    row = rows['Where did the orchestra play at first?']
-    assert row.answer == 'in a barn'
-    assert row.references == ('in a barn', 'a barn', 'barn')
+    examples = {ex.fields['question']: ex for ex in rendered_examples(tasks.SQUAD_V1, 'test', samples_dir)}
+    ex = examples['Where did the orchestra play at first?']
+    assert ex.answer == 'in a barn'
+    assert ex.references == ('in a barn', 'a barn', 'barn')
 
 
 def test_squad_v2_questions_without_an_answer_are_unanswerable(samples_dir):
-    rows = {row.fields['question']: row for row in rendered_rows(tasks.SQUAD_V2, 'test', samples_dir)}
-    assert rows['Who invented the sundial?'].references == ('unanswerable',)
-    assert rows['What does the shadow on a sundial show?'].references == ('the time of day', 'time of day')
+    examples = {ex.fields['question']: ex for ex in rendered_examples(tasks.SQUAD_V2, 'test', samples_dir)}
+    assert examples['Who invented the sundial?'].references == ('unanswerable',)
+    assert examples['What does the shadow on a sundial show?'].references == ('the time of day', 'time of day')
 
 
 def test_squad_v2_templates_say_that_a_question_may_be_unanswerable():

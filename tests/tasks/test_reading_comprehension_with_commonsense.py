@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks import reading_comprehension_with_commonsense as tasks
 
 PASSAGE = (
@@ -16,7 +16,7 @@ def texts(tensor):
     return [text.decode() for text in tensor.numpy()]
 
 
-def record_row(answers, query='Doctors told @placeholder to rest her voice.'):
+def record_example(answers, query='Doctors told @placeholder to rest her voice.'):
     return {
         'passage': tf.constant(PASSAGE),
         'query': tf.constant(query),
@@ -26,8 +26,8 @@ def record_row(answers, query='Doctors told @placeholder to rest her voice.'):
 
 
 def test_cosmos_qa_the_label_counts_from_zero(samples_dir):
-    rows = rendered_rows(tasks.COSMOS_QA, 'test', samples_dir)
-    answers = {row.fields['question']: row.answer for row in rows}
+    examples = rendered_examples(tasks.COSMOS_QA, 'test', samples_dir)
+    answers = {ex.fields['question']: ex.answer for ex in examples}
     assert answers['What would help me?'] == 'A blind for the window.'
     assert answers['What happened to the tomato plants?'] == 'The snail ate most of them.'
 
@@ -39,7 +39,7 @@ def test_cosmos_qa_texts_are_untokenized():
 
 
 def test_record_keeps_the_text_after_the_highlight_marks():
-    values = rendering.read_values(tasks.RECORD, record_row(['Ida Lund']))
+    values = rendering.read_values(tasks.RECORD, record_example(['Ida Lund']))
     assert values['passage'] == (
         'The band Oakwell plays in Bergen tonight. Singer Ida Lund has a cold.\n* Oakwell plays in Bergen'
         '\n* Ida Lund may not sing'
@@ -47,19 +47,19 @@ def test_record_keeps_the_text_after_the_highlight_marks():
 
 
 def test_record_options_are_bare_names_each_once():
-    values = rendering.read_values(tasks.RECORD, record_row(['Ida Lund']))
+    values = rendering.read_values(tasks.RECORD, record_example(['Ida Lund']))
     assert texts(values['choices']) == ['Bergen', 'Ida Lund', 'Lund', 'Oakwell']
 
 
 def test_record_every_right_name_is_right():
-    values = rendering.read_values(tasks.RECORD, record_row(['Lund', 'Ida Lund']))
+    values = rendering.read_values(tasks.RECORD, record_example(['Lund', 'Ida Lund']))
     assert values['right'].numpy().tolist() == [False, True, True, False]
     assert texts(values['references']) == ['Ida Lund', 'Lund']
     assert values['answer'] == 'Ida Lund'
 
 
 def test_record_the_whole_query_stands_in_every_prompt():
-    values = rendering.read_values(tasks.RECORD, record_row(['Ida Lund']))
+    values = rendering.read_values(tasks.RECORD, record_example(['Ida Lund']))
     for template in tasks.RECORD.forward_templates.values():
         inputs = rendering.render(template, values)[0].numpy().decode()
         assert 'Doctors told ____ to rest her voice.' in inputs
@@ -69,11 +69,11 @@ def test_record_the_whole_query_stands_in_every_prompt():
 def test_record_sentence_is_completed_with_the_name():
     (completed,) = (t for t in tasks.RECORD.templates if t.targets == '{before_gap}{answer}{after_gap}')
     for query in ('Doctors told @placeholder to rest her voice.', '@placeholder has a cold', 'Get well, @placeholder'):
-        values = rendering.read_values(tasks.RECORD, record_row(['Ida Lund'], query))
+        values = rendering.read_values(tasks.RECORD, record_example(['Ida Lund'], query))
         assert rendering.render(completed, values)[1] == query.replace('@placeholder', 'Ida Lund')
 
 
-def test_record_rows_without_a_right_name_are_dropped():
-    assert tasks.RECORD.keep.test(record_row(['Lund']))
-    assert not tasks.RECORD.keep.test(record_row([]))
-    assert not tasks.RECORD.keep.test(record_row(['Oslo']))
+def test_record_examples_without_a_right_name_are_dropped():
+    assert tasks.RECORD.keep.test(record_example(['Lund']))
+    assert not tasks.RECORD.keep.test(record_example([]))
+    assert not tasks.RECORD.keep.test(record_example(['Oslo']))

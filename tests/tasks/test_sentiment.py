@@ -4,13 +4,13 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import rendering, source
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks.sentiment import DATASETS, IMDB_REVIEWS, SENTIMENT140, SST2, YELP_POLARITY_REVIEWS
 
 
-def read(dataset, **row):
-    """The values of a hand-made row."""
-    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in row.items()})
+def read(dataset, **ex):
+    """The values of a hand-made example."""
+    return rendering.read_values(dataset, {name: tf.constant(value) for name, value in ex.items()})
 
 
 def text_of(dataset, text):
@@ -22,16 +22,16 @@ def text_of(dataset, text):
 def answers(dataset, data_dir):
     """Sample text to rendered answer."""
     return {
-        row.fields['text']: row.answer
+        ex.fields['text']: ex.answer
         for split in source.split_slices(dataset, data_dir)
-        for row in rendered_rows(dataset, split, data_dir)
+        for ex in rendered_examples(dataset, split, data_dir)
     }
 
 
 def test_sentiment140_neutral_tweets_are_dropped(samples_dir):
     raw = source.PreparedSource(SENTIMENT140, samples_dir).get_dataset('test', shuffle=False)
-    neutral = {row['text'].decode() for row in raw.as_numpy_iterator() if row['polarity'] == 2}
-    kept = {row.fields['text'] for row in rendered_rows(SENTIMENT140, 'test', samples_dir)}
+    neutral = {ex['text'].decode() for ex in raw.as_numpy_iterator() if ex['polarity'] == 2}
+    kept = {ex.fields['text'] for ex in rendered_examples(SENTIMENT140, 'test', samples_dir)}
     assert len(neutral) == 2 and len(kept) == 8
     assert not neutral & kept
 
@@ -92,8 +92,8 @@ def test_labels_are_in_the_order_of_the_source(dataset, beginning, answer, sampl
 
 @pytest.mark.parametrize('dataset', [IMDB_REVIEWS, YELP_POLARITY_REVIEWS], ids=lambda dataset: dataset.name)
 def test_the_beginning_does_not_give_the_review_away(dataset, samples_dir):
-    for row in rendered_rows(dataset, 'test', samples_dir):
-        beginning, text = row.fields['beginning'], row.fields['text']
+    for ex in rendered_examples(dataset, 'test', samples_dir):
+        beginning, text = ex.fields['beginning'], ex.fields['text']
         assert text.startswith(beginning) and 30 < len(beginning) <= 40
 
 
@@ -104,6 +104,6 @@ def test_the_beginning_of_a_short_text_is_its_first_half(text, beginning):
 
 @pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: dataset.name)
 def test_turned_around_templates_say_which_sentiment_is_wanted(dataset, samples_dir):
-    for row in rendered_rows(dataset, 'test', samples_dir):
-        for template, (inputs, targets) in zip(dataset.templates, row.prompts):
-            assert not template.inverted or (row.answer in inputs and targets == row.fields['text'])
+    for ex in rendered_examples(dataset, 'test', samples_dir):
+        for template, (inputs, targets) in zip(dataset.templates, ex.prompts):
+            assert not template.inverted or (ex.answer in inputs and targets == ex.fields['text'])

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 from flan_jax.catalogue import declaration as declaration
 from flan_jax.data import rendering, source
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks import summarization
 
 BODY = 'The bridge (built in 1890) will close on Monday. "We had no choice," a spokesman told (CNN) -- he gave no date.'
@@ -33,7 +33,7 @@ HEADERS = [
 
 
 def values_of(dataset, **features):
-    """What a hand-made row holds, as Python strings."""
+    """What a hand-made example holds, as Python strings."""
     values = rendering.read_values(dataset, tf.nest.map_structure(tf.constant, features))
     return {name: value.numpy().decode() for name, value in values.items() if value.shape.rank == 0}
 
@@ -70,10 +70,10 @@ def test_cnn_dailymail_takes_only_headers(text):
 
 def test_cnn_dailymail_sample_articles_end_as_in_the_source(samples_dir):
     raw = source.PreparedSource(summarization.CNN_DAILYMAIL, samples_dir).get_dataset('train', shuffle=False)
-    rows = rendered_rows(summarization.CNN_DAILYMAIL, 'train', samples_dir)
-    for article, row in zip((row['article'].decode() for row in raw.as_numpy_iterator()), rows, strict=True):
-        assert article.endswith(row.fields['article'])
-        assert 0 < len(article) - len(row.fields['article']) < 120
+    examples = rendered_examples(summarization.CNN_DAILYMAIL, 'train', samples_dir)
+    for article, ex in zip((ex['article'].decode() for ex in raw.as_numpy_iterator()), examples, strict=True):
+        assert article.endswith(ex.fields['article'])
+        assert 0 < len(article) - len(ex.fields['article']) < 120
 
 
 def test_cnn_dailymail_highlights_stay_on_lines_of_their_own():
@@ -94,7 +94,7 @@ def test_ag_news_options_are_in_the_order_of_the_labels(samples_dir):
     assert names == ['World', 'Sports', 'Business', 'Sci/Tech']
     assert summarization.AG_NEWS_SUBSET.answer.options == ('World', 'Sports', 'Business', 'Science/Tech')
     answers = {
-        row.fields['title']: row.answer for row in rendered_rows(summarization.AG_NEWS_SUBSET, 'test', samples_dir)
+        ex.fields['title']: ex.answer for ex in rendered_examples(summarization.AG_NEWS_SUBSET, 'test', samples_dir)
     }
     assert answers['Parliament Approves Peace Accord'] == 'World'
     assert answers['Skiers Sweep Podium in Downhill'] == 'Sports'
@@ -139,7 +139,7 @@ def test_samsum_keeps_the_text_between_tags(raw, shown):
         ('people met on monday .', '## meet', False),
     ],
 )
-def test_gigaword_rows_with_masked_words_or_digits_are_dropped(document, summary, kept):
+def test_gigaword_examples_with_masked_words_or_digits_are_dropped(document, summary, kept):
     assert keeps(summarization.GIGAWORD, document=document, summary=summary) is kept
 
 
@@ -184,8 +184,8 @@ def test_aeslc_sentences_stay_apart():
 )
 def test_opinions_are_numbered_up_to_ten(dataset, features):
     name, summary, given, shown = features
-    row = {name: 'A name', summary: 'In sum , yes .', given: opinions(*(f'View {i} , yes .' for i in range(12)))}
-    values = values_of(dataset, **row)
+    ex = {name: 'A name', summary: 'In sum , yes .', given: opinions(*(f'View {i} , yes .' for i in range(12)))}
+    values = values_of(dataset, **ex)
     assert values[shown].splitlines() == [f'{i + 1}. View {i}, yes.' for i in range(10)]
     assert values['answer'] == 'In sum, yes.'
 
@@ -206,11 +206,11 @@ def test_turned_around_templates_are_given_the_answer(dataset):
         assert declaration.ANSWER not in declaration.placeholders(template.targets)
 
 
-def test_opinion_abstracts_tune_choose_and_report_on_different_rows(samples_dir):
+def test_opinion_abstracts_tune_choose_and_report_on_different_examples(samples_dir):
     for dataset in (summarization.OPINION_ABSTRACTS_IDEBATE, summarization.OPINION_ABSTRACTS_ROTTEN_TOMATOES):
         answers = [
-            row.answer
+            ex.answer
             for split in ('train', 'validation', 'test')
-            for row in rendered_rows(dataset, split, samples_dir)
+            for ex in rendered_examples(dataset, split, samples_dir)
         ]
         assert len(answers) == len(set(answers)) == 18

@@ -4,7 +4,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.translate import wmt
 
 from flan_jax.data import rendering
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks import translation
 from flan_jax.tasks.translation import WMT14_ENFR
 
@@ -31,31 +31,33 @@ def gap_and_word(text):
 def test_each_direction_shows_one_language_and_asks_for_the_other(dataset, samples_dir):
     code = dataset.languages[1]
     assert [t.variant for t in dataset.forward_templates.values()] == [f'en-{code}'] * 5 + [f'{code}-en'] * 3
-    for row in rendered_rows(dataset, 'test', samples_dir):
+    for ex in rendered_examples(dataset, 'test', samples_dir):
         for index, template in dataset.forward_templates.items():
-            english, foreign = row.fields['english'], row.fields['foreign']
+            english, foreign = ex.fields['english'], ex.fields['foreign']
             shown, asked = (english, foreign) if template.variant == f'en-{code}' else (foreign, english)
-            inputs, targets = row.prompts[index]
+            inputs, targets = ex.prompts[index]
             assert shown in inputs and targets == asked and asked not in inputs
 
 
 @by_dataset
 def test_turned_around_templates_do_not_ask_for_a_sentence_out_of_nothing(dataset, samples_dir):
-    for row in rendered_rows(dataset, 'test', samples_dir):
-        (which, language), (gap, word) = row.prompts[8:]
-        assert row.fields['foreign'] in which and language not in which
-        assert row.fields['english'] in gap and row.fields['foreign'] not in gap
-        assert row.fields['with_gap'].replace('____', word) == row.fields['foreign']
+    for ex in rendered_examples(dataset, 'test', samples_dir):
+        (which, language), (gap, word) = ex.prompts[8:]
+        assert ex.fields['foreign'] in which and language not in which
+        assert ex.fields['english'] in gap and ex.fields['foreign'] not in gap
+        assert ex.fields['with_gap'].replace('____', word) == ex.fields['foreign']
 
 
 @by_dataset
 def test_pairs_are_the_right_way_round(dataset, samples_dir):
     language, english, foreign = PAIRS[dataset.languages[1]]
-    rows = [row for split in ('train', 'validation', 'test') for row in rendered_rows(dataset, split, samples_dir)]
-    row = next(row for row in rows if row.fields['english'] == english)
-    assert row.answer == foreign
-    assert row.prompts[1] == (f'English: {english}\n{language}:', foreign)
-    assert row.prompts[8] == (f'{foreign}\n\nWhich language is this text in?', language)
+    examples = [
+        ex for split in ('train', 'validation', 'test') for ex in rendered_examples(dataset, split, samples_dir)
+    ]
+    ex = next(ex for ex in examples if ex.fields['english'] == english)
+    assert ex.answer == foreign
+    assert ex.prompts[1] == (f'English: {english}\n{language}:', foreign)
+    assert ex.prompts[8] == (f'{foreign}\n\nWhich language is this text in?', language)
 
 
 @pytest.mark.parametrize(

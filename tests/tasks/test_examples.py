@@ -1,4 +1,4 @@
-"""Every dataset, on every row of its samples and of the real data that is present."""
+"""Every dataset, on every example of its samples and of the real data that is present."""
 
 import dataclasses
 import difflib
@@ -8,40 +8,40 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare, source
-from flan_jax.data.preview import rendered_rows
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
 
 DATASETS = list(catalogue.DATASETS.values())
-REAL_ROWS = 40
+REAL_EXAMPLES = 40
 
 by_name = pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: dataset.name)
 
 
-def check_rows(dataset, data_dir, limit):
+def check_examples(dataset, data_dir, limit):
     verified = verify(dataset, data_dir, limit)
-    assert verified.rows and not verified.problems
+    assert verified.examples and not verified.problems
 
 
 @by_name
 def test_samples_render(dataset, samples_dir):
-    check_rows(dataset, samples_dir, limit=-1)
+    check_examples(dataset, samples_dir, limit=-1)
 
 
 @by_name
-def test_real_rows_render(dataset, real_data_dir):
+def test_real_examples_render(dataset, real_data_dir):
     try:
         source.prepared_builder(dataset.source, real_data_dir)
     except source.MissingDataError:
         pytest.skip(f'{dataset.source} is not among the real data')
-    check_rows(dataset, real_data_dir, limit=REAL_ROWS)
+    check_examples(dataset, real_data_dir, limit=REAL_EXAMPLES)
 
 
 @by_name
-def test_only_the_documented_filter_drops_rows(dataset, samples_dir):
-    for split, rows in source.split_slices(dataset, samples_dir).items():
+def test_only_the_documented_filter_drops_examples(dataset, samples_dir):
+    for split, examples in source.split_slices(dataset, samples_dir).items():
         raw = source.PreparedSource(dataset, samples_dir).get_dataset(split, shuffle=False)
-        dropped = len(rows) - sum(1 for _ in keep_usable(raw, dataset))
+        dropped = len(examples) - sum(1 for _ in keep_usable(raw, dataset))
         assert dropped == 0 or dataset.keep is not None
 
 
@@ -54,7 +54,7 @@ def test_samples_fill_every_split(dataset, samples_dir):
         'validation': 4 if dataset.splits.validation else 0,
         'test': 4,
     }
-    assert {split: len(slices.get(split, ())) >= rows for split, rows in minimum.items()} == dict.fromkeys(
+    assert {split: len(slices.get(split, ())) >= examples for split, examples in minimum.items()} == dict.fromkeys(
         minimum, True
     )
 
@@ -63,13 +63,15 @@ def test_samples_fill_every_split(dataset, samples_dir):
 def test_sample_options_are_balanced(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no options')
-    rows = [
-        row for split in source.split_slices(dataset, samples_dir) for row in rendered_rows(dataset, split, samples_dir)
+    examples = [
+        ex
+        for split in source.split_slices(dataset, samples_dir)
+        for ex in rendered_examples(dataset, split, samples_dir)
     ]
-    right = [row.right.index(True) for row in rows]
-    share = 1 / len(rows[0].choices)
-    for index in range(min(len(row.choices) for row in rows)):
-        assert right.count(index) / len(rows) >= share / 2, f'option {index} is right in too few sample rows'
+    right = [ex.right.index(True) for ex in examples]
+    share = 1 / len(examples[0].choices)
+    for index in range(min(len(ex.choices) for ex in examples)):
+        assert right.count(index) / len(examples) >= share / 2, f'option {index} is right in too few sample examples'
 
 
 @by_name
@@ -97,16 +99,16 @@ def test_templates_differ_in_more_than_a_word(dataset):
         ({'prompts': (('So?\n- yes', 'yes'),) * 10}, 'template 0: an option is not shown'),
     ],
 )
-def test_what_is_wrong_with_a_row_is_found(changes, problem, samples_dir):
+def test_what_is_wrong_with_an_example_is_found(changes, problem, samples_dir):
     dataset = catalogue.dataset('rte')
-    (row,) = rendered_rows(dataset, 'test', samples_dir, limit=1)
+    (ex,) = rendered_examples(dataset, 'test', samples_dir, limit=1)
     sound = {'answer': 'yes', 'references': ('yes',), 'choices': ('yes', 'no'), 'right': (True, False)}
     sound['prompts'] = (('So?\n- yes\n- no', 'yes'),) * 10
-    sound = dataclasses.replace(row, **sound)
+    sound = dataclasses.replace(ex, **sound)
     assert not list(problems_of(dataset, sound))
     assert any(problem in found for found in problems_of(dataset, dataclasses.replace(sound, **changes)))
 
 
-def test_rows_lost_without_a_documented_filter_are_a_problem(samples_dir):
+def test_examples_lost_without_a_documented_filter_are_a_problem(samples_dir):
     snli = catalogue.dataset('snli')
     assert verify(snli, samples_dir).dropped and not verify(snli, samples_dir).problems

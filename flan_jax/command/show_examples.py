@@ -1,0 +1,103 @@
+"""flan-jax tasks show: examples of a dataset as a model sees them, in a prompt format."""
+
+import argparse
+import os.path
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.formats import known_formats
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.settings import MAX_SHOTS
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+OUT = Console(highlight=False, soft_wrap=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `tasks show`."""
+    parser.add_argument('name', help='dataset')
+    parser.add_argument('--template', type=int, help='only this template')
+    parser.add_argument('--shots', type=int, default=0, help='exemplars before the input, as far as they fit')
+    parser.add_argument('--n', type=int, default=3, help='how many examples')
+    parser.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
+    parser.add_argument(
+        '--prompt_format', default='flan', help='what stands before, between and after: flan, plain, ...'
+    )
+    parser.add_argument('--input_length', type=int, default=1024, help='tokens after which prompts are cut')
+    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints examples under the templates that `options` name."""
+    dataset = catalogue.dataset(options.name)
+    formats = known_formats()
+    if options.prompt_format not in formats:
+        raise UnknownName('prompt format', options.prompt_format, formats)
+    if options.template is not None and not 0 <= options.template < len(dataset.templates):
+        raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
+    if not 0 <= options.shots <= MAX_SHOTS:
+        raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
+    templates = range(len(dataset.templates)) if options.template is None else [options.template]
+    show = _show_few_shot if options.shots else _show_zero_shot
+    show(dataset, templates, formats[options.prompt_format](), options)
+
+
+def _show_zero_shot(
+    dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace
+) -> None:
+    from flan_jax.data.preview import rendered_examples
+
+    vocabulary = Vocabulary()
+    for number, ex in enumerate(rendered_examples(dataset, options.split, options.data_dir, options.n)):
+        OUT.rule(f'{dataset.name}, {options.split} example {number}')
+        for index in templates:
+            inputs, targets = ex.prompts[index]
+            prompt = [prompt_format.encode_prompt(vocabulary, inputs, n) for n in (None, options.input_length)]
+            response = [prompt_format.encode_response(vocabulary, targets, n) for n in (None, options.target_length)]
+            OUT.print(f'[dim]{_label(dataset, index)}')
+            OUT.print(_cut(vocabulary, *prompt, 'white'))
+            OUT.print(_cut(vocabulary, *response, 'green') + '\n')
+
+
+def _show_few_shot(
+    dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace
+) -> None:
+    """Prompts with exemplars, in the colours of `_show_zero_shot`; what stands before the example's own text is dim."""
+    from flan_jax.data.few_shot import Exemplars
+    from flan_jax.data.preview import few_shot_prompts
+
+    exemplars = Exemplars(dataset, options.shots, data_dir=options.data_dir)
+    lengths = {'inputs': options.input_length, 'targets': options.target_length}
+    for index in templates:
+        prompts = few_shot_prompts(index, options.split, lengths, exemplars, prompt_format, options.n)
+        for number, prompt in enumerate(prompts):
+            OUT.rule(f'{dataset.name}, {options.split} example {number}')
+            OUT.print(f'[dim]{_label(dataset, index)}, {prompt.shots} of {options.shots} exemplars fit')
+            for part in _before(prompt.parts):
+                OUT.print(part)
+            OUT.print(f'{escape(prompt.parts[-1])} [dim]({prompt.tokens} tokens in all)[/]')
+            OUT.print(f'[green]{escape(prompt.targets)}[/]\n')
+
+
+def _before(parts: tuple[str, ...]) -> Iterator[str]:
+    """All parts but the last in dim colours, those at odd places, which are targets of exemplars, in green."""
+    for place, part in enumerate(parts[:-1]):
+        yield f'[dim{" green" * (place % 2)}]{escape(part)}[/]'
+
+
+def _label(dataset: Dataset, index: int) -> str:
+    template = dataset.templates[index]
+    return ', '.join(filter(None, [f'template {index}', template.variant, 'inverted' * template.inverted]))
+
+
+def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
+    """The text of tokens in colour, what is cut of it struck through, and the number of tokens."""
+    text = vocabulary.decode(whole)
+    kept = os.path.commonprefix([text, vocabulary.decode(cut)])
+    struck = f'[strike red]{escape(text[len(kept) :])}[/]' if len(kept) < len(text) else ''
+    return f'[{colour}]{escape(kept)}[/]{struck} [dim]({len(cut)} of {len(whole)} tokens)[/]'

@@ -1,0 +1,110 @@
+"""The TFDS features of a dataset: which of them a declaration reads, and whether a value fits one."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.rendering import read_values
+
+Path = tuple[str, ...]
+"""A feature's name, after those of the features that hold it."""
+
+
+class _Recording(Mapping):
+    """An example that writes down which of its features are read."""
+
+    def __init__(self, values: Mapping[str, Any], path: Path, read: set[Path]):
+        self._values, self._path, self._read = values, path, read
+
+    def __getitem__(self, name: str):
+        value, path = self._values[name], (*self._path, name)
+        if isinstance(value, Mapping):
+            return _Recording(value, path, self._read)
+        self._read.add(path)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def features_read(dataset: Dataset, features: tfds.features.FeaturesDict) -> set[Path]:
+    """The features that a dataset's declaration reads, found by carrying out its functions on symbolic examples."""
+    read: set[Path] = set()
+
+    @tf.function(autograph=False)
+    def read_all(ex):
+        recording = _Recording(ex, (), read)
+        read_values(dataset, recording)
+        if dataset.keep is not None:
+            dataset.keep.test(recording)
+
+    read_all.get_concrete_function(features.get_tensor_spec())
+    return read
+
+
+def complete(feature: Any, value: Any, read: Collection[Path], path: Path = ()) -> Any:
+    """A value of a feature with empty ones for what is absent and not `read`; what is read and absent stays absent."""
+    if isinstance(feature, tfds.features.FeaturesDict) and isinstance(value, Mapping):
+        inside = {name: complete(feature[name], item, read, (*path, name)) if name in feature else item
+                  for name, item in value.items()}  # fmt: skip
+        return inside | {name: empty(feature[name]) for name in _to_be_filled(feature, value, read, path)}
+    if isinstance(feature, tfds.features.Sequence) and isinstance(feature.feature, tfds.features.FeaturesDict):
+        if isinstance(value, Mapping):  # a list for each feature
+            length = max((len(items) for items in value.values()), default=0)
+            absent = _to_be_filled(feature.feature, value, read, path)
+            return dict(value) | {name: [empty(feature.feature[name])] * length for name in absent}
+        return [complete(feature.feature, item, read, path) for item in value] if isinstance(value, list) else value
+    return value
+
+
+def _to_be_filled(
+    features: tfds.features.FeaturesDict, value: Mapping, read: Collection[Path], path: Path
+) -> list[str]:
+    needed = {found[len(path)] for found in read if found[: len(path)] == path}
+    return [name for name in features if name not in value and name not in needed]
+
+
+def empty(feature: Any) -> Any:
+    """A value of a feature that says nothing: no text, no elements, zero, no label."""
+    if isinstance(feature, tfds.features.FeaturesDict):
+        return {name: empty(inner) for name, inner in feature.items()}
+    if isinstance(feature, tfds.features.Sequence):
+        return [empty(feature.feature)] * (feature._length or 0)
+    if isinstance(feature, tfds.features.ClassLabel):
+        return -1
+    if feature.np_dtype == np.object_ and not feature.shape:
+        return ''
+    return np.zeros([size or 0 for size in feature.shape], feature.np_dtype)
+
+
+def misfit(feature: Any, value: Any) -> str:
+    """Why TFDS would store another value than this one, which it can encode; empty where it would not."""
+    if isinstance(feature, tfds.features.FeaturesDict):
+        return next(filter(None, (misfit(inner, value[name]) for name, inner in feature.items())), '')
+    if isinstance(feature, tfds.features.Sequence):
+        return _misfit_of_sequence(feature.feature, value)
+    if isinstance(feature, tfds.features.ClassLabel):
+        is_label = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+        return '' if is_label else f'{value!r} is neither the name nor the number of a label'
+    kind, given = np.dtype(feature.np_dtype).kind, np.asarray(value)
+    if kind not in 'biuf' or not given.size:
+        return ''
+    if given.dtype.kind not in 'biuf':
+        return f'{value!r} is not a number'
+    stored = feature.encode_example(value)
+    return '' if kind == 'f' or np.array_equal(given, stored) else f'{value!r} would be stored as {stored}'
+
+
+def _misfit_of_sequence(feature: Any, value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = [(feature[name], item) for name, items in value.items() for item in items]
+    else:
+        pairs = [(feature, item) for item in value]
+    return next(filter(None, (misfit(inner, item) for inner, item in pairs)), '')

@@ -1,0 +1,151 @@
+"""What a mixture's name stands for: datasets, each in a form in which it is tuned on."""
+
+import dataclasses
+
+import seqio
+
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.forms import TEMPLATE_COUNTS, Instructions, in_form
+from flan_jax.data.settings import MAX_SHOTS, Data
+from flan_jax.errors import UnknownName, UserError
+
+EVERYTHING = 'flan'
+"""Name of the mixture of the whole catalogue, as far as it counts among the paper's datasets."""
+
+WITHOUT = f'{EVERYTHING}_without_'
+"""How the names of mixtures begin that leave a cluster, and those related to it, out."""
+
+ADDED_IN_ORDER = (
+    ('summarization',),
+    ('translation',),
+    ('reading_comprehension',),
+    ('sentiment',),
+    ('struct_to_text',),
+    ('coreference',),
+    ('coqa', 'quac'),
+)
+"""Clusters, and datasets that the paper takes for one, in the order in which its Figure 6 adds them."""
+
+JOIN = '+'
+"""Joins names, as in 'sentiment+trec'."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """A form in which datasets are tuned on.
+
+    Attributes:
+      instructions: how inputs are worded.
+      templates: how many of the first templates are used; None for all.
+      shots: exemplars before each input at most.
+    """
+
+    instructions: Instructions = 'templates'
+    templates: int | None = None
+    shots: int = 0
+
+
+FORMS = {
+    '': Form(),
+    '_few_shot': Form(shots=MAX_SHOTS),
+    '_no_template': Form(instructions='none'),
+    '_dataset_name': Form(instructions='dataset_name'),
+    **{f'_first_{count}_templates': Form(templates=count) for count in TEMPLATE_COUNTS},
+}
+"""How the names of mixtures and training tasks end, to what that means."""
+
+_SETTINGS = {'instructions': 'instructions', 'templates': 'templates_per_dataset', 'shots': 'shots'}
+"""Field of a form to the field of `Data` that says the same."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A dataset as a mixture has it.
+
+    Attributes:
+      task: name of the training task.
+      dataset: the dataset, with the templates of its form.
+      shots: exemplars before each input at most.
+    """
+
+    task: str
+    dataset: Dataset
+    shots: int = 0
+
+
+def own_mixtures() -> dict[str, list[Dataset]]:
+    """Name to datasets of the catalogue's mixtures: all of it, all without a cluster, the first n, each cluster, each dataset."""
+    by_dataset = {name: [dataset] for name, dataset in catalogue.DATASETS.items()}
+    mixtures = by_dataset | {name: catalogue.datasets_in(name) for name in catalogue.CLUSTERS}
+    added = []
+    for n, names in enumerate(ADDED_IN_ORDER, start=1):
+        added = added + [dataset for name in names for dataset in mixtures[name]]
+        mixtures[f'{EVERYTHING}_first_{n}_clusters'] = added
+    everything = [dataset for dataset in catalogue.DATASETS.values() if dataset.paper_name]
+    for cluster in catalogue.CLUSTERS:
+        left_out = catalogue.clusters_left_out(cluster)
+        mixtures[WITHOUT + cluster] = [dataset for dataset in everything if dataset.cluster.name not in left_out]
+    return mixtures | {EVERYTHING: everything}
+
+
+def is_own(mixture: str) -> bool:
+    """Whether a name, or each of several joined ones, stands for datasets of the catalogue."""
+    return all(_form_of(name) is not None for name in mixture.split(JOIN))
+
+
+def resolve(name: str) -> tuple[list[Dataset], str]:
+    """The datasets that the name of one mixture stands for, and which of `FORMS` it has; raises UnknownName."""
+    suffix = _form_of(name)
+    if suffix is None:
+        raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
+    return own_mixtures()[name.removesuffix(suffix)], suffix
+
+
+def members(data: Data) -> list[Member]:
+    """What `data` tunes on, prepared or not: the datasets of its mixture in their forms, but for the cluster held out.
+
+    Raises:
+      UnknownName: for an unknown mixture or cluster.
+      UserError: if holding out a cluster leaves nothing, or the mixture's name and the settings speak of two forms.
+    """
+    left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
+    chosen = {}
+    for name in data.mixture.split(JOIN):
+        datasets, suffix = resolve(name)
+        form = _combined(name, FORMS[suffix], data)
+        for dataset in datasets:
+            if dataset.splits.train and dataset.cluster.name not in left_out:
+                member = Member(dataset.name + suffix, in_form(dataset, form.instructions, form.templates), form.shots)
+                chosen[member.task] = member
+    if not chosen:
+        raise nothing_left(data)
+    return list(chosen.values())
+
+
+def nothing_left(data: Data) -> UserError:
+    """The error of a mixture that lies in the cluster held out."""
+    return UserError(
+        f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}; '
+        'name another mixture, or another cluster to hold out'
+    )
+
+
+def _form_of(name: str) -> str | None:
+    """The ending of a mixture's name that says its form; None for a name that the catalogue does not give."""
+    known = own_mixtures()
+    return next((suffix for suffix in FORMS if name.endswith(suffix) and name.removesuffix(suffix) in known), None)
+
+
+def _combined(name: str, form: Form, data: Data) -> Form:
+    """The form of a name, completed by the settings; raises UserError where they speak of two."""
+    fields = {}
+    for field, setting in _SETTINGS.items():
+        of_name, of_settings, default = getattr(form, field), getattr(data, setting), getattr(Form(), field)
+        if default not in (of_name, of_settings) and of_name != of_settings:
+            raise UserError(
+                f'MIXTURE_OR_TASK_NAME={data.mixture!r}: {name} has {setting} {of_name!r} by its name, '
+                f'Data.{setting}={of_settings!r}; leave out one of the two'
+            )
+        fields[field] = of_settings if of_name == default else of_name
+    return Form(**fields)

@@ -1,0 +1,160 @@
+"""Tokenisation inside tf.data: what `PromptFormat.encode_prompt` and `encode_response` do, and prompts with exemplars."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from flan_jax.data.formats.format import EOS_MARK, PromptFormat
+from flan_jax.data.rendering import interpolate
+from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+INPUTS, TARGETS = 'inputs', 'targets'
+
+EXEMPLARS = 'exemplars'
+"""Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""
+
+LENGTH_BOUND = 960
+"""A prompt with exemplars is shorter than this many tokens, all of it counted (FLAN, section 4.4)."""
+
+
+def tokenize(
+    examples: tf.data.Dataset,
+    sequence_length: Mapping[str, int] | None,
+    prompt_format: PromptFormat,
+    vocabulary: Vocabulary,
+) -> tf.data.Dataset:
+    """Inputs and targets become the tokens of prompt and response, at most as many as `sequence_length` says.
+
+    SeqIO's own tokenisation would read 256 examples ahead for every task. Exemplars, where an example has them, come
+    before its inputs as far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of the
+    prompt) and 'targets_pretokenized' (the targets alone).
+    """
+    tokenizer = FormatTokenizer(prompt_format, vocabulary)
+    lengths = sequence_length or {}
+
+    def tokenize_one(example):
+        inputs, targets, exemplars = example[INPUTS], example[TARGETS], example.pop(EXEMPLARS, None)
+        tokens = {TARGETS: tokenizer.response(targets, lengths.get(TARGETS)), f'{TARGETS}_pretokenized': targets}
+        if exemplars is None:
+            tokens |= {INPUTS: tokenizer.prompt(inputs, lengths.get(INPUTS))}
+            return example | tokens | {f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
+        prompt, shots = tokenizer.few_shot_prompt(inputs, exemplars, lengths.get(INPUTS))
+        text = tokenizer.readable(inputs, exemplars[: 2 * shots])
+        return example | tokens | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
+
+    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+@dataclasses.dataclass(frozen=True)
+class FormatTokenizer:
+    """Texts as strings to tokens [T] int32, in one format and vocabulary."""
+
+    prompt_format: PromptFormat
+    vocabulary: Vocabulary
+
+    def prompt(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
+        """The tokens of `PromptFormat.encode_prompt`."""
+        bos = self.prompt_format.bos(self.vocabulary)
+        tokens = self._encode(self.prompt_format.prompt, {'input': text})
+        return _cut(tf.concat([bos, tokens], 0) if bos else tokens, self._prompt_end, max_length)
+
+    def response(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
+        """The tokens of `PromptFormat.encode_response`."""
+        continues = self.prompt_format.response_continues
+        tokens = self._encode(self.prompt_format.response, {'target': text}, continues)
+        return _cut(tokens, self.prompt_format.response_end(self.vocabulary), max_length)
+
+    def few_shot_prompt(
+        self, text: tf.Tensor, exemplars: tf.Tensor, max_length: int | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As many of the first exemplars as fit whole, then the prompt.
+
+        Args:
+          text: inputs, a scalar string.
+          exemplars: inputs and targets in turn, strings [2n].
+          max_length: tokens that all of it may have, besides `LENGTH_BOUND`; None for no further bound.
+
+        Returns:
+          The tokens, and the number of exemplars among them.
+        """
+        bound = min(LENGTH_BOUND - 1, max_length or LENGTH_BOUND)
+        before = interpolate(
+            self.prompt_format.exemplar, {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': EOS_MARK}
+        )
+        query = self.prompt(text, max_length)
+        room = bound - tf.size(query, tf.int64)
+        fitting = tf.math.count_nonzero(tf.cumsum(self._lengths(exemplars)) <= room, dtype=tf.int32)
+
+        def with_exemplars(shots):
+            return self._encode_joined(tf.strings.reduce_join(before[:shots]), text)
+
+        def is_too_long(shots, tokens):  # texts that are tokenised together may need more tokens than each by itself
+            return (shots > 0) & (tf.size(tokens) > bound)
+
+        start = (fitting, with_exemplars(fitting))
+        shots, tokens = tf.while_loop(
+            is_too_long,
+            lambda shots, _: (shots - 1, with_exemplars(shots - 1)),
+            start,
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
+        )
+        return tf.cond(shots > 0, lambda: tokens, lambda: query), shots
+
+    def readable(self, text: tf.Tensor, exemplars: tf.Tensor | None = None) -> tf.Tensor:
+        """The text of a prompt as people read it, with a blank line for EOS and none at the end."""
+        prompt = interpolate(_readable(self.prompt_format.prompt.removesuffix('{eos}')), {'input': text})
+        if exemplars is None:
+            return prompt
+        solved = {'input': exemplars[::2], 'target': exemplars[1::2]}
+        return tf.strings.join(
+            [tf.strings.reduce_join(interpolate(_readable(self.prompt_format.exemplar), solved)), prompt]
+        )
+
+    @property
+    def _prompt_end(self) -> list[int]:
+        return self.prompt_format.prompt_end(self.vocabulary)
+
+    def _encode(self, template: str, texts: Mapping[str, tf.Tensor], continues: bool = False) -> tf.Tensor:
+        """A template filled with scalar strings, every text between two EOS tokenised as one."""
+        parts = []
+        for index, run in enumerate(template.split('{eos}')):
+            if index:
+                parts.append([self.vocabulary.eos_id])
+            if run and continues and not index:
+                parts.append(encode_continuation(self.vocabulary, interpolate(run, texts)))
+            elif run:
+                parts.append(seqio_vocabulary(self.vocabulary).encode_tf(interpolate(run, texts)))
+        return tf.concat(parts, 0)
+
+    def _encode_joined(self, before: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
+        """Rendered exemplars, a scalar string with marks of EOS, and a prompt, tokenised together."""
+        rendered = interpolate(self.prompt_format.prompt, {'input': text, 'eos': EOS_MARK})
+        runs = tf.strings.split(tf.strings.join([before, rendered]), EOS_MARK)
+        tokens = seqio_vocabulary(self.vocabulary).encode_tf(runs)
+        eos = tf.fill([tf.size(runs), 1], tf.cast(self.vocabulary.eos_id, tokens.dtype))
+        after_eos = tf.concat([eos, tokens], 1).flat_values[1:]  # every text follows an EOS, but for the first
+        bos = self.prompt_format.bos(self.vocabulary)
+        return tf.concat([bos, after_eos], 0) if bos else after_eos
+
+    def _lengths(self, exemplars: tf.Tensor) -> tf.Tensor:
+        """The number of tokens of each exemplar by itself, int64 [n]."""
+        solved = {'input': exemplars[::2], 'target': exemplars[1::2]}
+        runs = self.prompt_format.exemplar.split('{eos}')
+        encode = seqio_vocabulary(self.vocabulary).encode_tf
+        lengths = [encode(interpolate(run, solved)).row_lengths() for run in runs if run]
+        return tf.add_n(lengths) + (len(runs) - 1)
+
+
+def _readable(template: str) -> str:
+    return template.replace('{eos}', '\n\n')
+
+
+def _cut(tokens: tf.Tensor, end: list[int], max_length: int | None) -> tf.Tensor:
+    """At most `max_length` tokens, with those of `end` last in any case."""
+    if max_length is None:
+        return tokens
+    fits = tf.size(tokens) <= max_length
+    kept = tokens[: tf.where(fits, max_length, max(0, max_length - len(end)))]
+    return tf.concat([kept, tf.constant(end, tokens.dtype)[: tf.where(fits, 0, len(end))]], 0) if end else kept
