@@ -17,29 +17,29 @@ class Exposure(enum.StrEnum):
     UNKNOWN = 'not known'
 
 
-def exposure(dataset_name: str, run: Mapping[str, Any]) -> Exposure:
+def exposure(dataset_name: str, manifest: Mapping[str, Any]) -> Exposure:
     """How a dataset relates to what the run of a manifest was tuned on."""
-    if not run['stream']:
+    if not manifest['stream']:
         return Exposure.NOT_TUNED
     dataset = catalogue.dataset(dataset_name)
     sources = {
-        data['source'].partition(':')[0] for data in run['stream']['recipe']['data'].values() if 'source' in data
+        data['source'].partition(':')[0] for data in manifest['stream']['recipe']['data'].values() if 'source' in data
     }
-    if dataset_name in run['stream']['tasks'] or dataset.source_name in sources:
+    if dataset_name in manifest['stream']['tasks'] or dataset.source_name in sources:
         return Exposure.TUNED_ON
-    if dataset.cluster.name in run['stream']['clusters']:
+    if dataset.cluster.name in manifest['stream']['clusters']:
         return Exposure.SAME_CLUSTER
-    proof = run.get('hold_out')
+    proof = manifest.get('hold_out')
     return Exposure.HELD_OUT if proof and dataset_name in proof['compared']['evaluated'] else Exposure.UNKNOWN
 
 
-def title(dataset_names: Sequence[str], run: Mapping[str, Any]) -> str:
+def title(dataset_names: Sequence[str], manifest: Mapping[str, Any]) -> str:
     """What the page is about; 'never seen in tuning' only where that is proven of everything evaluated."""
-    tuned_on = f'Tuned on {run["experiment"]["data"]["mixture"]}'
+    tuned_on = f'Tuned on {manifest["run"]["data"]["mixture"]}'
     if not dataset_names:
         return tuned_on
     clusters = ', '.join(dict.fromkeys(catalogue.dataset(name).cluster.title for name in dataset_names))
-    found = {exposure(name, run) for name in dataset_names}
+    found = {exposure(name, manifest) for name in dataset_names}
     if found == {Exposure.HELD_OUT}:
         return f'{clusters}, never seen in tuning'
     return f'{clusters}, without tuning' if found == {Exposure.NOT_TUNED} else f'{tuned_on}, evaluated on {clusters}'

@@ -39,18 +39,18 @@ def write_report(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Mo
 
 def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) -> dict[str, Any]:
     """Everything the report says, from what is on disk."""
-    run = manifest.read(model_dir)
+    of_run = manifest.read(model_dir)
     evaluated = list(eval_set.datasets) if eval_set else []
-    tuned_on = run['stream']['tasks'] if run['stream'] else ()
+    tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
     tuned = models.get('tuned')
     return {
-        'title': title(evaluated, run),
+        'title': title(evaluated, of_run),
         'steps': records.step_of(tuned.model) if tuned else 0,
-        'from_samples': from_samples([*evaluated, *tuned_on], run['experiment']['data']['tfds_data_dir']),
-        **(_evaluation(eval_set, models, run) if eval_set else _NOTHING_EVALUATED),
+        'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
+        **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         'loss': metrics_log.read(model_dir),
-        'mixture': _mixture(run['stream']) if run['stream'] else [],
-        'run': run,
+        'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
+        'manifest': of_run,
     }
 
 
@@ -60,13 +60,13 @@ _NOTHING_EVALUATED = {
 }  # fmt: skip
 
 
-def _evaluation(eval_set: EvalSet, models: Models, run: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) -> dict[str, Any]:
     lines = result_lines(eval_set, models)
     return {
         'score': eval_set.evaluation.score,
         'limit': eval_set.evaluation.limit,
         'formats': {label: model.settings['prompt_format'] for label, model in models.items()},
-        'exposure': {name: exposure(name, run) for name in eval_set.datasets},
+        'exposure': {name: exposure(name, of_run) for name in eval_set.datasets},
         'results': lines,
         'not_evaluated': not_evaluated(eval_set, models),
         'few_shot': few_shot_lines(lines),

@@ -14,7 +14,7 @@ from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import not_evaluated, result_lines
 from flan_jax.run import Run
 from flan_jax.studies.leave_one_out import run_folder, run_without
-from flan_jax.studies.run_evaluation import eval_set_of, models_of, tuned_format
+from flan_jax.studies.run_evaluation import eval_set_of, models_of
 from flan_jax.training import checkpoints
 
 TABLE_1 = ('translation', 'struct_to_text')
@@ -43,7 +43,7 @@ def gather(study: Run) -> dict[str, Any]:
         'not_begun': [c.title for c in catalogue.CLUSTERS.values() if c.name not in {c['name'] for c in clusters}],
         'score': study.evaluation.score,
         'limit': study.evaluation.limit,
-        'formats': {'base': study.evaluation.base_format.name, 'tuned': tuned_format(study).name},
+        'formats': {'base': study.evaluation.base_format.name, 'tuned': study.prompt_format.name},
         'from_samples': from_samples(datasets, study.data.tfds_data_dir),
         'model': manifest.as_plain(study.model),
         'steps': study.training.steps,
