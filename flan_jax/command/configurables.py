@@ -1,7 +1,7 @@
 """What gin can set: every settings class that a run is made of, found by its type hints.
 
-A field of `Run` whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which
-that abstract class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
+A field whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which that abstract
+class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Iterator
+from typing import ClassVar
 
 from flan_jax.model.config import lamda
 from flan_jax.run import Run
@@ -27,7 +28,7 @@ def configurables() -> dict[str, type]:
 
 def _reachable(settings: type[Settings]) -> Iterator[type[Settings]]:
     """A class, or those of its room if it is abstract, and all that their fields may hold."""
-    if inspect.isabstract(settings):
+    if _is_abstract(settings):
         for member in _members(settings):
             yield from _reachable(member)
         return
@@ -36,6 +37,15 @@ def _reachable(settings: type[Settings]) -> Iterator[type[Settings]]:
     for field in dataclasses.fields(settings):
         for held in _settings_in(hints[field.name]):
             yield from _reachable(held)
+
+
+def _is_abstract(settings: type[Settings]) -> bool:
+    """Whether a class leaves methods, or class variables without a value, to those that derive from it."""
+    hints = typing.get_type_hints(settings)
+    unset = [
+        name for name, hint in hints.items() if typing.get_origin(hint) is ClassVar and not hasattr(settings, name)
+    ]
+    return inspect.isabstract(settings) or bool(unset)
 
 
 def _settings_in(hint) -> Iterator[type[Settings]]:
@@ -58,6 +68,6 @@ def _members(base: type[Settings]) -> list[type[Settings]]:
         if inspect.isclass(member)
         and issubclass(member, base)
         and member.__module__ == module.__name__
-        and not inspect.isabstract(member)
+        and not _is_abstract(member)
         and not name.startswith('_')
     ]

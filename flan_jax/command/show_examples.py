@@ -98,6 +98,6 @@ def _label(dataset: Dataset, index: int) -> str:
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
     """The text of tokens in colour, what is cut of it struck through, and the number of tokens."""
     text = vocabulary.decode(whole)
-    kept = os.path.commonprefix([text, vocabulary.decode(cut)])
+    kept = os.path.commonprefix([text, vocabulary.decode(cut)])  # noqa: RUF071 - of characters, not of paths
     struck = f'[strike red]{escape(text[len(kept) :])}[/]' if len(kept) < len(text) else ''
     return f'[{colour}]{escape(kept)}[/]{struck} [dim]({len(cut)} of {len(whole)} tokens)[/]'

@@ -76,7 +76,7 @@ def _list(options: argparse.Namespace) -> None:
                 dataset.source,
                 _answer(dataset),
                 ', '.join(dataset.metrics),
-                f'{len(dataset.forward_templates)} + {len(dataset.templates) - len(dataset.forward_templates)} inverted',
+                _templates(dataset),
                 ' / '.join(str(examples.get(split, 0)) for split in ('train', 'validation', 'test'))
                 if examples
                 else '–',
@@ -84,6 +84,11 @@ def _list(options: argparse.Namespace) -> None:
             )
         OUT.print(f'\n[bold]{cluster.title}[/] ({cluster.name}), {len(members)} datasets')
         print_table(table)
+
+
+def _templates(dataset) -> str:
+    forward = len(dataset.forward_templates)
+    return f'{forward} + {len(dataset.templates) - forward} inverted'
 
 
 def _answer(dataset) -> str:

@@ -18,7 +18,7 @@ PASSAGE = 'The Danube is the second longest river in Europe, after the Volga in 
 
 @pytest.fixture
 def prepared(samples_dir, tmp_path):
-    """A data directory in which a training example of RTE holds the passage of a BoolQ test example, in other letters."""
+    """A data directory in which a training example of RTE holds a BoolQ test passage, in other letters."""
     for name in ('super_glue/rte', 'bool_q', 'glue/sst2'):
         shutil.copytree(f'{samples_dir}/{name}', tmp_path / name)
     examples = {
