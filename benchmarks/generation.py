@@ -12,15 +12,14 @@ import functools
 
 import numpy as np
 import torch
-from peers import EXECUTION, alternate, fastest, llama, print_row, random_tokens
+from peers import alternate, fastest, llama, print_row, random_tokens
 
 from flan_jax.inference.generation import Generator
 
 NEW_TOKENS = 64
-NO_TOKEN = -1
-"""An EOS that never comes, so that both sides write equally much."""
+"""Of every answer; there is no EOS, so that both sides generate equally much."""
 
-THEIR_BATCH_ROWS = (4, 8, 16, 32)
+THEIR_BATCH_SIZES = (4, 8, 16, 32)
 OUR_BATCH_TOKENS = (4096, 8192, 16384)
 
 
@@ -31,11 +30,11 @@ def prompts_of(count: int) -> list[np.ndarray]:
     return sorted(prompts, key=len, reverse=True)
 
 
-def their_answers(prompts: list[np.ndarray], rows: int) -> list[list[int]]:
-    """What transformers writes."""
+def their_answers(prompts: list[np.ndarray], batch_size: int) -> list[list[int]]:
+    """The answers of transformers."""
     answers = []
-    for start in range(0, len(prompts), rows):
-        answers += _their_batch(prompts[start : start + rows])
+    for start in range(0, len(prompts), batch_size):
+        answers += _their_batch(prompts[start : start + batch_size])
     return answers
 
 
@@ -58,12 +57,11 @@ def _their_batch(prompts: list[np.ndarray]) -> list[list[int]]:
 @functools.cache
 def generator(batch_tokens: int) -> Generator:
     """Our generator at a batch size."""
-    _, config, params = llama()
-    return Generator(config, params, EXECUTION, eos_id=NO_TOKEN, max_new_tokens=NEW_TOKENS, batch_tokens=batch_tokens)
+    return Generator(llama()[1], max_new_tokens=NEW_TOKENS, batch_tokens=batch_tokens)
 
 
 def our_answers(prompts: list[np.ndarray], batch_tokens: int) -> list[list[int]]:
-    """What we write."""
+    """Our answers."""
     return [answer.tolist() for answer in generator(batch_tokens).answer(prompts)]
 
 
@@ -74,14 +72,14 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=3)
     arguments = parser.parse_args()
     prompts = prompts_of(arguments.prompts)
-    rows = fastest({n: functools.partial(their_answers, prompts, n) for n in THEIR_BATCH_ROWS if n <= len(prompts)})
+    batch_size = fastest({n: functools.partial(their_answers, prompts, n) for n in THEIR_BATCH_SIZES if n <= len(prompts)})
     tokens = fastest({n: functools.partial(our_answers, prompts, n) for n in OUR_BATCH_TOKENS})
-    same = np.mean([a == b for a, b in zip(our_answers(prompts, tokens), their_answers(prompts, rows))])
+    same = np.mean([a == b for a, b in zip(our_answers(prompts, tokens), their_answers(prompts, batch_size))])
     ours, theirs = alternate(
-        lambda: our_answers(prompts, tokens), lambda: their_answers(prompts, rows), arguments.repeats
+        lambda: our_answers(prompts, tokens), lambda: their_answers(prompts, batch_size), arguments.repeats
     )
     print('| prompts | ours | transformers | ratio | |\n|---|---|---|---|---|')
-    note = f'batches of {tokens} tokens and {rows} rows; {100 * same:.0f} % of the answers are the very same'
+    note = f'batches of {tokens} tokens and of {batch_size} prompts; {100 * same:.0f} % of the answers are the very same'
     print_row(f'{len(prompts)} prompts', NEW_TOKENS * len(prompts), 'tokens/s', ours, theirs, note)
 
 

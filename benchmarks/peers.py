@@ -19,21 +19,17 @@ import transformers
 
 from flan_jax.convert.read import HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
-from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Params
+from flan_jax.inference.loaded import LoadedModel, TokenIds
 from flan_jax.training.program import execution_of
-from flan_jax.training.settings import Training
 
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # both libraries start their threads later
 torch.set_num_threads(1)
-
-EXECUTION = execution_of(Training(), 'cpu')
 
 VOCABULARY = 32_000
 
 
 @functools.cache
-def llama() -> tuple[transformers.PreTrainedModel, DecoderConfig, Params]:
+def llama() -> tuple[transformers.PreTrainedModel, LoadedModel]:
     """A Llama of 26M parameters with random weights, theirs and ours."""
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
@@ -52,7 +48,8 @@ def llama() -> tuple[transformers.PreTrainedModel, DecoderConfig, Params]:
         model.save_pretrained(folder)
         ours = HuggingFaceModel(folder)
         params = ours.params(parameter_layout(ours.config, make_mesh(Parallelism())))
-    return model, ours.config, jax.block_until_ready(params)
+    execution = execution_of('float32', 'cpu')
+    return model, LoadedModel(ours.config, jax.block_until_ready(params), TokenIds(VOCABULARY), execution=execution)
 
 
 def seconds(work: Callable[[], object]) -> float:

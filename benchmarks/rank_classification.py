@@ -14,7 +14,7 @@ import numpy as np
 import tokenizers
 import transformers
 from lm_eval.models.huggingface import HFLM
-from peers import EXECUTION, VOCABULARY, alternate, fastest, llama, print_row, random_tokens
+from peers import VOCABULARY, alternate, fastest, llama, print_row, random_tokens
 
 from flan_jax.inference.scoring import Scorer
 from flan_jax.packing.example import Example
@@ -60,8 +60,7 @@ def their_scores(questions: list[Example], batch_size: int) -> list[float]:
 @functools.cache
 def scorer(batch_tokens: int) -> Scorer:
     """Our scorer at a batch size."""
-    _, config, params = llama()
-    return Scorer(config, params, EXECUTION, batch_tokens)
+    return Scorer(llama()[1], batch_tokens)
 
 
 def our_scores(questions: list[Example], batch_tokens: int) -> list[float]:

@@ -3,13 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-import transformers
 
 from flan_jax.inference.processors.processor import Generated, process
 from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.processors.top_k import TopK
 from flan_jax.inference.processors.top_p import TopP
+from tests.parity.models import torch, transformers
 
 THEIRS = {
     Temperature: transformers.TemperatureLogitsWarper,
