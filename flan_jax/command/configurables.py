@@ -1,7 +1,7 @@
 """What gin can set: every settings class that a run is made of, found by its type hints.
 
-A field whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which that abstract
-class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
+A field whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which that
+abstract class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
 """
 
 import dataclasses
