@@ -73,12 +73,12 @@ class Tail:
 class Splits:
     """Which examples train, choose the best template, and are reported (FLAN, Appendix G).
 
-    A number of examples is the paper's for the official data. On smaller data it shrinks to a third of what is there, so
-    that samples and excerpts keep all their splits.
+    A number of examples is the paper's for the official data. On smaller data it shrinks to a third of what is there,
+    so that samples and excerpts keep all their splits.
 
     Attributes:
       train: TFDS split to train on; None for a dataset that is only evaluated.
-      validation: TFDS split whose first `validation_examples` examples choose the best template, or a `Tail` of the training
+      validation: TFDS split whose first `validation_examples` choose the best template, or a `Tail` of the training
         split; None where there is none.
       test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
       train_start: first example of the training split to use, where several datasets share one corpus.
@@ -96,7 +96,7 @@ class Choice:
     """An answer picked from options.
 
     Attributes:
-      options: the fixed options in the order of the labels, or a field giving the example's options, strings of shape [n].
+      options: the fixed options in the order of the labels, or a field giving the example's options, strings [n].
       label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
     """
 
@@ -137,7 +137,7 @@ class Template:
 
 @dataclasses.dataclass(frozen=True)
 class Keep:
-    """A documented filter: examples for which `test` (example to boolean tensor) is false are left out because of `reason`."""
+    """A documented filter: examples for which `test` gives a false tensor are left out because of `reason`."""
 
     reason: str
     test: Callable[[TfdsExample], Any]

@@ -1,7 +1,7 @@
 """Writing prepared TFDS datasets from a user's examples or from the bundled samples, through the real builders.
 
-Nothing downstream can tell such a dataset from a downloaded one: the builder's own features encode every example, its own
-writer writes the files, and a directory appears only when it is complete.
+Nothing downstream can tell such a dataset from a downloaded one: the builder's own features encode every example, its
+own writer writes the files, and a directory appears only when it is complete.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Tokenisation inside tf.data: what `PromptFormat.encode_prompt` and `encode_response` do, and prompts with exemplars."""
+"""Tokenisation inside tf.data: as `PromptFormat.encode_prompt` and `encode_response`, and prompts with exemplars."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ def tokenize(
     """Inputs and targets become the tokens of prompt and response, at most as many as `sequence_length` says.
 
     SeqIO's own tokenisation would read 256 examples ahead for every task. Exemplars, where an example has them, come
-    before its inputs as far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of the
-    prompt) and 'targets_pretokenized' (the targets alone).
+    before its inputs as far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of
+    the prompt) and 'targets_pretokenized' (the targets alone).
     """
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     lengths = sequence_length or {}

@@ -62,7 +62,7 @@ class PromptFormat:
         return _cut(ids, self.response_end(vocabulary), max_length)
 
     def encode_empty_prompt(self, vocabulary: Vocabulary) -> list[int]:
-        """What stands before a response whose probability is taken by itself: a prompt without a text, or a new document.
+        """What stands before a response whose probability by itself is wanted: an empty prompt, or a new document.
 
         One token at least, since a response's first token is predicted from it.
         """

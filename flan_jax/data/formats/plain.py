@@ -1,7 +1,7 @@
 """The format of base models, which know documents only: x, a space, y; a blank line between examples.
 
-As GPT-3 was prompted (Brown et al. 2020, section 2.4 and appendix G), and LaMDA-PT for FLAN's comparison with it. An EOS
-after x would read as the end of the document.
+As GPT-3 was prompted (Brown et al. 2020, section 2.4 and appendix G), and LaMDA-PT for FLAN's comparison with it. An
+EOS after x would read as the end of the document.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ class Plain(PromptFormat):
     """x y, and nothing else.
 
     Attributes:
-      stop: what ends an answer, which has no EOS: the blank line that would begin the next example; or '\\n' where answers
-        have one line, as GPT-3's had.
+      stop: what ends an answer, which has no EOS: the blank line before the next example; or '\\n' where answers have
+        one line, as GPT-3's had.
     """
 
     stop: str = BLANK_LINE
