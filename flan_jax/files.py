@@ -1,4 +1,4 @@
-"""Folders that are checked before hours are spent on what goes there; files and folders that are whole or not there."""
+"""Folders that are checked before hours are spent, and files and folders that are there only when they are complete."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def write_whole(path: epath.PathLike, text: str) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: epath.PathLike) -> Iterator[epath.Path]:
-    """A file to write to that gets its name when the body has ended well, else is removed; the last one wins."""
+    """A file to write to that gets its name when the body has ended well, else is removed; the last writer wins."""
     path = epath.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _beside(path)

@@ -78,8 +78,8 @@ class Splits:
 
     Attributes:
       train: TFDS split to train on; None for a dataset that is only evaluated.
-      validation: TFDS split whose first `validation_examples` examples choose the best template, or a `Tail` of the
-        training split; None where there is none.
+      validation: TFDS split whose first `validation_examples` choose the best template, or a `Tail` of the training
+        split; None where there is none.
       test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
       train_start: first example of the training split to use, where several datasets share one corpus.
     """
@@ -137,7 +137,7 @@ class Template:
 
 @dataclasses.dataclass(frozen=True)
 class Keep:
-    """A documented filter: examples whose `test` (example to boolean tensor) is false are left out; `reason` says why."""
+    """A documented filter: examples for which `test` gives a false tensor are left out because of `reason`."""
 
     reason: str
     test: Callable[[TfdsExample], Any]

@@ -97,7 +97,7 @@ def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_d
 
 
 def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
-    """The files that arguments SPLIT=FILE name; raises UserError for another form, or a split named twice."""
+    """The files that SPLIT=FILE arguments name; raises UserError for another form, or a split named twice."""
     files: dict[str, pathlib.Path] = {}
     for argument in arguments:
         split, equals, file = argument.partition('=')

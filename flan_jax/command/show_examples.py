@@ -1,7 +1,7 @@
 """flan-jax tasks show: examples of a dataset as a model sees them, in a prompt format."""
 
 import argparse
-import os.path
+import itertools
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
@@ -98,6 +98,7 @@ def _label(dataset: Dataset, index: int) -> str:
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
     """The text of tokens in colour, what is cut of it struck through, and the number of tokens."""
     text = vocabulary.decode(whole)
-    kept = os.path.commonprefix([text, vocabulary.decode(cut)])  # noqa: RUF071 - of characters, not of paths
+    same = (a == b for a, b in zip(text, vocabulary.decode(cut)))
+    kept = text[: sum(itertools.takewhile(bool, same))]
     struck = f'[strike red]{escape(text[len(kept) :])}[/]' if len(kept) < len(text) else ''
     return f'[{colour}]{escape(kept)}[/]{struck} [dim]({len(cut)} of {len(whole)} tokens)[/]'

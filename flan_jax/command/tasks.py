@@ -76,7 +76,7 @@ def _list(options: argparse.Namespace) -> None:
                 dataset.source,
                 _answer(dataset),
                 ', '.join(dataset.metrics),
-                _templates(dataset),
+                f'{len(dataset.forward_templates)} + {sum(t.inverted for t in dataset.templates)} inverted',
                 ' / '.join(str(examples.get(split, 0)) for split in ('train', 'validation', 'test'))
                 if examples
                 else '–',

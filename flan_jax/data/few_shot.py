@@ -15,7 +15,7 @@ from flan_jax.data.rendering import Values, read_shown
 from flan_jax.data.source import PreparedSource
 
 POOL_EXAMPLES = 2048
-"""Training examples, a uniform sample by seed, from which a dataset's exemplars are sampled; held in memory."""
+"""Training examples, a uniform sample by seed, from which its exemplars are sampled; they are held in memory."""
 
 Render = Callable[[Values], tuple[tf.Tensor, tf.Tensor]]
 """Values to inputs and targets; elementwise, so that it renders one example or many."""

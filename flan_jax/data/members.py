@@ -75,7 +75,7 @@ class Member:
 
 
 def own_mixtures() -> dict[str, list[Dataset]]:
-    """Name to datasets of the catalogue's mixtures: all, without a cluster, the first n, each cluster, each dataset."""
+    """The catalogue's mixtures: each dataset, each cluster, the first n clusters, all of it, all without a cluster."""
     by_dataset = {name: [dataset] for name, dataset in catalogue.DATASETS.items()}
     mixtures = by_dataset | {name: catalogue.datasets_in(name) for name in catalogue.CLUSTERS}
     added = []

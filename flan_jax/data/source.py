@@ -95,8 +95,8 @@ class PreparedSource(seqio.DataSource):
         slices = split_slices(self.dataset, self.data_dir)
         if split not in slices:
             raise MissingDataError(
-                f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; it has '
-                f'{", ".join(slices) or "none"}'
+                f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; '
+                f'it has {", ".join(slices) or "none"}'
             )
         return slices[split]
 

@@ -1,4 +1,4 @@
-"""Running text to pretrain a language model on, through the same stream: MIXTURE_OR_TASK_NAME names it.
+"""Running text, to pretrain a language model on through the same stream; MIXTURE_OR_TASK_NAME names it.
 
 `text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
 dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens. A

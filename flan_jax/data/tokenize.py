@@ -1,4 +1,4 @@
-"""Tokenisation inside tf.data: what `PromptFormat.encode_prompt` and `encode_response` do, and few-shot prompts."""
+"""Tokenisation inside tf.data: as `PromptFormat.encode_prompt` and `encode_response`, and prompts with exemplars."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -48,7 +48,7 @@ class Vocabulary:
 
     @property
     def pad_id(self) -> int | None:
-        """Id of the padding token, or None. Sequences are padded with 0 whatever it is; masks keep padding unseen."""
+        """Id of the padding token, or None. Sequences are padded with 0 whatever it is; masks hide padding."""
         return self._tokenizer.pad_id
 
     @property
@@ -61,7 +61,7 @@ class Vocabulary:
         return self._tokenizer.encode(text)
 
     def encode_continuation(self, text: str) -> list[int]:
-        """The ids of a text that continues another: no space is put before it; ' y' reads as ' y', 'y' as 'y'."""
+        """The ids of a text that continues another, as it is: no space is put before it."""
         return self._tokenizer.encode_continuation(text)
 
     def decode(self, ids) -> str:

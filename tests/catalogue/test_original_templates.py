@@ -7,7 +7,7 @@ from flan_jax.catalogue import original_templates
 from flan_jax.command import configuration, run
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import output_features, read_examples, training_task
+from flan_jax.data.seqio_tasks import read_examples, training_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -87,8 +87,8 @@ def test_what_the_file_does_not_name_or_cannot_compare_keeps_its_templates(repla
 
 def test_templates_that_show_nothing_of_the_example_have_exemplars_too(replaced, samples_dir):
     dataset = catalogue.dataset('wmt16_translate_roen')
-    features = output_features(Vocabulary().seqio())
-    task = training_task(dataset, features, samples_dir, Exemplars(dataset, 2, data_dir=samples_dir))
+    vocabulary = Vocabulary()
+    task = training_task(dataset, vocabulary, samples_dir, Exemplars(dataset, 2, data_dir=samples_dir))
     lengths = {'inputs': 512, 'targets': 128}
     for example in read_examples(task, lengths, split='train', shuffle=False, seed=0).as_numpy_iterator():
         assert example['shots'] == 2

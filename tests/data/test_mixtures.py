@@ -1,16 +1,29 @@
 """Mixtures draw datasets as the paper does, and leave out what must not be seen."""
 
+import dataclasses
+import json
+import shutil
+
+import numpy as np
 import pytest
+import seqio
+import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
-from flan_jax.data.mixtures import members, missing_members, tuning_mixture
+from flan_jax.catalogue.declaration import Splits
+from flan_jax.data import prepare
+from flan_jax.data.formats.plain import Plain
+from flan_jax.data.members import FORMS, members, resolve
+from flan_jax.data.mixtures import missing_members, tuning_mixture
+from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.settings import Data
 from flan_jax.data.source import MissingDataError
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
 def clusters_of(data):
-    return {dataset.cluster.name for dataset in members(data)}
+    return {member.dataset.cluster.name for member in members(data)}
 
 
 @pytest.mark.parametrize(
@@ -28,22 +41,50 @@ def clusters_of(data):
     ],
 )
 def test_cross_exclusions(held_out, left_out):
-    assert clusters_of(Data(tfds_data_dir='unused', held_out=held_out)) == set(catalogue.CLUSTERS) - left_out
+    assert clusters_of(Data(tfds_data_dir='unread', held_out=held_out)) == set(catalogue.CLUSTERS) - left_out
 
 
 def test_the_whole_mixture_is_the_papers_62_datasets():
-    everything = members(Data(tfds_data_dir='unused'))
+    everything = [member.dataset for member in members(Data(tfds_data_dir='unread'))]
     evaluated_only = {d.paper_name for d in catalogue.DATASETS.values() if d.splits.train is None}
     assert len({dataset.paper_name for dataset in everything} | evaluated_only) == 62
 
 
-def test_rates_are_proportional_up_to_the_cap(real_data_dir):
-    data = Data(tfds_data_dir=real_data_dir, mixture='natural_language_inference', allow_missing=True)
-    mixture = tuning_mixture(data)
-    rates = mixture.rates
-    assert sum(rates.values()) == pytest.approx(1)
-    assert rates['rte'] / rates['wnli'] == pytest.approx(1800 / 605)
-    assert 'cb' not in rates and 'cb' in missing_members(data)
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Makes datasets of a few words and any number of training examples, prepared in `tmp_path`; returns their names."""
+
+    def make(**sizes):
+        for name, size in sizes.items():
+            features = {'text': tfds.features.Text(), 'label': np.int64}
+            file = tmp_path / f'{name}.jsonl'
+            file.write_text(''.join(json.dumps({'text': f'a{i}', 'label': i % 2}) + '\n' for i in range(size)))
+            source = f'{name}:1.0.0'
+            prepare.write_dataset(source, {'train': file}, str(tmp_path), 'test', features)
+            dataset = dataclasses.replace(
+                catalogue.dataset('sst2'),
+                name=name,
+                source=source,
+                features=features,
+                fields={field: 'text' for field in catalogue.dataset('sst2').fields},
+                splits=Splits(validation=None, test='test'),
+            )
+            monkeypatch.setitem(catalogue.DATASETS, name, dataset)
+        return Data(tfds_data_dir=str(tmp_path), mixture='+'.join(sizes))
+
+    return make
+
+
+def test_rates_are_proportional_up_to_the_cap(tiny):
+    """FLAN, footnote 2: 3,000 at most, so that 3,400 and 3,100 examples count the same."""
+    rates = tuning_mixture(tiny(small=600, large=3_100, larger=3_400)).rates
+    assert rates == pytest.approx({'small': 600 / 6_600, 'large': 3_000 / 6_600, 'larger': 3_000 / 6_600})
+
+
+def test_datasets_that_are_not_prepared_may_be_left_out(samples_dir, tmp_path):
+    shutil.copytree(f'{samples_dir}/glue/sst2', tmp_path / 'glue' / 'sst2')
+    data = Data(tfds_data_dir=str(tmp_path), mixture='sentiment', allow_missing=True)
+    assert list(tuning_mixture(data).rates) == ['sst2'] and 'imdb_reviews' in missing_members(data)
 
 
 def test_rates_count_the_examples_that_the_filter_keeps(samples_dir):
@@ -66,19 +107,118 @@ def test_nothing_at_all_is_refused_even_if_missing_is_allowed(tmp_path):
 
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(UnknownName, match='did you mean sentiment'):
-        members(Data(tfds_data_dir='unused', held_out='sentimant'))
+        members(Data(tfds_data_dir='unread', held_out='sentimant'))
     with pytest.raises(UnknownName, match='did you mean .*commonsense'):
-        members(Data(tfds_data_dir='unused', mixture='comonsense'))
+        members(Data(tfds_data_dir='unread', mixture='comonsense'))
 
 
 def test_holding_out_the_whole_mixture_is_refused():
     with pytest.raises(UserError, match='nothing left to tune on'):
-        members(Data(tfds_data_dir='unused', mixture='sentiment', held_out='sentiment'))
+        members(Data(tfds_data_dir='unread', mixture='sentiment', held_out='sentiment'))
 
 
 def test_mixtures_are_joined_by_plus():
-    joined = [d.name for d in members(Data(tfds_data_dir='unused', mixture='sentiment+trec+sst2'))]
-    sentiment = [d.name for d in members(Data(tfds_data_dir='unused', mixture='sentiment'))]
+    joined = [member.task for member in members(Data(tfds_data_dir='unread', mixture='sentiment+trec+sst2'))]
+    sentiment = [member.task for member in members(Data(tfds_data_dir='unread', mixture='sentiment'))]
     assert joined == [*sentiment, 'trec']
     with pytest.raises(UnknownName, match='trek'):
-        members(Data(tfds_data_dir='unused', mixture='sentiment+trek'))
+        members(Data(tfds_data_dir='unread', mixture='sentiment+trek'))
+
+
+def test_a_name_with_a_form_is_that_form(samples_dir):
+    """Task by task as SeqIO's registries have it: name, templates, exemplars."""
+    for name in ('flan_few_shot', 'flan_first_4_templates', 'flan_without_paraphrase_no_template', 'flan_dataset_name'):
+        registered = seqio.MixtureRegistry.get(name).tasks
+        resolved = members(Data(tfds_data_dir='unread', mixture=name))
+        assert [member.task for member in resolved] == [task.name for task in registered]
+        for member, task in zip(resolved, registered):
+            assert member.dataset.templates == task.source.dataset.templates
+            assert member.shots == (16 if 'few_shot' in name else 0)
+
+
+@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('name', ['flan', 'sentiment', 'sst2+rte', 'flan_without_commonsense', 'flan_first_7_clusters'])
+def test_no_name_gets_around_the_hold_out(name, form):
+    data = Data(tfds_data_dir='unread', mixture='+'.join(part + form for part in name.split('+')), held_out='sentiment')
+    if name == 'sentiment':
+        with pytest.raises(UserError, match='nothing left to tune on'):
+            members(data)
+    else:
+        assert 'sentiment' not in clusters_of(data) and clusters_of(dataclasses.replace(data, held_out=None)) != set()
+
+
+def test_the_hold_out_applies_to_what_is_packed(samples_dir):
+    data = Data(tfds_data_dir=samples_dir, mixture='sst2_few_shot+rte_few_shot', held_out='sentiment')
+    mixture = tuning_mixture(data)
+    assert list(mixture.rates) == ['rte_few_shot'] and mixture.members['rte_few_shot'].shots == 16
+    with pytest.raises(UserError, match='nothing left to tune on'):
+        tuning_mixture(dataclasses.replace(data, mixture='sst2_few_shot'))
+
+
+def test_a_mixture_may_join_forms(samples_dir):
+    data = Data(tfds_data_dir=samples_dir, mixture='flan+flan_few_shot', held_out='sentiment')
+    mixture = tuning_mixture(data)
+    zero_shot = [name for name, member in mixture.members.items() if not member.shots]
+    assert [f'{name}_few_shot' for name in zero_shot] == [name for name in mixture.members if name not in zero_shot]
+    assert len(mixture.rates) == 2 * len(zero_shot) and 'sentiment' not in map(mixture.cluster_of, mixture.rates)
+
+
+@pytest.mark.parametrize(('mixture', 'kept'), [('sst2_template_3', set()), ('their_mixture', {'rte_template_0_rank'})])
+def test_what_is_registered_elsewhere_is_held_out_by_what_it_reads(mixture, kept, samples_dir):
+    if 'their_mixture' not in seqio.MixtureRegistry.names():
+        seqio.MixtureRegistry.add('their_mixture', ['sst2_template_3', 'rte_template_0_rank'], default_rate=1.0)
+    data = Data(tfds_data_dir=samples_dir, mixture=mixture, held_out='sentiment')
+    if kept:
+        assert set(tuning_mixture(data).rates) == set(tuning_mixture(data).datasets) == kept
+    else:
+        with pytest.raises(UserError, match='nothing left to tune on'):
+            tuning_mixture(data)
+    assert 'sst2' in {
+        dataset.name for dataset in tuning_mixture(dataclasses.replace(data, held_out=None)).datasets.values()
+    }
+    seqio.set_tfds_data_dir_override(None)
+
+
+def test_what_cannot_be_resolved_refuses_to_hold_out(samples_dir, tmp_path):
+    if 'their_task' not in seqio.TaskRegistry.names():
+        template = training_task(catalogue.dataset('rte'), Vocabulary(), samples_dir)
+        source = seqio.FunctionDataSource(lambda split, shuffle_files, seed=None: None, splits=('train',))
+        seqio.TaskRegistry.add('their_task', source=source, output_features=template.output_features, preprocessors=[])
+    (tmp_path / 'book.txt').write_text('A line.\n')
+    for mixture in ('their_task', f'text:{tmp_path}/book.txt'):
+        data = Data(tfds_data_dir=samples_dir, mixture=mixture, held_out='sentiment')
+        with pytest.raises(UserError, match="HELD_OUT='sentiment' cannot be left out"):
+            tuning_mixture(data)
+        assert tuning_mixture(dataclasses.replace(data, held_out=None)).rates
+    seqio.set_tfds_data_dir_override(None)
+
+
+@pytest.mark.parametrize(
+    ('name', 'settings'),
+    [
+        ('flan_few_shot', {'shots': 4}),
+        ('flan_no_template', {'instructions': 'dataset_name'}),
+        ('flan_first_4_templates', {'templates_per_dataset': 2}),
+    ],
+)
+def test_name_and_settings_may_not_speak_of_two_forms(name, settings):
+    with pytest.raises(UserError, match='leave out one of the two'):
+        members(Data(tfds_data_dir='unread', mixture=name, **settings))
+
+
+def test_name_and_settings_may_complete_each_other():
+    (member,) = members(Data(tfds_data_dir='unread', mixture='rte_first_4_templates', shots=2))
+    assert (member.task, len(member.dataset.templates), member.shots) == ('rte_first_4_templates', 4, 2)
+
+
+def test_registered_tasks_have_their_own_prompt_format(samples_dir):
+    data = Data(tfds_data_dir=samples_dir, mixture='sst2_template_3')
+    with pytest.raises(UserError, match='its own prompt format'):
+        tuning_mixture(data, Plain())
+    seqio.set_tfds_data_dir_override(None)
+
+
+def test_names_are_resolved_by_their_longest_known_part():
+    assert resolve('flan_first_3_clusters')[1] == '' and resolve('flan_first_4_templates')[1] == '_first_4_templates'
+    with pytest.raises(UnknownName, match='rte_first_3_templates'):
+        resolve('rte_first_3_templates')

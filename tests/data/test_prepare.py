@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -9,9 +10,10 @@ import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
 from flan_jax.data import prepare, source
+from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.status import State, status
-from flan_jax.errors import UserError
+from flan_jax.errors import UnknownName, UserError
 
 RTE_EXAMPLES = [
     {'premise': 'It rains in the valley.', 'hypothesis': 'The valley gets wet.', 'label': 'entailment', 'idx': 0},
@@ -54,6 +56,9 @@ def test_parquet_examples_are_the_same_as_json_lines(tmp_path):
         ('{"premise": "a", "label": "entailment", "idx": 1}', 'line 2: features missing: hypothesis; unknown: none'),
         ('{"premise": "a", "hypothesis": "b", "label": 0, "idx": 1, "x": 2}', 'line 2: .*unknown: x'),
         ('{"premise": "a", "hypothesis": "b", "label": 0, "idx": "one"}', "line 2: idx='one' does not fit"),
+        ('{"premise": "a", "hypothesis": "b", "label": 0, "idx": 1.7}', 'line 2: idx=1.7 .* would be stored as 1'),
+        ('{"premise": "a", "hypothesis": "b", "label": 0.7, "idx": 1}', 'line 2: label=0.7 .* neither the name nor'),
+        ('{"premise": "a", "hypothesis": "b", "label": 0, "idx": "1"}', "line 2: idx='1' .* is not a number"),
         ('{"premise": ', 'line 2: not JSON'),
         ('["a"]', 'line 2: expected an object, found list'),
     ],
@@ -91,3 +96,58 @@ def test_samples_are_told_from_real_examples(samples_dir, tmp_path):
 def test_a_missing_dataset_is_named(tmp_path):
     with pytest.raises(source.MissingDataError, match=r'super_glue/rte:1\.0\.2 is not prepared in'):
         source.prepared_builder('super_glue/rte:1.0.2', str(tmp_path))
+
+
+def test_a_split_that_nothing_reads_is_refused_with_what_is_read(tmp_path):
+    file, rte = write_jsonl(tmp_path / 'examples.jsonl', RTE_EXAMPLES), catalogue.dataset('rte')
+    with pytest.raises(UnknownName, match="unknown split of super_glue/rte:1.0.2 'trian'; did you mean train"):
+        prepare.write_dataset(rte.source, {'trian': file}, str(tmp_path / 'data'), '', declarations=[rte])
+
+
+def test_only_features_that_a_declaration_reads_are_needed(tmp_path):
+    """TriviaQA's pages and search results, which no template shows, and what stands beside SQuAD's answers."""
+    trivia = {'question': 'Who?', 'question_id': 'q', 'answer': {'value': 'Ann', 'aliases': ['Ann', 'Anne']}}
+    squad = {'question': 'Who?', 'title': 'T', 'context': 'Ann.', 'answers': {'text': ['Ann']}}
+    for name, ex in (('trivia_qa', trivia), ('squad_v1', squad)):
+        dataset = catalogue.dataset(name)
+        readers = [other for other in catalogue.DATASETS.values() if other.source == dataset.source]
+        files = {'train': write_jsonl(tmp_path / f'{name}.jsonl', [ex] * 6)}
+        prepare.write_dataset(dataset.source, files, str(tmp_path), '', declarations=readers)
+        found = list(rendered_examples(dataset, 'train', str(tmp_path)))
+        assert found and all(example.answer == 'Ann' for example in found)
+    with pytest.raises(prepare.ExampleError, match='context'):
+        del squad['context']
+        files = {'train': write_jsonl(tmp_path / 'squad.jsonl', [squad])}
+        prepare.write_dataset(dataset.source, files, str(tmp_path / 'b'), '', declarations=[dataset])
+
+
+@pytest.mark.parametrize('dataset', catalogue.DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_what_is_not_read_may_be_left_out_of_the_samples(dataset, samples_dir):
+    """Every dataset renders the same from its samples with all that its declaration does not read left out."""
+    expected = source.prepared_builder(dataset.source, samples_dir).info.features
+    read = features_read(dataset, expected)
+    assert read
+    for file in prepare.sample_files(dataset).values():
+        for _, ex in prepare.read_file(file):
+            kept = {name: value for name, value in ex.items() if any(path[0] == name for path in read)}
+            completed = complete(expected, kept, read)
+            assert set(completed) == set(expected)
+            expected.encode_example(completed)
+
+
+@pytest.mark.parametrize(
+    ('feature', 'fitting', 'misfitting'),
+    [
+        (tfds.features.Scalar(np.int64), [1, 1.0, -3], [1.5]),
+        (tfds.features.Scalar(np.bool_), [True, 0], [2, 0.5]),
+        (tfds.features.Scalar(np.float32), [0.1, 2], []),
+        (tfds.features.Text(), ['a', ''], []),
+        (tfds.features.ClassLabel(names=['no', 'yes']), ['yes', 1], [0.5, True]),
+        (tfds.features.Sequence(np.int64), [[1, 2], []], [[1, 2.5]]),
+        (tfds.features.Sequence({'a': np.int64}), [{'a': [1]}, [{'a': 1}]], [{'a': [1.5]}, [{'a': 1.5}]]),
+        (tfds.features.FeaturesDict({'a': np.int64}), [{'a': 1}], [{'a': 1.5}]),
+    ],
+)
+def test_a_value_fits_if_it_is_stored_as_it_is(feature, fitting, misfitting):
+    assert [misfit(feature, value) for value in fitting] == [''] * len(fitting)
+    assert all(misfit(feature, value) for value in misfitting)

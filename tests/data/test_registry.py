@@ -7,11 +7,12 @@ import pytest
 import seqio
 
 from flan_jax import catalogue
-from flan_jax.catalogue.forms import in_form
-from flan_jax.data.mixtures import own_mixtures
+from flan_jax.catalogue.forms import TEMPLATE_COUNTS, in_form
+from flan_jax.data.members import FORMS, own_mixtures
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.registry import FEWER_TEMPLATES, TRAINING_FORMS, tasks_of
-from flan_jax.data.seqio_tasks import output_features, read_examples
+from flan_jax.data.registry import tasks_of
+from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 1024, 'targets': 256}
@@ -29,7 +30,7 @@ def first(name, split='train'):
     return next(iter(read_examples(task, LENGTHS, split=split, shuffle=False, seed=0).as_numpy_iterator()))
 
 
-@pytest.mark.parametrize('form', TRAINING_FORMS)
+@pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize('name', ['wmt16_translate_roen', 'multirc'])
 def test_every_form_of_training_gives_examples(name, form):
     example = first(name + form)
@@ -41,8 +42,8 @@ def test_every_form_of_training_gives_examples(name, form):
 @pytest.mark.parametrize('name', ['multirc', 'dart'])
 def test_every_kind_of_evaluation_task_gives_examples(name):
     """All names of template 1 and of the first template of each wording, each built and read by its registered name."""
-    features = output_features(Vocabulary().seqio())
-    names = [task for task, _ in tasks_of(catalogue.dataset(name), features) if '_template_1' in task]
+    vocabulary = Vocabulary()
+    names = [task for task, _ in tasks_of(catalogue.dataset(name), vocabulary) if '_template_1' in task]
     names += [f'{name}_no_template_template_0', f'{name}_dataset_name_template_0']
     assert len(names) >= 13
     for task in names:
@@ -79,10 +80,18 @@ def test_translation_names_the_language_to_translate_into():
 
 @pytest.mark.parametrize('dataset', catalogue.DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_the_first_templates_can_train_by_themselves(dataset):
-    for count in FEWER_TEMPLATES.values():
+    for count in TEMPLATE_COUNTS:
         form = in_form(dataset, 'templates', count)
         assert form.templates == dataset.templates[:count] and form.forward_templates
     assert in_form(dataset, 'templates', len(dataset.templates)) is dataset
+
+
+@pytest.mark.parametrize(
+    ('instructions', 'templates'), [('no_template', None), ('template', None), ('templates', 0), ('none', 4)]
+)
+def test_forms_that_do_not_exist_are_refused(instructions, templates):
+    with pytest.raises(UserError):
+        in_form(catalogue.dataset('rte'), instructions, templates)
 
 
 def test_clusters_are_added_in_the_papers_order():
@@ -121,7 +130,7 @@ def test_importing_the_catalogue_builds_no_evaluation_task():
     subprocess.run([sys.executable, '-c', code], check=True)
 
 
-def test_turned_around_templates_are_never_evaluated():
+def test_inverted_templates_are_never_evaluated():
     """Ranking the options of a template that gives the answer away would mean nothing."""
     names = set(seqio.TaskRegistry.names())
     for dataset in catalogue.DATASETS.values():

@@ -8,47 +8,47 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, read_examples, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 256, 'targets': 64}
 
 
 @pytest.fixture(scope='module')
-def features():
-    return output_features(Vocabulary().seqio())
+def vocabulary():
+    return Vocabulary()
 
 
 @pytest.mark.parametrize('name', ['rte', 'multirc', 'record', 'stsb', 'squad_v2', 'wmt16_translate_deen', 'coqa'])
-def test_every_kind_of_task_gives_examples(name, features, samples_dir):
+def test_every_kind_of_task_gives_examples(name, vocabulary, samples_dir):
     dataset = catalogue.dataset(name)
-    tasks = [training_task(dataset, features, samples_dir), generation_task(dataset, 0, features, samples_dir)]
+    tasks = [training_task(dataset, vocabulary, samples_dir), generation_task(dataset, 0, vocabulary, samples_dir)]
     if dataset.has_options:
-        tasks.append(rank_task(dataset, 0, features, samples_dir))
+        tasks.append(rank_task(dataset, 0, vocabulary, samples_dir))
     for task in tasks:
         example = next(iter(task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator()))
         assert example['inputs'][-1] == example['targets'][-1] == Vocabulary().eos_id
         assert len(example['inputs']) <= 256 and len(example['targets']) <= 64
 
 
-def test_tokens_are_those_of_the_text_cut_and_ended(features, samples_dir):
+def test_tokens_are_those_of_the_text_cut_and_ended(vocabulary, samples_dir):
     vocabulary = Vocabulary()
-    task = generation_task(catalogue.dataset('cnn_dailymail'), 0, features, samples_dir)
+    task = generation_task(catalogue.dataset('cnn_dailymail'), 0, vocabulary, samples_dir)
     for example in task.get_dataset({'inputs': 30, 'targets': 64}, split='test', shuffle=False).as_numpy_iterator():
         text = example['inputs_pretokenized'].decode()
         assert example['inputs'].tolist() == [*vocabulary.encode(text)[:29], vocabulary.eos_id]
 
 
-def test_training_draws_another_template_in_every_epoch(features, samples_dir):
-    task = training_task(catalogue.dataset('rte'), features, samples_dir)
+def test_training_draws_another_template_in_every_epoch(vocabulary, samples_dir):
+    task = training_task(catalogue.dataset('rte'), vocabulary, samples_dir)
     examples = task.get_dataset(LENGTHS, split='train', shuffle=False, seed=0, num_epochs=60, try_in_mem_cache=False)
     drawn = collections.Counter(int(example['template']) for example in examples.as_numpy_iterator())
     assert set(drawn) == set(range(10))
     assert max(drawn.values()) < 2 * min(drawn.values())
 
 
-def test_shuffling_is_by_seed_and_differs_between_epochs(features, samples_dir):
-    task = training_task(catalogue.dataset('sst2'), features, samples_dir)
+def test_shuffling_is_by_seed_and_differs_between_epochs(vocabulary, samples_dir):
+    task = training_task(catalogue.dataset('sst2'), vocabulary, samples_dir)
 
     def order(seed):
         examples = task.get_dataset(None, split='train', shuffle=True, seed=seed, num_epochs=2, try_in_mem_cache=False)
@@ -59,8 +59,8 @@ def test_shuffling_is_by_seed_and_differs_between_epochs(features, samples_dir):
     assert list(first) != list(second)
 
 
-def test_rank_tasks_offer_every_option_with_the_right_one_marked(features, samples_dir):
-    task = rank_task(catalogue.dataset('copa'), 2, features, samples_dir)
+def test_rank_tasks_offer_every_option_with_the_right_one_marked(vocabulary, samples_dir):
+    task = rank_task(catalogue.dataset('copa'), 2, vocabulary, samples_dir)
     by_example = collections.defaultdict(list)
     for example in task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator():
         by_example[int(example['idx'][0])].append(example)
@@ -69,15 +69,15 @@ def test_rank_tasks_offer_every_option_with_the_right_one_marked(features, sampl
         assert len({option['inputs_pretokenized'] for option in options}) == 1
 
 
-def test_rank_tasks_can_leave_the_options_out(features, samples_dir):
-    task = rank_task(catalogue.dataset('rte'), 0, features, samples_dir, show_options=False)
+def test_rank_tasks_can_leave_the_options_out(vocabulary, samples_dir):
+    task = rank_task(catalogue.dataset('rte'), 0, vocabulary, samples_dir, show_options=False)
     for example in task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator():
         assert b'OPTIONS' not in example['inputs_pretokenized']
 
 
-def test_seqio_evaluator_judges_right_answers_as_right(features, samples_dir):
+def test_seqio_evaluator_judges_right_answers_as_right(vocabulary, samples_dir):
     for name, score in (('rte', 'accuracy'), ('multirc', 'f1'), ('squad_v1', 'em'), ('wmt16_translate_deen', 'bleu')):
-        task = generation_task(catalogue.dataset(name), 0, features, samples_dir)
+        task = generation_task(catalogue.dataset(name), 0, vocabulary, samples_dir)
         examples = list(task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator())
         targets = [task.postprocess_fn('', example=example, is_target=True) for example in examples]
         right = [references[0] for references, _, _ in targets]
@@ -85,16 +85,16 @@ def test_seqio_evaluator_judges_right_answers_as_right(features, samples_dir):
         assert task.predict_metric_fns[0](targets, ['nonsense'] * len(right))[score] < 60
 
 
-def test_seqio_evaluator_judges_scores(features, samples_dir):
-    task = rank_task(catalogue.dataset('rte'), 0, features, samples_dir)
+def test_seqio_evaluator_judges_scores(vocabulary, samples_dir):
+    task = rank_task(catalogue.dataset('rte'), 0, vocabulary, samples_dir)
     examples = list(task.get_dataset(LENGTHS, split='test', shuffle=False).as_numpy_iterator())
     targets = [task.postprocess_fn(0.0, example=example, is_target=True) for example in examples]
     right = [0.0 if example['is_correct'] else -1.0 for example in examples]
     assert task.score_metric_fns[0](targets, right)['accuracy'] == 100
 
 
-def test_tasks_read_any_data_dir_set_for_seqio(features, samples_dir):
-    task = training_task(catalogue.dataset('rte'), features)
+def test_tasks_read_any_data_dir_set_for_seqio(vocabulary, samples_dir):
+    task = training_task(catalogue.dataset('rte'), vocabulary)
     seqio.set_tfds_data_dir_override(samples_dir)
     try:
         assert task.num_input_examples('train') == 8
@@ -103,10 +103,10 @@ def test_tasks_read_any_data_dir_set_for_seqio(features, samples_dir):
 
 
 @pytest.mark.parametrize('name', ['rte', 'arc_easy', 'multirc', 'squad_v2'])
-def test_training_loses_no_example_and_mixes_no_two(name, features, samples_dir):
+def test_training_loses_no_example_and_mixes_no_two(name, vocabulary, samples_dir):
     """The original cycles templates over batches of ten, which drops the examples left over."""
     dataset = catalogue.dataset(name)
-    task = training_task(dataset, features, samples_dir)
+    task = training_task(dataset, vocabulary, samples_dir)
     examples = list(read_examples(task, None, split='train', shuffle=True, seed=3).as_numpy_iterator())
     unseen = list(rendered_examples(dataset, 'train', samples_dir))
     assert len(examples) == len(unseen) and len(unseen) % 10
@@ -117,10 +117,10 @@ def test_training_loses_no_example_and_mixes_no_two(name, features, samples_dir)
 
 
 @pytest.mark.parametrize('name', ['multirc', 'squad_v1', 'arc_easy', 'web_nlg_en'])
-def test_what_judges_an_answer_belongs_to_the_example_that_is_asked(name, features, samples_dir):
+def test_what_judges_an_answer_belongs_to_the_example_that_is_asked(name, vocabulary, samples_dir):
     """The original zips two readings of the data, so that references may be another example's."""
     dataset = catalogue.dataset(name)
-    task = generation_task(dataset, 0, features, samples_dir)
+    task = generation_task(dataset, 0, vocabulary, samples_dir)
     examples = read_examples(task, None, split='test', shuffle=False).as_numpy_iterator()
     for example, ex in zip(examples, rendered_examples(dataset, 'test', samples_dir), strict=True):
         assert example['inputs_pretokenized'].decode() == ex.prompts[0][0]

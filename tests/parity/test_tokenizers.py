@@ -5,6 +5,8 @@ import json
 import pytest
 
 from flan_jax.convert import companions
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.convert.tokenizers_trained import KINDS, TEXT, write_byte_level
 from tests.parity.models import transformers
@@ -19,8 +21,8 @@ def test_ids_and_texts_are_those_of_transformers(kind, tmp_path):
     for text in TEXTS:
         ids = theirs(text, add_special_tokens=False).input_ids
         assert ours.encode(text) == ids
-        assert ours.seqio().encode_tf(text).numpy().tolist() == ids
-        assert ours.prompt(text) == [*theirs(text).input_ids, theirs.eos_token_id]
+        assert seqio_vocabulary(ours).encode_tf(text).numpy().tolist() == ids
+        assert Flan().encode_prompt(ours, text) == [*theirs(text).input_ids, theirs.eos_token_id]
         if ours.eos_id not in ids:
             assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True)
     assert ours.eos_id == theirs.eos_token_id and ours.pad_id == theirs.pad_token_id
@@ -43,4 +45,4 @@ def test_the_older_form_of_a_byte_level_tokenizer(add_bos, tmp_path):
     companions.copy(companions.epath.Path(old), companions.epath.Path(tmp_path / 'ours'), 'opt')
     ours, theirs = Vocabulary(str(tmp_path / 'ours')), transformers.AutoTokenizer.from_pretrained(old)
     for text in TEXTS:
-        assert ours.prompt(text) == [*theirs(text).input_ids, theirs.eos_token_id]
+        assert Flan().encode_prompt(ours, text) == [*theirs(text).input_ids, theirs.eos_token_id]

@@ -6,8 +6,11 @@ import pytest
 import tensorflow as tf
 
 from flan_jax import catalogue
-from flan_jax.data.few_shot import EXEMPLARS
-from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, tokenize, training_task
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.plain import Plain
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
+from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
+from flan_jax.data.tokenize import EXEMPLARS, tokenize
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.convert.tokenizers_trained import KINDS, TEXT, write_byte_level, write_llama3
@@ -33,7 +36,7 @@ def test_text_survives(kind, vocabulary):
 
 
 def test_seqio_has_the_same_ids(vocabulary):
-    ours = vocabulary.seqio()
+    ours = seqio_vocabulary(vocabulary)
     lines = TEXT.splitlines()
     assert ours.encode(TEXT) == vocabulary.encode(TEXT)
     assert ours.encode_tf(tf.constant(TEXT)).numpy().tolist() == vocabulary.encode(TEXT)
@@ -43,10 +46,26 @@ def test_seqio_has_the_same_ids(vocabulary):
     assert max(vocabulary.encode(TEXT)) < len(vocabulary)
 
 
+def test_a_continuation_is_tokenised_as_it_is(kind, vocabulary):
+    for first, second in (('Premise: Ça va?', ' yes'), ('jalape', 'ños'), ('one', '\n\ntwo'), ('', 'x')):
+        ids = vocabulary.encode(first) + vocabulary.encode_continuation(second)
+        assert vocabulary.decode(ids) == first + second or (kind == 'llama 2' and not first)
+        assert encode_continuation(vocabulary, tf.constant(second)).numpy().tolist() == vocabulary.encode_continuation(
+            second
+        )
+
+
+def test_the_plain_format_reads_as_text(vocabulary):
+    prompt = Plain().encode_prompt(vocabulary, 'Is it?')
+    response = Plain().encode_response(vocabulary, 'yes')
+    assert vocabulary.eos_id not in prompt + response
+    assert vocabulary.decode(prompt + response) == 'Is it? yes'
+
+
 def test_special_tokens_are_explicit(kind, vocabulary):
     assert vocabulary.bos_id == BEGIN[kind]
     assert vocabulary.pad_id == (0 if kind == 'gemma' else None)
-    prompt = vocabulary.prompt('Is it?')
+    prompt = Flan().encode_prompt(vocabulary, 'Is it?')
     assert prompt[-1] == vocabulary.eos_id
     assert prompt[:-1] == [BEGIN[kind]] * (BEGIN[kind] is not None) + vocabulary.encode('Is it?')
 
@@ -56,21 +75,20 @@ def test_equal_tokenizers_are_equal_vocabularies(tmp_path):
         write_byte_level(tmp_path / name, size)
     a, b, c = (Vocabulary(str(tmp_path / name)) for name in 'abc')
     assert a.fingerprint == b.fingerprint != c.fingerprint
-    assert a.seqio() == b.seqio() != c.seqio()
+    assert seqio_vocabulary(a) == seqio_vocabulary(b) != seqio_vocabulary(c)
     assert Vocabulary(str(tmp_path / 'a' / 'tokenizer.json')).fingerprint == a.fingerprint
 
 
 @pytest.mark.parametrize('name', ['rte', 'natural_questions'])
 def test_tasks_begin_prompts_with_bos_and_end_both_parts(name, vocabulary, samples_dir):
-    features = output_features(vocabulary.seqio())
     dataset = catalogue.dataset(name)
-    tasks = [training_task(dataset, features, samples_dir), generation_task(dataset, 0, features, samples_dir)]
+    tasks = [training_task(dataset, vocabulary, samples_dir), generation_task(dataset, 0, vocabulary, samples_dir)]
     if dataset.has_options:
-        tasks.append(rank_task(dataset, 0, features, samples_dir))
+        tasks.append(rank_task(dataset, 0, vocabulary, samples_dir))
     for task in tasks:
         for example in task.get_dataset(None, split='test', shuffle=False).take(5).as_numpy_iterator():
             inputs, targets = (example[f'{part}_pretokenized'].decode() for part in ('inputs', 'targets'))
-            assert example['inputs'].tolist() == vocabulary.prompt(inputs)
+            assert example['inputs'].tolist() == Flan().encode_prompt(vocabulary, inputs)
             assert example['targets'].tolist() == [*vocabulary.encode(targets), vocabulary.eos_id]
 
 
@@ -78,7 +96,7 @@ def test_long_prompts_keep_bos_and_eos(tmp_path):
     write_llama3(tmp_path)
     vocabulary = Vocabulary(str(tmp_path))
     examples = tf.data.Dataset.from_tensors({'inputs': 'one two ' * 50, 'targets': 'yes'})
-    example = next(iter(tokenize(examples, output_features(vocabulary.seqio()), {'inputs': 12, 'targets': 9})))
+    example = next(iter(tokenize(examples, {'inputs': 12, 'targets': 9}, Flan(), vocabulary)))
     ids = example['inputs'].numpy().tolist()
     assert len(ids) == 12
     assert ids == [vocabulary.bos_id, *vocabulary.encode('one two ' * 50)[:10], vocabulary.eos_id]
@@ -89,7 +107,7 @@ def test_few_shot_prompts_begin_with_one_bos(tmp_path):
     vocabulary = Vocabulary(str(tmp_path))
     shown = {EXEMPLARS: ['one?', 'yes', 'two?', 'no'], 'inputs': 'three?', 'targets': 'yes'}
     examples = tf.data.Dataset.from_tensors(shown)
-    example = next(iter(tokenize(examples, output_features(vocabulary.seqio()), {'inputs': 99, 'targets': 9})))
+    example = next(iter(tokenize(examples, {'inputs': 99, 'targets': 9}, Flan(), vocabulary)))
     texts = [*shown[EXEMPLARS], 'three?']
     parts = [i for text in texts for i in (*vocabulary.encode(text), vocabulary.eos_id)]
     assert example['inputs'].numpy().tolist() == [vocabulary.bos_id, *parts] and int(example['shots']) == 2
@@ -103,7 +121,7 @@ def test_no_token_spans_prompt_and_target(tmp_path):
     inputs, targets = 'jalape', 'ños'
     assert len(joined) < len(vocabulary.encode(inputs)) + len(vocabulary.encode(targets)), 'it would span'
     examples = tf.data.Dataset.from_tensors({'inputs': inputs, 'targets': targets})
-    example = next(iter(tokenize(examples, output_features(vocabulary.seqio()), None)))
+    example = next(iter(tokenize(examples, None, Flan(), vocabulary)))
     assert example['inputs'].numpy().tolist() == [*vocabulary.encode(inputs), vocabulary.eos_id]
     assert example['targets'].numpy().tolist() == [*vocabulary.encode(targets), vocabulary.eos_id]
     assert vocabulary.decode(example['inputs'].numpy()) == inputs
@@ -120,8 +138,8 @@ def test_sentencepiece_prompts_begin_with_bos_where_the_model_has_one(tmp_path):
     vocabulary = Vocabulary(str(tmp_path))
     assert vocabulary.path.name == 'tokenizer.model' and vocabulary.bos_id == 1 and vocabulary.eos_id == 2
     examples = tf.data.Dataset.from_tensors({'inputs': 'a i q', 'targets': 'b j r'})
-    example = next(iter(tokenize(examples, output_features(vocabulary.seqio()), None)))
-    assert example['inputs'].numpy().tolist() == vocabulary.prompt('a i q')
+    example = next(iter(tokenize(examples, None, Flan(), vocabulary)))
+    assert example['inputs'].numpy().tolist() == Flan().encode_prompt(vocabulary, 'a i q')
     assert example['inputs'][0] == 1 and Vocabulary().bos_id is None
 
 

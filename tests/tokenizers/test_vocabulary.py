@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -17,7 +18,7 @@ def test_text_survives(text):
 
 def test_seqio_has_the_same_ids():
     text = 'Premise: Ça va?\n\nOPTIONS:\n- yes\n- no 🙂 4096'
-    seqio_vocabulary = BUNDLED.seqio()
+    seqio_vocabulary = seqio_vocabulary(BUNDLED)
     assert seqio_vocabulary.encode(text) == BUNDLED.encode(text)
     assert seqio_vocabulary.encode_tf(text).numpy().tolist() == BUNDLED.encode(text)
     assert seqio_vocabulary.eos_id == BUNDLED.eos_id and seqio_vocabulary.vocab_size == len(BUNDLED) == 4096

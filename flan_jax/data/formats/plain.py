@@ -16,8 +16,8 @@ class Plain(PromptFormat):
     """x y, and nothing else.
 
     Attributes:
-      stop: what ends an answer, which has no EOS: the blank line that would begin the next example; or '\\n' where
-        answers have one line, as GPT-3's had.
+      stop: what ends an answer, which has no EOS: the blank line before the next example; or '\\n' where answers have
+        one line, as GPT-3's had.
     """
 
     stop: str = BLANK_LINE
