@@ -72,18 +72,15 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=3)
     arguments = parser.parse_args()
     prompts = prompts_of(arguments.prompts)
-    batch_size = fastest(
-        {n: functools.partial(their_answers, prompts, n) for n in THEIR_BATCH_SIZES if n <= len(prompts)}
-    )
+    sizes = [size for size in THEIR_BATCH_SIZES if size <= len(prompts)]
+    batch_size = fastest({size: functools.partial(their_answers, prompts, size) for size in sizes})
     tokens = fastest({n: functools.partial(our_answers, prompts, n) for n in OUR_BATCH_TOKENS})
     same = np.mean([a == b for a, b in zip(our_answers(prompts, tokens), their_answers(prompts, batch_size))])
     ours, theirs = alternate(
         lambda: our_answers(prompts, tokens), lambda: their_answers(prompts, batch_size), arguments.repeats
     )
     print('| prompts | ours | transformers | ratio | |\n|---|---|---|---|---|')
-    note = (
-        f'batches of {tokens} tokens and of {batch_size} prompts; {100 * same:.0f} % of the answers are the very same'
-    )
+    note = f'batches of {tokens} tokens and of {batch_size} prompts; {100 * same:.0f} % of the answers are equal'
     print_row(f'{len(prompts)} prompts', NEW_TOKENS * len(prompts), 'tokens/s', ours, theirs, note)
 
 

@@ -4,6 +4,9 @@ import jax
 from etils import epath
 
 from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS
+from flan_jax.data.formats import format_of
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
@@ -21,7 +24,7 @@ def load(
     parallelism: Parallelism = Parallelism(),
     dtype: str = 'auto',
     param_dtype: str = 'float32',
-    prompt_format=None,
+    prompt_format: PromptFormat | None = None,
 ) -> LoadedModel:
     """Opens a checkpoint.
 
@@ -31,7 +34,8 @@ def load(
       parallelism: how devices share weights and work.
       dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
       param_dtype: dtype of the weights.
-      prompt_format: what stands before, between and after the texts of a prompt; None for the checkpoint's own.
+      prompt_format: what stands before, between and after the texts of a prompt; None for the one that the
+        checkpoint was trained with, FLAN's where it does not say.
 
     Raises:
       CheckpointError: if there is no checkpoint, or the base model of an adapter is missing.
@@ -44,7 +48,7 @@ def load(
         config=content.config,
         params=jax.block_until_ready(content.combined(mesh, param_dtype)),
         vocabulary=pieces,
-        prompt_format=prompt_format or content.metadata.get('prompt_format'),
+        prompt_format=prompt_format or _format_of(content),
         execution=execution_of(dtype, platform_of(mesh)),
         placement=Placement(mesh),
         metadata=content.metadata,
@@ -83,3 +87,8 @@ def _path_of_vocabulary(content: CheckpointContent) -> str | None:
     if 'vocabulary_path' in content.metadata:
         return content.metadata['vocabulary_path']
     raise UserError(f'no vocabulary is known of {content.folder}; name one by --vocabulary')
+
+
+def _format_of(content: CheckpointContent) -> PromptFormat:
+    recipe = content.metadata.get('prompt_format')
+    return format_of(recipe) if recipe else Flan()

@@ -10,7 +10,6 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from flan_jax.data.formats.flan import Flan
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
@@ -40,6 +39,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
+    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the run, else flan')
     decoding = parser.add_argument_group('decoding; default: take the likeliest token')
     decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
     decoding.add_argument('--temperature', type=float, help='sample at this temperature')
@@ -90,6 +90,7 @@ def _decoding(options: argparse.Namespace):
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
     from flan_jax.command.compilation_cache import keep_compiled_programs
+    from flan_jax.data.formats import format_of
     from flan_jax.distributed.mesh import Parallelism
     from flan_jax.inference.generation import Generator
     from flan_jax.loaded_model import load
@@ -102,6 +103,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         parallelism=Parallelism(fsdp=options.fsdp, tensor=options.tensor),
         dtype=options.dtype,
         param_dtype=options.param_dtype,
+        prompt_format=format_of({'name': options.prompt_format}) if options.prompt_format else None,
     )
     generator = Generator(
         model,
@@ -111,14 +113,16 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         seed=options.seed,
     )
 
+    encode, finish = model.prompt_format.encode_prompt, model.prompt_format.finish
+
     def answer(prompts: Sequence[str]) -> list[str]:
-        tokens = [Flan().encode_prompt(model.vocabulary, prompt) for prompt in prompts]
+        tokens = [encode(model.vocabulary, prompt) for prompt in prompts]
         if len(tokens) == 1:
             answers = generator.answer(tokens)
         else:
             with bar('answering', len(tokens)) as advance:
                 answers = generator.answer(tokens, advance)
-        return [model.vocabulary.decode(ids).strip() for ids in answers]
+        return [finish(model.vocabulary.decode(ids)) for ids in answers]
 
     return answer
 

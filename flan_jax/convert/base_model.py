@@ -13,7 +13,6 @@ import jax
 from etils import epath
 from jax.sharding import Mesh
 
-from flan_jax import manifest
 from flan_jax.convert import companions
 from flan_jax.convert.gin_text import gin_lines
 from flan_jax.convert.read import CONFIG_FILE, ConversionError, HuggingFaceModel
@@ -24,6 +23,7 @@ from flan_jax.errors import UserError
 from flan_jax.files import publish, unfinished_folder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
+from flan_jax.settings import as_plain
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
@@ -70,7 +70,7 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
         layout = parameter_layout(model.config, _mesh(model.config))
         with bar('reading parameters', len(layout)) as advance:
             params = model.params(layout, advance)
-        metadata = {'model': manifest.as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
+        metadata = {'model': as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
         checkpoints.save_params(unfinished / CHECKPOINT, params, metadata)
         text = _GIN_TEMPLATE.format(
             source=source.name,

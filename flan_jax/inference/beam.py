@@ -10,6 +10,7 @@ Shape letters: B prompts, W beams, N new tokens, C candidates, D model, V vocabu
 """
 
 import dataclasses
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 from flan_jax.inference.decoding import Continuation, Decoding, StoppingCriteria
 from flan_jax.inference.processors.processor import Generated, process
 from flan_jax.model.kv_cache import DecodeCache
-from flan_jax.settings import SettingsError
+from flan_jax.settings import AtLeast, Count
 
 _IMPOSSIBLE = -1e30
 """Score of a beam that is not there; finite, so that sums and quotients of it stay so."""
@@ -58,14 +59,8 @@ class Beams(Decoding):
       length_penalty: exponent of the length's share; 0 favours short answers, 1 compares the mean per token.
     """
 
-    width: int = 4
-    length_penalty: float = 0.6
-
-    def __post_init__(self):
-        if not (isinstance(self.width, int) and self.width >= 1):
-            raise SettingsError(f'Beams.width={self.width}: must be an integer of at least 1')
-        if not self.length_penalty >= 0:
-            raise SettingsError(f'Beams.length_penalty={self.length_penalty}: must be at least 0')
+    width: Count = 4
+    length_penalty: Annotated[float, AtLeast(0)] = 0.6
 
     def penalty(self, length):
         """What the log-probability of an answer of `length` tokens is divided by."""

@@ -16,6 +16,7 @@ from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.model.kv_cache import DecodeCache, PrefixCache
+from flan_jax.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Continuation:
 
 
 @dataclasses.dataclass(frozen=True)
-class Decoding(abc.ABC):
+class Decoding(Settings, abc.ABC):
     """How answers are decoded; its fields are its settings.
 
     Attributes:

@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -46,7 +48,7 @@ class LoadedModel:
     config: DecoderConfig
     params: Params
     vocabulary: Vocabulary | TokenIds
-    prompt_format: Any = None
+    prompt_format: PromptFormat = Flan()
     execution: Execution = Execution()
     placement: Placement = DEFAULT_DEVICE
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)

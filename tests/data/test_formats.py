@@ -1,4 +1,4 @@
-"""Prompt formats: FLAN's tokens are what they were, plain prompts read as documents, and TensorFlow agrees with Python."""
+"""FLAN's tokens are what they were, plain prompts read as documents, and TensorFlow agrees with Python."""
 
 import dataclasses
 import subprocess
@@ -151,7 +151,8 @@ def test_formats_are_found_again_by_what_is_kept_of_them():
 
 def test_formats_and_tokenizers_need_no_tensorflow():
     code = (
-        'import sys; from flan_jax.data.formats import known_formats; from flan_jax.tokenizers.vocabulary import Vocabulary\n'
+        'import sys; from flan_jax.data.formats import known_formats\n'
+        'from flan_jax.tokenizers.vocabulary import Vocabulary\n'
         'known_formats()["plain"]().encode_response(Vocabulary(), "yes"); assert "tensorflow" not in sys.modules'
     )
     subprocess.run([sys.executable, '-c', code], check=True)

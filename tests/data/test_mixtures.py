@@ -52,7 +52,7 @@ def test_the_whole_mixture_is_the_papers_62_datasets():
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
-    """Makes datasets of a few words and any number of training examples, prepared in `tmp_path`; returns their names."""
+    """Makes datasets of a few words and any number of training examples in `tmp_path`; returns their names."""
 
     def make(**sizes):
         for name, size in sizes.items():

@@ -3,24 +3,19 @@
 import dataclasses
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Positive, Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Temperature(LogitsProcessor):
+class Temperature(LogitsProcessor, Settings):
     """Divides logits by a temperature.
 
     Attributes:
-      temperature: below 1 likely tokens become likelier, above 1 all tokens more alike.
+      value: the temperature; below 1 likely tokens become likelier, above 1 all tokens more alike. There is no 0: greedy
+        decoding takes the likeliest token.
     """
 
-    temperature: float
-
-    def __post_init__(self):
-        if not self.temperature > 0:
-            raise SettingsError(
-                f'temperature={self.temperature}: must be above 0; greedy decoding takes the likeliest token'
-            )
+    value: Positive
 
     def __call__(self, logits_BxV, generated):
-        return logits_BxV / self.temperature
+        return logits_BxV / self.value

@@ -6,28 +6,28 @@ import jax
 import jax.numpy as jnp
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import SettingsError
+from flan_jax.settings import Settings, SettingsError
 
 
 @dataclasses.dataclass(frozen=True)
-class TopP(LogitsProcessor):
+class TopP(LogitsProcessor, Settings):
     """Makes all tokens impossible but the fewest likeliest that together have a probability.
 
     Attributes:
-      top_p: that probability; tokens as likely as the last of them stay possible, too.
+      p: that probability; tokens as likely as the last of them stay possible, too.
     """
 
-    top_p: float
+    p: float
 
-    def __post_init__(self):
-        if not 0 < self.top_p <= 1:
-            raise SettingsError(f'top_p={self.top_p}: must be above 0 and at most 1; leave it out for all tokens')
+    def check(self) -> None:
+        if not 0 < self.p <= 1:
+            raise SettingsError(f'TopP.p={self.p}: must be above 0 and at most 1')
 
     def __call__(self, logits_BxV, generated):
-        if self.top_p == 1:
+        if self.p == 1:
             return logits_BxV
         descending_BxV = jnp.sort(logits_BxV, axis=-1, descending=True)
         probs_BxV = jax.nn.softmax(descending_BxV)
         before_BxV = jnp.cumsum(probs_BxV, axis=-1) - probs_BxV
-        lowest_Bx1 = jnp.where(before_BxV < self.top_p, descending_BxV, jnp.inf).min(axis=-1, keepdims=True)
+        lowest_Bx1 = jnp.where(before_BxV < self.p, descending_BxV, jnp.inf).min(axis=-1, keepdims=True)
         return jnp.where(logits_BxV < lowest_Bx1, -jnp.inf, logits_BxV)

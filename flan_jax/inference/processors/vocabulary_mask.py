@@ -5,17 +5,18 @@ import dataclasses
 import jax.numpy as jnp
 
 from flan_jax.inference.processors.processor import LogitsProcessor
+from flan_jax.settings import Count, Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class VocabularyMask(LogitsProcessor):
+class VocabularyMask(LogitsProcessor, Settings):
     """Makes ids beyond the vocabulary impossible.
 
     Attributes:
       size: tokens of the vocabulary.
     """
 
-    size: int
+    size: Count
 
     def __call__(self, logits_BxV, generated):
         if self.size >= logits_BxV.shape[-1]:
