@@ -95,10 +95,10 @@ def drawing() -> str:
     stage_of = {room: stage for stage, members in STAGES.items() for room in members}
     lines += [f'  {_node(room)}["{room}{_stage(stage_of.get(room))}"]' for room in sorted(shown, key=_order(heights))]
     lines += [f'  {_node(t)} --> {_node(r)}' for r in sorted(shown, key=_order(heights)) for t in sorted(reduced[r])]
-    lines += ['```', '', '| floor | room | lines | what it is for | builds on |', '|---|---|---|---|---|']
+    lines += ['```', '', '| floor | room | what it is for | builds on |', '|---|---|---|---|']
     for room in sorted(rooms, key=_order(heights), reverse=True):
         targets = ', '.join(sorted(shown.get(room, ())))
-        lines.append(f'| {heights[room]} | `{room}` | {_lines(room)} | {_purpose(room)} | {targets} |')
+        lines.append(f'| {heights[room]} | `{room}` | {_purpose(room)} | {targets} |')
     return '\n'.join(lines)
 
 
@@ -123,12 +123,6 @@ def _reached(rooms: Mapping[str, set[str]], targets: set[str]) -> set[str]:
 def _files(room: str) -> list[pathlib.Path]:
     folder = ROOT / 'tasks' if room == 'tasks' else ROOT / 'flan_jax' / room
     return sorted(folder.rglob('*.py')) if folder.is_dir() else [folder.with_suffix('.py')]
-
-
-def _lines(room: str) -> str:
-    """Lines of the room, rounded so that the page changes only where the house does."""
-    count = sum(len(path.read_text().splitlines()) for path in _files(room))
-    return f'{round(count, -2)}' if count >= 100 else f'{round(count, -1)}'
 
 
 def _purpose(room: str) -> str:

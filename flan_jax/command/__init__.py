@@ -1,1 +1,1 @@
-"""The command line: verbs, configuration, and what is printed."""
+"""The command line: commands, configuration, and what is printed."""

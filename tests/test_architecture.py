@@ -1,0 +1,68 @@
+"""The house is as docs/architecture.md draws it: arrows run one way, files are short, words are the field's."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / 'scripts'))
+
+import draw_architecture
+
+SOURCES = sorted((ROOT / 'flan_jax').rglob('*.py'))
+
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 45, 7
+
+OLD_WORDS = (
+    'Questionnaire', 'Interviewer', 'Surroundings', 'remembering_more', 'room_to_write', 'side_by_side',
+    'rematerialise', 'layers_apart', 'turned_around', 'belongs_to', 'batch_rows', 'row_length', 'untuned', 'asked_rows',
+    'experiment_verb',
+)  # fmt: skip
+"""Words that were ours alone, where the field has its own."""
+
+
+def test_the_page_shows_the_rooms_and_imports_as_they_are():
+    assert draw_architecture.page() == draw_architecture.PAGE.read_text(), 'run python scripts/draw_architecture.py'
+
+
+def test_a_circle_of_imports_is_found():
+    with pytest.raises(ValueError, match='a circle of imports: a -> b -> a'):
+        draw_architecture.floors({'a': {'b'}, 'b': {'a'}})
+
+
+def test_no_room_builds_on_one_above_it():
+    rooms = draw_architecture.arrows()
+    heights = draw_architecture.floors(rooms)
+    assert len(rooms) > 15 and all(heights[t] < heights[room] for room, targets in rooms.items() for t in targets)
+
+
+def test_files_are_short():
+    long = {path.name: lines for path in SOURCES if (lines := len(path.read_text().splitlines())) > LONGEST_FILE}
+    assert not long
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_are_short_and_take_few_parameters(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args
+            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+            count = len([name for name in names if name not in ('self', 'cls')])
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f'{node.name} is long'
+            assert count <= MOST_PARAMETERS, f'{node.name} takes {count} parameters'
+
+
+def test_old_words_are_gone():
+    words = '|'.join(OLD_WORDS)
+    found = subprocess.run(
+        ['git', 'grep', '-nwE', words, '--', ':!tests/test_architecture.py', ':!flan_jax/command/renamed.py'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    allowed = re.compile(r'tests/command/test_(configuration|main)\.py')  # old names must fail with the new
+    assert not [line for line in found.stdout.splitlines() if not allowed.match(line)]
