@@ -69,10 +69,11 @@ def _base_model(run: Run, prompt_format):
 def _open(run: Run, prompt_format, folder):
     """The model of a checkpoint, whatever was tuned, on the run's devices."""
     from flan_jax.loaded_model import load
+    from flan_jax.tokenizers.vocabulary import Vocabulary
 
     return load(
         folder,
-        vocabulary=run.data.vocabulary,
+        vocabulary=str(Vocabulary(run.data.vocabulary).path),  # None is the bundled one, not one yet to be found
         parallelism=run.parallelism,
         dtype=run.training.dtype,
         param_dtype=run.training.param_dtype,

@@ -6,13 +6,13 @@ prompt format) and 'examples' (contents of the data, templates, lengths, exempla
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from etils import epath
 
+from flan_jax import settings
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 
@@ -105,9 +105,9 @@ class ModelRecords:
         return {'model': self.settings, 'examples': examples}
 
 
-def fingerprint(settings: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that stand for settings, whatever the order of their names."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+def fingerprint(covered: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that stand for settings."""
+    return settings.fingerprint(covered)[:8]
 
 
 def step_model(step: int) -> str:

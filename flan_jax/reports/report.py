@@ -65,7 +65,7 @@ def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) ->
     return {
         'score': eval_set.evaluation.score,
         'limit': eval_set.evaluation.limit,
-        'formats': {label: model.settings['prompt_format'] for label, model in models.items()},
+        'formats': {label: model.settings['prompt_format']['name'] for label, model in models.items()},
         'exposure': {name: exposure(name, of_run) for name in eval_set.datasets},
         'results': lines,
         'not_evaluated': not_evaluated(eval_set, models),

@@ -9,9 +9,9 @@ from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.evaluation.results import FolderOf, Result, baselines, results, unfinished
 from flan_jax.evaluation.weights import SAVED
-from flan_jax.manifest import as_plain
 from flan_jax.metrics.metrics import METRICS
 from flan_jax.reports.paper import PAPER
+from flan_jax.settings import as_plain
 
 Models = Mapping[str, ModelRecords]
 """The records of models by the names of their columns, 'base' and 'tuned'."""

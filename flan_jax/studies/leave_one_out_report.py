@@ -13,6 +13,7 @@ from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import not_evaluated, result_lines
 from flan_jax.run import Run
+from flan_jax.settings import as_plain
 from flan_jax.studies.leave_one_out import run_folder, run_without
 from flan_jax.studies.run_evaluation import eval_set_of, models_of
 from flan_jax.training import checkpoints
@@ -45,7 +46,7 @@ def gather(study: Run) -> dict[str, Any]:
         'limit': study.evaluation.limit,
         'formats': {'base': study.evaluation.base_format.name, 'tuned': study.prompt_format.name},
         'from_samples': from_samples(datasets, study.data.tfds_data_dir),
-        'model': manifest.as_plain(study.model),
+        'model': as_plain(study.model),
         'steps': study.training.steps,
         'base_is_fresh': study.initial_checkpoint is None,
     }

@@ -2,11 +2,7 @@
 
 from collections.abc import Mapping
 
-from etils import epath
-
-from flan_jax import manifest
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.errors import UserError
 from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
 from flan_jax.evaluation.records import BASE, ModelRecords, step_model
 from flan_jax.evaluation.selection import named_datasets
@@ -15,10 +11,6 @@ from flan_jax.run import Run
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
-
-
-class HoldOutMismatch(UserError):
-    """What shall be evaluated as held out is not what the run held out."""
 
 
 def evaluates(run: Run) -> bool:
@@ -31,9 +23,7 @@ def eval_set_of(run: Run) -> EvalSet:
 
     Raises:
       SettingsError, UnknownName, MissingDataError: where it cannot be evaluated.
-      HoldOutMismatch: if the run in MODEL_DIR was tuned with another cluster held out.
     """
-    _check_held_out(run)
     named = named_datasets(run.evaluation, run.data.held_out)
     datasets = prepared_datasets(named, run.data.tfds_data_dir, run.data.allow_missing)
     return EvalSet(run.evaluation, datasets, run.stream.lengths, run.data.tfds_data_dir, run.stream.seed)
@@ -73,18 +63,5 @@ def _model_settings(run: Run, weights: Mapping, prompt_format: PromptFormat) -> 
     return {
         'weights': weights,
         'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
-        'prompt_format': prompt_format.name,
+        'prompt_format': prompt_format.recipe,
     }
-
-
-def _check_held_out(run: Run) -> None:
-    """Raises HoldOutMismatch where HELD_OUT is another than the one that the run in MODEL_DIR was tuned with."""
-    tuned = checkpoints.latest_folder(epath.Path(run.model_dir)) is not None and manifest.exists(run.model_dir)
-    if not tuned:
-        return
-    before = manifest.read(run.model_dir)['run']['data']['held_out']
-    if run.data.held_out not in (None, before):
-        raise HoldOutMismatch(
-            f'HELD_OUT={run.data.held_out!r}, but the run in {run.model_dir} was tuned with HELD_OUT={before!r}; to '
-            f"evaluate it on other tasks leave HELD_OUT as it was and set EVAL_TASKS=('{run.data.held_out}',)"
-        )

@@ -99,7 +99,29 @@ def test_another_held_out_cluster_is_refused(went_on, capsys):
     where, *_ = went_on
     for verb in ('evaluate', 'report'):
         assert command(verb, where, HELD_OUT='sentiment', EVAL_TASKS=()) == 2
-        assert "was tuned with HELD_OUT='paraphrase'" in capsys.readouterr().err
+        assert 'data.held_out: paraphrase before, sentiment now' in capsys.readouterr().err
+
+
+def test_another_tuning_than_the_checkpoints_is_refused(went_on, capsys):
+    """A changed LORA_ALPHA scored another model than the one that was tuned."""
+    where, *_ = went_on
+    changes = {'Run.tuning': '@Lora()', 'Lora.rank': 2, 'INITIAL_CHECKPOINT_PATH': where['MODEL_DIR'] / 'checkpoints/4'}
+    assert command('evaluate', where, **changes) == 2
+    assert 'tuning.type: Full before, Lora now' in capsys.readouterr().err
+
+
+def test_the_base_model_is_prompted_without_eos_and_the_tuned_one_with(went_on):
+    where, *_ = went_on
+    folder = where['MODEL_DIR'] / 'evaluation'
+    counts = {}
+    for model in ('base', 'step_4'):
+        (path,) = folder.glob(f'{model}/glue_mrpc-*/test_template_0.jsonl')
+        counts[model] = [json.loads(line)['prompt_tokens'] for line in path.read_text().splitlines()]
+        settings = json.loads((path.parent / 'settings.json').read_text())
+        assert settings['model']['prompt_format']['name'] == ('plain' if model == 'base' else 'flan')
+    assert [count + 1 for count in counts['base']] == counts['step_4']
+    page = (where['MODEL_DIR'] / 'report.html').read_text()
+    assert 'the base model in prompt format “plain”' in page and 'the tuned model in prompt format “flan”' in page
 
 
 def test_data_that_was_tuned_on_is_told(went_on):
