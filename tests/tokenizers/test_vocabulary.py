@@ -18,10 +18,10 @@ def test_text_survives(text):
 
 def test_seqio_has_the_same_ids():
     text = 'Premise: Ça va?\n\nOPTIONS:\n- yes\n- no 🙂 4096'
-    seqio_vocabulary = seqio_vocabulary(BUNDLED)
-    assert seqio_vocabulary.encode(text) == BUNDLED.encode(text)
-    assert seqio_vocabulary.encode_tf(text).numpy().tolist() == BUNDLED.encode(text)
-    assert seqio_vocabulary.eos_id == BUNDLED.eos_id and seqio_vocabulary.vocab_size == len(BUNDLED) == 4096
+    theirs = seqio_vocabulary(BUNDLED)
+    assert theirs.encode(text) == BUNDLED.encode(text)
+    assert theirs.encode_tf(text).numpy().tolist() == BUNDLED.encode(text)
+    assert theirs.eos_id == BUNDLED.eos_id and theirs.vocab_size == len(BUNDLED) == 4096
 
 
 def test_decoding_ends_at_eos():
