@@ -1,9 +1,14 @@
-"""Folders that cannot take what should go there are refused before work starts."""
+"""Folders are checked before work starts; files and folders are whole or not there, however many write them."""
+
+import multiprocessing
 
 import pytest
 
 from flan_jax.errors import UserError
-from flan_jax.files import require_space, require_writable, write_whole
+from flan_jax import files
+from flan_jax.files import publish, require_space, require_writable, unfinished_folder, write_whole
+
+MARKER = 'done.json'
 
 
 def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
@@ -32,3 +37,85 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
     write_whole(tmp_path / 'a' / 'report.json', 'second')
     assert [path.name for path in (tmp_path / 'a').iterdir()] == ['report.json']
     assert (tmp_path / 'a' / 'report.json').read_text() == 'second'
+
+
+def write_folder(destination, number, meet):
+    """A process of its own: writes a folder of files that all hold its number; both publish at the same time."""
+    with unfinished_folder(destination) as folder:
+        (folder / 'inner').mkdir()
+        for name in ('a', 'inner/b', MARKER):
+            (folder / name).write_text(str(number))
+        meet.wait()
+        return publish(folder, destination, MARKER)
+
+
+def write_file(path, number, meet):
+    """A process of its own: writes a long file again and again."""
+    meet.wait()
+    for _ in range(50):
+        write_whole(path, str(number) * 100_000)
+    return True
+
+
+def in_two_processes(function, path):
+    """What a function gives in two processes that run side by side."""
+    with multiprocessing.get_context('spawn').Manager() as manager:
+        meet = manager.Barrier(2)
+        with multiprocessing.get_context('spawn').Pool(2) as pool:
+            return pool.starmap(function, [(path, number, meet) for number in (1, 2)], chunksize=1)
+
+
+@pytest.mark.parametrize('attempt', range(3))
+def test_of_two_writers_of_a_folder_the_first_one_wins(attempt, tmp_path):
+    won = in_two_processes(write_folder, tmp_path / 'stream')
+    assert sorted(won) == [False, True]
+    winner = str(won.index(True) + 1)
+    assert [(tmp_path / 'stream' / name).read_text() for name in ('a', 'inner/b', MARKER)] == [winner] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ['stream']
+
+
+def test_of_two_writers_of_a_file_the_last_one_wins(tmp_path):
+    assert in_two_processes(write_file, tmp_path / 'records.jsonl') == [True, True]
+    assert (tmp_path / 'records.jsonl').read_text() in ('1' * 100_000, '2' * 100_000)
+    assert [path.name for path in tmp_path.iterdir()] == ['records.jsonl']
+
+
+def test_a_folder_that_is_not_published_is_removed_and_another_writers_is_not(tmp_path):
+    with unfinished_folder(tmp_path / 'stream') as other:
+        with pytest.raises(ZeroDivisionError), unfinished_folder(tmp_path / 'stream') as folder:
+            (folder / 'a').write_text('1')
+            raise ZeroDivisionError
+        assert list(tmp_path.iterdir()) == [other]
+
+
+def test_something_incomplete_in_the_way_is_named(tmp_path):
+    (tmp_path / 'stream').mkdir()
+    (tmp_path / 'stream' / 'a').write_text('half')
+    with (
+        pytest.raises(UserError, match='stream is in the way and has no done.json'),
+        unfinished_folder(tmp_path / 'stream') as folder,
+    ):
+        publish(folder, tmp_path / 'stream', MARKER)
+    assert (tmp_path / 'stream' / 'a').read_text() == 'half'
+
+
+def test_in_a_bucket_the_marker_comes_last_and_tells_the_winner(tmp_path, monkeypatch):
+    """A bucket has no rename, so files are copied; a folder on disk stands for one."""
+    monkeypatch.setattr(files, '_in_bucket', lambda path: True)
+    copied, destination = [], tmp_path / 'bucket' / 'stream'
+    copy = type(files.epath.Path(tmp_path)).copy
+    monkeypatch.setattr(
+        type(files.epath.Path(tmp_path)),
+        'copy',
+        lambda self, target, overwrite=False: copied.append(self.name) or copy(self, target, overwrite),
+    )
+    for number, won in ((1, True), (2, False)):
+        with unfinished_folder(destination, on_disk=True) as folder:
+            assert tmp_path not in folder.parents
+            (folder / 'inner').mkdir()
+            for name in ('a', MARKER, 'inner/b'):
+                (folder / name).write_text(str(number))
+            assert publish(folder, destination, MARKER) == won
+        assert not folder.exists()
+    assert sorted(copied) == ['a', 'b', MARKER] and copied[-1] == MARKER
+    assert (destination / 'inner' / 'b').read_text() == '1'

@@ -143,8 +143,11 @@ class FormatTokenizer:
         solved = {'input': exemplars[::2], 'target': exemplars[1::2]}
         runs = self.prompt_format.exemplar.split('{eos}')
         encode = seqio_vocabulary(self.vocabulary).encode_tf
-        lengths = [encode(interpolate(run, solved)).row_lengths() for run in runs if run]
-        return tf.add_n(lengths) + (len(runs) - 1)
+        lengths = len(runs) - 1  # EOS
+        for run in filter(None, runs):
+            texts = tf.broadcast_to(interpolate(run, solved), tf.shape(solved['input']))
+            lengths += encode(texts).row_lengths()
+        return lengths
 
 
 def _readable(template: str) -> str:

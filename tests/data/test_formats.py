@@ -1,4 +1,4 @@
-"""FLAN's tokens are what they were, plain prompts read as documents, and TensorFlow agrees with Python."""
+"""Prompt formats: FLAN's tokens are as ever, plain prompts read as documents, TensorFlow agrees with Python."""
 
 import dataclasses
 import subprocess
@@ -40,8 +40,8 @@ def sentencepiece_model(folder):
     """A model that puts a space before every text, as Llama's and T5's do, and has BOS and EOS."""
     folder.mkdir(parents=True)
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([TEXT] * 50), model_prefix=str(folder / 'tokenizer'), vocab_size=420, byte_fallback=True,
-        character_coverage=0.9, minloglevel=2, model_type='bpe', remove_extra_whitespaces=False,
+        sentence_iterator=iter([TEXT] * 50), model_prefix=str(folder / 'tokenizer'), vocab_size=500, byte_fallback=True,
+        character_coverage=0.98, minloglevel=2, model_type='bpe', remove_extra_whitespaces=False,
         normalization_rule_name='identity', user_defined_symbols=['\n'],
     )  # fmt: skip
 

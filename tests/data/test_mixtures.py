@@ -52,7 +52,7 @@ def test_the_whole_mixture_is_the_papers_62_datasets():
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
-    """Makes datasets of a few words and any number of training examples in `tmp_path`; returns their names."""
+    """Prepares datasets of any number of training examples, adds them to the catalogue and mixes them."""
 
     def make(**sizes):
         for name, size in sizes.items():

@@ -18,10 +18,10 @@ def test_text_survives(text):
 
 def test_seqio_has_the_same_ids():
     text = 'Premise: Ça va?\n\nOPTIONS:\n- yes\n- no 🙂 4096'
-    same = seqio_vocabulary(BUNDLED)
-    assert same.encode(text) == BUNDLED.encode(text)
-    assert same.encode_tf(text).numpy().tolist() == BUNDLED.encode(text)
-    assert same.eos_id == BUNDLED.eos_id and same.vocab_size == len(BUNDLED) == 4096
+    theirs = seqio_vocabulary(BUNDLED)
+    assert theirs.encode(text) == BUNDLED.encode(text)
+    assert theirs.encode_tf(text).numpy().tolist() == BUNDLED.encode(text)
+    assert theirs.eos_id == BUNDLED.eos_id and theirs.vocab_size == len(BUNDLED) == 4096
 
 
 def test_decoding_ends_at_eos():
