@@ -11,8 +11,8 @@ class Temperature(LogitsProcessor, Settings):
     """Divides logits by a temperature.
 
     Attributes:
-      value: the temperature; below 1 likely tokens become likelier, above 1 all tokens more alike. There is no 0:
-        greedy decoding takes the likeliest token.
+      value: the temperature; below 1 likely tokens become likelier, above 1 all tokens more alike. `Greedy` is what it
+        tends to at 0.
     """
 
     value: Positive
