@@ -4,13 +4,10 @@ import ast
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / 'scripts'))
-
 import draw_architecture
 
 SOURCES = sorted((ROOT / 'flan_jax').rglob('*.py'))

@@ -4,8 +4,8 @@ import multiprocessing
 
 import pytest
 
-from flan_jax.errors import UserError
 from flan_jax import files
+from flan_jax.errors import UserError
 from flan_jax.files import publish, require_space, require_writable, unfinished_folder, write_whole
 
 MARKER = 'done.json'

@@ -39,7 +39,7 @@ def test_the_page_does_what_it_shows(tmp_path):
     assert 'What is it?\nOPTIONS:\n- ' in done.stdout
     report = json.loads((tmp_path / 'out' / 'riddles' / 'report.json').read_text())
     (result,) = report['results']
-    assert (result['name'], result['rows'], result['chance']) == ('riddles', 2, 25.0)
+    assert (result['name'], result['num_examples'], result['chance']) == ('riddles', 2, 25.0)
     assert [line['task'] for line in report['mixture']] == ['riddles']
     assert (tmp_path / 'out' / 'riddles' / 'report.html').exists()
 

@@ -69,11 +69,13 @@ def _from_hugging_face(options: argparse.Namespace) -> None:
 
 def _to_hugging_face(options: argparse.Namespace) -> None:
     from flan_jax.convert.base_model import to_hugging_face
+    from flan_jax.convert.write import family_of
     from flan_jax.loaded_model import checkpoint_in, vocabulary_of
     from flan_jax.training.weights import content_of
 
     dtype = options.dtype or 'float32'
     content = content_of(checkpoint_in(options.source))
+    family_of(content.config)  # what no family computes is better known before a tokenizer is missed
     family = to_hugging_face(content, vocabulary_of(content, options.vocabulary), options.destination, dtype)
     CONSOLE.print(
         f'{options.destination} holds {content.folder} as a model of the family {family}, in {dtype}', soft_wrap=True

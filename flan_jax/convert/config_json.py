@@ -178,7 +178,8 @@ class LearnedPositions:
     offset: int = 0
 
     def read(self, json):
-        return {'position': Learned(max_length=json.take(self.key), offset=self.offset)}
+        length = json.take(self.key)
+        return {} if length is None else {'position': Learned(max_length=length, offset=self.offset)}
 
     def write(self, config):
         return {self.key: config.position.max_length} if isinstance(config.position, Learned) else {}

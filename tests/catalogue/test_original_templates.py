@@ -4,7 +4,8 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.catalogue import original_templates
-from flan_jax.command import configuration, run
+from flan_jax.command import configuration
+from flan_jax.command.libraries import prepare_libraries
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import read_examples, training_task
@@ -112,9 +113,9 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('OTHER = {}', 'no dictionary PATTERNS'),
-        ('PATTERNS = dict(rte=[])', 'no dictionary PATTERNS'),
-        ('PATTERNS = {', 'no dictionary PATTERNS'),
+        ('OTHER = {}', 'no readable dictionary PATTERNS'),
+        ('PATTERNS = dict(rte=[])', 'no readable dictionary PATTERNS'),
+        ('PATTERNS = {', 'no readable dictionary PATTERNS'),
         ('PATTERNS = {"rte": [("a", "b", "c")]}', 'not pairs of input and target: rte'),
     ],
 )
@@ -122,7 +123,7 @@ def test_a_file_in_another_format_is_refused(text, message, tmp_path):
     (tmp_path / 'templates.py').write_text(text)
     with pytest.raises(UserError, match=message):
         original_templates.read_patterns(str(tmp_path / 'templates.py'))
-    with pytest.raises(UserError, match='no dictionary PATTERNS'):
+    with pytest.raises(UserError, match='no readable dictionary PATTERNS'):
         original_templates.read_patterns(str(tmp_path / 'absent.py'))
 
 
@@ -138,6 +139,6 @@ def test_a_run_uses_the_file_that_it_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, 'DATASETS', dict(catalogue.DATASETS))
     (tmp_path / 'templates.py').write_text(FILE)
     bindings = {'MODEL_DIR': str(tmp_path), 'Data.original_templates': str(tmp_path / 'templates.py')}
-    experiment = configuration.load(['gin/runs/quickstart.gin'], bindings)
-    run.prepare_libraries(experiment)
+    settings = configuration.load(['gin/runs/quickstart.gin'], bindings)
+    prepare_libraries(settings.data)
     assert len(catalogue.dataset('winogrande').templates) == 1

@@ -88,12 +88,13 @@ def test_a_run_starts_from_a_base_and_its_prompts_begin_with_bos(tuned, base):
     assert manifest['run']['initial_checkpoint'] == str(base / 'checkpoint')
     stream = PackedStream(next((base.parent / 'streams').iterdir()))
     vocabulary = Vocabulary(str(base / 'huggingface'))
-    examples = [example for row in stream.rows(0, 4) for example in row.examples()]
+    examples = [example for sequence in stream.sequences(range(4)) for example in sequence.examples()]
     assert len(examples) >= 4
     for example in examples:
-        assert example.inputs[0] == vocabulary.bos_id == 0
-        assert example.inputs[-1] == example.targets[-1] == vocabulary.eos_id == 1
-        assert not set(example.inputs[1:]) & {0} and 0 not in example.targets
+        (response,) = example.responses
+        assert example.prompt[0] == vocabulary.bos_id == 0
+        assert example.prompt[-1] == response[-1] == vocabulary.eos_id == 1
+        assert not set(example.prompt[1:]) & {0} and 0 not in response
     assert list(tuned.glob('evaluation/step_2/copa-*/*.jsonl'))
 
 

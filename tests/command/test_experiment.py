@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from flan_jax.command import configuration, main
+from flan_jax.command.start import parse_gin_arguments
 from flan_jax.run import Run
 from tests.command.test_run import bindings
 from tests.training.test_train import wait_for
@@ -53,7 +54,7 @@ def test_the_plan_is_commands_that_any_machine_can_run(samples_dir, streams, tmp
     for cluster, line in zip(CLUSTERS, runs):
         words = shlex.split(line)
         assert words[:2] == ['flan-jax', 'run']
-        given = main.parse_gin_arguments('run', words[2:])
+        given = parse_gin_arguments('run', words[2:])
         run: Run = configuration.load(*given)
         assert (run.data.held_out, run.evaluation.limit) == (cluster, 2)
         assert (run.model_dir, run.evaluation.base_dir) == (f'{tmp_path}/{cluster}', f'{tmp_path}/base')

@@ -150,8 +150,8 @@ def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'SHOTS': (0, 17)}, r'Evaluation.shots=\(0, 17\): must'),
-        ({'SHOTS': ()}, r'Evaluation.shots=\(\): must'),
+        ({'SHOTS': (0, 17)}, r'SHOTS=\(0, 17\): must'),
+        ({'SHOTS': ()}, r'SHOTS=\(\): must'),
         ({'Data.shots': -1}, 'Data.shots=-1: must'),
         ({'Data.templates_per_dataset': 0}, 'Data.templates_per_dataset=0: must'),
     ],

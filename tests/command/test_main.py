@@ -58,7 +58,7 @@ def test_every_command_is_a_module_that_explains_itself(name, capsys):
         (['data', 'prepare', 'rte'], 'give either --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),
         (['data', 'prepare', 'rte', '--from', 'x.jsonl'], 'SPLIT=FILE'),
-        (['data', 'prepare', 'rte', '--from', 'train=no.jsonl'], 'no.jsonl: no such file of rows'),
+        (['data', 'prepare', 'rte', '--from', 'train=no.jsonl'], 'no.jsonl: no such file of examples'),
     ],
 )
 def test_bad_input_gets_one_clear_line(capsys, monkeypatch, tmp_path, arguments, message):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import train_vocabulary
 
 from flan_jax.command import main
 from flan_jax.evaluation import records
@@ -147,10 +148,8 @@ def test_records_of_other_settings_are_not_mixed(finished, tmp_path):
 
 
 def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
-    from flan_jax.tokenizers import vocabulary
-
     texts = [f'{a} {b} {c}' for a in 'abcdefgh' for b in 'ijklmnop' for c in 'qrstuvwxyz']
-    vocabulary.train(texts, str(tmp_path / 'other'), 287)
+    train_vocabulary.train(texts, str(tmp_path / 'other'), 287)
     other = {'VOCABULARY': tmp_path / 'other.model', 'MODEL_DIR': tmp_path / 'run'}
     checkpoint = {'INITIAL_CHECKPOINT_PATH': finished['MODEL_DIR'] / 'checkpoints' / '3'}
     assert main.main(['train', RUN[1], *bindings(**finished | other | checkpoint)]) == 2
@@ -212,6 +211,7 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
         'MODEL_DIR': tmp_path / 'run',
         'INITIAL_CHECKPOINT_PATH': finished['MODEL_DIR'] / 'checkpoints' / '3',
         'FSDP': 2,
+        'Evaluation.base_format': '@Flan()',
     }
     arguments = [RUN[1], *bindings(**finished | again)]
     environment = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}

@@ -80,13 +80,13 @@ def test_the_query_is_never_among_its_exemplars(vocabulary, samples_dir):
 def test_a_training_example_has_one_template_throughout(vocabulary, samples_dir):
     dataset = catalogue.dataset('rte')
     task = training_task(dataset, vocabulary, samples_dir, Exemplars(dataset, 4, data_dir=samples_dir))
-    examples = list(rendered_examples(dataset, 'train', samples_dir))
+    rendered = list(rendered_examples(dataset, 'train', samples_dir))
     examples = examples_of(task, 'train', seed=0, num_epochs=8)
     assert {int(example['template']) for example in examples} == set(range(10))
     for example in examples:
         template = int(example['template'])
         exemplars, query = solved(example['inputs'])
-        prompts = {ex.prompts[template] for ex in examples}
+        prompts = {ex.prompts[template] for ex in rendered}
         assert {*exemplars, (query, Vocabulary().decode(example['targets']))} <= prompts
 
 

@@ -128,8 +128,8 @@ def test_mixtures_are_joined_by_plus():
 def test_a_name_with_a_form_is_that_form(samples_dir):
     """Task by task as SeqIO's registries have it: name, templates, exemplars."""
     for name in ('flan_few_shot', 'flan_first_4_templates', 'flan_without_paraphrase_no_template', 'flan_dataset_name'):
-        registered = seqio.MixtureRegistry.get(name).tasks
-        resolved = members(Data(tfds_data_dir='unread', mixture=name))
+        registered = sorted(seqio.MixtureRegistry.get(name).tasks, key=lambda task: task.name)
+        resolved = sorted(members(Data(tfds_data_dir='unread', mixture=name)), key=lambda member: member.task)
         assert [member.task for member in resolved] == [task.name for task in registered]
         for member, task in zip(resolved, registered):
             assert member.dataset.templates == task.source.dataset.templates

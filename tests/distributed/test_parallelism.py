@@ -78,5 +78,5 @@ def test_weights_kept_in_bfloat16_follow_those_in_float32():
 
 
 def test_a_dtype_that_is_not_known_is_refused():
-    with pytest.raises(SettingsError, match="param_dtype='float16': choose one of float32, bfloat16"):
+    with pytest.raises(SettingsError, match="Training.param_dtype='float16': must"):
         Training(param_dtype='float16')

@@ -12,7 +12,7 @@ from flan_jax.model.decoder import parameter_shapes
 from flan_jax.training.flops import parameter_count
 
 FILES = {pathlib.Path(file).stem: file for file in configuration.known_files() if file.startswith('gin/models/')}
-GIVEN = {'MODEL_DIR': 'm', 'TFDS_DATA_DIR': 'd'}
+GIVEN = {'MODEL_DIR': 'm', 'TFDS_DATA_DIR': 'd', 'Stream.input_length': '512'}  # GPT-2 has 1,024 positions
 
 # Parameters as papers and model cards state them: exactly, or in billions.
 PUBLISHED = {

@@ -8,7 +8,8 @@ import tensorflow as tf
 from flan_jax.data import source
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.rendering import read_field, read_values, render
-from flan_jax.metrics import metrics
+from flan_jax.metrics.classification import macro_f1
+from flan_jax.metrics.judgement import Judgement
 from flan_jax.tasks import natural_language_inference as nli
 
 by_name = pytest.mark.parametrize('dataset', nli.DATASETS, ids=lambda dataset: dataset.name)
@@ -81,8 +82,8 @@ def test_labels_are_read_in_the_order_of_the_builder(dataset, field, answers, sa
 
 def test_cb_macro_f1_of_right_answers_is_not_zero(samples_dir):
     examples = list(rendered_examples(nli.CB, 'test', samples_dir))
-    judgements = [metrics.Judgement(ex.answer, ex.references, ex.choices) for ex in examples]
-    assert metrics.macro_f1(judgements)['macro_f1'] == 100
+    judgements = [Judgement(ex.answer, ex.references, ex.choices) for ex in examples]
+    assert macro_f1(judgements)['macro_f1'] == 100
 
 
 @by_name

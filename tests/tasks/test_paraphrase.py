@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.rendering import read_field, read_values
-from flan_jax.metrics import metrics
+from flan_jax.metrics.classification import binary_f1
+from flan_jax.metrics.judgement import Judgement
 from flan_jax.tasks import paraphrase
 
 
@@ -45,9 +46,9 @@ def test_labels_are_read_in_the_order_of_the_builder(dataset, name, answers, sam
 @pytest.mark.parametrize('dataset', [paraphrase.GLUE_MRPC, paraphrase.GLUE_QQP], ids=lambda dataset: dataset.name)
 def test_f1_counts_paraphrases_as_positive(dataset, samples_dir):
     examples = list(rendered_examples(dataset, 'test', samples_dir))
-    always_no = [metrics.Judgement('no', ex.references, ex.choices) for ex in examples]
-    always_yes = [metrics.Judgement('yes', ex.references, ex.choices) for ex in examples]
-    assert metrics.binary_f1(always_no)['f1'] == 0 and metrics.binary_f1(always_yes)['f1'] > 0
+    always_no = [Judgement('no', ex.references, ex.choices) for ex in examples]
+    always_yes = [Judgement('yes', ex.references, ex.choices) for ex in examples]
+    assert binary_f1(always_no)['f1'] == 0 and binary_f1(always_yes)['f1'] > 0
 
 
 @pytest.mark.parametrize(
