@@ -5,10 +5,10 @@ import pathlib
 import re
 import subprocess
 
+import draw_architecture
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-import draw_architecture
 
 SOURCES = sorted((ROOT / 'flan_jax').rglob('*.py'))
 
