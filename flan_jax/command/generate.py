@@ -89,6 +89,8 @@ def _decoding(options: argparse.Namespace):
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
+    import numpy as np
+
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_of
     from flan_jax.distributed.mesh import Parallelism
@@ -116,7 +118,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
     encode, finish = model.prompt_format.encode_prompt, model.prompt_format.finish
 
     def answer(prompts: Sequence[str]) -> list[str]:
-        tokens = [encode(model.vocabulary, prompt) for prompt in prompts]
+        tokens = [np.array(encode(model.vocabulary, prompt), np.int32) for prompt in prompts]
         if len(tokens) == 1:
             answers = generator.answer(tokens)
         else:

@@ -83,7 +83,7 @@ class Generator:
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
         shared = shared_prefix(prompts)
         prefix = self._prefixes.prefill(prompts[0][:shared]) if shared else ()
-        own = [prompt[shared:] for prompt in prompts]
+        own = [np.asarray(prompt[shared:]) for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
                 generated = self._answer_batch([own[i] for i in members], batch_size, prefix, members[0])

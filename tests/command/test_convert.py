@@ -13,6 +13,7 @@ from flan_jax.convert.write import write_model
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Llama3Scaling, Rotary, lamda
 from flan_jax.packing.stream import PackedStream
+from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from tests.convert.tokenizers_trained import write_byte_level, write_llama3
@@ -121,7 +122,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(base, downloade
         path.copy(too_wide / path.name)
     write_llama3(tmp_path / 'wide', size=700)
     unfit = lamda(num_layers=1, d_model=64, head_dim=32, vocab_size=512)
-    metadata = {'model': {'type': 'DecoderConfig', **_plain(unfit)}}
+    metadata = {'model': as_plain(unfit)}
     checkpoints.save_params(tmp_path / 'lamda', decoder.initialise(unfit, jax.random.key(0)), metadata)
     checkpoint, out = str(base / 'checkpoint'), str(tmp_path / 'out')
     for arguments, message in (
@@ -130,16 +131,10 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(base, downloade
         ([*TO_FLAN, str(too_wide), out], 'the model 512'),
         ([*TO_HF, str(downloaded), out], 'is not a checkpoint'),
         ([*TO_HF, str(tmp_path / 'lamda'), out], 'no family of transformers computes this decoder'),
-        ([*TO_HF, checkpoint, out, f'--tokenizer={tmp_path}/other'], 'was trained with vocabulary'),
+        ([*TO_HF, checkpoint, out, f'--vocabulary={tmp_path}/other'], 'was trained with vocabulary'),
         (['convert', '--from=hf', '--to=hf', checkpoint, out], 'are the same'),
-        ([*TO_FLAN, str(downloaded), out, '--dtype=bfloat16'], '--tokenizer and --dtype go with --to=hf'),
+        ([*TO_FLAN, str(downloaded), out, '--dtype=bfloat16'], '--vocabulary and --dtype go with --to=hf'),
     ):
         assert main.main(arguments) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / 'out').exists() and not list(tmp_path.glob('.*'))
-
-
-def _plain(config):
-    from flan_jax import manifest
-
-    return manifest.as_plain(config)

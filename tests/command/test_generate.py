@@ -6,10 +6,10 @@ import json
 import jax
 import pytest
 
-from flan_jax import manifest
 from flan_jax.command import main
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
 
@@ -23,7 +23,7 @@ CONFIG = DecoderConfig(
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp('model') / 'checkpoint'
     params = decoder.initialise(CONFIG, jax.random.key(0))
-    metadata = {'model': manifest.as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint}
+    metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint}
     checkpoints.save_params(folder, params, metadata)
     return folder
 
@@ -61,14 +61,14 @@ def test_typed_lines_are_answered_one_by_one(checkpoint, answers, monkeypatch, c
     assert capsys.readouterr().out == '\n'.join(answers[:2]) + '\n'
 
 
-def test_beams_of_width_one_are_greedy_and_draws_are_by_seed(checkpoint, answers, capsys):
+def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answers, capsys):
     assert main.main(arguments(checkpoint, '--beams=1', *PROMPTS)) == 0
     assert capsys.readouterr().out == '\n'.join(answers) + '\n'
-    drawn = []
+    sampled = []
     for seed in (1, 1, 2):
         assert main.main(arguments(checkpoint, '--temperature=5', f'--seed={seed}', PROMPTS[0])) == 0
-        drawn.append(capsys.readouterr().out)
-    assert drawn[0] == drawn[1] != drawn[2]
+        sampled.append(capsys.readouterr().out)
+    assert sampled[0] == sampled[1] != sampled[2]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,13 @@ def test_beams_of_width_one_are_greedy_and_draws_are_by_seed(checkpoint, answers
         (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
         (['--file=nothing.txt', 'word'], 'give prompts or --file, not both'),
         (['--beams=2', '--temperature=1', 'word'], 'give --beams or --temperature'),
-        (['--temperature=-1', 'word'], 'temperature must be at least 0'),
+        (['--beams=0', 'word'], 'width=0: must be an integer of at least 1'),
+        (['--temperature=0', 'word'], 'Temperature.value=0.0: must be a number above 0'),
+        (['--top_k=0', 'word'], 'TopK.k=0: must be an integer of at least 1'),
+        (['--top_p=0', 'word'], 'TopP.p=0.0: must be above 0 and at most 1'),
+        (['--max_new_tokens=0', 'word'], '--max_new_tokens=0: must be at least 1'),
+        (['--tensor=3', 'word'], 'must divide the'),
+        (['--prompt_format=plane', 'word'], 'did you mean plain'),
         (['--output=x', 'word'], '--output goes with --file'),
     ],
 )

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from flan_jax import manifest
 from flan_jax.command import main
 from flan_jax.data.settings import Data
 from flan_jax.distributed.batches import device_batch
@@ -22,7 +21,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.settings import Stream
 from flan_jax.run import Run
-from flan_jax.settings import SettingsError
+from flan_jax.settings import SettingsError, as_plain
 from flan_jax.training import checkpoints
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
@@ -107,10 +106,10 @@ def saved(tmp_path_factory):
     """Checkpoints of a base and of an adapter to it."""
     folder = tmp_path_factory.mktemp('lora')
     base, adapter = random_params(CONFIG), random_adapter()
-    checkpoints.save_params(folder / 'base', base, {'model': manifest.as_plain(CONFIG)})
+    checkpoints.save_params(folder / 'base', base, {'model': as_plain(CONFIG)})
     metadata = {
-        'model': manifest.as_plain(CONFIG),
-        'tuning': manifest.as_plain(LORA),
+        'model': as_plain(CONFIG),
+        'tuning': as_plain(LORA),
         'base': str(folder / 'base'),
     }
     checkpoints.save_params(folder / 'adapter', adapter, metadata)
@@ -123,7 +122,7 @@ def test_a_checkpoint_is_merged_into_its_base(saved):
     whole = checkpoints.load_params(folder / 'whole', parameter_layout(CONFIG, make_mesh(Parallelism())))
     for name, value in LORA.merge(base, adapter).items():
         np.testing.assert_allclose(whole[name], value, atol=1e-6, err_msg=name)
-    assert checkpoints.metadata(folder / 'whole') == {'model': manifest.as_plain(CONFIG)}
+    assert checkpoints.metadata(folder / 'whole') == {'model': as_plain(CONFIG)}
 
 
 def test_an_exported_adapter_computes_what_peft_computes(saved, tmp_path):

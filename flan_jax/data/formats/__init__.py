@@ -1,5 +1,6 @@
 """Prompt formats, one a file: what stands before, between and after the texts of an example. Needs no TensorFlow."""
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -22,4 +23,5 @@ def format_of(recipe: Mapping[str, Any]) -> PromptFormat:
     if recipe['name'] not in known:
         raise UnknownName('prompt format', recipe['name'], known)
     made = known[recipe['name']]
-    return made(**{name: recipe[name] for name in made.__dataclass_fields__ if name in recipe})
+    settings = [field.name for field in dataclasses.fields(made)]
+    return made(**{name: recipe[name] for name in settings if name in recipe})

@@ -1,0 +1,118 @@
+"""A LoRA run is used like any other run: to generate, to convert, sharded; and its adapter can be merged."""
+
+import os
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from etils import epath
+
+from flan_jax.command import main
+from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.convert.write import write_model
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.inference.scoring import Scorer
+from flan_jax.loaded_model import checkpoint_in, load
+from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.packing.example import Example
+from flan_jax.training.checkpoints import CheckpointError
+from flan_jax.training.weights import content_of
+from tests.convert.tokenizers_trained import write_llama3
+from tests.toy import random_params
+
+CONFIG = DecoderConfig(
+    vocab_size=512, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=48, position=Rotary(),
+    activation='silu',
+)  # fmt: skip
+PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes', 'A man walks. Is he sitting?']
+
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory, samples_dir) -> epath.Path:
+    """A folder with a converted base model `base`, a LoRA run `run` on it, and the run's adapter merged, `merged`."""
+    folder = epath.Path(tmp_path_factory.mktemp('lora'))
+    (folder / 'downloaded').mkdir()
+    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
+    write_llama3(folder / 'downloaded')
+    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
+    gin_file = folder / 'run.gin'
+    gin_file.write_text(f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @Lora()\n")
+    settings = {
+        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
+        'MIXTURE_OR_TASK_NAME': 'rte', 'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3,
+        'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200, 'Stream.target_length': 16, 'Lora.rank': 4,
+        'Lora.alpha': 32.0,
+    }  # fmt: skip
+    bindings = [f'--gin.{name}={value}' for name, value in settings.items()]
+    assert main.main(['train', f'--gin_file={gin_file}', *bindings]) in (0, None)
+    assert main.main(['adapter', 'merge', str(folder / 'run'), f'--to={folder / "merged"}']) == 0
+    return folder
+
+
+def log_probs(model, seed=0):
+    """What a model finds of a few options after a few prompts."""
+    draw = np.random.default_rng(seed).integers
+    examples = [Example(draw(2, 500, 9), (draw(2, 500, 3), draw(2, 500, 5))) for _ in range(4)]
+    return np.concatenate([np.concatenate(scores) for scores in Scorer(model, batch_tokens=512).score(examples)])
+
+
+def test_a_run_with_an_adapter_computes_what_its_merged_weights_compute(folders):
+    beside, merged, base = (log_probs(load(folders / name)) for name in ('run', 'merged', 'base'))
+    np.testing.assert_allclose(beside, merged, atol=1e-4)
+    assert abs(beside - base).max() > 0.05, 'the adapter did not move, so nothing was compared'
+    assert not any(name.endswith(('lora_a', 'lora_b')) for name in load(folders / 'merged').params)
+
+
+def test_generate_takes_the_folder_of_a_run_with_an_adapter(folders, capsys):
+    found = {}
+    for name in ('run', 'run/checkpoints/4', 'merged', 'base'):
+        assert main.main(['generate', f'--checkpoint={folders / name}', '--max_new_tokens=8', *PROMPTS]) == 0
+        found[name] = capsys.readouterr().out
+    assert found['run'] == found['run/checkpoints/4'] == found['merged'] != found['base']
+
+
+def test_convert_merges_an_adapter_into_its_base(folders, tmp_path):
+    assert main.main(['convert', '--from=flan', '--to=hf', str(folders / 'run'), str(tmp_path / 'hf')]) == 0
+    layout = parameter_layout(CONFIG, make_mesh(Parallelism()))
+    converted = HuggingFaceModel(tmp_path / 'hf').params(layout)
+    for name, value in load(folders / 'merged').params.items():
+        np.testing.assert_allclose(converted[name], value, atol=1e-6, err_msg=name)
+
+
+def test_alpha_is_that_of_tuning(folders):
+    saved = load(folders / 'run').metadata['tuning']
+    assert (saved['type'], saved['rank'], saved['alpha']) == ('Lora', 4, 32.0)
+    adapter = content_of(checkpoint_in(folders / 'run')).trained(make_mesh(Parallelism()))
+    change = (load(folders / name).params['layers/attention/query/kernel'] for name in ('merged', 'base'))
+    a, b = (adapter[f'layers/attention/query/lora_{x}'] for x in 'ab')
+    np.testing.assert_allclose(np.subtract(*change), 32.0 / 4 * np.matmul(a, b), atol=1e-5)
+
+
+def test_weights_are_loaded_in_the_dtypes_asked_for(folders):
+    model = load(folders / 'run', param_dtype='bfloat16', dtype='bfloat16')
+    assert model.params['embedding'].dtype == jnp.bfloat16 and model.execution.dtype == 'bfloat16'
+    np.testing.assert_allclose(log_probs(model), log_probs(load(folders / 'run')), atol=0.3)
+
+
+def test_a_model_is_sharded_over_devices(folders, capsys):
+    """Four devices give the answers of one; a process has its number of devices from the start."""
+    arguments = ['generate', f'--checkpoint={folders / "run"}', '--max_new_tokens=8', *PROMPTS]
+    assert main.main(arguments) == 0
+    alone = capsys.readouterr().out
+    four = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=4', 'JAX_PLATFORMS': 'cpu'}
+    command = [sys.executable, '-m', 'flan_jax', *arguments, '--fsdp=2', '--tensor=2']
+    together = subprocess.run(command, env=four, capture_output=True, text=True, timeout=300)
+    assert together.returncode == 0, together.stderr
+    assert together.stdout == alone
+
+
+def test_a_base_that_is_gone_is_named(folders):
+    """It is moved away, and back."""
+    (folders / 'base' / 'checkpoint').rename(folders / 'elsewhere')
+    try:
+        with pytest.raises(CheckpointError, match='base/checkpoint.*which is not there'):
+            load(folders / 'run')
+    finally:
+        (folders / 'elsewhere').rename(folders / 'base' / 'checkpoint')
