@@ -135,7 +135,7 @@ def describe(hint: Any) -> str:
     if origin is tuple:
         return f'a tuple such as (x,) or (x, y), each {describe(arguments[0])}'
     words = {bool: 'True or False', int: 'an integer', float: 'a number', str: 'a string', type(None): 'None'}
-    return words.get(hint) or f'@{hint.__name__}()'
+    return words.get(hint) or ' or '.join(f'@{member.__name__}()' for member in hint.__subclasses__() or [hint])
 
 
 def as_plain(value: Any) -> Any:

@@ -191,6 +191,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
         ('SEQUENCE_LENGTH', '100', 'lengthen SEQUENCE_LENGTH, or shorten'),
         ('Stream.targets_per_sequence', '100', 'less than the Stream.target_length=128'),
         ('Training.microbatches', '3', 'BATCH_SIZE=8 cannot be cut into Training.microbatches=3'),
+        ('Run.tuning', '@NextToken()', r'Run.tuning=NextToken\(\): must be .*@Lora\(\)'),
         ('LEARNIN_RATE', '1', "unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"),
         ('SEED', '%NOWHERE', 'still to be given: NOWHERE'),
     ],
