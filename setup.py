@@ -62,7 +62,7 @@ setuptools.setup(
     extras_require={
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
-        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
+        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'pyyaml', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'parity': ['torch', 'transformers'],
     },

@@ -4,14 +4,14 @@ docs/pods.md says what to set where. Processes join where JAX_COORDINATOR_ADDRES
 are set; else on a TPU slice of several hosts and in a Slurm step of several tasks, where JAX finds the same by itself.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
+from jax._src import distributed
 
 from flan_jax.errors import UserError
 
@@ -19,6 +19,10 @@ HEARTBEAT_SECONDS = 30
 """A process that is silent for so long is taken for dead, and the job ends."""
 
 _EXPLICIT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
+
+_LONGEST_WAIT_MS = 7 * 24 * 3600 * 1000
+
+_broadcasts = itertools.count()
 
 T = TypeVar('T')
 
@@ -56,14 +60,15 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
 def broadcast_from_first(value: T) -> T:
     """Process 0's value on every process, as JSON gives it back; what the others pass is ignored.
 
-    All processes must call it together.
+    All processes must call it in the same order; they wait for process 0, be it for hours.
     """
-    text = np.frombuffer(json.dumps(value).encode(), np.uint8) if jax.process_index() == 0 else np.array([], np.uint8)
-    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
-    # A few sizes only, each of which is compiled.
-    padded = np.zeros(1 << size.bit_length(), np.uint8)
-    padded[: len(text)] = text
-    return json.loads(multihost_utils.broadcast_one_to_all(padded)[:size].tobytes())
+    if jax.process_count() == 1:
+        return json.loads(json.dumps(value))
+    # By the coordination service, which has no public interface: a collective of devices waits half a minute on CPUs.
+    client, key = distributed.global_state.client, f'flan_jax/broadcast/{next(_broadcasts)}'
+    if jax.process_index() == 0:
+        client.key_value_set(key, json.dumps(value))
+    return json.loads(client.blocking_key_value_get(key, _LONGEST_WAIT_MS))
 
 
 def first_does(what: str, action: Callable[[], T]) -> T:
