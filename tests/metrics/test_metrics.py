@@ -127,10 +127,10 @@ def test_rouge_is_the_best_over_references_then_the_mean():
 
 
 def test_bleu_is_sacrebleus():
-    said = ['The cat sat on the mat.', 'It is raining heavily today.']
+    answers = ['The cat sat on the mat.', 'It is raining heavily today.']
     meant = ['The cat sat on the red mat.', 'It rains heavily today.']
-    expected = sacrebleu.corpus_bleu(said, [meant], tokenize='intl').score
-    assert judge(['bleu'], texts(*((s, (m,)) for s, m in zip(said, meant))))['bleu'] == pytest.approx(expected)
+    expected = sacrebleu.corpus_bleu(answers, [meant], tokenize='intl').score
+    assert judge(['bleu'], texts(*((a, (m,)) for a, m in zip(answers, meant))))['bleu'] == pytest.approx(expected)
 
 
 def test_nothing_to_judge_is_an_error():

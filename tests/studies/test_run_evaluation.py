@@ -32,9 +32,9 @@ def bindings(where, **changes):
     return {name: str(value) for name, value in (SMALL | where | changes).items()}
 
 
-def command(verb, where, **changes):
+def command(name, where, **changes):
     return main.main(
-        [verb, f'--gin_file={QUICKSTART}', *(f'--gin.{k}={v}' for k, v in bindings(where, **changes).items())]
+        [name, f'--gin_file={QUICKSTART}', *(f'--gin.{k}={v}' for k, v in bindings(where, **changes).items())]
     )
 
 
@@ -97,8 +97,8 @@ def test_scores_by_step_are_of_one_run(went_on):
 def test_another_held_out_cluster_is_refused(went_on, capsys):
     """The report said 'never seen in tuning' of a cluster that was tuned on."""
     where, *_ = went_on
-    for verb in ('evaluate', 'report'):
-        assert command(verb, where, HELD_OUT='sentiment', EVAL_TASKS=()) == 2
+    for name in ('evaluate', 'report'):
+        assert command(name, where, HELD_OUT='sentiment', EVAL_TASKS=()) == 2
         assert 'data.held_out: paraphrase before, sentiment now' in capsys.readouterr().err
 
 
