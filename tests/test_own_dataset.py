@@ -50,12 +50,12 @@ def test_a_source_that_nobody_describes_is_refused(tmp_path):
 
 
 def test_a_source_of_ones_own_may_have_a_configuration(tmp_path):
-    rows = tmp_path / 'rows.jsonl'
-    rows.write_text('{"text": "a"}\n{"text": "b"}\n')
+    file = tmp_path / 'examples.jsonl'
+    file.write_text('{"text": "a"}\n{"text": "b"}\n')
     import tensorflow_datasets as tfds
 
     features = {'text': tfds.features.Text()}
-    write_dataset('mine/small:2.0.1', {'train': rows}, str(tmp_path / 'data'), 'test', features)
+    write_dataset('mine/small:2.0.1', {'train': file}, str(tmp_path / 'data'), 'test', features)
     builder = prepared_builder('mine/small:2.0.1', str(tmp_path / 'data'))
     assert builder.info.splits['train'].num_examples == 2
     assert builder.info.metadata['flan_jax_origin'] == 'test'

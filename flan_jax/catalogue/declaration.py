@@ -124,9 +124,9 @@ class Template:
     Attributes:
       inputs: the instruction; `{name}` stands for a field, `{options}` for the block of options.
       targets: what the model should write.
-      inverted: whether the task is reversed (the answer is given, another field is asked for). Such templates are
+      inverted: whether the task is reversed (the answer is given, another field is wanted). Such templates are
         trained on and never evaluated.
-      variant: a label under which results are reported apart, such as the direction of a translation.
+      variant: a label under which results are reported by themselves, such as the direction of a translation.
     """
 
     inputs: str
@@ -149,7 +149,7 @@ class Dataset:
 
     Attributes:
       name: identifier in mixtures, tasks and reports.
-      cluster: the cluster it belongs to.
+      cluster: the cluster that it is held out with.
       paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for extras outside the 62.
       source: TFDS name with configuration and version, such as 'super_glue/rte:1.0.2'.
       splits: which examples are used for what.
@@ -260,7 +260,7 @@ def _check_template(dataset: Dataset, index: int, template: Template) -> None:
     where = f'{dataset.name}, template {index}'
     used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
     if not used['inputs']:
-        raise DeclarationError(f'{where}: the inputs name no field, so nothing would be asked about')
+        raise DeclarationError(f'{where}: the inputs name no field, so there would be no question')
     if not used['targets']:
         raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
     if leaked := sorted(used['inputs'] & used['targets']):

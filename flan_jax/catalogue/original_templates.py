@@ -28,7 +28,7 @@ GROUPS = {
 }
 """Names in the file that stand for several datasets of ours, or one of another name."""
 
-NOT_COMPARABLE = {'coqa': 'the original asks all questions of a story at once, we one after the other'}
+NOT_COMPARABLE = {'coqa': 'the original has all questions of a story in one prompt, we have one each'}
 """Datasets that keep our templates, and why."""
 
 _ANYWHERE = {
@@ -117,7 +117,7 @@ def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
 
 
 def with_templates(dataset: Dataset, patterns: Sequence[Pattern]) -> Dataset:
-    """The dataset with the original's templates; those that do not ask for the answer count as inverted.
+    """The dataset with the original's templates; those whose target is not the answer count as inverted.
 
     Raises:
       DeclarationError: for a field that the dataset does not have.

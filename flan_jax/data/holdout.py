@@ -51,7 +51,7 @@ class Overlap:
 
 
 def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """Proves that `evaluated` is not tuned on, as far as it belongs to the clusters left out.
+    """Proves that `evaluated` is not tuned on, as far as it is of the clusters left out.
 
     Args:
       data: what is tuned on, and the cluster held out.

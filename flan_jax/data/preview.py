@@ -73,7 +73,7 @@ class FewShotPrompt:
     """A prompt with exemplars, as a model sees it, and its target.
 
     Attributes:
-      parts: the texts that EOS keeps apart, in order, the example's own last.
+      parts: the texts between EOS tokens, in order, the example's own last.
       shots: how many exemplars fit.
       targets: what the model should write.
       tokens: tokens of the whole prompt.

@@ -41,7 +41,7 @@ Build = Callable[[], seqio.Task]
 
 
 class LazyTask(seqio.Task):
-    """A task that is built when something other than its name is first asked for."""
+    """A task that is built when something other than its name is first needed."""
 
     def __init__(self, name: str, build: Build):
         self._name = name

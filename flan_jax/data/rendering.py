@@ -85,7 +85,7 @@ def render(template: Template, values: Values) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def render_random(templates: Sequence[Template], values: Values, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The inputs and targets of a template drawn uniformly by `seed` (two integers), and the template's index."""
+    """The inputs and targets of a template sampled uniformly by `seed` (two integers), and the template's index."""
     index = tf.random.stateless_uniform([], seed, 0, len(templates), tf.int32)
     inputs, targets = tf.switch_case(index, [lambda t=t: render(t, values) for t in templates])
     return inputs, targets, index

@@ -43,7 +43,7 @@ class TokenizerVocabulary(seqio.Vocabulary):
 
     @property
     def pad_id(self) -> int:
-        """The pad token's id, or 0: padding is told apart by masks, never by its id."""
+        """The pad token's id, or 0: padding is told from text by masks, never by its id."""
         return self._vocabulary.pad_id or seqio.vocabularies.PAD_ID
 
     @property

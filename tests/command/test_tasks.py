@@ -14,9 +14,9 @@ def run(capsys, *arguments):
 
 
 def test_a_list_in_a_pipe_has_one_line_per_dataset(samples_dir, capsys):
-    status, said = run(capsys, 'list', f'--data_dir={samples_dir}')
+    status, printed = run(capsys, 'list', f'--data_dir={samples_dir}')
     assert status == 0
-    lines = said.out.splitlines()
+    lines = printed.out.splitlines()
     for dataset in catalogue.DATASETS.values():
         (line,) = (line for line in lines if line.split()[:2] == [dataset.name, dataset.source])
         assert dataset.licence in line and ', '.join(dataset.metrics) in line
@@ -29,15 +29,15 @@ def test_licences_name_every_dataset(capsys):
 
 
 def test_few_shot_prompts_are_shown_part_by_part(samples_dir, capsys):
-    status, said = run(capsys, 'show', 'rte', f'--data_dir={samples_dir}', '--template=1', '--shots=2', '--n=1')
-    assert status == 0 and 'template 1, 2 of 2 exemplars fit' in said.out
-    assert said.out.count('OPTIONS:') == 3 and 'tokens in all' in said.out
+    status, printed = run(capsys, 'show', 'rte', f'--data_dir={samples_dir}', '--template=1', '--shots=2', '--n=1')
+    assert status == 0 and 'template 1, 2 of 2 exemplars fit' in printed.out
+    assert printed.out.count('OPTIONS:') == 3 and 'tokens in all' in printed.out
 
 
 def test_verify_counts_rows_and_takes_samples_for_what_is_missing(tmp_path, capsys):
-    status, said = run(capsys, 'verify', 'rte', 'snli', 'copa', f'--data_dir={tmp_path}')
+    status, printed = run(capsys, 'verify', 'rte', 'snli', 'copa', f'--data_dir={tmp_path}')
     assert status == 0
-    table = [line.split('  ') for line in said.out.splitlines()]
+    table = [line.split('  ') for line in printed.out.splitlines()]
     *clusters, total = ([cell.strip() for cell in line if cell.strip()] for line in table[1:])
     assert [cluster[0] for cluster in clusters] == ['Natural language inference', 'Commonsense']
     assert total[:5] == ['all', '3', '30', '6', '0'] and int(total[5]) > 30
@@ -49,13 +49,13 @@ def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_
 
     partial = tmp_path / 'partial'
     shutil.copytree(f'{samples_dir}/glue/sst2', partial / 'glue' / 'sst2')
-    arguments = ['export', 'sentiment', f'--data_dir={partial}', f'--output={tmp_path}/rows.jsonl', '--limit=2']
-    status, said = run(capsys, *arguments)
-    assert status == 2 and 'flan-jax data download imdb_reviews' in said.err and '--allow_missing' in said.err
+    arguments = ['export', 'sentiment', f'--data_dir={partial}', f'--output={tmp_path}/examples.jsonl', '--limit=2']
+    status, printed = run(capsys, *arguments)
+    assert status == 2 and 'flan-jax data download imdb_reviews' in printed.err and '--allow_missing' in printed.err
     assert not list(tmp_path.glob('*.jsonl'))
     assert run(capsys, *arguments, '--allow_missing')[0] == 0
-    rows = [json.loads(line) for line in (tmp_path / 'rows.jsonl').read_text().splitlines()]
-    assert {row['dataset'] for row in rows} == {'sst2'} and len(rows) == 2 * 10
+    examples = [json.loads(line) for line in (tmp_path / 'examples.jsonl').read_text().splitlines()]
+    assert {ex['dataset'] for ex in examples} == {'sst2'} and len(examples) == 2 * 10
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_
     ],
 )
 def test_what_cannot_be_shown_is_refused(arguments, message, samples_dir, capsys):
-    status, said = run(capsys, *arguments, f'--data_dir={samples_dir}')
-    assert status == 2 and message in said.err
+    status, printed = run(capsys, *arguments, f'--data_dir={samples_dir}')
+    assert status == 2 and message in printed.err

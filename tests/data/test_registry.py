@@ -1,4 +1,4 @@
-"""Every name in SeqIO's registries stands for a task that works, and none is built before it is asked for."""
+"""Every name in SeqIO's registries stands for a task that works, and none is built before it is needed."""
 
 import subprocess
 import sys

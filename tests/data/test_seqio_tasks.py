@@ -42,9 +42,9 @@ def test_tokens_are_those_of_the_text_cut_and_ended(vocabulary, samples_dir):
 def test_training_draws_another_template_in_every_epoch(vocabulary, samples_dir):
     task = training_task(catalogue.dataset('rte'), vocabulary, samples_dir)
     examples = task.get_dataset(LENGTHS, split='train', shuffle=False, seed=0, num_epochs=60, try_in_mem_cache=False)
-    drawn = collections.Counter(int(example['template']) for example in examples.as_numpy_iterator())
-    assert set(drawn) == set(range(10))
-    assert max(drawn.values()) < 2 * min(drawn.values())
+    sampled = collections.Counter(int(example['template']) for example in examples.as_numpy_iterator())
+    assert set(sampled) == set(range(10))
+    assert max(sampled.values()) < 2 * min(sampled.values())
 
 
 def test_shuffling_is_by_seed_and_differs_between_epochs(vocabulary, samples_dir):
@@ -117,7 +117,7 @@ def test_training_loses_no_example_and_mixes_no_two(name, vocabulary, samples_di
 
 
 @pytest.mark.parametrize('name', ['multirc', 'squad_v1', 'arc_easy', 'web_nlg_en'])
-def test_what_judges_an_answer_belongs_to_the_example_that_is_asked(name, vocabulary, samples_dir):
+def test_what_judges_an_answer_is_of_the_very_example(name, vocabulary, samples_dir):
     """The original zips two readings of the data, so that references may be another example's."""
     dataset = catalogue.dataset(name)
     task = generation_task(dataset, 0, vocabulary, samples_dir)

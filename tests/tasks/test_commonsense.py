@@ -1,4 +1,4 @@
-"""Commonsense: labels in the order of the sources, causes apart from effects, no tags."""
+"""Commonsense: labels in the order of the sources, causes are not effects, no tags."""
 
 import pytest
 import tensorflow as tf
@@ -43,7 +43,7 @@ def test_copa_asks_each_example_for_its_cause_or_its_effect(asked_for, question,
     ('asked_for', 'from_answer_to_premise'),
     [('cause', ('happened as a result', 'has this cause')), ('effect', ('the cause of this', 'has this effect'))],
 )
-def test_turned_around_copa_respects_cause_and_effect(asked_for, from_answer_to_premise):
+def test_inverted_copa_respects_cause_and_effect(asked_for, from_answer_to_premise):
     rendered = inverted(COPA, read(COPA, FADED | {'question': asked_for}))
     for (inputs, targets), phrase in zip(rendered, from_answer_to_premise, strict=True):
         assert phrase in inputs.numpy().decode()

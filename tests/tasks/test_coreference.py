@@ -99,7 +99,7 @@ def test_wsc_marks_the_pronoun_that_is_asked_about(index, marked):
 @pytest.mark.parametrize(
     ('label', 'answer', 'request_for_noun'), [(0, 'no', 'does not refer'), (1, 'yes', 'refer to?')]
 )
-def test_wsc_true_means_yes_and_turned_around_it_asks_accordingly(label, answer, request_for_noun):
+def test_wsc_true_means_yes_and_inverted_it_asks_accordingly(label, answer, request_for_noun):
     ex = {'text': 'Ann says she sings.', 'span2_index': 2, 'span2_text': 'she', 'span1_text': 'Ann', 'label': label}
     values = read(WSC, ex)
     assert values['answer'] == answer

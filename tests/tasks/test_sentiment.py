@@ -103,7 +103,7 @@ def test_the_beginning_of_a_short_text_is_its_first_half(text, beginning):
 
 
 @pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: dataset.name)
-def test_turned_around_templates_say_which_sentiment_is_wanted(dataset, samples_dir):
+def test_inverted_templates_say_which_sentiment_is_wanted(dataset, samples_dir):
     for ex in rendered_examples(dataset, 'test', samples_dir):
         for template, (inputs, targets) in zip(dataset.templates, ex.prompts):
             assert not template.inverted or (ex.answer in inputs and targets == ex.fields['text'])

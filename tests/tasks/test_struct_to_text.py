@@ -66,8 +66,8 @@ def test_templates_that_show_data_ask_for_the_text_and_the_reverse(dataset, samp
     for ex in rendered_examples(dataset, 'test', samples_dir):
         data = ex.fields[data_field]
         for template, (inputs, targets) in zip(dataset.templates, ex.prompts):
-            shown, asked = (ex.answer, data) if template.inverted else (data, ex.answer)
-            assert shown in inputs and targets == asked and asked not in inputs
+            shown, wanted = (ex.answer, data) if template.inverted else (data, ex.answer)
+            assert shown in inputs and targets == wanted and wanted not in inputs
 
 
 def test_references_are_the_target_and_all_others_once():

@@ -198,10 +198,10 @@ def test_wiki_lingua_loses_lone_full_stops():
 
 
 @pytest.mark.parametrize('dataset', summarization.DATASETS, ids=lambda dataset: dataset.name)
-def test_turned_around_templates_are_given_the_answer(dataset):
-    turned = [template for template in dataset.templates if template.inverted]
-    assert turned
-    for template in turned:
+def test_inverted_templates_are_given_the_answer(dataset):
+    inverted = [template for template in dataset.templates if template.inverted]
+    assert inverted
+    for template in inverted:
         assert declaration.ANSWER in declaration.placeholders(template.inputs)
         assert declaration.ANSWER not in declaration.placeholders(template.targets)
 

@@ -34,13 +34,13 @@ def test_each_direction_shows_one_language_and_asks_for_the_other(dataset, sampl
     for ex in rendered_examples(dataset, 'test', samples_dir):
         for index, template in dataset.forward_templates.items():
             english, foreign = ex.fields['english'], ex.fields['foreign']
-            shown, asked = (english, foreign) if template.variant == f'en-{code}' else (foreign, english)
+            shown, wanted = (english, foreign) if template.variant == f'en-{code}' else (foreign, english)
             inputs, targets = ex.prompts[index]
-            assert shown in inputs and targets == asked and asked not in inputs
+            assert shown in inputs and targets == wanted and wanted not in inputs
 
 
 @by_dataset
-def test_turned_around_templates_do_not_ask_for_a_sentence_out_of_nothing(dataset, samples_dir):
+def test_inverted_templates_do_not_ask_for_a_sentence_out_of_nothing(dataset, samples_dir):
     for ex in rendered_examples(dataset, 'test', samples_dir):
         (which, language), (gap, word) = ex.prompts[8:]
         assert ex.fields['foreign'] in which and language not in which

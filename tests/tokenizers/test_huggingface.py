@@ -1,4 +1,4 @@
-"""tokenizer.json as a vocabulary: the same ids everywhere, BOS where it belongs, prompt and target apart."""
+"""tokenizer.json as a vocabulary: the same ids everywhere, BOS where it belongs, no token across prompt and target."""
 
 import json
 
@@ -114,7 +114,7 @@ def test_few_shot_prompts_begin_with_one_bos(tmp_path):
 
 
 def test_no_token_spans_prompt_and_target(tmp_path):
-    """Joined, the text has tokens that span the boundary; tokenised apart, neither part depends on the other."""
+    """Joined, the text has tokens that span the boundary; tokenised one by one, neither part depends on the other."""
     write_byte_level(tmp_path)
     vocabulary = Vocabulary(str(tmp_path))
     joined = vocabulary.encode('jalapeños')

@@ -1,4 +1,4 @@
-"""FLAN's format: EOS ends inputs and targets, and keeps them and exemplars apart (FLAN, sections 2.4 and 4.4)."""
+"""FLAN's format: EOS ends inputs and targets, those of exemplars too (FLAN, sections 2.4 and 4.4)."""
 
 import dataclasses
 
