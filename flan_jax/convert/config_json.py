@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from flan_jax.model.config import DecoderConfig, Learned, Llama3Scaling, Rotary
+from flan_jax.settings import SettingsError
 
 REQUIRED = object()
 """Default of a key that must be there."""
@@ -285,13 +286,16 @@ def read_clauses(clauses: Sequence[Clause], values: Mapping[str, Any]) -> tuple[
     json = ConfigJson(values)
     fields: dict[str, Any] = {}
     for clause in clauses:
-        fields |= clause.read(json)
+        try:
+            fields |= clause.read(json)
+        except SettingsError as error:
+            json.problems.append(str(error))
     problems = json.problems + json.unread()
     if problems:
         return None, problems
     try:
         return DecoderConfig(**fields), []
-    except ValueError as error:
+    except SettingsError as error:
         return None, [str(error)]
 
 

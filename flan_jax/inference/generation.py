@@ -79,11 +79,13 @@ class Generator:
         longest = min(LENGTHS[-1], self._model.config.max_length - self._max_new_tokens)
         for prompt in prompts:
             if not 0 < len(prompt) <= longest:
-                raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest}')
+                more = f'before max_new_tokens={self._max_new_tokens} more'
+                raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
+        prompts = [np.asarray(prompt) for prompt in prompts]
         shared = shared_prefix(prompts)
         prefix = self._prefixes.prefill(prompts[0][:shared]) if shared else ()
-        own = [np.asarray(prompt[shared:]) for prompt in prompts]
+        own = [prompt[shared:] for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
                 generated = self._answer_batch([own[i] for i in members], batch_size, prefix, members[0])

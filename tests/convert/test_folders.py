@@ -92,6 +92,19 @@ def test_every_unsupported_key_is_listed(tmp_path):
         assert line in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ('n_positions', 'problem'),
+    [(None, 'n_positions: missing'), (0, 'Learned.max_length=0: must be an integer of at least 1')],
+)
+def test_positions_that_are_missing_or_impossible_are_listed_with_the_rest(n_positions, problem, tmp_path):
+    written(tmp_path, 'gpt2')
+    path = tmp_path / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'n_positions': n_positions, 'moe': 8}))
+    with pytest.raises(ConversionError) as refusal:
+        HuggingFaceModel(tmp_path)
+    assert problem in str(refusal.value) and 'moe=8: unsupported key' in str(refusal.value)
+
+
 def test_every_tensor_that_does_not_fit_is_listed(tmp_path):
     written(tmp_path)
     path = tmp_path / 'model.safetensors'

@@ -6,6 +6,8 @@ import pytest
 from flan_jax.convert import base_model
 from flan_jax.convert.read import HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.loaded_model import checkpoint_in, vocabulary_of
+from flan_jax.training.weights import content_of
 from tests.convert.tokenizers_trained import write_byte_level
 from tests.parity.models import make_pair, torch, transformers
 
@@ -15,6 +17,11 @@ def equal_states(one, other) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+def convert_back(folder, dtype='float32') -> None:
+    content = content_of(checkpoint_in(folder / 'ours'))
+    base_model.to_hugging_face(content, vocabulary_of(content), folder / 'back', dtype)
+
+
 def test_round_trip_is_bit_exact(pair, tmp_path):
     write_byte_level(pair.folder, size=300)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(pair.folder)
@@ -22,7 +29,7 @@ def test_round_trip_is_bit_exact(pair, tmp_path):
     theirs.save_pretrained(tmp_path / 'wide')
     write_byte_level(tmp_path / 'wide', size=300)
     base_model.from_hugging_face(tmp_path / 'wide', tmp_path / 'ours')
-    base_model.to_hugging_face(tmp_path / 'ours' / base_model.CHECKPOINT, tmp_path / 'back')
+    convert_back(tmp_path)
 
     back = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / 'back')
     assert equal_states(back, theirs)
@@ -42,7 +49,7 @@ def test_half_precision_in_many_files_round_trips(dtype, tmp_path):
     assert len(list((tmp_path / 'theirs').glob('*.safetensors'))) > 2
     write_byte_level(tmp_path / 'theirs', size=300)
     base_model.from_hugging_face(tmp_path / 'theirs', tmp_path / 'ours')
-    base_model.to_hugging_face(tmp_path / 'ours' / base_model.CHECKPOINT, tmp_path / 'back', dtype=dtype)
+    convert_back(tmp_path, dtype)
     back = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / 'back')
     assert back.dtype == getattr(torch, dtype) and equal_states(back, theirs)
 
