@@ -71,7 +71,7 @@ def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
         pieces += [literal] * bool(literal)
         if name is not None:
             pieces.append(values[name])
-    return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0])
+    return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0] if pieces else '')
 
 
 def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -58,13 +58,14 @@ class FormatTokenizer:
         """The tokens of `PromptFormat.encode_prompt`."""
         bos = self.prompt_format.bos(self.vocabulary)
         tokens = self._encode(self.prompt_format.prompt, {'input': text})
-        return _cut(tf.concat([bos, tokens], 0) if bos else tokens, self._prompt_end, max_length)
+        end = self.prompt_format.prompt_end(self.vocabulary)
+        return self._cut(tf.concat([bos, tokens], 0) if bos else tokens, end, max_length)
 
     def response(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
         """The tokens of `PromptFormat.encode_response`."""
         continues = self.prompt_format.response_continues
         tokens = self._encode(self.prompt_format.response, {'target': text}, continues)
-        return _cut(tokens, self.prompt_format.response_end(self.vocabulary), max_length)
+        return self._cut(tokens, self.prompt_format.response_end(self.vocabulary), max_length)
 
     def few_shot_prompt(
         self, text: tf.Tensor, exemplars: tf.Tensor, max_length: int | None
@@ -80,24 +81,29 @@ class FormatTokenizer:
           The tokens, and the number of exemplars among them.
         """
         bound = min(LENGTH_BOUND - 1, max_length or LENGTH_BOUND)
-        before = interpolate(
-            self.prompt_format.exemplar, {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': EOS_MARK}
-        )
         query = self.prompt(text, max_length)
-        room = bound - tf.size(query, tf.int64)
-        fitting = tf.math.count_nonzero(tf.cumsum(self._lengths(exemplars)) <= room, dtype=tf.int32)
+        parts, lengths = self._encode_exemplars(exemplars)
+        shots = tf.math.count_nonzero(tf.cumsum(lengths) <= bound - tf.size(query, tf.int64), dtype=tf.int32)
+        if not self.prompt_format.exemplar.endswith('{eos}'):
+            return self._tokenised_together(text, exemplars, query, shots, bound)
+        before = self._with_eos(parts)[: shots * self.prompt_format.exemplar.count('{eos}')].flat_values
+        begin = len(self.prompt_format.bos(self.vocabulary))
+        return tf.concat([query[:begin], before, query[begin:]], 0), shots
+
+    def _tokenised_together(
+        self, text: tf.Tensor, exemplars: tf.Tensor, query: tf.Tensor, shots: tf.Tensor, bound: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The prompt after exemplars whose text goes on in what follows; fewer than `shots` where it grows too long."""
+        solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': EOS_MARK}
+        before = interpolate(self.prompt_format.exemplar, solved)
 
         def with_exemplars(shots):
             return self._encode_joined(tf.strings.reduce_join(before[:shots]), text)
 
-        def is_too_long(shots, tokens):  # texts that are tokenised together may need more tokens than each by itself
-            return (shots > 0) & (tf.size(tokens) > bound)
-
-        start = (fitting, with_exemplars(fitting))
         shots, tokens = tf.while_loop(
-            is_too_long,
-            lambda shots, _: (shots - 1, with_exemplars(shots - 1)),
-            start,
+            lambda shots, tokens: (shots > 0) & (tf.size(tokens) > bound),
+            lambda shots, tokens: (shots - 1, with_exemplars(shots - 1)),
+            (shots, with_exemplars(shots)),
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
         )
         return tf.cond(shots > 0, lambda: tokens, lambda: query), shots
@@ -112,10 +118,6 @@ class FormatTokenizer:
             [tf.strings.reduce_join(interpolate(_readable(self.prompt_format.exemplar), solved)), prompt]
         )
 
-    @property
-    def _prompt_end(self) -> list[int]:
-        return self.prompt_format.prompt_end(self.vocabulary)
-
     def _encode(self, template: str, texts: Mapping[str, tf.Tensor], continues: bool = False) -> tf.Tensor:
         """A template filled with scalar strings, every text between two EOS tokenised as one."""
         parts = []
@@ -128,36 +130,39 @@ class FormatTokenizer:
                 parts.append(seqio_vocabulary(self.vocabulary).encode_tf(interpolate(run, texts)))
         return tf.concat(parts, 0)
 
+    def _cut(self, tokens: tf.Tensor, end: list[int], max_length: int | None) -> tf.Tensor:
+        """At most `max_length` tokens, with those of `end` last in any case."""
+        if max_length is None or not end:
+            return tokens[:max_length]
+        kept = max(0, max_length - len(end))
+        if end[0] == self.vocabulary.eos_id:  # tokenised by itself, so it is how the tokens end
+            return tf.concat([tokens[: -len(end)][:kept], end], 0)
+        return tf.cond(tf.size(tokens) <= max_length, lambda: tokens, lambda: tf.concat([tokens[:kept], end], 0))
+
     def _encode_joined(self, before: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
         """Rendered exemplars, a scalar string with marks of EOS, and a prompt, tokenised together."""
         rendered = interpolate(self.prompt_format.prompt, {'input': text, 'eos': EOS_MARK})
         runs = tf.strings.split(tf.strings.join([before, rendered]), EOS_MARK)
-        tokens = seqio_vocabulary(self.vocabulary).encode_tf(runs)
-        eos = tf.fill([tf.size(runs), 1], tf.cast(self.vocabulary.eos_id, tokens.dtype))
-        after_eos = tf.concat([eos, tokens], 1).flat_values[1:]  # every text follows an EOS, but for the first
+        tokens = self._with_eos(seqio_vocabulary(self.vocabulary).encode_tf(runs)).flat_values[:-1]
         bos = self.prompt_format.bos(self.vocabulary)
-        return tf.concat([bos, after_eos], 0) if bos else after_eos
+        return tf.concat([bos, tokens], 0) if bos else tokens
 
-    def _lengths(self, exemplars: tf.Tensor) -> tf.Tensor:
-        """The number of tokens of each exemplar by itself, int64 [n]."""
+    def _encode_exemplars(self, exemplars: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """The tokens of every text of an exemplar between two EOS, and the length of each exemplar, int64 [n]."""
         solved = {'input': exemplars[::2], 'target': exemplars[1::2]}
-        runs = self.prompt_format.exemplar.split('{eos}')
-        encode = seqio_vocabulary(self.vocabulary).encode_tf
-        lengths = len(runs) - 1  # EOS
-        for run in filter(None, runs):
-            texts = tf.broadcast_to(interpolate(run, solved), tf.shape(solved['input']))
-            lengths += encode(texts).row_lengths()
-        return lengths
+        *ended, last = self.prompt_format.exemplar.split('{eos}')
+        runs = [*ended, last] if last else ended
+        shape = tf.shape(solved['input'])
+        texts = tf.stack([tf.broadcast_to(interpolate(run, solved), shape) for run in runs], axis=1)
+        parts = seqio_vocabulary(self.vocabulary).encode_tf(tf.reshape(texts, [-1]))
+        lengths = tf.reduce_sum(tf.reshape(parts.row_lengths(), [-1, len(runs)]), axis=1)
+        return parts, lengths + len(ended)
+
+    def _with_eos(self, parts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Tokens of texts, each followed by EOS."""
+        eos = tf.fill([parts.nrows(), 1], tf.cast(self.vocabulary.eos_id, parts.dtype))
+        return tf.concat([parts, eos], 1)
 
 
 def _readable(template: str) -> str:
     return template.replace('{eos}', '\n\n')
-
-
-def _cut(tokens: tf.Tensor, end: list[int], max_length: int | None) -> tf.Tensor:
-    """At most `max_length` tokens, with those of `end` last in any case."""
-    if max_length is None:
-        return tokens
-    fits = tf.size(tokens) <= max_length
-    kept = tokens[: tf.where(fits, max_length, max(0, max_length - len(end)))]
-    return tf.concat([kept, tf.constant(end, tokens.dtype)[: tf.where(fits, 0, len(end))]], 0) if end else kept
