@@ -36,7 +36,7 @@ def compiled(*words):
     [('v3:2x2', 'TPU v3', 2, 4, 0.6), ('v5e:2x2', 'TPU v5 lite', 4, 1, 0.9)],
 )
 def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tensor, ceiling):
-    mesh = [f'--gin.FSDP={fsdp}', f'--gin.TENSOR={tensor}', '--gin.REMAT=layers', '--step=training']
+    mesh = [f'--gin.FSDP={fsdp}', f'--gin.TENSOR={tensor}', '--gin.REMAT=full', '--step=training']
     status, output, errors = compiled(f'--topology={topology}', *mesh, *SMALL)
     assert status == 0, errors
     assert f'{fsdp * tensor} devices of kind {kind}' in output
