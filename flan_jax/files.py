@@ -26,7 +26,7 @@ def require_writable(folder: epath.PathLike, macro: str) -> None:
 
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:
     """Raises UserError unless `content` of `num_bytes` fits on the folder's disk; buckets have no end."""
-    if _in_bucket(epath.Path(folder)):
+    if in_bucket(epath.Path(folder)):
         return
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
@@ -64,7 +64,7 @@ def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Ite
       on_disk: whether it must be on this machine's own disk, also where the destination is in a bucket.
     """
     destination = epath.Path(destination)
-    if on_disk and _in_bucket(destination):
+    if on_disk and in_bucket(destination):
         folder = epath.Path(tempfile.mkdtemp(prefix=f'{destination.name}-'))
     else:
         folder = _beside(destination)
@@ -94,7 +94,7 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
       UserError: if something that is not complete is in the way.
     """
     unfinished, destination = epath.Path(unfinished), epath.Path(destination)
-    if _in_bucket(destination):
+    if in_bucket(destination):
         if (destination / marker).exists():
             return False
         _copy_into(unfinished, destination, without=marker)
@@ -117,7 +117,8 @@ def _beside(path: epath.Path) -> epath.Path:
     return path.parent / f'.{path.name}.{uuid.uuid4().hex}.unfinished'
 
 
-def _in_bucket(path: epath.Path) -> bool:
+def in_bucket(path: epath.PathLike) -> bool:
+    """Whether a path is in a bucket (gs://, s3://), where there are no folders to rename, and no end of space."""
     return '://' in str(path)
 
 

@@ -10,13 +10,11 @@ import json
 import pathlib
 
 from etils import epath
-from rich.console import Console
 from rich.table import Table
 
+from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
-
-OUT = Console(highlight=False)
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +30,7 @@ def main(arguments: list[str]) -> int:
     folders = _records_folders(options.run_a, options.run_b)
     found = compare(*folders, score=options.score, split=options.split)
     OUT.print(f'A: {folders[0]}\nB: {folders[1]}')
-    OUT.print(_table(found))
+    print_table(_table(found))
     for comparison in found:
         _print_examples(comparison, options.examples)
     if options.output:

@@ -3,14 +3,12 @@
 import argparse
 import os
 
-from rich.console import Console
 from rich.table import Table
 
 from flan_jax.command import configuration
 from flan_jax.command.start import read_bindings
+from flan_jax.command.tables import OUT, print_table
 from flan_jax.run import Run
-
-OUT = Console(highlight=False, soft_wrap=True)
 
 GIB = 2**30
 
@@ -83,7 +81,7 @@ def _print(compiled, mesh) -> None:
     table = Table('collective', 'count', 'GB', 'GB sent', box=None)
     for kind, traffic in sorted(compiled.traffic.items()):
         table.add_row(kind, str(traffic.count), f'{traffic.payload / 1e9:.2f}', f'{traffic.sent / 1e9:.2f}')
-    OUT.print(table)
+    print_table(table)
     OUT.print(
         f'arithmetic per device: {compiled.flops / 1e12:.2f} TFLOP, of which the model needs '
         f'{compiled.model_flops / 1e12:.2f}'

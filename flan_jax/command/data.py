@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.command.quiet import import_tensorflow
+from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
@@ -18,19 +18,13 @@ STATE_COLOURS = {'ready': 'green', 'samples only': 'yellow', 'needs a manual ste
 def main(arguments: list[str]) -> int:
     """Carries out `status`, `prepare` or `download`."""
     options = _parse(arguments)
-    import_tensorflow()
-    from flan_jax.data import source
-
-    catalogue.load(options.module)
-    options.data_dir = options.data_dir or source.default_data_dir()
+    load_catalogue(options)
     return {'status': _status, 'prepare': _prepare, 'download': _download}[options.action](options)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax data', description=__doc__)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
-    common.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
+    common = catalogue_arguments()
     actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download}')
     actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
     prepare = actions.add_parser(

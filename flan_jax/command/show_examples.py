@@ -4,18 +4,16 @@ import argparse
 import itertools
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
 from rich.markup import escape
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.formats import known_formats
+from flan_jax.command.tables import OUT
+from flan_jax.data.formats import format_of
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.settings import MAX_SHOTS
-from flan_jax.errors import UnknownName, UserError
+from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
-
-OUT = Console(highlight=False, soft_wrap=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints examples under the templates that `options` name."""
     dataset = catalogue.dataset(options.name)
-    formats = known_formats()
-    if options.prompt_format not in formats:
-        raise UnknownName('prompt format', options.prompt_format, formats)
+    prompt_format = format_of({'name': options.prompt_format})
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
         raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
     if not 0 <= options.shots <= MAX_SHOTS:
         raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
     templates = range(len(dataset.templates)) if options.template is None else [options.template]
     show = _show_few_shot if options.shots else _show_zero_shot
-    show(dataset, templates, formats[options.prompt_format](), options)
+    show(dataset, templates, prompt_format, options)
 
 
 def _show_zero_shot(

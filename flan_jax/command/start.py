@@ -9,6 +9,7 @@ from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.main import RUN_COMMANDS
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable
+from flan_jax.packing.stream import holds_streams
 from flan_jax.run import Run
 
 
@@ -61,7 +62,7 @@ def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
 def _folders(command: str, run: Run) -> Iterator[tuple[str, str]]:
     """The folders that a command writes into, and the settings that name them."""
     yield run.model_dir, 'MODEL_DIR'
-    if command in ('pack', 'train', 'run'):
+    if command in ('pack', 'train', 'run') and not holds_streams(run.stream.directory):
         yield run.stream.directory, 'Stream.directory'
     if command in ('evaluate', 'run') and run.evaluation.base_dir is not None:
         yield run.evaluation.base_dir, 'Evaluation.base_dir'

@@ -5,6 +5,9 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+OUT = Console(highlight=False, soft_wrap=True)
+"""Standard output, for text that is cut nowhere."""
+
 _WIDE = 1000
 """Columns of a console that is no terminal: no cell is wrapped, so that every row is a line for other programs."""
 

@@ -8,9 +8,8 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.command import show_examples, verify_table
-from flan_jax.command.quiet import import_tensorflow
-from flan_jax.command.show_examples import OUT
-from flan_jax.command.tables import print_table
+from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
+from flan_jax.command.tables import OUT, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
@@ -19,11 +18,7 @@ from flan_jax.progress import CONSOLE
 def main(arguments: list[str]) -> int:
     """Carries out `list`, `show`, `search`, `export`, `verify` or `licences`."""
     options = _parse(arguments)
-    import_tensorflow()
-    from flan_jax.data import source
-
-    catalogue.load(options.module)
-    options.data_dir = options.data_dir or source.default_data_dir()
+    load_catalogue(options)
     actions = {
         'list': _list,
         'show': show_examples.run,
@@ -37,9 +32,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax tasks', description=__doc__)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
-    common.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
+    common = catalogue_arguments()
     actions = parser.add_subparsers(dest='action', required=True, metavar='{list,show,search,export,verify,licences}')
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
@@ -76,7 +69,7 @@ def _list(options: argparse.Namespace) -> None:
                 dataset.source,
                 _answer(dataset),
                 ', '.join(dataset.metrics),
-                f'{len(dataset.forward_templates)} + {sum(t.inverted for t in dataset.templates)} inverted',
+                _templates(dataset),
                 ' / '.join(str(examples.get(split, 0)) for split in ('train', 'validation', 'test'))
                 if examples
                 else '–',

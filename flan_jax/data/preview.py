@@ -52,7 +52,7 @@ def rendered_examples(
             references=_decode_all(example['references']),
             choices=_decode_all(example.get('choices', ())),
             right=tuple(map(bool, example.get('right', ()))),
-            group=_decode(example.get('group', b'')),
+            group=example.get('group', b'').decode(),
         )
 
 
@@ -101,10 +101,6 @@ def few_shot_prompts(
         parts = [vocabulary.decode(part) for part in np.split(example['inputs'], ends) if len(part)]
         targets = example['targets_pretokenized'].decode()
         yield FewShotPrompt(tuple(parts), int(example['shots']), targets, len(example['inputs']))
-
-
-def _decode(value) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _decode_all(values) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
 
     Returns:
       The declared fields and 'answer', scalar strings; 'references', strings [n]; for a dataset with options also
-      'options' (the block, a scalar string), 'choices', strings [n], and 'right', booleans [n]; 'group' where declared.
+      'options' (the block, a scalar string), 'choices', strings [n], and 'right', booleans [n]; 'group', a scalar
+      string, where declared.
     """
     values = {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
     if isinstance(dataset.answer, Choice):
@@ -34,7 +35,8 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
         values['references'] = [values[ANSWER]] if references is None else read_field(references, ex)
         values['references'] = tf.convert_to_tensor(values['references'])
     if dataset.group is not None:
-        values['group'] = read_field(dataset.group, ex)
+        group = tf.convert_to_tensor(read_field(dataset.group, ex))
+        values['group'] = group if group.dtype == tf.string else tf.strings.as_string(group)
     return values
 
 

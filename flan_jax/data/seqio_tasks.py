@@ -192,7 +192,7 @@ def _references_or_prediction(output: str, example: Mapping | None = None, is_ta
     if not is_target:
         return output
     references, choices = (tuple(text.decode() for text in example.get(name, ())) for name in ('references', 'choices'))
-    return references, choices, str(example.get('group', ''))
+    return references, choices, example.get('group', b'').decode()
 
 
 def _metric(names, targets, predictions):

@@ -181,7 +181,7 @@ def _with_options(index: int, options: list[dict]) -> EvalExample:
         references=tuple(choice for choice, option in zip(choices, options) if option['is_correct']),
         choices=choices,
         choice_tokens=tuple(option['targets'] for option in options),
-        group=_text(options[0].get('group', b'')),
+        group=options[0].get('group', b'').decode(),
         exemplars=int(options[0].get('shots', 0)),
     )
 
@@ -192,10 +192,6 @@ def _written_out(example: dict) -> EvalExample:
         prompt=example['inputs_pretokenized'].decode(),
         prompt_tokens=example['inputs'],
         references=tuple(reference.decode() for reference in example['references']),
-        group=_text(example.get('group', b'')),
+        group=example.get('group', b'').decode(),
         exemplars=int(example.get('shots', 0)),
     )
-
-
-def _text(value) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

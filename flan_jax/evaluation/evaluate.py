@@ -45,14 +45,13 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
             found = evaluator.evaluate(group)
             if jax.process_index() == 0:
                 _write(found, eval_set, model_records)
-            advance(len(group), f'{next(iter(group)).dataset}')
+            advance(len(group), next(iter(group)).dataset)
 
 
 def unevaluated(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
     """What of an eval set is not on record, or not completely."""
-    folders = {key: model_records.folder(eval_set.settings(key)) for key in eval_set.keys}
-    complete = {folder: set(records.complete(folder)) for folder in set(folders.values())}
-    return [key for key, folder in folders.items() if key not in complete[folder]]
+    done = records.recorded(eval_set.keys, lambda key: model_records.folder(eval_set.settings(key)))
+    return [key for key in eval_set.keys if key not in done]
 
 
 def _decided_by_first(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:

@@ -7,7 +7,7 @@ prompt format) and 'examples' (contents of the data, templates, lengths, exempla
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from etils import epath
@@ -67,6 +67,10 @@ class RecordKey:
     def of(cls, record: Record) -> 'RecordKey':
         """The key of the file that a record is in."""
         return cls(**{field.name: record[field.name] for field in dataclasses.fields(cls)})
+
+
+FolderOf = Callable[[RecordKey], epath.Path]
+"""The folder of a key's records."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +172,13 @@ def complete(folder: epath.Path) -> list[RecordKey]:
     contents = (path.read_bytes() for path in folder.glob('*.jsonl'))
     keys = (RecordKey.of(_first_record(content)) for content in contents if _is_complete(content))
     return sorted(keys, key=dataclasses.astuple)
+
+
+def recorded(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
+    """Those of the keys whose records are complete in the folders that are theirs."""
+    folders = {key: folder_of(key) for key in keys}
+    found = {folder: set(complete(folder)) for folder in set(folders.values())}
+    return {key for key, folder in folders.items() if key in found[folder]}
 
 
 def _is_complete(content: bytes) -> bool:

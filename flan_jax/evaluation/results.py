@@ -8,9 +8,7 @@ import collections
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-
-from etils import epath
+from collections.abc import Mapping, Sequence
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
@@ -18,11 +16,8 @@ from flan_jax.evaluation import records
 from flan_jax.evaluation.judges.exact import Exact
 from flan_jax.evaluation.judges.judge import Judge
 from flan_jax.evaluation.option_scores import SCORES
-from flan_jax.evaluation.records import Record, RecordKey
+from flan_jax.evaluation.records import FolderOf, Record, RecordKey
 from flan_jax.metrics.judgement import Scores
-
-FolderOf = Callable[[RecordKey], epath.Path]
-"""The folder of a key's records."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +87,10 @@ def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[
     """
     order = {name: index for index, name in enumerate(catalogue.DATASETS)}
     groups = sorted(_groups(keys).items(), key=lambda item: (order[item[0][0]], *item[0]))
-    complete = {folder: set(records.complete(folder)) for folder in {folder_of(key) for key in keys}}
+    recorded = records.recorded(keys, folder_of)
     found = []
     for _, members in groups:
-        done = [key for key in members if key in complete[folder_of(key)]]
+        done = [key for key in members if key in recorded]
         if _all_of('test', members, done):
             splits = [split for split in ('test', 'validation') if _all_of(split, members, done)]
             by_split = {split: _read(members, split, folder_of) for split in splits}

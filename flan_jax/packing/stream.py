@@ -7,7 +7,6 @@ the step. This module does not need TensorFlow.
 import dataclasses
 import json
 import tempfile
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from array_record.python import array_record_module
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.files import publish, unfinished_folder
+from flan_jax.files import in_bucket, publish, unfinished_folder, whole_file
 from flan_jax.packing.example import PackedSequence
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.settings import fingerprint
@@ -94,16 +93,20 @@ def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest
     return manifest
 
 
+def holds_streams(directory: epath.PathLike) -> bool:
+    """Whether any stream in a directory is complete; it may be read-only then, as packing finds what it needs there."""
+    directory = epath.Path(directory)
+    return directory.is_dir() and any((folder / MANIFEST_FILE).exists() for folder in directory.iterdir())
+
+
 def _on_disk(file: epath.Path) -> epath.Path:
     """The file where ArrayRecord can read them: what lies in a bucket is copied once to the machine's own disk."""
-    if '://' not in str(file):
+    if not in_bucket(file):
         return file
     copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / file.parent.name / file.name
     if not copied.exists():
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = copied.parent / f'.{uuid.uuid4().hex}'
-        file.copy(unfinished)
-        unfinished.replace(copied)
+        with whole_file(copied) as unfinished:
+            file.copy(unfinished)
     return copied
 
 

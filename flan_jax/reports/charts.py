@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use('svg')
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 6.4
 """Inches; narrow, so that labels stay readable when the page is shown on a phone."""
@@ -18,6 +19,7 @@ COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': 
 plt.rcParams.update(
     {
         'svg.fonttype': 'none',  # text stays text: it can be read aloud, searched and copied
+        'svg.hashsalt': 'flan_jax',  # else ids, and with them pages, differ from one rendering to the next
         'font.family': 'sans-serif',
         'font.size': 10,
         'axes.spines.top': False,
@@ -97,6 +99,7 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
         points = [(line['step'], line[name]) for line in lines if name in line]
         axes.plot(*zip(*points), lw=0.8, alpha=0.35, color=COLOURS['chance'])
     axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2, color=COLOURS['tuned'])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     axes.set_ylabel('loss, nats per target token')
     axes.set_ylim(bottom=0)
@@ -116,6 +119,7 @@ def scores_by_step(lines: Sequence[Mapping]) -> str:
     steps = sorted({line['step'] for line in lines})
     means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('steps of tuning')
     axes.set_ylabel('test score, mean over templates')
     axes.set_ylim(bottom=0)

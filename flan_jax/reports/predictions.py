@@ -8,22 +8,20 @@ from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.judges.exact import judgement
 from flan_jax.evaluation.records import RecordKey
-from flan_jax.reports.result_lines import Models
+from flan_jax.reports.result_lines import Models, folder_of
 
 SHOWN = 12
 
 
 def predictions(eval_set: EvalSet, models: Models) -> list[dict[str, Any]]:
     """Some test examples, taken from all datasets and templates in turn."""
-    folders = {
-        label: {key: model.folder(eval_set.settings(key)) for key in eval_set.keys} for label, model in models.items()
-    }
-    complete = {folder: set(records.complete(folder)) for of_model in folders.values() for folder in of_model.values()}
+    tests = [key for key in eval_set.keys if key.split == 'test']
     answered: dict[RecordKey, dict[str, Any]] = {}
-    for label, of_model in folders.items():
-        for key, folder in of_model.items():
-            if key.split == 'test' and key in complete[folder]:
-                answered.setdefault(key, {})[label] = folder
+    for label, model in models.items():
+        folder = folder_of(eval_set, model)
+        recorded = records.recorded(tests, folder)
+        for key in filter(recorded.__contains__, tests):
+            answered.setdefault(key, {})[label] = folder(key)
     picked = itertools.islice(_in_turn(list(answered)), SHOWN)
     return [_prediction(key, turn, answered[key], eval_set.evaluation.score) for key, turn in picked]
 

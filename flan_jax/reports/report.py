@@ -16,7 +16,7 @@ from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.predictions import predictions
-from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines
+from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
@@ -61,16 +61,17 @@ _NOTHING_EVALUATED = {
 
 
 def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) -> dict[str, Any]:
-    lines = result_lines(eval_set, models)
+    found = results_by_model(eval_set, models)
+    lines = result_lines(eval_set, models, found)
     return {
         'score': eval_set.evaluation.score,
         'limit': eval_set.evaluation.limit,
         'formats': {label: model.settings['prompt_format']['name'] for label, model in models.items()},
         'exposure': {name: exposure(name, of_run) for name in eval_set.datasets},
         'results': lines,
-        'not_evaluated': not_evaluated(eval_set, models),
+        'not_evaluated': not_evaluated(eval_set, found),
         'few_shot': few_shot_lines(lines),
-        'while_tuning': lines_by_step(eval_set, models),
+        'while_tuning': lines_by_step(eval_set, models, found),
         'predictions': predictions(eval_set, models),
     }
 

@@ -1,6 +1,6 @@
 """The lines of a report's table: each result with both models' scores and the paper's, from records alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flan_jax import catalogue
@@ -16,6 +16,9 @@ from flan_jax.settings import as_plain
 Models = Mapping[str, ModelRecords]
 """The records of models by the names of their columns, 'base' and 'tuned'."""
 
+ResultsByModel = Mapping[str, Sequence[Result]]
+"""Their results, see `results_by_model`."""
+
 
 def folder_of(eval_set: EvalSet, model: ModelRecords) -> FolderOf:
     """The folder of a model's records of a key."""
@@ -27,34 +30,41 @@ def model_results(eval_set: EvalSet, model: ModelRecords) -> list[Result]:
     return results(eval_set.keys, folder_of(eval_set, model), eval_set.evaluation.score)
 
 
-def result_lines(eval_set: EvalSet, models: Models) -> list[dict[str, Any]]:
+def results_by_model(eval_set: EvalSet, models: Models) -> dict[str, list[Result]]:
+    """What of an eval set each model has answered, judged once for all that is made of it."""
+    return {label: model_results(eval_set, model) for label, model in models.items()}
+
+
+def result_lines(eval_set: EvalSet, models: Models, found: ResultsByModel) -> list[dict[str, Any]]:
     """One line per dataset and variant that any model has answered."""
     by_name: dict[str, dict[int, dict[str, Result]]] = {}
-    for label, model in models.items():
-        for result in model_results(eval_set, model):
+    for label, of_model in found.items():
+        for result in of_model:
             by_name.setdefault(result.name, {}).setdefault(result.shots, {})[label] = result
     return [_line(name, by_shots, eval_set, models) for name, by_shots in by_name.items()]
 
 
-def not_evaluated(eval_set: EvalSet, models: Models) -> dict[str, list[str]]:
+def not_evaluated(eval_set: EvalSet, found: ResultsByModel) -> dict[str, list[str]]:
     """By model, the names of what it has not answered, or not in all templates."""
-    missing = {label: unfinished(eval_set.keys, model_results(eval_set, model)) for label, model in models.items()}
+    missing = {label: unfinished(eval_set.keys, of_model) for label, of_model in found.items()}
     return {label: names for label, names in missing.items() if names}
 
 
-def lines_by_step(eval_set: EvalSet, models: Models) -> list[dict[str, Any]]:
+def lines_by_step(eval_set: EvalSet, models: Models, found: ResultsByModel) -> list[dict[str, Any]]:
     """Scores that grow as a model gets better, by step of tuning; none if it was evaluated at the end only."""
     between = earlier_steps(models['tuned']) if 'tuned' in models else []
-    lines = []
-    for model in (models['base'], *between, models['tuned']) if between else ():
-        found = model_results(eval_set, model)
-        lines += [
-            {'step': records.step_of(model.model), 'name': result.name, 'mean': result.mean}
-            for result in found
-            if result.shots == found[0].shots
-            and not METRICS[catalogue.dataset(result.dataset).metrics[0]].smaller_is_better
-        ]
-    return lines
+    if not between:
+        return []
+    by_step = {0: found['base']}
+    by_step |= {records.step_of(model.model): model_results(eval_set, model) for model in between}
+    by_step[records.step_of(models['tuned'].model)] = found['tuned']
+    return [
+        {'step': step, 'name': result.name, 'mean': result.mean}
+        for step, of_step in by_step.items()
+        for result in of_step
+        if result.shots == of_step[0].shots
+        and not METRICS[catalogue.dataset(result.dataset).metrics[0]].smaller_is_better
+    ]
 
 
 def earlier_steps(tuned: ModelRecords) -> list[ModelRecords]:

@@ -11,7 +11,7 @@ from flan_jax import catalogue, manifest
 from flan_jax.reports import charts
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
-from flan_jax.reports.result_lines import not_evaluated, result_lines
+from flan_jax.reports.result_lines import not_evaluated, result_lines, results_by_model
 from flan_jax.run import Run
 from flan_jax.settings import as_plain
 from flan_jax.studies.leave_one_out import run_folder, run_without
@@ -66,7 +66,8 @@ def _cluster(run: Run) -> dict[str, Any]:
     """What the report says of one run."""
     name = run.data.held_out
     eval_set, models = eval_set_of(run), models_of(run)
-    lines = result_lines(eval_set, models)
+    found = results_by_model(eval_set, models)
+    lines = result_lines(eval_set, models, found)
     begun = manifest.read(run.model_dir)
     is_tuned = checkpoints.latest_step(run.model_dir) >= run.training.steps
     return {
@@ -75,7 +76,7 @@ def _cluster(run: Run) -> dict[str, Any]:
         'left_out': list(catalogue.clusters_left_out(name)),
         'results': lines,
         'means': means(lines),
-        'finished': is_tuned and not not_evaluated(eval_set, models),
+        'finished': is_tuned and not not_evaluated(eval_set, found),
         'hold_out': begun.get('hold_out'),
         'command': begun['command'],
     }

@@ -96,7 +96,7 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     Raises:
       CheckpointError: if there is no checkpoint, or its parameters have other names or shapes; lists them.
     """
-    if differences := _differences(_metadata(folder).metadata[_PARAMS], like):
+    if differences := _differences(parameter_metadata(folder), like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
     return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
 

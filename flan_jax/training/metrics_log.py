@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import jax
 from etils import epath
 
+from flan_jax.files import write_whole
+
 FILE = 'metrics.jsonl'
 
 
@@ -35,7 +37,7 @@ class MetricsLog(contextlib.AbstractContextManager):
     def flush(self) -> None:
         """Puts everything on disk."""
         if self._writes:
-            self._path.write_text(''.join(json.dumps(line) + '\n' for line in self._lines))
+            write_whole(self._path, ''.join(json.dumps(line) + '\n' for line in self._lines))
             self._tensorboard.flush()
 
     def __exit__(self, *exception) -> None:

@@ -27,6 +27,7 @@ def arguments(folder, streams, data_dir):
         '--gin_file=gin/runs/quickstart.gin',
         f'--clusters={",".join(CLUSTERS)}',
         '--limit=2',
+        '--gin.Evaluation.templates=(0, 1)',
         *chosen,
     ]
 

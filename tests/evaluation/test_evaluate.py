@@ -174,6 +174,14 @@ def test_stopping_keeps_what_is_answered(model, samples_dir, tmp_path, monkeypat
     assert unevaluated(eval_set, model_records) == eval_set.keys[1:]
 
 
+def test_without_a_choice_all_templates_are_evaluated_but_inverted_ones(samples_dir):
+    dataset = catalogue.dataset('copa')
+    evaluated = {(key.split, key.template) for key in eval_set_of(samples_dir, templates=()).keys}
+    forward = [index for index, template in enumerate(dataset.templates) if not template.inverted]
+    assert evaluated == {(split, index) for split in ('validation', 'test') for index in forward}
+    assert len(forward) < len(dataset.templates)
+
+
 def test_a_template_that_is_not_there_is_refused(samples_dir):
     with pytest.raises(SettingsError, match=r'copa cannot be evaluated with template 99; it has 0, 1'):
         eval_set_of(samples_dir, templates=(0, 99))

@@ -1,0 +1,23 @@
+"""What commands that read the catalogue and its data have in common: their arguments, and its loading."""
+
+import argparse
+
+from flan_jax import catalogue
+from flan_jax.command.quiet import import_tensorflow
+
+
+def catalogue_arguments() -> argparse.ArgumentParser:
+    """A parent of parsers: where prepared data is, and which modules add datasets."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
+    parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
+    return parser
+
+
+def load_catalogue(options: argparse.Namespace) -> None:
+    """Loads the catalogue with the modules of `options`, and names the default folder where it names none."""
+    import_tensorflow()
+    from flan_jax.data import source
+
+    catalogue.load(options.module)
+    options.data_dir = options.data_dir or source.default_data_dir()
