@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test parity compile quickstart lint clean
+.PHONY: install test test_runs parity compile quickstart lint clean
 
 install: $(INSTALLED)
 
@@ -11,8 +11,14 @@ $(INSTALLED): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $(INSTALLED)
 
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	$(PYTEST) -m 'not runs'
+
+# Whole runs by the command, and jobs of several processes that are killed and stopped.
+test_runs: install
+	$(PYTEST) -m runs
 
 # Against transformers and torch, which nothing else needs.
 parity: install

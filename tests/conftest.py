@@ -20,17 +20,22 @@ catalogue.load()
 hypothesis.settings.register_profile('tests', deadline=None)  # what compiles takes its time
 hypothesis.settings.load_profile('tests')
 
-LONGEST_FIRST = (
+WHOLE_RUNS = (
     'test_experiment.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
-    'test_decoder.py', 'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_together.py',
+    'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
+    'test_run_evaluation.py', 'test_packaging.py',
 )  # fmt: skip
-"""Files of tests that two workers should begin with, so that neither has a long one left at the end."""
+"""Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
 
 
 def pytest_collection_modifyitems(items):
-    place = {name: index for index, name in enumerate(LONGEST_FIRST)}
+    """Marks whole runs, and puts the longest first, so that no worker has a long file left at the end."""
+    for item in items:
+        if item.path.name in WHOLE_RUNS:
+            item.add_marker('runs')
+    place = {name: index for index, name in enumerate(WHOLE_RUNS)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 

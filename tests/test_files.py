@@ -101,7 +101,7 @@ def test_something_incomplete_in_the_way_is_named(tmp_path):
 
 def test_in_a_bucket_the_marker_comes_last_and_tells_the_winner(tmp_path, monkeypatch):
     """A bucket has no rename, so files are copied; a folder on disk stands for one."""
-    monkeypatch.setattr(files, '_in_bucket', lambda path: True)
+    monkeypatch.setattr(files, 'in_bucket', lambda path: True)
     copied, destination = [], tmp_path / 'bucket' / 'stream'
     copy = type(files.epath.Path(tmp_path)).copy
     monkeypatch.setattr(

@@ -74,7 +74,7 @@ def test_the_report_says_what_was_found(finished):
     assert copa['chance'] == 50.0 and copa['num_examples'] == 3 and copa['paper']['mean'] == 90.6
     assert set(copa['models']) == {'base', 'tuned'} and len(copa['models']['tuned']['templates']) == 2
     assert len(report['loss']) == 2 and report['from_samples'] is True
-    assert len(report['predictions']) == 12
+    assert len(report['predictions']) == 2 * 2, 'each template of each dataset, as there are fewer than are shown'
     page = (finished['MODEL_DIR'] / 'report.html').read_text()
     assert 'mean nothing for science' in page and page.count('<svg') == 2
     assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
