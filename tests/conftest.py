@@ -21,7 +21,7 @@ hypothesis.settings.register_profile('tests', deadline=None)  # what compiles ta
 hypothesis.settings.load_profile('tests')
 
 WHOLE_RUNS = (
-    'test_experiment.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
+    'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
     'test_run_evaluation.py', 'test_packaging.py',
 )  # fmt: skip

@@ -73,7 +73,7 @@ def check(command, capfd):
     words = shlex.split(command)
     if words[1] in ('run', 'report'):
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items()]
-    if words[1] == 'experiment':
+    if words[1] == 'reproduce' and '--list' not in words:
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVAL_TASKS']
         words += ['--clusters=coreference']
     status = main.main(words[1:])

@@ -1,10 +1,14 @@
 """The catalogue: which clusters and datasets there are, and what is left out when a cluster is held out."""
 
 import importlib
+import itertools
 from collections.abc import Iterable
 
 from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError, check_templates
 from flan_jax.errors import UnknownName
+
+JOIN = '+'
+"""Joins names that are meant together, as in 'sentiment+trec'."""
 
 CLUSTERS: dict[str, Cluster] = {}
 DATASETS: dict[str, Dataset] = {}
@@ -52,6 +56,12 @@ def datasets_in(cluster_name: str) -> list[Dataset]:
     return [d for d in DATASETS.values() if d.cluster.name == cluster_name]
 
 
+def clusters_held_out(held_out: str) -> list[str]:
+    """The clusters that a setting holds out together, 'a+b'; raises UnknownName."""
+    return [cluster(name).name for name in held_out.split(JOIN)]
+
+
 def clusters_left_out(held_out: str) -> tuple[str, ...]:
-    """The clusters not tuned on while `held_out` is held out: itself and its cross-exclusions (FLAN, footnote 1)."""
-    return (held_out, *cluster(held_out).also_left_out)
+    """The clusters not tuned on while others are held out: those and their cross-exclusions (FLAN, footnote 1)."""
+    left_out = ((name, *cluster(name).also_left_out) for name in clusters_held_out(held_out))
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(left_out)))

@@ -81,7 +81,12 @@ def missing_macros(files: Iterable[str]) -> list[str]:
 def command(name: str, files: Iterable[str], bindings: Mapping[str, str]) -> str:
     """The command line that asks for the same again."""
     words = ['flan-jax', name, *(f'--gin_file={file}' for file in files)]
-    return shlex.join([*words, *(f'--gin.{key}={value}' for key, value in bindings.items())])
+    return joined([*words, *(f'--gin.{key}={value}' for key, value in bindings.items())])
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as a line that a shell reads as them."""
+    return shlex.join(words)
 
 
 def resolved() -> str:

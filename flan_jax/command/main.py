@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from flan_jax import __version__
+from flan_jax.command import renamed
 from flan_jax.errors import UnknownName, UserError
 
 RUN_COMMANDS = {
@@ -20,7 +21,7 @@ RUN_COMMANDS = {
     'report': 'make report.html and report.json from what is on disk',
 }
 MODEL_COMMANDS = {
-    'experiment': 'several runs that answer one question, such as leaving out each cluster in turn',
+    'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',
     'convert': 'a model of Hugging Face in, a tuned one out',
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(__version__)
         return 0
     try:
+        if command in renamed.COMMANDS:
+            raise UserError(f'is now {renamed.COMMANDS[command]}')
         if command not in COMMANDS:
             raise UnknownName('command', command, COMMANDS)
         return importlib.import_module(f'flan_jax.command.{command}').main(rest) or 0

@@ -1,4 +1,6 @@
-"""Names that gin files had before, and what they are now."""
+"""Names that commands and gin files had before, and what they are now."""
+
+COMMANDS = {'experiment': "flan-jax reproduce; 'experiment leave_one_cluster_out' is 'reproduce flan.clusters'"}
 
 MACROS = {
     'MIXTURE': 'MIXTURE_OR_TASK_NAME',

@@ -11,14 +11,11 @@ def main(arguments: list[str]) -> None:
 
 
 def report(run: Run) -> None:
-    """Makes report.html and report.json, of one run or of a study's runs that are there."""
+    """Makes report.html and report.json."""
     import jax
 
-    from flan_jax.studies.leave_one_out_report import runs_in, write_study_report
-
     if jax.process_index() == 0:
-        path = write_study_report(run) if runs_in(run.model_dir) else _write_run_report(run)
-        CONSOLE.print(f'report: {path}')
+        CONSOLE.print(f'report: {_write_run_report(run)}')
 
 
 def _write_run_report(run: Run):

@@ -27,9 +27,6 @@ ADDED_IN_ORDER = (
 )
 """Clusters, and datasets that the paper takes for one, in the order in which its Figure 6 adds them."""
 
-JOIN = '+'
-"""Joins names, as in 'sentiment+trec'."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Form:
@@ -91,7 +88,7 @@ def own_mixtures() -> dict[str, list[Dataset]]:
 
 def is_own(mixture: str) -> bool:
     """Whether a name, or each of several joined ones, stands for datasets of the catalogue."""
-    return all(_form_of(name) is not None for name in mixture.split(JOIN))
+    return all(_form_of(name) is not None for name in mixture.split(catalogue.JOIN))
 
 
 def resolve(name: str) -> tuple[list[Dataset], str]:
@@ -111,7 +108,7 @@ def members(data: Data) -> list[Member]:
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
     chosen = {}
-    for name in data.mixture.split(JOIN):
+    for name in data.mixture.split(catalogue.JOIN):
         datasets, suffix = resolve(name)
         form = _combined(name, FORMS[suffix], data)
         for dataset in datasets:

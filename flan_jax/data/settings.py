@@ -21,7 +21,8 @@ class Data(Settings):
       tfds_data_dir: directory of prepared TFDS datasets.
       mixture: 'flan' for the whole catalogue; the name of a cluster or a dataset, or several joined by '+'; or the name
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
-      held_out: cluster left out of tuning, with its cross-exclusions, and evaluated; None for none.
+      held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
+        none.
       allow_missing: go on without the datasets that are not prepared.
       vocabulary: path of a SentencePiece model, a tokenizer.json or a folder with either; None for the bundled one.
       modules: modules to import that add datasets of your own to the catalogue.

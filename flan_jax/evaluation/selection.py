@@ -14,7 +14,7 @@ def named_datasets(evaluation: Evaluation, held_out: str | None) -> list[Dataset
       UnknownName: for a name that is neither a cluster nor a dataset.
       SettingsError: if nothing is named and nothing is held out.
     """
-    names = evaluation.targets or ((held_out,) if held_out else ())
+    names = evaluation.targets or (catalogue.clusters_held_out(held_out) if held_out else ())
     if not names:
         raise SettingsError('nothing to evaluate: set HELD_OUT, or EVAL_TASKS to a tuple of clusters and datasets')
     datasets = {}

@@ -54,7 +54,7 @@ def template_scores(rows: Sequence[Mapping]) -> str:
         if any(row[name] is not None for row in rows):
             handles.append(plt.Line2D([], [], ls='--', lw=1.2, color=COLOURS[name], label=label))
     figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def beside_the_paper(rows: Sequence[Mapping]) -> str:
@@ -88,7 +88,7 @@ def beside_the_paper(rows: Sequence[Mapping]) -> str:
     }
     handles = [plt.Line2D([], [], ls='', label=label, **style) for label, style in styles.items()]
     figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
@@ -103,7 +103,7 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     axes.set_xlabel('step')
     axes.set_ylabel('loss, nats per target token')
     axes.set_ylim(bottom=0)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def scores_by_step(lines: Sequence[Mapping]) -> str:
@@ -124,10 +124,10 @@ def scores_by_step(lines: Sequence[Mapping]) -> str:
     axes.set_ylabel('test score, mean over templates')
     axes.set_ylim(bottom=0)
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg_of(figure)
 
 
-def _svg(figure) -> str:
+def svg_of(figure) -> str:
     """The figure as an svg element that scales with the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})

@@ -7,47 +7,68 @@ machines.
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flan_jax import catalogue
-from flan_jax.evaluation.evaluate import unevaluated
+from flan_jax.errors import UserError
 from flan_jax.run import Run
-from flan_jax.studies import run_evaluation
-from flan_jax.training import checkpoints
-
-NAME = 'leave_one_cluster_out'
-
-BASE = 'base'
-"""Folder of the base model's records in the study's folder."""
-
-SET_BY_THE_STUDY = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS')
-"""What the study gives each of its runs."""
+from flan_jax.studies.study import BASE, PlannedRun
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a run is.
+class ClusterTable:
+    """A table of the paper that holds out each of some clusters in turn.
 
     Attributes:
-      steps: updates done at the newest checkpoint.
-      total_steps: updates to be done.
-      recorded: record files of both models that are complete.
-      total_records: record files there will be.
+      id: what the command calls it.
+      title: what is asked.
+      source: the paper's tables and figures.
+      clusters: the clusters; empty for all.
     """
 
-    steps: int
-    total_steps: int
-    recorded: int
-    total_records: int
+    id: str
+    title: str
+    source: str
+    clusters: tuple[str, ...] = ()
 
-    @property
-    def finished(self) -> bool:
-        return self.steps >= self.total_steps and self.recorded == self.total_records
+    def runs(
+        self, root: str, files: Sequence[str], given: Mapping[str, str], clusters: Sequence[str]
+    ) -> list[PlannedRun]:
+        """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
+        if clash := [name for name in ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS') if name in given]:
+            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
+        chosen = chosen_clusters(clusters or self.clusters)
+        return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]
 
-    def __str__(self) -> str:
-        if self.finished:
-            return 'finished'
-        return f'{self.steps} of {self.total_steps} steps, {self.recorded} of {self.total_records} files of records'
+
+TABLES = {
+    table.id: table
+    for table in (
+        ClusterTable(
+            'flan.table1',
+            'Generation: every cluster held out in turn',
+            'Table 1 and Figure 5, section 3',
+            ('translation', 'struct_to_text'),
+        ),
+        ClusterTable(
+            'flan.table2',
+            'Understanding: every cluster held out in turn',
+            'Table 2 and Figures 1 and 5, section 3',
+            (
+                'natural_language_inference',
+                'reading_comprehension',
+                'closed_book_qa',
+                'commonsense',
+                'sentiment',
+                'paraphrase',
+                'reading_comprehension_with_commonsense',
+                'coreference',
+            ),
+        ),
+        ClusterTable('flan.clusters', 'Every cluster of the catalogue held out in turn', 'Tables 1 and 2, section 3'),
+    )
+}
+"""The studies that leave out clusters in turn, by id."""
 
 
 def chosen_clusters(names: Sequence[str]) -> list[str]:
@@ -83,11 +104,3 @@ def run_without(study: Run, cluster: str) -> Run:
         data=dataclasses.replace(study.data, held_out=cluster),
         evaluation=dataclasses.replace(study.evaluation, base_dir=base_folder(study.model_dir), targets=()),
     )
-
-
-def progress_of(run: Run) -> Progress:
-    """How far a run is, from what is on disk; raises as `run_evaluation.eval_set_of` does."""
-    eval_set = run_evaluation.eval_set_of(run)
-    models = run_evaluation.models_of(run).values()
-    recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(checkpoints.latest_step(run.model_dir), run.training.steps, recorded, 2 * len(eval_set.keys))

@@ -1,5 +1,7 @@
-"""Leaving out clusters in turn: planned, killed, resumed, joined."""
+"""Studies: leaving out clusters in turn, planned, killed, resumed and joined; and an ablation with two seeds."""
 
+import csv
+import dataclasses
 import json
 import pathlib
 import shlex
@@ -8,9 +10,15 @@ import sys
 
 import pytest
 
+from flan_jax import catalogue
 from flan_jax.command import configuration, main
-from flan_jax.command.start import parse_gin_arguments
+from flan_jax.command.run import complete
+from flan_jax.command.start import parse_gin_arguments, start_run
 from flan_jax.run import Run
+from flan_jax.studies.flan import STUDIES
+from flan_jax.studies.leave_one_out import TABLES
+from flan_jax.studies.progress import progress_of
+from flan_jax.studies.study_report import write_study
 from tests.command.test_run import bindings
 from tests.training.test_train import wait_for
 
@@ -22,8 +30,9 @@ def arguments(folder, streams, data_dir):
     macros = bindings(**where, MIXTURE_OR_TASK_NAME='+'.join(CLUSTERS))
     chosen = [macro for macro in macros if 'HELD_OUT' not in macro and 'EVAL_TASKS' not in macro]
     return [
-        'experiment',
-        'leave_one_cluster_out',
+        'reproduce',
+        'flan.clusters',
+        '--scale=own',
         '--gin_file=gin/runs/quickstart.gin',
         f'--clusters={",".join(CLUSTERS)}',
         '--limit=2',
@@ -50,8 +59,9 @@ def read_report(folder):
 
 def test_the_plan_is_commands_that_any_machine_can_run(samples_dir, streams, tmp_path, capsys):
     assert main.main([*arguments(tmp_path, streams, samples_dir), '--plan']) == 0
-    *runs, report = capsys.readouterr().out.splitlines()
-    assert report.startswith('flan-jax report') and len(runs) == len(CLUSTERS)
+    *runs, join = capsys.readouterr().out.splitlines()
+    assert join.startswith('flan-jax reproduce flan.clusters') and join.endswith('--join')
+    assert len(runs) == len(CLUSTERS)
     for cluster, line in zip(CLUSTERS, runs):
         words = shlex.split(line)
         assert words[:2] == ['flan-jax', 'run']
@@ -109,6 +119,75 @@ def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, sa
 def test_what_the_study_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
     command = arguments(tmp_path, streams, samples_dir)
     assert main.main([*command, '--gin.HELD_OUT=sentiment']) == 2
-    assert 'HELD_OUT is set by the study itself' in capsys.readouterr().err
+    assert 'HELD_OUT is set by flan.clusters itself' in capsys.readouterr().err
     assert main.main([*command, '--clusters=sentimant']) == 2
     assert 'did you mean sentiment' in capsys.readouterr().err
+
+
+def test_the_former_command_says_what_it_is_now(capsys):
+    assert main.main(['experiment', 'leave_one_cluster_out']) == 2
+    assert "'experiment leave_one_cluster_out' is 'reproduce flan.clusters'" in capsys.readouterr().err
+
+
+def test_the_list_names_every_study_with_its_cost(capsys):
+    assert main.main(['reproduce', '--list']) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip().startswith('flan.')}
+    assert set(lines) == {*TABLES, *STUDIES}
+    assert 'Number of clusters' in lines['flan.figure6']
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['flan.figure66'], "unknown study 'flan.figure66'; did you mean flan.figure6"),
+        ([], 'name a study, or give --list'),
+        (['flan.figure6', '--seeds=0'], '--seeds=0: must be at least 1'),
+        (['flan.figure6', '--clusters=sentiment'], 'flan.figure6 says itself what it holds out'),
+        (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6 itself'),
+        (['flan.figure7', '--scale=own'], 'take --scale=small or --scale=paper'),
+        (['flan.table1', '--seeds=2'], 'flan.table1 has one run for each cluster'),
+    ],
+)
+def test_bad_words_are_refused(samples_dir, words, message, capsys):
+    given = [f'--gin.TFDS_DATA_DIR={samples_dir}'] if words else []
+    assert main.main(['reproduce', *words, *given]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_study_of_flan_is_of_the_catalogue_and_of_arms_that_the_paper_has():
+    for study in STUDIES.values():
+        assert {name for column in study.columns.values() for name in column} <= set(catalogue.DATASETS)
+        arms = [arm.name for arm in study.arms('paper')]
+        assert set(arms) <= set(study.paper) and len({arm.folder for arm in study.arms('paper')}) <= len(arms)
+        for held_out, columns in study.held_out.items():
+            clusters = {catalogue.dataset(name).cluster.name for c in columns for name in study.columns[c]}
+            assert clusters <= set(catalogue.clusters_left_out(held_out)), 'what is evaluated is held out'
+
+
+def test_an_ablation_asks_one_model_in_two_ways_and_has_intervals_over_seeds(samples_dir, streams, tmp_path, capsys):
+    """Two arms and a column of Figure 8, as all would take minutes; runs, records and page are the command's own."""
+    study = dataclasses.replace(
+        STUDIES['flan.figure8'],
+        arms=lambda scale: STUDIES['flan.figure8'].arms(scale)[2:],
+        held_out={'sentiment': ('Sentiment',)},
+        columns={'Sentiment': ('imdb_reviews', 'sst2')},
+    )
+    given = dict(word.removeprefix('--gin.').split('=', 1) for word in arguments(tmp_path, streams, samples_dir)[6:])
+    given |= {'TRAIN_STEPS': '2', 'EVAL_LIMIT': '2'}
+    given.pop('Evaluation.templates')
+    planned = study.runs('own', str(tmp_path), ('gin/runs/quickstart.gin',), given, seeds=2)
+    assert len(planned) == 2 * 2 and len({run.bindings['MODEL_DIR'] for run in planned}) == 2
+    for run in planned:
+        complete(*start_run('run', run.files, run.bindings))
+    loaded = [(run, configuration.load(run.files, run.bindings)) for run in planned]
+    assert all(progress_of(run).finished for _, run in loaded)
+    page = write_study(tmp_path, study, 'own', loaded).read_text()
+    assert 'not finished' not in page
+    content = json.loads((tmp_path / 'report.json').read_text())
+    for arm in study.arms('own'):
+        cell = content['ours'][arm.name]['Sentiment']
+        assert cell['seeds'] == 2 and cell['low'] <= cell['mean'] <= cell['high']
+        assert content['ours'][arm.name]['Average'] == cell, 'of one column'
+    assert (tmp_path / 'figure.png').read_bytes().startswith(b'\x89PNG') and (tmp_path / 'figure.svg').exists()
+    lines = list(csv.DictReader((tmp_path / 'table.csv').open()))
+    assert len(lines) == 2 * 2 * 2

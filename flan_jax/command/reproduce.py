@@ -1,0 +1,125 @@
+"""flan-jax reproduce: a table or figure of a paper, by all the runs that it takes.
+
+--list says what there is. What is finished is not done again, so the same command goes on after any interruption; with
+--plan it prints the commands that are left instead, for as many machines as there are, and the one that joins them. At
+--scale=small a decoder of half a million parameters stands for the paper's, on prepared data where there is, else on
+the bundled samples. At --scale=own the gin files say everything. All
+is written to --gin.MODEL_DIR, by default out/reproduce/ID_SCALE.
+"""
+
+import argparse
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from flan_jax.command import configuration, study_table
+from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.quiet import import_tensorflow
+from flan_jax.command.run import complete
+from flan_jax.command.start import read_bindings, start_run
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.progress import CONSOLE
+from flan_jax.run import Run
+
+
+def main(arguments: list[str]) -> int:
+    """Carries out what is missing of a study, prints the commands that would, or lists the studies."""
+    options, bindings = _parse(arguments)
+    import_tensorflow()
+    from flan_jax import catalogue
+
+    catalogue.load()
+    if options.list:
+        study_table.print_studies()
+        return 0
+    given = _with_defaults(options, bindings)
+    runs, write = _study(options, given)
+    loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
+    prepare_libraries(loaded[0][1].data)
+    if options.plan:
+        _print_plan(loaded, arguments)
+        return 0
+    if not options.join:
+        _carry_out(loaded)
+    CONSOLE.print(f'report: {write(loaded)}')
+    return 0
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax reproduce', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('id', nargs='?', help='the study, such as flan.figure6')
+    parser.add_argument('--list', action='store_true', help='what can be reproduced, what it shows, what it costs')
+    parser.add_argument('--scale', choices=('small', 'paper', 'own'), default='small', help='default: small')
+    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of every run')
+    parser.add_argument('--seeds', type=int, default=1, help='runs of every arm, for intervals (default: 1)')
+    parser.add_argument('--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these')
+    parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
+    parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
+    parser.add_argument('--join', action='store_true', help='make the page of the runs that are there, and run nothing')
+    options, others = parser.parse_known_args(arguments)
+    if bool(options.id) == options.list:
+        raise UserError('name a study, or give --list to see which there are')
+    if options.seeds < 1:
+        raise UserError(f'--seeds={options.seeds}: must be at least 1')
+    return options, read_bindings(others)
+
+
+def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> dict[str, str]:
+    """The bindings, with the folder of the study, and at the small scale with bundled samples where no data is."""
+    given = {'MODEL_DIR': os.path.join('out', 'reproduce', f'{options.id}_{options.scale}')} | dict(bindings)
+    if options.limit is not None:
+        given['EVAL_LIMIT'] = str(options.limit)
+    named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
+    if options.scale == 'small' and not named and not options.gin_file:
+        given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
+    return given
+
+
+def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list, Callable]:
+    """The runs of the study that the options name, and what writes its page from them."""
+    from flan_jax.studies import flan, leave_one_out
+    from flan_jax.studies.leave_one_out_report import write_study_report
+    from flan_jax.studies.study import SCALE_FILES
+    from flan_jax.studies.study_report import write_study
+
+    root = given['MODEL_DIR']
+    if options.id in leave_one_out.TABLES:
+        if options.seeds > 1:
+            raise UserError(f'--seeds={options.seeds}: {options.id} has one run for each cluster; leave it out')
+        files = (*SCALE_FILES[options.scale], *options.gin_file)
+        runs = leave_one_out.TABLES[options.id].runs(root, files, given, options.clusters)
+        return runs, lambda loaded: write_study_report(configuration.load(files, given))
+    if options.id not in flan.STUDIES:
+        raise UnknownName('study', options.id, [*leave_one_out.TABLES, *flan.STUDIES])
+    if options.clusters:
+        raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
+    study = flan.STUDIES[options.id]
+    runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
+    return runs, lambda loaded: write_study(root, study, options.scale, loaded)
+
+
+def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
+    """One line per run that is not finished, in any order, then the line that joins them."""
+    for planned, run in loaded:
+        progress = _announce(planned, run)
+        if not progress.finished:
+            print(configuration.command('run', planned.files, planned.bindings))
+    print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
+
+
+def _carry_out(loaded: Sequence[tuple]) -> None:
+    missing = [planned for planned, run in loaded if not _announce(planned, run).finished]
+    for number, planned in zip(itertools.count(1), missing):
+        CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')
+        complete(*start_run('run', planned.files, planned.bindings))
+
+
+def _announce(planned, run: Run):
+    """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
+    from flan_jax.studies.progress import progress_of
+
+    progress = progress_of(run)
+    CONSOLE.print(f'{planned.name}: {progress}')
+    return progress

@@ -1,0 +1,76 @@
+"""The table of studies that `flan-jax reproduce --list` prints, and the data of the small ones."""
+
+import os
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from flan_jax import catalogue
+from flan_jax.command import configuration
+from flan_jax.command.tables import print_table
+from flan_jax.progress import CONSOLE
+
+ELSEWHERE = {
+    'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
+    'flan.figure3': '`flan-jax tasks list`',
+    'flan.figure10, table4': 'not yet: soft prompts on SuperGLUE',
+    'flan.tables of appendix C': 'not yet: contamination by a pretraining corpus',
+}
+"""Tables and figures that are no study of their own, and why."""
+
+
+def print_studies() -> None:
+    """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
+    from flan_jax.studies import cost
+
+    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: CPU hours', 'paper: chip hours', box=None)
+    for study in _studies():
+        costs = {scale: _cost(study, scale) for scale in ('small', 'paper')}
+        table.add_row(
+            study.id,
+            study.source,
+            study.title,
+            str(costs['paper'].tunings),
+            f'{costs["small"].cpu_hours:.1f}',
+            f'{costs["paper"].chip_hours:,.0f}',
+        )
+    print_table(table)
+    CONSOLE.print(
+        f'One seed; evaluation comes on top. CPU hours: two cores; chip hours: {cost.CHIP} at '
+        f'{cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
+    )
+    for name, why in ELSEWHERE.items():
+        CONSOLE.print(f'{name}: {why}')
+
+
+def samples(root: str) -> str:
+    """A folder of the bundled samples for the runs in `root`, prepared where it is not yet."""
+    from flan_jax.data.prepare import prepare_samples
+
+    data_dir = os.path.join(root, 'samples')
+    if not os.path.isdir(data_dir):
+        CONSOLE.print(f'no TFDS_DATA_DIR: the bundled samples are prepared in {data_dir}')
+        prepare_samples(catalogue.DATASETS.values(), data_dir)
+    return data_dir
+
+
+def _studies() -> Iterator:
+    from flan_jax.studies import flan, leave_one_out
+
+    yield from leave_one_out.TABLES.values()
+    yield from flan.STUDIES.values()
+
+
+def _cost(study, scale: str):
+    from flan_jax.studies.cost import cost_of
+    from flan_jax.studies.leave_one_out import ClusterTable
+    from flan_jax.studies.study import SCALE_FILES, SET_BY_STUDIES
+
+    files = SCALE_FILES[scale]
+    missing = configuration.missing_macros(files)
+    given = {name: 'unused' for name in missing if name not in SET_BY_STUDIES}
+    if isinstance(study, ClusterTable):
+        planned = study.runs('unused', files, given, ())
+    else:
+        planned = study.runs(scale, 'unused', (), given)
+    return cost_of(configuration.load(run.files, run.bindings) for run in planned)

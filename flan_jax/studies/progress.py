@@ -1,0 +1,43 @@
+"""How far a run of a study is, from what is on disk."""
+
+import dataclasses
+
+from flan_jax.evaluation.evaluate import unevaluated
+from flan_jax.run import Run
+from flan_jax.studies import run_evaluation
+from flan_jax.training import checkpoints
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+      steps: updates done at the newest checkpoint.
+      total_steps: updates to be done.
+      recorded: record files of both models that are complete.
+      total_records: record files there will be.
+    """
+
+    steps: int
+    total_steps: int
+    recorded: int
+    total_records: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.steps >= self.total_steps and self.recorded == self.total_records
+
+    def __str__(self) -> str:
+        if self.finished:
+            return 'finished'
+        return f'{self.steps} of {self.total_steps} steps, {self.recorded} of {self.total_records} files of records'
+
+
+def progress_of(run: Run) -> Progress:
+    """How far a run is; raises as `run_evaluation.eval_set_of` does."""
+    eval_set = run_evaluation.eval_set_of(run)
+    models = run_evaluation.models_of(run).values()
+    recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
+    return Progress(checkpoints.latest_step(run.model_dir), run.training.steps, recorded, 2 * len(eval_set.keys))

@@ -1,0 +1,142 @@
+"""A study: runs that together give a table or figure of a paper, and what it printed there.
+
+A study is declared: its arms (ways to tune and to ask), what is held out, and the columns of its table. Every arm has a
+run of its own for each thing held out and each seed. No run waits for another, so they may go on many machines.
+"""
+
+import dataclasses
+import itertools
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from flan_jax.errors import UserError
+
+Scale = Literal['small', 'paper', 'own']
+"""How large the runs are: for one machine, as the paper's, or as the gin files that are given say."""
+
+SCALE_FILES: Mapping[str, tuple[str, ...]] = {
+    'small': ('gin/runs/small.gin',),
+    'paper': ('gin/runs/flan.gin',),
+    'own': (),
+}
+
+BASE = 'base'
+"""Folder of the base models' records, which all runs of a study share."""
+
+SET_BY_STUDIES = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS', 'SEED')
+"""What a study gives each of its runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One of the ways to tune and to ask that a study sets side by side.
+
+    Attributes:
+      name: its label.
+      bindings: what makes a run of it.
+      x: its place on the horizontal axis, where the figure has one.
+      tuned_as: the arm whose tuned model it asks in another way; empty for a model of its own.
+      files: gin files that follow the scale's.
+    """
+
+    name: str
+    bindings: Mapping[str, str]
+    x: float | None = None
+    tuned_as: str = ''
+    files: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder of the model it asks."""
+        return re.sub(r'\W+', '_', self.tuned_as or self.name).strip('_')
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedRun:
+    """A run of a study.
+
+    Attributes:
+      arm: name of its arm.
+      held_out: what it holds out, as HELD_OUT says it.
+      seed: of its stream and weights.
+      files: gin files.
+      bindings: everything else that makes it.
+    """
+
+    arm: str
+    held_out: str
+    seed: int
+    files: tuple[str, ...]
+    bindings: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """What it is called where people read."""
+        return f'{self.arm}, without {self.held_out}, seed {self.seed}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A table or figure of a paper.
+
+    Attributes:
+      id: what the command calls it, such as 'flan.figure6'.
+      title: what is asked.
+      source: the paper's table or figure.
+      arms: the arms at a scale; raises UserError where it has none there.
+      held_out: what a run holds out, as HELD_OUT says it, to the columns that it is evaluated for.
+      columns: the columns of the table, each the mean over datasets.
+      paper: the paper's values by arm and column, per cent; a figure's, read off it, where it prints none.
+      figure: the figure's kind, a function of `flan_jax.reports.study_charts`.
+      x_label: what the horizontal axis says.
+      note: what a reader must know to compare.
+    """
+
+    id: str
+    title: str
+    source: str
+    arms: Callable[[Scale], Sequence[Arm]]
+    held_out: Mapping[str, Sequence[str]]
+    columns: Mapping[str, Sequence[str]]
+    paper: Mapping[str, Mapping[str, float]]
+    figure: Literal['lines', 'bars']
+    x_label: str = ''
+    note: str = ''
+
+    def runs(
+        self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
+    ) -> list[PlannedRun]:
+        """Every run of the study.
+
+        Args:
+          scale: how large they are.
+          root: the study's folder.
+          files: gin files that follow the scale's.
+          given: bindings of the user's.
+          seeds: runs of each arm with different seeds.
+
+        Raises:
+          UserError: for a binding that the study sets itself.
+        """
+        arms = self.arms(scale)
+        taken = {*SET_BY_STUDIES, *(name for arm in arms for name in arm.bindings)}
+        if clash := sorted(taken & set(given)):
+            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
+        every = itertools.product(range(seeds), self.held_out, arms)
+        return [self._run(arm, held_out, seed, scale, root, files, given) for seed, held_out, arm in every]
+
+    def _run(self, arm, held_out, seed, scale, root, files, given) -> PlannedRun:
+        datasets = dict.fromkeys(name for column in self.held_out[held_out] for name in self.columns[column])
+        folder = os.path.join(root, f'seed_{seed}', held_out, arm.folder)  # buckets have paths, too
+        of_study = {
+            'MODEL_DIR': folder,
+            'Evaluation.base_dir': os.path.join(root, BASE),
+            'HELD_OUT': held_out,
+            'EVAL_TASKS': repr(tuple(datasets)),
+            'SEED': str(seed),
+        }
+        return PlannedRun(
+            arm.name, held_out, seed, (*SCALE_FILES[scale], *files, *arm.files), {**given, **of_study, **arm.bindings}
+        )

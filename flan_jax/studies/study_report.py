@@ -1,0 +1,89 @@
+"""The page of a study: its figure and table, the paper's values beside ours, and the commands that made it."""
+
+import csv
+import io
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from flan_jax import manifest
+from flan_jax.files import whole_file, write_whole
+from flan_jax.reports import study_charts
+from flan_jax.reports.charts import svg_of
+from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.report import from_samples
+from flan_jax.reports.study_charts import AVERAGE
+from flan_jax.run import Run
+from flan_jax.studies.progress import progress_of
+from flan_jax.studies.study import PlannedRun, Scale, Study
+from flan_jax.studies.study_results import cells, scores_of
+
+Runs = Sequence[tuple[PlannedRun, Run]]
+
+_TEMPLATE = pathlib.Path(__file__).parent / 'study_report.html'
+
+
+def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs) -> epath.Path:
+    """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path."""
+    root, content = epath.Path(root), gather(study, scale, runs)
+    figure = getattr(study_charts, study.figure)(content)
+    with whole_file(root / 'figure.png') as unfinished:
+        unfinished.write_bytes(study_charts.png_of(figure))
+    svg = svg_of(figure)
+    write_whole(root / 'figure.svg', svg)
+    write_whole(root / 'table.csv', table(content))
+    return write_files(root, content, page_of(_TEMPLATE, content, chart=svg))
+
+
+def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
+    """Everything the page says, from the manifests and records of the runs that are there."""
+    (tuned, answered), (base, _) = (scores_of(study, runs, label) for label in ('tuned', 'base'))
+    some = runs[0][1]
+    wanted = {name for column in study.columns.values() for name in column}
+    progress = {planned.name: progress_of(run) for planned, run in runs}
+    begun = [run for _, run in runs if manifest.exists(run.model_dir)]
+    return {
+        'id': study.id,
+        'title': study.title,
+        'source': study.source,
+        'note': study.note,
+        'x_label': study.x_label,
+        'scale': scale,
+        'arms': [{'name': arm.name, 'x': arm.x} for arm in study.arms(scale)],
+        'columns': [*study.columns, AVERAGE],
+        'ours': cells(tuned),
+        'base': cells(base),
+        'paper': study.paper,
+        'seeds': len({planned.seed for planned, _ in runs}),
+        'unfinished': {name: str(found) for name, found in progress.items() if not found.finished},
+        'without': sorted(wanted - answered),
+        'from_samples': from_samples(sorted(answered), some.data.tfds_data_dir),
+        'limit': some.evaluation.limit,
+        'steps': some.training.steps,
+        'commands': sorted({manifest.read(run.model_dir)['command'] for run in begun}),
+    }
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The table as CSV, a line for each arm and column."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(('model', 'arm', 'column', 'mean', 'low', 'high', 'seeds', 'paper'))
+    writer.writerows(_rows(content))
+    return text.getvalue()
+
+
+def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
+    for arm in content['arms']:
+        name = arm['name']
+        for model, scores in (('base', content['base']), ('tuned', content['ours'])):
+            printed = content['paper'].get(name, {}) if model == 'tuned' else {}
+            for column in content['columns']:
+                cell = scores.get(name, {}).get(column, {})
+                yield (
+                    model, name, column,
+                    *(cell.get(key) for key in ('mean', 'low', 'high', 'seeds')),
+                    printed.get(column),
+                )  # fmt: skip
