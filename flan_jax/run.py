@@ -53,10 +53,12 @@ class Run(Settings):
                 f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
                 'Run.initial_checkpoint to it'
             )
-        if self.stream.example_length > self.model.max_length:
+        before = self.tuning.positions
+        if before + self.stream.example_length > self.model.max_length:
+            prompt = f', after the {before} rows of Prompt.length,' if before else ''
             raise SettingsError(
                 f'Stream.input_length={self.stream.input_length} and Stream.target_length={self.stream.target_length} '
-                f'tokens make examples longer than the {self.model.max_length} positions that the model has '
+                f'tokens{prompt} make examples longer than the {self.model.max_length} positions that the model has '
                 '(Learned.max_length); shorten them'
             )
 

@@ -50,6 +50,7 @@ def tuning(run: Run, command: str) -> Callable[[int], None]:
 def _trainer(run: Run, stream) -> Callable[[int], None]:
     """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
+    from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training.initial import base_weights
     from flan_jax.training.program import training_program
     from flan_jax.training.train import Checkpointing
@@ -58,7 +59,8 @@ def _trainer(run: Run, stream) -> Callable[[int], None]:
     training, mesh = run.training, make_mesh(run.parallelism)
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
-    checkpointing = Checkpointing(run.model_dir, base, _metadata(run, stream))
+    encode = Vocabulary(run.data.vocabulary).encode
+    checkpointing = Checkpointing(run.model_dir, base, encode, _metadata(run, stream))
     return functools.partial(train_until, program, training, stream, checkpointing)
 
 

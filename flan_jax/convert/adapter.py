@@ -67,9 +67,15 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
 
 
 def _adapter_of(content: CheckpointContent) -> Lora:
-    if not isinstance(content.tuning, Lora):
-        raise ConversionError(f'{content.folder} holds all weights, no adapter; `flan-jax convert` takes those')
-    return content.tuning
+    match content.tuning:
+        case Lora() as lora:
+            return lora
+        case tuning if tuning.freezes_base:
+            raise ConversionError(
+                f'{content.folder} holds what {type(tuning).__name__} trained, no LoRA adapter: it can be neither '
+                'merged nor exported. Use it as it is, with evaluate and generate'
+            )
+    raise ConversionError(f'{content.folder} holds all weights, no adapter; `flan-jax convert` takes those')
 
 
 def _module(family: Family, target: str) -> str:

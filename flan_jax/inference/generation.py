@@ -76,7 +76,7 @@ class Generator:
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
         """
-        longest = min(LENGTHS[-1], self._model.config.max_length - self._max_new_tokens)
+        longest = min(LENGTHS[-1], self._model.max_length - self._max_new_tokens)
         for prompt in prompts:
             if not 0 < len(prompt) <= longest:
                 more = f'before max_new_tokens={self._max_new_tokens} more'

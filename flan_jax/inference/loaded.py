@@ -10,6 +10,7 @@ import jax
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
+from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -37,7 +38,7 @@ class LoadedModel:
 
     Attributes:
       config: the decoder.
-      params: its parameters, those of an adapter beside the others.
+      params: its parameters, those of an adapter or a soft prompt beside the others.
       vocabulary: text to token ids and back.
       prompt_format: what stands before, between and after the texts of a prompt.
       execution: how to compute.
@@ -52,6 +53,11 @@ class LoadedModel:
     execution: Execution = Execution()
     placement: Placement = DEFAULT_DEVICE
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def max_length(self) -> float:
+        """Tokens of the longest text that it can read."""
+        return decoder.max_length(self.config, self.params)
 
     def mesh_context(self) -> contextlib.AbstractContextManager:
         """Within it, what is compiled is laid out over the model's devices."""

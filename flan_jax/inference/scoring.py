@@ -15,7 +15,6 @@ import numpy as np
 
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import LENGTHS, PrefixReader, PromptError, padded_length, shared_prefix
-from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import label_log_probs
 from flan_jax.model.kv_cache import PrefixCache
 from flan_jax.packing.example import Example
@@ -49,7 +48,7 @@ class Scorer:
           PromptError: for an example without responses, with an empty prompt or response, or too long for the model.
         """
         for example in examples:
-            _check(example, self._model.config)
+            _check(example, self._model.max_length)
         scores: list[list[np.ndarray]] = [[] for _ in examples]
         shared = shared_prefix([example.prompt for example in examples])
         prefix = self._prefixes.prefill(examples[0].prompt[:shared]) if shared else ()
@@ -93,10 +92,10 @@ def read_tokens(example: Example) -> int:
     return len(example) - len(example.responses)
 
 
-def _check(example: Example, config: DecoderConfig) -> None:
+def _check(example: Example, max_length: float) -> None:
     if not example.responses or not len(example.prompt) or not all(map(len, example.responses)):
         raise PromptError('a prompt and its options must not be empty')
-    longest = min(config.max_length, LENGTHS[-1])
+    longest = min(max_length, LENGTHS[-1])
     path = len(example.prompt) + max(map(len, example.responses)) - 1
     if path > longest or read_tokens(example) > LENGTHS[-1]:
         raise PromptError(

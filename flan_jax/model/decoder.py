@@ -3,8 +3,12 @@
 Parameters are a dictionary from names such as 'layers/attention/query/kernel' to arrays; those under 'layers/' are
 stacked, their first axis being the layer. Nothing outside this folder sees a module.
 
-Shape letters: B batch, T tokens, P predicted tokens, M rows of a prefix cache (a divisor of B), S slots, K key and
-value heads, N head dimensions, D model, V vocabulary, L layers.
+A soft prompt among the parameters stands before every text, at positions -R to -1, so that texts, packed or not, count
+from 0 with it as without. It reads nothing but itself: its keys and values are the same before every text, and are
+computed once for all (the prompt of Lester et al. 2021, as a prefix of Li & Liang 2021).
+
+Shape letters: B batch, T tokens, P predicted tokens, M rows of a prefix cache (a divisor of B), S slots, R rows of a
+soft prompt, K key and value heads, N head dimensions, D model, V vocabulary, L layers.
 """
 
 import functools
@@ -30,6 +34,9 @@ STACKED = 'layers/'
 LORA_A, LORA_B = '/lora_a', '/lora_b'
 """Endings of the names of low-rank terms, see `flan_jax.tuning.lora`; parameters need not hold any."""
 
+PROMPT = 'prompt'
+"""Name of a soft prompt [R, D], see `flan_jax.tuning.prompt`; parameters need not hold one."""
+
 
 def initialise(config: DecoderConfig, key: jax.Array) -> Params:
     """Fresh parameters in float32."""
@@ -39,6 +46,11 @@ def initialise(config: DecoderConfig, key: jax.Array) -> Params:
 def parameter_shapes(config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
     """Shape and dtype of every parameter, without computing any."""
     return jax.eval_shape(functools.partial(initialise, config), jax.random.key(0))
+
+
+def max_length(config: DecoderConfig, params: Params) -> float:
+    """The longest text that positions can tell apart after the soft prompt; infinite but for learned positions."""
+    return config.max_length - (len(params[PROMPT]) if PROMPT in params else 0)
 
 
 def hidden_states(
@@ -130,6 +142,7 @@ def decode_step(
     [B, D], and the cache with them.
     """
     decoder = _decoder(config, params)
+    prefix = _after_prompt(decoder, prefix, execution)
     every_layer = decoder.every_layer(prefix, execution.unroll_decode)
 
     def step(token_B: jax.Array, cache: DecodeCache) -> tuple[jax.Array, DecodeCache]:
@@ -154,12 +167,27 @@ def decode_step(
 def _forward(config, params, inputs: Inputs, execution, prefix):
     """Hidden states [B, T, D], and keys and values, both [L, B, K, T, N]."""
     decoder = _decoder(config, params)
+    prefix = _after_prompt(decoder, prefix, execution)
     chains = inputs.segment_exits is None
     own = _mask(decoder, inputs.positions, inputs.positions, attention_mask(inputs), in_order=chains)
     cached = tuple(_prefix_mask(decoder, inputs.positions, cache) for cache in prefix)
     context = layers.AttentionContext(inputs.positions, own, cached)
     x_BxTxD = decoder.embed(inputs.tokens, inputs.positions, execution)
     return decoder.run_layers(x_BxTxD, context, decoder.every_layer(prefix), execution)
+
+
+def _after_prompt(decoder: Decoder, prefix: Sequence[PrefixCache], execution: Execution) -> tuple[PrefixCache, ...]:
+    """What texts attend to: the soft prompt, where there is one, before all else."""
+    if decoder.prompt is None:
+        return tuple(prefix)
+    length = decoder.prompt.shape[0]
+    positions_1xR = jnp.arange(-length, 0)[None]
+    causal = jnp.triu(jnp.ones((1, length, length), bool))
+    own = _mask(decoder, positions_1xR, positions_1xR, causal, in_order=True)
+    x_1xRxD = decoder.embed_prompt(positions_1xR, execution)
+    context = layers.AttentionContext(positions_1xR, own)
+    _, keys_and_values = decoder.run_layers(x_1xRxD, context, decoder.every_layer(()), execution)
+    return PrefixCache(*keys_and_values, jnp.array([-length]), jnp.array([length])), *prefix
 
 
 def _prefix_mask(decoder: Decoder, positions_BxT, cache: PrefixCache) -> AttentionMask:
@@ -191,16 +219,18 @@ def _mask(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order:
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:
     state = nnx.from_flat_state([(tuple(name.split('/')), value) for name, value in params.items()])
     with_term = frozenset(name.removesuffix(LORA_A) for name in params if name.endswith(LORA_A))
-    return nnx.merge(_graph(config, with_term), state)
+    return nnx.merge(_graph(config, with_term, PROMPT in params), state)
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(config: DecoderConfig, with_term: frozenset[str]) -> nnx.GraphDef:
+def _graph(config: DecoderConfig, with_term: frozenset[str], with_prompt: bool) -> nnx.GraphDef:
     abstract = nnx.eval_shape(lambda: Decoder(config, nnx.Rngs(params=jax.random.key(0))))
     for name in with_term:
         linear = functools.reduce(getattr, name.split('/'), abstract)
         linear.lora_a = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
         linear.lora_b = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
+    if with_prompt:
+        abstract.prompt = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
     return nnx.split(abstract)[0]
 
 

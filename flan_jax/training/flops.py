@@ -58,7 +58,15 @@ def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> f
     trained = sum(
         math.prod(shape.shape) for name, shape in tuning.shapes(config).items() if name.endswith((LORA_A, LORA_B))
     )
-    return 2 * products + 3 * attention + 3 * 2 * trained * batch.tokens
+    of_adapter, of_prompt = 3 * 2 * trained * batch.tokens, _prompt_flops(config, tuning.positions, batch)
+    return 2 * products + 3 * attention + of_adapter + of_prompt
+
+
+def _prompt_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
+    """A training step's operations for a soft prompt: computed once, and attended to by all tokens."""
+    alone = BatchSize(sequences=1, length=rows, predicted=0)
+    attended = _attention_flops(config, alone) + _attention_flops(config, batch) * rows / batch.length
+    return 2 * _product_flops(config, alone) + 3 * attended
 
 
 def peak_flops() -> float | None:

@@ -11,6 +11,7 @@ from flan_jax.model.decoder import Params
 from flan_jax.training import checkpoints
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.step import TrainState
+from flan_jax.tuning.tuning import Encode
 
 Layout = Mapping[str, jax.ShapeDtypeStruct]
 """Shape, dtype and sharding of parameters by name."""
@@ -30,20 +31,32 @@ def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed:
     return load
 
 
-def initial_state(program: TrainingProgram, base: BaseWeights, seed: int) -> TrainState:
-    """The state before the first update: the base weights themselves, or fresh parameters beside them by seed."""
+def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, encode: Encode, seed: int) -> TrainState:
+    """The state before the first update: the base weights themselves, or fresh parameters beside them by seed.
+
+    Args:
+      program: what trains.
+      base: gives the weights that training starts from.
+      frozen: those that are not trained, where there are any.
+      encode: text to ids by the run's vocabulary.
+      seed: of what is random.
+    """
     layout = program.layout.params
     learning = program.learning
     if not learning.tuning.freezes_base:
         return program.start(base(layout))
-    return program.start(initialised(lambda key: learning.tuning.init(learning.config, key), seed, layout))
+
+    def fresh(key: jax.Array, frozen: Params) -> Params:
+        return learning.tuning.init(learning.config, key, frozen, encode)
+
+    return program.start(initialised(fresh, seed, layout, frozen))
 
 
-def initialised(initialise: Callable[[jax.Array], Params], seed: int, layout: Layout) -> Params:
-    """What `initialise` makes of the seed's key, laid out as asked."""
+def initialised(initialise: Callable[..., Params], seed: int, layout: Layout, *others: Params) -> Params:
+    """What `initialise` makes of the seed's key and of other parameters, laid out as asked."""
 
-    def make(key: jax.Array) -> Params:
-        return {name: value.astype(layout[name].dtype) for name, value in initialise(key).items()}
+    def make(*args) -> Params:
+        return {name: value.astype(layout[name].dtype) for name, value in initialise(*args).items()}
 
     shardings = {name: shape.sharding for name, shape in layout.items()}
-    return jax.jit(make, out_shardings=shardings)(jax.random.key(seed))
+    return jax.jit(make, out_shardings=shardings)(jax.random.key(seed), *others)

@@ -13,7 +13,13 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
     mapped over the layer axis they do what they would do on an unrolled model.
     """
 
+    def init(params):
+        return jax.vmap(transformation.init)(params) if jax.tree.leaves(params) else optax.EmptyState()
+
     def update(updates, state, params):
+        if not jax.tree.leaves(updates):  # a soft prompt is of no layer
+            return updates, state
+
         def one_layer(updates, layer):
             index, state, params = layer
             gradient = jax.tree.map(lambda x: x[index], updates)
@@ -24,7 +30,7 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
         layers = jax.numpy.arange(len(jax.tree.leaves(updates)[0]))
         return jax.lax.scan(one_layer, updates, (layers, state, params))
 
-    over_layers = optax.GradientTransformation(init=jax.vmap(transformation.init), update=update)
+    over_layers = optax.GradientTransformation(init=init, update=update)
     return optax.partition(
         {'stacked': over_layers, 'single': transformation},
         lambda params: {name: 'stacked' if name.startswith(STACKED) else 'single' for name in params},
@@ -37,6 +43,7 @@ def adafactor(
     clipping_threshold: float = 1.0,
     multiply_by_parameter_scale: bool = True,
     weight_decay: float | None = None,
+    factored: bool = True,
     warmup_steps: int = 0,
 ) -> optax.GradientTransformation:
     """Adafactor with a constant learning rate, as FLAN tunes (section 2.4), after an optional linear warm-up.
@@ -49,6 +56,7 @@ def adafactor(
       clipping_threshold: bound on the root mean square of an update.
       multiply_by_parameter_scale: whether updates are scaled by the parameter's root mean square.
       weight_decay: rate of decay per step; None for none.
+      factored: whether second moments of large matrices are kept by row and column only.
       warmup_steps: steps over which the learning rate rises from 0.
     """
     schedule = optax.warmup_constant_schedule(0.0, learning_rate, warmup_steps) if warmup_steps else learning_rate
@@ -59,5 +67,6 @@ def adafactor(
             clipping_threshold=clipping_threshold,
             multiply_by_parameter_scale=multiply_by_parameter_scale,
             weight_decay_rate=weight_decay,
+            factored=factored,
         )
     )

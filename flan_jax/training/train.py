@@ -18,6 +18,7 @@ from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.settings import Training
+from flan_jax.tuning.tuning import Encode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Checkpointing:
     Attributes:
       model_dir: folder of checkpoints and metrics.
       base: the weights that training starts from.
+      encode: text to ids, for parameters that begin as embeddings of texts.
       metadata: what the weights belong to, written into every checkpoint.
     """
 
     model_dir: str
     base: BaseWeights
+    encode: Encode
     metadata: Mapping[str, Any]
 
 
@@ -53,7 +56,9 @@ def train(
         )
         saved.require_space(program.layout)
         frozen = checkpointing.base(program.frozen) if program.frozen else {}
-        state = saved.restore(program.layout) or initial_state(program, checkpointing.base, training.seed)
+        state = saved.restore(program.layout) or initial_state(
+            program, checkpointing.base, frozen, checkpointing.encode, training.seed
+        )
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start))

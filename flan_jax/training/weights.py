@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
-from flan_jax.model.decoder import Params
+from flan_jax.model.decoder import Params, parameter_shapes
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
@@ -39,9 +39,14 @@ class CheckpointContent:
         return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
 
     def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
-        """Weights of a plain decoder that computes the same, in `dtype`, merged in float32 where there is a base."""
+        """Weights of a plain decoder that computes the same, in `dtype`, merged in float32 where there is a base.
+
+        Raises:
+          UserError: if there is no such decoder, before anything is loaded.
+        """
         if not self.tuning.freezes_base:
             return self.combined(mesh, dtype)
+        jax.eval_shape(self.tuning.merge, parameter_shapes(self.config), self.tuning.shapes(self.config))
         merge = jax.jit(lambda frozen, trained: _cast(self.tuning.merge(frozen, trained), dtype), donate_argnums=0)
         return merge(self._frozen(mesh, 'float32'), self.trained(mesh))
 

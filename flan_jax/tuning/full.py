@@ -8,7 +8,7 @@ import jax
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
-from flan_jax.tuning.tuning import Tuning
+from flan_jax.tuning.tuning import Encode, Tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +17,12 @@ class Full(Tuning):
 
     freezes_base: ClassVar[bool] = False
     scales_updates: ClassVar[bool] = True
+    factors_moments: ClassVar[bool] = True
 
     def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
         return decoder.parameter_shapes(config)
 
-    def init(self, config: DecoderConfig, key: jax.Array) -> Params:
+    def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
         return decoder.initialise(config, key)
 
     def combine(self, frozen: Params, trained: Params) -> Params:

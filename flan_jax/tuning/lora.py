@@ -15,7 +15,7 @@ from flan_jax.errors import UnknownName
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import LORA_A, LORA_B, STACKED, Params, parameter_shapes
 from flan_jax.settings import Count, NotEmpty, Positive, Text
-from flan_jax.tuning.tuning import Tuning
+from flan_jax.tuning.tuning import Encode, Tuning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class Lora(Tuning):
 
     freezes_base: ClassVar[bool] = True
     scales_updates: ClassVar[bool] = False
+    factors_moments: ClassVar[bool] = True
 
     @property
     def scale(self) -> float:
@@ -56,7 +57,7 @@ class Lora(Tuning):
             shapes[f'{STACKED}{target}{LORA_B}'] = (layers, self.rank, size_out)
         return {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
 
-    def init(self, config: DecoderConfig, key: jax.Array) -> Params:
+    def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
         """A from a normal distribution, B zero, so that the tuned model begins as the base model."""
         shapes = self.shapes(config)
         keys = jax.random.split(key, len(shapes))

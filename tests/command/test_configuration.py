@@ -162,6 +162,8 @@ def test_what_could_not_be_set_before_is_among_what_can():
 def test_a_tuning_is_found_by_the_file_it_stands_in():
     given = {'Run.tuning': '@Lora()', 'Lora.rank': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
     assert configuration.load(QUICKSTART, given).tuning.rank == 3
+    given = {'Run.tuning': '@Prompt()', 'Prompt.length': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
+    assert configuration.load(QUICKSTART, given).tuning.length == 3
     with pytest.raises(UserError, match=r'Run.tuning=@Lora\(\) .* set INITIAL_CHECKPOINT_PATH to it'):
         configuration.load(QUICKSTART, {'Run.tuning': '@Lora()'})
 

@@ -16,6 +16,7 @@ from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.lora import Lora
+from flan_jax.tuning.prompt import Prompt
 
 # One block of queries: attention in blocks computes less than is counted.
 SIZE = BatchSize(sequences=4, length=128, predicted=16)
@@ -43,7 +44,9 @@ def test_the_forward_pass_is_counted_as_it_is_computed():
     assert forward_flops(CONFIG, SIZE) == pytest.approx(product_flops(forward.jaxpr), rel=1e-6)
 
 
-@pytest.mark.parametrize('tuning', [Full(), Lora(rank=4), Lora(rank=4, targets=('feed_forward/down',))])
+@pytest.mark.parametrize(
+    'tuning', [Full(), Lora(rank=4), Lora(rank=4, targets=('feed_forward/down',)), Prompt(length=64)]
+)
 def test_a_step_is_counted_as_it_is_computed(tuning):
     """Nothing is computed again where all activations are kept, and nothing for kernels that are frozen."""
     mesh = make_mesh(Parallelism(), jax.devices()[:1])

@@ -21,6 +21,7 @@ from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream
 from flan_jax.run import Run
 from flan_jax.settings import SettingsError
+from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.initial import base_weights
 from flan_jax.training.monitor import TrainingError
@@ -64,7 +65,7 @@ def run_training(experiment, stream, base=None):
         experiment.model, experiment.objective, experiment.tuning, experiment.training, mesh, clusters
     )
     base = base or base_weights(experiment.model, experiment.initial_checkpoint, experiment.training.seed)
-    checkpointing = Checkpointing(experiment.model_dir, base, metadata={})
+    checkpointing = Checkpointing(experiment.model_dir, base, encode=Vocabulary().encode, metadata={})
     train(program, experiment.training, stream, checkpointing, experiment.training.steps)
 
 

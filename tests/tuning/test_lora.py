@@ -59,7 +59,7 @@ def test_merged_equals_unmerged_and_differs_from_the_base():
 
 def test_a_fresh_adapter_changes_nothing():
     base = random_params(CONFIG)
-    fresh = LORA.init(CONFIG, jax.random.key(0))
+    fresh = LORA.init(CONFIG, jax.random.key(0), base, list)
     np.testing.assert_array_equal(logits(LORA.combine(base, fresh)), logits(base))
     assert all(abs(value).max() > 0 for name, value in fresh.items() if name.endswith('lora_a'))
 
@@ -69,7 +69,7 @@ def test_only_the_adapter_moves():
     mesh = make_mesh(Parallelism())
     program = training_program(CONFIG, NextToken(), LORA, training, mesh, ('a', 'b'))
     base, before = random_params(CONFIG), random_params(CONFIG)
-    state = program.start(LORA.init(CONFIG, jax.random.key(0)))
+    state = program.start(LORA.init(CONFIG, jax.random.key(0), base, list))
     sequences = [packed.examples() for packed in pack(random_examples(60), LENGTH, LENGTH, 1)][:4]
     batch = {name: np.asarray(value) for name, value in batch_of(sequences).items()}
     losses = []

@@ -1,0 +1,98 @@
+"""Prompt tuning: rows that stand before every text are all that is trained (Lester et al. 2021, section 2).
+
+The rows [R, D] are what tokens are once they are embedded and scaled; the decoder reads them before each text of a
+packed sequence as if that text stood alone (`flan_jax.model.decoder`).
+"""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+
+from flan_jax.errors import UserError
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import PROMPT, Params
+from flan_jax.settings import Count, SettingsError, Text
+from flan_jax.tuning.tuning import Encode, Tuning
+
+LARGEST_START = 0.5
+"""Rows that begin at random are uniform between minus this and this (section 3.2)."""
+
+LIKELIEST = 5000
+"""Ids that rows are drawn from: SentencePiece and most others number pieces by how likely they are (section 3.2)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prompt(Tuning):
+    """A soft prompt is trained.
+
+    Attributes:
+      length: R, rows of the prompt (FLAN has 10, section 4.5).
+      initialisation: what the rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens
+        drawn from the first 5,000 ids. 'labels': the first rows are embeddings of `labels`, the others as
+        'vocabulary' (section 3.2).
+      labels: texts of the classes; a text of several tokens begins as the mean of their embeddings.
+    """
+
+    length: Count = 100
+    initialisation: Literal['random', 'vocabulary', 'labels'] = 'vocabulary'
+    labels: tuple[Text, ...] = ()
+
+    freezes_base: ClassVar[bool] = True
+    scales_updates: ClassVar[bool] = False
+    factors_moments: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if (self.initialisation == 'labels') != bool(self.labels):
+            raise SettingsError(
+                f'Prompt.initialisation={self.initialisation!r} and Prompt.labels={self.labels!r}: '
+                "'labels' wants the texts of the classes, such as ('yes', 'no'), and nothing else takes any"
+            )
+        if len(self.labels) > self.length:
+            raise SettingsError(
+                f'Prompt.labels has {len(self.labels)} texts, Prompt.length={self.length} rows; a text takes a row: '
+                'raise Prompt.length, or leave some out'
+            )
+
+    @property
+    def positions(self) -> int:
+        return self.length
+
+    def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+        return {PROMPT: jax.ShapeDtypeStruct((self.length, config.d_model), jnp.float32)}
+
+    def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
+        """Rows as `initialisation` says; raises UserError for a label that has no tokens."""
+        if self.initialisation == 'random':
+            shape = self.shapes(config)[PROMPT].shape
+            return {PROMPT: jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)}
+
+        def embed(ids) -> jax.Array:
+            return config.embedding_scale * frozen['embedding'][jnp.asarray(ids)].astype(jnp.float32)
+
+        of_labels = [embed(_ids(label, encode)).mean(axis=0, keepdims=True) for label in self.labels]
+        drawn = _draw(key, self.length - len(self.labels), config.vocab_size)
+        return {PROMPT: jnp.concatenate([*of_labels, embed(drawn)])}
+
+    def combine(self, frozen: Params, trained: Params) -> Params:
+        return frozen | trained
+
+    def merge(self, frozen: Params, trained: Params) -> Params:
+        """Raises UserError always."""
+        raise UserError(
+            'a soft prompt cannot be merged: no decoder computes without it what it computes with it. Use the run as '
+            'it is: evaluate, generate and flan_jax.loaded_model.load put the prompt before every text'
+        )
+
+
+def _draw(key: jax.Array, count: int, vocab_size: int) -> jax.Array:
+    """Ids of likely tokens, no two alike where there are as many."""
+    population = min(LIKELIEST, vocab_size)
+    return jax.random.choice(key, population, (count,), replace=count > population)
+
+
+def _ids(label: str, encode: Encode) -> list[int]:
+    if ids := list(encode(label)):
+        return ids
+    raise UserError(f'Prompt.labels: {label!r} has no tokens in the vocabulary; leave it out')

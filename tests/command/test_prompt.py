@@ -1,0 +1,167 @@
+"""A run that tunes a soft prompt is used like any other run: stopped, evaluated, asked, sharded; but not merged."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from etils import epath
+
+from flan_jax.command import configuration, main
+from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.train import tuning
+from flan_jax.convert.write import write_model
+from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.errors import UserError
+from flan_jax.loaded_model import checkpoint_in, load
+from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.training import checkpoints
+from flan_jax.training.weights import content_of
+from tests.convert.tokenizers_trained import write_llama3
+from tests.toy import random_params
+
+CONFIG = DecoderConfig(
+    vocab_size=512, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=48, position=Rotary(),
+    activation='silu',
+)  # fmt: skip
+PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes', 'A man walks. Is he sitting?']
+LABELS = ('yes', 'no')
+
+
+def settings_of(folder, samples_dir, **changes):
+    settings = {
+        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
+        'MIXTURE_OR_TASK_NAME': 'rte', 'EVAL_TASKS': ('rte',), 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
+        'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
+        'Stream.target_length': 16, 'Prompt.length': 7, 'Prompt.initialisation': 'labels', 'Prompt.labels': LABELS,
+    }  # fmt: skip
+    return settings | changes
+
+
+def command(verb, folder, samples_dir, **changes):
+    """Runs a command on the run's settings in this process."""
+    bindings = [f'--gin.{name}={value}' for name, value in settings_of(folder, samples_dir, **changes).items()]
+    return main.main([verb, f'--gin_file={folder / "run.gin"}', *bindings]) or 0
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, samples_dir) -> epath.Path:
+    """A folder with a converted base model `base`, and a run on it, `run`, trained and evaluated."""
+    folder = epath.Path(tmp_path_factory.mktemp('prompt'))
+    (folder / 'downloaded').mkdir()
+    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
+    write_llama3(folder / 'downloaded')
+    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
+    (folder / 'run.gin').write_text(
+        f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @Prompt()\n"
+    )
+    assert command('run', folder, samples_dir) == 0
+    return folder
+
+
+def prompt_of(run):
+    return np.asarray(content_of(checkpoint_in(run)).trained(make_mesh(Parallelism()))['prompt'])
+
+
+def test_a_checkpoint_holds_the_prompt_alone_and_loads_beside_its_base(folder):
+    saved = checkpoint_in(folder / 'run')
+    assert {name: tuple(value.shape) for name, value in checkpoints.parameter_metadata(saved).items()} == {
+        'prompt': (7, 32)
+    }
+    assert sum(file.stat().st_size for file in pathlib.Path(saved).rglob('*') if file.is_file()) < 30_000
+    tuned, base = load(folder / 'run').params, load(folder / 'base').params
+    assert set(tuned) == {*base, 'prompt'}
+    for name, value in base.items():
+        np.testing.assert_array_equal(tuned[name], value, err_msg=name)
+
+
+def test_rows_begin_as_the_labels_of_the_runs_vocabulary(folder, samples_dir):
+    """What a step at a learning rate of 1e-9 leaves is what the rows began as."""
+    changes = {'MODEL_DIR': folder / 'fresh', 'TRAIN_STEPS': 1, 'LEARNING_RATE': 1e-9}
+    assert command('train', folder, samples_dir, **changes) == 0
+    base = load(folder / 'base')
+    expected = [base.params['embedding'][np.array(base.vocabulary.encode(label))].mean(axis=0) for label in LABELS]
+    np.testing.assert_allclose(prompt_of(folder / 'fresh')[:2], expected, atol=1e-6)
+    assert abs(prompt_of(folder / 'run')[:2] - np.array(expected)).max() > 0.3, 'four steps at 0.3 move them'
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_prompt(folder, samples_dir):
+    where = {'MODEL_DIR': folder / 'stopped'}
+    bindings = {name: str(value) for name, value in settings_of(folder, samples_dir, **where).items()}
+    run = configuration.load([str(folder / 'run.gin')], bindings)
+    prepare_libraries(run.data)
+    tuning(run, 'flan-jax train')(2)
+    after_two = prompt_of(folder / 'stopped')
+    assert command('train', folder, samples_dir, **where) == 0
+    np.testing.assert_array_equal(prompt_of(folder / 'stopped'), prompt_of(folder / 'run'))
+    assert abs(after_two - prompt_of(folder / 'run')).max() > 0.1
+
+
+def test_evaluate_gives_other_scores_than_the_base_has(folder):
+    found = {
+        label: [
+            option['sum']
+            for file in sorted((folder / 'run' / 'evaluation' / label).glob('rte-*/*.jsonl'))
+            for line in file.read_text().splitlines()
+            for option in json.loads(line)['options']
+        ]
+        for label in ('base', 'step_4')
+    }
+    assert len(found['base']) == len(found['step_4']) > 0
+    assert np.abs(np.subtract(found['base'], found['step_4'])).min() > 1e-3
+
+
+def test_generate_takes_the_folder_of_the_run(folder, capsys):
+    found = {}
+    for name in ('run', 'run/checkpoints/4', 'base'):
+        assert main.main(['generate', f'--checkpoint={folder / name}', '--max_new_tokens=8', *PROMPTS]) == 0
+        found[name] = capsys.readouterr().out
+    assert found['run'] == found['run/checkpoints/4'] != found['base']
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['convert', '--from=flan', '--to=hf', '{folder}/run', '{folder}/hf'],
+        ['adapter', 'merge', '{folder}/run', '--to={folder}/merged'],
+        ['adapter', 'export', '{folder}/run', '--to={folder}/peft'],
+    ],
+    ids=lambda arguments: '-'.join(arguments[:2]),
+)
+def test_what_wants_all_weights_refuses_a_prompt(folder, capsys, arguments):
+    arguments = [argument.format(folder=folder) for argument in arguments]
+    assert main.main(arguments) == 2
+    assert 'merged' in capsys.readouterr().err
+    assert not any((folder / name).exists() for name in ('hf', 'merged', 'peft'))
+
+
+def test_what_learned_positions_cannot_hold_is_refused_before_work(tmp_path):
+    given = {
+        'MODEL_DIR': str(tmp_path), 'TFDS_DATA_DIR': 'unused', 'INITIAL_CHECKPOINT_PATH': 'unused',
+        'Run.tuning': '@Prompt()', 'Prompt.length': 100, 'Stream.input_length': 800, 'Stream.target_length': 124,
+    }  # fmt: skip
+    files = ['gin/runs/defaults.gin', 'gin/models/gpt2_small.gin']
+    with pytest.raises(UserError, match=r'Stream.target_length=.* after the 101 rows of Prompt.length, make .* 1024'):
+        configuration.load(files, {name: str(value) for name, value in (given | {'Prompt.length': 101}).items()})
+    configuration.load(files, {name: str(value) for name, value in given.items()})
+
+
+def test_devices_share_a_prompts_run(folder, samples_dir, capsys):
+    """Four devices train the prompt of one, and answer as one; a process has its number of devices from the start."""
+    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=4'
+    four = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
+    mesh = settings_of(folder, samples_dir, MODEL_DIR=folder / 'mesh', FSDP=2, TENSOR=2)
+    bindings = [f'--gin.{name}={value}' for name, value in mesh.items()]
+    train = ['train', f'--gin_file={folder / "run.gin"}', *bindings]
+    generate = ['generate', f'--checkpoint={folder / "run"}', '--max_new_tokens=8', *PROMPTS]
+    assert main.main(generate) == 0
+    alone = capsys.readouterr().out
+    for arguments in (train, [*generate, '--fsdp=2', '--tensor=2']):
+        command = [sys.executable, '-m', 'flan_jax', *arguments]
+        together = subprocess.run(command, env=four, capture_output=True, text=True, timeout=300)
+        assert together.returncode == 0, together.stderr
+    assert together.stdout == alone
+    np.testing.assert_allclose(prompt_of(folder / 'mesh'), prompt_of(folder / 'run'), atol=2e-3)
