@@ -29,14 +29,14 @@ class Prompt(Tuning):
 
     Attributes:
       length: R, rows of the prompt (FLAN has 10, section 4.5).
-      initialisation: what the rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens
-        drawn from the first 5,000 ids. 'labels': the first rows are embeddings of `labels`, the others as
-        'vocabulary' (section 3.2).
-      labels: texts of the classes; a text of several tokens begins as the mean of their embeddings.
+      initialisation: what rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens
+        drawn from the first 5,000 ids (section 3.2).
+      labels: texts of the classes, whose embeddings the first rows begin as instead; of a text of several tokens the
+        mean of theirs (section 3.2).
     """
 
     length: Count = 100
-    initialisation: Literal['random', 'vocabulary', 'labels'] = 'vocabulary'
+    initialisation: Literal['random', 'vocabulary'] = 'vocabulary'
     labels: tuple[Text, ...] = ()
 
     freezes_base: ClassVar[bool] = True
@@ -44,11 +44,6 @@ class Prompt(Tuning):
     factors_moments: ClassVar[bool] = False
 
     def check(self) -> None:
-        if (self.initialisation == 'labels') != bool(self.labels):
-            raise SettingsError(
-                f'Prompt.initialisation={self.initialisation!r} and Prompt.labels={self.labels!r}: '
-                "'labels' wants the texts of the classes, such as ('yes', 'no'), and nothing else takes any"
-            )
         if len(self.labels) > self.length:
             raise SettingsError(
                 f'Prompt.labels has {len(self.labels)} texts, Prompt.length={self.length} rows; a text takes a row: '
@@ -63,17 +58,20 @@ class Prompt(Tuning):
         return {PROMPT: jax.ShapeDtypeStruct((self.length, config.d_model), jnp.float32)}
 
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """Rows as `initialisation` says; raises UserError for a label that has no tokens."""
-        if self.initialisation == 'random':
-            shape = self.shapes(config)[PROMPT].shape
-            return {PROMPT: jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)}
+        """Rows for the labels, the others as `initialisation` says; raises UserError for a label without tokens."""
 
         def embed(ids) -> jax.Array:
             return config.embedding_scale * frozen['embedding'][jnp.asarray(ids)].astype(jnp.float32)
 
         of_labels = [embed(_ids(label, encode)).mean(axis=0, keepdims=True) for label in self.labels]
-        drawn = _draw(key, self.length - len(self.labels), config.vocab_size)
-        return {PROMPT: jnp.concatenate([*of_labels, embed(drawn)])}
+        count = self.length - len(self.labels)
+        match self.initialisation:
+            case 'random':
+                shape = (count, config.d_model)
+                others = jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)
+            case 'vocabulary':
+                others = embed(_draw(key, count, config.vocab_size))
+        return {PROMPT: jnp.concatenate([*of_labels, others])}
 
     def combine(self, frozen: Params, trained: Params) -> Params:
         return frozen | trained

@@ -36,7 +36,7 @@ def settings_of(folder, samples_dir, **changes):
         'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
         'MIXTURE_OR_TASK_NAME': 'rte', 'EVAL_TASKS': ('rte',), 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
         'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
-        'Stream.target_length': 16, 'Prompt.length': 7, 'Prompt.initialisation': 'labels', 'Prompt.labels': LABELS,
+        'Stream.target_length': 16, 'Prompt.length': 7, 'Prompt.labels': LABELS,
     }  # fmt: skip
     return settings | changes
 

@@ -181,7 +181,7 @@ def test_rows_begin_as_asked(initialisation, largest):
 def test_rows_of_labels_are_the_means_of_their_tokens():
     config = CONFIGS['relative']
     base, ids = random_params(config), {'yes': [3], 'not at all': [4, 9, 11]}
-    tuning = Prompt(length=4, initialisation='labels', labels=tuple(ids))
+    tuning = Prompt(length=4, labels=tuple(ids))
     rows = tuning.init(config, jax.random.key(0), base, ids.get)[PROMPT]
     table = config.embedding_scale * base['embedding']
     np.testing.assert_allclose(rows[:2], [table[3], table[jnp.array([4, 9, 11])].mean(0)], atol=1e-6)
@@ -195,9 +195,8 @@ def test_rows_of_labels_are_the_means_of_their_tokens():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        ({'initialisation': 'labels'}, 'wants the texts of the classes'),
-        ({'labels': ('yes',)}, 'nothing else takes any'),
-        ({'initialisation': 'labels', 'labels': ('yes', 'no'), 'length': 1}, 'Prompt.length=1 rows'),
+        ({'initialisation': 'labels'}, "Prompt.initialisation='labels': must be one of 'random', 'vocabulary'"),
+        ({'labels': ('yes', 'no'), 'length': 1}, 'Prompt.length=1 rows'),
         ({'length': 0}, 'Prompt.length=0: must be'),
     ],
 )
