@@ -29,15 +29,15 @@ class Prompt(Tuning):
 
     Attributes:
       length: R, rows of the prompt (FLAN has 10, section 4.5).
-      labels: texts of the classes, whose embeddings the first rows begin as; a text of several tokens as the mean of
-        theirs (section 3.2).
-      initialisation: what the other rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of
-        tokens drawn from the first 5,000 ids (section 3.2).
+      initialisation: what rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens
+        drawn from the first 5,000 ids (section 3.2).
+      labels: texts of the classes, whose embeddings the first rows begin as instead; of a text of several tokens the
+        mean of theirs (section 3.2).
     """
 
     length: Count = 100
-    labels: tuple[Text, ...] = ()
     initialisation: Literal['random', 'vocabulary'] = 'vocabulary'
+    labels: tuple[Text, ...] = ()
 
     freezes_base: ClassVar[bool] = True
     scales_updates: ClassVar[bool] = False
@@ -58,18 +58,19 @@ class Prompt(Tuning):
         return {PROMPT: jax.ShapeDtypeStruct((self.length, config.d_model), jnp.float32)}
 
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """Rows as `labels` and `initialisation` say; raises UserError for a label that has no tokens."""
+        """Rows for the labels, the others as `initialisation` says; raises UserError for a label without tokens."""
 
         def embed(ids) -> jax.Array:
             return config.embedding_scale * frozen['embedding'][jnp.asarray(ids)].astype(jnp.float32)
 
         of_labels = [embed(_ids(label, encode)).mean(axis=0, keepdims=True) for label in self.labels]
         count = self.length - len(self.labels)
-        if self.initialisation == 'random':
-            shape = (count, config.d_model)
-            others = jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)
-        else:
-            others = embed(_draw(key, count, config.vocab_size))
+        match self.initialisation:
+            case 'random':
+                shape = (count, config.d_model)
+                others = jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)
+            case 'vocabulary':
+                others = embed(_draw(key, count, config.vocab_size))
         return {PROMPT: jnp.concatenate([*of_labels, others])}
 
     def combine(self, frozen: Params, trained: Params) -> Params:

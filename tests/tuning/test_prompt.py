@@ -195,7 +195,7 @@ def test_rows_of_labels_are_the_means_of_their_tokens():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        ({'initialisation': 'labels'}, 'must be one of'),
+        ({'initialisation': 'labels'}, "Prompt.initialisation='labels': must be one of 'random', 'vocabulary'"),
         ({'labels': ('yes', 'no'), 'length': 1}, 'Prompt.length=1 rows'),
         ({'length': 0}, 'Prompt.length=0: must be'),
     ],
