@@ -29,7 +29,7 @@ SMALL_WIDTHS = (32, 64, 128)
 def _clusters(scale: Scale) -> list[Arm]:
     names = ('summarization', 'translation', 'reading comp.', 'sentiment', 'data to text', 'coreference', 'conv. QA')
     return [
-        Arm(f'{n} clusters (+ {name})', {'MIXTURE_OR_TASK_NAME': f'flan_first_{n}_clusters'}, x=n)
+        Arm(f'{n} cluster{"s" * (n > 1)} (+ {name})', {'MIXTURE_OR_TASK_NAME': f'flan_first_{n}_clusters'}, x=n)
         for n, name in enumerate(names, start=1)
     ]
 
