@@ -14,7 +14,7 @@ $(INSTALLED): setup.py constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -m 'not runs'
+	$(PYTEST) -m 'not runs and not aot'
 
 # Whole runs by the command, and jobs of several processes that are killed and stopped.
 test_runs: install
@@ -28,7 +28,7 @@ parity: install
 # For TPU slices that are not here, by libtpu, which nothing else needs.
 compile: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,tpu]'
-	$(BIN)/python -m pytest tests/aot/test_compile.py
+	$(BIN)/python -m pytest -m aot tests/aot
 
 quickstart: install
 	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples

@@ -3,9 +3,12 @@
 import os
 import pathlib
 
-# Most of what tests do is compile small programs, so they are optimised less: it halves the time. `make parity` and
-# `make quickstart` run as users do.
-os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false')
+# Most of what tests do is compile small programs, so these are hardly optimised: it takes a third of the time. `make
+# parity` and `make quickstart` run as users do.
+os.environ.setdefault(
+    'XLA_FLAGS',
+    '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false',
+)
 # Before JAX is imported, and for the processes that tests start as well: equal programs are compiled once.
 os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(pathlib.Path('~/.cache/flan_jax/xla_tests').expanduser()))
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
@@ -23,7 +26,7 @@ hypothesis.settings.load_profile('tests')
 WHOLE_RUNS = (
     'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
-    'test_run_evaluation.py', 'test_packaging.py',
+    'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
@@ -31,12 +34,18 @@ REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
 
 
 def pytest_collection_modifyitems(items):
-    """Marks whole runs, and puts the longest first, so that no worker has a long file left at the end."""
+    """Marks whole runs and what compiles for TPUs; the longest first, so that no worker has a long file at the end."""
     for item in items:
-        if item.path.name in WHOLE_RUNS:
+        if item.path.parent.name == 'aot':
+            item.add_marker('aot')
+        if _place(item) < len(WHOLE_RUNS):
             item.add_marker('runs')
-    place = {name: index for index, name in enumerate(WHOLE_RUNS)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    items.sort(key=_place)
+
+
+def _place(item) -> int:
+    ends = (index for index, name in enumerate(WHOLE_RUNS) if item.path.as_posix().endswith(f'/{name}'))
+    return next(ends, len(WHOLE_RUNS))
 
 
 @pytest.fixture(scope='session')

@@ -10,6 +10,7 @@ import numpy as np
 from flan_jax.inference.loaded import LoadedModel, TokenIds
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
+from flan_jax.model.inputs import Inputs
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 
@@ -25,9 +26,26 @@ CONFIGS = {
 
 def random_params(config: DecoderConfig, scale: float = 0.1) -> decoder.Params:
     """Parameters none of which is zero or one."""
-    params = decoder.initialise(config, jax.random.key(0))
-    keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + scale * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    return {name: jnp.array(value) for name, value in _random_params(config, scale).items()}
+
+
+@functools.cache
+def _random_params(config, scale):
+    """In NumPy, because a training step takes the buffers of the parameters that it is given."""
+
+    @jax.jit
+    def draw(key):
+        params = decoder.initialise(config, key)
+        keys = iter(jax.random.split(jax.random.key(1), len(params)))
+        return {name: value + scale * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+
+    return jax.tree.map(np.array, draw(jax.random.key(0)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def logits(config: DecoderConfig, params: decoder.Params, inputs: Inputs) -> jax.Array:
+    """Next-token logits of every token in one pass, [B, T, V]; compiled whole, which is quicker than one by one."""
+    return decoder.logits(config, params, decoder.hidden_states(config, params, inputs))
 
 
 def loaded(config: DecoderConfig, params: decoder.Params, eos_id: int = -1) -> LoadedModel:

@@ -38,6 +38,7 @@ PROMPT = 'prompt'
 """Name of a soft prompt [R, D], see `flan_jax.tuning.prompt`; parameters need not hold one."""
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def initialise(config: DecoderConfig, key: jax.Array) -> Params:
     """Fresh parameters in float32."""
     return _flat(nnx.split(Decoder(config, nnx.Rngs(params=key)), nnx.Param)[1])

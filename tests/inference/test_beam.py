@@ -13,7 +13,7 @@ from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.inputs import Inputs
 from flan_jax.settings import SettingsError
-from tests.toy import loaded
+from tests.toy import loaded, random_params
 
 EOS = 1
 CONFIG = DecoderConfig(
@@ -23,9 +23,7 @@ CONFIG = DecoderConfig(
 
 @pytest.fixture(scope='module')
 def params():
-    params = decoder.initialise(CONFIG, jax.random.key(0))
-    keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + 0.5 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    return random_params(CONFIG, scale=0.5)
 
 
 @pytest.fixture(scope='module')

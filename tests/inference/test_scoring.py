@@ -13,7 +13,7 @@ from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias, Rotary
 from flan_jax.model.inputs import Inputs
 from flan_jax.packing.example import Example
-from tests.toy import loaded
+from tests.toy import loaded, random_params
 
 SIZE = {'vocab_size': 97, 'num_layers': 2, 'd_model': 32, 'num_heads': 4, 'head_dim': 8, 'd_ff': 64}
 CONFIGS = {
@@ -23,15 +23,10 @@ CONFIGS = {
 }
 
 
-def random_params(config):
-    params = decoder.initialise(config, jax.random.key(0))
-    keys = iter(jax.random.split(jax.random.key(1), len(params)))
-    return {name: value + 0.1 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
-
-
-def naive_scores(config, params, question, length=1152):
-    """One row per option, nothing shared, padded to one length."""
+def naive_scores(config, params, question):
+    """One row per option, nothing shared, padded to one of three lengths."""
     rows = [np.concatenate([question.prompt, option]) for option in question.responses]
+    length = next(length for length in (128, 512, 1280) if length >= max(map(len, rows)))
     tokens = jnp.asarray([np.pad(row, (0, length - len(row))) for row in rows])
     segments = jnp.asarray([np.arange(length) < len(row) for row in rows], jnp.int32)
     log_probabilities = jnp.concatenate([_naive_row(config, params, *row) for row in zip(tokens, segments)])
@@ -80,7 +75,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_scores_alike(name, mon
     scored = scorer.score(questions)
     assert read == [150]
     for question, scores in zip(questions, scored):
-        for ours, naive in zip(scores, naive_scores(config, random_params(config), question, length=1280)):
+        for ours, naive in zip(scores, naive_scores(config, random_params(config), question)):
             np.testing.assert_allclose(ours, naive, atol=1e-5)
 
 

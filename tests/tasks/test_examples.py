@@ -9,7 +9,6 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.data import prepare, source
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
 
 DATASETS = list(catalogue.DATASETS.values())
@@ -35,14 +34,6 @@ def test_real_examples_render(dataset, real_data_dir):
     except source.MissingDataError:
         pytest.skip(f'{dataset.source} is not among the real data')
     check_examples(dataset, real_data_dir, limit=REAL_EXAMPLES)
-
-
-@by_name
-def test_only_the_documented_filter_drops_examples(dataset, samples_dir):
-    for split, examples in source.split_slices(dataset, samples_dir).items():
-        raw = source.PreparedSource(dataset, samples_dir).get_dataset(split, shuffle=False)
-        dropped = len(examples) - sum(1 for _ in keep_usable(raw, dataset))
-        assert dropped == 0 or dataset.keep is not None
 
 
 @by_name
