@@ -48,6 +48,10 @@ def logits(config: DecoderConfig, params: decoder.Params, inputs: Inputs) -> jax
     return decoder.logits(config, params, decoder.hidden_states(config, params, inputs))
 
 
+log_probs = jax.jit(decoder.label_log_probs, static_argnums=0)
+"""`label_log_probs`, compiled whole."""
+
+
 def loaded(config: DecoderConfig, params: decoder.Params, eos_id: int = -1) -> LoadedModel:
     """A model that takes and gives token ids only."""
     return LoadedModel(config, params, TokenIds(config.vocab_size, eos_id))

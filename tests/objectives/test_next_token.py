@@ -13,7 +13,7 @@ from flan_jax.model import decoder
 from flan_jax.model.inputs import Inputs
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
-from tests.toy import CONFIGS, LENGTH, batch_of, random_examples, random_params
+from tests.toy import CONFIGS, LENGTH, batch_of, log_probs, logits, random_examples, random_params
 
 CLUSTERS = ('a', 'b')
 
@@ -54,9 +54,9 @@ def test_packed_loss_and_gradient_equal_unpacked(name, responses):
 
 def log_probs_by_response(config, examples):
     batch = batch_of([examples])
-    log_probs = np.asarray(decoder.label_log_probs(config, random_params(config), batch))[0]
+    found = np.asarray(log_probs(config, random_params(config), batch))[0]
     ends = np.cumsum([len(response) for example in examples for response in example.responses])
-    return np.split(log_probs[: ends[-1]], ends[:-1])
+    return np.split(found[: ends[-1]], ends[:-1])
 
 
 @each_config
@@ -102,8 +102,10 @@ def test_loss_is_that_of_optax_on_the_targets_alone():
     example = random_examples(1)[0]
     tokens = np.concatenate([example.prompt, *example.responses])
     inputs = Inputs(tokens[None], np.arange(len(tokens))[None], np.ones((1, len(tokens)), int))
-    logits = decoder.logits(config, params, decoder.hidden_states(config, params, inputs))[0]
-    expected = optax.softmax_cross_entropy_with_integer_labels(logits[:-1], tokens[1:])[len(example.prompt) - 1 :].sum()
+    predicted = logits(config, params, inputs)[0]
+    expected = optax.softmax_cross_entropy_with_integer_labels(predicted[:-1], tokens[1:])[
+        len(example.prompt) - 1 :
+    ].sum()
     (ours, metrics), _ = loss_and_gradient(config, params, batch_of([[example]]))
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
     np.testing.assert_allclose(metrics['loss'], [expected, example.num_targets], rtol=1e-5)

@@ -45,6 +45,17 @@ def gradients(params, step):
     }
 
 
+def moves(optimizer):
+    """A step of an optimizer: gradients, state and parameters to parameters and state."""
+
+    @jax.jit
+    def move(gradient, state, params):
+        updates, state = optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
+
+    return move
+
+
 @pytest.mark.parametrize('scaled', [True, False])
 def test_scanned_and_unrolled_models_move_alike(scaled):
     params = uneven_params()
@@ -52,12 +63,11 @@ def test_scanned_and_unrolled_models_move_alike(scaled):
     plain = optax.adafactor(0.01, multiply_by_parameter_scale=scaled)
     state, unrolled = ours.init(params), unstack(params)
     plain_state = plain.init(unrolled)
+    move, plain_move = moves(ours), moves(plain)
     for step in range(4):
         gradient = gradients(params, step)
-        updates, state = ours.update(gradient, state, params)
-        params = optax.apply_updates(params, updates)
-        plain_updates, plain_state = plain.update(unstack(gradient), plain_state, unrolled)
-        unrolled = optax.apply_updates(unrolled, plain_updates)
+        params, state = move(gradient, state, params)
+        unrolled, plain_state = plain_move(unstack(gradient), plain_state, unrolled)
         for name, value in unstack(params).items():
             np.testing.assert_allclose(value, unrolled[name], rtol=1e-5, atol=1e-8, err_msg=f'{name}, step {step}')
 
