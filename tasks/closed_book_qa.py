@@ -2,7 +2,17 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    FreeText,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
 
 CLUSTER = Cluster(
     name='closed_book_qa',
@@ -13,6 +23,7 @@ CLUSTER = Cluster(
 _ARC_TEMPLATES = (
     Template('Question: {question}\n\n{options}\n\nAnswer:'),
     Template('This item is from a science test. Choose the right response.\n\n{question}\n\n{options}'),
+    inverted('Write an item for a science exam. Its correct answer has to be this: {answer}', '{question}'),
     Template('Which option answers the question, or completes the sentence, correctly?\n\n{question}\n{options}'),
     Template(
         'A girl is doing her science homework and is not sure what to tick here:\n\n{question}\n\n{options}\n\nHelp her to '
@@ -23,22 +34,16 @@ _ARC_TEMPLATES = (
         '\n\n{question}'
     ),
     Template('Use what you know about nature and technology.\n{question}\n{options}'),
+    inverted(
+        '{options}\n\nThese are the options of a multiple-choice question in a science quiz. The one to choose is this:\n'
+        '{answer}\n\nWhat does the question say?',
+        '{question}',
+    ),
     Template(
         'As a teacher you are writing the answer key to an exam. What goes into the key for this item?\n\n{question}\n\n'
         '{options}'
     ),
     Template('{question}\n\nPick one:\n\n{options}'),
-    Template(
-        'Write an item for a science exam. Its correct answer has to be this: {answer}',
-        '{question}',
-        inverted=True,
-    ),
-    Template(
-        '{options}\n\nThese are the options of a multiple-choice question in a science quiz. The one to choose is this:\n'
-        '{answer}\n\nWhat does the question say?',
-        '{question}',
-        inverted=True,
-    ),
 )
 
 
@@ -90,21 +95,20 @@ NATURAL_QUESTIONS = Dataset(
     templates=(
         Template('Question: {question}\nAnswer:'),
         Template('Answer from memory, without looking anything up.\n\n{question}'),
+        inverted('Think of a question that "{answer}" answers.', '{question}'),
         Template('Somebody typed this into a search engine: {question}\n\nWhat should come up as the short answer?'),
         Template('{question} Give only the name, number, date or phrase that is asked for.'),
         Template('I have wondered about this for a long time: {question}\n\nCan you tell me?'),
         Template('Reply in a few words, with no explanation.\n{question}'),
+        inverted(
+            'Accepted answers: {accepted}\n\nWhat might someone ask a search engine to be given one of these answers?',
+            '{question}',
+        ),
         Template(
             'A reader calls the information desk of a library and asks, "{question}"\n\nThe librarian knows it by heart '
             'and says:'
         ),
         Template('Fill in what is missing.\n\nAsked: {question}\nAnswered:'),
-        Template('Think of a question that "{answer}" answers.', '{question}', inverted=True),
-        Template(
-            'Accepted answers: {accepted}\n\nWhat might someone ask a search engine to be given one of these answers?',
-            '{question}',
-            inverted=True,
-        ),
     ),
     metrics=('trivia_qa',),
     licence='CC BY-SA 3.0',
@@ -129,23 +133,19 @@ TRIVIA_QA = Dataset(
     templates=(
         Template('Trivia: {question}'),
         Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
+        inverted('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}'),
         Template(
             'You are on a quiz show. The host reads out the next question.\n\n"{question}"\n\nYou press the buzzer and say:'
         ),
         Template('{question}\n\nName the answer; there is no need for a full sentence.'),
         Template('Q: {question}\nA:'),
         Template('What is printed on the back of a trivia card whose front says the following?\n\n{question}'),
+        inverted('Set a question for a trivia night. The players score if they write "{answer}".', '{question}'),
         Template(
             'Two friends cannot agree on this one: {question} They ask you, because your general knowledge is excellent. '
             'What do you tell them?'
         ),
         Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
-        Template('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}', inverted=True),
-        Template(
-            'Set a question for a trivia night. The players score if they write "{answer}".',
-            '{question}',
-            inverted=True,
-        ),
     ),
     metrics=('trivia_qa',),
     licence='not stated; the University of Washington notes that it does not own the copyright of the questions',

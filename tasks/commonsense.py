@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
 
 CLUSTER = Cluster(
     name='commonsense',
@@ -54,6 +54,7 @@ COPA = Dataset(
             'Here is something that happened: {premise}\n\nWhich of the following is its more plausible {relation}?\n'
             '{options}'
         ),
+        inverted('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}'),
         Template('Finish the sentence in the way that makes the most sense.\n\n{unfinished} ...\n\n{options}'),
         Template('{options}\n\nOne of these sentences names the {relation} of this event: "{premise}" Which one?'),
         Template(
@@ -61,17 +62,12 @@ COPA = Dataset(
             '{relation}. Which answer should the child give?\n\n{options}'
         ),
         Template('Event: {premise}\nQuestion: {question}\n{options}\nAnswer:'),
+        inverted('Think of an event that has this {relation}: "{answer}"\n\nDescribe the event.', '{premise}'),
         Template(
             'Only one of the two options is likely to be the {relation} of what is described below. Say which.\n\n'
             '{premise}\n\n{options}'
         ),
         Template('A: {premise}\nB: {reply}\n\nWhat is a sensible thing for A to say now?\n\n{options}'),
-        Template('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}', inverted=True),
-        Template(
-            'Think of an event that has this {relation}: "{answer}"\n\nDescribe the event.',
-            '{premise}',
-            inverted=True,
-        ),
     ),
     metrics=('accuracy',),
     licence='BSD 2-Clause',
@@ -106,6 +102,10 @@ HELLASWAG = Dataset(
             'Here is the beginning of a text.\n\n{context}\n\nWhich of the four passages below comes directly after it?'
             '\n{options}'
         ),
+        inverted(
+            'This is a passage from the middle of a text:\n\n{answer}\n\nWrite what comes directly before it.',
+            '{context}',
+        ),
         Template('Pick the continuation that makes the most sense.\n\n{context}\n\n{options}'),
         Template(
             '{options}\n\nAll of these were put forward as the next words of the text that follows, but only one is '
@@ -116,21 +116,15 @@ HELLASWAG = Dataset(
             'What do you expect next?\n\n{options}'
         ),
         Template('Text: {context}\nTask: Complete the text with one of the options.\n{options}\nCompletion:'),
+        inverted(
+            '{options}\n\nBegin a text in such a way that, of these four passages, the best continuation is: {answer}',
+            '{context}',
+        ),
         Template(
             'The last part of a text has been lost. This is what remains:\n\n{context}\n\nFour people tried to restore '
             'the missing part, and one of them got it right. Choose that version.\n\n{options}'
         ),
         Template('What is most likely to follow?\n{context}\n{options}'),
-        Template(
-            'This is a passage from the middle of a text:\n\n{answer}\n\nWrite what comes directly before it.',
-            '{context}',
-            inverted=True,
-        ),
-        Template(
-            '{options}\n\nBegin a text in such a way that, of these four passages, the best continuation is: {answer}',
-            '{context}',
-            inverted=True,
-        ),
     ),
     metrics=('accuracy',),
     licence='MIT',
@@ -157,6 +151,7 @@ PIQA = Dataset(
     templates=(
         Template('I need help with this: {goal}\n\nWhich of the two solutions works better?\n{options}'),
         Template('{goal}\n\n{options}\n\nChoose what makes sense in practice.'),
+        inverted('Here is a solution: {answer}\n\nWrite down the task or the question that it belongs to.', '{goal}'),
         Template(
             'Somebody typed this into a search engine:\n\n"{goal}"\n\nTwo pages were found. Which of them gives advice '
             'that can be relied on?\n\n{options}'
@@ -167,6 +162,11 @@ PIQA = Dataset(
         ),
         Template('{options}\n\nOne of these serves the purpose stated below, the other does not. Which does?\n{goal}'),
         Template('Problem: {goal}\n{options}\nSolution:'),
+        inverted(
+            'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem '
+            'that it solves.',
+            '{goal}',
+        ),
         Template(
             'A friend and I cannot agree about this:\n\n{goal}\n\nEach of us has a suggestion. Whose would you '
             'follow?\n\n{options}'
@@ -174,17 +174,6 @@ PIQA = Dataset(
         Template(
             'An entry in a book of household hints is headed "{goal}"\n\nThe editor has received two drafts of the '
             'entry, and one of them contains a mistake. Which draft should be printed?\n{options}'
-        ),
-        Template(
-            'Here is a solution: {answer}\n\nWrite down the task or the question that it belongs to.',
-            '{goal}',
-            inverted=True,
-        ),
-        Template(
-            'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem '
-            'that it solves.',
-            '{goal}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -209,6 +198,7 @@ STORY_CLOZE = Dataset(
             'Read the first four sentences of a short story.\n\n{story}\n\nWhich fifth sentence rounds it off?\n'
             '{options}'
         ),
+        inverted('Write a story of four sentences that leads up to this ending:\n\n{answer}', '{story}'),
         Template(
             '{options}\n\nOne of these two sentences is the proper ending of the story below. Find it.\n\n{story}'
         ),
@@ -221,22 +211,16 @@ STORY_CLOZE = Dataset(
             'Somebody is telling you what happened: "{story}" You can already guess the next sentence. What is it?\n\n'
             '{options}'
         ),
+        inverted(
+            'There are two endings for a story that nobody has begun yet:\n\n{options}\n\nBegin the story in such a '
+            'way that it can only end like this: {answer}',
+            '{story}',
+        ),
         Template(
             'Fill the gap at the end, so that the story makes sense as a whole.\n\n{story} ____\n\n{options}',
         ),
         Template(
             'What has happened so far:\n{story}\n\nWhat happens in the end, if nothing strange occurs?\n{options}'
-        ),
-        Template(
-            'Write a story of four sentences that leads up to this ending:\n\n{answer}',
-            '{story}',
-            inverted=True,
-        ),
-        Template(
-            'There are two endings for a story that nobody has begun yet:\n\n{options}\n\nBegin the story in such a '
-            'way that it can only end like this: {answer}',
-            '{story}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
 
 CLUSTER = Cluster(
     name='coreference',
@@ -45,6 +45,11 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
     templates=(
         Template('{sentence}\n\nWho or what is meant by "{pronoun}" in this sentence?\n\n{options}'),
         Template('Which of the two does the word between asterisks refer to?\n{marked}\n{options}'),
+        inverted(
+            'Write a sentence with "{first}", "{second}" and the pronoun "{pronoun}" in it. It must be clear from the '
+            'sense that the pronoun stands for "{answer}".',
+            '{sentence}',
+        ),
         Template('Replace the pronoun "{pronoun}" by the noun or name that it stands for.\n\n{sentence}\n\n{options}'),
         Template('{options}\n\nWhich of these does "{pronoun}" refer to in the following sentence?\n\n{sentence}'),
         Template('Sentence: {sentence}\nPronoun: {pronoun}\n{options}\nReferent:'),
@@ -52,6 +57,7 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
             'A learner of English has come across this sentence: {sentence}\n\n"I understand every word," says the '
             'learner, "but whom or what do they mean by \'{pronoun}\'?" What should a teacher reply?\n\n{options}'
         ),
+        inverted('{with_gap}\n\nFill the gap with a word that refers back to "{answer}".', '{pronoun}'),
         Template(
             'Both "{first}" and "{second}" are mentioned here: {sentence}\n\nWhich of the two does the writer have in '
             'mind with "{pronoun}"?\n{options}'
@@ -59,17 +65,6 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
         Template(
             'The word "{pronoun}" has been cut out of a sentence:\n\n{with_gap}\n\nWhom or what did it refer to?\n\n'
             '{options}'
-        ),
-        Template(
-            'Write a sentence with "{first}", "{second}" and the pronoun "{pronoun}" in it. It must be clear from the '
-            'sense that the pronoun stands for "{answer}".',
-            '{sentence}',
-            inverted=True,
-        ),
-        Template(
-            '{with_gap}\n\nFill the gap with a word that refers back to "{answer}".',
-            '{pronoun}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -118,6 +113,9 @@ WINOGRANDE = Dataset(
     templates=(
         Template('Finish what has been started.\n\n{start}\n\n{options}'),
         Template('{with_gap}\n\nHow does this end, once the gap is filled sensibly?\n\n{options}'),
+        inverted(
+            'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}', '{complete}'
+        ),
         Template('Beginning: {start}\n{options}\nEnd:'),
         Template(
             'The text below has a gap, marked ____, which either "{first}" or "{second}" fills.\n\n{with_gap}\n\n'
@@ -128,22 +126,16 @@ WINOGRANDE = Dataset(
             'Somebody was interrupted after saying this:\n\n{start}\n\nWhat were they most likely about to say?\n\n'
             '{options}'
         ),
+        inverted(
+            'Make up a puzzle: a text with a gap (____) that "{first}" and "{second}" would both fit if one looked at '
+            'the grammar only. From its sense it must be clear that "{filler}" belongs there.',
+            '{with_gap}',
+        ),
         Template(
             'Two pupils did the same exercise in which a gap had to be filled: {with_gap}\n\nThis is how they '
             'ended the text:\n\n{options}\n\nRepeat what the pupil wrote who understood the text.'
         ),
         Template('{start}\n\nWhat comes next, if you think about who or what is meant?\n{options}'),
-        Template(
-            'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}',
-            '{complete}',
-            inverted=True,
-        ),
-        Template(
-            'Make up a puzzle: a text with a gap (____) that "{first}" and "{second}" would both fit if one looked at '
-            'the grammar only. From its sense it must be clear that "{filler}" belongs there.',
-            '{with_gap}',
-            inverted=True,
-        ),
     ),
     metrics=('accuracy',),
     licence='CC BY',
@@ -271,6 +263,7 @@ WSC = Dataset(
             'One pronoun in this text is set between asterisks.\n\n{marked}\n\nIs "{noun}" what it stands for?\n'
             '{options}'
         ),
+        inverted('{request_for_noun}\n\n{marked}', '{noun}'),
         Template('Yes or no: the word between asterisks below means "{noun}".\n{marked}\n{options}'),
         Template('Text: {marked}\nPronoun: {pronoun}\nProposed referent: {noun}\nIs the proposal right?\n{options}'),
         Template(
@@ -281,6 +274,11 @@ WSC = Dataset(
             'Suppose that a reader takes the pronoun between asterisks to mean "{noun}". Has the reader understood the '
             'text as it was meant?\n\n{marked}\n\n{options}'
         ),
+        inverted(
+            'Write a text that contains "{noun}" and, between asterisks, the pronoun "{pronoun}". If a reader were '
+            'asked whether the pronoun means "{noun}", the answer would have to be: {answer}.',
+            '{marked}',
+        ),
         Template(
             'In a reading test, pupils have to work out who or what *{pronoun}* is in the following text.\n\n{marked}'
             '\n\nOne of them answers: "{noun}". Should the answer be marked as correct?\n{options}'
@@ -288,13 +286,6 @@ WSC = Dataset(
         Template(
             '{options}\n\nWhich of these is the answer to the question whether "{noun}" and the marked "{pronoun}" are '
             'the same person or thing?\n\n{marked}'
-        ),
-        Template('{request_for_noun}\n\n{marked}', '{noun}', inverted=True),
-        Template(
-            'Write a text that contains "{noun}" and, between asterisks, the pronoun "{pronoun}". If a reader were '
-            'asked whether the pronoun means "{noun}", the answer would have to be: {answer}.',
-            '{marked}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),

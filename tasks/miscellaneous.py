@@ -2,7 +2,18 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
 
 CLUSTER = Cluster(
     name='miscellaneous',
@@ -49,6 +60,11 @@ COQA = Dataset(
             'Text:\n{story}\n\nAsked and answered so far:\n{history}\n\nNext question: {question}\n\nGive a short '
             'answer.'
         ),
+        inverted(
+            'A reporter asks questions about this text:\n\n{story}\n\nThe interview so far:\n{history}\n\nThe next '
+            'answer the reporter gets is: {answer}\n\nWhat was the question?',
+            '{question}',
+        ),
         Template(
             'You and a friend have both read this:\n\n{story}\n\nYour friend asks and you answer. Up to now the '
             'conversation went like this:\n{history}\n\nThe next thing that your friend wants to know: {question}\n\n'
@@ -66,23 +82,16 @@ COQA = Dataset(
             '{history}\n\nThese answers were found in the passage at the end. Find one more, for this question: '
             '{question}\n\n{story}'
         ),
+        inverted(
+            'The last question of this quiz has been lost. Write a question that leads to the answer given.\n\n'
+            '{history}\nQ: ...\nA: {answer}\n\nThe text that the quiz is about:\n\n{story}',
+            '{question}',
+        ),
         Template(
             'Chat log\n\n{history}\nQ: {question}\n\nThe reply to the last question is missing. Write it, using what '
             'the article says.\n\nArticle\n\n{story}'
         ),
         Template('Passage: {story}\n\nDialogue:\n{history}\n\nCurrent question: {question}\nAnswer:'),
-        Template(
-            'A reporter asks questions about this text:\n\n{story}\n\nThe interview so far:\n{history}\n\nThe next '
-            'answer the reporter gets is: {answer}\n\nWhat was the question?',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'The last question of this quiz has been lost. Write a question that leads to the answer given.\n\n'
-            '{history}\nQ: ...\nA: {answer}\n\nThe text that the quiz is about:\n\n{story}',
-            '{question}',
-            inverted=True,
-        ),
     ),
     keep=Keep('a dialogue of one question has no history', lambda ex: tf.size(ex['questions']) > 1),
     metrics=('coqa',),
@@ -133,6 +142,11 @@ QUAC = Dataset(
         Template(
             'Article: {title}\nSection: {section}\nText: {text}\nQuestion: {question}\nAnswer (or "unanswerable"):'
         ),
+        inverted(
+            'From an encyclopedia article about {title}:\n\n{text}\n\nA curious reader asked a question and was given '
+            'this answer: {answer}\n\nWhat had the reader asked?',
+            '{question}',
+        ),
         Template(
             'A student wants to learn about {title} but cannot see the text, which only you have. The student asks:\n\n'
             '{question}\n\nReply with words from the text, or with "unanswerable" where it says nothing about the '
@@ -151,24 +165,17 @@ QUAC = Dataset(
             '"{section}" and asks you: {question}\n\nThis is what the page says:\n{text}\n\nAnswer from the page '
             'alone. Where it is silent, your answer is "unanswerable".'
         ),
+        inverted(
+            'Topic: {title}\nHeading: {section}\n\n{background}\n\nAn examiner needs one more question about this '
+            'topic. The text below must give the answer shown under it, where "unanswerable" means that the text is '
+            'silent.\n\nText: {text}\n\nAnswer: {answer}\n\nQuestion:',
+            '{question}',
+        ),
         Template('{text}\n\nQ: {question}\nA ("unanswerable" if the text does not tell):'),
         Template(
             'Question about {title}: {question}\n\nCopy out the words that answer it, and write nothing else. Should '
             'there be none, the single word "unanswerable" will do.\n\nIntroduction: {background}\n\nSection '
             '"{section}": {text}'
-        ),
-        Template(
-            'From an encyclopedia article about {title}:\n\n{text}\n\nA curious reader asked a question and was given '
-            'this answer: {answer}\n\nWhat had the reader asked?',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Topic: {title}\nHeading: {section}\n\n{background}\n\nAn examiner needs one more question about this '
-            'topic. The text below must give the answer shown under it, where "unanswerable" means that the text is '
-            'silent.\n\nText: {text}\n\nAnswer: {answer}\n\nQuestion:',
-            '{question}',
-            inverted=True,
         ),
     ),
     metrics=('squad',),
@@ -194,6 +201,11 @@ WIC = Dataset(
             'same meaning in the two sentences?\n\n{options}'
         ),
         Template('{sentence1}\n{sentence2}\n\nIn these two sentences, "{word}" has\n{options}'),
+        inverted(
+            'Here is a sentence with the word "{word}".\n\n{sentence1}\n\nWrite another sentence with it, such that in '
+            'the two sentences the word has {answer}.',
+            '{sentence2}',
+        ),
         Template(
             'A dictionary gives two examples for the word "{word}".\n\n(a) {sentence1}\n(b) {sentence2}\n\nShould they '
             'stand under different meanings or under the same meaning?\n\n{options}'
@@ -205,6 +217,11 @@ WIC = Dataset(
             'needed. Which is the case?\n\n{options}'
         ),
         Template('Word: {word}\nContext A: {sentence1}\nContext B: {sentence2}\nIn A and B the word has:\n{options}'),
+        inverted(
+            'Both of these sentences contain some form of one word, which has {answer} there. Which word is it?\n\n'
+            '{sentence1}\n{sentence2}',
+            '{word}',
+        ),
         Template(
             'Think about what some form of "{word}" means in the first sentence, then about what it means in the '
             'second, and compare.\n\n1. {sentence1}\n2. {sentence2}\n\nWhat did you find?\n{options}'
@@ -212,18 +229,6 @@ WIC = Dataset(
         Template(
             '{options}\n\nChoose one of these to finish the remark of a teacher of English: "In the two sentences on '
             'the board, the word {word} has ..."\n\nOn the board:\n{sentence1}\n{sentence2}'
-        ),
-        Template(
-            'Here is a sentence with the word "{word}".\n\n{sentence1}\n\nWrite another sentence with it, such that in '
-            'the two sentences the word has {answer}.',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            'Both of these sentences contain some form of one word, which has {answer} there. Which word is it?\n\n'
-            '{sentence1}\n{sentence2}',
-            '{word}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -265,6 +270,9 @@ TREC = Dataset(
     templates=(
         Template('What kind of answer does this question ask for?\n\n{question}\n\n{options}'),
         Template('Question: {question}\nExpected type of answer:\n{options}'),
+        inverted(
+            'Write a question with the word "{word}" in it. The type of its answer is to be: {answer}.', '{question}'
+        ),
         Template('Do not answer the question, only say what sort of thing its answer would be.\n{question}\n{options}'),
         Template(
             'A quiz master sorts questions into boxes by what the players have to come up with. Into which box does '
@@ -275,21 +283,15 @@ TREC = Dataset(
             'Before a search engine starts to look for facts, it decides which type of fact is wanted. Decide for the '
             'following query.\n\nQuery: {question}\n\n{options}'
         ),
+        inverted(
+            'Pub quiz, next card\nWord to work in: {word}\nWhat the players must come up with: {answer}\nText of the '
+            'question:',
+            '{question}',
+        ),
         Template('{options}\n\nPick the one of these labels that fits the question below.\n{question}'),
         Template(
             'Questions can be classified by their answers. The one below is to be classified even by somebody who does '
             'not know the answer.\n\nQ: {question}\n\nClass:\n{options}'
-        ),
-        Template(
-            'Write a question with the word "{word}" in it. The type of its answer is to be: {answer}.',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Pub quiz, next card\nWord to work in: {word}\nWhat the players must come up with: {answer}\nText of the '
-            'question:',
-            '{question}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -326,6 +328,11 @@ COLA = Dataset(
             'A linguist reads out a sentence to native speakers of English and asks for their '
             'judgement.\n\n"{sentence}"\n\nWhat will they say of it?\n{options}'
         ),
+        inverted(
+            'Arrange all of these words so that they form a sentence which a speaker of English finds {answer}.\n\n'
+            '{shuffled}',
+            '{sentence}',
+        ),
         Template('Sentence: {sentence}\nGrammar:\n{options}'),
         Template(
             'Judge only the form of the next line, and not whether what it says is true or likely.\n{sentence}\n'
@@ -337,24 +344,17 @@ COLA = Dataset(
             'it to be?\n\n{options}'
         ),
         Template('Rate the English of this sentence.\n{sentence}\n{options}'),
+        inverted(
+            'An exercise sheet on grammar still lacks one example. Write an {answer} sentence that has the word '
+            '"{word}" in it.',
+            '{sentence}',
+        ),
         Template(
             'Teacher: "Today we sort sentences into two heaps by their grammar. On which heap would you put the '
             'following one?"\n\n{sentence}\n\n{options}'
         ),
         Template(
             '{options}\n\nPick the word from this list that describes the grammar of the sentence below.\n\n{sentence}'
-        ),
-        Template(
-            'Arrange all of these words so that they form a sentence which a speaker of English finds {answer}.\n\n'
-            '{shuffled}',
-            '{sentence}',
-            inverted=True,
-        ),
-        Template(
-            'An exercise sheet on grammar still lacks one example. Write an {answer} sentence that has the word '
-            '"{word}" in it.',
-            '{sentence}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -386,6 +386,11 @@ MATH = Dataset(
     templates=(
         Template('{question}'),
         Template('What is the value of {unknown} if {equation}?'),
+        inverted(
+            'Make up an exercise that begins with "Solve". It should give a linear equation whose only unknown is '
+            '{unknown}, and its solution should be {answer}.',
+            '{question}',
+        ),
         Template('Equation: {equation}\nUnknown: {unknown}\nSolution:'),
         Template('Find the number {unknown} that makes both sides of this equation equal.\n\n{equation}'),
         Template(
@@ -396,22 +401,15 @@ MATH = Dataset(
             'Two machines are given the same number {unknown}. One returns {left_side}, the other returns '
             '{right_side}. For which number do they return the same?'
         ),
+        inverted(
+            'A drop of ink has hidden the right-hand side of an equation:\n\n{left_side} = ...\n\nThe solution can '
+            'still be read: {unknown} = {answer}. Write a right-hand side that fits.',
+            '{right_side}',
+        ),
         Template(
             'My homework says: {question} I have lost my notes on linear equations. Please tell me what {unknown} is.'
         ),
         Template('Given that {left_side} equals {right_side}, {unknown} equals what?'),
-        Template(
-            'Make up an exercise that begins with "Solve". It should give a linear equation whose only unknown is '
-            '{unknown}, and its solution should be {answer}.',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'A drop of ink has hidden the right-hand side of an equation:\n\n{left_side} = ...\n\nThe solution can '
-            'still be read: {unknown} = {answer}. Write a right-hand side that fits.',
-            '{right_side}',
-            inverted=True,
-        ),
     ),
     metrics=('exact_match',),
     licence='Apache 2.0',
@@ -473,6 +471,11 @@ FIX_PUNCT = Dataset(
             '{bare}\n\nWrite this again with commas, full stops, quotation marks and so on where they belong. Leave '
             'the words as they are.'
         ),
+        inverted(
+            'Copy this text, but leave out its punctuation marks, apostrophes among them. Only marks inside a word or '
+            'number, like hyphens and decimal points, are to stay.\n\n{answer}',
+            '{bare}',
+        ),
         Template('All punctuation has been lost from the text that follows. Put it back: {bare}'),
         Template('Without punctuation: {bare}\nWith punctuation:'),
         Template(
@@ -483,21 +486,14 @@ FIX_PUNCT = Dataset(
             'You edit the pages of a web site. An author has sent in a line and forgotten every comma, apostrophe and '
             'full stop:\n\n{bare}\n\nSend back the corrected line.'
         ),
-        Template('Which punctuation marks does the text "{bare}" need, and where? Answer with the punctuated text.'),
-        Template('Punctuate:\n{bare}'),
-        Template(
-            'Copy this text, but leave out its punctuation marks, apostrophes among them. Only marks inside a word or '
-            'number, like hyphens and decimal points, are to stay.\n\n{answer}',
-            '{bare}',
-            inverted=True,
-        ),
-        Template(
+        inverted(
             'A class is to practise punctuation. Prepare the sentence below for the pupils by taking out all marks '
             'that they can put back: keep just the words and numbers, and the hyphens and points within '
             'them.\nSentence: {answer}\nFor the pupils:',
             '{bare}',
-            inverted=True,
         ),
+        Template('Which punctuation marks does the text "{bare}" need, and where? Answer with the punctuated text.'),
+        Template('Punctuate:\n{bare}'),
     ),
     keep=Keep(
         'no punctuation to restore, or nothing but punctuation',
@@ -516,12 +512,18 @@ TRUE_CASE = Dataset(
     templates=(
         Template('Write this text with capital letters where they are needed.\n\n{lower}'),
         Template('Lower case: {lower}\nProper case:'),
+        inverted('Turn all capital letters in this text into small ones.\n\n{answer}', '{lower}'),
         Template('Everything here is in small letters: {lower}\n\nRestore the capitals.'),
         Template(
             'A message was typed on a keyboard with a broken shift key. Type it the way its author meant it.\n\n{lower}'
         ),
         Template('{lower}\n\nWhich letters of this should be upper case? Give the whole text, corrected.'),
         Template('Correct the capitalisation and nothing else.\n{lower}'),
+        inverted(
+            'The index of a search engine stores text in lower case. What will it store for the entry below?\n'
+            'Entry: {answer}\nStored as:',
+            '{lower}',
+        ),
         Template(
             'In English, names, many abbreviations and the first words of sentences are written with capitals. Apply '
             'this to the following: {lower}'
@@ -529,13 +531,6 @@ TRUE_CASE = Dataset(
         Template(
             'Before the page goes to print, its text, now all in small letters, must get its capitals back. The next '
             'piece reads:\n\n{lower}\n\nHow should it be printed?'
-        ),
-        Template('Turn all capital letters in this text into small ones.\n\n{answer}', '{lower}', inverted=True),
-        Template(
-            'The index of a search engine stores text in lower case. What will it store for the entry below?\n'
-            'Entry: {answer}\nStored as:',
-            '{lower}',
-            inverted=True,
         ),
     ),
     keep=Keep('no capital letter to restore', lambda ex: _lower_case(ex) != _english(ex)),
@@ -551,6 +546,7 @@ WORD_SEGMENT = Dataset(
     templates=(
         Template('Put the spaces back between the words: {joined}'),
         Template('The space bar did not work when this was typed:\n\n{joined}\n\nType it again, with spaces.'),
+        inverted('Remove all spaces from this text: {answer}', '{joined}'),
         Template('{joined}\n\nSplit this string into words.'),
         Template('Without spaces: {joined}\nWith spaces:'),
         Template('Where does each word end? Rewrite the line so that a reader can see it.\n{joined}'),
@@ -558,19 +554,17 @@ WORD_SEGMENT = Dataset(
             'Text that is copied from a PDF file sometimes comes out with its words run together, like '
             'here:\n\n{joined}\n\nWhat did the page say?'
         ),
+        inverted(
+            'A hashtag may not contain blanks. Run the words below together to make one, keeping every other '
+            'character.\n\n{answer}',
+            '{joined}',
+        ),
         Template(
             'Segment the following English text into words, and leave every other character as it is.\n\n{joined}'
         ),
         Template(
             'The tape of an old telegraph has no blanks on it:\n\n{joined}\n\nWrite the message out for readers of '
             'today, word by word.'
-        ),
-        Template('Remove all spaces from this text: {answer}', '{joined}', inverted=True),
-        Template(
-            'A hashtag may not contain blanks. Run the words below together to make one, keeping every other '
-            'character.\n\n{answer}',
-            '{joined}',
-            inverted=True,
         ),
     ),
     keep=Keep('a single word, with no spaces to restore', lambda ex: _without_spaces(ex) != _english(ex)),

@@ -6,7 +6,18 @@ ask whether it follows. With three, "no" means that the hypothesis is false, so 
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    Field,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
 
 CLUSTER = Cluster(
     name='natural_language_inference',
@@ -61,6 +72,11 @@ def _anli(number: int) -> Dataset:
                 'Claim: {hypothesis}\n\nCheck the claim against this source and nothing else. Is it correct?\n\n'
                 'Source: {context}\n\n{options}'
             ),
+            inverted(
+                '{context}\n\nMake a claim about this text. If someone then asks whether the claim is true, the right '
+                'answer must be: {answer}.',
+                '{hypothesis}',
+            ),
             Template('Text: {context}\n\nStatement: {hypothesis}\n\nIs the statement right?\n{options}'),
             Template(
                 'You are marking a quiz. The pupils were given this to read:\n\n{context}\n\nOne of them wrote:\n'
@@ -72,6 +88,11 @@ def _anli(number: int) -> Dataset:
                 'sentence after it. Taking the text at its word, is the sentence true?\n\n{context}\n\n{hypothesis}'
                 '\n\n{options}'
             ),
+            inverted(
+                'Write a short text for a reading test. After reading it, the pupils are asked whether this is true:\n'
+                '{hypothesis}\nThe right answer is to be "{answer}".',
+                '{context}',
+            ),
             Template(
                 'Answer "yes" if the report shows that the assertion is true, "no" if it shows that it is false, and '
                 'otherwise that it is impossible to say.\n\nReport: {context}\n\nAssertion: {hypothesis}\n\n{options}'
@@ -79,18 +100,6 @@ def _anli(number: int) -> Dataset:
             Template(
                 '{options}\n\nPick the answer that fits. If passage (a) is accurate, is line (b) true?\n\n'
                 '(a) {context}\n(b) {hypothesis}'
-            ),
-            Template(
-                '{context}\n\nMake a claim about this text. If someone then asks whether the claim is true, the right '
-                'answer must be: {answer}.',
-                '{hypothesis}',
-                inverted=True,
-            ),
-            Template(
-                'Write a short text for a reading test. After reading it, the pupils are asked whether this is true:\n'
-                '{hypothesis}\nThe right answer is to be "{answer}".',
-                '{context}',
-                inverted=True,
             ),
         ),
         metrics=('accuracy',),
@@ -118,6 +127,11 @@ CB = Dataset(
             'Passage: {premise}\n\nStatement: {hypothesis}\n\nWould the author of the passage say that the statement '
             'is true?\n{options}'
         ),
+        inverted(
+            'Write a few lines of dialogue or prose. A reader who is then asked whether {hypothesis} should answer: '
+            '{answer}.',
+            '{premise}',
+        ),
         Template('Is it the case that {hypothesis}? All there is to go on is this:\n\n{premise}\n\n{options}'),
         Template(
             'What follows is a scrap of a conversation or a story.\n\n{premise}\n\nJudging by that scrap alone, is it '
@@ -131,6 +145,11 @@ CB = Dataset(
             'Does the person who says or writes this think that {hypothesis}?\n\n{premise}\n\nChoose one of these '
             'answers.\n{options}'
         ),
+        inverted(
+            '{premise}\n\nComplete the question "Is it true that ...?" in such a way that, going by the text above, '
+            'the answer is "{answer}". Give the missing words only.',
+            '{hypothesis}',
+        ),
         Template(
             'Read between the lines. A speaker can mention an idea and hold it to be true, hold it to be false, or '
             'leave it open.\n\nThe idea: {hypothesis}\nThe words: {premise}\n\nIs the idea true, as the speaker sees it?\n'
@@ -139,18 +158,6 @@ CB = Dataset(
         Template(
             '{options}\n\nPick the right answer to the question at the end.\n\nText: {premise}\nQuestion: Is it right '
             'that {hypothesis}?'
-        ),
-        Template(
-            'Write a few lines of dialogue or prose. A reader who is then asked whether {hypothesis} should answer: '
-            '{answer}.',
-            '{premise}',
-            inverted=True,
-        ),
-        Template(
-            '{premise}\n\nComplete the question "Is it true that ...?" in such a way that, going by the text above, '
-            'the answer is "{answer}". Give the missing words only.',
-            '{hypothesis}',
-            inverted=True,
         ),
     ),
     metrics=('macro_f1',),
@@ -177,6 +184,11 @@ def _mnli(section: str) -> Dataset:
                 '{options}'
             ),
             Template('{premise}\n\nGiven that, is it true to say the following?\n\n{hypothesis}\n\n{options}'),
+            inverted(
+                '{premise}\n\nAdd one sentence about this. To the question whether your sentence is true, the answer '
+                'must be: {answer}.',
+                '{hypothesis}',
+            ),
             Template(
                 'Two people talk about the same thing.\nThe first says: {premise}\nThe second says: {hypothesis}\n\n'
                 'The first is right. Is the second right as well?\n\n{options}'
@@ -193,22 +205,15 @@ def _mnli(section: str) -> Dataset:
                 '{options}\n\nWhich of these answers fits the question "Is B true, if A is?"\n\nA: {premise}\n'
                 'B: {hypothesis}'
             ),
+            inverted(
+                'A reader of a certain passage was asked whether the sentence below is true, and rightly answered '
+                '"{answer}". Write the passage.\n\n{hypothesis}',
+                '{premise}',
+            ),
             Template('{hypothesis}\n\nTrue or not? Let this decide it:\n\n{premise}\n\n{options}'),
             Template(
                 'The second text was written by someone who had read the first. Work out whether what it says is '
                 'true, supposing that the first text is reliable.\n\n(1) {premise}\n\n(2) {hypothesis}\n\n{options}'
-            ),
-            Template(
-                '{premise}\n\nAdd one sentence about this. To the question whether your sentence is true, the answer '
-                'must be: {answer}.',
-                '{hypothesis}',
-                inverted=True,
-            ),
-            Template(
-                'A reader of a certain passage was asked whether the sentence below is true, and rightly answered '
-                '"{answer}". Write the passage.\n\n{hypothesis}',
-                '{premise}',
-                inverted=True,
             ),
         ),
         metrics=('accuracy',),
@@ -237,6 +242,11 @@ QNLI = Dataset(
             '{options}'
         ),
         Template('{sentence}\n\nHaving read this, could you answer the following?\n\n{question}\n\n{options}'),
+        inverted(
+            'Sentence: {sentence}\nContains the answer to the question: {answer}\n\nWrite a question that fits both '
+            'lines.',
+            '{question}',
+        ),
         Template(
             'Someone typed this into a search engine:\n{question}\n\nThe first result was:\n{sentence}\n\nIs the '
             'search over, that is, has the question been answered?\n{options}'
@@ -250,22 +260,15 @@ QNLI = Dataset(
             'For homework, a pupil had to find the answer to this question: {question}\n\nThe pupil copied a sentence '
             'from an encyclopedia: {sentence}\n\nIs the answer in it?\n\n{options}'
         ),
+        inverted(
+            'A reader of an encyclopedia wonders: {question}\n\nWrite a sentence that could stand in the article. '
+            'When the reader is asked whether the sentence gives the answer, the reply should be "{answer}".',
+            '{sentence}',
+        ),
         Template('{options}\n\nUse one of these words to say whether B answers A.\n\nA: {question}\nB: {sentence}'),
         Template(
             'Without any knowledge of your own, and with nothing but the statement below, can the question that comes '
             'after it be answered?\n\n{sentence}\n{question}\n\n{options}'
-        ),
-        Template(
-            'Sentence: {sentence}\nContains the answer to the question: {answer}\n\nWrite a question that fits both '
-            'lines.',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'A reader of an encyclopedia wonders: {question}\n\nWrite a sentence that could stand in the article. '
-            'When the reader is asked whether the sentence gives the answer, the reply should be "{answer}".',
-            '{sentence}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -287,6 +290,11 @@ RTE = Dataset(
     templates=(
         Template('{premise}\n\nGoing by the text above, can we conclude the following?\n{hypothesis}\n\n{options}'),
         Template('Text: {premise}\n\nClaim: {hypothesis}\n\nDoes the text support the claim?\n{options}'),
+        inverted(
+            'Statement: {hypothesis}\n\nInvent a short news item. Asked whether the statement follows from it, a '
+            'careful reader should answer: {answer}.',
+            '{premise}',
+        ),
         Template('{hypothesis}\n\nCan a reader be sure of that after reading this passage?\n\n{premise}\n\n{options}'),
         Template('Suppose that the following is true.\n{premise}\nMust this be true as well?\n{hypothesis}\n{options}'),
         Template(
@@ -296,21 +304,14 @@ RTE = Dataset(
         Template(
             'Decide whether the second statement follows from the first.\n\n1. {premise}\n2. {hypothesis}\n\n{options}'
         ),
+        inverted(
+            '{premise}\n\nWrite a sentence for which the answer to "Does it follow from the text?" is "{answer}".',
+            '{hypothesis}',
+        ),
         Template('Is this stated or implied in the text below it? {hypothesis}\n\n{premise}\n\n{options}'),
         Template(
             '{options}\n\nAnswer with one of these words. I read the news item below. Could I have learned from it '
             'what my neighbour tells me?\n\nNews item: {premise}\nMy neighbour: {hypothesis}'
-        ),
-        Template(
-            'Statement: {hypothesis}\n\nInvent a short news item. Asked whether the statement follows from it, a '
-            'careful reader should answer: {answer}.',
-            '{premise}',
-            inverted=True,
-        ),
-        Template(
-            '{premise}\n\nWrite a sentence for which the answer to "Does it follow from the text?" is "{answer}".',
-            '{hypothesis}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -334,6 +335,11 @@ SNLI = Dataset(
             'Caption: {premise}\nStatement: {hypothesis}\nIf the caption describes the picture correctly, is the '
             'statement true?\n{options}'
         ),
+        inverted(
+            'Somebody describes a photo: {premise}\n\nAdd a sentence about the photo. When the others are asked '
+            'whether it is true, they should answer: {answer}.',
+            '{hypothesis}',
+        ),
         Template(
             '{premise}\n\nThat is what can be seen in a certain picture. Somebody else says about it:\n\n'
             '{hypothesis}\n\nIs that right?\n\n{options}'
@@ -348,6 +354,11 @@ SNLI = Dataset(
             'right, is the second?\n\n{options}'
         ),
         Template('Is it true? {hypothesis}\nAll that is known is this: {premise}\n{options}'),
+        inverted(
+            'This was said about a photo:\n{hypothesis}\n\nWrite a caption for the photo. A person who knows nothing '
+            'but your caption and is asked whether the remark is true should answer "{answer}".',
+            '{premise}',
+        ),
         Template(
             'Take sentence 1 as true and work out whether sentence 2 is true.\n\nSentence 1: {premise}\nSentence 2: '
             '{hypothesis}\n\n{options}'
@@ -355,18 +366,6 @@ SNLI = Dataset(
         Template(
             '{options}\n\nChoose one of these answers. An archive has two captions for a photograph. The old one is '
             'known to be correct. Is the new one correct?\n\nOld caption: {premise}\nNew caption: {hypothesis}'
-        ),
-        Template(
-            'Somebody describes a photo: {premise}\n\nAdd a sentence about the photo. When the others are asked '
-            'whether it is true, they should answer: {answer}.',
-            '{hypothesis}',
-            inverted=True,
-        ),
-        Template(
-            'This was said about a photo:\n{hypothesis}\n\nWrite a caption for the photo. A person who knows nothing '
-            'but your caption and is asked whether the remark is true should answer "{answer}".',
-            '{premise}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -392,6 +391,11 @@ WNLI = Dataset(
             '{text}\n\nA part of this was rewritten, so that everybody can see who or what is meant:\n\n{statement}\n\n'
             'Is the new version true to the text?\n\n{options}'
         ),
+        inverted(
+            'Read this: {text}\n\nSay in a sentence of your own who or what one of the pronouns stands for. To the '
+            'question whether your sentence is right, the reply must be: {answer}.',
+            '{statement}',
+        ),
         Template(
             'Work out what the pronouns in the first line stand for. Is the second line then correct?\n\n1. {text}\n'
             '2. {statement}\n\n{options}'
@@ -402,23 +406,16 @@ WNLI = Dataset(
             'Someone who is learning English reads:\n{text}\n\nThe learner takes it to mean:\n{statement}\n\nHas the '
             'learner understood it properly?\n{options}'
         ),
+        inverted(
+            'Write a sentence or two with a pronoun that takes some thought. A reader who is asked whether the '
+            'statement below follows from them should say "{answer}".\n\n{statement}',
+            '{text}',
+        ),
         Template(
             '{options}\n\nReply with one of these words. Common sense tells us whom or what each word of the story '
             'refers to; may we then infer the sentence below it?\n\nStory: {text}\nSentence: {statement}'
         ),
         Template('{text}\nHence: {statement}\nIs this conclusion valid?\n{options}'),
-        Template(
-            'Read this: {text}\n\nSay in a sentence of your own who or what one of the pronouns stands for. To the '
-            'question whether your sentence is right, the reply must be: {answer}.',
-            '{statement}',
-            inverted=True,
-        ),
-        Template(
-            'Write a sentence or two with a pronoun that takes some thought. A reader who is asked whether the '
-            'statement below follows from them should say "{answer}".\n\n{statement}',
-            '{text}',
-            inverted=True,
-        ),
     ),
     metrics=('accuracy',),
     licence='CC BY 4.0 (of the collection of Winograd schemas, from which it is made)',

@@ -2,7 +2,17 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    Field,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
 
 CLUSTER = Cluster(
     name='paraphrase',
@@ -78,6 +88,11 @@ GLUE_MRPC = Dataset(
             '{sentence1}\n\nAnother newspaper put it like this:\n\n{sentence2}\n\nIs that the same news in other '
             'words?\n\n{options}'
         ),
+        inverted(
+            '{sentence1}\n\nWrite a sentence about the same event. When readers are asked whether both sentences mean '
+            'the same, they should say: {answer}.',
+            '{sentence2}',
+        ),
         Template(
             'Two agencies have sent a report. Do the reports say essentially the same thing?\n\nFirst agency: '
             '{sentence1}\nSecond agency: {sentence2}\n\n{options}'
@@ -88,6 +103,11 @@ GLUE_MRPC = Dataset(
             'An editor can print only one of these lines. Would the readers learn the same from either of them, small '
             'details aside?\n\nLine A: {sentence1}\n\nLine B: {sentence2}\n\n{options}'
         ),
+        inverted(
+            'Second sentence: {sentence2}\nEquivalent to the first sentence: {answer}\n\nWhat could the first '
+            'sentence be?',
+            '{sentence1}',
+        ),
         Template(
             '{options}\n\nCompare (a) with (b) and choose the word that tells whether they are equivalent in '
             'meaning.\n\n(a) {sentence1}\n(b) {sentence2}'
@@ -95,18 +115,6 @@ GLUE_MRPC = Dataset(
         Template(
             'A student was told to express the statement "in your own words", without adding or leaving out anything '
             'that matters. Has the student done so?\n\nStatement: {sentence1}\nStudent: {sentence2}\n\n{options}'
-        ),
-        Template(
-            '{sentence1}\n\nWrite a sentence about the same event. When readers are asked whether both sentences mean '
-            'the same, they should say: {answer}.',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            'Second sentence: {sentence2}\nEquivalent to the first sentence: {answer}\n\nWhat could the first '
-            'sentence be?',
-            '{sentence1}',
-            inverted=True,
         ),
     ),
     metrics=('binary_f1',),
@@ -132,6 +140,11 @@ GLUE_QQP = Dataset(
             '{options}'
         ),
         Template('{question1}\n{question2}\n\nWould one and the same answer do for both?\n\n{options}'),
+        inverted(
+            '{question1}\n\nWrite another question. To anybody who asks whether the two mean the same, the answer '
+            'should be: {answer}.',
+            '{question2}',
+        ),
         Template(
             'Somebody posts this on a question-and-answer site:\n{question1}\n\nA moderator finds an older post:\n'
             '{question2}\n\nShould the new post be closed as a duplicate?\n\n{options}'
@@ -148,6 +161,12 @@ GLUE_QQP = Dataset(
             'A help page has an entry for one question. Will a user who asks the other one find what they need '
             'there?\n\nQuestion on the help page: {question1}\nQuestion of the user: {question2}\n\n{options}'
         ),
+        inverted(
+            'In a list of paired questions, every pair is marked "yes" if both ask for the same thing and "no" if they '
+            'do not. One pair is marked "{answer}", and its second question is this:\n{question2}\nGive a first '
+            'question for the pair.',
+            '{question1}',
+        ),
         Template(
             '{options}\n\nPick a word to fill the gap: "Do these questions have the same meaning? ..."\n\n'
             '{question1}\n{question2}'
@@ -155,19 +174,6 @@ GLUE_QQP = Dataset(
         Template(
             'What does each of these two people want to know? Answer "yes" if it is the same thing, "no" if it is '
             'not.\n\nFirst person: {question1}\nSecond person: {question2}\n\n{options}'
-        ),
-        Template(
-            '{question1}\n\nWrite another question. To anybody who asks whether the two mean the same, the answer '
-            'should be: {answer}.',
-            '{question2}',
-            inverted=True,
-        ),
-        Template(
-            'In a list of paired questions, every pair is marked "yes" if both ask for the same thing and "no" if they '
-            'do not. One pair is marked "{answer}", and its second question is this:\n{question2}\nGive a first '
-            'question for the pair.',
-            '{question1}',
-            inverted=True,
         ),
     ),
     metrics=('binary_f1',),
@@ -193,6 +199,11 @@ PAWS_WIKI = Dataset(
             'The two sentences below use almost the same words. Do they also have the same meaning?\n\n{sentence1}\n'
             '{sentence2}\n\n{options}'
         ),
+        inverted(
+            'Put the words of this sentence into another order and change a few of them.\nSentence: {sentence1}\n'
+            'Keep its meaning: {answer}',
+            '{sentence2}',
+        ),
         Template(
             'Somebody has moved and replaced words in this sentence:\n{sentence1}\n\nThis is the result:\n'
             '{sentence2}\n\nHas the meaning survived?\n\n{options}'
@@ -206,22 +217,15 @@ PAWS_WIKI = Dataset(
             'An editor of an encyclopedia wants to improve the style of an article. The old text reads:\n\n'
             '{sentence1}\n\nThe new text reads:\n\n{sentence2}\n\nDo the facts remain the same?\n{options}'
         ),
+        inverted(
+            '{sentence2}\n\nThis was made out of another sentence by moving words about. When you ask whether the two '
+            'still mean the same, the answer is "{answer}". Give the other sentence.',
+            '{sentence1}',
+        ),
         Template('Paraphrases of each other, yes or no?\n{sentence2}\n{sentence1}\n{options}'),
         Template(
             '{options}\n\nWho did what, when and where? Compare both accounts and choose "yes" only if they agree on '
             'all of that.\n\nOne account: {sentence1}\nThe other account: {sentence2}'
-        ),
-        Template(
-            'Put the words of this sentence into another order and change a few of them.\nSentence: {sentence1}\n'
-            'Keep its meaning: {answer}',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            '{sentence2}\n\nThis was made out of another sentence by moving words about. When you ask whether the two '
-            'still mean the same, the answer is "{answer}". Give the other sentence.',
-            '{sentence1}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -248,6 +252,11 @@ STSB = Dataset(
             '{sentence1}\n{sentence2}\n\nHow close in meaning are the two lines above? Five stands for equivalent, '
             'zero for unrelated.\n\n{options}'
         ),
+        inverted(
+            '{sentence1}\n\nWrite a sentence whose similarity in meaning to the one above is {answer} on a scale from '
+            '0 to 5.',
+            '{sentence2}',
+        ),
         Template(
             'A pupil was asked to say the same as the model sentence. How many points out of five does the pupil '
             'deserve for keeping its meaning?\n\nModel: {sentence1}\nPupil: {sentence2}\n\n{options}'
@@ -266,6 +275,11 @@ STSB = Dataset(
             'for the other, 0 if they do not belong together at all, and something in between for all other '
             'cases.\n\n(a) {sentence1}\n(b) {sentence2}\n\n{options}'
         ),
+        inverted(
+            'People gave a pair of sentences {answer} out of 5 points for meaning the same. The second sentence of the '
+            'pair is printed here; write the first.\n\n{sentence2}',
+            '{sentence1}',
+        ),
         Template(
             'Take this sentence: {sentence1}\nNow take this one: {sentence2}\nHow much of their meaning do they share, '
             'if 0 is none of it and 5 is all of it?\n{options}'
@@ -273,18 +287,6 @@ STSB = Dataset(
         Template(
             '{options}\n\nWhich of these numbers tells best to what degree two speakers agree in what they say (0: '
             'not at all, 5: entirely)?\n\nFirst speaker: {sentence1}\n\nSecond speaker: {sentence2}'
-        ),
-        Template(
-            '{sentence1}\n\nWrite a sentence whose similarity in meaning to the one above is {answer} on a scale from '
-            '0 to 5.',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            'People gave a pair of sentences {answer} out of 5 points for meaning the same. The second sentence of the '
-            'pair is printed here; write the first.\n\n{sentence2}',
-            '{sentence1}',
-            inverted=True,
         ),
     ),
     metrics=('pearson_spearman',),

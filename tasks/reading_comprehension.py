@@ -13,6 +13,7 @@ from flan_jax.catalogue.declaration import (
     Tail,
     Template,
     TfdsExample,
+    inverted,
 )
 
 CLUSTER = Cluster(
@@ -51,6 +52,11 @@ BOOL_Q = Dataset(
     templates=(
         Template('{passage}\n\nBased on what you have just read, answer this question.\n{question}\n\n{options}'),
         Template('Question: {question}\n\nThe answer is in this text.\n\n{passage}\n\n{options}'),
+        inverted(
+            'Write a yes-or-no question that a reader of the passage below can answer. The right answer to it has to '
+            'be "{answer}".\n\n{passage}',
+            '{question}',
+        ),
         Template('{title}\n\n{passage}\n\n{question} Yes or no?\n{options}'),
         Template(
             'Somebody typed "{query}" into a search engine, and the search engine came up with this:\n\n{passage}\n\n'
@@ -64,23 +70,16 @@ BOOL_Q = Dataset(
             'Judge by the following information only whether the right reply to "{question}" is yes or no.\n\n'
             '{passage}\n\n{options}'
         ),
+        inverted(
+            'For an encyclopedia article with the title "{title}", write a paragraph from which readers can work out '
+            'the answer to this question.\n\nQuestion: {question}\nAnswer: {answer}',
+            '{passage}',
+        ),
         Template(
             'Two friends could not agree.\n"{question}" one of them had asked, and each gave a different answer. In '
             'the end they looked it up and found this passage:\n\n{passage}\n\nWhich answer was right?\n{options}'
         ),
         Template('Text: {passage}\nQ: {question}\n{options}\nA:'),
-        Template(
-            'Write a yes-or-no question that a reader of the passage below can answer. The right answer to it has to '
-            'be "{answer}".\n\n{passage}',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'For an encyclopedia article with the title "{title}", write a paragraph from which readers can work out '
-            'the answer to this question.\n\nQuestion: {question}\nAnswer: {answer}',
-            '{passage}',
-            inverted=True,
-        ),
     ),
     metrics=('accuracy',),
     licence='CC BY-SA 3.0',
@@ -115,6 +114,11 @@ DROP = Dataset(
             'Passage: {passage}\n\nQuestion: {question}'
         ),
         Template('{passage}\n\nQ: {question}\nA:'),
+        inverted(
+            '{passage}\n\nThe answer to a question about this passage is "{answer}". To find it, a reader had to '
+            'search, count, compare or calculate. What was the question?',
+            '{question}',
+        ),
         Template('{question}\n\nWork out the answer from this text.\n\n{passage}'),
         Template(
             'I need to know something about the following report, and I need it in as few words as possible.\n\n'
@@ -128,22 +132,15 @@ DROP = Dataset(
             'A reading test starts with this passage:\n\n{passage}\n\nThe first task is:\n\n{question}\n\nWrite down '
             'the answer, without any explanation.'
         ),
+        inverted(
+            'Make up one difficult exam question about the text below, one whose answer has to be worked out, and '
+            'add the answer.\n\nText: {passage}',
+            'Question: {question}\nAnswer: {answer}',
+        ),
         Template('Read closely and pay attention to the figures.\n{passage}\nNow answer: {question}'),
         Template(
             'You are helping a colleague who has no time to read all of this.\n\n"{passage}"\n\nYour colleague wants '
             'you to find out the following.\n{question}\n\nWhat do you report back?'
-        ),
-        Template(
-            '{passage}\n\nThe answer to a question about this passage is "{answer}". To find it, a reader had to '
-            'search, count, compare or calculate. What was the question?',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Make up one difficult exam question about the text below, one whose answer has to be worked out, and '
-            'add the answer.\n\nText: {passage}',
-            'Question: {question}\nAnswer: {answer}',
-            inverted=True,
         ),
     ),
     metrics=('squad',),
@@ -178,6 +175,11 @@ MULTIRC = Dataset(
             'A question can have more than one right answer. Say whether the answer below is a right one, going by '
             'the text only.\n\nText: {paragraph}\n\nQuestion: {question}\nAnswer: {candidate}\n\n{options}'
         ),
+        inverted(
+            '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to the question. If somebody asked whether it '
+            'is a correct answer, the reply should be "{answer}".',
+            '{candidate}',
+        ),
         Template(
             'Does the passage at the end bear out the answer given here?\n\nQ: {question}\nA: {candidate}\n\n'
             'Passage:\n{paragraph}\n\n{options}'
@@ -192,6 +194,12 @@ MULTIRC = Dataset(
             'line by line. One line of it reads:\n\n{question} => {candidate}\n\nCan this line stay as it is?\n\n'
             '{options}'
         ),
+        inverted(
+            'Read the text and make up a question about it. When the line at the bottom is offered as an answer to '
+            'your question, "Is that correct?" has to be answered with "{answer}".\n\nText: {paragraph}\n\n'
+            'Offered answer: {candidate}',
+            '{question}',
+        ),
         Template(
             'Consider the paragraph, then the question, then the reply. Does the reply answer the question correctly?'
             '\n{options}\n\nParagraph: {paragraph}\n\nQuestion: {question}\n\nReply: {candidate}'
@@ -199,19 +207,6 @@ MULTIRC = Dataset(
         Template(
             'My friend thinks that the answer to the question "{question}" is this: {candidate}\n\nI am not so sure. '
             'Here is the source:\n\n{paragraph}\n\nIs my friend right?\n{options}'
-        ),
-        Template(
-            '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to the question. If somebody asked whether it '
-            'is a correct answer, the reply should be "{answer}".',
-            '{candidate}',
-            inverted=True,
-        ),
-        Template(
-            'Read the text and make up a question about it. When the line at the bottom is offered as an answer to '
-            'your question, "Is that correct?" has to be answered with "{answer}".\n\nText: {paragraph}\n\n'
-            'Offered answer: {candidate}',
-            '{question}',
-            inverted=True,
         ),
     ),
     metrics=('multirc',),
@@ -250,6 +245,11 @@ OPENBOOKQA = Dataset(
     templates=(
         Template('Pick the option that answers the question or completes the sentence.\n\n{fact}{stem}\n\n{options}'),
         Template('{stem}\n\n{reminder}Which of these is the best choice?\n\n{options}'),
+        inverted(
+            '{fact}These are the options of a multiple-choice item in a science test.\n\n{options}\n\n"{answer}" is to '
+            'be the right one. Write the item: a question that it answers, or a sentence that it completes.',
+            '{stem}',
+        ),
         Template(
             'This is an exercise from a science book for children.\n\n{stem}\n\n{options}\n\n{fact}Write out the right '
             'option.'
@@ -262,24 +262,17 @@ OPENBOOKQA = Dataset(
         Template(
             'A teacher reads an item of a test aloud.\n"{stem}"\n{reminder}What should the pupils write down?\n{options}'
         ),
+        inverted(
+            'Invent a science question for schoolchildren, or the beginning of a sentence. Exactly one of the options '
+            'below must fit. Say which one.\n{fact}\n{options}',
+            'Item: {stem}\nAnswer: {answer}',
+        ),
         Template(
             '{fact}Think about how nature and everyday things work, and then choose.\n\nItem: {stem}\n\n{options}'
         ),
         Template(
             'Quiz night! The category is elementary science, and the card says:\n{stem}\n\n{options}\n\n{reminder}The '
             'team has to agree on one of the options. Which one earns the point?'
-        ),
-        Template(
-            '{fact}These are the options of a multiple-choice item in a science test.\n\n{options}\n\n"{answer}" is to '
-            'be the right one. Write the item: a question that it answers, or a sentence that it completes.',
-            '{stem}',
-            inverted=True,
-        ),
-        Template(
-            'Invent a science question for schoolchildren, or the beginning of a sentence. Exactly one of the options '
-            'below must fit. Say which one.\n{fact}\n{options}',
-            'Item: {stem}\nAnswer: {answer}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -307,6 +300,7 @@ SQUAD_V1 = Dataset(
     templates=(
         Template('Read the passage and answer the question in words taken from it.\n\n{context}\n\n{question}'),
         Template('{title}\n\n{context}\n\nQ: {question}\nA:'),
+        inverted('{context}\n\nThink of a question about this paragraph that is answered by "{answer}".', '{question}'),
         Template('{question}\n\nThe answer is somewhere in this text. Find it.\n\n{context}'),
         Template(
             'The following paragraph is from the encyclopedia article "{title}".\n\n{context}\n\nSomebody '
@@ -317,22 +311,16 @@ SQUAD_V1 = Dataset(
             'Copy out the part of the text that answers this question, and nothing else.\nQuestion: {question}\n'
             'Text: {context}'
         ),
+        inverted(
+            'Make a flash card on the subject "{title}" from the paragraph below: a question on the front and, on the '
+            'back, the answer in words of the paragraph.\n\n{context}',
+            'Question: {question}\nAnswer: {answer}',
+        ),
         Template(
             'You are on a quiz show and may use your notes. They say:\n\n{context}\n\nThe host turns to you and '
             'asks:\n{question}\n\nWhat do you say?'
         ),
         Template('{context}\n\nGoing by the above: {question}'),
-        Template(
-            '{context}\n\nThink of a question about this paragraph that is answered by "{answer}".',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Make a flash card on the subject "{title}" from the paragraph below: a question on the front and, on the '
-            'back, the answer in words of the paragraph.\n\n{context}',
-            'Question: {question}\nAnswer: {answer}',
-            inverted=True,
-        ),
     ),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
@@ -364,6 +352,11 @@ SQUAD_V2 = Dataset(
             '{context}\n\nQuestion: {question}\n\nReply with a few words of the text, or with "unanswerable" if they '
             'are not to be found there.'
         ),
+        inverted(
+            '{context}\n\nWrite a question about this passage to which the right reply is "{answer}". (For '
+            '"unanswerable", ask something that fits the subject but that the passage does not say.)',
+            '{question}',
+        ),
         Template(
             '{question}\n\nLook for the answer in this text. Be careful: you may be looking in vain, and then the '
             'right reply is "unanswerable".\n\n{context}'
@@ -378,6 +371,11 @@ SQUAD_V2 = Dataset(
             '"unanswerable". On the page in front of her she reads:\n\n{context}\n\nA visitor asks:\n{question}\n\n'
             'What does she say?'
         ),
+        inverted(
+            'From the paragraph below, make a test item on "{title}": first a question, then the answer. The answer '
+            'is either a phrase of the paragraph or, if you want to set a trap, "unanswerable".\n\n{context}',
+            'Question: {question}\nAnswer: {answer}',
+        ),
         Template(
             'Write "unanswerable", or quote the words that answer the question, whichever is right.\n\n'
             'The question: {question}\n\nThe only source you may use: {context}'
@@ -386,18 +384,6 @@ SQUAD_V2 = Dataset(
             'Some of the questions in this test are traps: they sound sensible, but the passage does not answer '
             'them. Mark such questions as "unanswerable" and answer the others.\n\n{title}\n{context}\n\n'
             'Next question: {question}'
-        ),
-        Template(
-            '{context}\n\nWrite a question about this passage to which the right reply is "{answer}". (For '
-            '"unanswerable", ask something that fits the subject but that the passage does not say.)',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'From the paragraph below, make a test item on "{title}": first a question, then the answer. The answer '
-            'is either a phrase of the paragraph or, if you want to set a trap, "unanswerable".\n\n{context}',
-            'Question: {question}\nAnswer: {answer}',
-            inverted=True,
         ),
     ),
     metrics=('squad',),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',
@@ -41,6 +41,11 @@ COSMOS_QA = Dataset(
     templates=(
         Template('{context}\n\n{question}\nThe text may not say it outright, but one option fits best.\n\n{options}'),
         Template('Read between the lines of this blog post.\n\n{context}\n\nQuestion: {question}\n{options}'),
+        inverted(
+            '{context}\n\nAsk something about this text. Among the options below, the best reply to your question has '
+            'to be "{answer}"\n\n{options}',
+            '{question}',
+        ),
         Template(
             'Question: {question}\n\nIt is about the story below. Which option would a sensible reader choose?\n\n'
             '{context}\n\n{options}'
@@ -54,6 +59,11 @@ COSMOS_QA = Dataset(
             'A friend shows you a page of a diary.\n\n"{context}"\n\nYour friend would like to know what you make of '
             'it and asks:\n{question}\n\nUse your common sense and choose.\n{options}'
         ),
+        inverted(
+            'Write a few sentences from the everyday life of somebody. They should lead a thoughtful reader to the '
+            'answer given below, but need not spell it out.\n\nQuestion: {question}\n{options}\nAnswer: {answer}',
+            '{context}',
+        ),
         Template(
             'Use the following piece of writing, and what everybody knows about people and the world, to answer the '
             'question at the end of it.\n{context}\n{question}\n{options}'
@@ -61,18 +71,6 @@ COSMOS_QA = Dataset(
         Template(
             '{question}\n\n{options}\n\nTo see which of these is the most likely answer, think about this account.\n\n'
             '{context}'
-        ),
-        Template(
-            '{context}\n\nAsk something about this text. Among the options below, the best reply to your question has '
-            'to be "{answer}"\n\n{options}',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Write a few sentences from the everyday life of somebody. They should lead a thoughtful reader to the '
-            'answer given below, but need not spell it out.\n\nQuestion: {question}\n{options}\nAnswer: {answer}',
-            '{context}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -119,6 +117,11 @@ RECORD = Dataset(
             'What is missing in this sentence?\n{query}\n\nThe article that it comes from will help you.\n\n{passage}'
             '\n\n{options}'
         ),
+        inverted(
+            'Turn the article below into a cloze test. Write one sentence that goes with the article and in which '
+            '____ takes the place of "{answer}".\n\n{passage}',
+            '{query}',
+        ),
         Template(
             'The last line of this newspaper cutting is smudged, and one name in it cannot be read.\n\n{passage}\n\n'
             '{query}\n\nWhat does the line say in place of ____?\n{options}'
@@ -129,6 +132,11 @@ RECORD = Dataset(
             'in the gap of the following statement?\n{query}'
         ),
         Template('Article: {passage}\nCloze: {query}\n{options}\n____ ='),
+        inverted(
+            'Here is the beginning of a news article, with its key points.\n\n{passage}\n\nWrite a sentence that '
+            'could come later in the article. It should mention one of the following.\n\n{options}',
+            '{before_gap}{answer}{after_gap}',
+        ),
         Template(
             'Complete the statement below, using common sense and what is known from the story. Write only what '
             'goes into the blank.\n\nStory: {passage}\n\nStatement: {query}\n\n{options}'
@@ -137,18 +145,6 @@ RECORD = Dataset(
             'You are proofreading a news page. The page shows this story:\n\n{passage}\n\nOne more sentence has '
             'arrived with a hole in it:\n\n{query}\n\nThe author is out and has left you a list. Which entry do you '
             'put in?\n\n{options}'
-        ),
-        Template(
-            'Turn the article below into a cloze test. Write one sentence that goes with the article and in which '
-            '____ takes the place of "{answer}".\n\n{passage}',
-            '{query}',
-            inverted=True,
-        ),
-        Template(
-            'Here is the beginning of a news article, with its key points.\n\n{passage}\n\nWrite a sentence that '
-            'could come later in the article. It should mention one of the following.\n\n{options}',
-            '{before_gap}{answer}{after_gap}',
-            inverted=True,
         ),
     ),
     metrics=('record',),

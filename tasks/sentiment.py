@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
 
 CLUSTER = Cluster(
     name='sentiment',
@@ -55,6 +55,9 @@ IMDB_REVIEWS = Dataset(
     templates=(
         Template('{text}\n\nIs this film review positive or negative?\n\n{options}'),
         Template('What is the sentiment of the following movie review?\n{options}\n\n{text}'),
+        inverted(
+            'Write a review of a film, as a visitor of a film website might. Its verdict should be {answer}.', '{text}'
+        ),
         Template(
             'Somebody watched a film and then wrote this about it on the web:\n\n{text}\n\nWhich word sums up what the '
             'writer thought of the film?\n\n{options}'
@@ -65,6 +68,11 @@ IMDB_REVIEWS = Dataset(
             '\n\n{options}\n\nDear editors,\n\n{text}'
         ),
         Template("{text}\n\nAll in all, the reviewer's opinion of the film is\n{options}"),
+        inverted(
+            'On a website only the beginning of a film review can be seen: {beginning}...\n\nIts verdict is {answer}. '
+            'Write the review in full, from the first word on.',
+            '{text}',
+        ),
         Template(
             'I am not sure whether to watch a certain film. This is what I was told about it:\n\n{text}\n\nWould you say '
             'that the film left a good or a bad impression? Use "positive" for good and "negative" for bad.\n\n{options}'
@@ -72,17 +80,6 @@ IMDB_REVIEWS = Dataset(
         Template(
             'Read the text and judge the attitude that its author takes to the film as a whole, leaving aside praise or '
             'blame for single points.\n\nText:\n{text}\n\n{options}'
-        ),
-        Template(
-            'Write a review of a film, as a visitor of a film website might. Its verdict should be {answer}.',
-            '{text}',
-            inverted=True,
-        ),
-        Template(
-            'On a website only the beginning of a film review can be seen: {beginning}...\n\nIts verdict is {answer}. '
-            'Write the review in full, from the first word on.',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -112,6 +109,7 @@ SENTIMENT140 = Dataset(
     templates=(
         Template('Tweet: {text}\n\nIs the tweet negative or positive?\n{options}'),
         Template('What sort of mood was the person who posted this in?\n\n{text}\n\n{options}'),
+        inverted('Write a tweet with {answer} sentiment.', '{text}'),
         Template('{text}\n\nThe sentiment of the message above is\n\n{options}'),
         Template(
             'You look after a social network and tag what people post by its tone. Which tag does this post get?\n\n'
@@ -122,17 +120,15 @@ SENTIMENT140 = Dataset(
             '{options}'
         ),
         Template('Classify by sentiment.\n{options}\n\nInput: {text}\nOutput:'),
+        inverted(
+            'Make up a message of at most 140 characters for a social network.\n\nMood: {answer}\nNumber of words: '
+            '{length}',
+            '{text}',
+        ),
         Template('A friend of yours has just tweeted: {text}\n\nHow does your friend feel?\n\n{options}'),
         Template(
             'If you heard somebody say the words below, would you take them for a positive or a negative remark?\n'
             '{text}\n{options}'
-        ),
-        Template('Write a tweet with {answer} sentiment.', '{text}', inverted=True),
-        Template(
-            'Make up a message of at most 140 characters for a social network.\n\nMood: {answer}\nNumber of words: '
-            '{length}',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -160,6 +156,7 @@ SST2 = Dataset(
     templates=(
         Template('"{text}"\n\nDo these words from a film review sound negative or positive?\n\n{options}'),
         Template('Here is an extract from a film review:\n{text}\n\nWhat is its sentiment?\n{options}'),
+        inverted('Write a phrase or a sentence that says something {answer} about a film.', '{text}'),
         Template(
             'Did the critic who wrote the line below enjoy what was on the screen? Answer "positive" for yes and '
             '"negative" for no.\n\n{text}\n\n{options}'
@@ -170,15 +167,13 @@ SST2 = Dataset(
         ),
         Template('{options}\n\nWhich of the two describes the tone of what a reviewer wrote here?\n\n{text}'),
         Template('Critic: {text}\n\nListener: Was that a positive or a negative comment?\n\n{options}'),
-        Template('Sentiment analysis of movie reviews, phrase by phrase.\n\nPhrase: {text}\n{options}\nSentiment:'),
-        Template('Said of a film, "{text}" is\n{options}'),
-        Template('Write a phrase or a sentence that says something {answer} about a film.', '{text}', inverted=True),
-        Template(
+        inverted(
             'Invent a fragment of a film review, all in lower case and with blanks around commas and full stops.\n\n'
             'Sentiment: {answer}\nNumber of words and punctuation marks: {length}',
             '{text}',
-            inverted=True,
         ),
+        Template('Sentiment analysis of movie reviews, phrase by phrase.\n\nPhrase: {text}\n{options}\nSentiment:'),
+        Template('Said of a film, "{text}" is\n{options}'),
     ),
     metrics=('accuracy',),
     licence='not stated',
@@ -212,6 +207,11 @@ YELP_POLARITY_REVIEWS = Dataset(
     templates=(
         Template('Review of a business: {text}\n\nIs the review negative or positive?\n{options}'),
         Template('What kind of experience did this customer have?\n\n{text}\n\n{options}'),
+        inverted(
+            'Imagine that you have been to a restaurant, a shop or some other business, and that your impression of it '
+            'was {answer}. Write the review that you would put on Yelp.',
+            '{text}',
+        ),
         Template(
             'Before going anywhere new, I look the place up on Yelp. This time I found the following.\n\n{text}\n\nIs that '
             'a recommendation or a warning? Answer "positive" for a recommendation and "negative" for a warning.'
@@ -223,22 +223,15 @@ YELP_POLARITY_REVIEWS = Dataset(
             'I run a small company and get more comments from customers than I can read. Please sort this one for me.\n\n'
             '{options}\n\nComment: {text}'
         ),
+        inverted(
+            'Preview: {beginning} [...]\nSentiment: {answer}\n\nCompose the customer review to which the preview and the '
+            'sentiment belong.',
+            '{text}',
+        ),
         Template('Read what a customer wrote:\n"{text}"\n\nTaken as a whole, this is\n{options}'),
         Template(
             'Sentiment is about the overall judgement, not about single remarks. With that in mind, decide which '
             'sentiment fits the Yelp review below.\n\n{text}\n\n{options}'
-        ),
-        Template(
-            'Imagine that you have been to a restaurant, a shop or some other business, and that your impression of it '
-            'was {answer}. Write the review that you would put on Yelp.',
-            '{text}',
-            inverted=True,
-        ),
-        Template(
-            'Preview: {beginning} [...]\nSentiment: {answer}\n\nCompose the customer review to which the preview and the '
-            'sentiment belong.',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),

@@ -2,7 +2,17 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Cluster,
+    Dataset,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
 
 CLUSTER = Cluster(
     name='struct_to_text',
@@ -96,6 +106,11 @@ COMMON_GEN = Dataset(
     templates=(
         Template('{concepts}\n\nDescribe a scene in which all of the above occur. One sentence will do.'),
         Template('Word list: {concepts}\nSentence:'),
+        inverted(
+            'Which {number} words are the key to this sentence? Give each in its basic form, with commas in between.'
+            '\n\n{answer}',
+            '{concepts}',
+        ),
         Template(
             'On the blackboard a teacher has written these words: {concepts}. Answer as a good pupil would, with a '
             'sentence that leaves none of them out.'
@@ -106,20 +121,13 @@ COMMON_GEN = Dataset(
         ),
         Template('A photo on a website is tagged with {concepts}. What could its caption be?'),
         Template('Bring the following together in a single, plausible sentence: {concepts}.'),
-        Template('An author wants to open a story with a line in which {concepts} all have a part. Suggest one.'),
-        Template('Say something from everyday life with the help of these words.\n{concepts}'),
-        Template(
-            'Which {number} words are the key to this sentence? Give each in its basic form, with commas in between.'
-            '\n\n{answer}',
-            '{concepts}',
-            inverted=True,
-        ),
-        Template(
+        inverted(
             '{answer}\n\nThat is what somebody wrote when given {number} words that had to be used. Which words could '
             'they have been?',
             '{concepts}',
-            inverted=True,
         ),
+        Template('An author wants to open a story with a line in which {concepts} all have a part. Suggest one.'),
+        Template('Say something from everyday life with the help of these words.\n{concepts}'),
     ),
     metrics=('rouge',),
     licence='MIT',
@@ -139,6 +147,11 @@ DART = Dataset(
     templates=(
         Template('Somebody has taken these facts out of a table:\n{facts}\n\nPut them back together in a sentence.'),
         Template('{facts}\n\nIn plain English:'),
+        inverted(
+            '{answer}\n\nBreak this statement down into its basic facts. Write one fact to a line: first the thing, '
+            'then the property, then the value.',
+            '{facts}',
+        ),
         Template(
             'Each of the following lines names a thing, one of its properties, and the value of that property. What do '
             'the lines say, taken together?\n\n{facts}'
@@ -152,19 +165,9 @@ DART = Dataset(
             'Imagine that you are on the phone and want to pass this information on to a friend who cannot see it.\n\n'
             '{facts}\n\nWhat do you say?'
         ),
+        inverted('The entries of a table have been summed up like this:\n\n{answer}\n\nList the entries.', '{facts}'),
         Template('Rewrite the notes below as prose, with no facts other than the ones given.\n\n{facts}'),
         Template('What could a reporter write who had nothing to go on but the following?\n\n{facts}'),
-        Template(
-            '{answer}\n\nBreak this statement down into its basic facts. Write one fact to a line: first the thing, '
-            'then the property, then the value.',
-            '{facts}',
-            inverted=True,
-        ),
-        Template(
-            'The entries of a table have been summed up like this:\n\n{answer}\n\nList the entries.',
-            '{facts}',
-            inverted=True,
-        ),
     ),
     metrics=('rouge',),
     licence='MIT',
@@ -188,6 +191,11 @@ E2E_NLG = Dataset(
             'Here is what we know about a place to eat or drink.\n{attributes}\n\nPut it into words for a city guide.'
         ),
         Template('Turn this entry of a restaurant database into running text.\n\n{attributes}'),
+        inverted(
+            '{answer}\n\nWhat does this say about the venue? Write it as a list of attributes and values, such as '
+            '"name: ...; food: ...; near: ...".',
+            '{attributes}',
+        ),
         Template(
             'A friend asks you about a place, and all that your phone shows is "{attributes}". What do you tell your '
             'friend?'
@@ -200,21 +208,14 @@ E2E_NLG = Dataset(
             'You write notices about local venues for a tourist office. A notice says what is on the form that the '
             'venue has sent in, and nothing else.\n\nForm:\n{attributes}\n\nNotice:'
         ),
-        Template('How would you describe a venue with these features?\n\n{attributes}'),
-        Template('Say this in full sentences and leave nothing out.\n{attributes}'),
-        Template(
-            '{answer}\n\nWhat does this say about the venue? Write it as a list of attributes and values, such as '
-            '"name: ...; food: ...; near: ...".',
-            '{attributes}',
-            inverted=True,
-        ),
-        Template(
+        inverted(
             'Fill in the form about a venue from the review. It has room for name, type, food, price range, customer '
             'rating, area, family friendly, and near; leave out what the review does not mention, and put semicolons '
             'between the entries.\n\nReview: {answer}\n\nForm:',
             '{attributes}',
-            inverted=True,
         ),
+        Template('How would you describe a venue with these features?\n\n{attributes}'),
+        Template('Say this in full sentences and leave nothing out.\n{attributes}'),
     ),
     metrics=('rouge',),
     licence='CC BY-SA 4.0',
@@ -234,6 +235,11 @@ WEB_NLG_EN = Dataset(
     templates=(
         Template('A knowledge base holds the following:\n{facts}\n\nTell it in flowing English.'),
         Template('Write a short text for an encyclopedia that states all of these facts, and only these.\n\n{facts}'),
+        inverted(
+            'Extract the facts from this text. Write each of them on a line of its own, as "subject - property - '
+            'value".\n\n{answer}',
+            '{facts}',
+        ),
         Template('{facts}\n\nHow can this be said in ordinary sentences?'),
         Template('Subject - property - value\n{facts}\n\nText:'),
         Template(
@@ -241,23 +247,16 @@ WEB_NLG_EN = Dataset(
             'the host say?'
         ),
         Template('Express the content of these triples in as few sentences as it takes.\n{facts}'),
+        inverted(
+            '{answer}\n\nWhich entries must a knowledge base contain for a program to produce the text above? List '
+            'them, with a dash between subject, property and value.',
+            '{facts}',
+        ),
         Template(
             'You are editing an article. In the place of one paragraph your co-author has left nothing but key '
             'points.\n\n{facts}\n\nWrite the paragraph.'
         ),
         Template('What is being stated here? Answer in words, not in triples.\n{facts}'),
-        Template(
-            'Extract the facts from this text. Write each of them on a line of its own, as "subject - property - '
-            'value".\n\n{answer}',
-            '{facts}',
-            inverted=True,
-        ),
-        Template(
-            '{answer}\n\nWhich entries must a knowledge base contain for a program to produce the text above? List '
-            'them, with a dash between subject, property and value.',
-            '{facts}',
-            inverted=True,
-        ),
     ),
     metrics=('rouge',),
     licence='CC BY-NC-SA 4.0',

@@ -6,7 +6,7 @@ question standing.
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, inverted
 
 CLUSTER = Cluster(
     name='summarization',
@@ -146,6 +146,7 @@ AESLC = Dataset(
     templates=(
         Template('Write a subject line for this email.\n\n{email}'),
         Template('{email}\n\nWhat would be a fitting subject line for the email above?'),
+        inverted('Write an email with the subject line "{answer}".', '{email}'),
         Template('Email: {email}\n\nSubject:'),
         Template(
             'A colleague is about to send the message below but has left the subject field blank. Fill it in.'
@@ -156,17 +157,15 @@ AESLC = Dataset(
             'Here is the body of a message sent at work:\n\n{email}\n\nSuggest a short title that lets the recipient '
             'see at a glance what it concerns.'
         ),
+        inverted(
+            'Subject: {answer}\n\nThis is all that is left of a business email. Make up the message that may have gone '
+            'with it.',
+            '{email}',
+        ),
         Template('Read the text and sum it up in one short phrase, as in the heading of a letter.\n\nText: {email}'),
         Template(
             'Someone wants to find this message again by searching for its subject. Which subject was it most likely '
             'sent under?\n\n{email}'
-        ),
-        Template('Write an email with the subject line "{answer}".', '{email}', inverted=True),
-        Template(
-            'Subject: {answer}\n\nThis is all that is left of a business email. Make up the message that may have gone '
-            'with it.',
-            '{email}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -189,6 +188,11 @@ AG_NEWS_SUBSET = Dataset(
     templates=(
         Template('{text}\n\nWhich section of a newspaper does this report belong in?\n\n{options}'),
         Template('What is the topic of this news story?\n\n{title}\n{text}\n\n{options}'),
+        inverted(
+            'This is how a story in the {answer} section of a news site begins:\n\n{text}\n\n'
+            'Give the story a headline.',
+            '{title}',
+        ),
         Template('Headline: {title}\nStory: {text}\nCategory?\n{options}'),
         Template('Sort a news item under one of four headings.\n\n{options}\n\nThe item reads as follows.\n\n{text}'),
         Template(
@@ -196,21 +200,13 @@ AG_NEWS_SUBSET = Dataset(
             'entitled "{title}" and starts like this: {text}\n\nName the page.'
         ),
         Template('Is this about world affairs, sports, business, or science and technology?\n\n{text}\n\n{options}'),
+        inverted(
+            'Write the opening of a news report. It will appear under {answer} with the headline "{title}".', '{text}'
+        ),
         Template('{title}\n\n{text}\n\nPick the subject that describes the article best.\n{options}'),
         Template(
             'News agencies tag their reports by subject, so that readers see only what interests them. Tag the report '
             'below.\n\nReport: {text}\n\n{options}'
-        ),
-        Template(
-            'This is how a story in the {answer} section of a news site begins:\n\n{text}\n\n'
-            'Give the story a headline.',
-            '{title}',
-            inverted=True,
-        ),
-        Template(
-            'Write the opening of a news report. It will appear under {answer} with the headline "{title}".',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('accuracy',),
@@ -230,6 +226,7 @@ CNN_DAILYMAIL = Dataset(
     templates=(
         Template('Write down the main points of this news article, one per line.\n\n{article}'),
         Template('Summarize the text below in a few short sentences.\n\n{article}'),
+        inverted('These are the highlights of a news article.\n\n{answer}\n\nWrite the article.', '{article}'),
         Template('News article: {article}\n\nHighlights:'),
         Template('A reader has only a minute. What should they take away from this story?\n\n{article}'),
         Template('What are the highlights of the following report?\n\n{article}'),
@@ -237,20 +234,14 @@ CNN_DAILYMAIL = Dataset(
             'You prepare the box of key facts that a news site shows beside each story. Write the box for this one.\n\n'
             '{article}'
         ),
+        inverted(
+            'A reporter has come back with these notes:\n{answer}\n\nTurn them into a full story for the newspaper.',
+            '{article}',
+        ),
         Template('{article}\n\nWhich facts reported above matter most?'),
         Template(
             'Condense the report that follows to its essentials, each of them a brief statement on a line of its own.'
             '\n\nReport: {article}\n\nEssentials:'
-        ),
-        Template(
-            'These are the highlights of a news article.\n\n{answer}\n\nWrite the article.',
-            '{article}',
-            inverted=True,
-        ),
-        Template(
-            'A reporter has come back with these notes:\n{answer}\n\nTurn them into a full story for the newspaper.',
-            '{article}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -273,6 +264,7 @@ GIGAWORD = Dataset(
     templates=(
         Template('Write a headline for a news report that begins like this.\n\n{sentence}'),
         Template('{sentence}\n\nHow would a newspaper put this in a headline?'),
+        inverted('Headline: {answer}\n\nWrite the first sentence of the news story under this headline.', '{sentence}'),
         Template('Sentence: {sentence}\nHeadline:'),
         Template('Shorten the following to the length of a headline.\n{sentence}'),
         Template('{sentence}\n\nThese are the first words of an article. What could its title be?'),
@@ -280,17 +272,12 @@ GIGAWORD = Dataset(
             'A news ticker has room for only a few words at a time. What should it show for this piece of news?\n\n'
             '{sentence}'
         ),
+        inverted('Expand "{answer}" into one complete sentence of news.', '{sentence}'),
         Template('Give the gist of the next sentence in as few words as possible. {sentence}'),
         Template(
             'You are the night editor of a news agency. A report has just come in:\n\n{sentence}\n\nWhat heading do '
             'you send it out under?'
         ),
-        Template(
-            'Headline: {answer}\n\nWrite the first sentence of the news story under this headline.',
-            '{sentence}',
-            inverted=True,
-        ),
-        Template('Expand "{answer}" into one complete sentence of news.', '{sentence}', inverted=True),
     ),
     metrics=('rouge',),
     licence='not stated for the pairs of sentence and headline; the articles are under the terms of the Linguistic '
@@ -322,6 +309,11 @@ MULTI_NEWS = Dataset(
             'The articles below report on the same story. Write one summary that covers all of them.\n\n{articles}'
         ),
         Template('Combine this coverage into a single text.\n\n{articles}'),
+        inverted(
+            'This is a summary of the news about an event:\n\n{answer}\n\n'
+            'Write one of the articles it may be based on.',
+            '{first_article}',
+        ),
         Template('{articles}\n\nWhat is the story that is told above?'),
         Template('Several newsrooms have written about one event. What happened, according to them?\n\n{articles}'),
         Template(
@@ -332,22 +324,15 @@ MULTI_NEWS = Dataset(
             'You write a daily digest for readers who have no time for newspapers. Write the entry for this story.\n\n'
             '{articles}'
         ),
+        inverted(
+            'A digest ran the item below. Reconstruct the report from which its author learned the news.\n\n{answer}',
+            '{first_article}',
+        ),
         Template(
             'Give a concise account of what is reported here, bringing together the details that each piece adds.\n\n'
             '{articles}'
         ),
         Template('Sources:\n\n{articles}\n\nSummary:'),
-        Template(
-            'This is a summary of the news about an event:\n\n{answer}\n\n'
-            'Write one of the articles it may be based on.',
-            '{first_article}',
-            inverted=True,
-        ),
-        Template(
-            'A digest ran the item below. Reconstruct the report from which its author learned the news.\n\n{answer}',
-            '{first_article}',
-            inverted=True,
-        ),
     ),
     metrics=('rouge',),
     licence='for non-commercial research and educational purposes only',
@@ -369,6 +354,7 @@ NEWSROOM = Dataset(
     templates=(
         Template('Summarize this article in a sentence or two.\n\n{text}'),
         Template('Title: {title}\n\n{text}\n\nSummary:'),
+        inverted('An article can be summed up like this: {answer}\n\nSuggest a headline for it.', '{title}'),
         Template(
             'When an article is shared online, a short description appears below its headline. Write the one for '
             '"{title}".\n\n{text}'
@@ -376,20 +362,11 @@ NEWSROOM = Dataset(
         Template('What is the main message of the following piece?\n\n{text}'),
         Template('I have no time to read "{title}". Tell me briefly what it says.\n\n{text}'),
         Template('Give the gist of a text from the news.\n\nText: {text}\n\nGist:'),
+        inverted('Write an article entitled "{title}". This is what it should say, in short:\n\n{answer}', '{text}'),
         Template('{text}\n\nPut the above in a nutshell.'),
         Template(
             'The front page needs a teaser: a line or two from which readers can tell what awaits them.\n\nHeadline: '
             '{title}\n\nArticle: {text}\n\nTeaser:'
-        ),
-        Template(
-            'An article can be summed up like this: {answer}\n\nSuggest a headline for it.',
-            '{title}',
-            inverted=True,
-        ),
-        Template(
-            'Write an article entitled "{title}". This is what it should say, in short:\n\n{answer}',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -411,6 +388,7 @@ SAMSUM = Dataset(
     templates=(
         Template('Summarize this conversation.\n\n{dialogue}'),
         Template('{dialogue}\n\nWhat was that chat about?'),
+        inverted('Write a chat that could be summed up as follows.\n\n{answer}', '{dialogue}'),
         Template('Read the messages below and say briefly what happens.\n\n{dialogue}'),
         Template('Dialogue:\n{dialogue}\n\nSummary:'),
         Template(
@@ -418,16 +396,14 @@ SAMSUM = Dataset(
             '\n\n{dialogue}'
         ),
         Template('Retell the following exchange in the third person. Keep to the main points.\n\n{dialogue}'),
+        inverted(
+            '{answer}\n\nMake up the text messages behind this, each on its own line after the name of the sender.',
+            '{dialogue}',
+        ),
         Template('What do these people talk about, and what do they decide, if anything?\n{dialogue}'),
         Template(
             'Below is the transcript of a chat.\n\n{dialogue}\n\nWrite a short note for the file that records what was '
             'said.'
-        ),
-        Template('Write a chat that could be summed up as follows.\n\n{answer}', '{dialogue}', inverted=True),
-        Template(
-            '{answer}\n\nMake up the text messages behind this, each on its own line after the name of the sender.',
-            '{dialogue}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -450,6 +426,9 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
     templates=(
         Template('Sum up these instructions in a few short sentences.\n\n{text}'),
         Template('{text}\n\nIn short:'),
+        inverted(
+            'Write a passage for a how-to guide that explains each of these points in detail.\n\n{answer}', '{text}'
+        ),
         Template('What are the main steps described here?\n\n{text}'),
         Template(
             'The following comes from a guide.\n\n{text}\n\nReduce it to the essential pieces of advice, one brief '
@@ -457,20 +436,11 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
         ),
         Template('Text: {text}\n\nSummary:'),
         Template('A friend asks for the short version of this. What do you say?\n\n{text}'),
+        inverted('The short version of some advice reads: {answer}\n\nWhat might the long version be?', '{text}'),
         Template('Name what the reader is told to do, leaving out reasons, examples and side remarks.\n\n{text}'),
         Template(
             'Someone is writing a card to pin on the wall, with the key points of the how-to article below. What '
             'should the card say?\n\nHow-to article: {text}\n\nCard:'
-        ),
-        Template(
-            'Write a passage for a how-to guide that explains each of these points in detail.\n\n{answer}',
-            '{text}',
-            inverted=True,
-        ),
-        Template(
-            'The short version of some advice reads: {answer}\n\nWhat might the long version be?',
-            '{text}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),
@@ -491,6 +461,7 @@ XSUM = Dataset(
     templates=(
         Template('Summarize this article in one sentence.\n\n{document}'),
         Template('Article: {document}\n\nSummary in one sentence:'),
+        inverted('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}'),
         Template('What is the news here? Give a one-line answer.\n\n{document}'),
         Template('{document}\n\nIf all this had to be told in a single sentence, which would it be?'),
         Template(
@@ -498,13 +469,12 @@ XSUM = Dataset(
             'for this story.\n\n{document}'
         ),
         Template('A news report has lost its first sentence. Write a new one for it.\n\n{document}'),
+        inverted('Continue the news report.\n\n{answer}', '{document}'),
         Template('State the main point of the text that follows.\n\n{document}\n\nMain point:'),
         Template(
             'The presenter of a radio bulletin has time for one line on each event of the day. What should she say '
             'about this?\n\n{document}'
         ),
-        Template('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}', inverted=True),
-        Template('Continue the news report.\n\n{answer}', '{document}', inverted=True),
     ),
     metrics=('rouge',),
     licence='not stated; the articles belong to the BBC',
@@ -533,6 +503,7 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
     templates=(
         Template('What claim do these arguments support?\n\n{arguments}'),
         Template('Debate: {debate}\n\nArguments:\n{arguments}\n\nClaim:'),
+        inverted('You take part in the debate "{debate}". Argue for this claim: {answer}', '{first_argument}'),
         Template('Sum up the following in one sentence.\n{arguments}'),
         Template(
             'In the debate "{debate}" a speaker made these remarks.\n\n{arguments}\n\n'
@@ -540,21 +511,12 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
         ),
         Template('{arguments}\n\nState in a few words the conclusion to which the statements above lead.'),
         Template('Here are some sentences from a debate. Find the one point that they all make.\n\n{arguments}'),
+        inverted('Claim: {answer}\n\nWhich considerations speak for it? Give them as a numbered list.', '{arguments}'),
         Template(
             'You keep the minutes of a debating club, and the topic tonight is "{debate}". Enter the next contribution '
             'as a single statement.\n\n{arguments}'
         ),
         Template('These are the notes for a speech:\n{arguments}\n\nWrite the thesis that the speech defends.'),
-        Template(
-            'You take part in the debate "{debate}". Argue for this claim: {answer}',
-            '{first_argument}',
-            inverted=True,
-        ),
-        Template(
-            'Claim: {answer}\n\nWhich considerations speak for it? Give them as a numbered list.',
-            '{arguments}',
-            inverted=True,
-        ),
     ),
     metrics=('rouge',),
     licence='not stated',
@@ -578,6 +540,11 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
     templates=(
         Template('Critics wrote this about "{movie}":\n\n{reviews}\n\nSum up their opinion in a sentence or two.'),
         Template('Reviews:\n{reviews}\n\nConsensus:'),
+        inverted(
+            'The critics as a whole see the movie "{movie}" like this: {answer}\n\nWrite a comment that one of them '
+            'may have made.',
+            '{first_review}',
+        ),
         Template('What do critics think of the movie "{movie}"? Base your answer on these excerpts.\n\n{reviews}'),
         Template('Draw up a one-sentence verdict on a film from the views below.\n\n{reviews}'),
         Template('{reviews}\n\nWhich judgement would most of these reviewers agree with?'),
@@ -585,22 +552,15 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
             'A cinema is printing its programme and wants to say in a line how "{movie}" was received by the press. '
             'Write that line, going by the following quotations.\n\n{reviews}'
         ),
+        inverted(
+            'Consensus on a film: {answer}\n\nMake up a numbered list of remarks by single reviewers from which this '
+            'consensus could have been drawn.',
+            '{reviews}',
+        ),
         Template('Not all reviewers say the same. Weigh up their comments and state what they share.\n{reviews}'),
         Template(
             'My sister is wondering whether to watch "{movie}". Here is what the papers had to say:'
             '\n\n{reviews}\n\nHow would you put it to her in brief?'
-        ),
-        Template(
-            'The critics as a whole see the movie "{movie}" like this: {answer}\n\nWrite a comment that one of them '
-            'may have made.',
-            '{first_review}',
-            inverted=True,
-        ),
-        Template(
-            'Consensus on a film: {answer}\n\nMake up a numbered list of remarks by single reviewers from which this '
-            'consensus could have been drawn.',
-            '{reviews}',
-            inverted=True,
         ),
     ),
     metrics=('rouge',),

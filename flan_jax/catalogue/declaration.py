@@ -135,6 +135,11 @@ class Template:
     variant: str = ''
 
 
+def inverted(inputs: str, targets: str) -> Template:
+    """A template that reverses the task: the answer is given, and another field is wanted."""
+    return Template(inputs, targets, inverted=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class Keep:
     """A documented filter: examples for which `test` gives a false tensor are left out because of `reason`."""

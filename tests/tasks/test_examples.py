@@ -83,6 +83,14 @@ def test_templates_differ_in_more_than_a_word(dataset):
         assert ratio < 0.8, f'these two are nearly the same:\n{a.inputs}\n{b.inputs}'
 
 
+@by_name
+def test_the_first_templates_are_of_every_kind(dataset):
+    """So that with three templates or more nothing is lost but wordings, and with one there is one to evaluate."""
+    kinds = [(template.inverted, template.variant) for template in dataset.templates]
+    assert not dataset.templates[0].inverted and set(kinds[:3]) == set(kinds)
+    assert {variant for inverted, variant in kinds[:2] if not inverted} == {v for inverted, v in kinds if not inverted}
+
+
 @pytest.mark.parametrize(
     ('changes', 'problem'),
     [
