@@ -7,12 +7,14 @@ from flan_jax.catalogue.declaration import (
     Cluster,
     Dataset,
     FreeText,
+    Keep,
     Splits,
     Tail,
     Template,
     TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import clean
 
 CLUSTER = Cluster(
     name='closed_book_qa',
@@ -55,7 +57,7 @@ def _arc(name: str, config: str, test_examples: str) -> Dataset:
         paper_name='ARC (easy/chal.)',
         source=f'ai2_arc/{config}:1.0.0',
         splits=Splits(validation=Tail(200), test='test'),
-        fields={'question': lambda ex: tf.strings.strip(ex['question'])},
+        fields={'question': clean('question')},
         # The options' own labels are matched, since they need not be A, B, C, D in this order.
         answer=Choice(
             options=lambda ex: tf.strings.strip(ex['choices']['text']),
@@ -91,6 +93,7 @@ NATURAL_QUESTIONS = Dataset(
         'question': _question,
         'accepted': lambda ex: tf.strings.reduce_join(ex['answer'], separator='; '),
     },
+    revealing=('accepted',),
     answer=FreeText(answer=lambda ex: ex['answer'][0], references='answer'),
     templates=(
         Template('Question: {question}\nAnswer:'),
@@ -122,6 +125,30 @@ def _trivia_answers(ex: TfdsExample) -> tf.Tensor:
     return tf.unique(tf.concat([[ex['answer']['value']], ex['answer']['aliases']], axis=0)).y
 
 
+_TRIVIA_TEMPLATES = (
+    Template('Trivia: {question}'),
+    Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
+    inverted('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}'),
+    Template(
+        'You are on a quiz show. The host reads out the next question.\n\n"{question}"\n\nYou press the buzzer and say:'
+    ),
+    Template('{question}\n\nName the answer; there is no need for a full sentence.'),
+    Template('Q: {question}\nA:'),
+    Template('What is printed on the back of a trivia card whose front says the following?\n\n{question}'),
+    inverted('Set a question for a trivia night. The players score if they write "{answer}".', '{question}'),
+    Template(
+        'Two friends cannot agree on this one: {question} They ask you, because your general knowledge is excellent. '
+        'What do you tell them?'
+    ),
+    Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
+)
+
+_TRIVIA_CITATION = (
+    'Joshi et al. 2017: TriviaQA: a large scale distantly supervised challenge dataset for reading comprehension.'
+)
+
+_TRIVIA_LICENCE = 'not stated; the University of Washington notes that it does not own the copyright of the questions'
+
 TRIVIA_QA = Dataset(
     name='trivia_qa',
     cluster=CLUSTER,
@@ -130,29 +157,37 @@ TRIVIA_QA = Dataset(
     splits=Splits(validation=Tail(200), test='validation'),
     fields={'question': _question},
     answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),
-    templates=(
-        Template('Trivia: {question}'),
-        Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
-        inverted('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}'),
-        Template(
-            'You are on a quiz show. The host reads out the next question.\n\n"{question}"\n\nYou press the buzzer and say:'
-        ),
-        Template('{question}\n\nName the answer; there is no need for a full sentence.'),
-        Template('Q: {question}\nA:'),
-        Template('What is printed on the back of a trivia card whose front says the following?\n\n{question}'),
-        inverted('Set a question for a trivia night. The players score if they write "{answer}".', '{question}'),
-        Template(
-            'Two friends cannot agree on this one: {question} They ask you, because your general knowledge is excellent. '
-            'What do you tell them?'
-        ),
-        Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
-    ),
+    templates=_TRIVIA_TEMPLATES,
     metrics=('trivia_qa',),
-    licence='not stated; the University of Washington notes that it does not own the copyright of the questions',
-    citation='Joshi et al. 2017: TriviaQA: a large scale distantly supervised challenge dataset for reading comprehension.',
+    licence=_TRIVIA_LICENCE,
+    citation=_TRIVIA_CITATION,
     note='The original code read rc:1.1.0, but the numbers of examples in the paper (87,622 and 11,313) are those of the '
     'unfiltered configuration. Without the evidence documents it loses nothing here, since the questions are asked '
     'closed-book. The validation split is what the paper calls tfds-dev.',
 )
 
-DATASETS = (ARC_EASY, ARC_CHALLENGE, NATURAL_QUESTIONS, TRIVIA_QA)
+
+def _is_from_wikipedia(ex: TfdsExample) -> tf.Tensor:
+    """Whether a row is of the part with Wikipedia evidence; those of the other part have search results."""
+    return (tf.size(ex['search_results']['filename']) == 0) & (tf.size(ex['entity_pages']['filename']) > 0)
+
+
+TRIVIA_QA_WIKI = Dataset(
+    name='trivia_qa_wiki',
+    cluster=CLUSTER,
+    paper_name='TQA',
+    source='trivia_qa/rc:1.1.0',
+    # About four rows in nine are kept, so that some 200 examples choose the template.
+    splits=Splits(train=None, validation='train', validation_examples=450, test='validation'),
+    fields={'question': _question},
+    answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),
+    keep=Keep('rows without evidence from Wikipedia belong to the other half of TriviaQA', _is_from_wikipedia),
+    templates=_TRIVIA_TEMPLATES,
+    metrics=('trivia_qa',),
+    licence=_TRIVIA_LICENCE,
+    citation=_TRIVIA_CITATION,
+    note="For evaluation only: the 7,993 questions of the Wikipedia part's development set, which the averages of the paper "
+    'use (as GPT-3 does), and Table 1 calls TQA (wiki). TFDS has them only together with the evidence, which is not shown.',
+)
+
+DATASETS = (ARC_EASY, ARC_CHALLENGE, NATURAL_QUESTIONS, TRIVIA_QA, TRIVIA_QA_WIKI)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 
 CLUSTER = Cluster(
     name='commonsense',
@@ -11,10 +12,12 @@ CLUSTER = Cluster(
 )
 
 
+_TIDY = (*ONE_LINE, (r' ([.,;:?!])( |$)', r'\1\2'))
+"""Single blanks between words, and none before punctuation."""
+
+
 def _tidy(text):
-    """The text with single blanks between words, and none at its ends or before punctuation."""
-    text = tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
-    return tf.strings.regex_replace(text, r' ([.,;:?!])( |$)', r'\1\2')
+    return rewrite(text, _TIDY)
 
 
 def _by_question(cause: str, effect: str):
@@ -35,7 +38,7 @@ COPA = Dataset(
     source='super_glue/copa:1.0.2',
     splits=Splits(validation=Tail(50), test='validation'),
     fields={
-        'premise': lambda ex: _tidy(ex['premise']),
+        'premise': clean('premise', _TIDY),
         'unfinished': _unfinished,
         # What the answer is to the premise: its 'cause' or its 'effect'.
         'relation': 'question',
@@ -189,9 +192,9 @@ STORY_CLOZE = Dataset(
     paper_name='StoryCloze',
     source='story_cloze/2016:1.0.0',
     splits=Splits(train='validation', validation=Tail(200), test='test'),
-    fields={'story': lambda ex: _tidy(ex['context'])},
+    fields={'story': clean('context', _TIDY)},
     # Labels: 1 the first ending, 2 the second.
-    answer=Choice(options=lambda ex: _tidy(ex['endings']), label=lambda ex: ex['label'] - 1),
+    answer=Choice(options=clean('endings', _TIDY), label=lambda ex: ex['label'] - 1),
     templates=(
         Template('{story}\n\nHow does the story end?\n\n{options}'),
         Template(

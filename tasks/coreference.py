@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, rewrite
 
 CLUSTER = Cluster(
     name='coreference',
@@ -11,9 +12,8 @@ CLUSTER = Cluster(
 
 
 def _tidy(text):
-    """The text with single blanks between words, and none at its ends or before punctuation."""
-    text = tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
-    return tf.strings.regex_replace(text, r" ([.,;:!?]|'s\b)", r'\1')
+    """The text with single blanks between words, and none before punctuation."""
+    return rewrite(text, (*ONE_LINE, (r" ([.,;:!?]|'s\b)", r'\1')))
 
 
 def _replace_first(text, word, replacement):
@@ -108,6 +108,7 @@ WINOGRANDE = Dataset(
         'second': 'option2',
         'filler': _right_candidate,
     },
+    revealing=('complete', 'filler'),
     # Labels: 0 option1, 1 option2.
     answer=Choice(options=_winogrande_options),
     templates=(
@@ -255,6 +256,7 @@ WSC = Dataset(
             'Name somebody or something in the text that the word between asterisks does not refer to.',
         ),
     },
+    revealing=('request_for_noun',),
     # Labels: 0 False, 1 True.
     answer=Choice(options=('no', 'yes')),
     templates=(

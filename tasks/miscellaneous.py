@@ -14,16 +14,12 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 
 CLUSTER = Cluster(
     name='miscellaneous',
     title='Miscellaneous',
 )
-
-
-def _one_line(text: tf.Tensor) -> tf.Tensor:
-    """Text with single spaces for any run of blanks, and none at the ends."""
-    return tf.strings.strip(tf.strings.regex_replace(text, r'[\s\pZ]+', ' '))
 
 
 def _longest_word(text: tf.Tensor) -> tf.Tensor:
@@ -32,11 +28,14 @@ def _longest_word(text: tf.Tensor) -> tf.Tensor:
     return words[tf.argmax(tf.strings.length(words, unit='UTF8_CHAR'))]
 
 
-def _coqa_history(ex: TfdsExample) -> tf.Tensor:
-    """Every question before the last one with its answer, each on a line of its own."""
-    questions = tf.strings.strip(ex['questions'][:-1])
-    answers = tf.strings.strip(ex['answers']['input_text'][:-1])
-    return tf.strings.reduce_join(tf.strings.join(['Q: ', questions, '\nA: ', answers]), separator='\n')
+def _coqa_turns(row: TfdsExample) -> dict[str, tf.Tensor]:
+    """An example for every question of a dialogue, with those before it and their answers, each on a line of its own."""
+    questions, answers = (tf.strings.strip(text) for text in (row['questions'], row['answers']['input_text']))
+    turns = tf.strings.join(['Q: ', questions, '\nA: ', answers, '\n'])
+    number = tf.range(tf.size(turns))
+    history = tf.strings.reduce_join(tf.where(number[:, tf.newaxis] > number, turns, ''), axis=1)
+    story = rewrite(row['story'], ((r'[ \t]+\n', '\n'),))
+    return {'story': tf.fill(tf.shape(turns), story), 'history': history, 'question': questions, 'answer': answers}
 
 
 COQA = Dataset(
@@ -45,62 +44,54 @@ COQA = Dataset(
     paper_name='CoQA',
     source='coqa:1.0.0',
     splits=Splits(validation=Tail(100), test='test'),
-    fields={
-        'story': lambda ex: tf.strings.strip(tf.strings.regex_replace(ex['story'], r'[ \t]+\n', '\n')),
-        'history': _coqa_history,
-        'question': lambda ex: tf.strings.strip(ex['questions'][-1]),
-    },
-    answer=FreeText(answer=lambda ex: tf.strings.strip(ex['answers']['input_text'][-1])),
+    expand=_coqa_turns,
+    # The history ends with a line break, and is empty at the first question.
+    fields=('story', 'history', 'question'),
+    answer=FreeText(answer='answer'),
     templates=(
+        Template('Read the passage and answer the last question.\n\n{story}\n\n{history}Q: {question}\nA:'),
         Template(
-            'Read the text, then complete the last answer in the conversation about it.\n\n{story}\n\n{history}\n'
-            'Q: {question}\nA:'
-        ),
-        Template(
-            'Text:\n{story}\n\nAsked and answered so far:\n{history}\n\nNext question: {question}\n\nGive a short '
-            'answer.'
+            'Passage:\n{story}\n\nConversation:\n{history}Q: {question}\n\nGive a short answer to the last question of '
+            'the conversation, using the passage.'
         ),
         inverted(
-            'A reporter asks questions about this text:\n\n{story}\n\nThe interview so far:\n{history}\n\nThe next '
-            'answer the reporter gets is: {answer}\n\nWhat was the question?',
+            '{story}\n\nThe last question of this conversation about the passage is missing. Write a question that fits '
+            'its answer.\n\n{history}Q: ...\nA: {answer}',
             '{question}',
         ),
         Template(
-            'You and a friend have both read this:\n\n{story}\n\nYour friend asks and you answer. Up to now the '
-            'conversation went like this:\n{history}\n\nThe next thing that your friend wants to know: {question}\n\n'
-            'What do you say?'
+            'You and a friend have read the same text, and your friend is asking you about it. Continue the '
+            'conversation.\n\nText: {story}\n\n{history}Q: {question}\nA:'
         ),
         Template(
-            'Answer the question below.\n{question}\n\nIt continues a conversation, which tells what its words refer '
-            'to:\n{history}\n\nThe conversation is about this passage:\n{story}'
+            'Below is a dialogue about a text, followed by the text itself. What is the answer to the last question?\n\n'
+            '{history}Q: {question}\n\n{story}'
         ),
+        Template('{story}\n\n{history}Q: {question}\nA:'),
         Template(
-            'A pupil has read the following.\n\n{story}\n\nThe teacher finds out how much the pupil has understood.\n'
-            '{history}\n\nNow the teacher asks:\n{question}\n\nWhat should the pupil reply?'
-        ),
-        Template(
-            '{history}\n\nThese answers were found in the passage at the end. Find one more, for this question: '
-            '{question}\n\n{story}'
+            'Write the missing answer. A word or a phrase is enough.\n\nText: {story}\n\n{history}Q: {question}\nA: ...'
         ),
         inverted(
-            'The last question of this quiz has been lost. Write a question that leads to the answer given.\n\n'
-            '{history}\nQ: ...\nA: {answer}\n\nThe text that the quiz is about:\n\n{story}',
+            'What could the reader ask next, if the reply is to be "{answer}"?\n\nText: {story}\n\nReader and author so '
+            'far:\n{history}Q:',
             '{question}',
         ),
         Template(
-            'Chat log\n\n{history}\nQ: {question}\n\nThe reply to the last question is missing. Write it, using what '
-            'the article says.\n\nArticle\n\n{story}'
+            'Answer the final question below. Earlier questions, if there are any, tell you what its pronouns refer to.'
+            '\n\n{history}Q: {question}\n\nThe text they are about:\n{story}'
         ),
-        Template('Passage: {story}\n\nDialogue:\n{history}\n\nCurrent question: {question}\nAnswer:'),
+        Template(
+            'Use the article to complete this conversation with one short reply.\n\nArticle: {story}\n\n'
+            'Conversation:\n{history}Q: {question}\nReply:'
+        ),
     ),
-    keep=Keep('a dialogue of one question has no history', lambda ex: tf.size(ex['questions']) > 1),
     metrics=('coqa',),
     licence='by the source of the passage: CC BY-SA 4.0 (literature, Wikipedia), MSR-LA (MCTest), Apache 2.0 (CNN '
     "news), RACE's own terms (exams)",
     citation='Reddy, Chen and Manning 2018: CoQA: A conversational question answering challenge.',
-    note='An example is a whole dialogue. It is asked for the answer to the last question, with all earlier questions and '
-    'answers as history; the original code asked all questions of a story at once, as one numbered list. The test '
-    "split is CoQA's development set, of which TFDS keeps one reference answer in four.",
+    note='A row on disk is a dialogue. Every question of it is an example, with the earlier questions and their answers as '
+    'history; the original code asked all questions of a story at once, as one numbered list. Splits count dialogues. '
+    "The test split is CoQA's development set, of which TFDS keeps one reference answer in four.",
 )
 
 _UNANSWERABLE = 'unanswerable'
@@ -108,12 +99,12 @@ _UNANSWERABLE = 'unanswerable'
 
 def _quac_text(ex: TfdsExample) -> tf.Tensor:
     """The text without the mark that QuAC's annotators selected for questions it does not answer."""
-    return _one_line(tf.strings.regex_replace(ex['context'], r'\s*CANNOTANSWER\s*$', ''))
+    return rewrite(ex['context'], ((r'\s*CANNOTANSWER\s*$', ''), *ONE_LINE))
 
 
 def _quac_answer(span: tf.Tensor) -> tf.Tensor:
     """Selected text without the loose marks at its ends, or the word for a question left open."""
-    text = tf.strings.regex_replace(_one_line(span), r'^[.,;:) ]* |[,;:( ]+$', '')
+    text = rewrite(span, (*ONE_LINE, (r'^[.,;:) ]* |[,;:( ]+$', '')))
     return tf.where(text == 'CANNOTANSWER', _UNANSWERABLE, text)
 
 
@@ -126,9 +117,9 @@ QUAC = Dataset(
     fields={
         'title': 'title',
         'section': 'section_title',
-        'background': lambda ex: _one_line(ex['background']),
+        'background': clean('background', ONE_LINE),
         'text': _quac_text,
-        'question': lambda ex: _one_line(ex['question']),
+        'question': clean('question', ONE_LINE),
     },
     answer=FreeText(
         answer=lambda ex: _quac_answer(ex['orig_answer']['text']),
@@ -192,7 +183,7 @@ WIC = Dataset(
     paper_name='WIC',
     source='super_glue/wic:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'word': 'word', 'sentence1': 'sentence1', 'sentence2': 'sentence2'},
+    fields=('word', 'sentence1', 'sentence2'),
     # Labels: 0 False, 1 True (the word is used with the same sense).
     answer=Choice(options=('different meanings', 'the same meaning')),
     templates=(
@@ -247,12 +238,7 @@ _TREC_TOKENISATION = (
 """How the corpus's blanks and quotation marks are undone: patterns with their replacements, in order."""
 
 
-def _trec_question(ex: TfdsExample) -> tf.Tensor:
-    """The question as people write it, without the blanks that part its tokens."""
-    text = ex['text']
-    for pattern, replacement in _TREC_TOKENISATION:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    return tf.strings.strip(text)
+_trec_question = clean('text', _TREC_TOKENISATION)
 
 
 TREC = Dataset(
@@ -423,12 +409,12 @@ _WORD = r"[\pL\pM\pN]+(?:[^\s\pL\pM\pN'’][\pL\pM\pN]+)*"
 
 def _english(ex: TfdsExample) -> tf.Tensor:
     """The English sentence on one line."""
-    return _one_line(ex['en'])
+    return rewrite(ex['en'], ONE_LINE)
 
 
 def _without_punctuation(ex: TfdsExample) -> tf.Tensor:
     """The sentence without punctuation marks; symbols, such as those of currencies and units, are none."""
-    return _one_line(tf.strings.regex_replace(_english(ex), rf'({_WORD}|[%&@#/])|\pP', r'\1'))
+    return rewrite(_english(ex), ((rf'({_WORD}|[%&@#/])|\pP', r'\1'), *ONE_LINE))
 
 
 def _lower_case(ex: TfdsExample) -> tf.Tensor:

@@ -4,8 +4,6 @@ Two kinds of question must not be mixed up. With two labels, "no" means that the
 ask whether it follows. With three, "no" means that the hypothesis is false, so templates ask whether it is true.
 """
 
-import tensorflow as tf
-
 from flan_jax.catalogue.declaration import (
     Choice,
     Cluster,
@@ -15,9 +13,9 @@ from flan_jax.catalogue.declaration import (
     Splits,
     Tail,
     Template,
-    TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import DETOKENIZED, clean, cleaned
 
 CLUSTER = Cluster(
     name='natural_language_inference',
@@ -32,27 +30,16 @@ _CLEANING = (
     (r'</?(?:nowiki|ref)\b[^<>]*>', ''),  # remains of wiki mark-up in ANLI
     (r'\[(?:substeps|(?:citation|clarification|verification) needed)\]', ''),  # ANLI, QNLI
     (r'&amp;', '&'),  # MNLI
-    (r"``|''", '"'),  # CB, ANLI; the rest of the list undoes their tokenized punctuation
-    (r'(^|\s)" ([^"]+?) "', r'\1"\2"'),
-    (r'\. \. \.', '...'),
-    (r' (\.(?:$|[\s"]))', r'\1'),
+    *DETOKENIZED,  # CB, ANLI
     (r' ([,;?!])', r'\1'),
-    (r" ('(?:d|ll|m|re|s|t|ve)\b|n't\b)", r'\1'),
     (r'[ \t\x{a0}]+', ' '),
     (r'\s*\n\s*', '\n'),
 )
 
 
-def _text(feature: str) -> Field:
-    """The text of a feature without mark-up, tokenized punctuation and needless blanks."""
-
-    def read(ex: TfdsExample) -> tf.Tensor:
-        text = ex[feature]
-        for pattern, plain in _CLEANING:
-            text = tf.strings.regex_replace(text, pattern, plain)
-        return tf.strings.strip(text)
-
-    return read
+def _texts(*features: str) -> dict[str, Field]:
+    """Fields for features, without mark-up, tokenized punctuation and needless blanks."""
+    return cleaned(*features, rules=_CLEANING)
 
 
 def _anli(number: int) -> Dataset:
@@ -63,7 +50,7 @@ def _anli(number: int) -> Dataset:
         paper_name='ANLI',
         source=f'anli/r{number}:0.1.0',
         splits=Splits(validation='validation'),
-        fields={'context': _text('context'), 'hypothesis': _text('hypothesis')},
+        fields=_texts('context', 'hypothesis'),
         # Labels: 0 e (entailment), 1 n (neutral), 2 c (contradiction).
         answer=Choice(options=('yes', 'it is impossible to say', 'no')),
         templates=(
@@ -118,7 +105,7 @@ CB = Dataset(
     source='super_glue/cb:1.0.2',
     splits=Splits(validation=Tail(50), test='validation'),
     # The hypothesis is a clause without capital letter and full stop, so it fits into a sentence.
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis'),
     # Labels: 0 entailment, 1 contradiction, 2 neutral; unlike in the other datasets, contradiction comes second.
     answer=Choice(options=('yes', 'no', 'it is impossible to say')),
     templates=(
@@ -175,7 +162,7 @@ def _mnli(section: str) -> Dataset:
         paper_name='MNLI',
         source='glue/mnli:2.0.0',
         splits=Splits(validation=Tail(200), test=f'validation_{section}'),
-        fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+        fields=_texts('premise', 'hypothesis'),
         # Labels: 0 entailment, 1 neutral, 2 contradiction.
         answer=Choice(options=('yes', 'it is not possible to tell', 'no')),
         templates=(
@@ -233,7 +220,7 @@ QNLI = Dataset(
     paper_name='QNLI',
     source='glue/qnli:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'question': _text('question'), 'sentence': _text('sentence')},
+    fields=_texts('question', 'sentence'),
     # Labels: 0 entailment (the sentence contains the answer), 1 not_entailment.
     answer=Choice(options=('yes', 'no')),
     templates=(
@@ -284,7 +271,7 @@ RTE = Dataset(
     paper_name='RTE',
     source='super_glue/rte:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis'),
     # Labels: 0 entailment, 1 not_entailment.
     answer=Choice(options=('yes', 'no')),
     templates=(
@@ -326,7 +313,7 @@ SNLI = Dataset(
     paper_name='SNLI',
     source='snli:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis'),
     # Labels: 0 entailment, 1 neutral, 2 contradiction.
     answer=Choice(options=('yes', 'it is not possible to tell', 'no')),
     templates=(
@@ -382,7 +369,7 @@ WNLI = Dataset(
     source='glue/wnli:2.0.0',
     splits=Splits(validation=Tail(30), test='validation'),
     # The statement is a part of the text in which a noun has taken the place of a pronoun.
-    fields={'text': _text('sentence1'), 'statement': _text('sentence2')},
+    fields={'text': clean('sentence1', _CLEANING), 'statement': clean('sentence2', _CLEANING)},
     # Labels: 0 not_entailment, 1 entailment; the other way round than in RTE and QNLI.
     answer=Choice(options=('no', 'yes')),
     templates=(

@@ -13,6 +13,7 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import DETOKENIZED, cleaned
 
 CLUSTER = Cluster(
     name='paraphrase',
@@ -24,13 +25,9 @@ _GLUE_NOTE = 'The paper used version 1.0.0 of the TFDS builder; 2.0.0 changes th
 
 # MRPC and PAWS hold tokenized text: the band 's song , `` Low Tide '' ( 1996 ) .
 _DETOKENIZATION = (
-    (r"``|''", '"'),
-    (r'(^|\s)" ([^"]+?) "', r'\1"\2"'),
-    (r'\. \. \.', '...'),
-    (r' (\.(?:$|[\s"]))', r'\1'),
+    *DETOKENIZED,
     (r' ([,;:?!%)\]])', r'\1'),
     (r'([(\[$]) ', r'\1'),
-    (r" ('(?:d|ll|m|re|s|t|ve)\b|n't\b)", r'\1'),
     (r"s ' ", r"s' "),
     (r'(\d) --? (\d)', r'\1-\2'),
     (r'\s+', ' '),
@@ -46,26 +43,9 @@ _QUESTION_CLEANING = (
 )
 
 
-def _rewrite(feature: str, rules: tuple[tuple[str, str], ...]) -> Field:
-    """The text of a feature after the replacements, each a pattern and what stands for it."""
-
-    def read(ex: TfdsExample) -> tf.Tensor:
-        text = ex[feature]
-        for pattern, replacement in rules:
-            text = tf.strings.regex_replace(text, pattern, replacement)
-        return tf.strings.strip(text)
-
-    return read
-
-
-def _text(feature: str) -> Field:
-    """The text of a feature as people write it, whether or not its punctuation is tokenized."""
-    return _rewrite(feature, _DETOKENIZATION)
-
-
-def _question(feature: str) -> Field:
-    """A question of QQP without the escapes of the CSV file and the marks of formulas."""
-    return _rewrite(feature, _QUESTION_CLEANING)
+def _sentences() -> dict[str, Field]:
+    """Two sentences as people write them, whether or not their punctuation is tokenized."""
+    return cleaned('sentence1', 'sentence2', rules=_DETOKENIZATION)
 
 
 def _rounded_score(ex: TfdsExample) -> tf.Tensor:
@@ -79,7 +59,7 @@ GLUE_MRPC = Dataset(
     paper_name='MRPC',
     source='glue/mrpc:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences(),
     # Labels: 0 not_equivalent, 1 equivalent.
     answer=Choice(options=('no', 'yes')),
     templates=(
@@ -131,7 +111,7 @@ GLUE_QQP = Dataset(
     paper_name='QQP',
     source='glue/qqp:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'question1': _question('question1'), 'question2': _question('question2')},
+    fields=cleaned('question1', 'question2', rules=_QUESTION_CLEANING),
     # Labels: 0 not_duplicate, 1 duplicate.
     answer=Choice(options=('no', 'yes')),
     templates=(
@@ -188,7 +168,7 @@ PAWS_WIKI = Dataset(
     paper_name='PAWS',
     source='paws_wiki/labeled_final_tokenized:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences(),
     # Labels: 0 different_meaning, 1 paraphrase.
     answer=Choice(options=('no', 'yes')),
     templates=(
@@ -241,7 +221,7 @@ STSB = Dataset(
     paper_name='STS-B',
     source='glue/stsb:2.0.0',
     splits=Splits(validation=Tail(100), test='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences(),
     answer=Choice(options=('0', '1', '2', '3', '4', '5'), label=_rounded_score),
     templates=(
         Template(

@@ -15,17 +15,13 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import clean, cleaned
 
 CLUSTER = Cluster(
     name='reading_comprehension',
     title='Reading comprehension',
     also_left_out=('reading_comprehension_with_commonsense',),
 )
-
-
-def _stripped(feature: str) -> Field:
-    """The feature without blanks at either end."""
-    return lambda ex: tf.strings.strip(ex[feature])
 
 
 def _as_question(ex: TfdsExample) -> tf.Tensor:
@@ -44,7 +40,7 @@ BOOL_Q = Dataset(
     fields={
         'passage': 'passage',
         'question': _as_question,
-        'query': _stripped('question'),
+        'query': clean('question'),
         'title': 'title',
     },
     # The answer is a boolean: false is no, true is yes.
@@ -105,7 +101,7 @@ DROP = Dataset(
     paper_name='DROP',
     source='drop:2.0.0',
     splits=Splits(validation=Tail(200), test='dev'),
-    fields={'passage': _stripped('passage'), 'question': _stripped('question')},
+    fields=cleaned('passage', 'question'),
     answer=FreeText(answer=lambda ex: _with_plain_dates(ex['answer']), references=_drop_references),
     keep=Keep('TFDS has no text for answers that are a date without a day', lambda ex: ex['answer'] != ''),
     templates=(
@@ -157,9 +153,8 @@ MULTIRC = Dataset(
     source='super_glue/multirc:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
     fields={
-        'paragraph': _stripped('paragraph'),
-        'question': _stripped('question'),
-        'candidate': _stripped('answer'),
+        **cleaned('paragraph', 'question'),
+        'candidate': clean('answer'),
     },
     # Labels: 0 False, 1 True.
     answer=Choice(options=('no', 'yes')),
@@ -284,8 +279,7 @@ OPENBOOKQA = Dataset(
 )
 
 _SQUAD_FIELDS = {
-    'context': _stripped('context'),
-    'question': _stripped('question'),
+    **cleaned('context', 'question'),
     'title': lambda ex: tf.strings.regex_replace(ex['title'], '_', ' '),
 }
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
+from flan_jax.tasks.cleaning import cleaned, rewrite
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',
@@ -19,25 +20,15 @@ _TOKENIZER_BLANKS = (
 )
 
 
-def _untokenized(text: tf.Tensor) -> tf.Tensor:
-    """The text without the blanks that a tokenizer left beside punctuation marks and inside contractions."""
-    for pattern, plain in _TOKENIZER_BLANKS:
-        text = tf.strings.regex_replace(text, pattern, plain)
-    return text
-
-
 COSMOS_QA = Dataset(
     name='cosmos_qa',
     cluster=CLUSTER,
     paper_name='CosmosQA',
     source='cosmos_qa:1.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={
-        'context': lambda ex: _untokenized(ex['context']),
-        'question': lambda ex: _untokenized(ex['question']),
-    },
+    fields=cleaned('context', 'question', rules=_TOKENIZER_BLANKS),
     # The label is the number of the right answer, from 0.
-    answer=Choice(options=lambda ex: _untokenized(tf.stack([ex[f'answer{i}'] for i in range(4)]))),
+    answer=Choice(options=lambda ex: rewrite(tf.stack([ex[f'answer{i}'] for i in range(4)]), _TOKENIZER_BLANKS)),
     templates=(
         Template('{context}\n\n{question}\nThe text may not say it outright, but one option fits best.\n\n{options}'),
         Template('Read between the lines of this blog post.\n\n{context}\n\nQuestion: {question}\n{options}'),

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, Rules, clean
 
 CLUSTER = Cluster(
     name='sentiment',
@@ -15,11 +16,9 @@ CLUSTER = Cluster(
 _OPTIONS = ('negative', 'positive')
 
 
-def _replace(text: tf.Tensor, replacements: Mapping[str, str]) -> tf.Tensor:
-    """The text with every key replaced by its value, in the given order."""
-    for old, new in replacements.items():
-        text = tf.strings.regex_replace(text, re.escape(old), new)
-    return text
+def _literally(replacements: Mapping[str, str]) -> Rules:
+    """Rules that replace every key by its value."""
+    return tuple((re.escape(old), new) for old, new in replacements.items())
 
 
 def _beginning(text: tf.Tensor) -> tf.Tensor:
@@ -34,13 +33,10 @@ def _length(text: tf.Tensor) -> tf.Tensor:
 
 
 # Punctuation that the source file holds as control characters, its Windows-1252 bytes having been read as Latin-1.
-_PUNCTUATION = {chr(code): bytes([code]).decode('cp1252') for code in (0x84, 0x85, *range(0x91, 0x98))}
+_PUNCTUATION = _literally({chr(code): bytes([code]).decode('cp1252') for code in (0x84, 0x85, *range(0x91, 0x98))})
 
 
-def _film_review(ex: TfdsExample) -> tf.Tensor:
-    """The review with line breaks in place of HTML's, and its punctuation mended."""
-    text = tf.strings.regex_replace(ex['text'], r' *<br\s*/?\s*> *', '\n')
-    return tf.strings.strip(_replace(text, _PUNCTUATION))
+_film_review = clean('text', ((r' *<br\s*/?\s*> *', '\n'), *_PUNCTUATION))
 
 
 IMDB_REVIEWS = Dataset(
@@ -88,12 +84,10 @@ IMDB_REVIEWS = Dataset(
 )
 
 
-_ENTITIES = {'&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&'}  # '&amp;' last: '&amp;lt;' is '&lt;'
+# HTML entities, '&amp;' last: '&amp;lt;' is '&lt;'.
+_ENTITIES = _literally({'&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&'})
 
-
-def _tweet(ex: TfdsExample) -> tf.Tensor:
-    """The tweet with its HTML entities written out, and single blanks where emoticons were taken out."""
-    return tf.strings.strip(tf.strings.regex_replace(_replace(ex['text'], _ENTITIES), r'\s+', ' '))
+_tweet = clean('text', (*_ENTITIES, *ONE_LINE))
 
 
 SENTIMENT140 = Dataset(
@@ -139,9 +133,7 @@ SENTIMENT140 = Dataset(
 )
 
 
-def _snippet(ex: TfdsExample) -> tf.Tensor:
-    """The sentence or part of one, tokenised and lower-cased as published."""
-    return tf.strings.strip(ex['sentence'])
+_snippet = clean('sentence')  # tokenised and lower-cased as published
 
 
 SST2 = Dataset(
@@ -185,14 +177,10 @@ SST2 = Dataset(
 
 
 # The source file is escaped like JSON; these letters and signs occur in it.
-_LETTERS = {rf'\u{ord(letter):04x}': letter for letter in 'àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÉÖÜ£°º½–—‘’“”€'}
+_LETTERS = _literally({rf'\u{ord(letter):04x}': letter for letter in 'àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÉÖÜ£°º½–—‘’“”€'})
 
-
-def _customer_review(ex: TfdsExample) -> tf.Tensor:
-    r"""The review with the source file's escapes undone: \n, \"" (a quote, doubled as in CSV) and \u00e9."""
-    text = tf.strings.regex_replace(ex['text'], r' *\\n *', '\n')
-    text = tf.strings.regex_replace(text, r'\\ ?""?', '"')
-    return tf.strings.strip(_replace(text, _LETTERS))
+# Line breaks, then quotation marks, which are doubled as in CSV, then letters.
+_customer_review = clean('text', ((r' *\\n *', '\n'), (r'\\ ?""?', '"'), *_LETTERS))
 
 
 YELP_POLARITY_REVIEWS = Dataset(

@@ -13,6 +13,7 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 
 CLUSTER = Cluster(
     name='struct_to_text',
@@ -22,12 +23,10 @@ CLUSTER = Cluster(
 
 def _tidy(text: tf.Tensor) -> tf.Tensor:
     """Text without tabs, doubled blanks and blanks at either end."""
-    return tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
+    return rewrite(text, ONE_LINE)
 
 
-def _text(ex: TfdsExample) -> tf.Tensor:
-    """The text to learn."""
-    return _tidy(ex['target'])
+_text = clean('target', ONE_LINE)
 
 
 def _all_texts(ex: TfdsExample) -> tf.Tensor:

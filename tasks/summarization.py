@@ -7,20 +7,11 @@ question standing.
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, PARAGRAPHS, clean, rewrite
 
 CLUSTER = Cluster(
     name='summarization',
     title='Summarization',
-)
-
-# Rules for cleaning: (pattern, replacement), applied in turn.
-
-_ONE_LINE = ((r'\s+', ' '),)
-
-_PARAGRAPHS = (
-    (r'[ \t\r]*\n\s*', '\n'),
-    (r'[ \t]+', ' '),
-    (r'\n([,.;:)])', r'\1'),  # a line broken before its punctuation, where a link was taken out
 )
 
 _DETOKENIZED = (
@@ -29,7 +20,7 @@ _DETOKENIZED = (
     (r'``\s*', '"'),
     (r"\s*''", '"'),
     (r"\s+([,.;:?!%)]|(?:n't|'(?:s|re|ve|ll|d|m))\b)", r'\1'),
-    *_ONE_LINE,
+    *ONE_LINE,
 )
 
 # In AG News a blank stands where the '&' of an HTML entity stood, and a backslash for a line break.
@@ -43,7 +34,7 @@ _AG_NEWS = (
     (r'[ &](?:nbsp|hellip|[lg]t);', ' '),
     (r'\\([$#&"])', r'\1'),
     (r'\\', ' '),
-    *_ONE_LINE,
+    *ONE_LINE,
     (r' ,( )', r',\1'),
 )
 
@@ -57,7 +48,7 @@ _ADDED_STOPS = (
 # 'By. A Reporter. PUBLISHED: 14:11 EST, 25 October 2013. |. UPDATED: 15:36 EST, 25 October 2013. ',
 # 'LONDON, England (CNN) -- ', 'PARIS, France -- ', '(CNN)'.
 _CNN_DAILYMAIL = (
-    *_ONE_LINE,
+    *ONE_LINE,
     *_ADDED_STOPS,
     (r'^(?:By\b.{0,150}?)?(?:\|?\.?\s*(?:PUBLISHED|UPDATED|Last updated at)\b.{0,40}?\b20\d\d\b\.?\s+)+', ''),
     (r'^By\.\s[^.]{2,60}\.\s+', ''),
@@ -71,7 +62,7 @@ _CNN_DAILYMAIL = (
 
 # Sections of which only the full stop is left leave it behind.
 _WIKI_LINGUA = (
-    *_ONE_LINE,
+    *ONE_LINE,
     (r'\.(?:\s\.)+(\s|$)', r'.\1'),
     (r'^\.\s', ''),
 )
@@ -79,21 +70,8 @@ _WIKI_LINGUA = (
 _SAMSUM = (
     (r'<file_other>', '[file]'),
     (r'<(?:file_)?([a-z]+)>', r'[\1]'),
-    *_PARAGRAPHS,
+    *PARAGRAPHS,
 )
-
-
-def _rewrite(text, rules):
-    """The text after all rules, without blanks at either end."""
-    text = tf.strings.strip(text)
-    for pattern, replacement in rules:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    return tf.strings.strip(text)
-
-
-def _clean(name, rules):
-    """A field: the feature of that name, rewritten by the rules."""
-    return lambda ex: _rewrite(ex[name], rules)
 
 
 def _has_text(*names):
@@ -109,13 +87,13 @@ def _numbered(texts, before='', after='. ', between='\n'):
 
 def _articles(ex):
     """The articles of a Multi-News example, strings [n]."""
-    articles = _rewrite(tf.strings.split(ex['document'], '|||||'), _PARAGRAPHS)
+    articles = rewrite(tf.strings.split(ex['document'], '|||||'), PARAGRAPHS)
     return tf.boolean_mask(articles, tf.strings.length(articles) > 0)
 
 
 def _opinions(name):
     """A field: the first ten opinions of an example, strings [n]."""
-    return lambda ex: _rewrite(ex[name]['value'][:10], _DETOKENIZED)
+    return lambda ex: rewrite(ex[name]['value'][:10], _DETOKENIZED)
 
 
 def _has_opinions(name):
@@ -140,8 +118,8 @@ AESLC = Dataset(
     paper_name='AESLC',
     source='aeslc:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'email': _clean('email_body', _ONE_LINE)},
-    answer=FreeText(answer=_clean('subject_line', _ONE_LINE)),
+    fields={'email': clean('email_body', ONE_LINE)},
+    answer=FreeText(answer=clean('subject_line', ONE_LINE)),
     keep=Keep('an email without body or subject', _has_text('email_body', 'subject_line')),
     templates=(
         Template('Write a subject line for this email.\n\n{email}'),
@@ -182,7 +160,7 @@ AG_NEWS_SUBSET = Dataset(
     paper_name='AG News',
     source='ag_news_subset:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'title': _clean('title', _AG_NEWS), 'text': _clean('description', _AG_NEWS)},
+    fields={'title': clean('title', _AG_NEWS), 'text': clean('description', _AG_NEWS)},
     # Labels: 0 World, 1 Sports, 2 Business, 3 Sci/Tech.
     answer=Choice(options=('World', 'Sports', 'Business', 'Science/Tech')),
     templates=(
@@ -221,8 +199,8 @@ CNN_DAILYMAIL = Dataset(
     paper_name='CNN-DM',
     source='cnn_dailymail:3.4.0',
     splits=Splits(validation='validation'),
-    fields={'article': _clean('article', _CNN_DAILYMAIL)},
-    answer=FreeText(answer=_clean('highlights', (*_PARAGRAPHS, *_ADDED_STOPS))),
+    fields={'article': clean('article', _CNN_DAILYMAIL)},
+    answer=FreeText(answer=clean('highlights', (*PARAGRAPHS, *_ADDED_STOPS))),
     templates=(
         Template('Write down the main points of this news article, one per line.\n\n{article}'),
         Template('Summarize the text below in a few short sentences.\n\n{article}'),
@@ -258,8 +236,8 @@ GIGAWORD = Dataset(
     paper_name='Gigaword',
     source='gigaword:1.2.0',
     splits=Splits(validation='validation'),
-    fields={'sentence': _clean('document', _DETOKENIZED)},
-    answer=FreeText(answer=_clean('summary', _DETOKENIZED)),
+    fields={'sentence': clean('document', _DETOKENIZED)},
+    answer=FreeText(answer=clean('summary', _DETOKENIZED)),
     keep=Keep('words masked as UNK or digits masked as #', _is_whole),
     templates=(
         Template('Write a headline for a news report that begins like this.\n\n{sentence}'),
@@ -299,7 +277,7 @@ MULTI_NEWS = Dataset(
         'first_article': lambda ex: _articles(ex)[0],
     },
     # Every summary starts with a dash.
-    answer=FreeText(answer=_clean('summary', ((r'^[–-]\s*', ''), *_PARAGRAPHS))),
+    answer=FreeText(answer=clean('summary', ((r'^[–-]\s*', ''), *PARAGRAPHS))),
     keep=Keep(
         'no article, or no summary',
         lambda ex: tf.logical_and(tf.size(_articles(ex)) > 0, _has_text('summary')(ex)),
@@ -348,8 +326,8 @@ NEWSROOM = Dataset(
     paper_name='Newsroom',
     source='newsroom:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'title': _clean('title', _ONE_LINE), 'text': _clean('text', _PARAGRAPHS)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'title': clean('title', ONE_LINE), 'text': clean('text', PARAGRAPHS)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an article without title, text or summary', _has_text('title', 'text', 'summary')),
     templates=(
         Template('Summarize this article in a sentence or two.\n\n{text}'),
@@ -382,8 +360,8 @@ SAMSUM = Dataset(
     paper_name='SamSum',
     source='samsum:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'dialogue': _clean('dialogue', _SAMSUM)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'dialogue': clean('dialogue', _SAMSUM)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an empty dialogue or summary', _has_text('dialogue', 'summary')),
     templates=(
         Template('Summarize this conversation.\n\n{dialogue}'),
@@ -421,8 +399,8 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
     paper_name='Wiki Lingua EN',
     source='gem/wiki_lingua_english_en:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'text': _clean('source', _WIKI_LINGUA)},
-    answer=FreeText(answer=_clean('target', _WIKI_LINGUA)),
+    fields={'text': clean('source', _WIKI_LINGUA)},
+    answer=FreeText(answer=clean('target', _WIKI_LINGUA)),
     templates=(
         Template('Sum up these instructions in a few short sentences.\n\n{text}'),
         Template('{text}\n\nIn short:'),
@@ -455,8 +433,8 @@ XSUM = Dataset(
     paper_name='XSum',
     source='xsum:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'document': _clean('document', _PARAGRAPHS)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'document': clean('document', PARAGRAPHS)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an empty document or summary', _has_text('document', 'summary')),
     templates=(
         Template('Summarize this article in one sentence.\n\n{document}'),
@@ -494,11 +472,11 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
     source='opinion_abstracts/idebate:1.0.0',
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
-        'debate': _clean('_debate_name', _ONE_LINE),
+        'debate': clean('_debate_name', ONE_LINE),
         'arguments': lambda ex: _numbered(_arguments(ex)),
         'first_argument': lambda ex: _arguments(ex)[0],
     },
-    answer=FreeText(answer=_clean('_claim', _DETOKENIZED)),
+    answer=FreeText(answer=clean('_claim', _DETOKENIZED)),
     keep=Keep('a claim without arguments', _has_opinions('_argument_sentences')),
     templates=(
         Template('What claim do these arguments support?\n\n{arguments}'),
@@ -531,11 +509,11 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
     source='opinion_abstracts/rotten_tomatoes:1.0.0',
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
-        'movie': _clean('_movie_name', _ONE_LINE),
+        'movie': clean('_movie_name', ONE_LINE),
         'reviews': lambda ex: _numbered(_reviews(ex)),
         'first_review': lambda ex: _reviews(ex)[0],
     },
-    answer=FreeText(answer=_clean('_critic_consensus', _DETOKENIZED)),
+    answer=FreeText(answer=clean('_critic_consensus', _DETOKENIZED)),
     keep=Keep('a film without reviews', _has_opinions('_critics')),
     templates=(
         Template('Critics wrote this about "{movie}":\n\n{reviews}\n\nSum up their opinion in a sentence or two.'),

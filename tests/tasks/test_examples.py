@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from flan_jax import catalogue
-from flan_jax.data import prepare, source
+from flan_jax.data import prepare, rendering, source
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
@@ -39,9 +39,10 @@ def test_real_examples_render(dataset, real_data_dir):
 
 @by_name
 def test_only_the_documented_filter_drops_examples(dataset, samples_dir):
-    for split, examples in source.split_slices(dataset, samples_dir).items():
-        raw = source.PreparedSource(dataset, samples_dir).get_dataset(split, shuffle=False)
-        dropped = len(examples) - sum(1 for _ in keep_usable(raw, dataset))
+    prepared = source.PreparedSource(dataset, samples_dir)
+    for split in prepared.splits:
+        raw = prepared.get_dataset(split, shuffle=False)
+        dropped = prepared.num_input_examples(split) - sum(1 for _ in keep_usable(raw, dataset))
         assert dropped == 0 or dataset.keep is not None
 
 
@@ -89,6 +90,40 @@ def test_the_first_templates_are_of_every_kind(dataset):
     kinds = [(template.inverted, template.variant) for template in dataset.templates]
     assert not dataset.templates[0].inverted and set(kinds[:3]) == set(kinds)
     assert {variant for inverted, variant in kinds[:2] if not inverted} == {v for inverted, v in kinds if not inverted}
+
+
+class Watched(dict):
+    """An example that notes which of its features are read."""
+
+    def __init__(self, values, read, path=''):
+        super().__init__(values)
+        self.read, self.path = read, path
+
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        if isinstance(value, dict):
+            return Watched(value, self.read, f'{self.path}{name}/')
+        self.read.add(self.path + name)
+        return value
+
+
+@by_name
+def test_fields_that_depend_on_the_label_are_declared_as_revealing(dataset, samples_dir):
+    if not dataset.has_options:
+        pytest.skip('free text has no label')
+    ex = next(iter(source.PreparedSource(dataset, samples_dir).get_dataset('test', shuffle=False)))
+
+    def features_read(*fields):
+        read = set()
+        for field in fields:
+            rendering.read_field(field, Watched(ex, read))
+        return read
+
+    options = () if isinstance(dataset.answer.options, tuple) else (dataset.answer.options,)
+    label = features_read(dataset.answer.label) - features_read(*options)
+    assert label
+    telling = {name for name, field in dataset.fields.items() if features_read(field) & label}
+    assert telling == set(dataset.revealing)
 
 
 @pytest.mark.parametrize(
