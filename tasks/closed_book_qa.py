@@ -24,28 +24,21 @@ CLUSTER = Cluster(
 # A question of ARC may be the first part of a sentence that the right option completes.
 _ARC_TEMPLATES = (
     Template('Question: {question}\n\n{options}\n\nAnswer:'),
-    Template('This item is from a science test. Choose the right response.\n\n{question}\n\n{options}'),
-    inverted('Write an item for a science exam. Its correct answer has to be this: {answer}', '{question}'),
-    Template('Which option answers the question, or completes the sentence, correctly?\n\n{question}\n{options}'),
-    Template(
-        'A girl is doing her science homework and is not sure what to tick here:\n\n{question}\n\n{options}\n\nHelp her to '
-        'find the right one.'
-    ),
-    Template(
-        'One of the following goes with the question or unfinished sentence at the bottom. Which one is it?\n\n{options}'
-        '\n\n{question}'
-    ),
-    Template('Use what you know about nature and technology.\n{question}\n{options}'),
+    Template('Answer the question, or complete the sentence.\n\n{question}\n\n{options}'),
+    inverted('Write a question for a science exam whose correct answer is the following.\n\n{answer}', '{question}'),
+    Template('{question}\n\n{options}'),
+    Template('This question is from a science test for schools. What is the right answer?\n\n{question}\n{options}'),
+    Template('Use what you know about science to answer this.\n\n{question}\n\n{options}'),
+    Template('{options}\n\nWhat is the correct response to this science question?\n\n{question}'),
     inverted(
-        '{options}\n\nThese are the options of a multiple-choice question in a science quiz. The one to choose is this:\n'
-        '{answer}\n\nWhat does the question say?',
+        '{options}\n\nThese are the options of a multiple-choice question in a science exam. The correct one is this: '
+        '{answer}\n\nWrite the question.',
         '{question}',
     ),
     Template(
-        'As a teacher you are writing the answer key to an exam. What goes into the key for this item?\n\n{question}\n\n'
-        '{options}'
+        'You are helping a child with science homework. What should the child answer here?\n\n{question}\n\n{options}'
     ),
-    Template('{question}\n\nPick one:\n\n{options}'),
+    Template('Science exam\n\n{question}\n{options}\n\nCorrect answer:'),
 )
 
 
@@ -97,21 +90,21 @@ NATURAL_QUESTIONS = Dataset(
     answer=FreeText(answer=lambda ex: ex['answer'][0], references='answer'),
     templates=(
         Template('Question: {question}\nAnswer:'),
+        Template('Answer this question: {question}'),
+        inverted('Write a question whose answer is "{answer}".', '{question}'),
+        Template('Give a short answer, without an explanation.\n\n{question}'),
+        Template('{question} Reply with only the name, number, date or phrase that is asked for.'),
+        Template('I have a question: {question}\n\nCan you tell me the answer?'),
         Template('Answer from memory, without looking anything up.\n\n{question}'),
-        inverted('Think of a question that "{answer}" answers.', '{question}'),
-        Template('Somebody typed this into a search engine: {question}\n\nWhat should come up as the short answer?'),
-        Template('{question} Give only the name, number, date or phrase that is asked for.'),
-        Template('I have wondered about this for a long time: {question}\n\nCan you tell me?'),
-        Template('Reply in a few words, with no explanation.\n{question}'),
         inverted(
-            'Accepted answers: {accepted}\n\nWhat might someone ask a search engine to be given one of these answers?',
+            'All of these would be accepted as correct: {accepted}\n\nWhat question could someone have typed into a search '
+            'engine?',
             '{question}',
         ),
         Template(
-            'A reader calls the information desk of a library and asks, "{question}"\n\nThe librarian knows it by heart '
-            'and says:'
+            'Someone typed this into a search engine: {question}\n\nWhat short answer should appear above the results?'
         ),
-        Template('Fill in what is missing.\n\nAsked: {question}\nAnswered:'),
+        Template('Write down the fact that answers the question.\n\nQ: {question}\nA:'),
     ),
     metrics=('trivia_qa',),
     licence='CC BY-SA 3.0',
@@ -126,21 +119,16 @@ def _trivia_answers(ex: TfdsExample) -> tf.Tensor:
 
 
 _TRIVIA_TEMPLATES = (
+    Template('Question: {question}\nAnswer:'),
+    Template('Answer this trivia question.\n\n{question}'),
+    inverted('The answer to a trivia question is "{answer}". What is the question?', '{question}'),
+    Template('{question}\n\nName the answer. There is no need for a full sentence.'),
     Template('Trivia: {question}'),
-    Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
-    inverted('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}'),
-    Template(
-        'You are on a quiz show. The host reads out the next question.\n\n"{question}"\n\nYou press the buzzer and say:'
-    ),
-    Template('{question}\n\nName the answer; there is no need for a full sentence.'),
     Template('Q: {question}\nA:'),
-    Template('What is printed on the back of a trivia card whose front says the following?\n\n{question}'),
-    inverted('Set a question for a trivia night. The players score if they write "{answer}".', '{question}'),
-    Template(
-        'Two friends cannot agree on this one: {question} They ask you, because your general knowledge is excellent. '
-        'What do you tell them?'
-    ),
-    Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
+    Template('What is the correct answer to this quiz question? {question}'),
+    inverted('Write a question for a trivia night that has the answer "{answer}".', '{question}'),
+    Template('You are a contestant on a quiz show, and the host asks: {question}\n\nWhat do you say?'),
+    Template('Use your general knowledge to answer the following.\n{question}\nYour answer:'),
 )
 
 _TRIVIA_CITATION = (
