@@ -94,7 +94,7 @@ NATURAL_QUESTIONS = Dataset(
         inverted('Write a question whose answer is "{answer}".', '{question}'),
         Template('Give a short answer, without an explanation.\n\n{question}'),
         Template('{question} Reply with only the name, number, date or phrase that is asked for.'),
-        Template('I have a question: {question}\n\nCan you tell me the answer?'),
+        Template('{question}\n\nWhat is the answer to the question above?'),
         Template('Answer from memory, without looking anything up.\n\n{question}'),
         inverted(
             'All of these would be accepted as correct: {accepted}\n\nWhat question could someone have typed into a search '

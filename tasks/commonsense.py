@@ -133,14 +133,14 @@ PIQA = Dataset(
     answer=Choice(options=lambda ex: _tidy(tf.stack([ex['sol1'], ex['sol2']]))),
     templates=(
         Template('Goal: {goal}\n\nWhat is the best way to reach this goal?\n\n{options}'),
-        Template('{goal}\n\n{options}'),
+        Template('Give advice that works in practice.\n\n{goal}\n\n{options}'),
         inverted('Solution: {answer}\n\nWrite down the task or the question that it answers.', '{goal}'),
         Template('How would you do this?\n\n{goal}\n\n{options}'),
         Template('Question: {goal}\n{options}\nAnswer:'),
         Template(
             'Use what you know about everyday objects and materials to solve this problem.\n\n{goal}\n\n{options}'
         ),
-        Template('{options}\n\nWhich instruction works in practice for the goal "{goal}"?'),
+        Template('{options}\n\nWhat should you do for the goal "{goal}"?'),
         inverted(
             'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem that it solves.',
             '{goal}',

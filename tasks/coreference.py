@@ -113,7 +113,7 @@ WINOGRANDE = Dataset(
         inverted(
             'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}', '{complete}'
         ),
-        Template('{start}\n{options}'),
+        Template('Continue the text in a way that makes sense.\n\n{start}\n\n{options}'),
         Template(
             'The blank in this text stands for "{first}" or "{second}": {with_gap}\n\nUse common sense to decide, and write out '
             'the rest of the text, starting at the blank.\n\n{options}'
@@ -200,7 +200,7 @@ WSC273 = Dataset(
         Template(
             'Replace the marked pronoun by what it refers to, and repeat the text from that point to the end.\n\n{marked}\n\n{options}'
         ),
-        Template('{start}\n{options}'),
+        Template('Text: {start}\n\nWhat comes next?\n{options}'),
         Template('Use common sense to finish this.\n\n{start}\n\n{options}'),
     ),
     metrics=('accuracy',),

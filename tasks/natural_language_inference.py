@@ -171,7 +171,7 @@ def _mnli(section: str) -> Dataset:
                 'from the source?\n\nSource: {premise}\n\nClaim: {hypothesis}\n\n{options}'
             ),
             Template('{options}\n\nIs B true if A is?\n\nA: {premise}\nB: {hypothesis}'),
-            inverted('Write a text. If your text is true, then this sentence {must}: {hypothesis}', '{premise}'),
+            inverted('Write a text. If it is true, the following sentence {must}.\n\n{hypothesis}', '{premise}'),
             Template('{hypothesis}\n\nIs that true? Here is everything we know:\n\n{premise}\n\n{options}'),
             Template(
                 'Work out whether the second text is true, taking the first one to be reliable.\n\n(1) {premise}\n\n(2) '
@@ -208,7 +208,7 @@ QNLI = Dataset(
             'Write a question about the subject of this sentence that the sentence {answers}.\n\n{sentence}',
             '{question}',
         ),
-        Template('I want to know: {question}\n\nDoes this sentence tell me?\n\n{sentence}\n\n{options}'),
+        Template('{question}\n\nDoes the sentence below tell us?\n\n{sentence}\n\n{options}'),
         Template(
             'Is the information that the question asks for given in the text?\n\nText: {sentence}\n\nQuestion: {question}\n\n{options}'
         ),

@@ -144,7 +144,7 @@ GLUE_QQP = Dataset(
             '{question1}',
         ),
         Template(
-            'One user asks: {question1}\nAnother user asks: {question2}\n\nDo they want to know the same thing?\n\n{options}'
+            '(a) {question1}\n(b) {question2}\n\nDo people who ask (a) and people who ask (b) want to know the same thing?\n\n{options}'
         ),
         Template(
             'You moderate a question-and-answer site. A user posts this question:\n{question1}\n\nThere is an older post:\n'

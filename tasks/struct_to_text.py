@@ -141,8 +141,7 @@ DART = Dataset(
         Template('Describe the following data in one or more sentences.\n\n{facts}'),
         Template('Facts:\n{facts}\n\nText:'),
         inverted(
-            '{answer}\n\nBreak this text down into facts. Write one fact per line: the subject, the property and the value, '
-            'separated by commas.',
+            '{answer}\n\nBreak this text down into facts, one per line: first the subject, then the property, then the value.',
             '{facts}',
         ),
         Template('Turn these triples of subject, property and value into fluent English.\n\n{facts}'),
@@ -174,7 +173,7 @@ E2E_NLG = Dataset(
     fields={'attributes': _attributes},
     answer=_ANSWER,
     templates=(
-        Template('Write a description of a restaurant with these attributes.\n\n{attributes}'),
+        Template('Write a description of a restaurant, pub or café with these attributes.\n\n{attributes}'),
         Template('Attributes: {attributes}\nDescription:'),
         inverted(
             'Extract the attributes of the venue from this description. Write them as a list like "name: ...; food: ...; near: '
@@ -191,9 +190,9 @@ E2E_NLG = Dataset(
             'the others with semicolons.',
             '{attributes}',
         ),
-        Template('Recommend a place to eat or drink. This is what you should mention about it: {attributes}'),
+        Template('Tell visitors about a place to eat or drink, and mention all of this: {attributes}'),
         Template(
-            'A friend asks you about a restaurant, and your phone shows this: {attributes}\n\nWhat do you tell your friend?'
+            'A friend asks you about a place to eat, and your phone shows this: {attributes}\n\nWhat do you tell your friend?'
         ),
     ),
     metrics=('rouge',),

@@ -130,9 +130,7 @@ AESLC = Dataset(
         Template('Summarize the following message in one short phrase.\n\n{email}'),
         Template('Body of an email: {email}\n\nSuggest a short title that tells the recipient what it is about.'),
         inverted('Subject: {answer}\n\nWrite the body of a business email with this subject.', '{email}'),
-        Template(
-            'Someone wants to find this email by searching for its subject. What subject was it most likely sent with?\n\n{email}'
-        ),
+        Template('What subject was the following email most likely sent with?\n\n{email}'),
         Template('A colleague asks you to fill in the subject field of this email:\n\n{email}\n\nWhat do you write?'),
     ),
     metrics=('rouge',),
@@ -444,7 +442,7 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
         Template('Summarize the following arguments in one sentence.\n\n{arguments}'),
         Template('{arguments}\n\nState in a few words the conclusion that the arguments above lead to.'),
         Template(
-            'In the debate "{debate}", a speaker made these arguments.\n\n{arguments}\n\nWhat was the point of the speaker?'
+            'In the debate "{debate}", a speaker made these arguments.\n\n{arguments}\n\nWhat was the speaker trying to show?'
         ),
         Template('What do all of these sentences from a debate argue for?\n\n{arguments}'),
         inverted('Claim: {answer}\n\nList arguments that support this claim, and number them.', '{arguments}'),
