@@ -2,7 +2,19 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
+from flan_jax.tasks.cleaning import clean
 
 CLUSTER = Cluster(
     name='closed_book_qa',
@@ -12,33 +24,21 @@ CLUSTER = Cluster(
 # A question of ARC may be the first part of a sentence that the right option completes.
 _ARC_TEMPLATES = (
     Template('Question: {question}\n\n{options}\n\nAnswer:'),
-    Template('This item is from a science test. Choose the right response.\n\n{question}\n\n{options}'),
-    Template('Which option answers the question, or completes the sentence, correctly?\n\n{question}\n{options}'),
-    Template(
-        'A girl is doing her science homework and is not sure what to tick here:\n\n{question}\n\n{options}\n\nHelp her to '
-        'find the right one.'
-    ),
-    Template(
-        'One of the following goes with the question or unfinished sentence at the bottom. Which one is it?\n\n{options}'
-        '\n\n{question}'
-    ),
-    Template('Use what you know about nature and technology.\n{question}\n{options}'),
-    Template(
-        'As a teacher you are writing the answer key to an exam. What goes into the key for this item?\n\n{question}\n\n'
-        '{options}'
-    ),
-    Template('{question}\n\nPick one:\n\n{options}'),
-    Template(
-        'Write an item for a science exam. Its correct answer has to be this: {answer}',
+    Template('Answer the question, or complete the sentence.\n\n{question}\n\n{options}'),
+    inverted('Write a question for a science exam whose correct answer is the following.\n\n{answer}', '{question}'),
+    Template('{question}\n\n{options}'),
+    Template('This question is from a science test for schools. What is the right answer?\n\n{question}\n{options}'),
+    Template('Use what you know about science to answer this.\n\n{question}\n\n{options}'),
+    Template('{options}\n\nWhat is the correct response to this science question?\n\n{question}'),
+    inverted(
+        '{options}\n\nThese are the options of a multiple-choice question in a science exam. The correct one is this: '
+        '{answer}\n\nWrite the question.',
         '{question}',
-        inverted=True,
     ),
     Template(
-        '{options}\n\nThese are the options of a multiple-choice question in a science quiz. The one to choose is this:\n'
-        '{answer}\n\nWhat does the question say?',
-        '{question}',
-        inverted=True,
+        'You are helping a child with science homework. What should the child answer here?\n\n{question}\n\n{options}'
     ),
+    Template('Science exam\n\n{question}\n{options}\n\nCorrect answer:'),
 )
 
 
@@ -50,7 +50,7 @@ def _arc(name: str, config: str, test_examples: str) -> Dataset:
         paper_name='ARC (easy/chal.)',
         source=f'ai2_arc/{config}:1.0.0',
         splits=Splits(validation=Tail(200), test='test'),
-        fields={'question': lambda ex: tf.strings.strip(ex['question'])},
+        fields={'question': clean('question')},
         # The options' own labels are matched, since they need not be A, B, C, D in this order.
         answer=Choice(
             options=lambda ex: tf.strings.strip(ex['choices']['text']),
@@ -86,25 +86,25 @@ NATURAL_QUESTIONS = Dataset(
         'question': _question,
         'accepted': lambda ex: tf.strings.reduce_join(ex['answer'], separator='; '),
     },
+    revealing=('accepted',),
     answer=FreeText(answer=lambda ex: ex['answer'][0], references='answer'),
     templates=(
         Template('Question: {question}\nAnswer:'),
+        Template('Answer this question: {question}'),
+        inverted('Write a question whose answer is "{answer}".', '{question}'),
+        Template('Give a short answer, without an explanation.\n\n{question}'),
+        Template('{question} Reply with only the name, number, date or phrase that is asked for.'),
+        Template('{question}\n\nWhat is the answer to the question above?'),
         Template('Answer from memory, without looking anything up.\n\n{question}'),
-        Template('Somebody typed this into a search engine: {question}\n\nWhat should come up as the short answer?'),
-        Template('{question} Give only the name, number, date or phrase that is asked for.'),
-        Template('I have wondered about this for a long time: {question}\n\nCan you tell me?'),
-        Template('Reply in a few words, with no explanation.\n{question}'),
-        Template(
-            'A reader calls the information desk of a library and asks, "{question}"\n\nThe librarian knows it by heart '
-            'and says:'
-        ),
-        Template('Fill in what is missing.\n\nAsked: {question}\nAnswered:'),
-        Template('Think of a question that "{answer}" answers.', '{question}', inverted=True),
-        Template(
-            'Accepted answers: {accepted}\n\nWhat might someone ask a search engine to be given one of these answers?',
+        inverted(
+            'All of these would be accepted as correct: {accepted}\n\nWhat question could someone have typed into a search '
+            'engine?',
             '{question}',
-            inverted=True,
         ),
+        Template(
+            'Someone typed this into a search engine: {question}\n\nWhat short answer should appear above the results?'
+        ),
+        Template('Write down the fact that answers the question.\n\nQ: {question}\nA:'),
     ),
     metrics=('trivia_qa',),
     licence='CC BY-SA 3.0',
@@ -118,6 +118,25 @@ def _trivia_answers(ex: TfdsExample) -> tf.Tensor:
     return tf.unique(tf.concat([[ex['answer']['value']], ex['answer']['aliases']], axis=0)).y
 
 
+_TRIVIA_TEMPLATES = (
+    Template('Question: {question}\nAnswer:'),
+    Template('Answer this trivia question.\n\n{question}'),
+    inverted('The answer to a trivia question is "{answer}". What is the question?', '{question}'),
+    Template('{question}\n\nName the answer. There is no need for a full sentence.'),
+    Template('Trivia: {question}'),
+    Template('Q: {question}\nA:'),
+    Template('What is the correct answer to this quiz question? {question}'),
+    inverted('Write a question for a trivia night that has the answer "{answer}".', '{question}'),
+    Template('You are a contestant on a quiz show, and the host asks: {question}\n\nWhat do you say?'),
+    Template('Use your general knowledge to answer the following.\n{question}\nYour answer:'),
+)
+
+_TRIVIA_CITATION = (
+    'Joshi et al. 2017: TriviaQA: a large scale distantly supervised challenge dataset for reading comprehension.'
+)
+
+_TRIVIA_LICENCE = 'not stated; the University of Washington notes that it does not own the copyright of the questions'
+
 TRIVIA_QA = Dataset(
     name='trivia_qa',
     cluster=CLUSTER,
@@ -126,33 +145,37 @@ TRIVIA_QA = Dataset(
     splits=Splits(validation=Tail(200), test='validation'),
     fields={'question': _question},
     answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),
-    templates=(
-        Template('Trivia: {question}'),
-        Template('This was asked at a pub quiz. What is the answer?\n\n{question}'),
-        Template(
-            'You are on a quiz show. The host reads out the next question.\n\n"{question}"\n\nYou press the buzzer and say:'
-        ),
-        Template('{question}\n\nName the answer; there is no need for a full sentence.'),
-        Template('Q: {question}\nA:'),
-        Template('What is printed on the back of a trivia card whose front says the following?\n\n{question}'),
-        Template(
-            'Two friends cannot agree on this one: {question} They ask you, because your general knowledge is excellent. '
-            'What do you tell them?'
-        ),
-        Template('Show that you know about history, science, sport and the arts.\n{question}\nYour answer:'),
-        Template('The answer on a quiz card reads: {answer}\n\nWhat is the question?', '{question}', inverted=True),
-        Template(
-            'Set a question for a trivia night. The players score if they write "{answer}".',
-            '{question}',
-            inverted=True,
-        ),
-    ),
+    templates=_TRIVIA_TEMPLATES,
     metrics=('trivia_qa',),
-    licence='not stated; the University of Washington notes that it does not own the copyright of the questions',
-    citation='Joshi et al. 2017: TriviaQA: a large scale distantly supervised challenge dataset for reading comprehension.',
+    licence=_TRIVIA_LICENCE,
+    citation=_TRIVIA_CITATION,
     note='The original code read rc:1.1.0, but the numbers of examples in the paper (87,622 and 11,313) are those of the '
     'unfiltered configuration. Without the evidence documents it loses nothing here, since the questions are asked '
     'closed-book. The validation split is what the paper calls tfds-dev.',
 )
 
-DATASETS = (ARC_EASY, ARC_CHALLENGE, NATURAL_QUESTIONS, TRIVIA_QA)
+
+def _is_from_wikipedia(ex: TfdsExample) -> tf.Tensor:
+    """Whether a row is of the part with Wikipedia evidence; those of the other part have search results."""
+    return (tf.size(ex['search_results']['filename']) == 0) & (tf.size(ex['entity_pages']['filename']) > 0)
+
+
+TRIVIA_QA_WIKI = Dataset(
+    name='trivia_qa_wiki',
+    cluster=CLUSTER,
+    paper_name='TQA',
+    source='trivia_qa/rc:1.1.0',
+    # About four rows in nine are kept, so that some 200 examples choose the template.
+    splits=Splits(train=None, validation='train', validation_examples=450, test='validation'),
+    fields={'question': _question},
+    answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),
+    keep=Keep('rows without evidence from Wikipedia belong to the other half of TriviaQA', _is_from_wikipedia),
+    templates=_TRIVIA_TEMPLATES,
+    metrics=('trivia_qa',),
+    licence=_TRIVIA_LICENCE,
+    citation=_TRIVIA_CITATION,
+    note="For evaluation only: the 7,993 questions of the Wikipedia part's development set, which the averages of the paper "
+    'use (as GPT-3 does), and Table 1 calls TQA (wiki). TFDS has them only together with the evidence, which is not shown.',
+)
+
+DATASETS = (ARC_EASY, ARC_CHALLENGE, NATURAL_QUESTIONS, TRIVIA_QA, TRIVIA_QA_WIKI)

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 
 CLUSTER = Cluster(
     name='commonsense',
@@ -11,10 +12,12 @@ CLUSTER = Cluster(
 )
 
 
+_TIDY = (*ONE_LINE, (r' ([.,;:?!])( |$)', r'\1\2'))
+"""Single blanks between words, and none before punctuation."""
+
+
 def _tidy(text):
-    """The text with single blanks between words, and none at its ends or before punctuation."""
-    text = tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
-    return tf.strings.regex_replace(text, r' ([.,;:?!])( |$)', r'\1\2')
+    return rewrite(text, _TIDY)
 
 
 def _by_question(cause: str, effect: str):
@@ -35,7 +38,7 @@ COPA = Dataset(
     source='super_glue/copa:1.0.2',
     splits=Splits(validation=Tail(50), test='validation'),
     fields={
-        'premise': lambda ex: _tidy(ex['premise']),
+        'premise': clean('premise', _TIDY),
         'unfinished': _unfinished,
         # What the answer is to the premise: its 'cause' or its 'effect'.
         'relation': 'question',
@@ -50,28 +53,17 @@ COPA = Dataset(
     answer=Choice(options=lambda ex: _tidy(tf.stack([ex['choice1'], ex['choice2']]))),
     templates=(
         Template('{premise} {question}\n\n{options}'),
-        Template(
-            'Here is something that happened: {premise}\n\nWhich of the following is its more plausible {relation}?\n'
-            '{options}'
-        ),
-        Template('Finish the sentence in the way that makes the most sense.\n\n{unfinished} ...\n\n{options}'),
-        Template('{options}\n\nOne of these sentences names the {relation} of this event: "{premise}" Which one?'),
-        Template(
-            'I am explaining cause and effect to a child. My example is "{premise}" Now the child has to find the '
-            '{relation}. Which answer should the child give?\n\n{options}'
-        ),
+        Template('Premise: {premise}\n\nWhat is the most plausible {relation} of this?\n{options}'),
+        inverted('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}'),
+        Template('Complete the sentence so that it makes sense.\n\n{unfinished} ...\n\n{options}'),
         Template('Event: {premise}\nQuestion: {question}\n{options}\nAnswer:'),
-        Template(
-            'Only one of the two options is likely to be the {relation} of what is described below. Say which.\n\n'
-            '{premise}\n\n{options}'
+        Template('Read the following sentence and say what its {relation} most likely was.\n\n{premise}\n\n{options}'),
+        Template('{options}\n\nWhat is the likely {relation} of this event? {premise}'),
+        inverted(
+            'Think of an event that has this {relation}: {answer}\n\nDescribe the event in one sentence.', '{premise}'
         ),
-        Template('A: {premise}\nB: {reply}\n\nWhat is a sensible thing for A to say now?\n\n{options}'),
-        Template('{answer} {question_about_answer}\nReply with one short sentence.', '{premise}', inverted=True),
-        Template(
-            'Think of an event that has this {relation}: "{answer}"\n\nDescribe the event.',
-            '{premise}',
-            inverted=True,
-        ),
+        Template('Use common sense to name the {relation} of what is described here.\n\n{premise}\n\n{options}'),
+        Template('A friend tells you: "{premise}" You ask: "{reply}" What does your friend say?\n\n{options}'),
     ),
     metrics=('accuracy',),
     licence='BSD 2-Clause',
@@ -101,35 +93,20 @@ HELLASWAG = Dataset(
     # Labels: the index of the true ending.
     answer=Choice(options=lambda ex: _without_tags(ex['endings'], before_title=' ')),
     templates=(
-        Template('{context}\n\nHow does this text go on?\n\n{options}'),
-        Template(
-            'Here is the beginning of a text.\n\n{context}\n\nWhich of the four passages below comes directly after it?'
-            '\n{options}'
-        ),
-        Template('Pick the continuation that makes the most sense.\n\n{context}\n\n{options}'),
-        Template(
-            '{options}\n\nAll of these were put forward as the next words of the text that follows, but only one is '
-            'genuine. Which?\n\n{context}'
-        ),
-        Template(
-            'You are watching a video or working through a guide, and you have got as far as this:\n\n{context}\n\n'
-            'What do you expect next?\n\n{options}'
-        ),
-        Template('Text: {context}\nTask: Complete the text with one of the options.\n{options}\nCompletion:'),
-        Template(
-            'The last part of a text has been lost. This is what remains:\n\n{context}\n\nFour people tried to restore '
-            'the missing part, and one of them got it right. Choose that version.\n\n{options}'
-        ),
-        Template('What is most likely to follow?\n{context}\n{options}'),
-        Template(
-            'This is a passage from the middle of a text:\n\n{answer}\n\nWrite what comes directly before it.',
+        Template('What happens next?\n\n{context}\n\n{options}'),
+        Template('{context}\n\nHow does this text continue?\n\n{options}'),
+        inverted('This is how a text goes on:\n\n{answer}\n\nWrite what comes directly before it.', '{context}'),
+        Template('Write a continuation that makes sense.\n\n{context}\n\n{options}'),
+        Template('Complete the text.\n\nText: {context}\n\n{options}\n\nCompletion:'),
+        Template('{options}\n\nWhich ending follows naturally from this passage?\n\n{context}'),
+        Template('Finish this description of an activity.\n\n{context}\n{options}'),
+        inverted(
+            '{options}\n\nWrite the beginning of a text for which, out of these endings, the best one is: {answer}',
             '{context}',
-            inverted=True,
         ),
+        Template('{context}\n\nUse common sense to predict what comes next.\n\n{options}'),
         Template(
-            '{options}\n\nBegin a text in such a way that, of these four passages, the best continuation is: {answer}',
-            '{context}',
-            inverted=True,
+            'You are watching a how-to video, and the narrator has just said:\n\n{context}\n\nWhat do you expect to hear next?\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -155,37 +132,21 @@ PIQA = Dataset(
     # Labels: 0 sol1, 1 sol2.
     answer=Choice(options=lambda ex: _tidy(tf.stack([ex['sol1'], ex['sol2']]))),
     templates=(
-        Template('I need help with this: {goal}\n\nWhich of the two solutions works better?\n{options}'),
-        Template('{goal}\n\n{options}\n\nChoose what makes sense in practice.'),
+        Template('Goal: {goal}\n\nWhat is the best way to reach this goal?\n\n{options}'),
+        Template('Give advice that works in practice.\n\n{goal}\n\n{options}'),
+        inverted('Solution: {answer}\n\nWrite down the task or the question that it answers.', '{goal}'),
+        Template('How would you do this?\n\n{goal}\n\n{options}'),
+        Template('Question: {goal}\n{options}\nAnswer:'),
         Template(
-            'Somebody typed this into a search engine:\n\n"{goal}"\n\nTwo pages were found. Which of them gives advice '
-            'that can be relied on?\n\n{options}'
+            'Use what you know about everyday objects and materials to solve this problem.\n\n{goal}\n\n{options}'
         ),
-        Template(
-            'Use what you know about everyday things and materials to decide on the right answer.\n\n{goal}\n\n'
-            '{options}'
-        ),
-        Template('{options}\n\nOne of these serves the purpose stated below, the other does not. Which does?\n{goal}'),
-        Template('Problem: {goal}\n{options}\nSolution:'),
-        Template(
-            'A friend and I cannot agree about this:\n\n{goal}\n\nEach of us has a suggestion. Whose would you '
-            'follow?\n\n{options}'
-        ),
-        Template(
-            'An entry in a book of household hints is headed "{goal}"\n\nThe editor has received two drafts of the '
-            'entry, and one of them contains a mistake. Which draft should be printed?\n{options}'
-        ),
-        Template(
-            'Here is a solution: {answer}\n\nWrite down the task or the question that it belongs to.',
+        Template('{options}\n\nWhat should you do for the goal "{goal}"?'),
+        inverted(
+            'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem that it solves.',
             '{goal}',
-            inverted=True,
         ),
-        Template(
-            'Of these two, only one is good advice.\n\n{options}\n\nThe good advice is: {answer}\n\nState the problem '
-            'that it solves.',
-            '{goal}',
-            inverted=True,
-        ),
+        Template('Someone typed this into a search engine: {goal}\n\nWhat should the top result say?\n\n{options}'),
+        Template('Give a solution that makes sense.\n\nProblem: {goal}\n{options}\nSolution:'),
     ),
     metrics=('accuracy',),
     licence='Academic Free License 3.0',
@@ -200,43 +161,25 @@ STORY_CLOZE = Dataset(
     paper_name='StoryCloze',
     source='story_cloze/2016:1.0.0',
     splits=Splits(train='validation', validation=Tail(200), test='test'),
-    fields={'story': lambda ex: _tidy(ex['context'])},
+    fields={'story': clean('context', _TIDY)},
     # Labels: 1 the first ending, 2 the second.
-    answer=Choice(options=lambda ex: _tidy(ex['endings']), label=lambda ex: ex['label'] - 1),
+    answer=Choice(options=clean('endings', _TIDY), label=lambda ex: ex['label'] - 1),
     templates=(
         Template('{story}\n\nHow does the story end?\n\n{options}'),
-        Template(
-            'Read the first four sentences of a short story.\n\n{story}\n\nWhich fifth sentence rounds it off?\n'
-            '{options}'
-        ),
-        Template(
-            '{options}\n\nOne of these two sentences is the proper ending of the story below. Find it.\n\n{story}'
-        ),
+        Template('Write an ending for this story that makes sense.\n\n{story}\n\n{options}'),
+        inverted('Write a story of four sentences that leads up to this ending:\n\n{answer}', '{story}'),
+        Template('Read the first four sentences of a short story. What is the fifth?\n\n{story}\n\n{options}'),
         Template('Story: {story}\n{options}\nEnding:'),
-        Template(
-            'A pupil handed in the following story, but its last sentence is smudged.\n\n{story}\n\nThe teacher can '
-            'think of two things that might have stood there. Which is the likelier one?\n{options}'
-        ),
-        Template(
-            'Somebody is telling you what happened: "{story}" You can already guess the next sentence. What is it?\n\n'
-            '{options}'
-        ),
-        Template(
-            'Fill the gap at the end, so that the story makes sense as a whole.\n\n{story} ____\n\n{options}',
-        ),
-        Template(
-            'What has happened so far:\n{story}\n\nWhat happens in the end, if nothing strange occurs?\n{options}'
-        ),
-        Template(
-            'Write a story of four sentences that leads up to this ending:\n\n{answer}',
+        Template('{options}\n\nWhich sentence is the most likely ending of the following story?\n\n{story}'),
+        Template('Complete the story.\n\n{story} ____\n\n{options}'),
+        inverted(
+            '{options}\n\nWrite the first four sentences of a story. Of the two endings above, the right one for it has to be '
+            'this: {answer}',
             '{story}',
-            inverted=True,
         ),
+        Template('{story}\n\nWhat most likely happened after that?\n\n{options}'),
         Template(
-            'There are two endings for a story that nobody has begun yet:\n\n{options}\n\nBegin the story in such a '
-            'way that it can only end like this: {answer}',
-            '{story}',
-            inverted=True,
+            'A friend is telling you what happened: "{story}" You can already guess the next sentence. What is it?\n\n{options}'
         ),
     ),
     metrics=('accuracy',),

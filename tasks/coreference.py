@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, rewrite
+from flan_jax.tasks.wording import by_label
 
 CLUSTER = Cluster(
     name='coreference',
@@ -11,9 +13,8 @@ CLUSTER = Cluster(
 
 
 def _tidy(text):
-    """The text with single blanks between words, and none at its ends or before punctuation."""
-    text = tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
-    return tf.strings.regex_replace(text, r" ([.,;:!?]|'s\b)", r'\1')
+    """The text with single blanks between words, and none before punctuation."""
+    return rewrite(text, (*ONE_LINE, (r" ([.,;:!?]|'s\b)", r'\1')))
 
 
 def _replace_first(text, word, replacement):
@@ -43,33 +44,21 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
     # Labels: the index of the right candidate.
     answer=Choice(options='candidates'),
     templates=(
-        Template('{sentence}\n\nWho or what is meant by "{pronoun}" in this sentence?\n\n{options}'),
-        Template('Which of the two does the word between asterisks refer to?\n{marked}\n{options}'),
-        Template('Replace the pronoun "{pronoun}" by the noun or name that it stands for.\n\n{sentence}\n\n{options}'),
-        Template('{options}\n\nWhich of these does "{pronoun}" refer to in the following sentence?\n\n{sentence}'),
+        Template('{sentence}\n\nWho or what does "{pronoun}" refer to in this sentence?\n\n{options}'),
         Template('Sentence: {sentence}\nPronoun: {pronoun}\n{options}\nReferent:'),
-        Template(
-            'A learner of English has come across this sentence: {sentence}\n\n"I understand every word," says the '
-            'learner, "but whom or what do they mean by \'{pronoun}\'?" What should a teacher reply?\n\n{options}'
-        ),
-        Template(
-            'Both "{first}" and "{second}" are mentioned here: {sentence}\n\nWhich of the two does the writer have in '
-            'mind with "{pronoun}"?\n{options}'
-        ),
-        Template(
-            'The word "{pronoun}" has been cut out of a sentence:\n\n{with_gap}\n\nWhom or what did it refer to?\n\n'
-            '{options}'
-        ),
-        Template(
-            'Write a sentence with "{first}", "{second}" and the pronoun "{pronoun}" in it. It must be clear from the '
-            'sense that the pronoun stands for "{answer}".',
+        inverted(
+            'Write a sentence that contains "{first}", "{second}" and the pronoun "{pronoun}". The pronoun should clearly refer to '
+            '"{answer}".',
             '{sentence}',
-            inverted=True,
         ),
+        Template('What is the antecedent of the word between asterisks?\n\n{marked}\n\n{options}'),
+        Template('{marked}\n\nDoes *{pronoun}* refer to "{first}" or to "{second}"?\n\n{options}'),
+        Template('Resolve the pronoun "{pronoun}" in the following sentence.\n\n{sentence}\n\n{options}'),
+        Template('{options}\n\nWho or what does the author of this sentence mean by "{pronoun}"?\n\n{sentence}'),
+        inverted('{with_gap}\n\nFill in the blank with a word that refers back to "{answer}".', '{pronoun}'),
+        Template('In the sentence below, which words could "{pronoun}" be replaced with?\n\n{sentence}\n\n{options}'),
         Template(
-            '{with_gap}\n\nFill the gap with a word that refers back to "{answer}".',
-            '{pronoun}',
-            inverted=True,
+            'A student who is learning English asks what "{pronoun}" means here: {sentence}\n\nWhat should the teacher say?\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -113,36 +102,32 @@ WINOGRANDE = Dataset(
         'second': 'option2',
         'filler': _right_candidate,
     },
+    revealing=('complete', 'filler'),
     # Labels: 0 option1, 1 option2.
     answer=Choice(options=_winogrande_options),
     templates=(
-        Template('Finish what has been started.\n\n{start}\n\n{options}'),
-        Template('{with_gap}\n\nHow does this end, once the gap is filled sensibly?\n\n{options}'),
+        Template('Complete the sentence.\n\n{start}\n\n{options}'),
+        Template(
+            '{with_gap}\n\nFill in the blank, and write the sentence from the filled blank to its end.\n\n{options}'
+        ),
+        inverted(
+            'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}', '{complete}'
+        ),
+        Template('Continue the text in a way that makes sense.\n\n{start}\n\n{options}'),
+        Template(
+            'The blank in this text stands for "{first}" or "{second}": {with_gap}\n\nUse common sense to decide, and write out '
+            'the rest of the text, starting at the blank.\n\n{options}'
+        ),
+        Template('{options}\n\nWhat is the most sensible way to continue the following text?\n\n{start}'),
         Template('Beginning: {start}\n{options}\nEnd:'),
-        Template(
-            'The text below has a gap, marked ____, which either "{first}" or "{second}" fills.\n\n{with_gap}\n\n'
-            'Decide which of them it is, and write out the end of the text.\n{options}'
-        ),
-        Template('{options}\n\nOnly one of these two endings makes sense after the following words. Which?\n\n{start}'),
-        Template(
-            'Somebody was interrupted after saying this:\n\n{start}\n\nWhat were they most likely about to say?\n\n'
-            '{options}'
-        ),
-        Template(
-            'Two pupils did the same exercise in which a gap had to be filled: {with_gap}\n\nThis is how they '
-            'ended the text:\n\n{options}\n\nRepeat what the pupil wrote who understood the text.'
-        ),
-        Template('{start}\n\nWhat comes next, if you think about who or what is meant?\n{options}'),
-        Template(
-            'Write a sentence or two about "{first}" and "{second}" that end with these words: {answer}',
-            '{complete}',
-            inverted=True,
-        ),
-        Template(
-            'Make up a puzzle: a text with a gap (____) that "{first}" and "{second}" would both fit if one looked at '
-            'the grammar only. From its sense it must be clear that "{filler}" belongs there.',
+        inverted(
+            'Write a sentence with a blank (____) that "{first}" and "{second}" both fit grammatically, but where only '
+            '"{filler}" makes sense.',
             '{with_gap}',
-            inverted=True,
+        ),
+        Template('How does this text end, if it makes sense?\n\n{start}\n\n{options}'),
+        Template(
+            'You are reading a message that breaks off here: {start}\n\nHow was it supposed to go on?\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -201,33 +186,22 @@ WSC273 = Dataset(
     answer=Choice(options=_wsc273_options),
     # None is inverted, since inverted templates are for training only.
     templates=(
+        Template('Complete the sentence.\n\n{start}\n\n{options}'),
         Template('{start}\n\nHow does this continue?\n\n{options}'),
-        Template('Complete the text with the more sensible of the two options.\n\n{start}\n\n{options}'),
+        Template(
+            'Who or what does the pronoun between asterisks refer to? Answer by rewriting the rest of the text from there.\n\n{marked}\n\n{options}'
+        ),
         Template('Beginning: {start}\n{options}\nEnd:'),
+        Template('{options}\n\nWhat is the most sensible way to continue the following text?\n\n{start}'),
         Template(
-            '{options}\n\nOne of these follows naturally from the words below, the other one is odd. Which follows '
-            'naturally?\n\n{start}'
+            '{marked}\n\nResolve *{pronoun}*: write the text from there on with a noun or a name in its place.\n\n{options}'
         ),
+        Template('Text: {marked}\n\nThe end of the text, without the pronoun *{pronoun}*:\n{options}'),
         Template(
-            'Two people continued this beginning in different ways, but only one of the results is plausible.\n\n'
-            '{start}\n\nWhich continuation is it?\n{options}'
+            'Replace the marked pronoun by what it refers to, and repeat the text from that point to the end.\n\n{marked}\n\n{options}'
         ),
-        Template(
-            'Say plainly what the word between asterisks stands for: repeat the text from there to its end with the '
-            'word replaced.\n\n{marked}\n\n{options}'
-        ),
-        Template('{marked}\n\nWhich of these says the same as the part that begins with *{pronoun}*?\n{options}'),
-        Template(
-            'It is not obvious what "{pronoun}" means in this text, which is why it has been marked: {marked}\n\nWhich '
-            'reading is right?\n\n{options}'
-        ),
-        Template(
-            'Suppose that a writer is not allowed to use the pronoun marked here:\n\n{marked}\n\nHow would the text '
-            'have to be worded from that point on?\n\n{options}'
-        ),
-        Template(
-            'Text: {marked}\nTask: Reword what stands from *{pronoun}* to the end without that pronoun.\n{options}'
-        ),
+        Template('Text: {start}\n\nWhat comes next?\n{options}'),
+        Template('Use common sense to finish this.\n\n{start}\n\n{options}'),
     ),
     metrics=('accuracy',),
     licence='CC BY 4.0',
@@ -257,44 +231,37 @@ WSC = Dataset(
         'marked': _wsc_marked,
         'pronoun': 'span2_text',
         'noun': lambda ex: _tidy(ex['span1_text']),
-        'request_for_noun': lambda ex: tf.where(
-            ex['label'] == 1,
+        'request_for_noun': by_label(
+            'Name someone or something in the text that the word between asterisks does not refer to.',
             'Who or what does the word between asterisks refer to? Answer in the words of the text.',
-            'Name somebody or something in the text that the word between asterisks does not refer to.',
         ),
+        'must_refer': by_label('must not refer', 'must refer'),
     },
+    revealing=('request_for_noun', 'must_refer'),
     # Labels: 0 False, 1 True.
     answer=Choice(options=('no', 'yes')),
     templates=(
-        Template('{marked}\n\nDoes *{pronoun}* refer to "{noun}" here?\n\n{options}'),
+        Template('{marked}\n\nDoes the pronoun *{pronoun}* refer to "{noun}"?\n\n{options}'),
         Template(
-            'One pronoun in this text is set between asterisks.\n\n{marked}\n\nIs "{noun}" what it stands for?\n'
-            '{options}'
+            'Text: {marked}\nPronoun: {pronoun}\nCandidate: {noun}\nDoes the pronoun refer to the candidate?\n{options}'
         ),
-        Template('Yes or no: the word between asterisks below means "{noun}".\n{marked}\n{options}'),
-        Template('Text: {marked}\nPronoun: {pronoun}\nProposed referent: {noun}\nIs the proposal right?\n{options}'),
+        inverted('{request_for_noun}\n\n{marked}', '{noun}'),
+        Template('In the text below, does the word between asterisks mean "{noun}"?\n\n{marked}\n\n{options}'),
+        Template('{marked}\n\nIs "{noun}" the antecedent of *{pronoun}*?\n{options}'),
         Template(
-            'Somebody shows you this text: {marked}\n\nYou point to the marked word and ask: "Does that mean '
-            "'{noun}'?\" What is the correct reply?\n\n{options}"
-        ),
-        Template(
-            'Suppose that a reader takes the pronoun between asterisks to mean "{noun}". Has the reader understood the '
-            'text as it was meant?\n\n{marked}\n\n{options}'
+            '{options}\n\nAre "{noun}" and the marked "{pronoun}" the same person or thing in this text?\n\n{marked}'
         ),
         Template(
-            'In a reading test, pupils have to work out who or what *{pronoun}* is in the following text.\n\n{marked}'
-            '\n\nOne of them answers: "{noun}". Should the answer be marked as correct?\n{options}'
+            'Can *{pronoun}* be replaced by "{noun}" here without changing what the text means?\n\n{marked}\n\n{options}'
         ),
-        Template(
-            '{options}\n\nWhich of these is the answer to the question whether "{noun}" and the marked "{pronoun}" are '
-            'the same person or thing?\n\n{marked}'
-        ),
-        Template('{request_for_noun}\n\n{marked}', '{noun}', inverted=True),
-        Template(
-            'Write a text that contains "{noun}" and, between asterisks, the pronoun "{pronoun}". If a reader were '
-            'asked whether the pronoun means "{noun}", the answer would have to be: {answer}.',
+        inverted(
+            'Write a text that contains "{noun}" and, between asterisks, the pronoun "{pronoun}". The pronoun {must_refer} to '
+            '"{noun}".',
             '{marked}',
-            inverted=True,
+        ),
+        Template('Read carefully and decide whether *{pronoun}* stands for "{noun}".\n\n{marked}\n\n{options}'),
+        Template(
+            'A student says that the marked word in this text refers to "{noun}". Is the student right?\n\n{marked}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),

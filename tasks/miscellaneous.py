@@ -2,17 +2,25 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
+from flan_jax.tasks.wording import by_label
 
 CLUSTER = Cluster(
     name='miscellaneous',
     title='Miscellaneous',
 )
-
-
-def _one_line(text: tf.Tensor) -> tf.Tensor:
-    """Text with single spaces for any run of blanks, and none at the ends."""
-    return tf.strings.strip(tf.strings.regex_replace(text, r'[\s\pZ]+', ' '))
 
 
 def _longest_word(text: tf.Tensor) -> tf.Tensor:
@@ -21,11 +29,14 @@ def _longest_word(text: tf.Tensor) -> tf.Tensor:
     return words[tf.argmax(tf.strings.length(words, unit='UTF8_CHAR'))]
 
 
-def _coqa_history(ex: TfdsExample) -> tf.Tensor:
-    """Every question before the last one with its answer, each on a line of its own."""
-    questions = tf.strings.strip(ex['questions'][:-1])
-    answers = tf.strings.strip(ex['answers']['input_text'][:-1])
-    return tf.strings.reduce_join(tf.strings.join(['Q: ', questions, '\nA: ', answers]), separator='\n')
+def _coqa_turns(row: TfdsExample) -> dict[str, tf.Tensor]:
+    """An example for every question of a dialogue, with those before it and their answers, each on a line of its own."""
+    questions, answers = (tf.strings.strip(text) for text in (row['questions'], row['answers']['input_text']))
+    turns = tf.strings.join(['Q: ', questions, '\nA: ', answers, '\n'])
+    number = tf.range(tf.size(turns))
+    history = tf.strings.reduce_join(tf.where(number[:, tf.newaxis] > number, turns, ''), axis=1)
+    story = rewrite(row['story'], ((r'[ \t]+\n', '\n'),))
+    return {'story': tf.fill(tf.shape(turns), story), 'history': history, 'question': questions, 'answer': answers}
 
 
 COQA = Dataset(
@@ -34,64 +45,54 @@ COQA = Dataset(
     paper_name='CoQA',
     source='coqa:1.0.0',
     splits=Splits(validation=Tail(100), test='test'),
-    fields={
-        'story': lambda ex: tf.strings.strip(tf.strings.regex_replace(ex['story'], r'[ \t]+\n', '\n')),
-        'history': _coqa_history,
-        'question': lambda ex: tf.strings.strip(ex['questions'][-1]),
-    },
-    answer=FreeText(answer=lambda ex: tf.strings.strip(ex['answers']['input_text'][-1])),
+    expand=_coqa_turns,
+    # The history ends with a line break, and is empty at the first question.
+    fields=('story', 'history', 'question'),
+    answer=FreeText(answer='answer'),
     templates=(
+        Template('Read the passage and answer the last question.\n\n{story}\n\n{history}Q: {question}\nA:'),
         Template(
-            'Read the text, then complete the last answer in the conversation about it.\n\n{story}\n\n{history}\n'
-            'Q: {question}\nA:'
+            'Passage:\n{story}\n\nConversation:\n{history}Q: {question}\n\nGive a short answer to the last question of '
+            'the conversation, using the passage.'
         ),
-        Template(
-            'Text:\n{story}\n\nAsked and answered so far:\n{history}\n\nNext question: {question}\n\nGive a short '
-            'answer.'
-        ),
-        Template(
-            'You and a friend have both read this:\n\n{story}\n\nYour friend asks and you answer. Up to now the '
-            'conversation went like this:\n{history}\n\nThe next thing that your friend wants to know: {question}\n\n'
-            'What do you say?'
-        ),
-        Template(
-            'Answer the question below.\n{question}\n\nIt continues a conversation, which tells what its words refer '
-            'to:\n{history}\n\nThe conversation is about this passage:\n{story}'
-        ),
-        Template(
-            'A pupil has read the following.\n\n{story}\n\nThe teacher finds out how much the pupil has understood.\n'
-            '{history}\n\nNow the teacher asks:\n{question}\n\nWhat should the pupil reply?'
-        ),
-        Template(
-            '{history}\n\nThese answers were found in the passage at the end. Find one more, for this question: '
-            '{question}\n\n{story}'
-        ),
-        Template(
-            'Chat log\n\n{history}\nQ: {question}\n\nThe reply to the last question is missing. Write it, using what '
-            'the article says.\n\nArticle\n\n{story}'
-        ),
-        Template('Passage: {story}\n\nDialogue:\n{history}\n\nCurrent question: {question}\nAnswer:'),
-        Template(
-            'A reporter asks questions about this text:\n\n{story}\n\nThe interview so far:\n{history}\n\nThe next '
-            'answer the reporter gets is: {answer}\n\nWhat was the question?',
+        inverted(
+            '{story}\n\nThe last question of this conversation about the passage is missing. Write a question that fits '
+            'its answer.\n\n{history}Q: ...\nA: {answer}',
             '{question}',
-            inverted=True,
         ),
         Template(
-            'The last question of this quiz has been lost. Write a question that leads to the answer given.\n\n'
-            '{history}\nQ: ...\nA: {answer}\n\nThe text that the quiz is about:\n\n{story}',
+            'You and a friend have read the same text, and your friend is asking you about it. Continue the '
+            'conversation.\n\nText: {story}\n\n{history}Q: {question}\nA:'
+        ),
+        Template(
+            'Below is a dialogue about a text, followed by the text itself. What is the answer to the last question?\n\n'
+            '{history}Q: {question}\n\n{story}'
+        ),
+        Template('{story}\n\n{history}Q: {question}\nA:'),
+        Template(
+            'Write the missing answer. A word or a phrase is enough.\n\nText: {story}\n\n{history}Q: {question}\nA: ...'
+        ),
+        inverted(
+            'What could the reader ask next, if the reply is to be "{answer}"?\n\nText: {story}\n\nReader and author so '
+            'far:\n{history}Q:',
             '{question}',
-            inverted=True,
+        ),
+        Template(
+            'Answer the final question below. Earlier questions, if there are any, tell you what its pronouns refer to.'
+            '\n\n{history}Q: {question}\n\nThe text they are about:\n{story}'
+        ),
+        Template(
+            'Use the article to complete this conversation with one short reply.\n\nArticle: {story}\n\n'
+            'Conversation:\n{history}Q: {question}\nReply:'
         ),
     ),
-    keep=Keep('a dialogue of one question has no history', lambda ex: tf.size(ex['questions']) > 1),
     metrics=('coqa',),
     licence='by the source of the passage: CC BY-SA 4.0 (literature, Wikipedia), MSR-LA (MCTest), Apache 2.0 (CNN '
     "news), RACE's own terms (exams)",
     citation='Reddy, Chen and Manning 2018: CoQA: A conversational question answering challenge.',
-    note='An example is a whole dialogue. It is asked for the answer to the last question, with all earlier questions and '
-    'answers as history; the original code asked all questions of a story at once, as one numbered list. The test '
-    "split is CoQA's development set, of which TFDS keeps one reference answer in four.",
+    note='A row on disk is a dialogue. Every question of it is an example, with the earlier questions and their answers as '
+    'history; the original code asked all questions of a story at once, as one numbered list. Splits count dialogues. '
+    "The test split is CoQA's development set, of which TFDS keeps one reference answer in four.",
 )
 
 _UNANSWERABLE = 'unanswerable'
@@ -99,13 +100,20 @@ _UNANSWERABLE = 'unanswerable'
 
 def _quac_text(ex: TfdsExample) -> tf.Tensor:
     """The text without the mark that QuAC's annotators selected for questions it does not answer."""
-    return _one_line(tf.strings.regex_replace(ex['context'], r'\s*CANNOTANSWER\s*$', ''))
+    return rewrite(ex['context'], ((r'\s*CANNOTANSWER\s*$', ''), *ONE_LINE))
 
 
 def _quac_answer(span: tf.Tensor) -> tf.Tensor:
     """Selected text without the loose marks at its ends, or the word for a question left open."""
-    text = tf.strings.regex_replace(_one_line(span), r'^[.,;:) ]* |[,;:( ]+$', '')
+    text = rewrite(span, (*ONE_LINE, (r'^[.,;:) ]* |[,;:( ]+$', '')))
     return tf.where(text == 'CANNOTANSWER', _UNANSWERABLE, text)
+
+
+def _that_is_answered(ex: TfdsExample) -> tf.Tensor:
+    """What kind of question it is, in words for an inverted template."""
+    answer = _quac_answer(ex['orig_answer']['text'])
+    answered = tf.strings.join(['that the text answers with "', answer, '"'])
+    return tf.where(answer == _UNANSWERABLE, 'that the text does not answer', answered)
 
 
 QUAC = Dataset(
@@ -117,58 +125,52 @@ QUAC = Dataset(
     fields={
         'title': 'title',
         'section': 'section_title',
-        'background': lambda ex: _one_line(ex['background']),
+        'background': clean('background', ONE_LINE),
         'text': _quac_text,
-        'question': lambda ex: _one_line(ex['question']),
+        'question': clean('question', ONE_LINE),
+        'that_is_answered': _that_is_answered,
     },
+    revealing=('that_is_answered',),
     answer=FreeText(
         answer=lambda ex: _quac_answer(ex['orig_answer']['text']),
         references=lambda ex: _quac_answer(ex['answers']['text']),
     ),
     templates=(
         Template(
-            'Below is the section "{section}" of the article "{title}". Use it to answer the question. If it does not '
-            'contain the answer, write "unanswerable".\n\n{text}\n\nQuestion: {question}'
+            'Answer the question based on the text. If the text does not contain the answer, write "unanswerable".\n\nText: {text}'
+            '\n\nQuestion: {question}'
         ),
         Template(
             'Article: {title}\nSection: {section}\nText: {text}\nQuestion: {question}\nAnswer (or "unanswerable"):'
         ),
-        Template(
-            'A student wants to learn about {title} but cannot see the text, which only you have. The student asks:\n\n'
-            '{question}\n\nReply with words from the text, or with "unanswerable" where it says nothing about the '
-            'matter.\n\n{text}'
-        ),
-        Template(
-            '{background}\n\n{text}\n\nReply to this with the help of the paragraphs above, or say "unanswerable" if '
-            'they leave it open: {question}'
-        ),
-        Template(
-            'Does the text say anything about this?\n{question}\n\nIf so, quote the part that tells. Otherwise write '
-            '"unanswerable".\n\n{title}\n{section}\n\n{text}'
-        ),
-        Template(
-            'You are an encyclopedia that can talk. A visitor has opened the page "{title}" at the heading '
-            '"{section}" and asks you: {question}\n\nThis is what the page says:\n{text}\n\nAnswer from the page '
-            'alone. Where it is silent, your answer is "unanswerable".'
-        ),
-        Template('{text}\n\nQ: {question}\nA ("unanswerable" if the text does not tell):'),
-        Template(
-            'Question about {title}: {question}\n\nCopy out the words that answer it, and write nothing else. Should '
-            'there be none, the single word "unanswerable" will do.\n\nIntroduction: {background}\n\nSection '
-            '"{section}": {text}'
-        ),
-        Template(
-            'From an encyclopedia article about {title}:\n\n{text}\n\nA curious reader asked a question and was given '
-            'this answer: {answer}\n\nWhat had the reader asked?',
+        inverted(
+            'From an encyclopedia article about {title}:\n\n{text}\n\nWrite a question about this section {that_is_answered}.',
             '{question}',
-            inverted=True,
         ),
         Template(
-            'Topic: {title}\nHeading: {section}\n\n{background}\n\nAn examiner needs one more question about this '
-            'topic. The text below must give the answer shown under it, where "unanswerable" means that the text is '
-            'silent.\n\nText: {text}\n\nAnswer: {answer}\n\nQuestion:',
+            '{background}\n\n{text}\n\nUse the text above to answer this, or write "unanswerable" if it does not say: {question}'
+        ),
+        Template(
+            'Quote the part of the text that answers the question. If there is none, write "unanswerable".\n\nQuestion: '
+            '{question}\n\n{title}\n{section}\n\n{text}'
+        ),
+        Template('{text}\n\nQ: {question}\nA ("unanswerable" if the text does not say):'),
+        Template(
+            'Does the section "{section}" of the article "{title}" answer this question?\n\n{question}\n\nIf so, give the answer '
+            'in words from the text. If not, write "unanswerable".\n\n{text}'
+        ),
+        inverted(
+            'Topic: {title}\nSection: {section}\n\n{background}\n\n{text}\n\nWhat could a reader of the introduction ask next '
+            'about this topic? It should be something {that_is_answered}.',
             '{question}',
-            inverted=True,
+        ),
+        Template(
+            'Question about {title}: {question}\n\nIntroduction: {background}\n\nSection "{section}": {text}\n\nReply with the '
+            'exact words of the section, or with "unanswerable".'
+        ),
+        Template(
+            'You are a tutor and have a text about {title} that your student cannot see. The student asks: {question}\n\nReply '
+            'with words from the text, or with "unanswerable" if it does not say.\n\n{text}'
         ),
     ),
     metrics=('squad',),
@@ -185,45 +187,44 @@ WIC = Dataset(
     paper_name='WIC',
     source='super_glue/wic:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'word': 'word', 'sentence1': 'sentence1', 'sentence2': 'sentence2'},
+    fields=('word', 'sentence1', 'sentence2'),
     # Labels: 0 False, 1 True (the word is used with the same sense).
     answer=Choice(options=('different meanings', 'the same meaning')),
     templates=(
         Template(
-            'Sentence 1: {sentence1}\nSentence 2: {sentence2}\n\nDoes the word "{word}" have different meanings or the '
-            'same meaning in the two sentences?\n\n{options}'
-        ),
-        Template('{sentence1}\n{sentence2}\n\nIn these two sentences, "{word}" has\n{options}'),
-        Template(
-            'A dictionary gives two examples for the word "{word}".\n\n(a) {sentence1}\n(b) {sentence2}\n\nShould they '
-            'stand under different meanings or under the same meaning?\n\n{options}'
-        ),
-        Template('{word}: {sentence1}\n{word}: {sentence2}\nSame meaning or not?\n{options}'),
-        Template(
-            'A translator meets the word "{word}" twice in a book.\n\nFirst: {sentence1}\nLater: {sentence2}\n\nIf it '
-            'has the same meaning in both places, one translation will do; if it has different meanings, two are '
-            'needed. Which is the case?\n\n{options}'
-        ),
-        Template('Word: {word}\nContext A: {sentence1}\nContext B: {sentence2}\nIn A and B the word has:\n{options}'),
-        Template(
-            'Think about what some form of "{word}" means in the first sentence, then about what it means in the '
-            'second, and compare.\n\n1. {sentence1}\n2. {sentence2}\n\nWhat did you find?\n{options}'
+            'Sentence 1: {sentence1}\nSentence 2: {sentence2}\n\nDoes the word "{word}" have the same meaning or different '
+            'meanings in the two sentences?\n\n{options}'
         ),
         Template(
-            '{options}\n\nChoose one of these to finish the remark of a teacher of English: "In the two sentences on '
-            'the board, the word {word} has ..."\n\nOn the board:\n{sentence1}\n{sentence2}'
+            'Word: {word}\nContext 1: {sentence1}\nContext 2: {sentence2}\nIn these contexts the word has\n{options}'
         ),
-        Template(
-            'Here is a sentence with the word "{word}".\n\n{sentence1}\n\nWrite another sentence with it, such that in '
-            'the two sentences the word has {answer}.',
+        inverted(
+            'Here is a sentence with the word "{word}".\n\n{sentence1}\n\nWrite another sentence with this word, so that it has '
+            '{answer} in the two sentences.',
             '{sentence2}',
-            inverted=True,
         ),
         Template(
-            'Both of these sentences contain some form of one word, which has {answer} there. Which word is it?\n\n'
+            '{sentence1}\n{sentence2}\n\nIs "{word}" used with the same meaning or with different meanings here?\n\n{options}'
+        ),
+        Template(
+            'Compare how the word "{word}" is used in the following sentences.\n\n1. {sentence1}\n2. {sentence2}\n\nIt has\n{options}'
+        ),
+        Template(
+            '{options}\n\nWhat can be said about the word "{word}" in these sentences?\n\n{sentence1}\n{sentence2}'
+        ),
+        Template(
+            'If the word "{word}" has the same meaning in both places, it can be translated by the same word. If it has '
+            'different meanings, it may need two. What is the case here?\n\n(a) {sentence1}\n(b) {sentence2}\n\n{options}'
+        ),
+        inverted(
+            'Both of these sentences contain some form of one word, which has {answer} in them. What is the word?\n\n'
             '{sentence1}\n{sentence2}',
             '{word}',
-            inverted=True,
+        ),
+        Template('{word}: {sentence1}\n{word}: {sentence2}\nSame meaning or different meanings?\n{options}'),
+        Template(
+            'You are editing a dictionary and have two examples for the word "{word}". Do they belong under the same meaning or '
+            'under different meanings?\n\n{sentence1}\n{sentence2}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -242,12 +243,7 @@ _TREC_TOKENISATION = (
 """How the corpus's blanks and quotation marks are undone: patterns with their replacements, in order."""
 
 
-def _trec_question(ex: TfdsExample) -> tf.Tensor:
-    """The question as people write it, without the blanks that part its tokens."""
-    text = ex['text']
-    for pattern, replacement in _TREC_TOKENISATION:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    return tf.strings.strip(text)
+_trec_question = clean('text', _TREC_TOKENISATION)
 
 
 TREC = Dataset(
@@ -256,40 +252,42 @@ TREC = Dataset(
     paper_name='TREC',
     source='trec:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'question': _trec_question, 'word': lambda ex: _longest_word(_trec_question(ex))},
+    fields={
+        'question': _trec_question,
+        'word': lambda ex: _longest_word(_trec_question(ex)),
+        'a_kind': by_label(
+            'a description, a definition or a reason',
+            'a thing, such as an animal, a product or a work of art',
+            'an abbreviation or what it stands for',
+            'a person or a group of people',
+            'a number, a date or an amount',
+            'a place',
+            label='label-coarse',
+        ),
+    },
+    revealing=('a_kind',),
     # Labels: 0 DESC, 1 ENTY, 2 ABBR, 3 HUM, 4 NUM, 5 LOC.
     answer=Choice(
         options=('description', 'entity', 'abbreviation', 'human being', 'numeric value', 'location'),
         label='label-coarse',
     ),
     templates=(
-        Template('What kind of answer does this question ask for?\n\n{question}\n\n{options}'),
-        Template('Question: {question}\nExpected type of answer:\n{options}'),
-        Template('Do not answer the question, only say what sort of thing its answer would be.\n{question}\n{options}'),
-        Template(
-            'A quiz master sorts questions into boxes by what the players have to come up with. Into which box does '
-            'this card go?\n\n{question}\n\n{options}'
-        ),
-        Template('{question}\n\nSomeone who asks this is looking for\n{options}'),
-        Template(
-            'Before a search engine starts to look for facts, it decides which type of fact is wanted. Decide for the '
-            'following query.\n\nQuery: {question}\n\n{options}'
-        ),
-        Template('{options}\n\nPick the one of these labels that fits the question below.\n{question}'),
-        Template(
-            'Questions can be classified by their answers. The one below is to be classified even by somebody who does '
-            'not know the answer.\n\nQ: {question}\n\nClass:\n{options}'
-        ),
-        Template(
-            'Write a question with the word "{word}" in it. The type of its answer is to be: {answer}.',
+        Template('What type of answer does this question ask for?\n\n{question}\n\n{options}'),
+        Template('Question: {question}\n{options}\nAnswer type:'),
+        inverted('Write a question that contains the word "{word}" and asks for {a_kind}.', '{question}'),
+        Template('Classify this question by the kind of answer it is looking for.\n\n{question}\n\n{options}'),
+        Template('{question}\n\nSomeone who asks this wants to know about\n{options}'),
+        Template('Do not answer this question. What category does its answer belong to?\n\n{question}\n\n{options}'),
+        Template('{options}\n\nLabel the following question.\n\n{question}'),
+        inverted(
+            'Word: {word}\nAnswer type: {answer}\n\nWrite a trivia question with this word and this type of answer.',
             '{question}',
-            inverted=True,
         ),
         Template(
-            'Pub quiz, next card\nWord to work in: {word}\nWhat the players must come up with: {answer}\nText of the '
-            'question:',
-            '{question}',
-            inverted=True,
+            'A search engine has to know what kind of fact a query is about. What kind is this?\n\nQuery: {question}\n\n{options}'
+        ),
+        Template(
+            'You are sorting quiz cards by the type of their answers. Where does this card go?\n\n{question}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -321,40 +319,28 @@ COLA = Dataset(
     # Labels: 0 unacceptable, 1 acceptable.
     answer=Choice(options=('unacceptable', 'acceptable')),
     templates=(
-        Template('{sentence}\n\nAs far as its grammar goes, is this sentence acceptable or unacceptable?\n\n{options}'),
-        Template(
-            'A linguist reads out a sentence to native speakers of English and asks for their '
-            'judgement.\n\n"{sentence}"\n\nWhat will they say of it?\n{options}'
-        ),
-        Template('Sentence: {sentence}\nGrammar:\n{options}'),
-        Template(
-            'Judge only the form of the next line, and not whether what it says is true or likely.\n{sentence}\n'
-            'As English, the line is\n{options}'
+        Template('{sentence}\n\nIs this sentence grammatically acceptable or unacceptable?\n\n{options}'),
+        Template('Sentence: {sentence}\n{options}\nGrammar:'),
+        inverted(
+            'Put these words in an order that makes the sentence grammatically {answer}.\n\n{shuffled}', '{sentence}'
         ),
         Template(
-            'Books on syntax put an asterisk before an example that breaks the rules of the language. Here the '
-            'asterisk, if there was one, has been rubbed out:\n\n{sentence}\n\nWhat did the author of the book hold '
-            'it to be?\n\n{options}'
-        ),
-        Template('Rate the English of this sentence.\n{sentence}\n{options}'),
-        Template(
-            'Teacher: "Today we sort sentences into two heaps by their grammar. On which heap would you put the '
-            'following one?"\n\n{sentence}\n\n{options}'
+            'How would a native speaker of English judge the grammar of the following sentence?\n\n{sentence}\n\n{options}'
         ),
         Template(
-            '{options}\n\nPick the word from this list that describes the grammar of the sentence below.\n\n{sentence}'
+            'Judge the grammar of this sentence, not whether it is true or likely.\n\n{sentence}\n\nThe sentence is\n{options}'
         ),
+        Template('{options}\n\nHow would you rate the English of this sentence?\n\n{sentence}'),
         Template(
-            'Arrange all of these words so that they form a sentence which a speaker of English finds {answer}.\n\n'
-            '{shuffled}',
+            'Does this follow the rules of English grammar? Answer "acceptable" if it does and "unacceptable" if not.\n\n{sentence}\n\n{options}'
+        ),
+        inverted(
+            'Give an example of a grammatically {answer} English sentence that contains the word "{word}".',
             '{sentence}',
-            inverted=True,
         ),
+        Template('Linguistic acceptability\n\nInput: {sentence}\n{options}\nJudgment:'),
         Template(
-            'An exercise sheet on grammar still lacks one example. Write an {answer} sentence that has the word '
-            '"{word}" in it.',
-            '{sentence}',
-            inverted=True,
+            'You are checking the examples in a grammar textbook. Is this one acceptable or unacceptable?\n\n{sentence}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -385,33 +371,21 @@ MATH = Dataset(
     answer=FreeText(answer='answer'),
     templates=(
         Template('{question}'),
+        Template('Solve the equation {equation} for {unknown}.'),
+        inverted(
+            'Write an exercise that starts with "Solve". It should give a linear equation in {unknown} whose solution is {answer}.',
+            '{question}',
+        ),
         Template('What is the value of {unknown} if {equation}?'),
         Template('Equation: {equation}\nUnknown: {unknown}\nSolution:'),
-        Template('Find the number {unknown} that makes both sides of this equation equal.\n\n{equation}'),
-        Template(
-            'Here is an exercise from an algebra lesson.\n\n{question}\n\nWork it out and write the result as a single '
-            'number.'
-        ),
-        Template(
-            'Two machines are given the same number {unknown}. One returns {left_side}, the other returns '
-            '{right_side}. For which number do they return the same?'
-        ),
-        Template(
-            'My homework says: {question} I have lost my notes on linear equations. Please tell me what {unknown} is.'
-        ),
-        Template('Given that {left_side} equals {right_side}, {unknown} equals what?'),
-        Template(
-            'Make up an exercise that begins with "Solve". It should give a linear equation whose only unknown is '
-            '{unknown}, and its solution should be {answer}.',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'A drop of ink has hidden the right-hand side of an equation:\n\n{left_side} = ...\n\nThe solution can '
-            'still be read: {unknown} = {answer}. Write a right-hand side that fits.',
+        Template('Find the number {unknown} for which both sides of this equation are equal.\n\n{equation}'),
+        Template('{equation}\n\nWork out {unknown}, and reply with a single number.'),
+        inverted(
+            '{left_side} = ...\n\nComplete this equation with a right-hand side so that its solution is {unknown} = {answer}.',
             '{right_side}',
-            inverted=True,
         ),
+        Template('If {left_side} equals {right_side}, what does {unknown} equal?'),
+        Template('A student is stuck on this homework problem: {question}\n\nWhat is the answer?'),
     ),
     metrics=('exact_match',),
     licence='Apache 2.0',
@@ -425,12 +399,12 @@ _WORD = r"[\pL\pM\pN]+(?:[^\s\pL\pM\pN'’][\pL\pM\pN]+)*"
 
 def _english(ex: TfdsExample) -> tf.Tensor:
     """The English sentence on one line."""
-    return _one_line(ex['en'])
+    return rewrite(ex['en'], ONE_LINE)
 
 
 def _without_punctuation(ex: TfdsExample) -> tf.Tensor:
     """The sentence without punctuation marks; symbols, such as those of currencies and units, are none."""
-    return _one_line(tf.strings.regex_replace(_english(ex), rf'({_WORD}|[%&@#/])|\pP', r'\1'))
+    return rewrite(_english(ex), ((rf'({_WORD}|[%&@#/])|\pP', r'\1'), *ONE_LINE))
 
 
 def _lower_case(ex: TfdsExample) -> tf.Tensor:
@@ -468,36 +442,28 @@ FIX_PUNCT = Dataset(
     splits=_para_crawl_splits(30_200),
     fields={'bare': _without_punctuation},
     templates=(
-        Template('Add the missing punctuation marks to this sentence.\n\n{bare}'),
-        Template(
-            '{bare}\n\nWrite this again with commas, full stops, quotation marks and so on where they belong. Leave '
-            'the words as they are.'
-        ),
-        Template('All punctuation has been lost from the text that follows. Put it back: {bare}'),
+        Template('Add the missing punctuation to this sentence.\n\n{bare}'),
         Template('Without punctuation: {bare}\nWith punctuation:'),
-        Template(
-            'A program for speech recognition has written down what it heard, but it knows no punctuation marks.\n\n'
-            '{bare}\n\nTurn this into properly punctuated text.'
-        ),
-        Template(
-            'You edit the pages of a web site. An author has sent in a line and forgotten every comma, apostrophe and '
-            'full stop:\n\n{bare}\n\nSend back the corrected line.'
-        ),
-        Template('Which punctuation marks does the text "{bare}" need, and where? Answer with the punctuated text.'),
-        Template('Punctuate:\n{bare}'),
-        Template(
-            'Copy this text, but leave out its punctuation marks, apostrophes among them. Only marks inside a word or '
-            'number, like hyphens and decimal points, are to stay.\n\n{answer}',
+        inverted(
+            'Remove the punctuation marks from this text, apostrophes included. Keep marks inside a word or number, such as '
+            'hyphens and decimal points.\n\n{answer}',
             '{bare}',
-            inverted=True,
         ),
         Template(
-            'A class is to practise punctuation. Prepare the sentence below for the pupils by taking out all marks '
-            'that they can put back: keep just the words and numbers, and the hyphens and points within '
-            'them.\nSentence: {answer}\nFor the pupils:',
-            '{bare}',
-            inverted=True,
+            '{bare}\n\nRewrite the text above with commas, periods, quotation marks and so on where they belong. Do not change the words.'
         ),
+        Template('All punctuation has been lost from the following text. Restore it.\n\n{bare}'),
+        Template('Correct the punctuation: {bare}'),
+        Template('Which punctuation marks does the text "{bare}" need? Answer with the punctuated text.'),
+        inverted(
+            'Text: {answer}\n\nWrite the text again with only its words and numbers, and the hyphens and points inside them. '
+            'Leave out all other punctuation marks.',
+            '{bare}',
+        ),
+        Template(
+            'This text comes from a speech recognizer, which does not write punctuation.\n\n{bare}\n\nPunctuate it.'
+        ),
+        Template('You are proofreading a web page, and this line has no punctuation: {bare}\n\nHow should it read?'),
     ),
     keep=Keep(
         'no punctuation to restore, or nothing but punctuation',
@@ -514,28 +480,22 @@ TRUE_CASE = Dataset(
     splits=_para_crawl_splits(0),
     fields={'lower': _lower_case},
     templates=(
-        Template('Write this text with capital letters where they are needed.\n\n{lower}'),
-        Template('Lower case: {lower}\nProper case:'),
-        Template('Everything here is in small letters: {lower}\n\nRestore the capitals.'),
+        Template('Write this text with correct capitalization.\n\n{lower}'),
+        Template('Lower case: {lower}\nCorrect case:'),
+        inverted('Convert this text to lower case.\n\n{answer}', '{lower}'),
+        Template('{lower}\n\nWhich letters should be upper case? Give the corrected text.'),
+        Template('Everything in this text is in lower case: {lower}\n\nRestore the capital letters.'),
+        Template('Fix the capitalization and change nothing else.\n{lower}'),
         Template(
-            'A message was typed on a keyboard with a broken shift key. Type it the way its author meant it.\n\n{lower}'
+            'In English, names, many abbreviations and the first words of sentences are capitalized. Apply this to the following text.\n\n{lower}'
         ),
-        Template('{lower}\n\nWhich letters of this should be upper case? Give the whole text, corrected.'),
-        Template('Correct the capitalisation and nothing else.\n{lower}'),
-        Template(
-            'In English, names, many abbreviations and the first words of sentences are written with capitals. Apply '
-            'this to the following: {lower}'
-        ),
-        Template(
-            'Before the page goes to print, its text, now all in small letters, must get its capitals back. The next '
-            'piece reads:\n\n{lower}\n\nHow should it be printed?'
-        ),
-        Template('Turn all capital letters in this text into small ones.\n\n{answer}', '{lower}', inverted=True),
-        Template(
-            'The index of a search engine stores text in lower case. What will it store for the entry below?\n'
-            'Entry: {answer}\nStored as:',
+        inverted(
+            'A search index stores text in lower case. What does it store for this entry?\n\nEntry: {answer}\nStored as:',
             '{lower}',
-            inverted=True,
+        ),
+        Template('How would this text be printed in a book? Pay attention to upper and lower case.\n\n{lower}'),
+        Template(
+            'A friend wrote you this message on a keyboard with a broken shift key:\n\n{lower}\n\nWhat should it look like?'
         ),
     ),
     keep=Keep('no capital letter to restore', lambda ex: _lower_case(ex) != _english(ex)),
@@ -549,28 +509,21 @@ WORD_SEGMENT = Dataset(
     splits=_para_crawl_splits(60_400),
     fields={'joined': _without_spaces},
     templates=(
-        Template('Put the spaces back between the words: {joined}'),
-        Template('The space bar did not work when this was typed:\n\n{joined}\n\nType it again, with spaces.'),
-        Template('{joined}\n\nSplit this string into words.'),
+        Template('Add the missing spaces between the words: {joined}'),
         Template('Without spaces: {joined}\nWith spaces:'),
-        Template('Where does each word end? Rewrite the line so that a reader can see it.\n{joined}'),
-        Template(
-            'Text that is copied from a PDF file sometimes comes out with its words run together, like '
-            'here:\n\n{joined}\n\nWhat did the page say?'
+        inverted('Remove all spaces from this text: {answer}', '{joined}'),
+        Template('{joined}\n\nSplit this string into words.'),
+        Template('Segment the following English text into words. Leave all other characters as they are.\n\n{joined}'),
+        Template('Where does each word end? Rewrite the line with spaces.\n\n{joined}'),
+        Template('The words of this text have run together: {joined}\n\nSeparate them.'),
+        inverted(
+            'Text: {answer}\n\nWrite the text as one string without spaces, and keep every other character.', '{joined}'
         ),
         Template(
-            'Segment the following English text into words, and leave every other character as it is.\n\n{joined}'
+            'Text that is copied from a PDF file sometimes loses its spaces, like here:\n\n{joined}\n\nWhat did the page say?'
         ),
         Template(
-            'The tape of an old telegraph has no blanks on it:\n\n{joined}\n\nWrite the message out for readers of '
-            'today, word by word.'
-        ),
-        Template('Remove all spaces from this text: {answer}', '{joined}', inverted=True),
-        Template(
-            'A hashtag may not contain blanks. Run the words below together to make one, keeping every other '
-            'character.\n\n{answer}',
-            '{joined}',
-            inverted=True,
+            'You received this message from someone whose space bar is broken:\n\n{joined}\n\nWhat did they mean to type?'
         ),
     ),
     keep=Keep('a single word, with no spaces to restore', lambda ex: _without_spaces(ex) != _english(ex)),

@@ -4,9 +4,19 @@ Two kinds of question must not be mixed up. With two labels, "no" means that the
 ask whether it follows. With three, "no" means that the hypothesis is false, so templates ask whether it is true.
 """
 
-import tensorflow as tf
-
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    Field,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    inverted,
+)
+from flan_jax.tasks.cleaning import DETOKENIZED, clean, cleaned
+from flan_jax.tasks.wording import by_label
 
 CLUSTER = Cluster(
     name='natural_language_inference',
@@ -21,27 +31,20 @@ _CLEANING = (
     (r'</?(?:nowiki|ref)\b[^<>]*>', ''),  # remains of wiki mark-up in ANLI
     (r'\[(?:substeps|(?:citation|clarification|verification) needed)\]', ''),  # ANLI, QNLI
     (r'&amp;', '&'),  # MNLI
-    (r"``|''", '"'),  # CB, ANLI; the rest of the list undoes their tokenized punctuation
-    (r'(^|\s)" ([^"]+?) "', r'\1"\2"'),
-    (r'\. \. \.', '...'),
-    (r' (\.(?:$|[\s"]))', r'\1'),
+    *DETOKENIZED,  # CB, ANLI
     (r' ([,;?!])', r'\1'),
-    (r" ('(?:d|ll|m|re|s|t|ve)\b|n't\b)", r'\1'),
     (r'[ \t\x{a0}]+', ' '),
     (r'\s*\n\s*', '\n'),
 )
 
 
-def _text(feature: str) -> Field:
-    """The text of a feature without mark-up, tokenized punctuation and needless blanks."""
+def _texts(*features: str) -> dict[str, Field]:
+    """Fields for features, without mark-up, tokenized punctuation and needless blanks."""
+    return cleaned(*features, rules=_CLEANING)
 
-    def read(ex: TfdsExample) -> tf.Tensor:
-        text = ex[feature]
-        for pattern, plain in _CLEANING:
-            text = tf.strings.regex_replace(text, pattern, plain)
-        return tf.strings.strip(text)
 
-    return read
+_MUST = by_label('must be true', 'may or may not be true', 'must be false')
+"""What a hypothesis is if the premise is true, for the labels entailment, neutral, contradiction."""
 
 
 def _anli(number: int) -> Dataset:
@@ -52,45 +55,36 @@ def _anli(number: int) -> Dataset:
         paper_name='ANLI',
         source=f'anli/r{number}:0.1.0',
         splits=Splits(validation='validation'),
-        fields={'context': _text('context'), 'hypothesis': _text('hypothesis')},
+        fields=_texts('context', 'hypothesis') | {'must': _MUST},
+        revealing=('must',),
         # Labels: 0 e (entailment), 1 n (neutral), 2 c (contradiction).
         answer=Choice(options=('yes', 'it is impossible to say', 'no')),
         templates=(
-            Template('{context}\n\nAccording to this text, is the following claim true?\n{hypothesis}\n\n{options}'),
+            Template('{context}\n\nBased on this passage, is the following claim true?\n\n{hypothesis}\n\n{options}'),
             Template(
-                'Claim: {hypothesis}\n\nCheck the claim against this source and nothing else. Is it correct?\n\n'
-                'Source: {context}\n\n{options}'
+                'Premise: {context}\n\nHypothesis: {hypothesis}\n\nIs the hypothesis true, given the premise?\n\n{options}'
             ),
-            Template('Text: {context}\n\nStatement: {hypothesis}\n\nIs the statement right?\n{options}'),
+            inverted('{context}\n\nWrite a claim that {must} according to this passage.', '{hypothesis}'),
             Template(
-                'You are marking a quiz. The pupils were given this to read:\n\n{context}\n\nOne of them wrote:\n'
-                '{hypothesis}\n\nIs what the pupil says true?\n{options}'
+                'Fact-check the claim, using only the source below. Is the claim true?\n\nSource: {context}\n\nClaim: '
+                '{hypothesis}\n\n{options}'
             ),
-            Template('Is this so?\n{hypothesis}\n\nAll that we know is the following.\n{context}\n\n{options}'),
+            Template('Text: {context}\nStatement: {hypothesis}\nIs the statement true?\n{options}'),
+            Template('{hypothesis}\n\nIs that true according to the text below?\n\n{context}\n\n{options}'),
             Template(
-                'Beware: this may be a trick question. Somebody has read the text closely and then made up the '
-                'sentence after it. Taking the text at its word, is the sentence true?\n\n{context}\n\n{hypothesis}'
-                '\n\n{options}'
+                'Does the report show that the assertion is true? Answer "yes" if it does, "no" if it shows that the assertion is '
+                'false, and "it is impossible to say" otherwise.\n\nReport: {context}\n\nAssertion: {hypothesis}\n\n{options}'
             ),
-            Template(
-                'Answer "yes" if the report shows that the assertion is true, "no" if it shows that it is false, and '
-                'otherwise that it is impossible to say.\n\nReport: {context}\n\nAssertion: {hypothesis}\n\n{options}'
-            ),
-            Template(
-                '{options}\n\nPick the answer that fits. If passage (a) is accurate, is line (b) true?\n\n'
-                '(a) {context}\n(b) {hypothesis}'
-            ),
-            Template(
-                '{context}\n\nMake a claim about this text. If someone then asks whether the claim is true, the right '
-                'answer must be: {answer}.',
-                '{hypothesis}',
-                inverted=True,
-            ),
-            Template(
-                'Write a short text for a reading test. After reading it, the pupils are asked whether this is true:\n'
-                '{hypothesis}\nThe right answer is to be "{answer}".',
+            inverted(
+                'Write a short passage. If the passage is accurate, the claim below {must}.\n\nClaim: {hypothesis}',
                 '{context}',
-                inverted=True,
+            ),
+            Template(
+                '{options}\n\nAssume that the passage is accurate. Is the sentence after it true?\n\n{context}\n\n{hypothesis}'
+            ),
+            Template(
+                'Read the text carefully, because small details matter.\n\n{context}\n\nNow judge this sentence, going by the text '
+                'alone. Is it true?\n{hypothesis}\n\n{options}'
             ),
         ),
         metrics=('accuracy',),
@@ -109,48 +103,36 @@ CB = Dataset(
     source='super_glue/cb:1.0.2',
     splits=Splits(validation=Tail(50), test='validation'),
     # The hypothesis is a clause without capital letter and full stop, so it fits into a sentence.
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis')
+    | {'must': by_label('must be true', 'must be false', 'may or may not be true')},
+    revealing=('must',),
     # Labels: 0 entailment, 1 contradiction, 2 neutral; unlike in the other datasets, contradiction comes second.
     answer=Choice(options=('yes', 'no', 'it is impossible to say')),
     templates=(
-        Template('{premise}\n\nGoing by the passage above, is it true that {hypothesis}?\n\n{options}'),
+        Template('{premise}\n\nBased on the passage above, is it true that {hypothesis}?\n\n{options}'),
         Template(
-            'Passage: {premise}\n\nStatement: {hypothesis}\n\nWould the author of the passage say that the statement '
-            'is true?\n{options}'
+            'Premise: {premise}\n\nHypothesis: {hypothesis}\n\nIs the hypothesis true, given the premise?\n{options}'
         ),
-        Template('Is it the case that {hypothesis}? All there is to go on is this:\n\n{premise}\n\n{options}'),
-        Template(
-            'What follows is a scrap of a conversation or a story.\n\n{premise}\n\nJudging by that scrap alone, is it '
-            'a fact that {hypothesis}?\n\n{options}'
-        ),
-        Template(
-            'Somebody overhears these words:\n{premise}\n\nLater a friend asks the eavesdropper whether {hypothesis}. '
-            'What is the best answer?\n{options}'
-        ),
-        Template(
-            'Does the person who says or writes this think that {hypothesis}?\n\n{premise}\n\nChoose one of these '
-            'answers.\n{options}'
-        ),
-        Template(
-            'Read between the lines. A speaker can mention an idea and hold it to be true, hold it to be false, or '
-            'leave it open.\n\nThe idea: {hypothesis}\nThe words: {premise}\n\nIs the idea true, as the speaker sees it?\n'
-            '{options}'
-        ),
-        Template(
-            '{options}\n\nPick the right answer to the question at the end.\n\nText: {premise}\nQuestion: Is it right '
-            'that {hypothesis}?'
-        ),
-        Template(
-            'Write a few lines of dialogue or prose. A reader who is then asked whether {hypothesis} should answer: '
-            '{answer}.',
+        inverted(
+            'Write a few lines of dialogue or prose. Going by what the speaker says, the following {must}.\n\n{hypothesis}',
             '{premise}',
-            inverted=True,
+        ),
+        Template('Is it the case that {hypothesis}? Use only the text below to decide.\n\n{premise}\n\n{options}'),
+        Template('{premise}\n\nJudging by this excerpt alone, can we say that {hypothesis}?\n\n{options}'),
+        Template('Does the speaker believe that {hypothesis}?\n\n{premise}\n\n{options}'),
+        Template('Excerpt: {premise}\nQuestion: Is it true that {hypothesis}?\n{options}\nAnswer:'),
+        inverted(
+            '{premise}\n\nFinish this sentence with something that {must}, judging by the text above: "The question is '
+            'whether ..." Give the missing words only.',
+            '{hypothesis}',
         ),
         Template(
-            '{premise}\n\nComplete the question "Is it true that ...?" in such a way that, going by the text above, '
-            'the answer is "{answer}". Give the missing words only.',
-            '{hypothesis}',
-            inverted=True,
+            'People can mention an idea without believing it. Is the idea below true, as far as the speaker is concerned?'
+            '\n\nSpeaker: {premise}\n\nIdea: {hypothesis}\n\n{options}'
+        ),
+        Template(
+            '{options}\n\nYou overhear this conversation:\n{premise}\n\nLater, someone asks you whether {hypothesis}. What do '
+            'you say?'
         ),
     ),
     metrics=('macro_f1',),
@@ -168,47 +150,32 @@ def _mnli(section: str) -> Dataset:
         paper_name='MNLI',
         source='glue/mnli:2.0.0',
         splits=Splits(validation=Tail(200), test=f'validation_{section}'),
-        fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+        fields=_texts('premise', 'hypothesis') | {'must': _MUST},
+        revealing=('must',),
         # Labels: 0 entailment, 1 neutral, 2 contradiction.
         answer=Choice(options=('yes', 'it is not possible to tell', 'no')),
         templates=(
             Template(
-                'Premise: {premise}\nHypothesis: {hypothesis}\nIf the premise is true, is the hypothesis true?\n'
-                '{options}'
-            ),
-            Template('{premise}\n\nGiven that, is it true to say the following?\n\n{hypothesis}\n\n{options}'),
-            Template(
-                'Two people talk about the same thing.\nThe first says: {premise}\nThe second says: {hypothesis}\n\n'
-                'The first is right. Is the second right as well?\n\n{options}'
+                'Premise: {premise}\nHypothesis: {hypothesis}\nIf the premise is true, is the hypothesis true?\n{options}'
             ),
             Template(
-                'Take this sentence:\n{hypothesis}\n\nIs it true in a situation that can be described as follows?\n'
-                '{premise}\n\n{options}'
+                '{premise}\n\nBased on the text above, is the following sentence true?\n\n{hypothesis}\n\n{options}'
+            ),
+            inverted('{premise}\n\nWrite a sentence that {must} if the text above is true.', '{hypothesis}'),
+            Template('Assume the following:\n{premise}\n\nIs this true as well?\n{hypothesis}\n\n{options}'),
+            Template(
+                'Sentence 1: {premise}\nSentence 2: {hypothesis}\n\nIf sentence 1 is correct, is sentence 2 correct?\n{options}'
             ),
             Template(
-                'A fact checker may use one source only. Here it is:\n\n{premise}\n\nIs the line below true, as far '
-                'as the source lets the fact checker judge?\n\n{hypothesis}\n\n{options}'
+                'You are checking an article against its only source. Is the claim in the article true, as far as you can tell '
+                'from the source?\n\nSource: {premise}\n\nClaim: {hypothesis}\n\n{options}'
             ),
+            Template('{options}\n\nIs B true if A is?\n\nA: {premise}\nB: {hypothesis}'),
+            inverted('Write a text. If it is true, the following sentence {must}.\n\n{hypothesis}', '{premise}'),
+            Template('{hypothesis}\n\nIs that true? Here is everything we know:\n\n{premise}\n\n{options}'),
             Template(
-                '{options}\n\nWhich of these answers fits the question "Is B true, if A is?"\n\nA: {premise}\n'
-                'B: {hypothesis}'
-            ),
-            Template('{hypothesis}\n\nTrue or not? Let this decide it:\n\n{premise}\n\n{options}'),
-            Template(
-                'The second text was written by someone who had read the first. Work out whether what it says is '
-                'true, supposing that the first text is reliable.\n\n(1) {premise}\n\n(2) {hypothesis}\n\n{options}'
-            ),
-            Template(
-                '{premise}\n\nAdd one sentence about this. To the question whether your sentence is true, the answer '
-                'must be: {answer}.',
-                '{hypothesis}',
-                inverted=True,
-            ),
-            Template(
-                'A reader of a certain passage was asked whether the sentence below is true, and rightly answered '
-                '"{answer}". Write the passage.\n\n{hypothesis}',
-                '{premise}',
-                inverted=True,
+                'Work out whether the second text is true, taking the first one to be reliable.\n\n(1) {premise}\n\n(2) '
+                '{hypothesis}\n\n{options}'
             ),
         ),
         metrics=('accuracy',),
@@ -228,45 +195,38 @@ QNLI = Dataset(
     paper_name='QNLI',
     source='glue/qnli:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'question': _text('question'), 'sentence': _text('sentence')},
+    fields=_texts('question', 'sentence') | {'answers': by_label('answers', 'does not answer')},
+    revealing=('answers',),
     # Labels: 0 entailment (the sentence contains the answer), 1 not_entailment.
     answer=Choice(options=('yes', 'no')),
     templates=(
         Template(
-            'Question: {question}\nSentence: {sentence}\nDoes the sentence contain the answer to the question?\n'
-            '{options}'
+            'Question: {question}\nSentence: {sentence}\nDoes the sentence contain the answer to the question?\n{options}'
         ),
-        Template('{sentence}\n\nHaving read this, could you answer the following?\n\n{question}\n\n{options}'),
-        Template(
-            'Someone typed this into a search engine:\n{question}\n\nThe first result was:\n{sentence}\n\nIs the '
-            'search over, that is, has the question been answered?\n{options}'
-        ),
-        Template('I want to know: {question}\nWill the next line tell me?\n{sentence}\n{options}'),
-        Template(
-            'Say whether the information asked for is given in the text.\n\nText: {sentence}\n\nAsked for: '
-            '{question}\n\n{options}'
-        ),
-        Template(
-            'For homework, a pupil had to find the answer to this question: {question}\n\nThe pupil copied a sentence '
-            'from an encyclopedia: {sentence}\n\nIs the answer in it?\n\n{options}'
-        ),
-        Template('{options}\n\nUse one of these words to say whether B answers A.\n\nA: {question}\nB: {sentence}'),
-        Template(
-            'Without any knowledge of your own, and with nothing but the statement below, can the question that comes '
-            'after it be answered?\n\n{sentence}\n{question}\n\n{options}'
-        ),
-        Template(
-            'Sentence: {sentence}\nContains the answer to the question: {answer}\n\nWrite a question that fits both '
-            'lines.',
+        Template('{sentence}\n\nDoes this answer the following question?\n\n{question}\n\n{options}'),
+        inverted(
+            'Write a question about the subject of this sentence that the sentence {answers}.\n\n{sentence}',
             '{question}',
-            inverted=True,
+        ),
+        Template('{question}\n\nDoes the sentence below tell us?\n\n{sentence}\n\n{options}'),
+        Template(
+            'Is the information that the question asks for given in the text?\n\nText: {sentence}\n\nQuestion: {question}\n\n{options}'
         ),
         Template(
-            'A reader of an encyclopedia wonders: {question}\n\nWrite a sentence that could stand in the article. '
-            'When the reader is asked whether the sentence gives the answer, the reply should be "{answer}".',
-            '{sentence}',
-            inverted=True,
+            'Someone typed this into a search engine:\n{question}\n\nThe top result says:\n{sentence}\n\nDoes the result '
+            'answer the query?\n{options}'
         ),
+        Template('{options}\n\nDoes B answer A?\n\nA: {question}\nB: {sentence}'),
+        inverted(
+            'Write a sentence for an encyclopedia article. It should be related to the question below, and it should be one '
+            'that {answers} it.\n\n{question}',
+            '{sentence}',
+        ),
+        Template(
+            'Using only the statement below and no other knowledge, is it possible to answer the question?\n\nStatement: '
+            '{sentence}\nQuestion: {question}\n\n{options}'
+        ),
+        Template('{question}\n\nCan you find the answer in this line from an encyclopedia?\n{sentence}\n{options}'),
     ),
     metrics=('accuracy',),
     licence='CC BY-SA 4.0 (of SQuAD, from which it is made)',
@@ -281,36 +241,32 @@ RTE = Dataset(
     paper_name='RTE',
     source='super_glue/rte:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis') | {'follows': by_label('follows from', 'does not follow from')},
+    revealing=('follows',),
     # Labels: 0 entailment, 1 not_entailment.
     answer=Choice(options=('yes', 'no')),
     templates=(
-        Template('{premise}\n\nGoing by the text above, can we conclude the following?\n{hypothesis}\n\n{options}'),
+        Template(
+            'Premise: {premise}\n\nHypothesis: {hypothesis}\n\nDoes the premise entail the hypothesis?\n\n{options}'
+        ),
+        Template('{premise}\n\nBased on the text above, can we conclude the following?\n\n{hypothesis}\n\n{options}'),
+        inverted('Write a sentence that {follows} the text below.\n\n{premise}', '{hypothesis}'),
         Template('Text: {premise}\n\nClaim: {hypothesis}\n\nDoes the text support the claim?\n{options}'),
-        Template('{hypothesis}\n\nCan a reader be sure of that after reading this passage?\n\n{premise}\n\n{options}'),
-        Template('Suppose that the following is true.\n{premise}\nMust this be true as well?\n{hypothesis}\n{options}'),
         Template(
-            'These are the notes of a journalist:\n{premise}\n\nAn editor would like to print this line:\n'
-            '{hypothesis}\n\nIs the line backed by the notes?\n\n{options}'
+            'Suppose that the following is true.\n{premise}\n\nMust this be true as well?\n{hypothesis}\n{options}'
         ),
-        Template(
-            'Decide whether the second statement follows from the first.\n\n1. {premise}\n2. {hypothesis}\n\n{options}'
-        ),
-        Template('Is this stated or implied in the text below it? {hypothesis}\n\n{premise}\n\n{options}'),
-        Template(
-            '{options}\n\nAnswer with one of these words. I read the news item below. Could I have learned from it '
-            'what my neighbour tells me?\n\nNews item: {premise}\nMy neighbour: {hypothesis}'
-        ),
-        Template(
-            'Statement: {hypothesis}\n\nInvent a short news item. Asked whether the statement follows from it, a '
-            'careful reader should answer: {answer}.',
+        Template('Does the second statement follow from the first?\n\n1. {premise}\n2. {hypothesis}\n\n{options}'),
+        Template('{hypothesis}\n\nIs this stated or implied in the following passage?\n\n{premise}\n\n{options}'),
+        inverted(
+            'Write a short news report. The statement below must be one that {follows} your report.\n\nStatement: {hypothesis}',
             '{premise}',
-            inverted=True,
         ),
         Template(
-            '{premise}\n\nWrite a sentence for which the answer to "Does it follow from the text?" is "{answer}".',
-            '{hypothesis}',
-            inverted=True,
+            'You are editing a news story. Is the line below backed up by the notes of the reporter?\n\nNotes: {premise}\n\n'
+            'Line: {hypothesis}\n\n{options}'
+        ),
+        Template(
+            '{options}\n\nCan a reader of this passage be sure of the sentence after it?\n\nPassage: {premise}\nSentence: {hypothesis}'
         ),
     ),
     metrics=('accuracy',),
@@ -325,48 +281,37 @@ SNLI = Dataset(
     paper_name='SNLI',
     source='snli:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'premise': _text('premise'), 'hypothesis': _text('hypothesis')},
+    fields=_texts('premise', 'hypothesis') | {'must': _MUST},
+    revealing=('must',),
     # Labels: 0 entailment, 1 neutral, 2 contradiction.
     answer=Choice(options=('yes', 'it is not possible to tell', 'no')),
     templates=(
-        Template('A photo shows the following: {premise}\n\nIs this true of the photo? {hypothesis}\n\n{options}'),
+        Template('Premise: {premise}\nHypothesis: {hypothesis}\nIs the hypothesis true, given the premise?\n{options}'),
         Template(
-            'Caption: {premise}\nStatement: {hypothesis}\nIf the caption describes the picture correctly, is the '
-            'statement true?\n{options}'
+            'A photo shows the following: {premise}\n\nIs this statement about the photo true? {hypothesis}\n\n{options}'
         ),
-        Template(
-            '{premise}\n\nThat is what can be seen in a certain picture. Somebody else says about it:\n\n'
-            '{hypothesis}\n\nIs that right?\n\n{options}'
-        ),
-        Template(
-            'Imagine this scene:\n{premise}\n\nNow answer a question about it: is the next line true there?\n'
-            '{hypothesis}\n{options}'
-        ),
-        Template(
-            'You are on the phone and cannot see the photograph, but a friend describes it to you in these words:\n\n'
-            '{premise}\n\nAnother friend describes the same photograph:\n\n{hypothesis}\n\nIf the first friend is '
-            'right, is the second?\n\n{options}'
-        ),
-        Template('Is it true? {hypothesis}\nAll that is known is this: {premise}\n{options}'),
-        Template(
-            'Take sentence 1 as true and work out whether sentence 2 is true.\n\nSentence 1: {premise}\nSentence 2: '
-            '{hypothesis}\n\n{options}'
-        ),
-        Template(
-            '{options}\n\nChoose one of these answers. An archive has two captions for a photograph. The old one is '
-            'known to be correct. Is the new one correct?\n\nOld caption: {premise}\nNew caption: {hypothesis}'
-        ),
-        Template(
-            'Somebody describes a photo: {premise}\n\nAdd a sentence about the photo. When the others are asked '
-            'whether it is true, they should answer: {answer}.',
+        inverted(
+            'Caption of a photo: {premise}\n\nWrite a statement about the photo that {must} if the caption is accurate.',
             '{hypothesis}',
-            inverted=True,
         ),
         Template(
-            'This was said about a photo:\n{hypothesis}\n\nWrite a caption for the photo. A person who knows nothing '
-            'but your caption and is asked whether the remark is true should answer "{answer}".',
+            'Caption: {premise}\nStatement: {hypothesis}\nIf the caption describes the picture correctly, is the statement true?\n{options}'
+        ),
+        Template(
+            '{premise}\n\nThat is all we know about a picture. Is it true to say this about it?\n\n{hypothesis}\n\n{options}'
+        ),
+        Template('Scene: {premise}\n\nIs the following sentence true in this scene?\n{hypothesis}\n{options}'),
+        Template('{hypothesis}\n\nIs that true? Use only this description to decide: {premise}\n{options}'),
+        inverted(
+            'Write a one-sentence caption for a photo. If it is accurate, the statement below {must}.\n\nStatement: {hypothesis}',
             '{premise}',
-            inverted=True,
+        ),
+        Template(
+            'Take sentence 1 as given and decide whether sentence 2 is true.\n\nSentence 1: {premise}\nSentence 2: {hypothesis}\n\n{options}'
+        ),
+        Template(
+            '{options}\n\nYou cannot see a photo, but a friend describes it to you: {premise}\n\nAs far as you know, is the '
+            'following true of the photo?\n\n{hypothesis}'
         ),
     ),
     metrics=('accuracy',),
@@ -383,41 +328,40 @@ WNLI = Dataset(
     source='glue/wnli:2.0.0',
     splits=Splits(validation=Tail(30), test='validation'),
     # The statement is a part of the text in which a noun has taken the place of a pronoun.
-    fields={'text': _text('sentence1'), 'statement': _text('sentence2')},
+    fields={
+        'text': clean('sentence1', _CLEANING),
+        'statement': clean('sentence2', _CLEANING),
+        'follows': by_label('does not follow from', 'follows from'),
+    },
+    revealing=('follows',),
     # Labels: 0 not_entailment, 1 entailment; the other way round than in RTE and QNLI.
     answer=Choice(options=('no', 'yes')),
     templates=(
+        Template('Premise: {text}\nHypothesis: {statement}\nDoes the premise entail the hypothesis?\n{options}'),
         Template('Text: {text}\nStatement: {statement}\nDoes the statement follow from the text?\n{options}'),
-        Template(
-            '{text}\n\nA part of this was rewritten, so that everybody can see who or what is meant:\n\n{statement}\n\n'
-            'Is the new version true to the text?\n\n{options}'
-        ),
-        Template(
-            'Work out what the pronouns in the first line stand for. Is the second line then correct?\n\n1. {text}\n'
-            '2. {statement}\n\n{options}'
-        ),
-        Template('If you are told this:\n{text}\nwould you conclude the following?\n{statement}\n{options}'),
-        Template('{statement}\n\nIs that what the writer of these words means?\n\n{text}\n\n{options}'),
-        Template(
-            'Someone who is learning English reads:\n{text}\n\nThe learner takes it to mean:\n{statement}\n\nHas the '
-            'learner understood it properly?\n{options}'
-        ),
-        Template(
-            '{options}\n\nReply with one of these words. Common sense tells us whom or what each word of the story '
-            'refers to; may we then infer the sentence below it?\n\nStory: {text}\nSentence: {statement}'
-        ),
-        Template('{text}\nHence: {statement}\nIs this conclusion valid?\n{options}'),
-        Template(
-            'Read this: {text}\n\nSay in a sentence of your own who or what one of the pronouns stands for. To the '
-            'question whether your sentence is right, the reply must be: {answer}.',
+        inverted(
+            '{text}\n\nRewrite part of this text with a noun in place of a pronoun, so that the result {follows} the text.',
             '{statement}',
-            inverted=True,
         ),
         Template(
-            'Write a sentence or two with a pronoun that takes some thought. A reader who is asked whether the '
-            'statement below follows from them should say "{answer}".\n\n{statement}',
+            '{text}\n\nIn the following line, a pronoun has been replaced by a noun. Is the line correct?\n\n{statement}\n\n{options}'
+        ),
+        Template(
+            'Work out what the pronouns in the text refer to. Is the sentence after it correct?\n\n{text}\n\n{statement}\n\n{options}'
+        ),
+        Template('If you read this:\n{text}\nwould you conclude the following?\n{statement}\n{options}'),
+        Template('{statement}\n\nIs that what the author of this text means?\n\n{text}\n\n{options}'),
+        inverted(
+            'Write a sentence or two in which it takes some thought to see what a pronoun refers to. The statement below should '
+            'be one that {follows} your text.\n\nStatement: {statement}',
             '{text}',
-            inverted=True,
+        ),
+        Template(
+            'A student who is learning English reads:\n{text}\n\nThe student takes it to mean:\n{statement}\n\nIs that '
+            'right?\n{options}'
+        ),
+        Template(
+            '{options}\n\nUse common sense to decide whether the conclusion is valid.\n\nStory: {text}\nConclusion: {statement}'
         ),
     ),
     metrics=('accuracy',),

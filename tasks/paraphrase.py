@@ -2,7 +2,19 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Field, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Choice,
+    Cluster,
+    Dataset,
+    Field,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
+from flan_jax.tasks.cleaning import DETOKENIZED, cleaned
+from flan_jax.tasks.wording import by_label
 
 CLUSTER = Cluster(
     name='paraphrase',
@@ -14,13 +26,9 @@ _GLUE_NOTE = 'The paper used version 1.0.0 of the TFDS builder; 2.0.0 changes th
 
 # MRPC and PAWS hold tokenized text: the band 's song , `` Low Tide '' ( 1996 ) .
 _DETOKENIZATION = (
-    (r"``|''", '"'),
-    (r'(^|\s)" ([^"]+?) "', r'\1"\2"'),
-    (r'\. \. \.', '...'),
-    (r' (\.(?:$|[\s"]))', r'\1'),
+    *DETOKENIZED,
     (r' ([,;:?!%)\]])', r'\1'),
     (r'([(\[$]) ', r'\1'),
-    (r" ('(?:d|ll|m|re|s|t|ve)\b|n't\b)", r'\1'),
     (r"s ' ", r"s' "),
     (r'(\d) --? (\d)', r'\1-\2'),
     (r'\s+', ' '),
@@ -36,31 +44,30 @@ _QUESTION_CLEANING = (
 )
 
 
-def _rewrite(feature: str, rules: tuple[tuple[str, str], ...]) -> Field:
-    """The text of a feature after the replacements, each a pattern and what stands for it."""
-
-    def read(ex: TfdsExample) -> tf.Tensor:
-        text = ex[feature]
-        for pattern, replacement in rules:
-            text = tf.strings.regex_replace(text, pattern, replacement)
-        return tf.strings.strip(text)
-
-    return read
-
-
-def _text(feature: str) -> Field:
-    """The text of a feature as people write it, whether or not its punctuation is tokenized."""
-    return _rewrite(feature, _DETOKENIZATION)
-
-
-def _question(feature: str) -> Field:
-    """A question of QQP without the escapes of the CSV file and the marks of formulas."""
-    return _rewrite(feature, _QUESTION_CLEANING)
+def _sentences() -> dict[str, Field]:
+    """Two sentences as people write them, whether or not their punctuation is tokenized."""
+    return cleaned('sentence1', 'sentence2', rules=_DETOKENIZATION)
 
 
 def _rounded_score(ex: TfdsExample) -> tf.Tensor:
     """The score of STS-B as a whole number; halves are rounded up, as a person would (`tf.round` takes 2.5 to 2)."""
     return tf.cast(tf.floor(ex['label'] + 0.5), tf.int64)
+
+
+_DEGREES = (
+    'has nothing in common with',
+    'is on the same topic as, but otherwise unlike,',
+    'shares some details with',
+    'roughly means the same as, but differs in something important from,',
+    'means almost the same as',
+    'means exactly the same as',
+)
+"""What the scores of STS-B stand for, from 0 to 5."""
+
+
+def _degree_of_similarity(ex: TfdsExample) -> tf.Tensor:
+    """The score in words."""
+    return tf.gather(_DEGREES, _rounded_score(ex))
 
 
 GLUE_MRPC = Dataset(
@@ -69,44 +76,34 @@ GLUE_MRPC = Dataset(
     paper_name='MRPC',
     source='glue/mrpc:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences() | {'says': by_label('does not say the same as', 'says the same as')},
+    revealing=('says',),
     # Labels: 0 not_equivalent, 1 equivalent.
     answer=Choice(options=('no', 'yes')),
     templates=(
-        Template('Sentence 1: {sentence1}\nSentence 2: {sentence2}\nDo the two sentences mean the same?\n{options}'),
         Template(
-            '{sentence1}\n\nAnother newspaper put it like this:\n\n{sentence2}\n\nIs that the same news in other '
-            'words?\n\n{options}'
+            'Sentence 1: {sentence1}\nSentence 2: {sentence2}\nDo these two sentences mean the same thing?\n{options}'
         ),
+        Template('{sentence1}\n{sentence2}\n\nAre these sentences paraphrases of each other?\n\n{options}'),
+        inverted('Write a sentence about the same event that {says} the sentence below.\n\n{sentence1}', '{sentence2}'),
         Template(
-            'Two agencies have sent a report. Do the reports say essentially the same thing?\n\nFirst agency: '
-            '{sentence1}\nSecond agency: {sentence2}\n\n{options}'
+            '{sentence1}\n\nCan this be restated as follows without changing its meaning?\n\n{sentence2}\n\n{options}'
         ),
-        Template('Is this a paraphrase?\n{sentence2}\nIt is meant to restate this line:\n{sentence1}\n{options}'),
-        Template('{sentence1}\n{sentence2}\nSame meaning?\n{options}'),
+        Template('{options}\n\nIs (b) equivalent in meaning to (a)?\n\n(a) {sentence1}\n(b) {sentence2}'),
+        Template('Text A: {sentence1}\nText B: {sentence2}\nSame meaning?\n{options}'),
         Template(
-            'An editor can print only one of these lines. Would the readers learn the same from either of them, small '
-            'details aside?\n\nLine A: {sentence1}\n\nLine B: {sentence2}\n\n{options}'
+            'Do the following sentences report the same facts, apart from small details?\n\n{sentence1}\n\n{sentence2}\n\n{options}'
         ),
-        Template(
-            '{options}\n\nCompare (a) with (b) and choose the word that tells whether they are equivalent in '
-            'meaning.\n\n(a) {sentence1}\n(b) {sentence2}'
-        ),
-        Template(
-            'A student was told to express the statement "in your own words", without adding or leaving out anything '
-            'that matters. Has the student done so?\n\nStatement: {sentence1}\nStudent: {sentence2}\n\n{options}'
-        ),
-        Template(
-            '{sentence1}\n\nWrite a sentence about the same event. When readers are asked whether both sentences mean '
-            'the same, they should say: {answer}.',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            'Second sentence: {sentence2}\nEquivalent to the first sentence: {answer}\n\nWhat could the first '
-            'sentence be?',
+        inverted(
+            'Sentence: {sentence2}\n\nSuggest another sentence about the same news. It should be one that {says} the first.',
             '{sentence1}',
-            inverted=True,
+        ),
+        Template(
+            'Is the second sentence a rewording of the first?\n\nFirst: {sentence1}\nSecond: {sentence2}\n\n{options}'
+        ),
+        Template(
+            'You are editing a news page and have room for only one of two lines. Do they tell readers the same thing?\n\nLine 1: '
+            '{sentence1}\n\nLine 2: {sentence2}\n\n{options}'
         ),
     ),
     metrics=('binary_f1',),
@@ -123,51 +120,35 @@ GLUE_QQP = Dataset(
     paper_name='QQP',
     source='glue/qqp:2.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={'question1': _question('question1'), 'question2': _question('question2')},
+    fields=cleaned('question1', 'question2', rules=_QUESTION_CLEANING)
+    | {'asks': by_label('asks for something different from', 'asks for the same thing as')},
+    revealing=('asks',),
     # Labels: 0 not_duplicate, 1 duplicate.
     answer=Choice(options=('no', 'yes')),
     templates=(
         Template(
-            'Question 1: {question1}\nQuestion 2: {question2}\nAre these two questions asking the same thing?\n'
-            '{options}'
-        ),
-        Template('{question1}\n{question2}\n\nWould one and the same answer do for both?\n\n{options}'),
-        Template(
-            'Somebody posts this on a question-and-answer site:\n{question1}\n\nA moderator finds an older post:\n'
-            '{question2}\n\nShould the new post be closed as a duplicate?\n\n{options}'
+            'Question 1: {question1}\nQuestion 2: {question2}\nAre these two questions asking the same thing?\n{options}'
         ),
         Template(
-            'Yesterday I was asked: {question1}\nToday I was asked: {question2}\nWas it the same question twice?\n'
-            '{options}'
+            'Is the second question a duplicate of the first?\n\nFirst: {question1}\nSecond: {question2}\n\n{options}'
         ),
+        inverted('Write another question that {asks} the one below.\n\n{question1}', '{question2}'),
+        Template('{question1}\n{question2}\n\nWould the same answer do for both of these questions?\n\n{options}'),
         Template(
-            'Decide whether the questions below differ in nothing but their wording.\n\n(1) {question1}\n\n'
-            '(2) {question2}\n\n{options}'
+            'Do the questions below differ only in their wording?\n\n(1) {question1}\n\n(2) {question2}\n\n{options}'
         ),
-        Template(
-            'A help page has an entry for one question. Will a user who asks the other one find what they need '
-            'there?\n\nQuestion on the help page: {question1}\nQuestion of the user: {question2}\n\n{options}'
-        ),
-        Template(
-            '{options}\n\nPick a word to fill the gap: "Do these questions have the same meaning? ..."\n\n'
-            '{question1}\n{question2}'
-        ),
-        Template(
-            'What does each of these two people want to know? Answer "yes" if it is the same thing, "no" if it is '
-            'not.\n\nFirst person: {question1}\nSecond person: {question2}\n\n{options}'
-        ),
-        Template(
-            '{question1}\n\nWrite another question. To anybody who asks whether the two mean the same, the answer '
-            'should be: {answer}.',
-            '{question2}',
-            inverted=True,
-        ),
-        Template(
-            'In a list of paired questions, every pair is marked "yes" if both ask for the same thing and "no" if they '
-            'do not. One pair is marked "{answer}", and its second question is this:\n{question2}\nGive a first '
-            'question for the pair.',
+        Template('{options}\n\nDo the following two questions have the same meaning?\n\n{question1}\n\n{question2}'),
+        Template('{question1} {question2} Are these questions paraphrases of each other?\n\n{options}'),
+        inverted(
+            'Second question: {question2}\n\nWrite a first question. The second should be one that {asks} the first.',
             '{question1}',
-            inverted=True,
+        ),
+        Template(
+            '(a) {question1}\n(b) {question2}\n\nDo people who ask (a) and people who ask (b) want to know the same thing?\n\n{options}'
+        ),
+        Template(
+            'You moderate a question-and-answer site. A user posts this question:\n{question1}\n\nThere is an older post:\n'
+            '{question2}\n\nShould the new post be closed as a duplicate?\n\n{options}'
         ),
     ),
     metrics=('binary_f1',),
@@ -182,46 +163,39 @@ PAWS_WIKI = Dataset(
     paper_name='PAWS',
     source='paws_wiki/labeled_final_tokenized:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences() | {'means': by_label('does not mean the same as', 'means the same as')},
+    revealing=('means',),
     # Labels: 0 different_meaning, 1 paraphrase.
     answer=Choice(options=('no', 'yes')),
     templates=(
         Template(
-            'First sentence: {sentence1}\nSecond sentence: {sentence2}\nDo both of them say the same thing?\n{options}'
+            'Sentence 1: {sentence1}\nSentence 2: {sentence2}\nDo these two sentences have the same meaning?\n{options}'
         ),
-        Template(
-            'The two sentences below use almost the same words. Do they also have the same meaning?\n\n{sentence1}\n'
-            '{sentence2}\n\n{options}'
-        ),
-        Template(
-            'Somebody has moved and replaced words in this sentence:\n{sentence1}\n\nThis is the result:\n'
-            '{sentence2}\n\nHas the meaning survived?\n\n{options}'
-        ),
-        Template(
-            'If A is true, must B be true, and if B is true, must A be true?\n\nA: {sentence1}\nB: {sentence2}\n\n'
-            '{options}'
-        ),
-        Template('{sentence1}\n\nIs the next line a faithful rewording of that?\n\n{sentence2}\n\n{options}'),
-        Template(
-            'An editor of an encyclopedia wants to improve the style of an article. The old text reads:\n\n'
-            '{sentence1}\n\nThe new text reads:\n\n{sentence2}\n\nDo the facts remain the same?\n{options}'
-        ),
-        Template('Paraphrases of each other, yes or no?\n{sentence2}\n{sentence1}\n{options}'),
-        Template(
-            '{options}\n\nWho did what, when and where? Compare both accounts and choose "yes" only if they agree on '
-            'all of that.\n\nOne account: {sentence1}\nThe other account: {sentence2}'
-        ),
-        Template(
-            'Put the words of this sentence into another order and change a few of them.\nSentence: {sentence1}\n'
-            'Keep its meaning: {answer}',
+        Template('{sentence1}\n\nIs the next sentence a paraphrase of the one above?\n\n{sentence2}\n\n{options}'),
+        inverted(
+            'Change the word order of this sentence and replace a few of its words, so that the result {means} the original.\n\n{sentence1}',
             '{sentence2}',
-            inverted=True,
         ),
         Template(
-            '{sentence2}\n\nThis was made out of another sentence by moving words about. When you ask whether the two '
-            'still mean the same, the answer is "{answer}". Give the other sentence.',
+            'The two sentences below use almost the same words. Do they also have the same meaning?\n\n{sentence1}\n{sentence2}\n\n{options}'
+        ),
+        Template(
+            'If A is true, must B be true, and the other way around?\n\nA: {sentence1}\nB: {sentence2}\n\n{options}'
+        ),
+        Template('Are these paraphrases of each other?\n\n{sentence2}\n{sentence1}\n{options}'),
+        Template(
+            '{options}\n\nCheck who did what, when and where. Do both sentences agree on all of that?\n\nFirst: {sentence1}\nSecond: {sentence2}'
+        ),
+        inverted(
+            'This sentence was made from another one by moving words around:\n\n{sentence2}\n\nIt {means} the original. What could the original be?',
             '{sentence1}',
-            inverted=True,
+        ),
+        Template(
+            'Original: {sentence1}\nRewrite: {sentence2}\n\nDoes the rewrite keep the meaning of the original?\n\n{options}'
+        ),
+        Template(
+            'You are reviewing an edit to an encyclopedia article.\n\nOld text: {sentence1}\n\nNew text: {sentence2}\n\nDo the '
+            'facts stay the same?\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -237,54 +211,39 @@ STSB = Dataset(
     paper_name='STS-B',
     source='glue/stsb:2.0.0',
     splits=Splits(validation=Tail(100), test='validation'),
-    fields={'sentence1': _text('sentence1'), 'sentence2': _text('sentence2')},
+    fields=_sentences() | {'shares': _degree_of_similarity},
+    revealing=('shares',),
     answer=Choice(options=('0', '1', '2', '3', '4', '5'), label=_rounded_score),
     templates=(
         Template(
-            'Rate from 0 (nothing in common) to 5 (the same meaning) how similar these sentences are.\n\n'
-            'Sentence 1: {sentence1}\nSentence 2: {sentence2}\n\n{options}'
+            'Rate the similarity of these two sentences from 0 (unrelated) to 5 (the same meaning).\n\nSentence 1: '
+            '{sentence1}\nSentence 2: {sentence2}\n\n{options}'
         ),
         Template(
-            '{sentence1}\n{sentence2}\n\nHow close in meaning are the two lines above? Five stands for equivalent, '
-            'zero for unrelated.\n\n{options}'
+            '{sentence1}\n{sentence2}\n\nOn a scale from 0 to 5, how similar in meaning are the two sentences above?\n\n{options}'
+        ),
+        inverted('{sentence1}\n\nWrite a sentence that {shares} the one above.', '{sentence2}'),
+        Template('Text A: {sentence1}\nText B: {sentence2}\nSimilarity (0 is the lowest, 5 the highest):\n{options}'),
+        Template(
+            'How much of their meaning do these sentences share, if 0 stands for none of it and 5 for all of it?\n\n'
+            '{sentence1}\n\n{sentence2}\n\n{options}'
         ),
         Template(
-            'A pupil was asked to say the same as the model sentence. How many points out of five does the pupil '
-            'deserve for keeping its meaning?\n\nModel: {sentence1}\nPupil: {sentence2}\n\n{options}'
+            'Score the pair: 5 if the sentences are equivalent, 4 if they differ in minor details, 3 if they differ in '
+            'something important, 2 if they share some details, 1 if they only share a topic, and 0 if they have nothing in '
+            'common.\n\n{sentence1}\n{sentence2}\n\n{options}'
         ),
         Template(
-            'On this scale, 5 means that two sentences say the same, 4 that they differ in small things, 3 that they differ '
-            'in something important, 2 that they share some details, 1 that they share no more than a topic, and 0 '
-            'that they have nothing to do with each other. Where on the scale is the pair below?\n\n{sentence1}\n'
-            '{sentence2}\n\n{options}'
+            '{options}\n\nGive a number from 0 to 5 for how close (b) is in meaning to (a), with 5 as the closest.\n\n(a) {sentence1}\n(b) {sentence2}'
+        ),
+        inverted('Sentence: {sentence2}\n\nWrite another sentence that {shares} this one.', '{sentence1}'),
+        Template(
+            'Does the second sentence say the same as the first? Answer with a number between 0 (not at all) and 5 '
+            '(completely).\n\nFirst: {sentence1}\nSecond: {sentence2}\n\n{options}'
         ),
         Template(
-            'Text A: {sentence1}\nText B: {sentence2}\nSimilarity, 0 being the lowest and 5 the highest:\n{options}'
-        ),
-        Template(
-            'A news site groups sentences that tell the same story. Score this pair: 5 if either sentence can stand '
-            'for the other, 0 if they do not belong together at all, and something in between for all other '
-            'cases.\n\n(a) {sentence1}\n(b) {sentence2}\n\n{options}'
-        ),
-        Template(
-            'Take this sentence: {sentence1}\nNow take this one: {sentence2}\nHow much of their meaning do they share, '
-            'if 0 is none of it and 5 is all of it?\n{options}'
-        ),
-        Template(
-            '{options}\n\nWhich of these numbers tells best to what degree two speakers agree in what they say (0: '
-            'not at all, 5: entirely)?\n\nFirst speaker: {sentence1}\n\nSecond speaker: {sentence2}'
-        ),
-        Template(
-            '{sentence1}\n\nWrite a sentence whose similarity in meaning to the one above is {answer} on a scale from '
-            '0 to 5.',
-            '{sentence2}',
-            inverted=True,
-        ),
-        Template(
-            'People gave a pair of sentences {answer} out of 5 points for meaning the same. The second sentence of the '
-            'pair is printed here; write the first.\n\n{sentence2}',
-            '{sentence1}',
-            inverted=True,
+            'You are grouping news headlines by story. How similar are these two, from 0 for different subjects to 5 for the same '
+            'statement?\n\n{sentence1}\n{sentence2}\n\n{options}'
         ),
     ),
     metrics=('pearson_spearman',),

@@ -13,18 +13,16 @@ from flan_jax.catalogue.declaration import (
     Tail,
     Template,
     TfdsExample,
+    inverted,
 )
+from flan_jax.tasks.cleaning import clean, cleaned
+from flan_jax.tasks.wording import by_label
 
 CLUSTER = Cluster(
     name='reading_comprehension',
     title='Reading comprehension',
     also_left_out=('reading_comprehension_with_commonsense',),
 )
-
-
-def _stripped(feature: str) -> Field:
-    """The feature without blanks at either end."""
-    return lambda ex: tf.strings.strip(ex[feature])
 
 
 def _as_question(ex: TfdsExample) -> tf.Tensor:
@@ -43,43 +41,33 @@ BOOL_Q = Dataset(
     fields={
         'passage': 'passage',
         'question': _as_question,
-        'query': _stripped('question'),
+        'query': clean('question'),
         'title': 'title',
     },
     # The answer is a boolean: false is no, true is yes.
     answer=Choice(options=('no', 'yes'), label=lambda ex: tf.cast(ex['answer'], tf.int64)),
     templates=(
-        Template('{passage}\n\nBased on what you have just read, answer this question.\n{question}\n\n{options}'),
-        Template('Question: {question}\n\nThe answer is in this text.\n\n{passage}\n\n{options}'),
-        Template('{title}\n\n{passage}\n\n{question} Yes or no?\n{options}'),
+        Template('{passage}\n\nBased on this passage, answer the question.\n\n{question}\n\n{options}'),
+        Template('Passage: {passage}\n\nQuestion: {question}\n\n{options}\n\nAnswer:'),
+        inverted('{passage}\n\nWrite a question about this passage to which the answer is {answer}.', '{question}'),
+        Template('{question} Answer yes or no, using the text below.\n\n{passage}\n\n{options}'),
+        Template('{title}\n\n{passage}\n\n{question}\n{options}'),
         Template(
-            'Somebody typed "{query}" into a search engine, and the search engine came up with this:\n\n{passage}\n\n'
-            'What does it tell the person who asked?\n{options}'
+            'Read this excerpt from the article "{title}".\n\n{passage}\n\nAccording to the excerpt: {question}\n\n{options}'
         ),
         Template(
-            'Below is a paragraph of an encyclopedia article, "{title}". Use it to settle the question that comes '
-            'after it.\n\nParagraph: {passage}\n\nTo be settled: {question}\n\n{options}'
+            'Is the answer to this question yes or no?\n{question}\n\nUse only this information:\n{passage}\n\n{options}'
         ),
-        Template(
-            'Judge by the following information only whether the right reply to "{question}" is yes or no.\n\n'
-            '{passage}\n\n{options}'
-        ),
-        Template(
-            'Two friends could not agree.\n"{question}" one of them had asked, and each gave a different answer. In '
-            'the end they looked it up and found this passage:\n\n{passage}\n\nWhich answer was right?\n{options}'
-        ),
-        Template('Text: {passage}\nQ: {question}\n{options}\nA:'),
-        Template(
-            'Write a yes-or-no question that a reader of the passage below can answer. The right answer to it has to '
-            'be "{answer}".\n\n{passage}',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'For an encyclopedia article with the title "{title}", write a paragraph from which readers can work out '
-            'the answer to this question.\n\nQuestion: {question}\nAnswer: {answer}',
+        inverted(
+            'Write a paragraph for an encyclopedia article about "{title}". It should give readers the answer to the question '
+            'below.\n\nQuestion: {question}\nAnswer: {answer}',
             '{passage}',
-            inverted=True,
+        ),
+        Template(
+            '{options}\n\nWhat does the text say in reply to the question?\n\nQuestion: {question}\n\nText: {passage}'
+        ),
+        Template(
+            'Someone typed "{query}" into a search engine and found this passage:\n\n{passage}\n\nWhat is the answer?\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -106,44 +94,33 @@ DROP = Dataset(
     paper_name='DROP',
     source='drop:2.0.0',
     splits=Splits(validation=Tail(200), test='dev'),
-    fields={'passage': _stripped('passage'), 'question': _stripped('question')},
+    fields=cleaned('passage', 'question'),
     answer=FreeText(answer=lambda ex: _with_plain_dates(ex['answer']), references=_drop_references),
     keep=Keep('TFDS has no text for answers that are a date without a day', lambda ex: ex['answer'] != ''),
     templates=(
-        Template(
-            'Answer the question with the help of the passage. You may have to count, to compare or to calculate.\n\n'
-            'Passage: {passage}\n\nQuestion: {question}'
-        ),
-        Template('{passage}\n\nQ: {question}\nA:'),
-        Template('{question}\n\nWork out the answer from this text.\n\n{passage}'),
-        Template(
-            'I need to know something about the following report, and I need it in as few words as possible.\n\n'
-            '{passage}\n\nWhat I need to know is this: {question}'
-        ),
-        Template(
-            'Which number, date, name or phrase is the answer to this question?\n{question}\n\nEverything you need is '
-            'in the text below.\n{passage}'
-        ),
-        Template(
-            'A reading test starts with this passage:\n\n{passage}\n\nThe first task is:\n\n{question}\n\nWrite down '
-            'the answer, without any explanation.'
-        ),
-        Template('Read closely and pay attention to the figures.\n{passage}\nNow answer: {question}'),
-        Template(
-            'You are helping a colleague who has no time to read all of this.\n\n"{passage}"\n\nYour colleague wants '
-            'you to find out the following.\n{question}\n\nWhat do you report back?'
-        ),
-        Template(
-            '{passage}\n\nThe answer to a question about this passage is "{answer}". To find it, a reader had to '
-            'search, count, compare or calculate. What was the question?',
+        Template('Answer the question based on the passage.\n\nPassage: {passage}\n\nQuestion: {question}'),
+        Template('{passage}\n\nQuestion: {question}\nAnswer:'),
+        inverted(
+            '{passage}\n\nThe answer to a question about this passage is "{answer}". Readers have to search, count, compare or '
+            'calculate to find it. What is the question?',
             '{question}',
-            inverted=True,
         ),
         Template(
-            'Make up one difficult exam question about the text below, one whose answer has to be worked out, and '
+            '{question}\n\nWork out the answer from this text. You may need to count, compare or calculate.\n\n{passage}'
+        ),
+        Template('Read closely and pay attention to numbers and dates.\n\n{passage}\n\n{question}'),
+        Template('{passage}\n\nUsing the facts above, answer with a number, a date, a name or a phrase: {question}'),
+        Template(
+            'Q: {question}\n\nFind the answer in this passage, and reply without an explanation.\n\n{passage}\n\nA:'
+        ),
+        inverted(
+            'Write a difficult reading comprehension question about the text below, one whose answer has to be worked out, and '
             'add the answer.\n\nText: {passage}',
             'Question: {question}\nAnswer: {answer}',
-            inverted=True,
+        ),
+        Template('Reading comprehension test\n\n{passage}\n\nTask: {question}\n\nYour answer:'),
+        Template(
+            'You are helping a colleague who has no time to read this report.\n\n{passage}\n\nYour colleague asks: {question}\n\nWhat do you reply?'
         ),
     ),
     metrics=('squad',),
@@ -160,10 +137,12 @@ MULTIRC = Dataset(
     source='super_glue/multirc:1.0.2',
     splits=Splits(validation=Tail(200), test='validation'),
     fields={
-        'paragraph': _stripped('paragraph'),
-        'question': _stripped('question'),
-        'candidate': _stripped('answer'),
+        **cleaned('paragraph', 'question'),
+        'candidate': clean('answer'),
+        'correct': by_label('wrong', 'correct'),
+        'a_correct': by_label('a wrong', 'a correct'),
     },
+    revealing=('correct', 'a_correct'),
     # Labels: 0 False, 1 True.
     answer=Choice(options=('no', 'yes')),
     group=lambda ex: tf.strings.join(
@@ -171,47 +150,33 @@ MULTIRC = Dataset(
     ),
     templates=(
         Template(
-            '{paragraph}\n\nQuestion: {question}\nProposed answer: {candidate}\n\nIs the proposed answer correct?\n\n'
-            '{options}'
+            '{paragraph}\n\nQuestion: {question}\nProposed answer: {candidate}\n\nIs the proposed answer correct?\n\n{options}'
         ),
         Template(
-            'A question can have more than one right answer. Say whether the answer below is a right one, going by '
-            'the text only.\n\nText: {paragraph}\n\nQuestion: {question}\nAnswer: {candidate}\n\n{options}'
+            'Based on the paragraph below, is "{candidate}" a correct answer to the question "{question}"?\n\n{paragraph}\n\n{options}'
         ),
-        Template(
-            'Does the passage at the end bear out the answer given here?\n\nQ: {question}\nA: {candidate}\n\n'
-            'Passage:\n{paragraph}\n\n{options}'
-        ),
-        Template(
-            'The pupils have read this text.\n\n{paragraph}\n\nTheir teacher asks:\n{question}\n\nOne pupil replies:\n'
-            '{candidate}\n\nShould the teacher accept the reply?\n{options}'
-        ),
-        Template('{question}\n{candidate}\n\nIs that what the following text says?\n\n{paragraph}\n{options}'),
-        Template(
-            '{paragraph}\n\nThat was the reading passage of an exam. The answer key of the exam has to be checked '
-            'line by line. One line of it reads:\n\n{question} => {candidate}\n\nCan this line stay as it is?\n\n'
-            '{options}'
-        ),
-        Template(
-            'Consider the paragraph, then the question, then the reply. Does the reply answer the question correctly?'
-            '\n{options}\n\nParagraph: {paragraph}\n\nQuestion: {question}\n\nReply: {candidate}'
-        ),
-        Template(
-            'My friend thinks that the answer to the question "{question}" is this: {candidate}\n\nI am not so sure. '
-            'Here is the source:\n\n{paragraph}\n\nIs my friend right?\n{options}'
-        ),
-        Template(
-            '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to the question. If somebody asked whether it '
-            'is a correct answer, the reply should be "{answer}".',
+        inverted(
+            '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to this question that is {correct}.',
             '{candidate}',
-            inverted=True,
         ),
         Template(
-            'Read the text and make up a question about it. When the line at the bottom is offered as an answer to '
-            'your question, "Is that correct?" has to be answered with "{answer}".\n\nText: {paragraph}\n\n'
-            'Offered answer: {candidate}',
+            'A question can have more than one correct answer. Is the one below correct, according to the text?\n\nText: '
+            '{paragraph}\n\nQuestion: {question}\nAnswer: {candidate}\n\n{options}'
+        ),
+        Template('{question}\n{candidate}\n\nIs that what the following text says?\n\n{paragraph}\n\n{options}'),
+        Template('Passage: {paragraph}\n\nQ: {question}\nA: {candidate}\n\nRight or not?\n{options}'),
+        Template(
+            '{options}\n\nDoes the response answer the question correctly?\n\nParagraph: {paragraph}\n\nQuestion: {question}\n\nResponse: {candidate}'
+        ),
+        inverted(
+            'Read the text and write a question about it, so that "{candidate}" is {a_correct} answer.\n\nText: {paragraph}',
             '{question}',
-            inverted=True,
+        ),
+        Template(
+            'Check the answer against the passage. Can it stay as it is?\n\nQuestion: {question}\nAnswer: {candidate}\n\nPassage:\n{paragraph}\n\n{options}'
+        ),
+        Template(
+            'You are grading a reading test.\n\n{paragraph}\n\nQuestion: {question}\nA student wrote: {candidate}\n\nIs this correct?\n{options}'
         ),
     ),
     metrics=('multirc',),
@@ -248,38 +213,26 @@ OPENBOOKQA = Dataset(
     ),
     # A stem is a question, or a sentence that the right option completes.
     templates=(
-        Template('Pick the option that answers the question or completes the sentence.\n\n{fact}{stem}\n\n{options}'),
-        Template('{stem}\n\n{reminder}Which of these is the best choice?\n\n{options}'),
-        Template(
-            'This is an exercise from a science book for children.\n\n{stem}\n\n{options}\n\n{fact}Write out the right '
-            'option.'
-        ),
-        Template('{fact}Q: {stem}\n{options}\nA:'),
-        Template(
-            'One of these is right.\n\n{options}\n\nIt answers this question or completes this sentence: {stem}\n\n'
-            '{reminder}Which one is it?'
-        ),
-        Template(
-            'A teacher reads an item of a test aloud.\n"{stem}"\n{reminder}What should the pupils write down?\n{options}'
-        ),
-        Template(
-            '{fact}Think about how nature and everyday things work, and then choose.\n\nItem: {stem}\n\n{options}'
-        ),
-        Template(
-            'Quiz night! The category is elementary science, and the card says:\n{stem}\n\n{options}\n\n{reminder}The '
-            'team has to agree on one of the options. Which one earns the point?'
-        ),
-        Template(
-            '{fact}These are the options of a multiple-choice item in a science test.\n\n{options}\n\n"{answer}" is to '
-            'be the right one. Write the item: a question that it answers, or a sentence that it completes.',
+        Template('{fact}Question: {stem}\n{options}\nAnswer:'),
+        Template('Answer the question, or complete the sentence.\n\n{fact}{stem}\n\n{options}'),
+        inverted(
+            '{fact}{options}\n\nThese are the options of a multiple-choice question in a science test, and the correct one is '
+            '"{answer}". Write the question, or the beginning of a sentence that the correct option completes.',
             '{stem}',
-            inverted=True,
         ),
-        Template(
-            'Invent a science question for schoolchildren, or the beginning of a sentence. Exactly one of the options '
-            'below must fit. Say which one.\n{fact}\n{options}',
+        Template('{stem}\n\n{reminder}What is the right answer?\n\n{options}'),
+        Template('{fact}Use common sense to answer.\n\n{stem}\n\n{options}'),
+        Template('Elementary science\n\n{reminder}{stem}\n\n{options}'),
+        Template('{options}\n\n{reminder}What is the correct response to this?\n\n{stem}'),
+        inverted(
+            'Write a science question for children, or the beginning of a sentence, that exactly one of the options below fits. '
+            'Add the right option.\n{fact}\n{options}',
             'Item: {stem}\nAnswer: {answer}',
-            inverted=True,
+        ),
+        Template('Think about how nature and everyday things work.\n\n{stem}\n{reminder}\n{options}'),
+        Template(
+            'You are a teacher writing the answer key for a science quiz.\n{reminder}Question: {stem}\n\n{options}\n\nWhat '
+            'goes into the key?'
         ),
     ),
     metrics=('accuracy',),
@@ -291,8 +244,7 @@ OPENBOOKQA = Dataset(
 )
 
 _SQUAD_FIELDS = {
-    'context': _stripped('context'),
-    'question': _stripped('question'),
+    **cleaned('context', 'question'),
     'title': lambda ex: tf.strings.regex_replace(ex['title'], '_', ' '),
 }
 
@@ -305,33 +257,23 @@ SQUAD_V1 = Dataset(
     fields=_SQUAD_FIELDS,
     answer=FreeText(answer=lambda ex: ex['answers']['text'][0], references=lambda ex: ex['answers']['text']),
     templates=(
-        Template('Read the passage and answer the question in words taken from it.\n\n{context}\n\n{question}'),
+        Template('Answer the question based on the passage.\n\nPassage: {context}\n\nQuestion: {question}'),
+        Template('{context}\n\nQuestion: {question}\nAnswer:'),
+        inverted('{context}\n\nWrite a question about this paragraph that is answered by "{answer}".', '{question}'),
+        Template('{question}\n\nFind the answer in this text and reply in words taken from it.\n\n{context}'),
+        Template(
+            'Read this excerpt from the article "{title}" and answer the question in a few words.\n\n{context}\n\n{question}'
+        ),
         Template('{title}\n\n{context}\n\nQ: {question}\nA:'),
-        Template('{question}\n\nThe answer is somewhere in this text. Find it.\n\n{context}'),
-        Template(
-            'The following paragraph is from the encyclopedia article "{title}".\n\n{context}\n\nSomebody '
-            'wants to know:\n{question}\n\nTell them in a few words.'
-        ),
-        Template('Passage: {context}\n\nQuestion: {question}\n\nThe shortest answer that the passage supports:'),
-        Template(
-            'Copy out the part of the text that answers this question, and nothing else.\nQuestion: {question}\n'
-            'Text: {context}'
-        ),
-        Template(
-            'You are on a quiz show and may use your notes. They say:\n\n{context}\n\nThe host turns to you and '
-            'asks:\n{question}\n\nWhat do you say?'
-        ),
-        Template('{context}\n\nGoing by the above: {question}'),
-        Template(
-            '{context}\n\nThink of a question about this paragraph that is answered by "{answer}".',
-            '{question}',
-            inverted=True,
-        ),
-        Template(
-            'Make a flash card on the subject "{title}" from the paragraph below: a question on the front and, on the '
-            'back, the answer in words of the paragraph.\n\n{context}',
+        Template('Copy the part of the text that answers the question.\n\nQuestion: {question}\nText: {context}'),
+        inverted(
+            'Make a flash card about "{title}" from the paragraph below: a question on the front and a short answer from the '
+            'paragraph on the back.\n\n{context}',
             'Question: {question}\nAnswer: {answer}',
-            inverted=True,
+        ),
+        Template('{context}\n\nAccording to the paragraph above: {question}'),
+        Template(
+            'You are a librarian. A visitor asks: {question}\n\nWhat do you answer, going by this page?\n\n{context}'
         ),
     ),
     metrics=('squad',),
@@ -347,57 +289,57 @@ def _answers_or_unanswerable(ex: TfdsExample) -> tf.Tensor:
     return tf.cond(ex['is_impossible'], lambda: tf.constant([_UNANSWERABLE]), lambda: ex['answers']['text'])
 
 
+def _that_is_answered(ex: TfdsExample) -> tf.Tensor:
+    """What kind of question it is, in words for an inverted template."""
+    answered = tf.strings.join(['that is answered by "', _answers_or_unanswerable(ex)[0], '"'])
+    return tf.where(ex['is_impossible'], 'that sounds sensible but that it does not answer', answered)
+
+
 SQUAD_V2 = Dataset(
     name='squad_v2',
     cluster=CLUSTER,
     paper_name='SQuAD',
     source='squad/v2.0:3.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields=_SQUAD_FIELDS,
+    fields=_SQUAD_FIELDS | {'that_is_answered': _that_is_answered},
+    revealing=('that_is_answered',),
     answer=FreeText(answer=lambda ex: _answers_or_unanswerable(ex)[0], references=_answers_or_unanswerable),
     templates=(
         Template(
-            'Answer the question from the passage. If the passage does not contain the answer, write "unanswerable".'
-            '\n\n{context}\n\n{question}'
+            'Answer the question based on the passage. If the passage does not contain the answer, write "unanswerable".\n\n'
+            'Passage: {context}\n\nQuestion: {question}'
         ),
-        Template(
-            '{context}\n\nQuestion: {question}\n\nReply with a few words of the text, or with "unanswerable" if they '
-            'are not to be found there.'
-        ),
-        Template(
-            '{question}\n\nLook for the answer in this text. Be careful: you may be looking in vain, and then the '
-            'right reply is "unanswerable".\n\n{context}'
-        ),
-        Template(
-            'Article: {title}\n\n{context}\n\nCan the next question be answered from this part of the article? If it '
-            'can, answer it; if not, say "unanswerable".\n\n{question}'
-        ),
-        Template('Text: {context}\nQ: {question}\nA ("unanswerable" if the text leaves it open):'),
-        Template(
-            'A careful librarian passes on only what is written in the books. Asked anything else, she says '
-            '"unanswerable". On the page in front of her she reads:\n\n{context}\n\nA visitor asks:\n{question}\n\n'
-            'What does she say?'
-        ),
-        Template(
-            'Write "unanswerable", or quote the words that answer the question, whichever is right.\n\n'
-            'The question: {question}\n\nThe only source you may use: {context}'
-        ),
-        Template(
-            'Some of the questions in this test are traps: they sound sensible, but the passage does not answer '
-            'them. Mark such questions as "unanswerable" and answer the others.\n\n{title}\n{context}\n\n'
-            'Next question: {question}'
-        ),
-        Template(
-            '{context}\n\nWrite a question about this passage to which the right reply is "{answer}". (For '
-            '"unanswerable", ask something that fits the subject but that the passage does not say.)',
+        Template('{context}\n\nQ: {question}\nA (or "unanswerable"):'),
+        inverted(
+            '{context}\n\nWrite a question about this passage {that_is_answered}.',
             '{question}',
-            inverted=True,
         ),
         Template(
-            'From the paragraph below, make a test item on "{title}": first a question, then the answer. The answer '
-            'is either a phrase of the paragraph or, if you want to set a trap, "unanswerable".\n\n{context}',
+            '{question}\n\nLook for the answer in this text, and reply with a few of its words. If it is not there, the right '
+            'reply is "unanswerable".\n\n{context}'
+        ),
+        Template(
+            'Article: {title}\n\n{context}\n\nCan the question below be answered from this part of the article? If so, answer it. '
+            'If not, write "unanswerable".\n\n{question}'
+        ),
+        Template(
+            '{context}\n\nAccording to the paragraph above: {question}\n\nWrite "unanswerable" if it does not say.'
+        ),
+        Template(
+            'Quote the words of the text that answer the question, or write "unanswerable".\n\nQuestion: {question}\n\nText: {context}'
+        ),
+        inverted(
+            'Write a test question about "{title}" using the paragraph below, and add the answer: either a phrase from the '
+            'paragraph or, for a question that it does not answer, "unanswerable".\n\n{context}',
             'Question: {question}\nAnswer: {answer}',
-            inverted=True,
+        ),
+        Template(
+            'Some questions in this test cannot be answered from the text. Mark those as "unanswerable" and answer the others.'
+            '\n\n{title}\n{context}\n\nQuestion: {question}'
+        ),
+        Template(
+            'You are a librarian who passes on only what the books say, and otherwise replies "unanswerable". A visitor asks: '
+            '{question}\n\nThe book says:\n\n{context}\n\nWhat do you reply?'
         ),
     ),
     metrics=('squad',),

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
+from flan_jax.tasks.cleaning import cleaned, rewrite
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',
@@ -19,60 +20,40 @@ _TOKENIZER_BLANKS = (
 )
 
 
-def _untokenized(text: tf.Tensor) -> tf.Tensor:
-    """The text without the blanks that a tokenizer left beside punctuation marks and inside contractions."""
-    for pattern, plain in _TOKENIZER_BLANKS:
-        text = tf.strings.regex_replace(text, pattern, plain)
-    return text
-
-
 COSMOS_QA = Dataset(
     name='cosmos_qa',
     cluster=CLUSTER,
     paper_name='CosmosQA',
     source='cosmos_qa:1.0.0',
     splits=Splits(validation=Tail(200), test='validation'),
-    fields={
-        'context': lambda ex: _untokenized(ex['context']),
-        'question': lambda ex: _untokenized(ex['question']),
-    },
+    fields=cleaned('context', 'question', rules=_TOKENIZER_BLANKS),
     # The label is the number of the right answer, from 0.
-    answer=Choice(options=lambda ex: _untokenized(tf.stack([ex[f'answer{i}'] for i in range(4)]))),
+    answer=Choice(options=lambda ex: rewrite(tf.stack([ex[f'answer{i}'] for i in range(4)]), _TOKENIZER_BLANKS)),
     templates=(
-        Template('{context}\n\n{question}\nThe text may not say it outright, but one option fits best.\n\n{options}'),
-        Template('Read between the lines of this blog post.\n\n{context}\n\nQuestion: {question}\n{options}'),
-        Template(
-            'Question: {question}\n\nIt is about the story below. Which option would a sensible reader choose?\n\n'
-            '{context}\n\n{options}'
-        ),
-        Template(
-            'Here are four replies to a question about a text.\n\n{options}\n\nText: {context}\n\nQuestion: {question}'
-            '\n\nGive the most plausible reply.'
-        ),
-        Template('Story: {context}\nQ: {question}\n{options}\nA:'),
-        Template(
-            'A friend shows you a page of a diary.\n\n"{context}"\n\nYour friend would like to know what you make of '
-            'it and asks:\n{question}\n\nUse your common sense and choose.\n{options}'
-        ),
-        Template(
-            'Use the following piece of writing, and what everybody knows about people and the world, to answer the '
-            'question at the end of it.\n{context}\n{question}\n{options}'
-        ),
-        Template(
-            '{question}\n\n{options}\n\nTo see which of these is the most likely answer, think about this account.\n\n'
-            '{context}'
-        ),
-        Template(
-            '{context}\n\nAsk something about this text. Among the options below, the best reply to your question has '
-            'to be "{answer}"\n\n{options}',
+        Template('Context: {context}\n\nQuestion: {question}\n\n{options}\n\nAnswer:'),
+        Template('{context}\n\n{question}\n\n{options}'),
+        inverted(
+            '{context}\n\n{options}\n\nWrite a question about this text to which, out of these options, the best answer is: {answer}',
             '{question}',
-            inverted=True,
+        ),
+        Template('Read the text and use common sense to answer the question.\n\n{context}\n\n{question}\n\n{options}'),
+        Template(
+            'Question: {question}\n\nThe following text may not say it outright. What is the most plausible answer?\n\n{context}\n\n{options}'
+        ),
+        Template('Read between the lines of this blog post.\n\n{context}\n\nQ: {question}\n{options}'),
+        Template(
+            '{options}\n\nGive the most likely answer to the question about this story.\n\nStory: {context}\n\nQuestion: {question}'
+        ),
+        inverted(
+            'Write a few sentences about everyday life that suggest the answer below to a thoughtful reader without spelling it '
+            'out.\n\nQuestion: {question}\n{options}\nAnswer: {answer}',
+            '{context}',
         ),
         Template(
-            'Write a few sentences from the everyday life of somebody. They should lead a thoughtful reader to the '
-            'answer given below, but need not spell it out.\n\nQuestion: {question}\n{options}\nAnswer: {answer}',
-            '{context}',
-            inverted=True,
+            '{context}\n\nBased on the text above and on what people generally know about the world: {question}\n{options}'
+        ),
+        Template(
+            'A friend shows you a diary entry and wants to know what you make of it.\n\n{context}\n\nYour friend asks: {question}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -114,41 +95,26 @@ RECORD = Dataset(
     answer=Choice(options=_names, label=_is_right),
     keep=Keep('no name in the passage is marked as right', lambda ex: tf.reduce_any(_is_right(ex))),
     templates=(
-        Template('{passage}\n\nFill in the blank with the option that fits.\n\n{query}\n\n{options}'),
-        Template(
-            'What is missing in this sentence?\n{query}\n\nThe article that it comes from will help you.\n\n{passage}'
-            '\n\n{options}'
+        Template('{passage}\n\nFill in the blank in the following sentence.\n\n{query}\n\n{options}'),
+        Template('Article: {passage}\n\nSentence: {query}\n\nWhat does ____ stand for?\n\n{options}'),
+        inverted(
+            'Write a sentence that could go with the article below and that mentions "{answer}". Put ____ in place of that name.\n\n{passage}',
+            '{query}',
         ),
+        Template('{query}\n\nWhich name is missing? Find it in this article.\n\n{passage}\n\n{options}'),
         Template(
-            'The last line of this newspaper cutting is smudged, and one name in it cannot be read.\n\n{passage}\n\n'
-            '{query}\n\nWhat does the line say in place of ____?\n{options}'
+            'Read the article and complete the statement. Write only what goes into the blank.\n\nArticle: {passage}\n\nStatement: {query}\n\n{options}'
         ),
-        Template('{passage}\n\nFurther down, the report goes on:\n{query}\n\nWho or what is meant by ____?\n{options}'),
-        Template(
-            'These names occur in a piece of news.\n\n{options}\n\nThe news: {passage}\n\nWhich of the names belongs '
-            'in the gap of the following statement?\n{query}'
+        Template('{passage}\n\nAccording to the article, who or what belongs in the blank?\n{query}\n\n{options}'),
+        Template('{options}\n\nUse the news story to fill in ____ in the sentence after it.\n\n{passage}\n\n{query}'),
+        inverted(
+            'Here is the beginning of a news article, with its key points.\n\n{passage}\n\nWrite a sentence that could come '
+            'later in the article. It should mention one of the following.\n\n{options}',
+            '{before_gap}{answer}{after_gap}',
         ),
         Template('Article: {passage}\nCloze: {query}\n{options}\n____ ='),
         Template(
-            'Complete the statement below, using common sense and what is known from the story. Write only what '
-            'goes into the blank.\n\nStory: {passage}\n\nStatement: {query}\n\n{options}'
-        ),
-        Template(
-            'You are proofreading a news page. The page shows this story:\n\n{passage}\n\nOne more sentence has '
-            'arrived with a hole in it:\n\n{query}\n\nThe author is out and has left you a list. Which entry do you '
-            'put in?\n\n{options}'
-        ),
-        Template(
-            'Turn the article below into a cloze test. Write one sentence that goes with the article and in which '
-            '____ takes the place of "{answer}".\n\n{passage}',
-            '{query}',
-            inverted=True,
-        ),
-        Template(
-            'Here is the beginning of a news article, with its key points.\n\n{passage}\n\nWrite a sentence that '
-            'could come later in the article. It should mention one of the following.\n\n{options}',
-            '{before_gap}{answer}{after_gap}',
-            inverted=True,
+            'You are proofreading a news page, and one name is missing. What is it?\n\n{passage}\n\n{query}\n\n{options}'
         ),
     ),
     metrics=('record',),

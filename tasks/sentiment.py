@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, Rules, clean
 
 CLUSTER = Cluster(
     name='sentiment',
@@ -15,11 +16,9 @@ CLUSTER = Cluster(
 _OPTIONS = ('negative', 'positive')
 
 
-def _replace(text: tf.Tensor, replacements: Mapping[str, str]) -> tf.Tensor:
-    """The text with every key replaced by its value, in the given order."""
-    for old, new in replacements.items():
-        text = tf.strings.regex_replace(text, re.escape(old), new)
-    return text
+def _literally(replacements: Mapping[str, str]) -> Rules:
+    """Rules that replace every key by its value."""
+    return tuple((re.escape(old), new) for old, new in replacements.items())
 
 
 def _beginning(text: tf.Tensor) -> tf.Tensor:
@@ -34,13 +33,10 @@ def _length(text: tf.Tensor) -> tf.Tensor:
 
 
 # Punctuation that the source file holds as control characters, its Windows-1252 bytes having been read as Latin-1.
-_PUNCTUATION = {chr(code): bytes([code]).decode('cp1252') for code in (0x84, 0x85, *range(0x91, 0x98))}
+_PUNCTUATION = _literally({chr(code): bytes([code]).decode('cp1252') for code in (0x84, 0x85, *range(0x91, 0x98))})
 
 
-def _film_review(ex: TfdsExample) -> tf.Tensor:
-    """The review with line breaks in place of HTML's, and its punctuation mended."""
-    text = tf.strings.regex_replace(ex['text'], r' *<br\s*/?\s*> *', '\n')
-    return tf.strings.strip(_replace(text, _PUNCTUATION))
+_film_review = clean('text', ((r' *<br\s*/?\s*> *', '\n'), *_PUNCTUATION))
 
 
 IMDB_REVIEWS = Dataset(
@@ -53,36 +49,25 @@ IMDB_REVIEWS = Dataset(
     # Labels: 0 neg, 1 pos.
     answer=Choice(options=_OPTIONS),
     templates=(
-        Template('{text}\n\nIs this film review positive or negative?\n\n{options}'),
-        Template('What is the sentiment of the following movie review?\n{options}\n\n{text}'),
-        Template(
-            'Somebody watched a film and then wrote this about it on the web:\n\n{text}\n\nWhich word sums up what the '
-            'writer thought of the film?\n\n{options}'
-        ),
-        Template('Label the review with its sentiment.\n\nReview: {text}\n\n{options}\n\nSentiment:'),
-        Template(
-            'A film magazine sorts the letters of its readers into two piles. On which pile does the letter below belong?'
-            '\n\n{options}\n\nDear editors,\n\n{text}'
-        ),
-        Template("{text}\n\nAll in all, the reviewer's opinion of the film is\n{options}"),
-        Template(
-            'I am not sure whether to watch a certain film. This is what I was told about it:\n\n{text}\n\nWould you say '
-            'that the film left a good or a bad impression? Use "positive" for good and "negative" for bad.\n\n{options}'
-        ),
-        Template(
-            'Read the text and judge the attitude that its author takes to the film as a whole, leaving aside praise or '
-            'blame for single points.\n\nText:\n{text}\n\n{options}'
-        ),
-        Template(
-            'Write a review of a film, as a visitor of a film website might. Its verdict should be {answer}.',
+        Template('{text}\n\nIs this movie review positive or negative?\n\n{options}'),
+        Template('What is the sentiment of the following movie review?\n\n{text}\n\n{options}'),
+        inverted('Write a movie review whose verdict is {answer}.', '{text}'),
+        Template('Review: {text}\n\n{options}\n\nSentiment:'),
+        Template('{text}\n\nDid the reviewer like the movie? Answer "positive" or "negative".\n\n{options}'),
+        Template("{text}\n\nOverall, the reviewer's opinion of the movie is\n{options}"),
+        Template('{options}\n\nClassify the sentiment of this review.\n\n{text}'),
+        inverted(
+            'A {answer} movie review begins with "{beginning}" and then breaks off. Write the whole review, including that '
+            'beginning.',
             '{text}',
-            inverted=True,
         ),
         Template(
-            'On a website only the beginning of a film review can be seen: {beginning}...\n\nIts verdict is {answer}. '
-            'Write the review in full, from the first word on.',
-            '{text}',
-            inverted=True,
+            'Judge what the author of this review thinks of the movie as a whole, ignoring praise or criticism of single '
+            'points.\n\n{text}\n\n{options}'
+        ),
+        Template(
+            'I am wondering whether to watch a movie, and a friend sent me this review:\n\n{text}\n\nWould you call it positive '
+            'or negative?\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -91,12 +76,10 @@ IMDB_REVIEWS = Dataset(
 )
 
 
-_ENTITIES = {'&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&'}  # '&amp;' last: '&amp;lt;' is '&lt;'
+# HTML entities, '&amp;' last: '&amp;lt;' is '&lt;'.
+_ENTITIES = _literally({'&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&'})
 
-
-def _tweet(ex: TfdsExample) -> tf.Tensor:
-    """The tweet with its HTML entities written out, and single blanks where emoticons were taken out."""
-    return tf.strings.strip(tf.strings.regex_replace(_replace(ex['text'], _ENTITIES), r'\s+', ' '))
+_tweet = clean('text', (*_ENTITIES, *ONE_LINE))
 
 
 SENTIMENT140 = Dataset(
@@ -110,29 +93,20 @@ SENTIMENT140 = Dataset(
     answer=Choice(options=_OPTIONS, label=lambda ex: tf.cast(ex['polarity'] > 2, tf.int64)),
     keep=Keep('neutral tweets (polarity 2, in the test split only) fit no option', lambda ex: ex['polarity'] != 2),
     templates=(
-        Template('Tweet: {text}\n\nIs the tweet negative or positive?\n{options}'),
-        Template('What sort of mood was the person who posted this in?\n\n{text}\n\n{options}'),
+        Template('Tweet: {text}\n\nIs the sentiment of this tweet negative or positive?\n{options}'),
+        Template('What is the sentiment of the following tweet?\n\n{text}\n\n{options}'),
+        inverted('Write a tweet with {answer} sentiment.', '{text}'),
         Template('{text}\n\nThe sentiment of the message above is\n\n{options}'),
-        Template(
-            'You look after a social network and tag what people post by its tone. Which tag does this post get?\n\n'
-            '{options}\n\nPost: {text}'
-        ),
-        Template(
-            'Leaving aside any links and user names, what feeling does the following tweet express?\n\n"{text}"\n\n'
-            '{options}'
-        ),
-        Template('Classify by sentiment.\n{options}\n\nInput: {text}\nOutput:'),
-        Template('A friend of yours has just tweeted: {text}\n\nHow does your friend feel?\n\n{options}'),
-        Template(
-            'If you heard somebody say the words below, would you take them for a positive or a negative remark?\n'
-            '{text}\n{options}'
-        ),
-        Template('Write a tweet with {answer} sentiment.', '{text}', inverted=True),
-        Template(
-            'Make up a message of at most 140 characters for a social network.\n\nMood: {answer}\nNumber of words: '
-            '{length}',
+        Template('How does the person who posted this feel?\n\n{text}\n\n{options}'),
+        Template('{options}\n\nClassify this tweet by its sentiment.\n\nTweet: {text}\nSentiment:'),
+        Template('Ignoring links and user names, what feeling does this tweet express?\n\n{text}\n\n{options}'),
+        inverted(
+            'Write a message of at most 140 characters for a social network.\n\nSentiment: {answer}\nNumber of words: {length}',
             '{text}',
-            inverted=True,
+        ),
+        Template('Does the following post sound positive or negative?\n{text}\n{options}'),
+        Template(
+            'You moderate a social network and tag posts by their tone. How would you tag this one?\n\n{text}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -143,9 +117,7 @@ SENTIMENT140 = Dataset(
 )
 
 
-def _snippet(ex: TfdsExample) -> tf.Tensor:
-    """The sentence or part of one, tokenised and lower-cased as published."""
-    return tf.strings.strip(ex['sentence'])
+_snippet = clean('sentence')  # tokenised and lower-cased as published
 
 
 SST2 = Dataset(
@@ -158,26 +130,24 @@ SST2 = Dataset(
     # Labels: 0 negative, 1 positive.
     answer=Choice(options=_OPTIONS),
     templates=(
-        Template('"{text}"\n\nDo these words from a film review sound negative or positive?\n\n{options}'),
-        Template('Here is an extract from a film review:\n{text}\n\nWhat is its sentiment?\n{options}'),
+        Template('Review: {text}\n\nIs the sentiment of this movie review negative or positive?\n{options}'),
+        Template('What is the sentiment of this sentence from a movie review?\n\n{text}\n\n{options}'),
+        inverted('Write a phrase or a sentence from a movie review that has {answer} sentiment.', '{text}'),
+        Template('"{text}"\n\nDo these words from a movie review sound negative or positive?\n\n{options}'),
         Template(
-            'Did the critic who wrote the line below enjoy what was on the screen? Answer "positive" for yes and '
-            '"negative" for no.\n\n{text}\n\n{options}'
+            'Did the critic who wrote this like the movie? Answer "positive" or "negative".\n\n{text}\n\n{options}'
         ),
-        Template(
-            'A distributor is collecting quotations about a new film: praise for the poster, complaints for the archive. '
-            'How should this quotation be filed?\n\n{options}\n\nQuotation: {text}'
-        ),
-        Template('{options}\n\nWhich of the two describes the tone of what a reviewer wrote here?\n\n{text}'),
-        Template('Critic: {text}\n\nListener: Was that a positive or a negative comment?\n\n{options}'),
-        Template('Sentiment analysis of movie reviews, phrase by phrase.\n\nPhrase: {text}\n{options}\nSentiment:'),
-        Template('Said of a film, "{text}" is\n{options}'),
-        Template('Write a phrase or a sentence that says something {answer} about a film.', '{text}', inverted=True),
-        Template(
-            'Invent a fragment of a film review, all in lower case and with blanks around commas and full stops.\n\n'
-            'Sentiment: {answer}\nNumber of words and punctuation marks: {length}',
+        Template('{options}\n\nDescribe the tone of this excerpt from a review.\n\n{text}'),
+        Template('Sentiment analysis of movie reviews\n\nPhrase: {text}\n{options}\nSentiment:'),
+        inverted(
+            'Write an excerpt from a movie review, in lower case and with spaces around punctuation marks.\n\nSentiment: '
+            '{answer}\nNumber of words and punctuation marks: {length}',
             '{text}',
-            inverted=True,
+        ),
+        Template('A critic called a movie "{text}". That comment is\n{options}'),
+        Template(
+            'You are choosing quotes for a movie poster, which need to be positive. How would you label this quote?\n\n'
+            '{text}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -190,14 +160,10 @@ SST2 = Dataset(
 
 
 # The source file is escaped like JSON; these letters and signs occur in it.
-_LETTERS = {rf'\u{ord(letter):04x}': letter for letter in 'àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÉÖÜ£°º½–—‘’“”€'}
+_LETTERS = _literally({rf'\u{ord(letter):04x}': letter for letter in 'àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÉÖÜ£°º½–—‘’“”€'})
 
-
-def _customer_review(ex: TfdsExample) -> tf.Tensor:
-    r"""The review with the source file's escapes undone: \n, \"" (a quote, doubled as in CSV) and \u00e9."""
-    text = tf.strings.regex_replace(ex['text'], r' *\\n *', '\n')
-    text = tf.strings.regex_replace(text, r'\\ ?""?', '"')
-    return tf.strings.strip(_replace(text, _LETTERS))
+# Line breaks, then quotation marks, which are doubled as in CSV, then letters.
+_customer_review = clean('text', ((r' *\\n *', '\n'), (r'\\ ?""?', '"'), *_LETTERS))
 
 
 YELP_POLARITY_REVIEWS = Dataset(
@@ -210,35 +176,23 @@ YELP_POLARITY_REVIEWS = Dataset(
     # Labels: 0 '1' (negative), 1 '2' (positive).
     answer=Choice(options=_OPTIONS),
     templates=(
-        Template('Review of a business: {text}\n\nIs the review negative or positive?\n{options}'),
-        Template('What kind of experience did this customer have?\n\n{text}\n\n{options}'),
-        Template(
-            'Before going anywhere new, I look the place up on Yelp. This time I found the following.\n\n{text}\n\nIs that '
-            'a recommendation or a warning? Answer "positive" for a recommendation and "negative" for a warning.'
-            '\n\n{options}'
-        ),
-        Template('Determine the polarity of the text.\n\n{options}\n\nText:\n{text}\n\nPolarity:'),
+        Template('{text}\n\nIs this review of a business negative or positive?\n\n{options}'),
+        Template('What is the sentiment of the following Yelp review?\n\n{text}\n\n{options}'),
+        inverted('Write a {answer} Yelp review of a restaurant, a shop or some other business.', '{text}'),
+        Template('Determine the polarity of the text.\n\nText:\n{text}\n\n{options}\n\nPolarity:'),
         Template('{text}\n\nIn one word, how does the author of this review feel about the place?\n\n{options}'),
-        Template(
-            'I run a small company and get more comments from customers than I can read. Please sort this one for me.\n\n'
-            '{options}\n\nComment: {text}'
-        ),
-        Template('Read what a customer wrote:\n"{text}"\n\nTaken as a whole, this is\n{options}'),
-        Template(
-            'Sentiment is about the overall judgement, not about single remarks. With that in mind, decide which '
-            'sentiment fits the Yelp review below.\n\n{text}\n\n{options}'
+        Template('What kind of experience did this customer have?\n\n{text}\n\n{options}'),
+        Template('{options}\n\nLabel this customer review with its sentiment.\n\nReview: {text}'),
+        inverted(
+            'Beginning of a customer review: {beginning} [...]\nSentiment: {answer}\n\nWrite the full review.', '{text}'
         ),
         Template(
-            'Imagine that you have been to a restaurant, a shop or some other business, and that your impression of it '
-            'was {answer}. Write the review that you would put on Yelp.',
-            '{text}',
-            inverted=True,
+            'Based on the review as a whole, and not on single remarks, would you call it positive or negative?\n\n{text}\n\n'
+            '{options}'
         ),
         Template(
-            'Preview: {beginning} [...]\nSentiment: {answer}\n\nCompose the customer review to which the preview and the '
-            'sentiment belong.',
-            '{text}',
-            inverted=True,
+            'I run a small business and get more reviews than I can read. Is this one positive or negative?\n\n{text}\n\n'
+            '{options}'
         ),
     ),
     metrics=('accuracy',),

@@ -2,7 +2,18 @@
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    Cluster,
+    Dataset,
+    FreeText,
+    Keep,
+    Splits,
+    Tail,
+    Template,
+    TfdsExample,
+    inverted,
+)
+from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 
 CLUSTER = Cluster(
     name='struct_to_text',
@@ -12,12 +23,10 @@ CLUSTER = Cluster(
 
 def _tidy(text: tf.Tensor) -> tf.Tensor:
     """Text without tabs, doubled blanks and blanks at either end."""
-    return tf.strings.strip(tf.strings.regex_replace(text, r'\s+', ' '))
+    return rewrite(text, ONE_LINE)
 
 
-def _text(ex: TfdsExample) -> tf.Tensor:
-    """The text to learn."""
-    return _tidy(ex['target'])
+_text = clean('target', ONE_LINE)
 
 
 def _all_texts(ex: TfdsExample) -> tf.Tensor:
@@ -94,32 +103,24 @@ COMMON_GEN = Dataset(
     fields={'concepts': _concepts, 'number': _number_of_concepts},
     answer=_ANSWER,
     templates=(
-        Template('{concepts}\n\nDescribe a scene in which all of the above occur. One sentence will do.'),
-        Template('Word list: {concepts}\nSentence:'),
-        Template(
-            'On the blackboard a teacher has written these words: {concepts}. Answer as a good pupil would, with a '
-            'sentence that leaves none of them out.'
-        ),
-        Template(
-            'Use every one of the {number} words below, in whatever order and form you need, to say something that '
-            'makes sense.\n\n{concepts}'
-        ),
-        Template('A photo on a website is tagged with {concepts}. What could its caption be?'),
-        Template('Bring the following together in a single, plausible sentence: {concepts}.'),
-        Template('An author wants to open a story with a line in which {concepts} all have a part. Suggest one.'),
-        Template('Say something from everyday life with the help of these words.\n{concepts}'),
-        Template(
-            'Which {number} words are the key to this sentence? Give each in its basic form, with commas in between.'
-            '\n\n{answer}',
+        Template('Write a sentence that contains all of these concepts: {concepts}.'),
+        Template('Concepts: {concepts}\nSentence:'),
+        inverted(
+            'Which {number} concepts was this sentence written from? Give their basic forms, separated by commas.\n\n{answer}',
             '{concepts}',
-            inverted=True,
         ),
+        Template('{concepts}\n\nDescribe an everyday scene in one sentence, using all of the words above.'),
         Template(
-            '{answer}\n\nThat is what somebody wrote when given {number} words that had to be used. Which words could '
-            'they have been?',
-            '{concepts}',
-            inverted=True,
+            'Combine the following words into a sentence that makes sense. You may change their form and order.\n\n{concepts}'
         ),
+        Template('Use every one of these {number} words in a single sentence.\n\n{concepts}'),
+        Template('Write a plausible sentence about {concepts}.'),
+        inverted(
+            '{answer}\n\nList the {number} words that this sentence had to contain. Write them in their basic form.',
+            '{concepts}',
+        ),
+        Template('{concepts}\n\nWhat could be going on? Answer in a sentence that mentions everything on the list.'),
+        Template('A photo is tagged with these words: {concepts}. Write a caption for it.'),
     ),
     metrics=('rouge',),
     licence='MIT',
@@ -137,34 +138,22 @@ DART = Dataset(
     fields={'facts': _table_facts},
     answer=_ANSWER,
     templates=(
-        Template('Somebody has taken these facts out of a table:\n{facts}\n\nPut them back together in a sentence.'),
-        Template('{facts}\n\nIn plain English:'),
-        Template(
-            'Each of the following lines names a thing, one of its properties, and the value of that property. What do '
-            'the lines say, taken together?\n\n{facts}'
-        ),
-        Template(
-            'An analyst hands you an extract from her data and asks what it tells us.\n\n{facts}\n\nAnswer her in full '
-            'sentences, and cover every line.'
-        ),
-        Template('Verbalise this data.\n{facts}'),
-        Template(
-            'Imagine that you are on the phone and want to pass this information on to a friend who cannot see it.\n\n'
-            '{facts}\n\nWhat do you say?'
-        ),
-        Template('Rewrite the notes below as prose, with no facts other than the ones given.\n\n{facts}'),
-        Template('What could a reporter write who had nothing to go on but the following?\n\n{facts}'),
-        Template(
-            '{answer}\n\nBreak this statement down into its basic facts. Write one fact to a line: first the thing, '
-            'then the property, then the value.',
+        Template('Describe the following data in one or more sentences.\n\n{facts}'),
+        Template('Facts:\n{facts}\n\nText:'),
+        inverted(
+            '{answer}\n\nBreak this text down into facts, one per line: first the subject, then the property, then the value.',
             '{facts}',
-            inverted=True,
         ),
-        Template(
-            'The entries of a table have been summed up like this:\n\n{answer}\n\nList the entries.',
+        Template('Turn these triples of subject, property and value into fluent English.\n\n{facts}'),
+        Template('{facts}\n\nSummarize all of this information in full sentences.'),
+        Template('Rewrite the table entries below as prose. Leave nothing out and add nothing.\n\n{facts}'),
+        Template('What do the following facts say, taken together?\n\n{facts}'),
+        inverted(
+            'List the table entries that this text was written from, one per line.\n\nText: {answer}\n\nEntries:',
             '{facts}',
-            inverted=True,
         ),
+        Template('Verbalize this data.\n{facts}'),
+        Template('You are a reporter with nothing to go on but this table. What do you write?\n\n{facts}'),
     ),
     metrics=('rouge',),
     licence='MIT',
@@ -184,36 +173,26 @@ E2E_NLG = Dataset(
     fields={'attributes': _attributes},
     answer=_ANSWER,
     templates=(
-        Template(
-            'Here is what we know about a place to eat or drink.\n{attributes}\n\nPut it into words for a city guide.'
-        ),
-        Template('Turn this entry of a restaurant database into running text.\n\n{attributes}'),
-        Template(
-            'A friend asks you about a place, and all that your phone shows is "{attributes}". What do you tell your '
-            'friend?'
-        ),
-        Template(
-            '{attributes}\n\nTell all of this, in a sentence or two, to somebody who is looking for a place to eat.'
-        ),
-        Template('Listing:\n{attributes}\n\nDescription:'),
-        Template(
-            'You write notices about local venues for a tourist office. A notice says what is on the form that the '
-            'venue has sent in, and nothing else.\n\nForm:\n{attributes}\n\nNotice:'
-        ),
-        Template('How would you describe a venue with these features?\n\n{attributes}'),
-        Template('Say this in full sentences and leave nothing out.\n{attributes}'),
-        Template(
-            '{answer}\n\nWhat does this say about the venue? Write it as a list of attributes and values, such as '
-            '"name: ...; food: ...; near: ...".',
+        Template('Write a description of a restaurant, pub or café with these attributes.\n\n{attributes}'),
+        Template('Attributes: {attributes}\nDescription:'),
+        inverted(
+            'Extract the attributes of the venue from this description. Write them as a list like "name: ...; food: ...; near: '
+            '...".\n\n{answer}',
             '{attributes}',
-            inverted=True,
         ),
-        Template(
-            'Fill in the form about a venue from the review. It has room for name, type, food, price range, customer '
-            'rating, area, family friendly, and near; leave out what the review does not mention, and put semicolons '
-            'between the entries.\n\nReview: {answer}\n\nForm:',
+        Template('Turn this database entry into a short text.\n\n{attributes}'),
+        Template('{attributes}\n\nPut all of this information into a sentence or two.'),
+        Template('How would a city guide describe a venue with the following features?\n\n{attributes}'),
+        Template('Say this in full sentences, without leaving anything out.\n\n{attributes}'),
+        inverted(
+            'Description: {answer}\n\nFill in a form about this venue. The form has entries for name, type, food, price range, '
+            'customer rating, area, family friendly and near. Skip those that the description does not mention, and separate '
+            'the others with semicolons.',
             '{attributes}',
-            inverted=True,
+        ),
+        Template('Tell visitors about a place to eat or drink, and mention all of this: {attributes}'),
+        Template(
+            'A friend asks you about a place to eat, and your phone shows this: {attributes}\n\nWhat do you tell your friend?'
         ),
     ),
     metrics=('rouge',),
@@ -232,31 +211,23 @@ WEB_NLG_EN = Dataset(
     fields={'facts': _knowledge_facts},
     answer=_ANSWER,
     templates=(
-        Template('A knowledge base holds the following:\n{facts}\n\nTell it in flowing English.'),
-        Template('Write a short text for an encyclopedia that states all of these facts, and only these.\n\n{facts}'),
+        Template('Write a text that states the following facts.\n\n{facts}'),
+        Template('Triples:\n{facts}\n\nText:'),
+        inverted(
+            'Extract the facts from this text. Write each of them on its own line as "subject - property - value".\n\n{answer}',
+            '{facts}',
+        ),
+        Template('Turn this knowledge base entry into fluent English.\n\n{facts}'),
         Template('{facts}\n\nHow can this be said in ordinary sentences?'),
-        Template('Subject - property - value\n{facts}\n\nText:'),
-        Template(
-            'A quiz host wants to share these facts with the audience, but not as a list:\n\n{facts}\n\nWhat should '
-            'the host say?'
-        ),
-        Template('Express the content of these triples in as few sentences as it takes.\n{facts}'),
-        Template(
-            'You are editing an article. In the place of one paragraph your co-author has left nothing but key '
-            'points.\n\n{facts}\n\nWrite the paragraph.'
-        ),
-        Template('What is being stated here? Answer in words, not in triples.\n{facts}'),
-        Template(
-            'Extract the facts from this text. Write each of them on a line of its own, as "subject - property - '
-            'value".\n\n{answer}',
+        Template('Express the content of these triples in as few sentences as possible.\n{facts}'),
+        Template('Write a short encyclopedia entry that contains all of these facts and no others.\n\n{facts}'),
+        inverted(
+            '{answer}\n\nWhich subject - property - value triples does this text express? Write one per line.',
             '{facts}',
-            inverted=True,
         ),
+        Template('What is being stated here? Answer in plain sentences.\n\n{facts}'),
         Template(
-            '{answer}\n\nWhich entries must a knowledge base contain for a program to produce the text above? List '
-            'them, with a dash between subject, property and value.',
-            '{facts}',
-            inverted=True,
+            'You are editing an article, and your co-author has left only these notes for a paragraph:\n\n{facts}\n\nWrite the paragraph.'
         ),
     ),
     metrics=('rouge',),

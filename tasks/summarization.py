@@ -6,21 +6,12 @@ question standing.
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, inverted
+from flan_jax.tasks.cleaning import ONE_LINE, PARAGRAPHS, clean, rewrite
 
 CLUSTER = Cluster(
     name='summarization',
     title='Summarization',
-)
-
-# Rules for cleaning: (pattern, replacement), applied in turn.
-
-_ONE_LINE = ((r'\s+', ' '),)
-
-_PARAGRAPHS = (
-    (r'[ \t\r]*\n\s*', '\n'),
-    (r'[ \t]+', ' '),
-    (r'\n([,.;:)])', r'\1'),  # a line broken before its punctuation, where a link was taken out
 )
 
 _DETOKENIZED = (
@@ -29,7 +20,7 @@ _DETOKENIZED = (
     (r'``\s*', '"'),
     (r"\s*''", '"'),
     (r"\s+([,.;:?!%)]|(?:n't|'(?:s|re|ve|ll|d|m))\b)", r'\1'),
-    *_ONE_LINE,
+    *ONE_LINE,
 )
 
 # In AG News a blank stands where the '&' of an HTML entity stood, and a backslash for a line break.
@@ -43,7 +34,7 @@ _AG_NEWS = (
     (r'[ &](?:nbsp|hellip|[lg]t);', ' '),
     (r'\\([$#&"])', r'\1'),
     (r'\\', ' '),
-    *_ONE_LINE,
+    *ONE_LINE,
     (r' ,( )', r',\1'),
 )
 
@@ -57,7 +48,7 @@ _ADDED_STOPS = (
 # 'By. A Reporter. PUBLISHED: 14:11 EST, 25 October 2013. |. UPDATED: 15:36 EST, 25 October 2013. ',
 # 'LONDON, England (CNN) -- ', 'PARIS, France -- ', '(CNN)'.
 _CNN_DAILYMAIL = (
-    *_ONE_LINE,
+    *ONE_LINE,
     *_ADDED_STOPS,
     (r'^(?:By\b.{0,150}?)?(?:\|?\.?\s*(?:PUBLISHED|UPDATED|Last updated at)\b.{0,40}?\b20\d\d\b\.?\s+)+', ''),
     (r'^By\.\s[^.]{2,60}\.\s+', ''),
@@ -71,7 +62,7 @@ _CNN_DAILYMAIL = (
 
 # Sections of which only the full stop is left leave it behind.
 _WIKI_LINGUA = (
-    *_ONE_LINE,
+    *ONE_LINE,
     (r'\.(?:\s\.)+(\s|$)', r'.\1'),
     (r'^\.\s', ''),
 )
@@ -79,21 +70,8 @@ _WIKI_LINGUA = (
 _SAMSUM = (
     (r'<file_other>', '[file]'),
     (r'<(?:file_)?([a-z]+)>', r'[\1]'),
-    *_PARAGRAPHS,
+    *PARAGRAPHS,
 )
-
-
-def _rewrite(text, rules):
-    """The text after all rules, without blanks at either end."""
-    text = tf.strings.strip(text)
-    for pattern, replacement in rules:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    return tf.strings.strip(text)
-
-
-def _clean(name, rules):
-    """A field: the feature of that name, rewritten by the rules."""
-    return lambda ex: _rewrite(ex[name], rules)
 
 
 def _has_text(*names):
@@ -109,13 +87,13 @@ def _numbered(texts, before='', after='. ', between='\n'):
 
 def _articles(ex):
     """The articles of a Multi-News example, strings [n]."""
-    articles = _rewrite(tf.strings.split(ex['document'], '|||||'), _PARAGRAPHS)
+    articles = rewrite(tf.strings.split(ex['document'], '|||||'), PARAGRAPHS)
     return tf.boolean_mask(articles, tf.strings.length(articles) > 0)
 
 
 def _opinions(name):
     """A field: the first ten opinions of an example, strings [n]."""
-    return lambda ex: _rewrite(ex[name]['value'][:10], _DETOKENIZED)
+    return lambda ex: rewrite(ex[name]['value'][:10], _DETOKENIZED)
 
 
 def _has_opinions(name):
@@ -140,34 +118,20 @@ AESLC = Dataset(
     paper_name='AESLC',
     source='aeslc:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'email': _clean('email_body', _ONE_LINE)},
-    answer=FreeText(answer=_clean('subject_line', _ONE_LINE)),
+    fields={'email': clean('email_body', ONE_LINE)},
+    answer=FreeText(answer=clean('subject_line', ONE_LINE)),
     keep=Keep('an email without body or subject', _has_text('email_body', 'subject_line')),
     templates=(
         Template('Write a subject line for this email.\n\n{email}'),
-        Template('{email}\n\nWhat would be a fitting subject line for the email above?'),
         Template('Email: {email}\n\nSubject:'),
-        Template(
-            'A colleague is about to send the message below but has left the subject field blank. Fill it in.'
-            '\n\n{email}'
-        ),
-        Template('In a few words, what is this email about?\n\n{email}'),
-        Template(
-            'Here is the body of a message sent at work:\n\n{email}\n\nSuggest a short title that lets the recipient '
-            'see at a glance what it concerns.'
-        ),
-        Template('Read the text and sum it up in one short phrase, as in the heading of a letter.\n\nText: {email}'),
-        Template(
-            'Someone wants to find this message again by searching for its subject. Which subject was it most likely '
-            'sent under?\n\n{email}'
-        ),
-        Template('Write an email with the subject line "{answer}".', '{email}', inverted=True),
-        Template(
-            'Subject: {answer}\n\nThis is all that is left of a business email. Make up the message that may have gone '
-            'with it.',
-            '{email}',
-            inverted=True,
-        ),
+        inverted('Write an email with the subject line "{answer}".', '{email}'),
+        Template('{email}\n\nWhat is a good subject line for the email above?'),
+        Template('What is this email about? Answer in a few words.\n\n{email}'),
+        Template('Summarize the following message in one short phrase.\n\n{email}'),
+        Template('Body of an email: {email}\n\nSuggest a short title that tells the recipient what it is about.'),
+        inverted('Subject: {answer}\n\nWrite the body of a business email with this subject.', '{email}'),
+        Template('What subject was the following email most likely sent with?\n\n{email}'),
+        Template('A colleague asks you to fill in the subject field of this email:\n\n{email}\n\nWhat do you write?'),
     ),
     metrics=('rouge',),
     licence='CC BY-NC-SA 4.0',
@@ -183,34 +147,26 @@ AG_NEWS_SUBSET = Dataset(
     paper_name='AG News',
     source='ag_news_subset:1.0.0',
     splits=Splits(validation=Tail(200), test='test'),
-    fields={'title': _clean('title', _AG_NEWS), 'text': _clean('description', _AG_NEWS)},
+    fields={'title': clean('title', _AG_NEWS), 'text': clean('description', _AG_NEWS)},
     # Labels: 0 World, 1 Sports, 2 Business, 3 Sci/Tech.
     answer=Choice(options=('World', 'Sports', 'Business', 'Science/Tech')),
     templates=(
-        Template('{text}\n\nWhich section of a newspaper does this report belong in?\n\n{options}'),
-        Template('What is the topic of this news story?\n\n{title}\n{text}\n\n{options}'),
-        Template('Headline: {title}\nStory: {text}\nCategory?\n{options}'),
-        Template('Sort a news item under one of four headings.\n\n{options}\n\nThe item reads as follows.\n\n{text}'),
-        Template(
-            'An editor has to decide on which of these pages to print an article.\n{options}\n\nThe article is '
-            'entitled "{title}" and starts like this: {text}\n\nName the page.'
-        ),
-        Template('Is this about world affairs, sports, business, or science and technology?\n\n{text}\n\n{options}'),
-        Template('{title}\n\n{text}\n\nPick the subject that describes the article best.\n{options}'),
-        Template(
-            'News agencies tag their reports by subject, so that readers see only what interests them. Tag the report '
-            'below.\n\nReport: {text}\n\n{options}'
-        ),
-        Template(
-            'This is how a story in the {answer} section of a news site begins:\n\n{text}\n\n'
-            'Give the story a headline.',
+        Template('What is the topic of this news article?\n\n{title}\n{text}\n\n{options}'),
+        Template('Headline: {title}\nStory: {text}\n{options}\nCategory:'),
+        inverted(
+            'This is how a story in the {answer} section of a news site begins:\n\n{text}\n\nGive the story a headline.',
             '{title}',
-            inverted=True,
         ),
+        Template('{text}\n\nWhich section of a newspaper does this report belong in?\n\n{options}'),
+        Template('Classify the following news report by its topic.\n\n{text}\n\n{options}'),
+        Template('Is this about world affairs, sports, business, or science and technology?\n\n{text}\n\n{options}'),
+        Template('{options}\n\nTag the following news report with its subject.\n\n{title}\n\n{text}'),
+        inverted(
+            'Write the opening of a news report. It will appear under {answer} with the headline "{title}".', '{text}'
+        ),
+        Template('{title}\n\n{text}\n\nWhat subject does this article cover?\n{options}'),
         Template(
-            'Write the opening of a news report. It will appear under {answer} with the headline "{title}".',
-            '{text}',
-            inverted=True,
+            'You are an editor at a news site. In which section do you publish this article?\n\n{title}\n\n{text}\n\n{options}'
         ),
     ),
     metrics=('accuracy',),
@@ -225,32 +181,22 @@ CNN_DAILYMAIL = Dataset(
     paper_name='CNN-DM',
     source='cnn_dailymail:3.4.0',
     splits=Splits(validation='validation'),
-    fields={'article': _clean('article', _CNN_DAILYMAIL)},
-    answer=FreeText(answer=_clean('highlights', (*_PARAGRAPHS, *_ADDED_STOPS))),
+    fields={'article': clean('article', _CNN_DAILYMAIL)},
+    answer=FreeText(answer=clean('highlights', (*PARAGRAPHS, *_ADDED_STOPS))),
     templates=(
-        Template('Write down the main points of this news article, one per line.\n\n{article}'),
-        Template('Summarize the text below in a few short sentences.\n\n{article}'),
+        Template('Summarize the article.\n\n{article}'),
         Template('News article: {article}\n\nHighlights:'),
-        Template('A reader has only a minute. What should they take away from this story?\n\n{article}'),
+        inverted('These are the highlights of a news article.\n\n{answer}\n\nWrite the article.', '{article}'),
+        Template('Write down the main points of this news article, one per line.\n\n{article}'),
         Template('What are the highlights of the following report?\n\n{article}'),
+        Template('Summarize the text below in a few short sentences.\n\n{article}'),
+        Template('{article}\n\nWhat are the most important facts reported above?'),
+        inverted('Write a full news story that is based on these key points.\n\n{answer}', '{article}'),
         Template(
-            'You prepare the box of key facts that a news site shows beside each story. Write the box for this one.\n\n'
-            '{article}'
-        ),
-        Template('{article}\n\nWhich facts reported above matter most?'),
-        Template(
-            'Condense the report that follows to its essentials, each of them a brief statement on a line of its own.'
-            '\n\nReport: {article}\n\nEssentials:'
+            'Condense this report into a few brief statements, each on its own line.\n\nReport: {article}\n\nSummary:'
         ),
         Template(
-            'These are the highlights of a news article.\n\n{answer}\n\nWrite the article.',
-            '{article}',
-            inverted=True,
-        ),
-        Template(
-            'A reporter has come back with these notes:\n{answer}\n\nTurn them into a full story for the newspaper.',
-            '{article}',
-            inverted=True,
+            'You write the box of key facts that a news site shows next to each story. Write the box for this one.\n\n{article}'
         ),
     ),
     metrics=('rouge',),
@@ -267,30 +213,24 @@ GIGAWORD = Dataset(
     paper_name='Gigaword',
     source='gigaword:1.2.0',
     splits=Splits(validation='validation'),
-    fields={'sentence': _clean('document', _DETOKENIZED)},
-    answer=FreeText(answer=_clean('summary', _DETOKENIZED)),
+    fields={'sentence': clean('document', _DETOKENIZED)},
+    answer=FreeText(answer=clean('summary', _DETOKENIZED)),
     keep=Keep('words masked as UNK or digits masked as #', _is_whole),
     templates=(
-        Template('Write a headline for a news report that begins like this.\n\n{sentence}'),
-        Template('{sentence}\n\nHow would a newspaper put this in a headline?'),
+        Template('Write a headline for a news story that starts with this sentence.\n\n{sentence}'),
         Template('Sentence: {sentence}\nHeadline:'),
+        inverted('Headline: {answer}\n\nWrite the first sentence of the news story under this headline.', '{sentence}'),
+        Template('Summarize this sentence in as few words as possible.\n\n{sentence}'),
+        Template('{sentence}\n\nHow would a newspaper put this in a headline?'),
         Template('Shorten the following to the length of a headline.\n{sentence}'),
         Template('{sentence}\n\nThese are the first words of an article. What could its title be?'),
+        inverted('Expand "{answer}" into one complete sentence of news.', '{sentence}'),
         Template(
-            'A news ticker has room for only a few words at a time. What should it show for this piece of news?\n\n'
-            '{sentence}'
-        ),
-        Template('Give the gist of the next sentence in as few words as possible. {sentence}'),
-        Template(
-            'You are the night editor of a news agency. A report has just come in:\n\n{sentence}\n\nWhat heading do '
-            'you send it out under?'
+            'What should a news ticker, with room for only a few words, show for this piece of news?\n\n{sentence}'
         ),
         Template(
-            'Headline: {answer}\n\nWrite the first sentence of the news story under this headline.',
-            '{sentence}',
-            inverted=True,
+            'You are an editor at a news agency, and this report has just come in:\n\n{sentence}\n\nWhat headline do you give it?'
         ),
-        Template('Expand "{answer}" into one complete sentence of news.', '{sentence}', inverted=True),
     ),
     metrics=('rouge',),
     licence='not stated for the pairs of sentence and headline; the articles are under the terms of the Linguistic '
@@ -312,42 +252,32 @@ MULTI_NEWS = Dataset(
         'first_article': lambda ex: _articles(ex)[0],
     },
     # Every summary starts with a dash.
-    answer=FreeText(answer=_clean('summary', ((r'^[–-]\s*', ''), *_PARAGRAPHS))),
+    answer=FreeText(answer=clean('summary', ((r'^[–-]\s*', ''), *PARAGRAPHS))),
     keep=Keep(
         'no article, or no summary',
         lambda ex: tf.logical_and(tf.size(_articles(ex)) > 0, _has_text('summary')(ex)),
     ),
     templates=(
-        Template(
-            'The articles below report on the same story. Write one summary that covers all of them.\n\n{articles}'
-        ),
-        Template('Combine this coverage into a single text.\n\n{articles}'),
-        Template('{articles}\n\nWhat is the story that is told above?'),
-        Template('Several newsrooms have written about one event. What happened, according to them?\n\n{articles}'),
-        Template(
-            'Read the sources that follow, then retell the news in a paragraph.\n\n{articles}\n\n'
-            'The news in a paragraph:'
-        ),
-        Template(
-            'You write a daily digest for readers who have no time for newspapers. Write the entry for this story.\n\n'
-            '{articles}'
-        ),
-        Template(
-            'Give a concise account of what is reported here, bringing together the details that each piece adds.\n\n'
-            '{articles}'
-        ),
+        Template('Summarize the following articles, which report on the same story.\n\n{articles}'),
         Template('Sources:\n\n{articles}\n\nSummary:'),
-        Template(
-            'This is a summary of the news about an event:\n\n{answer}\n\n'
-            'Write one of the articles it may be based on.',
+        inverted(
+            'This is a summary of the news about an event:\n\n{answer}\n\nWrite one of the articles it may be based on.',
             '{first_article}',
-            inverted=True,
+        ),
+        Template('Write one summary that covers all of these articles.\n\n{articles}'),
+        Template('{articles}\n\nWhat is the story told in the articles above?'),
+        Template('Several news outlets have reported on one event. What happened, according to them?\n\n{articles}'),
+        Template(
+            'Read the sources below, then retell the news in a paragraph.\n\n{articles}\n\nThe news in a paragraph:'
+        ),
+        inverted(
+            'Write a news report that could have been one of the sources of the following summary.\n\n{answer}',
+            '{first_article}',
         ),
         Template(
-            'A digest ran the item below. Reconstruct the report from which its author learned the news.\n\n{answer}',
-            '{first_article}',
-            inverted=True,
+            'Combine this news coverage into a single short text, with the details that each article adds.\n\n{articles}'
         ),
+        Template('You write a daily news digest for busy readers. Write the entry for this story.\n\n{articles}'),
     ),
     metrics=('rouge',),
     licence='for non-commercial research and educational purposes only',
@@ -363,34 +293,24 @@ NEWSROOM = Dataset(
     paper_name='Newsroom',
     source='newsroom:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'title': _clean('title', _ONE_LINE), 'text': _clean('text', _PARAGRAPHS)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'title': clean('title', ONE_LINE), 'text': clean('text', PARAGRAPHS)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an article without title, text or summary', _has_text('title', 'text', 'summary')),
     templates=(
         Template('Summarize this article in a sentence or two.\n\n{text}'),
         Template('Title: {title}\n\n{text}\n\nSummary:'),
+        inverted('An article can be summed up like this: {answer}\n\nSuggest a headline for it.', '{title}'),
+        Template('What is the main message of the following article?\n\n{text}'),
+        Template('Article: {text}\n\nGive a brief summary of the article.'),
         Template(
-            'When an article is shared online, a short description appears below its headline. Write the one for '
-            '"{title}".\n\n{text}'
+            'Write the short description that appears below the headline "{title}" when this article is shared online.\n\n{text}'
         ),
-        Template('What is the main message of the following piece?\n\n{text}'),
-        Template('I have no time to read "{title}". Tell me briefly what it says.\n\n{text}'),
-        Template('Give the gist of a text from the news.\n\nText: {text}\n\nGist:'),
-        Template('{text}\n\nPut the above in a nutshell.'),
+        Template('{text}\n\nIn short, what does the text above say?'),
+        inverted('Write an article entitled "{title}". In short, it should say the following:\n\n{answer}', '{text}'),
         Template(
-            'The front page needs a teaser: a line or two from which readers can tell what awaits them.\n\nHeadline: '
-            '{title}\n\nArticle: {text}\n\nTeaser:'
+            'Headline: {title}\n\nArticle: {text}\n\nWrite a teaser that tells readers in a line or two what to expect.'
         ),
-        Template(
-            'An article can be summed up like this: {answer}\n\nSuggest a headline for it.',
-            '{title}',
-            inverted=True,
-        ),
-        Template(
-            'Write an article entitled "{title}". This is what it should say, in short:\n\n{answer}',
-            '{text}',
-            inverted=True,
-        ),
+        Template('A friend has no time to read "{title}" and asks what it says. What do you reply?\n\n{text}'),
     ),
     metrics=('rouge',),
     licence='research use, under an agreement that the publisher asks for',
@@ -405,29 +325,24 @@ SAMSUM = Dataset(
     paper_name='SamSum',
     source='samsum:1.0.0',
     splits=Splits(validation='validation'),
-    fields={'dialogue': _clean('dialogue', _SAMSUM)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'dialogue': clean('dialogue', _SAMSUM)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an empty dialogue or summary', _has_text('dialogue', 'summary')),
     templates=(
         Template('Summarize this conversation.\n\n{dialogue}'),
-        Template('{dialogue}\n\nWhat was that chat about?'),
-        Template('Read the messages below and say briefly what happens.\n\n{dialogue}'),
         Template('Dialogue:\n{dialogue}\n\nSummary:'),
-        Template(
-            'Someone was offline while these messages were written. What did they miss? Answer in a sentence or two.'
-            '\n\n{dialogue}'
-        ),
-        Template('Retell the following exchange in the third person. Keep to the main points.\n\n{dialogue}'),
-        Template('What do these people talk about, and what do they decide, if anything?\n{dialogue}'),
-        Template(
-            'Below is the transcript of a chat.\n\n{dialogue}\n\nWrite a short note for the file that records what was '
-            'said.'
-        ),
-        Template('Write a chat that could be summed up as follows.\n\n{answer}', '{dialogue}', inverted=True),
-        Template(
-            '{answer}\n\nMake up the text messages behind this, each on its own line after the name of the sender.',
+        inverted('Write a chat that could be summarized as follows.\n\n{answer}', '{dialogue}'),
+        Template('{dialogue}\n\nWhat was this chat about?'),
+        Template('Read the messages below and describe briefly what happens.\n\n{dialogue}'),
+        Template('Retell the main points of the following exchange in the third person.\n\n{dialogue}'),
+        Template('What do these people talk about, and what do they decide, if anything?\n\n{dialogue}'),
+        inverted(
+            '{answer}\n\nWrite the text messages behind this, each on its own line after the name of the sender.',
             '{dialogue}',
-            inverted=True,
+        ),
+        Template('Below is a chat log.\n\n{dialogue}\n\nWrite a short note that records what was said.'),
+        Template(
+            'A friend missed these messages in your group chat:\n\n{dialogue}\n\nTell them in a sentence or two what they missed.'
         ),
     ),
     metrics=('rouge',),
@@ -445,33 +360,25 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
     paper_name='Wiki Lingua EN',
     source='gem/wiki_lingua_english_en:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'text': _clean('source', _WIKI_LINGUA)},
-    answer=FreeText(answer=_clean('target', _WIKI_LINGUA)),
+    fields={'text': clean('source', _WIKI_LINGUA)},
+    answer=FreeText(answer=clean('target', _WIKI_LINGUA)),
     templates=(
-        Template('Sum up these instructions in a few short sentences.\n\n{text}'),
-        Template('{text}\n\nIn short:'),
-        Template('What are the main steps described here?\n\n{text}'),
-        Template(
-            'The following comes from a guide.\n\n{text}\n\nReduce it to the essential pieces of advice, one brief '
-            'sentence for each.'
-        ),
+        Template('Summarize these instructions in a few short sentences.\n\n{text}'),
         Template('Text: {text}\n\nSummary:'),
-        Template('A friend asks for the short version of this. What do you say?\n\n{text}'),
-        Template('Name what the reader is told to do, leaving out reasons, examples and side remarks.\n\n{text}'),
+        inverted(
+            'Write a section of a how-to article that explains each of these points in detail.\n\n{answer}', '{text}'
+        ),
+        Template('What are the main steps described here?\n\n{text}'),
+        Template('{text}\n\nIn short:'),
         Template(
-            'Someone is writing a card to pin on the wall, with the key points of the how-to article below. What '
-            'should the card say?\n\nHow-to article: {text}\n\nCard:'
+            'Reduce this part of a how-to guide to its essential advice, with one brief sentence for each point.\n\n{text}'
         ),
         Template(
-            'Write a passage for a how-to guide that explains each of these points in detail.\n\n{answer}',
-            '{text}',
-            inverted=True,
+            'What is the reader of the following text told to do? Leave out reasons, examples and side remarks.\n\n{text}'
         ),
-        Template(
-            'The short version of some advice reads: {answer}\n\nWhat might the long version be?',
-            '{text}',
-            inverted=True,
-        ),
+        inverted('This is a short version of some instructions: {answer}\n\nWrite the long version.', '{text}'),
+        Template('{text}\n\nSummarize the advice given above.'),
+        Template('A friend asks you for the short version of this guide. What do you say?\n\n{text}'),
     ),
     metrics=('rouge',),
     licence='CC BY-NC-SA 3.0',
@@ -485,26 +392,24 @@ XSUM = Dataset(
     paper_name='XSum',
     source='xsum:1.1.0',
     splits=Splits(validation='validation'),
-    fields={'document': _clean('document', _PARAGRAPHS)},
-    answer=FreeText(answer=_clean('summary', _ONE_LINE)),
+    fields={'document': clean('document', PARAGRAPHS)},
+    answer=FreeText(answer=clean('summary', ONE_LINE)),
     keep=Keep('an empty document or summary', _has_text('document', 'summary')),
     templates=(
         Template('Summarize this article in one sentence.\n\n{document}'),
         Template('Article: {document}\n\nSummary in one sentence:'),
-        Template('What is the news here? Give a one-line answer.\n\n{document}'),
-        Template('{document}\n\nIf all this had to be told in a single sentence, which would it be?'),
-        Template(
-            "On a broadcaster's website every story opens with a sentence in bold that says what it is about. Write it "
-            'for this story.\n\n{document}'
-        ),
+        inverted('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}'),
+        Template('What is the main point of the following text?\n\n{document}'),
+        Template('{document}\n\nWhat is this article about? Answer in a single sentence.'),
+        Template('Give the news reported below in one line.\n\n{document}'),
         Template('A news report has lost its first sentence. Write a new one for it.\n\n{document}'),
-        Template('State the main point of the text that follows.\n\n{document}\n\nMain point:'),
+        inverted('{answer}\n\nContinue this news report.', '{document}'),
         Template(
-            'The presenter of a radio bulletin has time for one line on each event of the day. What should she say '
-            'about this?\n\n{document}'
+            'On a news site, every story opens with a sentence in bold that says what it is about. Write it for this story.\n\n{document}'
         ),
-        Template('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}', inverted=True),
-        Template('Continue the news report.\n\n{answer}', '{document}', inverted=True),
+        Template(
+            'You present the news on the radio and have time for one line about this event. What do you say?\n\n{document}'
+        ),
     ),
     metrics=('rouge',),
     licence='not stated; the articles belong to the BBC',
@@ -524,36 +429,26 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
     source='opinion_abstracts/idebate:1.0.0',
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
-        'debate': _clean('_debate_name', _ONE_LINE),
+        'debate': clean('_debate_name', ONE_LINE),
         'arguments': lambda ex: _numbered(_arguments(ex)),
         'first_argument': lambda ex: _arguments(ex)[0],
     },
-    answer=FreeText(answer=_clean('_claim', _DETOKENIZED)),
+    answer=FreeText(answer=clean('_claim', _DETOKENIZED)),
     keep=Keep('a claim without arguments', _has_opinions('_argument_sentences')),
     templates=(
         Template('What claim do these arguments support?\n\n{arguments}'),
         Template('Debate: {debate}\n\nArguments:\n{arguments}\n\nClaim:'),
-        Template('Sum up the following in one sentence.\n{arguments}'),
+        inverted('Topic of a debate: {debate}\n\nGive an argument for this claim: {answer}', '{first_argument}'),
+        Template('Summarize the following arguments in one sentence.\n\n{arguments}'),
+        Template('{arguments}\n\nState in a few words the conclusion that the arguments above lead to.'),
         Template(
-            'In the debate "{debate}" a speaker made these remarks.\n\n{arguments}\n\n'
-            'What did the speaker want to show?'
+            'In the debate "{debate}", a speaker made these arguments.\n\n{arguments}\n\nWhat was the speaker trying to show?'
         ),
-        Template('{arguments}\n\nState in a few words the conclusion to which the statements above lead.'),
-        Template('Here are some sentences from a debate. Find the one point that they all make.\n\n{arguments}'),
+        Template('What do all of these sentences from a debate argue for?\n\n{arguments}'),
+        inverted('Claim: {answer}\n\nList arguments that support this claim, and number them.', '{arguments}'),
+        Template('These are the notes for a speech:\n\n{arguments}\n\nWrite the thesis of the speech.'),
         Template(
-            'You keep the minutes of a debating club, and the topic tonight is "{debate}". Enter the next contribution '
-            'as a single statement.\n\n{arguments}'
-        ),
-        Template('These are the notes for a speech:\n{arguments}\n\nWrite the thesis that the speech defends.'),
-        Template(
-            'You take part in the debate "{debate}". Argue for this claim: {answer}',
-            '{first_argument}',
-            inverted=True,
-        ),
-        Template(
-            'Claim: {answer}\n\nWhich considerations speak for it? Give them as a numbered list.',
-            '{arguments}',
-            inverted=True,
+            'You are taking the minutes of the debate "{debate}". Record this contribution as a single statement.\n\n{arguments}'
         ),
     ),
     metrics=('rouge',),
@@ -569,38 +464,32 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
     source='opinion_abstracts/rotten_tomatoes:1.0.0',
     splits=Splits(validation=Tail(100), test=Tail(500)),
     fields={
-        'movie': _clean('_movie_name', _ONE_LINE),
+        'movie': clean('_movie_name', ONE_LINE),
         'reviews': lambda ex: _numbered(_reviews(ex)),
         'first_review': lambda ex: _reviews(ex)[0],
     },
-    answer=FreeText(answer=_clean('_critic_consensus', _DETOKENIZED)),
+    answer=FreeText(answer=clean('_critic_consensus', _DETOKENIZED)),
     keep=Keep('a film without reviews', _has_opinions('_critics')),
     templates=(
-        Template('Critics wrote this about "{movie}":\n\n{reviews}\n\nSum up their opinion in a sentence or two.'),
+        Template('Summarize what critics say about the movie "{movie}" in a sentence or two.\n\n{reviews}'),
         Template('Reviews:\n{reviews}\n\nConsensus:'),
-        Template('What do critics think of the movie "{movie}"? Base your answer on these excerpts.\n\n{reviews}'),
-        Template('Draw up a one-sentence verdict on a film from the views below.\n\n{reviews}'),
-        Template('{reviews}\n\nWhich judgement would most of these reviewers agree with?'),
-        Template(
-            'A cinema is printing its programme and wants to say in a line how "{movie}" was received by the press. '
-            'Write that line, going by the following quotations.\n\n{reviews}'
-        ),
-        Template('Not all reviewers say the same. Weigh up their comments and state what they share.\n{reviews}'),
-        Template(
-            'My sister is wondering whether to watch "{movie}". Here is what the papers had to say:'
-            '\n\n{reviews}\n\nHow would you put it to her in brief?'
-        ),
-        Template(
-            'The critics as a whole see the movie "{movie}" like this: {answer}\n\nWrite a comment that one of them '
-            'may have made.',
+        inverted(
+            'The critics as a whole see the movie "{movie}" like this: {answer}\n\nWrite a comment that one of them may have made.',
             '{first_review}',
-            inverted=True,
         ),
+        Template('What do critics think of the movie "{movie}"? Base your answer on these excerpts.\n\n{reviews}'),
+        Template('{reviews}\n\nWhat would most of these reviewers agree on?'),
+        Template('Based on the reviews below, write a one-sentence verdict on the movie.\n\n{reviews}'),
         Template(
-            'Consensus on a film: {answer}\n\nMake up a numbered list of remarks by single reviewers from which this '
-            'consensus could have been drawn.',
+            'Not all of these reviewers say the same thing. Write a consensus that sums up their opinions.\n\n{reviews}'
+        ),
+        inverted(
+            'Consensus on a movie: {answer}\n\nWrite a numbered list of comments by critics that this consensus could be based on.',
             '{reviews}',
-            inverted=True,
+        ),
+        Template('Movie: {movie}\nExcerpts from reviews:\n{reviews}\n\nWrite the critics consensus.'),
+        Template(
+            'A friend wants to know whether "{movie}" is any good. Sum up these reviews for your friend.\n\n{reviews}'
         ),
     ),
     metrics=('rouge',),

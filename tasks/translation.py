@@ -14,6 +14,7 @@ from flan_jax.catalogue.declaration import (
     Tail,
     Template,
     TfdsExample,
+    inverted,
 )
 
 CLUSTER = Cluster(
@@ -52,37 +53,21 @@ def _templates(code: str) -> tuple[Template, ...]:
     """The phrasings for one pair: five from English, three into English, two inverted."""
     from_english, into_english = f'en-{code}', f'{code}-en'
     return (
-        Template('Give the {language} for the English text below.\n\n{english}', variant=from_english),
+        Template('Translate this text from English to {language}.\n\n{english}', variant=from_english),
+        Template('Translate this {language} text to English.\n\n{foreign}', '{english}', variant=into_english),
+        inverted('{foreign}\n\nWhich language is this text in?', '{language}'),
         Template('English: {english}\n{language}:', variant=from_english),
-        Template(
-            'You work as a translator from English into {language}. The next passage on your desk reads:\n\n{english}'
-            '\n\nWrite your translation.',
-            variant=from_english,
-        ),
-        Template('{english}\n\nHow would you say this to somebody who speaks only {language}?', variant=from_english),
-        Template(
-            'A website is being translated from English into {language}. What should stand in place of this line?\n'
-            '{english}',
-            variant=from_english,
-        ),
-        Template('{foreign}\n\nWhat does this {language} text say, in English?', '{english}', variant=into_english),
-        Template(
-            'Put the following into English. It was written in {language}.\n\n{foreign}',
-            '{english}',
-            variant=into_english,
-        ),
-        Template(
-            'A colleague of yours has received a note in {language}, a language that she cannot read:\n\n{foreign}\n\n'
-            'Write an English version of the note for her.',
-            '{english}',
-            variant=into_english,
-        ),
-        Template('{foreign}\n\nWhich language is this text in?', '{language}', inverted=True),
-        Template(
-            'An exercise for learners: one word is missing from the translation. Find it with the help of the English '
-            'text.\n\nEnglish: {english}\n{language}: {with_gap}\n\nMissing word:',
+        Template('{english}\n\nHow do you say this in {language}?', variant=from_english),
+        Template('{language}: {foreign}\nEnglish:', '{english}', variant=into_english),
+        Template('Write the {language} translation of the following English text: {english}', variant=from_english),
+        inverted(
+            'Fill in the missing word of the {language} translation.\n\nEnglish: {english}\n{language}: {with_gap}\n\nMissing word:',
             '{last_word}',
-            inverted=True,
+        ),
+        Template('{foreign}\n\nWhat does this {language} text say in English?', '{english}', variant=into_english),
+        Template(
+            'You are translating a document from English into {language}. How do you translate this passage?\n\n{english}',
+            variant=from_english,
         ),
     )
 

@@ -30,6 +30,9 @@ class Constant:
         return self.text
 
 
+Expand = Callable[[TfdsExample], Mapping[str, Any]]
+"""Makes the features of several examples, each stacked along a new first axis, of one row on disk."""
+
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
     'exact_match', 'edit_distance', 'rouge', 'bleu',
@@ -135,6 +138,11 @@ class Template:
     variant: str = ''
 
 
+def inverted(inputs: str, targets: str) -> Template:
+    """A template that reverses the task: the answer is given, and another field is wanted."""
+    return Template(inputs, targets, inverted=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class Keep:
     """A documented filter: examples for which `test` gives a false tensor are left out because of `reason`."""
@@ -153,13 +161,17 @@ class Dataset:
       paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for extras outside the 62.
       source: TFDS name with configuration and version, such as 'super_glue/rte:1.0.2'.
       splits: which examples are used for what.
-      fields: the strings that templates may name.
+      fields: the strings that templates may name; a tuple of names for features that are shown as they are.
       answer: how the answer is given.
       templates: the phrasings, ten of them for the paper's datasets.
       metrics: how predictions are judged.
       licence: the terms of the data as its publisher states them.
       citation: authors, year and title of the publication to cite.
       languages: ISO 639-1 codes of the languages that occur.
+      revealing: fields that tell the answer, so that only inverted templates may show them.
+      expand: makes several examples of a row, where one holds several: a function of the row that gives the features of
+        its examples, each stacked along a new first axis. Splits count rows, so that no row is in two of them; mixing
+        and evaluation count examples.
       keep: filter on examples, where some are unusable.
       group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
@@ -172,13 +184,15 @@ class Dataset:
     paper_name: str
     source: str
     splits: Splits
-    fields: Mapping[str, Field]
+    fields: Mapping[str, Field] | tuple[str, ...]
     answer: Choice | FreeText
     templates: tuple[Template, ...]
     metrics: tuple[MetricName, ...]
     licence: str
     citation: str
     languages: tuple[str, ...] = ('en',)
+    revealing: tuple[str, ...] = ()
+    expand: Expand | None = None
     keep: Keep | None = None
     group: Field | None = None
     manual_step: str = ''
@@ -186,6 +200,8 @@ class Dataset:
     note: str = ''
 
     def __post_init__(self):
+        if isinstance(self.fields, tuple):
+            object.__setattr__(self, 'fields', {name: name for name in self.fields})
         _check_dataset(self)
 
     @property
@@ -226,6 +242,11 @@ def _check_dataset(dataset: Dataset) -> None:
         raise DeclarationError(f'{dataset.name}: source {dataset.source!r} must name a TFDS dataset with its version')
     if clash := RESERVED_FIELDS & set(dataset.fields):
         raise DeclarationError(f'{dataset.name}: field {min(clash)!r} takes a reserved name; choose another')
+    if unknown := sorted(set(dataset.revealing) - set(dataset.fields)):
+        raise DeclarationError(
+            f'{dataset.name}: revealing names the unknown field {unknown[0]!r}; '
+            f'the fields are {", ".join(sorted(dataset.fields))}'
+        )
     if not dataset.templates or not dataset.forward_templates:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
     if not dataset.metrics:
@@ -265,8 +286,12 @@ def _check_template(dataset: Dataset, index: int, template: Template) -> None:
         raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
     if leaked := sorted(used['inputs'] & used['targets']):
         raise DeclarationError(f'{where}: the inputs give away the target field {leaked[0]!r}')
-    if not template.inverted and ANSWER in used['inputs']:
+    if ANSWER in used['inputs'] and not template.inverted:
         raise DeclarationError(f'{where}: the inputs give away the answer; mark the template inverted')
+    if not template.inverted and (telling := sorted(used['inputs'] & set(dataset.revealing))):
+        raise DeclarationError(
+            f'{where}: the inputs give away the answer by {telling[0]!r}; mark the template inverted'
+        )
     if dataset.has_options and not template.inverted and OPTIONS not in used['inputs']:
         raise DeclarationError(f'{where}: a dataset with options shows them; place {{options}} in the inputs')
 

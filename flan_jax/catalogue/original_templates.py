@@ -24,6 +24,7 @@ GROUPS = {
     'arc': ('arc_easy', 'arc_challenge'),
     'mnli': ('mnli_matched', 'mnli_mismatched'),
     'para_crawl': ('para_crawl_enes',),
+    'trivia_qa': ('trivia_qa', 'trivia_qa_wiki'),
     'wmt16_translate': _TRANSLATIONS,
 }
 """Names in the file that stand for several datasets of ours, or one of another name."""

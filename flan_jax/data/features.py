@@ -41,6 +41,8 @@ def features_read(dataset: Dataset, features: tfds.features.FeaturesDict) -> set
     @tf.function(autograph=False)
     def read_all(ex):
         recording = _Recording(ex, (), read)
+        if dataset.expand is not None:
+            recording = {name: values[0] for name, values in dataset.expand(recording).items()}
         read_values(dataset, recording)
         if dataset.keep is not None:
             dataset.keep.test(recording)

@@ -47,7 +47,7 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
 
 
 def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
-    """The examples that 'train', 'validation' and 'test' stand for on disk; raises MissingDataError."""
+    """The rows that 'train', 'validation' and 'test' stand for on disk; raises MissingDataError."""
     builder = prepared_builder(dataset.source, data_dir)
     return resolve(dataset.splits, {name: info.num_examples for name, info in builder.info.splits.items()})
 
@@ -91,7 +91,7 @@ class PreparedSource(seqio.DataSource):
         return False
 
     def slice(self, split: str) -> Slice:
-        """The examples that `split` stands for; raises MissingDataError."""
+        """The rows that `split` stands for; raises MissingDataError."""
         slices = split_slices(self.dataset, self.data_dir)
         if split not in slices:
             raise MissingDataError(
@@ -101,7 +101,9 @@ class PreparedSource(seqio.DataSource):
         return slices[split]
 
     def num_input_examples(self, split: str) -> int:
-        return len(self.slice(split))
+        """The examples of `split`, those of a row that holds several each counted."""
+        rows = len(self.slice(split))
+        return rows if self.dataset.expand is None else _count_expanded(self.dataset, split, self.data_dir)
 
     def list_shards(self, split: str) -> list[str]:
         info = prepared_builder(self.dataset.source, self.data_dir).info
@@ -124,5 +126,16 @@ class PreparedSource(seqio.DataSource):
         read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
         if shard_info and shard_info.num_shards > 1:
             read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
-        examples = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
-        return examples.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else examples
+        rows = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
+        rows = rows.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
+        if self.dataset.expand is None:
+            return rows
+        examples = rows.flat_map(lambda row: tf.data.Dataset.from_tensor_slices(self.dataset.expand(row)))
+        return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
+
+
+@functools.cache
+@tf.autograph.experimental.do_not_convert
+def _count_expanded(dataset: Dataset, split: str, data_dir: str) -> int:
+    examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
+    return int(examples.reduce(tf.constant(0, tf.int64), lambda count, ex: count + 1))

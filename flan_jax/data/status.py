@@ -24,7 +24,7 @@ class Status:
     Attributes:
       dataset: the dataset.
       state: how far it is.
-      examples: examples of its train, validation and test splits.
+      examples: examples of its train, validation and test splits, or rows where each holds several.
       advice: what would complete it; empty where it is ready.
     """
 

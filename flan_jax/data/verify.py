@@ -38,14 +38,14 @@ def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
     """
     examples, dropped = 0, 0
     problems: collections.Counter[str] = collections.Counter()
-    for split, all_examples in source.split_slices(dataset, data_dir).items():
+    for split in source.split_slices(dataset, data_dir):
         usable = 0
         for ex in rendered_examples(dataset, split, data_dir, limit):
             usable += 1
             problems.update(problems_of(dataset, ex))
         examples += usable
         if limit < 0:
-            dropped += len(all_examples) - usable
+            dropped += source.PreparedSource(dataset, data_dir).num_input_examples(split) - usable
     if dropped and dataset.keep is None:
         problems['an example is lost, and no filter is documented'] = dropped
     samples = source.origin(dataset.source, data_dir) == SAMPLES

@@ -65,6 +65,7 @@ PAPER: dict[str, PaperResult] = {
     'arc_easy': PaperResult('accuracy', 76.4, 79.5, 0.8, 79.6, 68.8, 80.9, 80.5, 0.5, 14),
     'natural_questions': PaperResult('exact match', 3.2, 18.6, 2.7, 20.7, 14.6, 22.1, 27.2, 0.5, 16),
     'trivia_qa': PaperResult('exact match', 18.4, 55.0, 2.3, 56.7, None, 55.1, 57.2, 0.6, 16),
+    'trivia_qa_wiki': PaperResult('exact match', 21.9, 66.5, 2.6, 68.1, 64.3, 63.3, 66.5, 1.0, 16),
     'copa': PaperResult('accuracy', 90.0, 90.6, 2.0, 91.0, 91.0, 89.0, 88.5, 3.8, 16),
     'hellaswag': PaperResult('accuracy', 57.0, 56.4, 0.5, 56.7, 78.9, 58.8, 59.4, 0.2, 3),
     'piqa': PaperResult('accuracy', 80.3, 80.9, 0.8, 80.5, 81.0, 80.2, 82.1, 0.3, 10),
@@ -82,4 +83,4 @@ PAPER: dict[str, PaperResult] = {
     'cosmos_qa': PaperResult('accuracy', 34.1, 58.4, 1.3, 60.6, None, 33.8, 56.7, 1.3, 5),
     'record': PaperResult('accuracy', 87.8, 67.8, 3.0, 72.5, 90.2, 87.6, 77.0, 2.0, 1),
 }
-"""Name of a result (dataset and variant) to the paper's row. TriviaQA is the row of TFDS's whole validation split."""
+"""Name of a result (dataset and variant) to the paper's row; TriviaQA has two, TFDS's split and Wikipedia's."""

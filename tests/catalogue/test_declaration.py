@@ -54,6 +54,11 @@ def template(inputs, targets='{answer}', **kwargs):
             {'templates': (Template('{text} {options}'), Template('{text}  {options}'))},
             'templates 0 and 1 are the same',
         ),
+        (
+            {'fields': ('text', 'label'), 'revealing': ('label',)} | template('{label}\n{options}'),
+            "give away the answer by 'label'",
+        ),
+        ({'revealing': ('txet',)}, "unknown field 'txet'"),
         ({'templates': ()}, 'at least one template'),
         ({'fields': {'answer': 'text'}}, "'answer' takes a reserved name"),
         ({'source': 'toy'}, 'with its version'),

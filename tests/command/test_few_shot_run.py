@@ -140,9 +140,9 @@ def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples
 
 
 def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):
-    settings = experiment(samples_dir, tmp_path, **{'Evaluation.templates': (8, 12)})
+    settings = experiment(samples_dir, tmp_path, **{'Evaluation.templates': (2, 12)})
     with pytest.raises(
-        SettingsError, match=r'Evaluation.templates=\(8, 12\): copa cannot be evaluated with template 8'
+        SettingsError, match=r'Evaluation.templates=\(2, 12\): copa cannot be evaluated with template 2'
     ):
         eval_set_of(settings)
 

@@ -3,16 +3,32 @@
 import dataclasses
 import difflib
 import itertools
+import re
 
 import pytest
 
 from flan_jax import catalogue
-from flan_jax.data import prepare, source
+from flan_jax.data import prepare, rendering, source
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.verify import problems_of, verify
 
 DATASETS = list(catalogue.DATASETS.values())
 REAL_EXAMPLES = 40
+
+POINTS_AT_OPTIONS = re.compile(
+    r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|from (?:this|the) list|'
+    r'(?:one|which|any|all|only|out) of (?:these|the following|the (?:two|four)|them)|'
+    r'(?:these|the following) (?:answers|labels|numbers|names|endings|replies))\b',
+    re.IGNORECASE,
+)
+ROLE_PLAY = re.compile(
+    r'\b(?:you are|you (?:work|write|present|moderate|overhear|received|cannot see)|I (?:am|run|work|have|want)|my|'
+    r'(?:a|your|my) (?:friend|colleague|student|teacher|child)|someone (?:typed|wants|whose)|imagine)\b',
+    re.IGNORECASE,
+)
+DATED = re.compile(
+    r'\b(?:pupils?|somebody|whom|blackboard|telegraph|smudged|heaps?|shall|film|cutting)\b', re.IGNORECASE
+)
 
 by_name = pytest.mark.parametrize('dataset', DATASETS, ids=lambda dataset: dataset.name)
 
@@ -72,6 +88,78 @@ def test_templates_differ_in_more_than_a_word(dataset):
     for a, b in itertools.combinations(dataset.templates, 2):
         ratio = difflib.SequenceMatcher(None, a.inputs.split(), b.inputs.split(), autojunk=False).ratio()
         assert ratio < 0.8, f'these two are nearly the same:\n{a.inputs}\n{b.inputs}'
+
+
+def own_words(template):
+    """A template's inputs without its placeholders."""
+    return re.sub(r'\{\w+\}', '_', template.inputs)
+
+
+@by_name
+def test_templates_that_are_also_used_without_options_do_not_point_at_them(dataset):
+    if dataset.has_options:
+        pointing = [t.inputs for t in dataset.forward_templates.values() if POINTS_AT_OPTIONS.search(own_words(t))]
+        assert not pointing
+
+
+@by_name
+def test_inverted_templates_quote_no_label(dataset):
+    """A label is an answer to a question that an inverted template does not ask; `revealing` fields put it in words."""
+    if dataset.has_options and isinstance(dataset.answer.options, tuple):
+        shown = [t.inputs for t in dataset.templates if t.inverted and '{answer}' in t.inputs]
+        assert not [inputs for inputs in shown if re.search(r'["“\']\{answer\}|\{answer\}["”\']', inputs)]
+        assert not shown or not {'yes', 'no'} & set(dataset.answer.options) or dataset.name == 'bool_q'
+
+
+@by_name
+def test_at_most_one_template_is_a_role_play_and_none_sounds_dated(dataset):
+    texts = [own_words(template) for template in dataset.templates]
+    assert len([text for text in texts if ROLE_PLAY.search(text)]) <= 1
+    assert not [text for text in texts if DATED.search(text)]
+
+
+@by_name
+def test_the_first_templates_are_of_every_kind(dataset):
+    """So that with three templates or more nothing is lost but wordings, and with one there is one to evaluate."""
+    kinds = [(template.inverted, template.variant) for template in dataset.templates]
+    assert not dataset.templates[0].inverted and set(kinds[:3]) == set(kinds)
+    assert {variant for inverted, variant in kinds[:2] if not inverted} == {v for inverted, v in kinds if not inverted}
+
+
+class Watched(dict):
+    """An example that notes which of its features are read."""
+
+    def __init__(self, values, read, path=''):
+        super().__init__(values)
+        self.read, self.path = read, path
+
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        if isinstance(value, dict):
+            return Watched(value, self.read, f'{self.path}{name}/')
+        self.read.add(self.path + name)
+        return value
+
+
+@by_name
+def test_fields_that_depend_on_the_label_are_declared_as_revealing(dataset, samples_dir):
+    if not dataset.has_options:
+        pytest.skip('free text has no label')
+    ex = next(
+        iter(keep_usable(source.PreparedSource(dataset, samples_dir).get_dataset('test', shuffle=False), dataset))
+    )
+
+    def features_read(*fields):
+        read = set()
+        for field in fields:
+            rendering.read_field(field, Watched(ex, read))
+        return read
+
+    options = () if isinstance(dataset.answer.options, tuple) else (dataset.answer.options,)
+    label = features_read(dataset.answer.label) - features_read(*options)
+    assert label
+    telling = {name for name, field in dataset.fields.items() if features_read(field) & label}
+    assert telling == set(dataset.revealing)
 
 
 @pytest.mark.parametrize(

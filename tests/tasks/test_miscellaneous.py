@@ -64,15 +64,13 @@ def quac_example(answer, references):
 
 
 def test_coqa_asks_one_question_after_the_dialogue_before_it():
-    ex = read(COQA, dialogue((' Who has a dog?', 'Bo '), ('Is it young?', 'no'), ('What is it then?', 'old')))
-    assert ex['history'] == 'Q: Who has a dog?\nA: Bo\nQ: Is it young?\nA: no'
-    assert (ex['question'], ex['answer'], ex['references']) == ('What is it then?', 'old', ['old'])
-    assert ex['story'] == 'Bo has a dog.\n\nIt is old.'
-
-
-def test_coqa_dialogues_of_one_question_are_dropped():
-    assert not usable(COQA, dialogue(('Who has a dog?', 'Bo')))
-    assert usable(COQA, dialogue(('Who has a dog?', 'Bo'), ('Is it young?', 'no')))
+    row = dialogue((' Who has a dog?', 'Bo '), ('Is it young?', 'no'), ('What is it then?', 'old'))
+    turns = COQA.expand(tf.nest.map_structure(tf.constant, row))
+    first, _, last = (read(COQA, {name: values[turn] for name, values in turns.items()}) for turn in range(3))
+    assert (first['history'], first['question'], first['answer']) == ('', 'Who has a dog?', 'Bo')
+    assert last['history'] == 'Q: Who has a dog?\nA: Bo\nQ: Is it young?\nA: no\n'
+    assert (last['question'], last['answer'], last['references']) == ('What is it then?', 'old', ['old'])
+    assert first['story'] == last['story'] == 'Bo has a dog.\n\nIt is old.'
 
 
 @pytest.mark.parametrize('dataset', [COQA, QUAC], ids=lambda dataset: dataset.name)

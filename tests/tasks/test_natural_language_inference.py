@@ -102,14 +102,14 @@ def test_no_stray_full_stop_stands_in_a_prompt(dataset, samples_dir):
 def test_snli_asks_whether_the_hypothesis_is_true_given_the_premise():
     """Left and right of each arrow stand the words by which a template introduces what is given and what is asked."""
     introductions = (
-        'A photo shows the following: P -> Is this true of the photo? H',
+        'Premise: P -> Hypothesis: H',
+        'A photo shows the following: P -> Is this statement about the photo true? H',
         'Caption: P -> Statement: H',
-        'P\n\nThat is what can be seen -> Somebody else says about it:\n\nH',
-        'Imagine this scene:\nP -> is the next line true there?\nH',
-        'a friend describes it to you in these words:\n\nP -> Another friend describes the same photograph:\n\nH',
-        'All that is known is this: P -> Is it true? H',
+        'P\n\nThat is all we know about a picture. -> Is it true to say this about it?\n\nH',
+        'Scene: P -> Is the following sentence true in this scene?\nH',
+        'Use only this description to decide: P -> H\n\nIs that true?',
         'Sentence 1: P -> Sentence 2: H',
-        'Old caption: P -> New caption: H',
+        'a friend describes it to you: P -> is the following true of the photo?\n\nH',
     )
     ex = {'premise': tf.constant('P'), 'hypothesis': tf.constant('H'), 'label': tf.constant(0, tf.int64)}
     values = read_values(nli.SNLI, ex)
@@ -126,7 +126,7 @@ def test_snli_examples_without_a_label_are_dropped(samples_dir):
 
 def test_three_way_templates_ask_what_is_true_and_not_what_follows():
     """With three labels "no" is a contradiction; asked whether something follows, it would be right for neutral too."""
-    entailment = re.compile(r'\b(follows? from|conclu\w+|infer|implied|implies|imply|supports?|must)\b')
+    entailment = re.compile(r'\b(entails?|follows? from|conclu\w+|infer|implied|implies|imply|supports?|must)\b')
     asked = {d.name: any(entailment.search(t.inputs) for t in d.forward_templates.values()) for d in nli.DATASETS}
     three_way = [d.name for d in nli.DATASETS if len(d.answer.options) == 3]
     assert len(three_way) == 7 and not any(asked[name] for name in three_way)

@@ -141,4 +141,4 @@ def test_squad_v2_questions_without_an_answer_are_unanswerable(samples_dir):
 
 
 def test_squad_v2_templates_say_that_a_question_may_be_unanswerable():
-    assert all('"unanswerable"' in template.inputs for template in tasks.SQUAD_V2.templates)
+    assert all('"unanswerable"' in template.inputs for template in tasks.SQUAD_V2.forward_templates.values())

@@ -30,7 +30,8 @@ def gap_and_word(text):
 @by_dataset
 def test_each_direction_shows_one_language_and_asks_for_the_other(dataset, samples_dir):
     code = dataset.languages[1]
-    assert [t.variant for t in dataset.forward_templates.values()] == [f'en-{code}'] * 5 + [f'{code}-en'] * 3
+    variants = [t.variant for t in dataset.forward_templates.values()]
+    assert (variants.count(f'en-{code}'), variants.count(f'{code}-en')) == (5, 3)
     for ex in rendered_examples(dataset, 'test', samples_dir):
         for index, template in dataset.forward_templates.items():
             english, foreign = ex.fields['english'], ex.fields['foreign']
@@ -42,7 +43,7 @@ def test_each_direction_shows_one_language_and_asks_for_the_other(dataset, sampl
 @by_dataset
 def test_inverted_templates_do_not_ask_for_a_sentence_out_of_nothing(dataset, samples_dir):
     for ex in rendered_examples(dataset, 'test', samples_dir):
-        (which, language), (gap, word) = ex.prompts[8:]
+        (which, language), (gap, word) = (ex.prompts[i] for i, t in enumerate(dataset.templates) if t.inverted)
         assert ex.fields['foreign'] in which and language not in which
         assert ex.fields['english'] in gap and ex.fields['foreign'] not in gap
         assert ex.fields['with_gap'].replace('____', word) == ex.fields['foreign']
@@ -56,8 +57,8 @@ def test_pairs_are_the_right_way_round(dataset, samples_dir):
     ]
     ex = next(ex for ex in examples if ex.fields['english'] == english)
     assert ex.answer == foreign
-    assert ex.prompts[1] == (f'English: {english}\n{language}:', foreign)
-    assert ex.prompts[8] == (f'{foreign}\n\nWhich language is this text in?', language)
+    assert (f'English: {english}\n{language}:', foreign) in ex.prompts
+    assert (f'{foreign}\n\nWhich language is this text in?', language) in ex.prompts
 
 
 @pytest.mark.parametrize(
