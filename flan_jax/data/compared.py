@@ -1,0 +1,110 @@
+"""The rows of evaluated datasets, to be looked for in what a model has read."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, Wanted, shingle_size
+from flan_jax.data.raw_texts import raw_texts
+from flan_jax.data.shingles import Texts, words_from
+from flan_jax.data.source import split_slices
+
+EVALUATED_SPLITS = ('validation', 'test')
+
+Rows = Sequence[Sequence[str]]
+"""The texts of each of some rows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many rows of a dataset overlap something.
+
+    Attributes:
+      examples: all that do.
+      equal: those of which a whole text is a whole text there.
+      contained: those of which a whole text stands in a longer one there.
+      of: rows of the dataset.
+      size: words of a shingle; the remaining ones share a run of so many.
+      text: some words that are shared.
+    """
+
+    examples: int
+    equal: int
+    contained: int
+    of: int
+    size: int
+    text: str
+
+
+class EvaluatedRows:
+    """The validation and test rows of datasets."""
+
+    def __init__(self, datasets: Sequence[Dataset], data_dir: str, advance: Callable = lambda amount, note: None):
+        """Reads the rows; `advance(1, name)` is called after each dataset. Raises MissingDataError."""
+        self.slices: dict[str, dict[str, slice]] = {}
+        self.sizes: dict[str, int] = {}
+        parts, sizes, first = [], [], 0
+        for dataset in datasets:
+            self.slices[dataset.name], found = {}, []
+            for split in EVALUATED_SPLITS:
+                if split in split_slices(dataset, data_dir):
+                    of_split = [Texts.of(rows) for rows in raw_texts(dataset, split, data_dir)]
+                    last = first + sum(texts.num_rows for texts in of_split)
+                    self.slices[dataset.name][split] = slice(first, last)
+                    first, found = last, found + of_split
+            longest = np.concatenate([np.zeros(0, np.int64), *(texts.longest for texts in found)])
+            self.sizes[dataset.name] = shingle_size(longest)
+            sizes.append(np.full(len(longest), self.sizes[dataset.name]))
+            parts += found
+            advance(1, dataset.name)
+        self._wanted = Wanted(Texts.joined([Texts.of([]), *parts]), np.concatenate([np.zeros(0, np.int64), *sizes]))
+
+    def found_in(self, chunks: Iterable[Rows]) -> 'Found':
+        """What of the rows is found in others, which come some at a time."""
+        found = Found(self, self._wanted.texts.num_rows)
+        for rows in chunks:
+            others = Texts.of(rows)
+            found.add(rows, others, self._wanted.find(others))
+        return found
+
+
+class Found:
+    """What of evaluated rows is found in others.
+
+    Attributes:
+      kinds: how each row overlaps, the strongest of all.
+      others: the texts of the rows that any of them overlaps.
+    """
+
+    def __init__(self, evaluated: EvaluatedRows, rows: int):
+        self._evaluated = evaluated
+        self.kinds = np.zeros(rows, np.int8)
+        self.others: list[Sequence[str]] = []
+        self._texts: dict[str, str] = {}
+
+    def add(self, rows: Rows, others: Texts, matches) -> None:
+        """Adds what was found in some rows."""
+        self.kinds = np.maximum(self.kinds, matches.kinds)
+        self.others += [rows[index] for index in np.flatnonzero(matches.others)]
+        for name in self._evaluated.slices.keys() - self._texts.keys():
+            places = self._of(name, matches.at)
+            if (places >= 0).any():
+                self._texts[name] = words_from(rows, others, int(places[places >= 0][0]), LONGEST)
+
+    def counts(self) -> dict[str, Counts]:
+        """How many rows of each dataset overlap, for those of which any does."""
+        return {name: self._counts(name, self._of(name, self.kinds)) for name in self._evaluated.slices if name in self._texts}
+
+    def dirty(self, dataset: str, split: str) -> list[int]:
+        """The indices of the rows of a split that overlap, among its usable ones."""
+        return np.flatnonzero(self.kinds[self._evaluated.slices[dataset][split]] > NONE).tolist()
+
+    def _of(self, name: str, values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values[:0], *(values[part] for part in self._evaluated.slices[name].values())])
+
+    def _counts(self, name: str, kinds: np.ndarray) -> Counts:
+        equal, contained = int((kinds == EQUAL).sum()), int((kinds == CONTAINED).sum())
+        size = self._evaluated.sizes[name]
+        return Counts(int((kinds > NONE).sum()), equal, contained, len(kinds), size, self._texts[name])
