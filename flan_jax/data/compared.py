@@ -95,7 +95,11 @@ class Found:
 
     def counts(self) -> dict[str, Counts]:
         """How many rows of each dataset overlap, for those of which any does."""
-        return {name: self._counts(name, self._of(name, self.kinds)) for name in self._evaluated.slices if name in self._texts}
+        return {
+            name: self._counts(name, self._of(name, self.kinds))
+            for name in self._evaluated.slices
+            if name in self._texts
+        }
 
     def dirty(self, dataset: str, split: str) -> list[int]:
         """The indices of the rows of a split that overlap, among its usable ones."""

@@ -105,9 +105,20 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
     return overlaps
 
 
-def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """The overlaps of a proof by evaluated and tuned cluster."""
+def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+    """The pairs of an evaluated and a tuned cluster that overlap by text, with the overlaps of a proof that say so.
+
+    The paper excludes none of them from tuning: what it excludes is not tuned on, so that no proof compares it.
+    """
     pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for overlap in overlaps:
         pairs.setdefault((overlap['evaluated_cluster'], overlap['tuned_cluster']), []).append(overlap)
-    return pairs
+    return [(*pair, found) for pair, found in pairs.items()]
+
+
+def in_words(overlap: Mapping[str, Any]) -> str:
+    """What one overlap of a proof says."""
+    return (
+        '{examples} of {of} examples of {evaluated} overlap {tuned} by text: {equal} equal, {contained} contained, '
+        '{shared} with {size} words in common'
+    ).format(**overlap, shared=overlap['examples'] - overlap['equal'] - overlap['contained'])

@@ -8,6 +8,7 @@ from etils import epath
 
 from flan_jax import catalogue, manifest
 from flan_jax.data import source
+from flan_jax.data.holdout import overlapping_clusters
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
@@ -79,11 +80,13 @@ def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) ->
 def render(content: Mapping[str, Any]) -> str:
     """The page."""
     lines = [_chart_line(line) for line in content['results']]
+    proof = content['manifest'].get('hold_out')
     return page_of(
         _TEMPLATE,
         content,
         scores_chart=charts.template_scores(lines) if lines else None,
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
+        overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
     )
 

@@ -8,9 +8,10 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
-from flan_jax.data.holdout import HoldOutError, check_declarations, example_texts, prove, shared_texts
+from flan_jax.data.holdout import HoldOutError, check_declarations, overlapping_clusters, prove, shared_texts
 from flan_jax.data.members import members
 from flan_jax.data.settings import Data
+from flan_jax.data.shingles import words_of
 from flan_jax.data.source import prepared_builder
 
 PASSAGE = 'The Danube is the second longest river in Europe, after the Volga in Russia.'
@@ -58,17 +59,13 @@ def test_a_shared_source_is_refused():
         check_declarations(('sentiment',), [twin], [catalogue.dataset('sst2')])
 
 
-def test_texts_are_the_long_fields_and_the_whole_example(samples_dir):
-    for texts in example_texts(catalogue.dataset('copa'), 'test', samples_dir):
-        assert any(' | ' in text for text in texts)
-        assert all(text == text.lower() and '  ' not in text for text in texts)
-
-
 def test_shared_texts_are_counted_by_example(prepared):
     prepared_builder.cache_clear()
     (found,) = shared_texts([catalogue.dataset('bool_q')], [catalogue.dataset(n) for n in ('rte', 'sst2')], prepared)
-    assert (found.evaluated, found.tuned, found.examples, found.of) == ('bool_q', 'rte', 9, 9)
-    assert found.text == PASSAGE.lower()
+    assert (found.evaluated, found.tuned, found.examples, found.equal, found.of) == ('bool_q', 'rte', 9, 9, 9)
+    assert found.text in ' '.join(words_of(PASSAGE)) and found.text
+    ((evaluated, tuned, _),) = overlapping_clusters([vars(found)])
+    assert (evaluated, tuned) == ('reading_comprehension', 'natural_language_inference')
 
 
 def test_nothing_is_shared_by_the_samples_of_two_clusters(samples_dir):
