@@ -59,7 +59,8 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
       HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
     """
     left_out = catalogue.clusters_left_out(data.held_out)
-    tuned = list({dataset.name: dataset for dataset in tuning_mixture(data).datasets.values()}.values())
+    mixture = tuning_mixture(data)
+    tuned = list({dataset.name: dataset for dataset in mixture.datasets.values()}.values())
     unseen = [dataset for dataset in evaluated if dataset.cluster.name in left_out]
     if not tuned:
         return None
@@ -67,6 +68,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
     compared = {
         'method': METHOD,
         'left_out': list(left_out),
+        'dropped': {name: dropped.examples for name, dropped in mixture.dropped.items()},
         'tuned': {dataset.name: data_fingerprint(dataset, data.tfds_data_dir) for dataset in tuned},
         'evaluated': {dataset.name: data_fingerprint(dataset, data.tfds_data_dir) for dataset in unseen},
     }

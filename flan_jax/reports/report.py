@@ -86,7 +86,7 @@ def render(content: Mapping[str, Any]) -> str:
         content,
         scores_chart=charts.template_scores(lines) if lines else None,
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
-        overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof else ()),
+        overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
     )
 

@@ -37,7 +37,7 @@ def naive_kind(row, other, size):
         if len(words) < SHORTEST or not any(stands_in(words[i : i + n], text) for i in range(len(words) - n + 1)):
             continue
         kind = max(kind, EQUAL if words == text else CONTAINED if stands_in(words, text) else SHARED)
-    if SHORTEST_ROW <= sum(map(len, row)) and longest < SHORTEST:
+    if sum(map(len, row)) >= SHORTEST_ROW and longest < SHORTEST:
         found = [w for w in row if any(stands_in(w, text) for text in other)]
         unlike = [w for i, w in enumerate(row) if not any(_inside(w, v, i, j) for j, v in enumerate(row))]
         anchored = any(len(w) == longest >= SHORTEST_ROW for w in found)
