@@ -1,6 +1,7 @@
 """The rows of evaluated datasets, to be looked for in what a model has read."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -59,56 +60,70 @@ class EvaluatedRows:
             sizes.append(np.full(len(longest), self.sizes[dataset.name]))
             parts += found
             advance(1, dataset.name)
-        self._wanted = Wanted(Texts.joined([Texts.of([]), *parts]), np.concatenate([np.zeros(0, np.int64), *sizes]))
+        self.wanted = Wanted(Texts.joined([Texts.of([]), *parts]), np.concatenate([np.zeros(0, np.int64), *sizes]))
 
     def found_in(self, chunks: Iterable[Rows]) -> 'Found':
         """What of the rows is found in others, which come some at a time."""
-        found = Found(self, self._wanted.texts.num_rows)
+        found = Found(self)
         for rows in chunks:
-            others = Texts.of(rows)
-            found.add(rows, others, self._wanted.find(others))
+            found.look_in(rows)
         return found
+
+    def of(self, dataset: str, values: np.ndarray) -> np.ndarray:
+        """Those of some values, one for each row, that are of a dataset's rows."""
+        return np.concatenate([values[:0], *(values[part] for part in self.slices[dataset].values())])
 
 
 class Found:
     """What of evaluated rows is found in others.
 
     Attributes:
-      kinds: how each row overlaps, the strongest of all.
-      others: the texts of the rows that any of them overlaps.
+      kinds: how each row overlaps, the strongest of all; see `overlap`.
+      words: how many words they were looked for in.
     """
 
-    def __init__(self, evaluated: EvaluatedRows, rows: int):
+    def __init__(self, evaluated: EvaluatedRows):
         self._evaluated = evaluated
-        self.kinds = np.zeros(rows, np.int8)
-        self.others: list[Sequence[str]] = []
-        self._texts: dict[str, str] = {}
+        self.kinds = np.zeros(evaluated.wanted.texts.num_rows, np.int8)
+        self.words = 0
+        self._passages: dict[str, str] = {}
+        self._digest = hashlib.sha256()
 
-    def add(self, rows: Rows, others: Texts, matches) -> None:
-        """Adds what was found in some rows."""
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that stand for the words they were looked for in."""
+        return self._digest.hexdigest()[:16]
+
+    def look_in(self, rows: Rows) -> np.ndarray:
+        """Looks for them in more rows; returns which of these any evaluated row overlaps."""
+        others = Texts.of(rows)
+        matches = self._evaluated.wanted.find(others)
         self.kinds = np.maximum(self.kinds, matches.kinds)
-        self.others += [rows[index] for index in np.flatnonzero(matches.others)]
-        for name in self._evaluated.slices.keys() - self._texts.keys():
-            places = self._of(name, matches.at)
+        self.words += len(others.words)
+        self._digest.update(others.words.tobytes())
+        for name in self._evaluated.slices.keys() - self._passages.keys():
+            places = self._evaluated.of(name, matches.at)
             if (places >= 0).any():
-                self._texts[name] = words_from(rows, others, int(places[places >= 0][0]), LONGEST)
+                self._passages[name] = words_from(rows, others, int(places[places >= 0][0]), LONGEST)
+        return matches.others
+
+    def join(self, other: 'Found') -> None:
+        """Adds what of the same rows was found elsewhere."""
+        self.kinds = np.maximum(self.kinds, other.kinds)
+        self.words += other.words
+        self._passages = other._passages | self._passages
+        self._digest.update(other._digest.digest())
 
     def counts(self) -> dict[str, Counts]:
         """How many rows of each dataset overlap, for those of which any does."""
-        return {
-            name: self._counts(name, self._of(name, self.kinds))
-            for name in self._evaluated.slices
-            if name in self._texts
-        }
+        return {name: self._counts(name) for name in self._evaluated.slices if name in self._passages}
 
     def dirty(self, dataset: str, split: str) -> list[int]:
-        """The indices of the rows of a split that overlap, among its usable ones."""
-        return np.flatnonzero(self.kinds[self._evaluated.slices[dataset][split]] > NONE).tolist()
+        """The indices of the rows of a split that overlap, among its usable ones; none where there is no such split."""
+        of_split = self._evaluated.slices[dataset].get(split, slice(0))
+        return np.flatnonzero(self.kinds[of_split] > NONE).tolist()
 
-    def _of(self, name: str, values: np.ndarray) -> np.ndarray:
-        return np.concatenate([values[:0], *(values[part] for part in self._evaluated.slices[name].values())])
-
-    def _counts(self, name: str, kinds: np.ndarray) -> Counts:
+    def _counts(self, name: str) -> Counts:
+        kinds, size = self._evaluated.of(name, self.kinds), self._evaluated.sizes[name]
         equal, contained = int((kinds == EQUAL).sum()), int((kinds == CONTAINED).sum())
-        size = self._evaluated.sizes[name]
-        return Counts(int((kinds > NONE).sum()), equal, contained, len(kinds), size, self._texts[name])
+        return Counts(int((kinds > NONE).sum()), equal, contained, len(kinds), size, self._passages[name])

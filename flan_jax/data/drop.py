@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset, Keep, TfdsExample
-from flan_jax.data.compared import EVALUATED_SPLITS, EvaluatedRows
+from flan_jax.data.compared import EVALUATED_SPLITS, EvaluatedRows, Found
 from flan_jax.data.members import Member
 from flan_jax.data.raw_texts import raw_texts, text_keys
 from flan_jax.data.settings import Data
@@ -65,7 +65,9 @@ def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], dat
     with bar('looking for overlaps to drop', len(prepared) + len(tuned)) as advance:
         rows = EvaluatedRows(prepared, data_dir, advance)
         for name in tuned:
-            overlapping = rows.found_in(raw_texts(catalogue.dataset(name), 'train', data_dir)).others
+            found_there, overlapping = Found(rows), []
+            for chunk in raw_texts(catalogue.dataset(name), 'train', data_dir):
+                overlapping += [chunk[index] for index in np.flatnonzero(found_there.look_in(chunk))]
             if overlapping:
                 keys = tf.strings.to_hash_bucket_fast([_BETWEEN_TEXTS.join(texts) for texts in overlapping], _KEYS)
                 found[name] = Dropped(len(overlapping), tuple(np.unique(keys.numpy()).tolist()))
