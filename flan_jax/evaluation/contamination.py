@@ -53,15 +53,14 @@ def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, 
     return _content(read, found, datasets, data_dir, by_task)
 
 
-def of_corpus(
-    name: str, chunks: Iterable[Sequence[Sequence[str]]], datasets: Datasets, data_dir: str
-) -> dict[str, Any]:
-    """The same of a corpus, whose documents come some at a time; progress is by evaluated dataset, then by chunk."""
+def of_corpus(name: str, chunks: Iterable[Rows], datasets: Datasets, data_dir: str) -> dict[str, Any]:
+    """The same of a corpus, whose documents come some at a time."""
     with bar('reading what is evaluated', len(datasets)) as advance:
         evaluated = EvaluatedRows(datasets.values(), data_dir, advance)
     found = Found(evaluated)
     for rows in chunks:
         found.look_in(rows)
+        CONSOLE.print(f'{name}: {found.words:,} words are read')
     return _content({'corpus': name}, found, datasets, data_dir, {})
 
 
