@@ -10,12 +10,20 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, Wanted, shingle_size
 from flan_jax.data.raw_texts import raw_texts
 from flan_jax.data.shingles import Texts, words_from
-from flan_jax.data.source import split_slices
+from flan_jax.data.source import MissingDataError, split_slices
 
 EVALUATED_SPLITS = ('validation', 'test')
 
 Rows = Sequence[Sequence[str]]
 """The texts of each of some rows."""
+
+
+def is_evaluated(dataset: Dataset, data_dir: str) -> bool:
+    """Whether a dataset is prepared with rows to evaluate."""
+    try:
+        return bool(split_slices(dataset, data_dir).keys() & set(EVALUATED_SPLITS))
+    except MissingDataError:
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +45,11 @@ class Counts:
     of: int
     size: int
     text: str
+
+    @property
+    def shared(self) -> int:
+        """Rows that share a run of words only."""
+        return self.examples - self.equal - self.contained
 
 
 class EvaluatedRows:

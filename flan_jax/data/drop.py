@@ -12,12 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from flan_jax import catalogue
-from flan_jax.catalogue.declaration import Dataset, Keep, TfdsExample
-from flan_jax.data.compared import EVALUATED_SPLITS, EvaluatedRows, Found
+from flan_jax.catalogue.declaration import Keep, TfdsExample
+from flan_jax.data.compared import EvaluatedRows, Found, is_evaluated
 from flan_jax.data.members import Member
 from flan_jax.data.raw_texts import raw_texts, text_keys
 from flan_jax.data.settings import Data
-from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.progress import bar
 
@@ -60,7 +59,7 @@ def without_overlaps(members: Sequence[Member], data: Data) -> tuple[list[Member
 @functools.cache
 def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], data_dir: str) -> dict[str, Dropped]:
     """The training examples of tuned datasets that overlap evaluated ones as far as these are prepared; found once."""
-    prepared = [d for d in map(catalogue.dataset, evaluated) if _is_prepared(d, data_dir)]
+    prepared = [d for d in map(catalogue.dataset, evaluated) if is_evaluated(d, data_dir)]
     found = {}
     with bar('looking for overlaps to drop', len(prepared) + len(tuned)) as advance:
         rows = EvaluatedRows(prepared, data_dir, advance)
@@ -73,13 +72,6 @@ def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], dat
                 found[name] = Dropped(len(overlapping), tuple(np.unique(keys.numpy()).tolist()))
             advance(1, name)
     return found
-
-
-def _is_prepared(dataset: Dataset, data_dir: str) -> bool:
-    try:
-        return bool(split_slices(dataset, data_dir).keys() & set(EVALUATED_SPLITS))
-    except MissingDataError:
-        return False
 
 
 def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
