@@ -1,4 +1,4 @@
-"""flan-jax data: what data is ready; prepare or download more."""
+"""flan-jax data: what data is ready; prepare or download more; where clusters overlap by text."""
 
 import argparse
 import pathlib
@@ -16,16 +16,18 @@ STATE_COLOURS = {'ready': 'green', 'samples only': 'yellow', 'needs a manual ste
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `status`, `prepare` or `download`."""
+    """Carries out `status`, `prepare`, `download` or `overlaps`."""
     options = _parse(arguments)
     load_catalogue(options)
-    return {'status': _status, 'prepare': _prepare, 'download': _download}[options.action](options)
+    return {'status': _status, 'prepare': _prepare, 'download': _download, 'overlaps': _overlaps}[options.action](
+        options
+    )
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax data', description=__doc__)
     common = catalogue_arguments()
-    actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download}')
+    actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download,overlaps}')
     actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
     prepare = actions.add_parser(
         'prepare', parents=[common], help='write datasets from the bundled samples, or from files of examples'
@@ -37,6 +39,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     download = actions.add_parser('download', parents=[common], help='download datasets by TFDS, past any failures')
     download.add_argument('name', nargs='*', help='dataset; none means all')
+    overlaps = actions.add_parser(
+        'overlaps', parents=[common], help='which datasets of one cluster stand in the training examples of another'
+    )
+    overlaps.add_argument('name', nargs='*', help='cluster to evaluate; none means all')
     return parser.parse_args(arguments)
 
 
@@ -119,3 +125,20 @@ def _download(options: argparse.Namespace) -> int:
     if failed.row_count:
         print_table(failed)
     return int(bool(failed.row_count))
+
+
+def _overlaps(options: argparse.Namespace) -> int:
+    from flan_jax.data.overlap_table import catalogue_overlaps
+
+    table = Table(
+        'evaluated', 'in training examples of', 'clusters', 'excluded', 'examples', 'of', 'equal', 'contained',
+        'shared', 'words', box=None,
+    )  # fmt: skip
+    clusters = [catalogue.cluster(name).name for name in options.name or catalogue.CLUSTERS]
+    for overlap, is_excluded in catalogue_overlaps(clusters, options.data_dir):
+        counts = (overlap.examples, overlap.of, overlap.equal, overlap.contained, overlap.shared, overlap.size)
+        of_clusters = f'{overlap.evaluated_cluster} in {overlap.tuned_cluster}'
+        excluded = 'yes' if is_excluded else 'no'
+        table.add_row(overlap.evaluated, overlap.tuned, of_clusters, excluded, *map(str, counts))
+    print_table(table)
+    return 0

@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     runs, write = _study(options, given)
     loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
     prepare_libraries(loaded[0][1].data)
+    if options.corpus:
+        _check_corpus(options.corpus, loaded[0][1])
     if options.plan:
         _print_plan(loaded, arguments)
         return 0
@@ -55,6 +57,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of every run')
     parser.add_argument('--seeds', type=int, default=1, help='runs of every arm, for intervals (default: 1)')
     parser.add_argument('--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these')
+    parser.add_argument(
+        '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; else the stream'
+    )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     parser.add_argument('--join', action='store_true', help='make the page of the runs that are there, and run nothing')
@@ -79,25 +84,52 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list, Callable]:
     """The runs of the study that the options name, and what writes its page from them."""
-    from flan_jax.studies import flan, leave_one_out
+    from flan_jax.studies import contamination, flan, leave_one_out
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
-    root = given['MODEL_DIR']
-    if options.id in leave_one_out.TABLES:
+    root, tables = given['MODEL_DIR'], leave_one_out.TABLES | {contamination.TABLE.id: contamination.TABLE}
+    if options.corpus and options.id != contamination.TABLE.id:
+        raise UserError(f'--corpus={options.corpus}: only {contamination.TABLE.id} searches one; leave it out')
+    if options.id in tables:
         if options.seeds > 1:
             raise UserError(f'--seeds={options.seeds}: {options.id} has one run for each cluster; leave it out')
         files = (*SCALE_FILES[options.scale], *options.gin_file)
-        runs = leave_one_out.TABLES[options.id].runs(root, files, given, options.clusters)
+        runs = tables[options.id].runs(root, files, given, options.clusters)
+        if options.id == contamination.TABLE.id:
+            return runs, lambda loaded: _write_contamination(root, loaded, options.corpus)
         return runs, lambda loaded: write_study_report(configuration.load(files, given))
     if options.id not in flan.STUDIES:
-        raise UnknownName('study', options.id, [*leave_one_out.TABLES, *flan.STUDIES])
+        raise UnknownName('study', options.id, [*tables, *flan.STUDIES])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = flan.STUDIES[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     return runs, lambda loaded: write_study(root, study, options.scale, loaded)
+
+
+def _check_corpus(corpus: str, run: Run) -> None:
+    from flan_jax.data.corpus import check_corpus
+
+    check_corpus(corpus, run.data.tfds_data_dir)
+
+
+def _write_contamination(root: str, loaded: Sequence[tuple], corpus: str | None):
+    """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
+    from flan_jax.command.certify import certify
+    from flan_jax.data.corpus import corpus_texts
+    from flan_jax.manifest import exists
+    from flan_jax.studies.contamination import write_contamination
+    from flan_jax.studies.run_evaluation import eval_set_of
+
+    runs = [run for _, run in loaded]
+    if corpus:
+        return write_contamination(root, runs, corpus, corpus_texts(corpus, runs[0].data.tfds_data_dir))
+    for run in runs:
+        if exists(run.model_dir):
+            certify(run, eval_set_of(run))
+    return write_contamination(root, runs)
 
 
 def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:

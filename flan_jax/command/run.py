@@ -1,5 +1,6 @@
-"""flan-jax run: pack, train, evaluate and report."""
+"""flan-jax run: pack, train, evaluate, certify and report."""
 
+from flan_jax.command.certify import certify
 from flan_jax.command.evaluate import evaluate
 from flan_jax.command.report import report
 from flan_jax.command.start import start
@@ -14,7 +15,7 @@ def main(arguments: list[str]) -> None:
 
 
 def complete(run: Run, command: str) -> None:
-    """Packs, tunes, evaluates the base and the tuned model (every EVAL_PERIOD steps, too), and reports."""
+    """Packs, tunes, evaluates the base and the tuned model (every EVAL_PERIOD steps, too), certifies and reports."""
     from flan_jax.studies.run_evaluation import eval_set_of, evaluates
     from flan_jax.training import checkpoints
 
@@ -26,6 +27,7 @@ def complete(run: Run, command: str) -> None:
     for stop in _stops(run.training, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
         evaluate(run, command, eval_set)
+    certify(run, eval_set)
     return report(run)
 
 

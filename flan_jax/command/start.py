@@ -26,7 +26,7 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
         settings than those it is to be evaluated with.
     """
     run = configuration.load(files, bindings)
-    if command in ('evaluate', 'report'):
+    if command in ('evaluate', 'certify', 'report'):
         manifest.check_same_run(run.model_dir, run)
     for folder, setting in _folders(command, run):
         require_writable(folder, setting)

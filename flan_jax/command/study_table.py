@@ -14,7 +14,6 @@ ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
     'flan.figure10, table4': 'not yet: soft prompts on SuperGLUE',
-    'flan.tables of appendix C': 'not yet: contamination by a pretraining corpus',
 }
 """Tables and figures that are no study of their own, and why."""
 
@@ -55,9 +54,10 @@ def samples(root: str) -> str:
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import flan, leave_one_out
+    from flan_jax.studies import contamination, flan, leave_one_out
 
     yield from leave_one_out.TABLES.values()
+    yield contamination.TABLE
     yield from flan.STUDIES.values()
 
 

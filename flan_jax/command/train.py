@@ -87,7 +87,7 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
 def _prove_hold_out(run: Run) -> dict | None:
     """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
     from flan_jax import manifest
-    from flan_jax.data.holdout import prove
+    from flan_jax.data.holdout import in_words, overlapping_clusters, prove
     from flan_jax.evaluation.eval_set import has_test_split
     from flan_jax.evaluation.selection import named_datasets
 
@@ -97,8 +97,10 @@ def _prove_hold_out(run: Run) -> dict | None:
     named = named_datasets(run.evaluation, run.data.held_out)
     prepared = [dataset for dataset in named if has_test_split(dataset, run.data.tfds_data_dir)]
     proof = prove(run.data, prepared, before.get('hold_out'))
-    for overlap in proof['overlaps'] if proof else ():
-        CONSOLE.print('{examples} of {of} examples of {evaluated} share a text with {tuned}'.format(**overlap))
+    for evaluated, tuned, overlaps in overlapping_clusters(proof['overlaps'] if proof else ()):
+        CONSOLE.print(f'{evaluated} is held out, but overlaps {tuned}, which the paper does not exclude:')
+        for overlap in overlaps:
+            CONSOLE.print(f'  {in_words(overlap)}')
     return proof
 
 

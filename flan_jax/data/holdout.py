@@ -4,50 +4,43 @@ The first two must hold. Texts may be shared all the same, since datasets borrow
 questions); how many examples are concerned, and by which dataset, is counted and reported.
 """
 
-import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.compared import Counts, EvaluatedRows
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.rendering import read_field
-from flan_jax.data.seqio_tasks import keep_usable
+from flan_jax.data.raw_texts import raw_texts
 from flan_jax.data.settings import Data
-from flan_jax.data.source import PreparedSource, data_fingerprint, split_slices
+from flan_jax.data.source import data_fingerprint
 from flan_jax.errors import UserError
 from flan_jax.progress import bar
 
-SHORTEST_TEXT = 8
-"""Words from which on a single field counts as text; shorter ones agree by chance (Brown et al. 2020, appendix C)."""
-
-_EXAMPLES_AT_A_TIME = 256
+METHOD = 'shingles of raw texts, 1'
+"""How texts are compared, and its version; a proof by another is made anew."""
 
 
 class HoldOutError(UserError):
     """What is held out is tuned on."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Overlap:
-    """Examples of an evaluated dataset whose text is also in a tuned one.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Overlap(Counts):
+    """How an evaluated dataset overlaps a tuned one.
 
     Attributes:
       evaluated: the evaluated dataset.
       tuned: the dataset that is tuned on.
-      examples: evaluated examples that share a text with it.
-      of: evaluated examples.
-      text: one of the texts, cut.
+      evaluated_cluster: the former's cluster.
+      tuned_cluster: the latter's.
     """
 
     evaluated: str
     tuned: str
-    examples: int
-    of: int
-    text: str
+    evaluated_cluster: str
+    tuned_cluster: str
 
 
 def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -66,13 +59,16 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
       HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
     """
     left_out = catalogue.clusters_left_out(data.held_out)
-    tuned = list({dataset.name: dataset for dataset in tuning_mixture(data).datasets.values()}.values())
+    mixture = tuning_mixture(data)
+    tuned = list({dataset.name: dataset for dataset in mixture.datasets.values()}.values())
     unseen = [dataset for dataset in evaluated if dataset.cluster.name in left_out]
     if not tuned:
         return None
     check_declarations(left_out, tuned, unseen)
     compared = {
+        'method': METHOD,
         'left_out': list(left_out),
+        'dropped': {name: dropped.examples for name, dropped in mixture.dropped.items()},
         'tuned': {dataset.name: data_fingerprint(dataset, data.tfds_data_dir) for dataset in tuned},
         'evaluated': {dataset.name: data_fingerprint(dataset, data.tfds_data_dir) for dataset in unseen},
     }
@@ -93,48 +89,38 @@ def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen
 
 
 def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_dir: str) -> list[Overlap]:
-    """The overlaps of the evaluated datasets' test and validation examples with the tuned ones' training examples."""
-    owners: dict[str, list[tuple[str, int]]] = collections.defaultdict(list)
-    sizes: dict[str, int] = {}
+    """The overlaps of the evaluated datasets' test and validation rows with the training rows of other clusters.
+
+    The training rows are those that tuning may read.
+    """
+    cluster_of = {dataset.name: dataset.cluster.name for dataset in evaluated}
+    overlaps = []
     with bar('proving the hold-out', len(evaluated) + len(tuned)) as advance:
-        for dataset in evaluated:
-            splits = [split for split in ('validation', 'test') if split in split_slices(dataset, data_dir)]
-            texts_of = [texts for split in splits for texts in example_texts(dataset, split, data_dir)]
-            sizes[dataset.name] = len(texts_of)
-            for index, texts in enumerate(texts_of):
-                for text in texts:
-                    owners[text].append((dataset.name, index))
-            advance(1, dataset.name)
-        overlaps = []
+        rows = EvaluatedRows(evaluated, data_dir, advance)
         for dataset in tuned:
-            overlaps += _overlaps_with(dataset, owners, sizes, data_dir)
+            tuned_cluster = dataset.cluster.name
+            for name, counts in rows.found_in(raw_texts(dataset, 'train', data_dir)).counts().items():
+                if cluster_of[name] != tuned_cluster:
+                    clusters = {'evaluated_cluster': cluster_of[name], 'tuned_cluster': tuned_cluster}
+                    overlaps.append(Overlap(evaluated=name, tuned=dataset.name, **clusters, **vars(counts)))
             advance(1, dataset.name)
     return overlaps
 
 
-def _overlaps_with(tuned: Dataset, owners: Mapping[str, Sequence], sizes: Mapping[str, int], data_dir: str):
-    """The overlaps of the evaluated texts with one tuned dataset."""
-    sharing: dict[str, set[int]] = collections.defaultdict(set)
-    shared: dict[str, str] = {}
-    for texts in example_texts(tuned, 'train', data_dir):
-        for text in texts & owners.keys():
-            for evaluated, index in owners[text]:
-                sharing[evaluated].add(index)
-                shared.setdefault(evaluated, text[:200])
-    return [Overlap(name, tuned.name, len(sharing[name]), sizes[name], shared[name]) for name in sorted(sharing)]
+def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+    """The pairs of an evaluated and a tuned cluster that overlap by text, with the overlaps of a proof that say so.
 
-
-def example_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[set[str]]:
-    """Of every usable example the texts that make it that example: its long fields, and all fields together.
-
-    Case and blanks do not count.
+    The paper excludes none of them from tuning: what it excludes is not tuned on, so that no proof compares it.
     """
-    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+    pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for overlap in overlaps:
+        pairs.setdefault((overlap['evaluated_cluster'], overlap['tuned_cluster']), []).append(overlap)
+    return [(*pair, found) for pair, found in pairs.items()]
 
-    def read_fields(ex):
-        return tf.stack([tf.convert_to_tensor(read_field(field, ex)) for field in dataset.fields.values()])
 
-    for batch in examples.map(read_fields).batch(_EXAMPLES_AT_A_TIME).as_numpy_iterator():
-        for fields in batch:
-            texts = [' '.join(field.decode().lower().split()) for field in fields]
-            yield {text for text in texts if text.count(' ') + 1 >= SHORTEST_TEXT} | {' | '.join(sorted(texts))}
+def in_words(overlap: Mapping[str, Any]) -> str:
+    """What one overlap of a proof says."""
+    return (
+        '{examples} of {of} examples of {evaluated} overlap {tuned} by text: {equal} equal, {contained} contained, '
+        '{shared} with {size} words in common'
+    ).format(**overlap, shared=overlap['examples'] - overlap['equal'] - overlap['contained'])

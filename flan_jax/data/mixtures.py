@@ -8,6 +8,7 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.drop import Dropped, without_overlaps
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
@@ -37,11 +38,13 @@ class TuningMixture:
       members: the catalogue's dataset of every task, and its exemplars, by the task's name; empty where tasks are not
         made from the catalogue.
       text: what identifies the running text that is learned in place of datasets; empty for none.
+      dropped: the training examples that are left out because of their texts, by dataset; see `drop.Dropped`.
     """
 
     seqio: seqio.Mixture
     members: dict[str, Member]
     text: dict = dataclasses.field(default_factory=dict)
+    dropped: dict[str, Dropped] = dataclasses.field(default_factory=dict)
 
     @property
     def datasets(self) -> dict[str, Dataset]:
@@ -65,16 +68,22 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan()) -> TuningMi
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
-      UserError: if a cluster is held out of a mixture of which it is not known what is in it.
+      UserError: if a cluster is held out of a mixture of which it is not known what is in it, or overlaps are to be
+        dropped and nothing is held out.
       MissingDataError: if datasets are not prepared and `data.allow_missing` is off; lists them and what to do.
     """
     if is_text(data.mixture):
         return _text_mixture(data)
     if _is_registered_elsewhere(data):
         return _registered_mixture(data, prompt_format)
-    present = prepared_members(data)
+    present, dropped = prepared_members(data), {}
+    if data.drop_overlaps:
+        present, dropped = without_overlaps(present, data)
+        present = [member for member in present if usable_examples(member.dataset, 'train', data.tfds_data_dir)]
+        if not present:
+            raise nothing_left(data)
     mixture = mix(data.mixture, present, Vocabulary(data.vocabulary), data.tfds_data_dir, prompt_format)
-    return TuningMixture(mixture, {member.task: member for member in present})
+    return TuningMixture(mixture, {member.task: member for member in present}, dropped=dropped)
 
 
 def prepared_members(data: Data) -> list[Member]:
@@ -182,10 +191,10 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 
 
 def _require_as_it_is(data: Data) -> None:
-    if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+    if (data.instructions, data.templates_per_dataset, data.shots, data.drop_overlaps) != ('templates', None, 0, False):
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset '
-            'and Data.shots apply to mixtures of the catalogue'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset, '
+            'Data.shots and Data.drop_overlaps apply to mixtures of the catalogue'
         )
 
 

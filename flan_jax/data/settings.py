@@ -23,6 +23,8 @@ class Data(Settings):
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
       held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
         none.
+      drop_overlaps: leave out training examples whose texts overlap validation or test examples of the clusters left
+        out; FLAN keeps them.
       allow_missing: go on without the datasets that are not prepared.
       vocabulary: path of a SentencePiece model, a tokenizer.json or a folder with either; None for the bundled one.
       modules: modules to import that add datasets of your own to the catalogue.
@@ -35,6 +37,7 @@ class Data(Settings):
     tfds_data_dir: Path
     mixture: Text = 'flan'
     held_out: Text | None = None
+    drop_overlaps: bool = False
     allow_missing: bool = False
     vocabulary: Path | None = None
     modules: tuple[str, ...] = ()

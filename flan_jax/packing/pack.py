@@ -54,7 +54,14 @@ def stream_recipe(
         'seed': settings.seed,
         'sequences': num_sequences,
         'storage': STORAGE,
+        **({'dropped': _dropped(mixture)} if mixture.dropped else {}),
     }
+
+
+def _dropped(mixture: TuningMixture) -> dict:
+    """What identifies the examples that are left out because of their texts."""
+    found = mixture.dropped.items()
+    return {name: [dropped.examples, fingerprint({'keys': dropped.keys})] for name, dropped in found}
 
 
 def write_stream(

@@ -8,10 +8,12 @@ from etils import epath
 
 from flan_jax import catalogue, manifest
 from flan_jax.data import source
+from flan_jax.data.holdout import overlapping_clusters
 from flan_jax.data.prepare import SAMPLES
-from flan_jax.evaluation import records
+from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.reports import charts
+from flan_jax.reports.clean_scores import clean_lines
 from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
@@ -48,6 +50,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         'steps': records.step_of(tuned.model) if tuned else 0,
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
+        **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': metrics_log.read(model_dir),
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
@@ -56,7 +59,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
 
 _NOTHING_EVALUATED = {
     'score': None, 'limit': None, 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {}, 'few_shot': [],
-    'while_tuning': [], 'predictions': [],
+    'while_tuning': [], 'predictions': [], 'certificate': None, 'clean': [],
 }  # fmt: skip
 
 
@@ -76,14 +79,26 @@ def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) ->
     }
 
 
+def _contamination(
+    model_dir: epath.PathLike, eval_set: EvalSet, models: Models, stream: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The certificate of the stream, where there is one of this very run, and the tuned model's scores by it."""
+    wanted = stream and contamination.made_of(stream['fingerprint'], eval_set.datasets, eval_set.data_dir)
+    certificate = contamination.read(model_dir, wanted) if wanted else None
+    lines = clean_lines(eval_set, models['tuned'], certificate) if certificate and 'tuned' in models else []
+    return {'certificate': certificate, 'clean': lines}
+
+
 def render(content: Mapping[str, Any]) -> str:
     """The page."""
     lines = [_chart_line(line) for line in content['results']]
+    proof = content['manifest'].get('hold_out')
     return page_of(
         _TEMPLATE,
         content,
         scores_chart=charts.template_scores(lines) if lines else None,
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
+        overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
     )
 

@@ -8,10 +8,16 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
-from flan_jax.data.holdout import HoldOutError, check_declarations, example_texts, prove, shared_texts
+from flan_jax.data.drop import overlapping_examples
+from flan_jax.data.few_shot import exemplar_pool
+from flan_jax.data.holdout import HoldOutError, check_declarations, overlapping_clusters, prove, shared_texts
 from flan_jax.data.members import members
+from flan_jax.data.mixtures import tuning_mixture, usable_examples
+from flan_jax.data.raw_texts import raw_texts
 from flan_jax.data.settings import Data
+from flan_jax.data.shingles import words_of
 from flan_jax.data.source import prepared_builder
+from flan_jax.errors import UserError
 
 PASSAGE = 'The Danube is the second longest river in Europe, after the Volga in Russia.'
 
@@ -58,17 +64,13 @@ def test_a_shared_source_is_refused():
         check_declarations(('sentiment',), [twin], [catalogue.dataset('sst2')])
 
 
-def test_texts_are_the_long_fields_and_the_whole_example(samples_dir):
-    for texts in example_texts(catalogue.dataset('copa'), 'test', samples_dir):
-        assert any(' | ' in text for text in texts)
-        assert all(text == text.lower() and '  ' not in text for text in texts)
-
-
 def test_shared_texts_are_counted_by_example(prepared):
     prepared_builder.cache_clear()
     (found,) = shared_texts([catalogue.dataset('bool_q')], [catalogue.dataset(n) for n in ('rte', 'sst2')], prepared)
-    assert (found.evaluated, found.tuned, found.examples, found.of) == ('bool_q', 'rte', 9, 9)
-    assert found.text == PASSAGE.lower()
+    assert (found.evaluated, found.tuned, found.examples, found.equal, found.of) == ('bool_q', 'rte', 9, 9, 9)
+    assert found.text in ' '.join(words_of(PASSAGE)) and found.text
+    ((evaluated, tuned, _),) = overlapping_clusters([vars(found)])
+    assert (evaluated, tuned) == ('reading_comprehension', 'natural_language_inference')
 
 
 def test_nothing_is_shared_by_the_samples_of_two_clusters(samples_dir):
@@ -82,3 +84,45 @@ def test_a_proof_of_the_same_data_is_not_made_again(samples_dir):
     marked = proof | {'overlaps': 'kept'}
     assert prove(data, evaluated, marked) == marked
     assert prove(data, evaluated[:1], marked)['overlaps'] == []
+
+
+@pytest.mark.parametrize(
+    ('mixture', 'held_out'),
+    [
+        ('natural_language_inference+sst2', 'reading_comprehension'),
+        ('rte+rte_few_shot+sst2', 'reading_comprehension+closed_book_qa'),
+    ],
+)
+def test_what_overlaps_can_be_dropped_and_then_nothing_does(prepared, mixture, held_out):
+    """In all forms of a dataset, whatever else is held out."""
+    prepared_builder.cache_clear()
+    overlapping_examples.cache_clear()
+    data = Data(tfds_data_dir=prepared, mixture=mixture, held_out=held_out, allow_missing=True)
+    evaluated = [catalogue.dataset('bool_q')]
+    before, after = prove(data, evaluated), prove(dataclasses.replace(data, drop_overlaps=True), evaluated)
+    assert [o['tuned'] for o in before['overlaps']] == ['rte'] and not before['compared']['dropped']
+    assert after['overlaps'] == [] and after['compared']['dropped'] == {'rte': 6}  # of nine: a third is the tail
+
+
+def test_a_dataset_keeps_what_does_not_overlap(prepared, tmp_path):
+    texts = [PASSAGE, 'Something else.']
+    rows = [{'premise': texts[i % 2], 'hypothesis': 'It is long.', 'label': 0, 'idx': i} for i in range(18)]
+    file = tmp_path / 'rte.jsonl'
+    file.write_text(''.join(f'{json.dumps(row)}\n' for row in rows))
+    shutil.rmtree(tmp_path / 'super_glue/rte')
+    prepare.write_dataset(catalogue.dataset('rte').source, {'train': file}, prepared, origin='test')
+    prepared_builder.cache_clear()
+    overlapping_examples.cache_clear()
+    data = Data(tfds_data_dir=prepared, mixture='rte_few_shot', held_out='reading_comprehension', drop_overlaps=True)
+    mixture = tuning_mixture(data)
+    (member,) = mixture.members.values()
+    kept = [row for rows in raw_texts(member.dataset, 'train', prepared) for row in rows]
+    assert {row[1] for row in kept} == {'Something else.'} and mixture.dropped['rte'].examples > 0
+    assert usable_examples(member.dataset, 'train', prepared) == len(kept)
+    pool = exemplar_pool(member.dataset, prepared, 0)
+    assert set(pool['premise'].numpy()) == {b'Something else.'}
+
+
+def test_dropping_needs_something_held_out(samples_dir):
+    with pytest.raises(UserError, match='Data.drop_overlaps = True needs HELD_OUT'):
+        tuning_mixture(Data(tfds_data_dir=samples_dir, mixture='sst2', drop_overlaps=True))

@@ -1,0 +1,142 @@
+"""The rows of evaluated datasets, to be looked for in what a model has read."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, Wanted, shingle_size
+from flan_jax.data.raw_texts import raw_texts
+from flan_jax.data.shingles import Texts, words_from
+from flan_jax.data.source import MissingDataError, split_slices
+
+EVALUATED_SPLITS = ('validation', 'test')
+
+Rows = Sequence[Sequence[str]]
+"""The texts of each of some rows."""
+
+
+def is_evaluated(dataset: Dataset, data_dir: str) -> bool:
+    """Whether a dataset is prepared with rows to evaluate."""
+    try:
+        return bool(split_slices(dataset, data_dir).keys() & set(EVALUATED_SPLITS))
+    except MissingDataError:
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many rows of a dataset overlap something.
+
+    Attributes:
+      examples: all that do.
+      equal: those of which a whole text is a whole text there.
+      contained: those of which a whole text stands in a longer one there.
+      of: rows of the dataset.
+      size: words of a shingle; the remaining ones share a run of so many.
+      text: some words that are shared.
+    """
+
+    examples: int
+    equal: int
+    contained: int
+    of: int
+    size: int
+    text: str
+
+    @property
+    def shared(self) -> int:
+        """Rows that share a run of words only."""
+        return self.examples - self.equal - self.contained
+
+
+class EvaluatedRows:
+    """The validation and test rows of datasets."""
+
+    def __init__(self, datasets: Sequence[Dataset], data_dir: str, advance: Callable = lambda amount, note: None):
+        """Reads the rows; `advance(1, name)` is called after each dataset. Raises MissingDataError."""
+        self.slices: dict[str, dict[str, slice]] = {}
+        self.sizes: dict[str, int] = {}
+        parts, sizes, first = [], [], 0
+        for dataset in datasets:
+            self.slices[dataset.name], found = {}, []
+            for split in EVALUATED_SPLITS:
+                if split in split_slices(dataset, data_dir):
+                    of_split = [Texts.of(rows) for rows in raw_texts(dataset, split, data_dir)]
+                    last = first + sum(texts.num_rows for texts in of_split)
+                    self.slices[dataset.name][split] = slice(first, last)
+                    first, found = last, found + of_split
+            longest = np.concatenate([np.zeros(0, np.int64), *(texts.longest for texts in found)])
+            self.sizes[dataset.name] = shingle_size(longest)
+            sizes.append(np.full(len(longest), self.sizes[dataset.name]))
+            parts += found
+            advance(1, dataset.name)
+        self.wanted = Wanted(Texts.joined([Texts.of([]), *parts]), np.concatenate([np.zeros(0, np.int64), *sizes]))
+
+    def found_in(self, chunks: Iterable[Rows]) -> 'Found':
+        """What of the rows is found in others, which come some at a time."""
+        found = Found(self)
+        for rows in chunks:
+            found.look_in(rows)
+        return found
+
+    def of(self, dataset: str, values: np.ndarray) -> np.ndarray:
+        """Those of some values, one for each row, that are of a dataset's rows."""
+        return np.concatenate([values[:0], *(values[part] for part in self.slices[dataset].values())])
+
+
+class Found:
+    """What of evaluated rows is found in others.
+
+    Attributes:
+      kinds: how each row overlaps, the strongest of all; see `overlap`.
+      words: how many words they were looked for in.
+    """
+
+    def __init__(self, evaluated: EvaluatedRows):
+        self._evaluated = evaluated
+        self.kinds = np.zeros(evaluated.wanted.texts.num_rows, np.int8)
+        self.words = 0
+        self._passages: dict[str, str] = {}
+        self._digest = hashlib.sha256()
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that stand for the words they were looked for in."""
+        return self._digest.hexdigest()[:16]
+
+    def look_in(self, rows: Rows) -> np.ndarray:
+        """Looks for them in more rows; returns which of these any evaluated row overlaps."""
+        others = Texts.of(rows)
+        matches = self._evaluated.wanted.find(others)
+        self.kinds = np.maximum(self.kinds, matches.kinds)
+        self.words += len(others.words)
+        self._digest.update(others.words.tobytes())
+        for name in self._evaluated.slices.keys() - self._passages.keys():
+            places = self._evaluated.of(name, matches.at)
+            if (places >= 0).any():
+                self._passages[name] = words_from(rows, others, int(places[places >= 0][0]), LONGEST)
+        return matches.others
+
+    def join(self, other: 'Found') -> None:
+        """Adds what of the same rows was found elsewhere."""
+        self.kinds = np.maximum(self.kinds, other.kinds)
+        self.words += other.words
+        self._passages = other._passages | self._passages
+        self._digest.update(other._digest.digest())
+
+    def counts(self) -> dict[str, Counts]:
+        """How many rows of each dataset overlap, for those of which any does."""
+        return {name: self._counts(name) for name in self._evaluated.slices if name in self._passages}
+
+    def dirty(self, dataset: str, split: str) -> list[int]:
+        """The indices of the rows of a split that overlap, among its usable ones; none where there is no such split."""
+        of_split = self._evaluated.slices[dataset].get(split, slice(0))
+        return np.flatnonzero(self.kinds[of_split] > NONE).tolist()
+
+    def _counts(self, name: str) -> Counts:
+        kinds, size = self._evaluated.of(name, self.kinds), self._evaluated.sizes[name]
+        equal, contained = int((kinds == EQUAL).sum()), int((kinds == CONTAINED).sum())
+        return Counts(int((kinds > NONE).sum()), equal, contained, len(kinds), size, self._passages[name])

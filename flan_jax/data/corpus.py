@@ -1,0 +1,94 @@
+"""The texts of a corpus that a model was pretrained on, to look for evaluated examples in.
+
+`text:books/*.txt` reads files, a paragraph to the next blank line; `jsonl:corpus/*.jsonl:text` a field of the objects
+in files, one a line; `tfds:wiki40b/en:1.3.0:text` a field of a prepared TFDS dataset.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from etils import epath
+from tensorflow.io import gfile
+
+from flan_jax.data.source import prepared_builder
+from flan_jax.errors import UserError
+
+TEXT, JSONL, TFDS = KINDS = ('text:', 'jsonl:', 'tfds:')
+"""How the names of corpora begin."""
+
+_CHARACTERS_AT_A_TIME = 4_000_000
+
+Rows = Sequence[Sequence[str]]
+
+
+def corpus_texts(name: str, data_dir: str) -> Iterator[Rows]:
+    """The documents of a corpus, each a row of one text, some at a time.
+
+    Raises:
+      UserError: if the name is none, no file matches, or a line or example has no such text.
+      MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
+    """
+    held, characters = [], 0
+    for text in _documents(name, data_dir):
+        held.append([text])
+        characters += len(text)
+        if characters > _CHARACTERS_AT_A_TIME:
+            yield held
+            held, characters = [], 0
+    if held:
+        yield held
+
+
+def check_corpus(name: str, data_dir: str) -> None:
+    """Raises as `corpus_texts` does, before any work is done."""
+    next(_documents(name, data_dir), None)
+
+
+def _documents(name: str, data_dir: str) -> Iterator[str]:
+    if name.startswith(TEXT):
+        return (text for file in _files(name, name.removeprefix(TEXT)) for text in _paragraphs(file))
+    pattern, _, field = name.partition(':')[2].rpartition(':')
+    if not name.startswith(KINDS) or not pattern or not field:
+        raise UserError(f'--corpus={name!r}: write text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD')
+    if name.startswith(JSONL):
+        return (text for file in _files(name, pattern) for text in _objects(file, field))
+    builder = prepared_builder(pattern, data_dir)
+    if field not in builder.info.features:
+        raise UserError(
+            f'--corpus={name!r}: {pattern} has the fields {", ".join(builder.info.features)}, not {field!r}'
+        )
+    return (ex[field].decode() for ex in builder.as_dataset(split='train').as_numpy_iterator())
+
+
+def _files(name: str, pattern: str) -> list[epath.Path]:
+    files = sorted(epath.Path(path) for path in gfile.glob(pattern))
+    if not files:
+        raise UserError(f'--corpus={name!r}: no file matches {pattern}')
+    return files
+
+
+def _paragraphs(file: epath.Path) -> Iterator[str]:
+    """The paragraphs of a file; one without blank lines is cut where it gets too long to be held."""
+    lines, characters = [], 0
+    with file.open('r') as opened:
+        for line in opened:
+            if line.strip():
+                lines.append(line)
+                characters += len(line)
+            if lines and (not line.strip() or characters > _CHARACTERS_AT_A_TIME):
+                yield ''.join(lines)
+                lines, characters = [], 0
+    if lines:
+        yield ''.join(lines)
+
+
+def _objects(file: epath.Path, field: str) -> Iterator[str]:
+    with file.open('r') as opened:
+        for number, line in enumerate(opened, start=1):
+            try:
+                text = json.loads(line)[field]
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f'{file}, line {number}: no JSON object with a field {field!r} ({error!r})') from error
+            if not isinstance(text, str):
+                raise UserError(f'{file}, line {number}: {field!r} is {text!r}, not a text')
+            yield text

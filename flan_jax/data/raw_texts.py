@@ -1,0 +1,85 @@
+"""The texts of prepared rows as they are on disk, before any template: what two datasets are compared by."""
+
+import functools
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_datasets.core import file_adapters
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.features import features_read
+from flan_jax.data.seqio_tasks import keep_usable
+from flan_jax.data.source import PreparedSource, prepared_builder
+
+_CHARACTERS_AT_A_TIME = 4_000_000
+
+_FILES_AT_ONCE = _ROWS_OF_EACH = 16
+"""How TFDS reads the files of a split in turn (the defaults of `tfds.ReadConfig`)."""
+
+_RAGGED = '/ragged_flat_values'
+"""Ending of the key under which TFDS stores the values of a list of lists."""
+
+
+_INDEX = 'flan_jax_index'
+
+
+def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[list[list[str]]]:
+    """The texts of the usable rows of 'train', 'validation' or 'test', in the order on disk, some rows at a time.
+
+    They are the string features that the declaration reads, nested or repeated: a key that nobody sees is no text.
+    Records are taken apart without a graph of TensorFlow, which takes longer to make than small datasets to read.
+
+    Raises:
+      MissingDataError: if the dataset or its split is not prepared.
+    """
+    keys = text_keys(dataset, data_dir)
+    unusable = _unusable_rows(dataset, split, data_dir)
+    held, characters = [], 0
+    for index, record in enumerate(_records(dataset, split, data_dir)):
+        if index in unusable:
+            continue
+        features = tf.train.Example.FromString(record).features.feature
+        texts = [text for key in keys for name in (key, key + _RAGGED) for text in features[name].bytes_list.value]
+        held.append([text.decode() for text in texts])
+        characters += sum(map(len, texts))
+        if characters > _CHARACTERS_AT_A_TIME:
+            yield held
+            held, characters = [], 0
+    if held:
+        yield held
+
+
+@functools.cache
+def text_keys(dataset: Dataset, data_dir: str) -> list[str]:
+    """The names of the features that a declaration reads, those of nested ones joined by '/', in order."""
+    features = prepared_builder(dataset.source, data_dir).info.features
+    return ['/'.join(path) for path in sorted(features_read(dataset, features))]
+
+
+def _records(dataset: Dataset, split: str, data_dir: str) -> Iterator[bytes]:
+    """The serialised rows of a split, usable or not, in the order of `PreparedSource.get_dataset`."""
+    info = prepared_builder(dataset.source, data_dir).info
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[info.file_format]
+    parts = info.splits[str(PreparedSource(dataset, data_dir).slice(split))].file_instructions
+
+    def read(file, skip, take):
+        return adapter.make_tf_data(file).skip(skip).take(take)
+
+    files = [(os.fspath(part.filename), part.skip, part.take) for part in parts]
+    if len(files) == 1:
+        return read(*files[0]).as_numpy_iterator()
+    at_once = 1 if info.disable_shuffling else _FILES_AT_ONCE
+    together = tf.data.Dataset.from_tensor_slices(tuple(map(np.array, zip(*files))))
+    return together.interleave(read, cycle_length=at_once, block_length=_ROWS_OF_EACH).as_numpy_iterator()
+
+
+def _unusable_rows(dataset: Dataset, split: str, data_dir: str) -> set[int]:
+    """The indices of the rows that the dataset's documented filter rejects."""
+    if dataset.keep is None:
+        return set()
+    rows = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False).enumerate()
+    usable = keep_usable(rows.map(lambda index, ex: {**ex, _INDEX: index}), dataset)
+    kept = set(usable.map(lambda ex: ex[_INDEX]).as_numpy_iterator())
+    return set(range(PreparedSource(dataset, data_dir).num_input_examples(split))) - kept
