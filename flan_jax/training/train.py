@@ -18,6 +18,7 @@ from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.settings import Training
+from flan_jax.training.validation import Validation
 from flan_jax.tuning.tuning import Encode
 
 
@@ -39,9 +40,22 @@ class Checkpointing:
 
 
 def train(
-    program: TrainingProgram, training: Training, stream: PackedStream, checkpointing: Checkpointing, last: int
+    program: TrainingProgram,
+    training: Training,
+    stream: PackedStream,
+    checkpointing: Checkpointing,
+    last: int,
+    validation: Validation | None = None,
 ) -> None:
     """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
+
+    Args:
+      program: what trains.
+      training: the settings.
+      stream: what is learned.
+      checkpointing: where training starts from, and what it leaves.
+      last: when to stop. Where all parameters have stopped before, the checkpoint is what would be there then.
+      validation: what stops parameters that are learned enough; None where none stops.
 
     Raises:
       TrainingError: naming step, sequences and tasks.
@@ -66,16 +80,22 @@ def train(
         indices = addressed(program.mesh, training.batch_size)
 
         for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
+            local = program.learning.tuning.columns(local, stream.manifest.tasks)
             batch = device_batch(local, indices, program.mesh, training.batch_size)
             if done == start + 1:
                 check_replicas(batch)
             state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            stops = should_stop()
-            if done % training.checkpoint_every == 0 or done == last or stops:
+            if validation is not None and validation.is_due(done):
+                state, losses = validation(state, frozen)
+                log.write(done, losses)
+            stops, learned = should_stop(), validation is not None and validation.all_stopped
+            if done % training.checkpoint_every == 0 or done == last or stops or learned:
                 monitor.catch_up()
                 log.flush()
-                saved.save(done, state)
+                saved.save(last if learned else done, state)
+            if learned:
+                break
             if stops:
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
 
