@@ -60,7 +60,7 @@ def _scoring(run: Run, mesh):
     length = run.stream.sequence_length
     size = BatchSize(run.evaluation.batch_tokens // length, length, PREDICTED_TOKENS)
     execution = execution_of(run.training.dtype, platform_of(mesh))
-    return compile_scoring(run.model, mesh, execution, size, run.training.param_dtype)
+    return compile_scoring(run.model, run.tuning, mesh, execution, size, run.training.param_dtype)
 
 
 def _parser() -> argparse.ArgumentParser:

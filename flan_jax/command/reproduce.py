@@ -97,14 +97,24 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list,
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = flan.STUDIES[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    return runs, lambda loaded: write_study(root, study, options.scale, loaded)
+    return runs, lambda loaded: write_study(
+        root, study, options.scale, [(planned, run) for planned, run in loaded if not planned.prepares]
+    )
 
 
 def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
-    """One line per run that is not finished, in any order, then the line that joins them."""
+    """One line per run that is not finished, then the line that joins them.
+
+    Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
+    """
+    made = set()
     for planned, run in loaded:
         progress = _announce(planned, run)
         if not progress.finished:
+            if any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
+                print('# what follows starts from checkpoints of what stands above')
+                made = set()
+            made.add(run.model_dir)
             print(configuration.command('run', planned.files, planned.bindings))
     print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
 
@@ -120,6 +130,6 @@ def _announce(planned, run: Run):
     """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
     from flan_jax.studies.progress import progress_of
 
-    progress = progress_of(run)
+    progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress

@@ -13,7 +13,7 @@ from flan_jax.progress import CONSOLE
 ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
-    'flan.figure10, table4': 'not yet: soft prompts on SuperGLUE',
+    'flan.table4': 'on the page of flan.figure10',
     'flan.tables of appendix C': 'not yet: contamination by a pretraining corpus',
 }
 """Tables and figures that are no study of their own, and why."""
@@ -24,6 +24,7 @@ def print_studies() -> None:
     from flan_jax.studies import cost
 
     table = Table('study', 'paper', 'what it shows', 'tunings', 'small: CPU hours', 'paper: chip hours', box=None)
+    sustained = cost.cpu_flops()
     for study in _studies():
         costs = {scale: _cost(study, scale) for scale in ('small', 'paper')}
         table.add_row(
@@ -31,13 +32,14 @@ def print_studies() -> None:
             study.source,
             study.title,
             str(costs['paper'].tunings),
-            f'{costs["small"].cpu_hours:.1f}',
+            f'{costs["small"].cpu_hours(sustained):.1f}',
             f'{costs["paper"].chip_hours:,.0f}',
         )
     print_table(table)
     CONSOLE.print(
-        f'One seed; evaluation comes on top. CPU hours: two cores; chip hours: {cost.CHIP} at '
-        f'{cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
+        f'Estimates of the tuning of one seed; evaluation comes on top. CPU hours: at {sustained / 1e9:.0f} GFLOP/s, '
+        f'{cost.CPU_UTILISATION:.0%} of what products of matrices reach on this machine now (measured). Chip hours: '
+        f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
     )
     for name, why in ELSEWHERE.items():
         CONSOLE.print(f'{name}: {why}')

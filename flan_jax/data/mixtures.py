@@ -182,10 +182,12 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 
 
 def _require_as_it_is(data: Data) -> None:
-    if (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+    if (data.instructions, data.templates_per_dataset, data.examples_per_dataset, data.shots) != (
+        'templates', None, None, 0,
+    ):  # fmt: skip
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset '
-            'and Data.shots apply to mixtures of the catalogue'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset, '
+            'Data.examples_per_dataset and Data.shots apply to mixtures of the catalogue'
         )
 
 

@@ -35,7 +35,8 @@ def stream_recipe(
     mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
 ) -> dict:
     """Everything that a stream's sequences depend on."""
-    return {
+    cut = {} if data.examples_per_dataset is None else {'examples_per_dataset': data.examples_per_dataset}
+    return cut | {
         'mixture': data.mixture,
         'held_out': data.held_out,
         'shots': {name: member.shots for name, member in mixture.members.items()},

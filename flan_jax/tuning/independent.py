@@ -33,7 +33,7 @@ def independent(optimizer: optax.GradientTransformation) -> optax.GradientTransf
     """Applies an optimizer to every parameter by itself, each on its own loss.
 
     `update` takes `shares`: the part of the batch's denominator that is a parameter's own, by which its gradient is
-    divided. Where that is 0, or the parameter has stopped, neither it nor its state changes: the step counts for nothing.
+    divided. Where that is 0, or the parameter has stopped, neither it nor its state changes: the step does not count.
     """
 
     def init(params):

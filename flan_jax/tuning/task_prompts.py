@@ -80,6 +80,10 @@ class TaskPrompts(Tuning):
     def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
         return {name: prompt.shapes(config)[PROMPT] for name, prompt in self._alone().items()}
 
+    def shapes_in_use(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+        """Of the longest prompt: a model in use reads one."""
+        return Prompt(length=self.positions).shapes(config)
+
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
         """Each prompt as `Prompt.init` has it, the first as it would be alone; raises UserError likewise."""
         keys = [key, *(jax.random.fold_in(key, number) for number in range(1, len(self.tasks)))]

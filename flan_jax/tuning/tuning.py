@@ -51,6 +51,10 @@ class Tuning(Settings, abc.ABC):
     def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
         """Shape and dtype of every trained parameter; raises UserError for settings that do not fit the decoder."""
 
+    def shapes_in_use(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape and dtype of what stands beside the base model's weights when the tuned model is used."""
+        return self.shapes(config) if self.freezes_base else {}
+
     @abc.abstractmethod
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
         """Fresh trained parameters, float32.

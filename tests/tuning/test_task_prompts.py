@@ -190,7 +190,7 @@ def test_what_is_no_better_for_long_enough_stops_at_its_best():
     state = program.start(random_prompts(CONFIGS['rotary']))
     params, optimizer = state.params, state.optimizer
     stopped_after = []
-    for number, losses in enumerate([(3.0, 3.0, np.nan), (2.0, 3.1, np.nan), (2.5, 3.2, np.nan), (1.0, 1.0, np.nan)]):
+    for losses in [(3.0, 3.0, np.nan), (2.0, 3.1, np.nan), (2.5, 3.2, np.nan), (1.0, 1.0, np.nan)]:
         params = {name: value + 1 for name, value in params.items()}
         given = {name: jnp.float32(loss) for name, loss in zip(params, losses)}
         params, optimizer = after_validation(params, optimizer, given, patience=2)
