@@ -56,8 +56,8 @@ class Run(Settings):
         if self.tuning.prompt_names and not isinstance(self.objective, NextToken):
             objective = type(self.objective).__name__
             raise SettingsError(
-                f'Run.tuning=@TaskPrompts() divides the loss by task, which Run.objective=@{objective}() cannot do; take '
-                '@NextToken()'
+                f'Run.tuning=@TaskPrompts() divides the loss by task, which Run.objective=@{objective}() cannot do; '
+                'take @NextToken()'
             )
         before = self.tuning.positions
         if before + self.stream.example_length > self.model.max_length:
