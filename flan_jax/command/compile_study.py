@@ -59,7 +59,7 @@ class Fit:
 
 
 def compile_study(loaded: Sequence[tuple]) -> None:
-    """Compiles the training step of every model of a study, given as planned runs with their settings; prints a table."""
+    """Compiles the training step of every model of a study, of planned runs with their settings, and prints a table."""
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
     fits = []
     for planned, run, tunings in _models(loaded):

@@ -44,6 +44,14 @@ def test_the_forward_pass_is_counted_as_it_is_computed():
     assert forward_flops(CONFIG, SIZE) == pytest.approx(product_flops(forward.jaxpr), rel=1e-6)
 
 
+def test_a_soft_prompt_counts_in_the_forward_pass():
+    tuning = Prompt(length=64)
+    params = parameter_shapes(CONFIG) | tuning.shapes(CONFIG)
+    forward = jax.make_jaxpr(functools.partial(label_log_probs, CONFIG))(params, batch())
+    assert forward_flops(CONFIG, SIZE, rows=64) == pytest.approx(product_flops(forward.jaxpr), rel=0.01)
+    assert forward_flops(CONFIG, SIZE, rows=64) > 1.01 * forward_flops(CONFIG, SIZE)
+
+
 @pytest.mark.parametrize(
     'tuning', [Full(), Lora(rank=4), Lora(rank=4, targets=('feed_forward/down',)), Prompt(length=64)]
 )
