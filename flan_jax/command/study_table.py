@@ -23,8 +23,8 @@ def print_studies() -> None:
     """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
     from flan_jax.studies import cost
 
-    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: CPU hours', 'paper: chip hours', box=None)
-    sustained = cost.cpu_flops()
+    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
+    sustained = cost.core_flops()
     for study in _studies():
         costs = {scale: _cost(study, scale) for scale in ('small', 'paper')}
         table.add_row(
@@ -32,13 +32,14 @@ def print_studies() -> None:
             study.source,
             study.title,
             str(costs['paper'].tunings),
-            f'{costs["small"].cpu_hours(sustained):.1f}',
+            f'{costs["small"].core_hours(sustained):.1f}',
             f'{costs["paper"].chip_hours:,.0f}',
         )
     print_table(table)
     CONSOLE.print(
-        f'Estimates of the tuning of one seed; evaluation comes on top. CPU hours: at {sustained / 1e9:.0f} GFLOP/s, '
-        f'{cost.CPU_UTILISATION:.0%} of what products of matrices reach on this machine now (measured). Chip hours: '
+        f'Estimates of the tuning of one seed; evaluation comes on top. Core hours: hours of one CPU core at '
+        f'{sustained / 1e9:.0f} GFLOP/s, {cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices (measured '
+        'on this machine, just now). Chip hours: '
         f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
     )
     for name, why in ELSEWHERE.items():

@@ -34,8 +34,8 @@ class Cost:
     tokens: float
     flops: float
 
-    def cpu_hours(self, flops_per_second: float) -> float:
-        """On a CPU that sustains so much, see `cpu_flops`."""
+    def core_hours(self, flops_per_second: float) -> float:
+        """On CPU cores that each sustain so much, see `core_flops`."""
         return self.flops / flops_per_second / 3600
 
     @property
@@ -45,17 +45,19 @@ class Cost:
 
 
 @functools.cache
-def cpu_flops() -> float:
-    """Operations per second that training a small decoder should sustain on this machine, as busy as it is now.
+def core_flops() -> float:
+    """Operations that training a small decoder should sustain on a core of this machine, per second of processor time.
 
-    Measured: the fastest of several products of 1024 x 1024 matrices, times `CPU_UTILISATION`.
+    Measured: the cheapest of several products of 1024 x 1024 matrices, times `CPU_UTILISATION`. Processor time does not
+    count what else the machine is doing.
     """
     size, best = 1024, float('inf')
     product, matrix = jax.jit(jnp.matmul), jnp.ones((size, size))
+    product(matrix, matrix).block_until_ready()  # compiles
     for _ in range(8):
-        started = time.perf_counter()
+        started = time.process_time()
         product(matrix, matrix).block_until_ready()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return CPU_UTILISATION * 2 * size**3 / best
 
 
