@@ -38,8 +38,8 @@ def print_studies() -> None:
     print_table(table)
     CONSOLE.print(
         f'Estimates of the tuning of one seed; evaluation comes on top. Core hours: hours of one CPU core at '
-        f'{sustained / 1e9:.0f} GFLOP/s, {cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices (measured '
-        'on this machine, just now). Chip hours: '
+        f'{sustained / 1e9:.0f} GFLOP/s, {cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices '
+        '(measured on this machine, just now). Chip hours: '
         f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
     )
     for name, why in ELSEWHERE.items():

@@ -98,7 +98,7 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     for name in clusters:
         points = [(line['step'], line[name]) for line in lines if name in line]
         axes.plot(*zip(*points), lw=0.8, alpha=0.35, color=COLOURS['chance'])
-    axes.plot(*zip(*((line['step'], line['loss']) for line in lines if 'loss' in line)), lw=2, color=COLOURS['tuned'])
+    axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2, color=COLOURS['tuned'])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     axes.set_ylabel('loss, nats per target token')

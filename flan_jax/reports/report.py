@@ -11,6 +11,7 @@ from flan_jax.data import source
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.objectives.objective import LOSS
 from flan_jax.reports import charts
 from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
@@ -48,7 +49,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         'steps': records.step_of(tuned.model) if tuned else 0,
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
-        'loss': metrics_log.read(model_dir),
+        'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }
