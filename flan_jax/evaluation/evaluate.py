@@ -36,8 +36,8 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     if not missing:
         return
     model = load()
-    for key in missing:
-        model.of_task(key.dataset)  # one without a prompt is better known before hours of evaluation
+    for dataset in {key.dataset for key in missing}:
+        model.of_task(dataset)  # one without a prompt is better known before hours of evaluation
     evaluator_of = functools.cache(functools.partial(_evaluator, model, eval_set))
     total = len(eval_set.keys)
     title = f'evaluating {model_records.model}'

@@ -216,7 +216,7 @@ SUPER_GLUE = ('BoolQ', 'CB', 'CoPA', 'MultiRC', 'ReCoRD', 'RTE', 'WiC', 'WSC')
 
 FIGURE_10 = PromptStudy(
     id='flan.figure10',
-    title='Soft prompts on tuned and untuned models',
+    title='Soft prompts on base and instruction-tuned models',
     source='Figure 10 and Table 4, section 4.5',
     arms=_prompts,
     held_out={
