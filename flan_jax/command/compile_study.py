@@ -25,7 +25,10 @@ SLICES = ('2x2x1', '2x2x2', '2x2x4', '2x4x4', '4x4x4', '4x4x8', '4x8x8', '8x8x8'
 """Slices of v4, the smallest first."""
 
 BYTES_PER_PARAMETER = 8
-"""Weights and gradients in float32, which lie in parts on all chips; activations come on top."""
+"""Weights and gradients in float32, which lie in parts on all chips."""
+
+SHARE_OF_MEMORY = 0.75
+"""What these may take of a chip, so that activations fit as well; a slice on which they take more is not tried."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +79,8 @@ def smallest_fit(name: str, run: Run, tunings: int = 1) -> Fit:
     from flan_jax.aot.topology import topology_devices
 
     parameters = parameter_count(run.model)
-    chips = CHIPS[CHIP]
-    large_enough = [s for s in SLICES if parameters * BYTES_PER_PARAMETER < _chips(s) * chips.hbm_bytes] or SLICES[-1:]
+    least_chips = parameters * BYTES_PER_PARAMETER / (SHARE_OF_MEMORY * CHIPS[CHIP].hbm_bytes)
+    large_enough = [shape for shape in SLICES if _chips(shape) >= least_chips] or SLICES[-1:]
     for shape in large_enough:
         on_slice = _on(run, _chips(shape))
         mesh = make_mesh(on_slice.parallelism, topology_devices(f'v4:{shape}'))
