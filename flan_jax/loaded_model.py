@@ -52,6 +52,7 @@ def load(
         execution=execution_of(dtype, platform_of(mesh)),
         placement=Placement(mesh),
         metadata=content.metadata,
+        prompts=content.tuning.prompt_names,
     )
 
 

@@ -53,9 +53,16 @@ class Run(Settings):
                 f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
                 'Run.initial_checkpoint to it'
             )
+        if self.tuning.prompt_names and not isinstance(self.objective, NextToken):
+            objective = type(self.objective).__name__
+            raise SettingsError(
+                f'Run.tuning=@TaskPrompts() divides the loss by task, which Run.objective=@{objective}() cannot do; '
+                'take @NextToken()'
+            )
         before = self.tuning.positions
         if before + self.stream.example_length > self.model.max_length:
-            prompt = f', after the {before} rows of Prompt.length,' if before else ''
+            setting = 'TaskPrompts.lengths' if self.tuning.prompt_names else 'Prompt.length'
+            prompt = f', after the {before} rows of {setting},' if before else ''
             raise SettingsError(
                 f'Stream.input_length={self.stream.input_length} and Stream.target_length={self.stream.target_length} '
                 f'tokens{prompt} make examples longer than the {self.model.max_length} positions that the model has '

@@ -15,13 +15,14 @@ from flan_jax.aot.collectives import Traffic, collectives
 from flan_jax.aot.roofline import Roofline, product_flops, roofline
 from flan_jax.distributed.batches import batch_sharding
 from flan_jax.distributed.chips import CHIPS
-from flan_jax.distributed.mesh import parameter_layout
+from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, label_log_probs
 from flan_jax.training.flops import BatchSize, forward_flops, training_flops
 from flan_jax.training.program import TrainingProgram
+from flan_jax.tuning.tuning import Tuning
 
 
 class DoesNotFit(UserError):
@@ -61,7 +62,8 @@ def compile_training(program: TrainingProgram, batch_size: BatchSize) -> Compile
     """Compiles one update on sequences without branches; raises DoesNotFit."""
     ids, mesh = jnp.dtype('int32'), program.mesh
     shape = (batch_size.sequences, batch_size.length)
-    batch = _arrays(dict.fromkeys(('tokens', 'positions', 'segment_ids'), ids), shape, mesh)
+    columns = ('tokens', 'positions', 'segment_ids', *(('prompt_ids',) if program.learning.tuning.prompt_names else ()))
+    batch = _arrays(dict.fromkeys(columns, ids), shape, mesh)
     targets = dict.fromkeys(('predict_at', 'labels', 'cluster_ids'), ids) | {'weights': jnp.dtype('float32')}
     batch |= _arrays(targets, (batch_size.sequences, batch_size.predicted), mesh)
     arguments = (program.layout, program.frozen, batch)
@@ -69,8 +71,14 @@ def compile_training(program: TrainingProgram, batch_size: BatchSize) -> Compile
     return _compile('training', mesh, program.step, arguments, batch_size.tokens, needed)
 
 
-def compile_scoring(config: DecoderConfig, mesh: Mesh, execution: Execution, batch_size: BatchSize, dtype) -> Compiled:
-    """Compiles the scoring of one batch of options by weights of a dtype; raises DoesNotFit."""
+def compile_scoring(
+    config: DecoderConfig, tuning: Tuning, mesh: Mesh, execution: Execution, batch_size: BatchSize, dtype
+) -> Compiled:
+    """Compiles the scoring of one batch of options by weights of a dtype, and what was tuned beside them.
+
+    Raises:
+      DoesNotFit: if it needs more memory than a device has.
+    """
     placement = Placement(mesh)
     rows = placement.batch_size(batch_size.sequences)
     batch_size = dataclasses.replace(batch_size, sequences=rows)
@@ -79,8 +87,8 @@ def compile_scoring(config: DecoderConfig, mesh: Mesh, execution: Execution, bat
     tokens = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'segment_exits'), jnp.dtype('int32'))
     batch = _arrays(tokens, (rows, batch_size.length), mesh)
     batch |= _arrays(dict.fromkeys(('predict_at', 'labels'), jnp.dtype('int32')), (rows, batch_size.predicted), mesh)
-    params = parameter_layout(config, mesh, dtype)
-    needed = forward_flops(config, batch_size)
+    params = parameter_layout(config, mesh, dtype) | placed(tuning.shapes_in_use(config), mesh)
+    needed = forward_flops(config, batch_size, tuning.positions)
     return _compile('scoring', mesh, step, (params, batch), batch_size.tokens, needed)
 
 

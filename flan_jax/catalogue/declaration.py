@@ -85,6 +85,7 @@ class Splits:
         split; None where there is none.
       test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
       train_start: first example of the training split to use, where several datasets share one corpus.
+      train_examples: training examples to use at most; None for as many as any dataset may have.
     """
 
     train: str | None = 'train'
@@ -92,6 +93,7 @@ class Splits:
     test: str | Tail = 'test'
     validation_examples: int = 200
     train_start: int = 0
+    train_examples: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -50,5 +50,6 @@ def resolve(splits: Splits, examples: Mapping[str, int]) -> dict[str, Slice]:
             resolved[name] = Slice(declared, 0, min(limit, examples.get(declared, 0)))
     if splits.train:
         start = min(splits.train_start, train_stop // SMALLEST_SHARE)
-        resolved['train'] = Slice(splits.train, start, min(train_stop, start + MAX_TRAIN_EXAMPLES))
+        most = MAX_TRAIN_EXAMPLES if splits.train_examples is None else splits.train_examples
+        resolved['train'] = Slice(splits.train, start, min(train_stop, start + most))
     return {name: resolved[name] for name in ('train', 'validation', 'test') if len(resolved.get(name, ()))}

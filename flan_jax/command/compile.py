@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
-    steps = {'training': _training, 'scoring': _scoring}
+    steps = {'training': compile_training_of, 'scoring': _scoring}
     for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](run, mesh)
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _training(run: Run, mesh):
+def compile_training_of(run: Run, mesh):
+    """The compiled training step of a run on a mesh; raises DoesNotFit."""
     from flan_jax.aot.compile import compile_training
     from flan_jax.training.flops import BatchSize
     from flan_jax.training.program import training_program
@@ -60,7 +61,7 @@ def _scoring(run: Run, mesh):
     length = run.stream.sequence_length
     size = BatchSize(run.evaluation.batch_tokens // length, length, PREDICTED_TOKENS)
     execution = execution_of(run.training.dtype, platform_of(mesh))
-    return compile_scoring(run.model, mesh, execution, size, run.training.param_dtype)
+    return compile_scoring(run.model, run.tuning, mesh, execution, size, run.training.param_dtype)
 
 
 def _parser() -> argparse.ArgumentParser:

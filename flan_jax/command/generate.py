@@ -39,6 +39,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
+    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the run, else flan')
     decoding = parser.add_argument_group('decoding; default: take the likeliest token')
     decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
@@ -107,6 +108,11 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         param_dtype=options.param_dtype,
         prompt_format=format_of({'name': options.prompt_format}) if options.prompt_format else None,
     )
+    if model.prompts and options.task is None:
+        raise UserError(
+            f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
+        )
+    model = model.of_task(options.task)
     generator = Generator(
         model,
         max_new_tokens=options.max_new_tokens,

@@ -3,8 +3,9 @@
 --list says what there is. What is finished is not done again, so the same command goes on after any interruption; with
 --plan it prints the commands that are left instead, for as many machines as there are, and the one that joins them. At
 --scale=small a decoder of half a million parameters stands for the paper's, on prepared data where there is, else on
-the bundled samples. At --scale=own the gin files say everything. All
-is written to --gin.MODEL_DIR, by default out/reproduce/ID_SCALE.
+the bundled samples. At --scale=own the gin files say everything. With --compile nothing is run: each model's step is
+compiled for TPU slices that are not here, and its time and cost are printed. All is written to --gin.MODEL_DIR, by
+default out/reproduce/ID_SCALE.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from flan_jax.command import configuration, study_table
+from flan_jax.command.compile_study import compile_study
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.quiet import import_tensorflow
 from flan_jax.command.run import complete
@@ -35,6 +37,9 @@ def main(arguments: list[str]) -> int:
     given = _with_defaults(options, bindings)
     runs, write = _study(options, given)
     loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
+    if options.compile:
+        compile_study(loaded)
+        return 0
     prepare_libraries(loaded[0][1].data)
     if options.corpus:
         _check_corpus(options.corpus, loaded[0][1])
@@ -62,6 +67,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
+    parser.add_argument(
+        '--compile', action='store_true', help='find the TPU slice that each model needs, and run nothing'
+    )
     parser.add_argument('--join', action='store_true', help='make the page of the runs that are there, and run nothing')
     options, others = parser.parse_known_args(arguments)
     if bool(options.id) == options.list:
@@ -74,12 +82,22 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
 def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> dict[str, str]:
     """The bindings, with the folder of the study, and at the small scale with bundled samples where no data is."""
     given = {'MODEL_DIR': os.path.join('out', 'reproduce', f'{options.id}_{options.scale}')} | dict(bindings)
+    if options.compile:
+        given = _not_needed(options) | given
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     if options.scale == 'small' and not named and not options.gin_file:
         given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
     return given
+
+
+def _not_needed(options: argparse.Namespace) -> dict[str, str]:
+    """What the gin files leave to their user, but compiling does not need."""
+    from flan_jax.studies.study import SCALE_FILES, SET_BY_STUDIES
+
+    missing = configuration.missing_macros((*SCALE_FILES[options.scale], *options.gin_file))
+    return dict.fromkeys(set(missing) - set(SET_BY_STUDIES), 'unused')
 
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list, Callable]:
@@ -106,7 +124,9 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list,
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = flan.STUDIES[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    return runs, lambda loaded: write_study(root, study, options.scale, loaded)
+    return runs, lambda loaded: write_study(
+        root, study, options.scale, [(planned, run) for planned, run in loaded if not planned.prepares]
+    )
 
 
 def _check_corpus(corpus: str, run: Run) -> None:
@@ -133,10 +153,18 @@ def _write_contamination(root: str, loaded: Sequence[tuple], corpus: str | None)
 
 
 def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
-    """One line per run that is not finished, in any order, then the line that joins them."""
+    """One line per run that is not finished, then the line that joins them.
+
+    Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
+    """
+    made = set()
     for planned, run in loaded:
         progress = _announce(planned, run)
         if not progress.finished:
+            if any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
+                print('# what follows starts from checkpoints of what stands above')
+                made = set()
+            made.add(run.model_dir)
             print(configuration.command('run', planned.files, planned.bindings))
     print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
 
@@ -152,6 +180,6 @@ def _announce(planned, run: Run):
     """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
     from flan_jax.studies.progress import progress_of
 
-    progress = progress_of(run)
+    progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress

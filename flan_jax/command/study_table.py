@@ -13,7 +13,7 @@ from flan_jax.progress import CONSOLE
 ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
-    'flan.figure10, table4': 'not yet: soft prompts on SuperGLUE',
+    'flan.table4': 'on the page of flan.figure10',
 }
 """Tables and figures that are no study of their own, and why."""
 
@@ -22,7 +22,8 @@ def print_studies() -> None:
     """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
     from flan_jax.studies import cost
 
-    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: CPU hours', 'paper: chip hours', box=None)
+    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
+    sustained = cost.core_flops()
     for study in _studies():
         costs = {scale: _cost(study, scale) for scale in ('small', 'paper')}
         table.add_row(
@@ -30,13 +31,15 @@ def print_studies() -> None:
             study.source,
             study.title,
             str(costs['paper'].tunings),
-            f'{costs["small"].cpu_hours:.1f}',
+            f'{costs["small"].core_hours(sustained):.1f}',
             f'{costs["paper"].chip_hours:,.0f}',
         )
     print_table(table)
     CONSOLE.print(
-        f'One seed; evaluation comes on top. CPU hours: two cores; chip hours: {cost.CHIP} at '
-        f'{cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
+        f'Estimates of the tuning of one seed; evaluation comes on top. Core hours: hours of one CPU core at '
+        f'{sustained / 1e9:.0f} GFLOP/s, {cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices '
+        '(measured on this machine, just now). Chip hours: '
+        f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
     )
     for name, why in ELSEWHERE.items():
         CONSOLE.print(f'{name}: {why}')

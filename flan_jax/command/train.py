@@ -9,6 +9,7 @@ from etils import epath
 from flan_jax.command import configuration
 from flan_jax.command.pack import pack
 from flan_jax.command.start import start
+from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
@@ -30,6 +31,8 @@ def tuning(run: Run, command: str) -> Callable[[int], None]:
     from flan_jax.data.mixtures import missing_members
 
     check_vocabulary(run)
+    if run.tuning.prompt_names:
+        check_prompts(run)
     proof = _prove_hold_out(run)
     stream = pack(run)
     missing = missing_members(run.data)
@@ -61,7 +64,8 @@ def _trainer(run: Run, stream) -> Callable[[int], None]:
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
     encode = Vocabulary(run.data.vocabulary).encode
     checkpointing = Checkpointing(run.model_dir, base, encode, _metadata(run, stream))
-    return functools.partial(train_until, program, training, stream, checkpointing)
+    validation = validation_of(run, program, stream) if run.tuning.stopping else None
+    return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
 
 
 def _metadata(run: Run, stream) -> dict[str, Any]:

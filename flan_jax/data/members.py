@@ -113,11 +113,19 @@ def members(data: Data) -> list[Member]:
         form = _combined(name, FORMS[suffix], data)
         for dataset in datasets:
             if dataset.splits.train and dataset.cluster.name not in left_out:
-                member = Member(dataset.name + suffix, in_form(dataset, form.instructions, form.templates), form.shots)
+                worded = in_form(dataset, form.instructions, form.templates)
+                member = Member(dataset.name + suffix, _cut(worded, data.examples_per_dataset), form.shots)
                 chosen[member.task] = member
     if not chosen:
         raise nothing_left(data)
     return list(chosen.values())
+
+
+def _cut(dataset: Dataset, examples: int | None) -> Dataset:
+    """The dataset with so many training examples at most."""
+    if examples is None:
+        return dataset
+    return dataclasses.replace(dataset, splits=dataclasses.replace(dataset.splits, train_examples=examples))
 
 
 def nothing_left(data: Data) -> UserError:

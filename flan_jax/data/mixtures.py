@@ -191,10 +191,12 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 
 
 def _require_as_it_is(data: Data) -> None:
-    if (data.instructions, data.templates_per_dataset, data.shots, data.drop_overlaps) != ('templates', None, 0, False):
+    if (data.instructions, data.templates_per_dataset, data.examples_per_dataset, data.shots, data.drop_overlaps) != (
+        'templates', None, None, 0, False,
+    ):  # fmt: skip
         raise UserError(
             f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset, '
-            'Data.shots and Data.drop_overlaps apply to mixtures of the catalogue'
+            'Data.examples_per_dataset, Data.shots and Data.drop_overlaps apply to mixtures of the catalogue'
         )
 
 

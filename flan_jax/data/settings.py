@@ -30,6 +30,7 @@ class Data(Settings):
       modules: modules to import that add datasets of your own to the catalogue.
       instructions: how inputs are worded.
       templates_per_dataset: the first so many templates of each dataset are used; None for all.
+      examples_per_dataset: the first so many training examples of each dataset are used; None for all.
       shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
     """
@@ -43,5 +44,6 @@ class Data(Settings):
     modules: tuple[str, ...] = ()
     instructions: Instructions = 'templates'
     templates_per_dataset: Count | None = None
+    examples_per_dataset: Count | None = None
     shots: Shots = 0
     original_templates: Path | None = None

@@ -1,5 +1,6 @@
 """Evaluating a model on an eval set, and keeping what it answered: records first, judged later (FLAN, section 3)."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -35,14 +36,16 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     if not missing:
         return
     model = load()
-    evaluator = Evaluator(model, eval_set.max_new_tokens, eval_set.evaluation.batch_tokens)
+    for dataset in {key.dataset for key in missing}:
+        model.of_task(dataset)  # one without a prompt is better known before hours of evaluation
+    evaluator_of = functools.cache(functools.partial(_evaluator, model, eval_set))
     total = len(eval_set.keys)
     title = f'evaluating {model_records.model}'
     with termination_noted() as should_stop, bar(title, total, total - len(missing)) as advance:
         for group in _groups(eval_set, missing, model):
             if should_stop():
                 raise Preempted(f'stopped {title}; what it answered is on record, start again to go on')
-            found = evaluator.evaluate(group)
+            found = evaluator_of(_prompt_of(model, next(iter(group)))).evaluate(group)
             if jax.process_index() == 0:
                 _write(found, eval_set, model_records)
             advance(len(group), next(iter(group)).dataset)
@@ -66,12 +69,14 @@ def _groups(
 ) -> Iterator[dict[RecordKey, list[EvalExample]]]:
     """Examples by key in groups large enough to fill batches, small enough to lose little when interrupted.
 
-    Where all prompts of a key begin with the same exemplars it is a group by itself, so that those are computed once.
+    Where all prompts of a key begin with the same exemplars it is a group by itself, so that those are computed once. A
+    group reads one soft prompt.
     """
     group: dict[RecordKey, list[EvalExample]] = {}
     for key in keys:
         shares_prefix = eval_set.evaluation.fixed_exemplars and key.shots > 0
-        if shares_prefix and group:
+        reads_another = bool(group) and _prompt_of(model, key) != _prompt_of(model, next(iter(group)))
+        if (shares_prefix or reads_another) and group:
             yield group
             group = {}
         group[key] = eval_set.examples(key, model.vocabulary, model.prompt_format)
@@ -80,6 +85,15 @@ def _groups(
             group = {}
     if group:
         yield group
+
+
+def _prompt_of(model: LoadedModel, key: RecordKey) -> str:
+    """The task whose soft prompt a key's examples are asked with; empty where the model has but one, or none."""
+    return key.dataset if model.prompts else ''
+
+
+def _evaluator(model: LoadedModel, eval_set: EvalSet, task: str) -> Evaluator:
+    return Evaluator(model.of_task(task), eval_set.max_new_tokens, eval_set.evaluation.batch_tokens)
 
 
 def _write(found: dict[RecordKey, list[dict]], eval_set: EvalSet, model_records: ModelRecords) -> None:

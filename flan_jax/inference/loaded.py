@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
+from flan_jax.errors import UnknownName
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -44,6 +46,7 @@ class LoadedModel:
       execution: how to compute.
       placement: where batches lie.
       metadata: what the checkpoint says of itself.
+      prompts: names of the soft prompts, where it has one for each of several tasks; see `of_task`.
     """
 
     config: DecoderConfig
@@ -53,6 +56,21 @@ class LoadedModel:
     execution: Execution = Execution()
     placement: Placement = DEFAULT_DEVICE
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    prompts: tuple[str, ...] = ()
+
+    def of_task(self, task: str) -> 'LoadedModel':
+        """The model that reads the soft prompt of a task; itself where it has none to choose from.
+
+        Raises:
+          UnknownName: for a task without a prompt.
+        """
+        if not self.prompts:
+            return self
+        if task not in self.prompts:
+            raise UnknownName('soft prompt', task, self.prompts)
+        rows = np.flatnonzero(np.asarray(self.params[PROMPT_IDS]) == self.prompts.index(task))
+        params = {name: value for name, value in self.params.items() if name != PROMPT_IDS}
+        return dataclasses.replace(self, params=params | {PROMPT: self.params[PROMPT][rows]}, prompts=())
 
     @property
     def max_length(self) -> float:

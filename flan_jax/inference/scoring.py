@@ -67,7 +67,7 @@ class Scorer:
         """Log-probabilities of the labels of sequences whose prompts begin after `shared` tokens."""
         shape = Shape(self._batch_size(length), length, _predicted(sequences))
         arrays = lay_out(sequences, shape, first_position=shared, read_last=False)
-        del arrays['tasks'], arrays['weights'], arrays['response_ids']
+        del arrays['tasks'], arrays['task_ids'], arrays['weights'], arrays['response_ids']
         model = self._model
         return np.asarray(self._log_probs(model.params, model.placement.place(arrays), prefix=prefix))
 

@@ -5,10 +5,11 @@ stacked, their first axis being the layer. Nothing outside this folder sees a mo
 
 A soft prompt among the parameters stands before every text, at positions -R to -1, so that texts, packed or not, count
 from 0 with it as without. It reads nothing but itself: its keys and values are the same before every text, and are
-computed once for all (the prompt of Lester et al. 2021, as a prefix of Li & Liang 2021).
+computed once for all (the prompt of Lester et al. 2021, as a prefix of Li & Liang 2021). Several prompts lie one after
+the other, as packed texts do, and every token says which of them it reads (`Inputs.prompt_ids`).
 
-Shape letters: B batch, T tokens, P predicted tokens, M rows of a prefix cache (a divisor of B), S slots, R rows of a
-soft prompt, K key and value heads, N head dimensions, D model, V vocabulary, L layers.
+Shape letters: B batch, T tokens, P predicted tokens, M rows of a prefix cache (a divisor of B), S slots, R rows of
+soft prompts, K key and value heads, N head dimensions, D model, V vocabulary, L layers.
 """
 
 import functools
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from flan_jax.model import layers, positions
+from flan_jax.model import layers, positions, soft_prompts
 from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, RelativeBias
 from flan_jax.model.inputs import Inputs, attention_mask
@@ -36,6 +37,9 @@ LORA_A, LORA_B = '/lora_a', '/lora_b'
 
 PROMPT = 'prompt'
 """Name of a soft prompt [R, D], see `flan_jax.tuning.prompt`; parameters need not hold one."""
+
+PROMPT_IDS = 'prompt_ids'
+"""Where `PROMPT` holds several: name of the prompt that each row is of, int32 [R], ascending."""
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -144,6 +148,7 @@ def decode_step(
     """
     decoder = _decoder(config, params)
     prefix = _after_prompt(decoder, prefix, execution)
+    before = _rows_before(decoder, None)
     every_layer = decoder.every_layer(prefix, execution.unroll_decode)
 
     def step(token_B: jax.Array, cache: DecodeCache) -> tuple[jax.Array, DecodeCache]:
@@ -158,7 +163,7 @@ def decode_step(
                 _slots_mask(decoder, positions_Bx1, cache.start, filled_B, num_slots),
             ),
         )
-        x_Bx1xD = decoder.embed(token_B[:, None], positions_Bx1, execution)
+        x_Bx1xD = decoder.embed(token_B[:, None], positions_Bx1 + before, execution)
         hidden, own = decoder.run_layers(x_Bx1xD, context, append_cache(every_layer, slots), execution)
         return hidden[:, 0], DecodeCache(slots, own, cache.start, cache.length + 1)
 
@@ -171,24 +176,57 @@ def _forward(config, params, inputs: Inputs, execution, prefix):
     prefix = _after_prompt(decoder, prefix, execution)
     chains = inputs.segment_exits is None
     own = _mask(decoder, inputs.positions, inputs.positions, attention_mask(inputs), in_order=chains)
-    cached = tuple(_prefix_mask(decoder, inputs.positions, cache) for cache in prefix)
-    context = layers.AttentionContext(inputs.positions, own, cached)
-    x_BxTxD = decoder.embed(inputs.tokens, inputs.positions, execution)
+    cached = [_prefix_mask(decoder, inputs.positions, cache) for cache in prefix]
+    before = _rows_before(decoder, inputs.prompt_ids)
+    if decoder.prompt_ids is not None:
+        cached[0] = _own_prompt_mask(decoder, inputs)
+    context = layers.AttentionContext(inputs.positions, own, tuple(cached))
+    x_BxTxD = decoder.embed(inputs.tokens, inputs.positions + before, execution)
     return decoder.run_layers(x_BxTxD, context, decoder.every_layer(prefix), execution)
 
 
 def _after_prompt(decoder: Decoder, prefix: Sequence[PrefixCache], execution: Execution) -> tuple[PrefixCache, ...]:
-    """What texts attend to: the soft prompt, where there is one, before all else."""
+    """What texts attend to: the soft prompts, where there are any, before all else."""
     if decoder.prompt is None:
         return tuple(prefix)
-    length = decoder.prompt.shape[0]
-    positions_1xR = jnp.arange(-length, 0)[None]
-    causal = jnp.triu(jnp.ones((1, length, length), bool))
-    own = _mask(decoder, positions_1xR, positions_1xR, causal, in_order=True)
-    x_1xRxD = decoder.embed_prompt(positions_1xR, execution)
+    ids_R = _row_ids(decoder)
+    positions_1xR = soft_prompts.row_positions(ids_R)[None]
+    own_and_before = jnp.triu(ids_R[:, None] == ids_R)[None]
+    own = _mask(decoder, positions_1xR, positions_1xR, own_and_before, in_order=True)
+    places_1xR = positions_1xR + soft_prompts.lengths_at(ids_R, ids_R)
+    x_1xRxD = decoder.embed_prompt(places_1xR, execution)
     context = layers.AttentionContext(positions_1xR, own)
     _, keys_and_values = decoder.run_layers(x_1xRxD, context, decoder.every_layer(()), execution)
-    return PrefixCache(*keys_and_values, jnp.array([-length]), jnp.array([length])), *prefix
+    return PrefixCache(*keys_and_values, positions_1xR[0, :1], jnp.array([len(ids_R)])), *prefix
+
+
+def _row_ids(decoder: Decoder) -> jax.Array:
+    """The prompt that each row is of, [R]."""
+    if decoder.prompt_ids is None:
+        return jnp.zeros(decoder.prompt.shape[0], jnp.int32)
+    return decoder.prompt_ids[...]
+
+
+def _rows_before(decoder: Decoder, prompt_ids_BxT: jax.Array | None) -> jax.Array | int:
+    """How many rows stand before each text, [B, T] where texts differ.
+
+    Raises:
+      ValueError: if there are several prompts, and nothing says which of them tokens read.
+    """
+    if decoder.prompt is None:
+        return 0
+    if decoder.prompt_ids is None:
+        return decoder.prompt.shape[0]
+    if prompt_ids_BxT is None:
+        raise ValueError('the parameters hold several soft prompts; choose one, see LoadedModel.of_task')
+    return soft_prompts.lengths_at(decoder.prompt_ids[...], prompt_ids_BxT)
+
+
+def _own_prompt_mask(decoder: Decoder, inputs: Inputs) -> AttentionMask:
+    """How tokens attend to soft prompts of which each reads one."""
+    ids_R = decoder.prompt_ids[...]
+    visible = soft_prompts.visible_rows(ids_R, inputs.prompt_ids)
+    return _mask(decoder, inputs.positions.reshape(1, -1), soft_prompts.row_positions(ids_R)[None], visible)
 
 
 def _prefix_mask(decoder: Decoder, positions_BxT, cache: PrefixCache) -> AttentionMask:
@@ -220,18 +258,19 @@ def _mask(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order:
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:
     state = nnx.from_flat_state([(tuple(name.split('/')), value) for name, value in params.items()])
     with_term = frozenset(name.removesuffix(LORA_A) for name in params if name.endswith(LORA_A))
-    return nnx.merge(_graph(config, with_term, PROMPT in params), state)
+    prompts = frozenset({PROMPT, PROMPT_IDS} & set(params))
+    return nnx.merge(_graph(config, with_term, prompts), state)
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(config: DecoderConfig, with_term: frozenset[str], with_prompt: bool) -> nnx.GraphDef:
+def _graph(config: DecoderConfig, with_term: frozenset[str], prompts: frozenset[str]) -> nnx.GraphDef:
     abstract = nnx.eval_shape(lambda: Decoder(config, nnx.Rngs(params=jax.random.key(0))))
     for name in with_term:
         linear = functools.reduce(getattr, name.split('/'), abstract)
         linear.lora_a = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
         linear.lora_b = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
-    if with_prompt:
-        abstract.prompt = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
+    for name in prompts:
+        setattr(abstract, name, nnx.Param(jax.ShapeDtypeStruct((), 'float32')))
     return nnx.split(abstract)[0]
 
 

@@ -24,17 +24,22 @@ class Inputs:
       positions: each token's place in its text, counted from the root of its tree, [B, T].
       segment_ids: where the token's piece enters in preorder, [B, T]; 0 for padding.
       segment_exits: where it exits, [B, T]; None where every piece is a tree of its own, which is cheaper to compute.
+      prompt_ids: the soft prompt that the token reads, [B, T]; None where there is one for all, or none.
     """
 
     tokens: jax.Array
     positions: jax.Array
     segment_ids: jax.Array
     segment_exits: jax.Array | None = None
+    prompt_ids: jax.Array | None = None
 
     @classmethod
     def of(cls, batch: Mapping[str, jax.Array]) -> 'Inputs':
         """The columns of a batch that a decoder reads, see `flan_jax.packing.layout`."""
-        return cls(batch['tokens'], batch['positions'], batch['segment_ids'], batch.get('segment_exits'))
+        return cls(
+            batch['tokens'], batch['positions'], batch['segment_ids'], batch.get('segment_exits'),
+            batch.get('prompt_ids'),
+        )  # fmt: skip
 
 
 def attention_mask(inputs: Inputs) -> jax.Array:

@@ -1,6 +1,6 @@
 """The decoder as a module of Flax NNX; `flan_jax.model.decoder` is its border, and nothing else sees it.
 
-Shape letters: B batch, T tokens, R rows of a soft prompt, D model, V vocabulary, L layers.
+Shape letters: B batch, T tokens, R rows of soft prompts, D model, V vocabulary, L layers.
 """
 
 import dataclasses
@@ -36,13 +36,14 @@ class Execution:
 
 
 class Decoder(nnx.Module):
-    """Embedding, perhaps a soft prompt [R, D] before every text, a stack of blocks, final norm."""
+    """Embedding, perhaps soft prompts [R, D] of which one stands before every text, a stack of blocks, final norm."""
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
         self.config = config
         embedding = jax.random.normal(rngs.params(), (config.vocab_size, config.d_model)) * config.d_model**-0.5
         self.embedding = nnx.Param(embedding)
         self.prompt = nnx.data(None)
+        self.prompt_ids = nnx.data(None)
         if isinstance(config.position, Learned):
             shape = (config.position.max_length + config.position.offset, config.d_model)
             self.position_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
@@ -53,17 +54,17 @@ class Decoder(nnx.Module):
         if not config.tied_embedding:
             self.unembedding = layers.Linear(config.d_model, config.vocab_size, bias=False, rngs=rngs)
 
-    def embed(self, tokens_BxT: jax.Array, positions_BxT: jax.Array, execution: Execution) -> jax.Array:
-        """Token and, where learned, position embeddings, [B, T, D]."""
+    def embed(self, tokens_BxT: jax.Array, places_BxT: jax.Array, execution: Execution) -> jax.Array:
+        """Token and, where learned, position embeddings, [B, T, D]; places count soft prompts' rows, too."""
         # Gathered over d_model before the lookup; what is looked up would have to be laid out anew otherwise.
         embedding = constrain(self.embedding[...].astype(execution.dtype), ('vocab', None))
         x_BxTxD = embedding[tokens_BxT]
         x_BxTxD = x_BxTxD * jnp.asarray(self.config.embedding_scale, x_BxTxD.dtype)
-        return self._add_positions(x_BxTxD, positions_BxT)
+        return self._add_positions(x_BxTxD, places_BxT)
 
-    def embed_prompt(self, positions_1xR: jax.Array, execution: Execution) -> jax.Array:
-        """The same of the soft prompt, whose rows are what tokens are once they are scaled, [1, R, D]."""
-        return self._add_positions(self.prompt[...].astype(execution.dtype)[None], positions_1xR)
+    def embed_prompt(self, places_1xR: jax.Array, execution: Execution) -> jax.Array:
+        """The same of soft prompts, whose rows are what tokens are once they are scaled, [1, R, D]."""
+        return self._add_positions(self.prompt[...].astype(execution.dtype)[None], places_1xR)
 
     def every_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:
         """Weights of each layer, its window, and its cached prefixes: arrays [L, ...], or a list of L layers."""
@@ -100,11 +101,10 @@ class Decoder(nnx.Module):
         cap = self.config.logit_softcap
         return logits if cap is None else cap * jnp.tanh(logits / cap)
 
-    def _add_positions(self, x_BxTxD: jax.Array, positions_BxT: jax.Array) -> jax.Array:
+    def _add_positions(self, x_BxTxD: jax.Array, places_BxT: jax.Array) -> jax.Array:
         if isinstance(self.config.position, Learned):
             table = self.position_embedding[...].astype(x_BxTxD.dtype)
-            first = 0 if self.prompt is None else self.prompt.shape[0]  # what a text begins after has the first rows
-            x_BxTxD += table[positions_BxT + first + self.config.position.offset]
+            x_BxTxD += table[places_BxT + self.config.position.offset]
         return constrain(x_BxTxD, ('batch', 'length', None))
 
     def _windows(self) -> jax.Array | None:

@@ -24,6 +24,7 @@ LOGICAL_TO_MESH: dict[str | None, str | tuple[str, ...] | None] = {
 PARAMETER_AXES: dict[str, tuple[str | None, ...]] = {
     'embedding': ('vocab', 'embed'),
     'prompt': (None, 'embed'),
+    'prompts/*': (None, 'embed'),
     'unembedding/kernel': ('embed', 'vocab'),
     'position_embedding': (None, 'embed'),
     'relative_bias': (None, 'heads'),

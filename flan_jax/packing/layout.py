@@ -40,14 +40,15 @@ def lay_out(
       read_last: whether the last token of each response, which predicts nothing, stands in the sequence as well.
 
     Returns:
-      tokens, positions, segment_ids and segment_exits, int32 [B, T], see `flan_jax.model.inputs`; predict_at and
-      labels, int32 [B, P]: token labels[b, p] follows position predict_at[b, p]; weights, float32 [B, P], 0 for
-      padding; response_ids, int32 [B, P]: the response in its sequence that a predicted token belongs to; tasks, int32
-      [B, P].
+      tokens, positions, segment_ids and segment_exits, int32 [B, T], see `flan_jax.model.inputs`; task_ids, int32
+      [B, T]: the task of each token; predict_at and labels, int32 [B, P]: token labels[b, p] follows position
+      predict_at[b, p]; weights, float32 [B, P], 0 for padding; response_ids, int32 [B, P]: the response in its sequence
+      that a predicted token belongs to; tasks, int32 [B, P].
       Where R is not 0 also example_ids, int32 [B, R]: the example in its sequence that a response belongs to, -1 for
       padding; and every annotation, float32 [B, R].
     """
-    tokens = dict.fromkeys(('tokens', 'positions', 'segment_ids', 'segment_exits'), (shape.length, np.int32))
+    of_tokens = ('tokens', 'positions', 'segment_ids', 'segment_exits', 'task_ids')
+    tokens = dict.fromkeys(of_tokens, (shape.length, np.int32))
     targets = dict.fromkeys(('predict_at', 'labels', 'response_ids', 'tasks'), (shape.predicted, np.int32))
     columns = tokens | targets | {'weights': (shape.predicted, np.float32)}
     batch = {name: np.zeros((shape.batch_size, size), dtype) for name, (size, dtype) in columns.items()}
@@ -64,18 +65,18 @@ def _columns(examples: Sequence[Example], first_position: int, read_last: bool) 
     for example in examples:
         chain = len(example.responses) == 1
         last = enter if chain else enter + len(example.responses)
-        pieces.append((example.prompt, first_position, enter, last + 1))
+        pieces.append((example.prompt, first_position, enter, last + 1, example.task))
         end_of_prompt = used + len(example.prompt) - 1
         used += len(example.prompt)
         for number, response in enumerate(example.responses, start=1):
             read = response if read_last else response[:-1]
             piece = enter if chain else enter + number
-            pieces.append((read, first_position + len(example.prompt), piece, piece + 1))
+            pieces.append((read, first_position + len(example.prompt), piece, piece + 1, example.task))
             targets.append((response, [end_of_prompt, *range(used, used + len(response) - 1)], example, number - 1))
             used += len(read)
         enter = last + 1
     lengths = [len(piece) for piece, *_ in pieces]
-    starts, enters, exits = (np.repeat(column, lengths) for column in list(zip(*pieces))[1:])
+    starts, enters, exits, tasks = (np.repeat(column, lengths) for column in list(zip(*pieces))[1:])
     offsets = np.arange(used) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     sizes = [len(labels) for labels, *_ in targets]
     return {
@@ -83,6 +84,7 @@ def _columns(examples: Sequence[Example], first_position: int, read_last: bool) 
         'positions': starts + offsets,
         'segment_ids': enters,
         'segment_exits': exits,
+        'task_ids': tasks,
         'predict_at': np.concatenate([predict_at for _, predict_at, *_ in targets]),
         'labels': np.concatenate([labels for labels, *_ in targets]),
         'response_ids': np.repeat(np.arange(len(targets)), sizes),

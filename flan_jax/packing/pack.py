@@ -35,7 +35,8 @@ def stream_recipe(
     mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
 ) -> dict:
     """Everything that a stream's sequences depend on."""
-    return {
+    cut = {} if data.examples_per_dataset is None else {'examples_per_dataset': data.examples_per_dataset}
+    return cut | {
         'mixture': data.mixture,
         'held_out': data.held_out,
         'shots': {name: member.shots for name, member in mixture.members.items()},
@@ -121,6 +122,11 @@ def sampled_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Examp
 def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int) -> Iterator[Example]:
     """A task's tokenised training examples, epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
+    return tokenised(examples, index)
+
+
+def tokenised(examples, index: int) -> Iterator[Example]:
+    """What SeqIO gives of task number `index`, as examples."""
     kept = ('inputs', 'targets', 'template')
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():

@@ -110,6 +110,20 @@ def _on_disk(file: epath.Path) -> epath.Path:
     return copied
 
 
+def lay_out_batch(
+    manifest: StreamManifest, sequences: Sequence[PackedSequence], places: Sequence[int], size: int | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of sequences as `PackedStream.batch` gives them; up to `size` sequences, the rest padding."""
+    size = size or len(sequences)
+    shape = Shape(size, manifest.sequence_length, manifest.max_targets, manifest.responses_per_sequence)
+    batch = lay_out([sequence.examples() for sequence in sequences], shape)
+    batch['sequence_ids'] = np.resize(np.asarray(places, np.int32), size)
+    batch['cluster_ids'] = np.asarray(manifest.cluster_of_task, np.int32)[batch.pop('tasks')]
+    if manifest.chains:
+        del batch['segment_exits']  # segments alone are cheaper to compute
+    return batch
+
+
 class PackedStream:
     """A stream on disk, read by index."""
 
@@ -134,7 +148,10 @@ class PackedStream:
         return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)]
 
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-        """The arrays of one step, see `layout.lay_out`, with the cluster of every predicted token, cluster_ids [B, P].
+        """The arrays of one step, see `layout.lay_out`.
+
+        With them are the cluster of every predicted token, cluster_ids [B, P], and the place of every sequence in the
+        stream, sequence_ids [B].
 
         Args:
           step: updates done before it.
@@ -142,14 +159,8 @@ class PackedStream:
           indices: which of them to read; None for all.
         """
         indices = range(batch_size) if indices is None else indices
-        sequences = [s.examples() for s in self.sequences([step * batch_size + index for index in indices])]
-        manifest = self.manifest
-        shape = Shape(len(sequences), manifest.sequence_length, manifest.max_targets, manifest.responses_per_sequence)
-        batch = lay_out(sequences, shape)
-        batch['cluster_ids'] = np.asarray(manifest.cluster_of_task, np.int32)[batch.pop('tasks')]
-        if manifest.chains:
-            del batch['segment_exits']  # segments alone are cheaper to compute
-        return batch
+        places = [step * batch_size + index for index in indices]
+        return lay_out_batch(self.manifest, self.sequences(places), places)
 
     def batches(
         self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None

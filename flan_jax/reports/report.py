@@ -12,6 +12,7 @@ from flan_jax.data.holdout import overlapping_clusters
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.objectives.objective import LOSS
 from flan_jax.reports import charts
 from flan_jax.reports.clean_scores import clean_lines
 from flan_jax.reports.exposure import exposure, title
@@ -51,7 +52,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
-        'loss': metrics_log.read(model_dir),
+        'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }

@@ -1,14 +1,20 @@
 """What the tunings of a study cost, before any of them starts."""
 
 import dataclasses
+import functools
+import time
 from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
 
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.run import Run
 from flan_jax.training.flops import BatchSize, training_flops
 
-CPU_FLOPS = 3e10
-"""What gin/runs/small.gin sustains on two cores of an AMD EPYC, evaluation not counted."""
+CPU_UTILISATION = 0.33
+"""The share that a step of gin/runs/small.gin reaches of what a large product does: 34 of 103 GFLOP/s on one core of an
+AMD EPYC with AVX-512."""
 
 CHIP, UTILISATION = 'TPU v4', 0.4
 """A chip, and the share of its peak that large decoders reach in training (Chowdhery et al. 2022, table 3)."""
@@ -28,15 +34,31 @@ class Cost:
     tokens: float
     flops: float
 
-    @property
-    def cpu_hours(self) -> float:
-        """On two CPU cores."""
-        return self.flops / CPU_FLOPS / 3600
+    def core_hours(self, flops_per_second: float) -> float:
+        """On CPU cores that each sustain so much, see `core_flops`."""
+        return self.flops / flops_per_second / 3600
 
     @property
     def chip_hours(self) -> float:
         """On chips of kind `CHIP`, at `UTILISATION` of their peak."""
         return self.flops / (CHIPS[CHIP].flops * UTILISATION) / 3600
+
+
+@functools.cache
+def core_flops() -> float:
+    """Operations that training a small decoder should sustain on a core of this machine, per second of processor time.
+
+    Measured: the cheapest of several products of 1024 x 1024 matrices, times `CPU_UTILISATION`. Processor time does not
+    count what else the machine is doing.
+    """
+    size, best = 1024, float('inf')
+    product, matrix = jax.jit(jnp.matmul), jnp.ones((size, size))
+    product(matrix, matrix).block_until_ready()  # compiles
+    for _ in range(8):
+        started = time.process_time()
+        product(matrix, matrix).block_until_ready()
+        best = min(best, time.process_time() - started)
+    return CPU_UTILISATION * 2 * size**3 / best
 
 
 def cost_of(runs: Iterable[Run]) -> Cost:

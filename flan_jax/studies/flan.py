@@ -3,6 +3,7 @@
 from flan_jax.catalogue import JOIN
 from flan_jax.data.members import ADDED_IN_ORDER, own_mixtures
 from flan_jax.errors import UserError
+from flan_jax.studies.prompt_study import MODEL, ON_BASE, TUNED, PromptStudy
 from flan_jax.studies.study import Arm, Scale, Study
 
 COMMONSENSE = ('copa', 'hellaswag', 'piqa', 'story_cloze')
@@ -64,6 +65,16 @@ def _few_shot(scale: Scale) -> list[Arm]:
     return [
         Arm('zero-shot', {}),
         Arm('few-shot', {'MIXTURE_OR_TASK_NAME': 'flan_few_shot', 'SHOTS': '(16,)'}),
+    ]
+
+
+def _prompts(scale: Scale) -> list[Arm]:
+    few = {'Data.examples_per_dataset': '32'}
+    return [
+        Arm('LaMDA-PT, 32 examples', {MODEL: ON_BASE, **few}),
+        Arm('FLAN, 32 examples', {MODEL: TUNED, **few}),
+        Arm('LaMDA-PT, all examples', {MODEL: ON_BASE}),
+        Arm('FLAN, all examples', {MODEL: TUNED}),
     ]
 
 
@@ -201,6 +212,42 @@ FIGURE_9 = Study(
     'of ROUGE-1, 2 and L in the paper.',
 )  # fmt: skip
 
+SUPER_GLUE = ('BoolQ', 'CB', 'CoPA', 'MultiRC', 'ReCoRD', 'RTE', 'WiC', 'WSC')
+
+FIGURE_10 = PromptStudy(
+    id='flan.figure10',
+    title='Soft prompts on base and instruction-tuned models',
+    source='Figure 10 and Table 4, section 4.5',
+    arms=_prompts,
+    held_out={
+        'natural_language_inference': ('CB', 'RTE'),
+        'reading_comprehension': ('BoolQ', 'MultiRC'),
+        'commonsense': ('CoPA',),
+        'reading_comprehension_with_commonsense': ('ReCoRD',),
+        'coreference': ('WSC',),
+        'miscellaneous': ('WiC',),
+    },
+    columns={
+        'BoolQ': ('bool_q',), 'CB': ('cb',), 'CoPA': ('copa',), 'MultiRC': ('multirc',), 'ReCoRD': ('record',),
+        'RTE': ('rte',), 'WiC': ('wic',), 'WSC': ('wsc',),
+    },
+    paper={
+        arm.name: dict(zip((*SUPER_GLUE, 'Average'), values))
+        for arm, values in zip(
+            _prompts('paper'),
+            (
+                (55.5, 55.4, 87.0, 65.4, 78.0, 52.4, 51.6, 65.4, 63.8),
+                (77.5, 87.5, 91.0, 76.8, 80.8, 83.0, 57.8, 70.2, 78.1),
+                (82.8, 87.5, 90.0, 78.6, 84.8, 82.0, 54.9, 72.7, 79.2),
+                (86.3, 98.2, 94.0, 83.4, 85.1, 91.7, 74.0, 86.5, 87.4),
+            ),
+        )
+    },
+    figure='bars',
+    note='Averages are of Table 4; the labels of the two in the middle are swapped in Figure 10. MultiRC is F1. A base '
+    'model here is the arm’s model without a prompt.',
+)  # fmt: skip
+
 FIGURE_11 = Study(
     id='flan.figure11',
     title='Templates per dataset, and datasets per cluster',
@@ -215,4 +262,4 @@ FIGURE_11 = Study(
     note='The scale of the paper’s figure differs from its Figure 6, which it does not explain.',
 )
 
-STUDIES = {study.id: study for study in (FIGURE_6, FIGURE_7, FIGURE_8, FIGURE_9, FIGURE_11)}
+STUDIES = {study.id: study for study in (FIGURE_6, FIGURE_7, FIGURE_8, FIGURE_9, FIGURE_10, FIGURE_11)}

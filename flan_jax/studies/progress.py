@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from etils import epath
+
 from flan_jax.evaluation.evaluate import unevaluated
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
@@ -35,9 +37,14 @@ class Progress:
         return f'{self.steps} of {self.total_steps} steps, {self.recorded} of {self.total_records} files of records'
 
 
-def progress_of(run: Run) -> Progress:
-    """How far a run is; raises as `run_evaluation.eval_set_of` does."""
+def progress_of(run: Run, waits_for: str = '') -> Progress:
+    """How far a run is, which may wait for the checkpoint of another; raises as `run_evaluation.eval_set_of` does."""
+    steps = checkpoints.latest_step(run.model_dir)
+    if not run_evaluation.evaluates(run):
+        return Progress(steps, run.training.steps, 0, 0)
     eval_set = run_evaluation.eval_set_of(run)
+    if waits_for and not epath.Path(waits_for).exists():
+        return Progress(steps, run.training.steps, 0, 2 * len(eval_set.keys))
     models = run_evaluation.models_of(run).values()
     recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(checkpoints.latest_step(run.model_dir), run.training.steps, recorded, 2 * len(eval_set.keys))
+    return Progress(steps, run.training.steps, recorded, 2 * len(eval_set.keys))

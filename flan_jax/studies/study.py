@@ -63,6 +63,8 @@ class PlannedRun:
       seed: of its stream and weights.
       files: gin files.
       bindings: everything else that makes it.
+      waits_for: checkpoint of another run of the study that it starts from; empty where it waits for none.
+      prepares: whether others start from it, and it is no part of the table.
     """
 
     arm: str
@@ -70,6 +72,8 @@ class PlannedRun:
     seed: int
     files: tuple[str, ...]
     bindings: Mapping[str, str]
+    waits_for: str = ''
+    prepares: bool = False
 
     @property
     def name(self) -> str:

@@ -42,7 +42,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
     (tuned, answered), (base, _) = (scores_of(study, runs, label) for label in ('tuned', 'base'))
     some = runs[0][1]
     wanted = {name for column in study.columns.values() for name in column}
-    progress = {planned.name: progress_of(run) for planned, run in runs}
+    progress = {planned.name: progress_of(run, planned.waits_for) for planned, run in runs}
     begun = [run for _, run in runs if manifest.exists(run.model_dir)]
     return {
         'id': study.id,

@@ -12,7 +12,7 @@ import jax
 
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import LORA_A, LORA_B, STACKED, parameter_shapes
+from flan_jax.model.decoder import LORA_A, LORA_B, PROMPT, STACKED, parameter_shapes
 from flan_jax.tuning.tuning import Tuning
 
 
@@ -41,9 +41,11 @@ def parameter_count(config: DecoderConfig) -> int:
     return sum(math.prod(shape.shape) for shape in parameter_shapes(config).values())
 
 
-def forward_flops(config: DecoderConfig, batch: BatchSize) -> float:
-    """Operations of a forward pass."""
-    return _product_flops(config, batch) + _attention_flops(config, batch)
+def forward_flops(config: DecoderConfig, batch: BatchSize, rows: int = 0) -> float:
+    """Operations of a forward pass behind a soft prompt of so many rows."""
+    alone = BatchSize(sequences=1, length=rows, predicted=0)
+    of_texts = _product_flops(config, batch) + _attention_flops(config, batch)
+    return of_texts + _product_flops(config, alone) + _attended_flops(config, rows, batch)
 
 
 def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> float:
@@ -55,18 +57,23 @@ def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> f
     products, attention = _product_flops(config, batch), _attention_flops(config, batch)
     if not tuning.freezes_base:
         return 3 * products + 3 * attention
-    trained = sum(
-        math.prod(shape.shape) for name, shape in tuning.shapes(config).items() if name.endswith((LORA_A, LORA_B))
-    )
-    of_adapter, of_prompt = 3 * 2 * trained * batch.tokens, _prompt_flops(config, tuning.positions, batch)
+    shapes = tuning.shapes(config).items()
+    trained = sum(math.prod(shape.shape) for name, shape in shapes if name.endswith((LORA_A, LORA_B)))
+    rows = sum(shape.shape[0] for name, shape in shapes if name.startswith(PROMPT))
+    of_adapter, of_prompt = 3 * 2 * trained * batch.tokens, _prompt_flops(config, rows, batch)
     return 2 * products + 3 * attention + of_adapter + of_prompt
 
 
 def _prompt_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
-    """A training step's operations for a soft prompt: computed once, and attended to by all tokens."""
+    """A training step's operations for soft prompts: computed once, and attended to, or masked, by all tokens."""
     alone = BatchSize(sequences=1, length=rows, predicted=0)
-    attended = _attention_flops(config, alone) + _attention_flops(config, batch) * rows / batch.length
-    return 2 * _product_flops(config, alone) + 3 * attended
+    return 2 * _product_flops(config, alone) + 3 * _attended_flops(config, rows, batch)
+
+
+def _attended_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
+    """Forward products of a soft prompt's rows with each other, and of all tokens with them."""
+    alone = BatchSize(sequences=1, length=rows, predicted=0)
+    return _attention_flops(config, alone) + _attention_flops(config, batch) * rows / batch.length
 
 
 def peak_flops() -> float | None:

@@ -81,14 +81,16 @@ def training_program(
     )
 
 
-def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransformation:
+def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransformationExtraArgs:
     """Adafactor as the settings have it; relative to a parameter's size, and factored, where the tuning allows it."""
-    return adafactor(
-        training.learning_rate,
-        multiply_by_parameter_scale=training.multiply_by_parameter_scale and tuning.scales_updates,
-        weight_decay=training.weight_decay,
-        factored=tuning.factors_moments,
-        warmup_steps=training.warmup_steps,
+    return tuning.independent(
+        adafactor(
+            training.learning_rate,
+            multiply_by_parameter_scale=training.multiply_by_parameter_scale and tuning.scales_updates,
+            weight_decay=training.weight_decay,
+            factored=tuning.factors_moments,
+            warmup_steps=training.warmup_steps,
+        )
     )
 
 

@@ -59,7 +59,7 @@ class Learning:
     config: DecoderConfig
     objective: Objective
     tuning: Tuning
-    optimizer: optax.GradientTransformation
+    optimizer: optax.GradientTransformationExtraArgs
     execution: Execution
     microbatches: int = 1
 
@@ -96,7 +96,12 @@ def train_step(
     gradient, metrics = _accumulate(
         lambda *args: _in_float32(gradient_fn(*args)), state.params, batch, learning.microbatches
     )
-    updates, optimizer_state = learning.optimizer.update(gradient, state.optimizer, _in_float32(state.params))
+    updates, optimizer_state = learning.optimizer.update(
+        gradient,
+        state.optimizer,
+        _in_float32(state.params),
+        shares=learning.tuning.shares(learning.objective.denominator, batch),
+    )
     params = apply_updates(state.params, updates, state.step)
     return TrainState(state.step + 1, params, optimizer_state), StepMetrics(metrics, optax.global_norm(gradient))
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
 from flan_jax.distributed.batches import addressed, check_replicas, device_batch
 from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
 from flan_jax.training.checkpoints import Checkpoints
@@ -18,6 +19,8 @@ from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.settings import Training
+from flan_jax.training.step import TrainState
+from flan_jax.training.validation import Validation
 from flan_jax.tuning.tuning import Encode
 
 
@@ -39,9 +42,16 @@ class Checkpointing:
 
 
 def train(
-    program: TrainingProgram, training: Training, stream: PackedStream, checkpointing: Checkpointing, last: int
+    program: TrainingProgram,
+    training: Training,
+    stream: PackedStream,
+    checkpointing: Checkpointing,
+    last: int,
+    validation: Validation | None = None,
 ) -> None:
     """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
+
+    Where `validation` has stopped all that is trained before, the checkpoint is what would be there then.
 
     Raises:
       TrainingError: naming step, sequences and tasks.
@@ -54,30 +64,50 @@ def train(
         saved = stack.enter_context(
             Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
         )
-        saved.require_space(program.layout)
-        frozen = checkpointing.base(program.frozen) if program.frozen else {}
-        state = saved.restore(program.layout) or initial_state(
-            program, checkpointing.base, frozen, checkpointing.encode, training.seed
-        )
+        state, frozen = _begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
-        indices = addressed(program.mesh, training.batch_size)
 
-        for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
-            batch = device_batch(local, indices, program.mesh, training.batch_size)
-            if done == start + 1:
-                check_replicas(batch)
+        for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            stops = should_stop()
-            if done % training.checkpoint_every == 0 or done == last or stops:
+            if validation is not None and validation.is_due(done):
+                state, losses = validation(state, frozen)
+                log.write(done, losses)
+            stops, learned = should_stop(), validation is not None and validation.all_stopped
+            if done % training.checkpoint_every == 0 or done == last or stops or learned:
                 monitor.catch_up()
                 log.flush()
-                saved.save(done, state)
+                saved.save(last if learned else done, state)
+            if learned:
+                return
             if stops:
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
+
+
+def _begin(
+    program: TrainingProgram, checkpointing: Checkpointing, saved: Checkpoints, seed: int
+) -> tuple[TrainState, Params]:
+    """The state of the newest checkpoint, or a fresh one, and the weights that are not trained."""
+    saved.require_space(program.layout)
+    frozen = checkpointing.base(program.frozen) if program.frozen else {}
+    state = saved.restore(program.layout)
+    return state or initial_state(program, checkpointing.base, frozen, checkpointing.encode, seed), frozen
+
+
+def _batches(
+    program: TrainingProgram, training: Training, stream: PackedStream, start: int, last: int
+) -> Iterator[tuple[int, dict[str, jax.Array]]]:
+    """The batches of the steps after `start`, each with the number of updates done after it."""
+    indices = addressed(program.mesh, training.batch_size)
+    for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
+        columns = program.learning.tuning.columns(local, stream.manifest.tasks)
+        batch = device_batch(columns, indices, program.mesh, training.batch_size)
+        if done == start + 1:
+            check_replicas(batch)
+        yield done, batch
 
 
 def step_flops(program: TrainingProgram, training: Training, stream: PackedStream) -> float:

@@ -3,14 +3,18 @@
 import abc
 import dataclasses
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
+import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
 from flan_jax.settings import Settings
+from flan_jax.tuning.early_stopping import EarlyStopping
 
 Encode = Callable[[str], Sequence[int]]
 """Text to token ids."""
@@ -25,20 +29,31 @@ class Tuning(Settings, abc.ABC):
         nothing without its base.
       scales_updates: whether updates may be relative to a parameter's size; not where it begins at zero.
       factors_moments: whether the optimizer may keep second moments of large matrices by row and column only.
+      stopping: when a part of what is trained is learned enough; None for never.
     """
 
     freezes_base: ClassVar[bool]
     scales_updates: ClassVar[bool]
     factors_moments: ClassVar[bool]
+    stopping: ClassVar[EarlyStopping | None] = None
 
     @property
     def positions(self) -> int:
         """Positions that what is trained takes before every text."""
         return 0
 
+    @property
+    def prompt_names(self) -> tuple[str, ...]:
+        """Names of the prompts of which each text reads one; empty where all texts read the same."""
+        return ()
+
     @abc.abstractmethod
     def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
         """Shape and dtype of every trained parameter; raises UserError for settings that do not fit the decoder."""
+
+    def shapes_in_use(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape and dtype of what stands beside the base model's weights when the tuned model is used."""
+        return self.shapes(config) if self.freezes_base else {}
 
     @abc.abstractmethod
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
@@ -63,9 +78,38 @@ class Tuning(Settings, abc.ABC):
           UserError: if there is no such decoder.
         """
 
+    def columns(self, batch: Mapping[str, np.ndarray], tasks: Sequence[str]) -> dict[str, np.ndarray]:
+        """The columns of a batch of the stream that a step reads.
+
+        Args:
+          batch: see `flan_jax.packing.stream.PackedStream.batch`.
+          tasks: names that its task_ids stand for.
+        """
+        return {name: column for name, column in batch.items() if name not in ('task_ids', 'sequence_ids')}
+
+    def independent(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+        """The optimizer as what is trained needs it; its `update` is given `shares` as well."""
+        return optax.with_extra_args_support(optimizer)
+
+    def shares(
+        self, denominator: Callable[[Mapping], jax.Array], batch: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """The part of a batch's denominator that is a parameter's own, where parameters are trained by themselves."""
+        return {}
+
 
 def tuning_from_plain(plain: Mapping[str, Any]) -> Tuning:
     """The tuning whose type and fields JSON holds, as the metadata of checkpoints do; its file has its type's name."""
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    return _from_plain(plain)
+
+
+def _from_plain(value: Any) -> Any:
+    """Settings, tuples and what else fields may hold, from JSON."""
+    if isinstance(value, list):
+        return tuple(map(_from_plain, value))
+    if not isinstance(value, Mapping):
+        return value
+    fields = {name: _from_plain(field) for name, field in value.items()}
     name = fields.pop('type')
-    return getattr(importlib.import_module(f'flan_jax.tuning.{name.lower()}'), name)(**fields)
+    file = re.sub('(?<!^)(?=[A-Z])', '_', name).lower()
+    return getattr(importlib.import_module(f'flan_jax.tuning.{file}'), name)(**fields)

@@ -45,6 +45,30 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
 
 
 @needs_libtpu
+def test_the_scoring_step_reads_the_soft_prompt():
+    tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=1', '--gin.SEQUENCE_LENGTH=512', '--step=scoring']
+    prompt = ['--gin.Run.tuning=@Prompt()', '--gin.Prompt.length=512', '--gin.INITIAL_CHECKPOINT_PATH=base']
+    done = []
+    for tuning in ([], prompt):
+        status, output, errors = compiled('--topology=v5e:2x2', *tiny, *tuning, '--gin.Stream.input_length=256')
+        assert status == 0, errors
+        done.append([float(number) for number in re.search(r'device: ([\d.]+) TFLOP.* ([\d.]+)\n', output).groups()])
+    assert all(behind > 1.02 * alone for alone, behind in zip(*done)), done
+
+
+@needs_libtpu
+def test_a_study_is_compiled_with_each_model_once():
+    """Figure 11 tunes one model six times."""
+    command = [sys.executable, '-m', 'flan_jax', 'reproduce', 'flan.figure11', '--compile', '--gin.TRAIN_STEPS=3600']
+    environment = os.environ | {'JAX_PLATFORMS': 'cpu', 'TERM': 'dumb', 'COLUMNS': '200'}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    (line,) = re.findall(r'v4:2x2x1 +(\d+ x \d+) +([\d.]+) +([\d.]+) +\d+% +([\d,]+)', done.stdout)
+    mesh, _, seconds, hours = line
+    assert mesh == '4 x 1' and float(hours) == pytest.approx(4 * 6 * float(seconds), abs=0.51 + 24 * 5e-4)
+
+
+@needs_libtpu
 def test_what_does_not_fit_says_how_much_it_needs():
     huge = ['--gin.lamda.d_model=8192', '--gin.lamda.num_layers=8', '--step=scoring', '--gin.SEQUENCE_LENGTH=512']
     status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.Stream.input_length=256')

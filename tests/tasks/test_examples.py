@@ -10,6 +10,7 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.data import prepare, rendering, source
 from flan_jax.data.preview import rendered_examples
+from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
 
 DATASETS = list(catalogue.DATASETS.values())

@@ -17,6 +17,7 @@ from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.lora import Lora
 from flan_jax.tuning.prompt import Prompt
+from flan_jax.tuning.task_prompts import TaskPrompts
 
 # One block of queries: attention in blocks computes less than is counted.
 SIZE = BatchSize(sequences=4, length=128, predicted=16)
@@ -44,15 +45,28 @@ def test_the_forward_pass_is_counted_as_it_is_computed():
     assert forward_flops(CONFIG, SIZE) == pytest.approx(product_flops(forward.jaxpr), rel=1e-6)
 
 
+def test_a_soft_prompt_counts_in_the_forward_pass():
+    tuning = Prompt(length=64)
+    params = parameter_shapes(CONFIG) | tuning.shapes(CONFIG)
+    forward = jax.make_jaxpr(functools.partial(label_log_probs, CONFIG))(params, batch())
+    assert forward_flops(CONFIG, SIZE, rows=64) == pytest.approx(product_flops(forward.jaxpr), rel=0.01)
+    assert forward_flops(CONFIG, SIZE, rows=64) > 1.01 * forward_flops(CONFIG, SIZE)
+
+
 @pytest.mark.parametrize(
-    'tuning', [Full(), Lora(rank=4), Lora(rank=4, targets=('feed_forward/down',)), Prompt(length=64)]
-)
+    'tuning',
+    [
+        Full(), Lora(rank=4), Lora(rank=4, targets=('feed_forward/down',)), Prompt(length=64),
+        TaskPrompts(tasks=('a', 'b'), lengths=(24, 40)),
+    ],
+)  # fmt: skip
 def test_a_step_is_counted_as_it_is_computed(tuning):
     """Nothing is computed again where all activations are kept, and nothing for kernels that are frozen."""
     mesh = make_mesh(Parallelism(), jax.devices()[:1])
     training = Training(batch_size=SIZE.sequences, remat='none')
     program = training_program(CONFIG, NextToken(), tuning, training, mesh, ('a',))
-    step = jax.make_jaxpr(program.step)(program.layout, program.frozen, batch())
+    ids = {'prompt_ids': jax.ShapeDtypeStruct((SIZE.sequences, SIZE.length), 'int32')}
+    step = jax.make_jaxpr(program.step)(program.layout, program.frozen, batch() | ids)
     computed = product_flops(step.jaxpr)
     assert training_flops(CONFIG, tuning, SIZE) == pytest.approx(computed, rel=0.06)
 

@@ -1,0 +1,31 @@
+"""What a run with a soft prompt for each task needs besides: that every task has one, and what stops them."""
+
+from flan_jax.errors import UnknownName
+from flan_jax.progress import CONSOLE
+from flan_jax.run import Run
+
+
+def check_prompts(run: Run) -> None:
+    """Raises UnknownName unless every task that is tuned on or evaluated has a prompt; says which have no examples."""
+    from flan_jax.data.mixtures import tuning_mixture
+    from flan_jax.evaluation.selection import named_datasets
+    from flan_jax.studies.run_evaluation import evaluates
+
+    tasks = [task.name for task in tuning_mixture(run.data, run.prompt_format).seqio.tasks]
+    asked = [dataset.name for dataset in named_datasets(run.evaluation, run.data.held_out)] if evaluates(run) else []
+    for name in (*tasks, *asked):
+        if name not in run.tuning.prompt_names:
+            raise UnknownName('task of TaskPrompts.tasks', name, run.tuning.prompt_names)
+    if without := [name for name in dict.fromkeys(run.tuning.tasks) if name not in tasks]:
+        CONSOLE.print(f'{", ".join(without)}: no training examples, so that their prompts stay as they begin')
+
+
+def validation_of(run: Run, program, stream):
+    """What stops the prompts of a run; raises MissingDataError for tasks without validation examples."""
+    from flan_jax.data.mixtures import tuning_mixture
+    from flan_jax.packing.validation import validation_batches
+    from flan_jax.training.validation import Validation
+
+    mixture, examples = tuning_mixture(run.data, run.prompt_format), run.tuning.stopping.examples
+    batches = validation_batches(mixture, run.stream, stream.manifest, examples, run.training.batch_size)
+    return Validation(program, batches, stream.manifest.tasks)

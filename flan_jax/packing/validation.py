@@ -1,0 +1,51 @@
+"""Validation examples, packed: what tells while training whether a task is learned."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import seqio
+
+from flan_jax.data.mixtures import TuningMixture
+from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.data.source import MissingDataError
+from flan_jax.packing.best_fit import pack
+from flan_jax.packing.example import Example
+from flan_jax.packing.pack import tokenised
+from flan_jax.packing.settings import Stream
+from flan_jax.packing.stream import StreamManifest, lay_out_batch
+
+
+def validation_batches(
+    mixture: TuningMixture, settings: Stream, manifest: StreamManifest, examples: int, batch_size: int
+) -> list[dict[str, np.ndarray]]:
+    """Batches of the first `examples` validation examples of every task, each in a template by the stream's seed.
+
+    Raises:
+      MissingDataError: naming the tasks that have none.
+    """
+    if missing := [task.name for task in mixture.seqio.tasks if 'validation' not in task.splits]:
+        raise MissingDataError(
+            f'{", ".join(missing)}: no validation examples, by which prompts stop; prepare them, or leave '
+            'TaskPrompts.stopping out'
+        )
+    read = itertools.chain.from_iterable(
+        itertools.islice(_validation_examples(task, index, settings), examples)
+        for index, task in enumerate(mixture.seqio.tasks)
+    )
+    sequences = list(pack(read, settings.sequence_length, settings.max_targets, settings.window))
+    return [
+        lay_out_batch(
+            manifest, sequences[start : start + batch_size], _places(sequences, start, batch_size), batch_size
+        )
+        for start in range(0, len(sequences), batch_size)
+    ]
+
+
+def _validation_examples(task: seqio.Task, index: int, settings: Stream) -> Iterator[Example]:
+    examples = read_examples(task, settings.lengths, split='validation', shuffle=False, seed=settings.seed)
+    return tokenised(examples, index)
+
+
+def _places(sequences: Sequence, start: int, batch_size: int) -> range:
+    return range(start, min(start + batch_size, len(sequences)))

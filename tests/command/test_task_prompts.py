@@ -1,0 +1,151 @@
+"""A run with a prompt for each task: stopped and resumed, evaluated with each task's own, asked with one."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from etils import epath
+
+from flan_jax.command import configuration, main
+from flan_jax.command.libraries import prepare_libraries
+from flan_jax.command.train import tuning
+from flan_jax.convert.write import write_model
+from flan_jax.data.mixtures import tuning_mixture
+from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.evaluation.evaluator import Evaluator
+from flan_jax.loaded_model import checkpoint_in, load
+from flan_jax.studies.run_evaluation import eval_set_of
+from flan_jax.training import checkpoints, metrics_log
+from flan_jax.training.weights import content_of
+from tests.command.test_prompt import CONFIG
+from tests.convert.tokenizers_trained import write_llama3
+from tests.toy import random_params
+
+TASKS = ('rte', 'cb')
+
+
+def settings_of(folder, samples_dir, **changes):
+    settings = {
+        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
+        'MIXTURE_OR_TASK_NAME': '+'.join(TASKS), 'EVAL_TASKS': TASKS, 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
+        'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
+        'Stream.target_length': 16, 'TaskPrompts.tasks': TASKS, 'TaskPrompts.lengths': (7, 4),
+        'TaskPrompts.stopping': '@EarlyStopping()', 'EarlyStopping.every': 2, 'EarlyStopping.patience': 1,
+        'EarlyStopping.examples': 4,
+    }  # fmt: skip
+    return settings | changes
+
+
+def command(verb, folder, samples_dir, **changes):
+    bindings = [f'--gin.{name}={value}' for name, value in settings_of(folder, samples_dir, **changes).items()]
+    return main.main([verb, f'--gin_file={folder / "run.gin"}', *bindings]) or 0
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, samples_dir) -> epath.Path:
+    """A folder with a base model, and a run on it, trained and evaluated."""
+    folder = epath.Path(tmp_path_factory.mktemp('prompts'))
+    (folder / 'downloaded').mkdir()
+    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
+    write_llama3(folder / 'downloaded')
+    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
+    (folder / 'run.gin').write_text(
+        f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @TaskPrompts()\n"
+    )
+    assert command('run', folder, samples_dir) == 0
+    return folder
+
+
+def prompts_of(run):
+    found = content_of(checkpoint_in(run)).trained(make_mesh(Parallelism()))
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def load_run(folder, samples_dir, **changes):
+    bindings = {name: str(value) for name, value in settings_of(folder, samples_dir, **changes).items()}
+    return configuration.load([str(folder / 'run.gin')], bindings)
+
+
+def test_a_checkpoint_holds_prompts_of_a_few_kilobytes(folder):
+    saved = checkpoint_in(folder / 'run')
+    assert {name: tuple(value.shape) for name, value in checkpoints.parameter_metadata(saved).items()} == {
+        'prompts/rte': (7, 32), 'prompts/cb': (4, 32)
+    }  # fmt: skip
+    assert sum(file.stat().st_size for file in pathlib.Path(saved).rglob('*') if file.is_file()) < 60_000
+    losses = [line for line in metrics_log.read(folder / 'run') if 'validation_loss/rte' in line]
+    assert [line['step'] for line in losses] == [2, 4] and all('validation_loss/cb' in line for line in losses)
+
+
+def test_every_task_is_evaluated_with_its_own_prompt(folder, samples_dir):
+    """The records' scores are those of a model that holds that prompt alone, and of no other."""
+    run, model = load_run(folder, samples_dir), load(folder / 'run')
+    assert model.prompts == TASKS
+    eval_set = eval_set_of(run)
+    for key in eval_set.keys:
+        (file,) = (folder / 'run' / 'evaluation' / 'step_4').glob(f'{key.dataset}-*/{key.file}')
+        found = [option['sum'] for line in file.read_text().splitlines() for option in json.loads(line)['options']]
+        examples = {key: eval_set.examples(key, model.vocabulary, model.prompt_format)}
+        scores = {}
+        for task in TASKS:
+            (records,) = Evaluator(model.of_task(task), 16, 512).evaluate(examples).values()
+            scores[task] = [option['sum'] for record in records for option in record['options']]
+        np.testing.assert_allclose(found, scores.pop(key.dataset), atol=1e-4)
+        assert abs(np.subtract(found, *scores.values())).max() > 1e-2
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_prompts_and_what_stops_them(folder, samples_dir):
+    where = {'MODEL_DIR': folder / 'stopped'}
+    run = load_run(folder, samples_dir, **where)
+    prepare_libraries(run.data)
+    tuning(run, 'flan-jax train')(2)
+    assert command('train', folder, samples_dir, **where) == 0
+    for name, value in prompts_of(folder / 'run').items():
+        np.testing.assert_array_equal(value, prompts_of(folder / 'stopped')[name], err_msg=name)
+    losses = [
+        [line for line in metrics_log.read(folder / name) if 'validation_loss/cb' in line]
+        for name in ('run', 'stopped')
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_answers_are_those_of_the_prompt_that_is_named(folder, capsys):
+    generate = ['generate', f'--checkpoint={folder / "run"}', '--max_new_tokens=8', 'Is it good?', 'yes']
+    assert main.main(generate) == 2
+    assert '--task=rte|cb' in capsys.readouterr().err
+    assert main.main([*generate, '--task=wnli']) == 2
+    answers = set()
+    for task in TASKS:
+        assert main.main([*generate, f'--task={task}']) == 0
+        answers.add(capsys.readouterr().out)
+    assert len(answers) == 2
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'EVAL_TASKS': ('rte', 'wnli')}, "unknown task of TaskPrompts.tasks 'wnli'"),
+        ({'MIXTURE_OR_TASK_NAME': 'rte+snli'}, "unknown task of TaskPrompts.tasks 'snli'"),
+        ({'TaskPrompts.lengths': (1, 2, 3)}, 'TaskPrompts.lengths has 3 values'),
+    ],
+)
+def test_what_has_no_prompt_is_refused_before_work(folder, samples_dir, capsys, changes, message):
+    assert command('run', folder, samples_dir, MODEL_DIR=folder / 'refused', **changes) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / 'refused' / 'checkpoints').exists()
+
+
+def test_few_examples_are_the_first_of_each_dataset(samples_dir):
+    run = configuration.load(
+        ['gin/runs/quickstart.gin'],
+        {
+            'TFDS_DATA_DIR': samples_dir,
+            'MIXTURE_OR_TASK_NAME': 'rte+sst2',
+            'Data.examples_per_dataset': '2',
+            'HELD_OUT': 'None',
+        },
+    )
+    mixture = tuning_mixture(run.data)
+    for task in mixture.seqio.tasks:
+        assert task.num_input_examples('train') == 2 < task.num_input_examples('validation') + 2
+    assert set(mixture.rates.values()) == {0.5}

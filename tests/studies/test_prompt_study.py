@@ -1,0 +1,63 @@
+"""The runs of a study of soft prompts: what starts from what."""
+
+import pytest
+
+from flan_jax.command import configuration
+from flan_jax.command.reproduce import _print_plan
+from flan_jax.errors import UserError
+from flan_jax.studies.flan import FIGURE_10
+from flan_jax.studies.prompt_study import BASE_CHECKPOINT, PROMPTS
+
+GIVEN = {'TFDS_DATA_DIR': 'data', 'TRAIN_STEPS': '7'}
+
+
+def loaded(scale, **given):
+    planned = FIGURE_10.runs(scale, 'root', (), GIVEN | given)
+    return [(run, configuration.load(run.files, run.bindings)) for run in planned]
+
+
+def test_every_run_starts_from_one_before_it_and_learns_the_prompts_of_what_that_held_out():
+    made, held_out_by = set(), {}
+    runs = loaded('small')
+    for planned, run in runs:
+        if planned.waits_for:
+            assert planned.waits_for == run.initial_checkpoint and planned.waits_for in made
+        made.add(f'{run.model_dir}/checkpoints/{run.training.steps}')
+        held_out_by[f'{run.model_dir}/checkpoints/7'] = run.data.held_out
+        if not planned.prepares:
+            assert run.tuning.tasks == run.evaluation.targets and run.data.held_out is None
+            assert '+'.join(run.tuning.tasks) == run.data.mixture
+            base = held_out_by[run.initial_checkpoint]
+            assert base == (planned.held_out if planned.arm.startswith('FLAN') else None)
+    assert [planned.prepares for planned, _ in runs] == [True] * 7 + [False] * 24
+    tasks = {task for planned, run in runs if not planned.prepares for task in run.tuning.tasks}
+    assert tasks == {name for column in FIGURE_10.columns.values() for name in column}
+    few = [run.data.examples_per_dataset for planned, run in runs if not planned.prepares]
+    assert sorted(few, key=bool) == [None] * 12 + [32] * 12
+    assert len({run.model_dir for _, run in runs}) == len(runs)
+
+
+def test_a_base_model_that_is_given_is_not_pretrained():
+    given = {BASE_CHECKPOINT: 'mine/checkpoints/3', 'VOCABULARY': 'None'}
+    runs = loaded('paper', **given)
+    assert len(runs) == 6 + 24
+    starts = {run.initial_checkpoint for planned, run in runs if planned.prepares or not planned.waits_for}
+    assert starts == {'mine/checkpoints/3'}
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [({}, f'--gin.{BASE_CHECKPOINT}'), ({BASE_CHECKPOINT: 'x', 'HELD_OUT': 'nli'}, 'HELD_OUT is set by flan.figure10')],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(UserError, match=message):
+        FIGURE_10.runs('paper', 'root', (), given)
+
+
+def test_the_plan_parts_what_can_go_on_at_the_same_time(samples_dir, tmp_path, capsys):
+    planned = FIGURE_10.runs('small', str(tmp_path), (), GIVEN | {'TFDS_DATA_DIR': samples_dir})
+    some = [run for run in planned if run.held_out in ('nothing', 'commonsense')]
+    _print_plan([(run, configuration.load(run.files, run.bindings)) for run in some], ['flan.figure10', '--plan'])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ['flan-jax', '#', 'flan-jax', '#', *['flan-jax'] * 5]
+    assert all(f'{name}={value}' in lines[4].replace("'", '') for name, value in PROMPTS.items())
