@@ -85,6 +85,7 @@ COQA = Dataset(
         ),
     ),
     keep=Keep('a dialogue of one question has no history', lambda ex: tf.size(ex['questions']) > 1),
+    long_fields=('story',),
     metrics=('coqa',),
     licence='by the source of the passage: CC BY-SA 4.0 (literature, Wikipedia), MSR-LA (MCTest), Apache 2.0 (CNN '
     "news), RACE's own terms (exams)",
@@ -171,6 +172,7 @@ QUAC = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('background', 'text'),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation='Choi, He, Iyyer, Yatskar, Yih, Choi, Liang and Zettlemoyer 2018: QuAC: Question answering in context.',

@@ -75,6 +75,7 @@ COSMOS_QA = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('context',),
     metrics=('accuracy',),
     licence='CC BY 4.0',
     citation='Huang et al. 2019: Cosmos QA: Machine reading comprehension with contextual commonsense reasoning.',
@@ -151,6 +152,7 @@ RECORD = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('passage',),
     metrics=('record',),
     licence='Apache 2.0 for what comes from CNN and the Daily Mail, terms of use of the Internet Archive for the rest '
     '(through SuperGLUE)',

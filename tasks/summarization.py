@@ -169,6 +169,7 @@ AESLC = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('email',),
     metrics=('rouge',),
     licence='CC BY-NC-SA 4.0',
     citation='Zhang and Tetreault 2019: This email could save your life: Introducing the task of email subject line '
@@ -213,6 +214,7 @@ AG_NEWS_SUBSET = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('text',),
     metrics=('accuracy',),
     licence='research and other non-commercial use, as the AG corpus states',
     citation='Zhang et al. 2015: Character-level convolutional networks for text classification.',
@@ -253,6 +255,7 @@ CNN_DAILYMAIL = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('article',),
     metrics=('rouge',),
     licence='not stated; the articles belong to CNN and the Daily Mail',
     citation='Hermann et al. 2015: Teaching machines to read and comprehend. See et al. 2017: Get to the point: '
@@ -292,6 +295,7 @@ GIGAWORD = Dataset(
         ),
         Template('Expand "{answer}" into one complete sentence of news.', '{sentence}', inverted=True),
     ),
+    long_fields=('sentence',),
     metrics=('rouge',),
     licence='not stated for the pairs of sentence and headline; the articles are under the terms of the Linguistic '
     'Data Consortium',
@@ -349,6 +353,7 @@ MULTI_NEWS = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('articles', 'first_article'),
     metrics=('rouge',),
     licence='for non-commercial research and educational purposes only',
     citation='Fabbri et al. 2019: Multi-News: A large-scale multi-document summarization dataset and abstractive '
@@ -392,6 +397,7 @@ NEWSROOM = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('text',),
     metrics=('rouge',),
     licence='research use, under an agreement that the publisher asks for',
     citation='Grusky et al. 2018: Newsroom: A dataset of 1.3 million summaries with diverse extractive strategies.',
@@ -430,6 +436,7 @@ SAMSUM = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('dialogue',),
     metrics=('rouge',),
     licence='CC BY-NC-ND 4.0',
     citation='Gliwa et al. 2019: SAMSum corpus: A human-annotated dialogue dataset for abstractive summarization.',
@@ -473,6 +480,7 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('text',),
     metrics=('rouge',),
     licence='CC BY-NC-SA 3.0',
     citation='Ladhak et al. 2020: WikiLingua: A new benchmark dataset for cross-lingual abstractive summarization. '
@@ -506,6 +514,7 @@ XSUM = Dataset(
         Template('In one sentence, an article says this:\n{answer}\n\nWrite the article.', '{document}', inverted=True),
         Template('Continue the news report.\n\n{answer}', '{document}', inverted=True),
     ),
+    long_fields=('document',),
     metrics=('rouge',),
     licence='not stated; the articles belong to the BBC',
     citation="Narayan et al. 2018: Don't give me the details, just the summary! Topic-aware convolutional neural "
@@ -556,6 +565,7 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('arguments',),
     metrics=('rouge',),
     licence='not stated',
     citation='Wang and Ling 2016: Neural network-based abstract generation for opinions and arguments.',
@@ -603,6 +613,7 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
             inverted=True,
         ),
     ),
+    long_fields=('reviews',),
     metrics=('rouge',),
     licence='not stated',
     citation='Wang and Ling 2016: Neural network-based abstract generation for opinions and arguments.',

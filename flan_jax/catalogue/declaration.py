@@ -38,7 +38,7 @@ MetricName = Literal[
 
 ANSWER, OPTIONS = 'answer', 'options'
 RESERVED_FIELDS = frozenset(
-    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
+    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts', 'references', 'right', 'targets'}
 )
 """Names of what is derived from an example, which a declared field may not take."""
 
@@ -160,6 +160,9 @@ class Dataset:
       licence: the terms of the data as its publisher states them.
       citation: authors, year and title of the publication to cite.
       languages: ISO 639-1 codes of the languages that occur.
+      long_fields: fields that lose their last words where a prompt has too many tokens; nothing else of it is cut, and
+        an example that still does not fit is not trained on. Name texts whose beginning makes sense without the rest,
+        never what the targets say again, as a translation or corrected spelling does.
       keep: filter on examples, where some are unusable.
       group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
@@ -179,6 +182,7 @@ class Dataset:
     licence: str
     citation: str
     languages: tuple[str, ...] = ('en',)
+    long_fields: tuple[str, ...] = ()
     keep: Keep | None = None
     group: Field | None = None
     manual_step: str = ''
@@ -226,6 +230,10 @@ def _check_dataset(dataset: Dataset) -> None:
         raise DeclarationError(f'{dataset.name}: source {dataset.source!r} must name a TFDS dataset with its version')
     if clash := RESERVED_FIELDS & set(dataset.fields):
         raise DeclarationError(f'{dataset.name}: field {min(clash)!r} takes a reserved name; choose another')
+    for name in dataset.long_fields:
+        if name not in dataset.fields or isinstance(dataset.fields[name], Constant):
+            own = [field for field, value in dataset.fields.items() if not isinstance(value, Constant)]
+            raise DeclarationError(f'{dataset.name}: unknown long field {name!r}; the fields are {", ".join(own)}')
     if not dataset.templates or not dataset.forward_templates:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
     if not dataset.metrics:
