@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flan_jax import catalogue
-from flan_jax.command import show_examples, verify_table
+from flan_jax.command import lengths_table, show_examples, verify_table
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.data.settings import Data
@@ -16,7 +16,7 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `list`, `show`, `search`, `export`, `verify` or `licences`."""
+    """Carries out `list`, `show`, `search`, `export`, `verify`, `lengths` or `licences`."""
     options = _parse(arguments)
     load_catalogue(options)
     actions = {
@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
         'search': _search,
         'export': _export,
         'verify': verify_table.run,
+        'lengths': lengths_table.run,
         'licences': _licences,
     }
     return actions[options.action](options) or 0
@@ -33,7 +34,9 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax tasks', description=__doc__)
     common = catalogue_arguments()
-    actions = parser.add_subparsers(dest='action', required=True, metavar='{list,show,search,export,verify,licences}')
+    actions = parser.add_subparsers(
+        dest='action', required=True, metavar='{list,show,search,export,verify,lengths,licences}'
+    )
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
     show = actions.add_parser('show', parents=[common], help='examples of a dataset as a model sees them')
@@ -51,6 +54,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
     verify.add_argument('name', nargs='*', help='dataset; none means all')
     verify.add_argument('--limit', type=int, default=-1, help='examples per split')
+    lengths = actions.add_parser(
+        'lengths', parents=[common], help='what share of examples is too long, and what is cut'
+    )
+    lengths_table.add_arguments(lengths)
     actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
     return parser.parse_args(arguments)
 

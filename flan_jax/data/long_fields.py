@@ -54,11 +54,17 @@ def shortened(
     def with_words(count):
         return unmarked(prompt, tf.strings.reduce_join(words[:, :count], axis=1))
 
+    def fits(count):
+        return count_tokens(with_words(count)) <= max_tokens
+
     def halve(least, most):
         middle = (least + most + 1) // 2
-        fits = count_tokens(with_words(middle)) <= max_tokens
-        return tf.where(fits, middle, least), tf.where(fits, most, middle - 1)
+        more = fits(middle)
+        return tf.where(more, middle, least), tf.where(more, most, middle - 1)
 
     longest = tf.cast(tf.reduce_max(words.row_lengths()), tf.int32)
-    count, _ = tf.while_loop(lambda least, most: least < most, halve, (1, longest))
+    least, most = tf.while_loop(  # from about as many words as tokens, since a text may have far more
+        lambda least, most: (most < longest) & fits(most), lambda least, most: (most, 2 * most), (1, max_tokens)
+    )
+    count, _ = tf.while_loop(lambda least, most: least < most, halve, (least, tf.minimum(most, longest)))
     return with_words(count)
