@@ -90,10 +90,9 @@ def register_mixtures() -> None:
                 _add_mixture(name + form, tasks)
     for cluster in catalogue.CLUSTERS:
         for kind in ('', '_rank'):
-            if tasks := [
-                (name, 1.0) for dataset in catalogue.datasets_in(cluster) for name in _evaluated(dataset, kind)
-            ]:
-                _add_mixture(f'{cluster}_eval{kind}', tasks)
+            names = [name for dataset in catalogue.datasets_in(cluster) for name in _evaluated(dataset, kind)]
+            if names:
+                _add_mixture(f'{cluster}_eval{kind}', [(name, 1.0) for name in names])
 
 
 def tasks_of(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:

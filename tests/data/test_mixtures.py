@@ -13,7 +13,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Splits
 from flan_jax.data import prepare
 from flan_jax.data.formats.plain import Plain
-from flan_jax.data.members import FORMS, members, resolve
+from flan_jax.data.members import FORMS, REGISTERED, members, resolve
 from flan_jax.data.mixtures import missing_members, tuning_mixture
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.settings import Data
