@@ -12,6 +12,7 @@ from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catal
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
+from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE
 
 
@@ -43,9 +44,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     show_examples.add_arguments(show)
     search = actions.add_parser('search', parents=[common], help='templates that contain a text')
     search.add_argument('text')
-    export = actions.add_parser('export', parents=[common], help='a mixture, rendered, as a file')
+    export = actions.add_parser('export', parents=[common], help='a mixture, rendered, or the templates of a dataset')
     export.add_argument('mixture', help='flan, a cluster or a dataset')
-    export.add_argument('--format', choices=('jsonl', 'parquet'), default='jsonl')
+    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
     export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     export.add_argument('--held_out', help='cluster to leave out')
@@ -110,6 +111,12 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    if options.format == 'promptsource':
+        from flan_jax.catalogue import promptsource
+
+        write_whole(options.output, promptsource.write(catalogue.dataset(options.mixture)))
+        CONSOLE.print(f'the templates of {options.mixture} are in {options.output}')
+        return
     from flan_jax.data.export import exported_examples, write_examples
     from flan_jax.data.mixtures import prepared_members
 

@@ -30,6 +30,7 @@ class Data(Settings):
       templates_per_dataset: the first so many templates of each dataset are used; None for all.
       shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
+      promptsource: paths of promptsource files, templates.yaml, whose prompts join the catalogue beside our templates.
     """
 
     tfds_data_dir: Path
@@ -42,3 +43,4 @@ class Data(Settings):
     templates_per_dataset: Count | None = None
     shots: Shots = 0
     original_templates: Path | None = None
+    promptsource: tuple[str, ...] = ()
