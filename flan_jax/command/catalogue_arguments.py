@@ -11,9 +11,7 @@ def catalogue_arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
     parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
-    parser.add_argument(
-        '--promptsource', action='append', default=[], help="file of promptsource's to take prompts from"
-    )
+    parser.add_argument('--promptsource', action='append', default=[], help='templates.yaml to take prompts from')
     return parser
 
 
