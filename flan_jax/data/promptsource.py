@@ -20,6 +20,7 @@ from flan_jax.data.rendering import read_values
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.source import MissingDataError, PreparedSource
 from flan_jax.errors import UserError
+from flan_jax.settings import fingerprint
 
 NAMES = {
     'GEM/web_nlg/en': 'gem/web_nlg_en',
@@ -75,6 +76,8 @@ def prompts_of(dataset: Dataset, templates: Iterable[PromptsourceTemplate]) -> I
 
 def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> Dataset:
     rendered = functools.partial(_rendered, dataset, template)
+    # Templates are told apart by their texts, in fingerprints of streams and records, too; so the name is of the prompt.
+    field = f'prompt_{fingerprint(dataclasses.asdict(template))}'
 
     def is_right(ex: TfdsExample) -> tf.Tensor:
         _, target, choices = rendered(ex)
@@ -93,9 +96,9 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
         dataset,
         name=name,
         paper_name='',
-        fields={'prompt': lambda ex: rendered(ex)[0]},
+        fields={field: lambda ex: rendered(ex)[0]},
         answer=answer,
-        templates=(Template('{prompt}'),),
+        templates=(Template(f'{{{field}}}'),),
         metrics=metrics,
         long_fields=(),
         keep=_both(dataset.keep, Keep('the prompt is not for such rows, or no option is its target', applies)),
@@ -105,7 +108,7 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
 
 def _rendered(dataset: Dataset, template: PromptsourceTemplate, ex: TfdsExample) -> tuple[tf.Tensor, ...]:
     """Prompt and target, scalar strings, and options, strings [n]; this runs Python."""
-    values = {'fields': read_values(dataset, ex), 'row': _columns(ex)}
+    values = {'fields': read_values(dataset, ex), 'row': columns_of(ex)}
 
     def in_python(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         row = row_of(template, dataset, tf.nest.pack_sequence_as(values, arrays))
@@ -134,7 +137,7 @@ def _try(dataset: Dataset, templates: Iterable[PromptsourceTemplate], data_dir: 
     except MissingDataError:
         return
     for ex in examples:
-        values = tfds.as_numpy({'fields': read_values(dataset, ex), 'row': _columns(ex)})
+        values = tfds.as_numpy({'fields': read_values(dataset, ex), 'row': columns_of(ex)})
         for template in templates:
             try:
                 template.render(row_of(template, dataset, values))
@@ -162,7 +165,7 @@ def _both(first: Keep | None, second: Keep) -> Keep:
     return Keep(f'{first.reason}; {second.reason}', test)
 
 
-def _columns(ex: TfdsExample) -> dict[str, Any]:
+def columns_of(ex: TfdsExample) -> dict[str, Any]:
     """The features of an example but for lists of lists, which few datasets have and no template of T0 names."""
     ragged = (name for name, value in ex.items() if any(isinstance(v, tf.RaggedTensor) for v in tf.nest.flatten(value)))
     left_out = set(ragged)

@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 from flan_jax import catalogue
 from flan_jax.catalogue import promptsource
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.promptsource import add_prompts, row_of
+from flan_jax.data.promptsource import add_prompts, columns_of, prompts_of, row_of
 from flan_jax.data.rendering import read_values
 from flan_jax.data.seqio_tasks import keep_usable, rank_task, read_examples, training_task
 from flan_jax.data.source import PreparedSource
@@ -49,9 +49,8 @@ def added(tmp_path, samples_dir, monkeypatch):
 
 def rows(dataset, data_dir, split='train'):
     """The rows that TFDS has, for a naive rendering."""
-    return list(
-        tfds.as_numpy(keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset))
-    )
+    examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
+    return list(tfds.as_numpy(keep_usable(examples, dataset)))
 
 
 @pytest.mark.parametrize('name', ['rte', 'copa', 'multirc', 'wmt16_translate_deen', 'squad_v2', 'bool_q', 'record'])
@@ -63,7 +62,7 @@ def test_our_templates_come_back_from_its_format(name, samples_dir, tmp_path):
     unseen = rendered_examples(dataset, 'train', samples_dir, 2)
     examples = PreparedSource(dataset, samples_dir).get_dataset('train', shuffle=False)
     for ex, example in zip(unseen, keep_usable(examples, dataset)):
-        values = tfds.as_numpy({'fields': read_values(dataset, example), 'row': {}})
+        values = tfds.as_numpy({'fields': read_values(dataset, example), 'row': columns_of(example)})
         for ours, template, prompt in zip(dataset.templates, templates, ex.prompts):
             rendered = template.render(row_of(template, dataset, values))
             assert rendered == (*prompt, list(ex.choices)) and template.original_task != ours.inverted
@@ -102,10 +101,17 @@ def test_its_options_are_scored_and_its_prompts_are_tuned_on(added, samples_dir)
         assert [bool(option['is_correct']) for option in pair] == [row['label'] == 0, row['label'] == 1]
     task = training_task(first, Vocabulary(), samples_dir)
     example = next(read_examples(task, None, split='train', seed=0).as_numpy_iterator())
-    row = next(
-        row for row in rows(catalogue.dataset('copa'), samples_dir) if row['premise'] in example['inputs_pretokenized']
-    )
-    assert example['inputs_pretokenized'] == row['premise'] + b'\n' + row['choice1'] + b'?'
+    prompts = [row['premise'] + b'\n' + row['choice1'] + b'?' for row in rows(catalogue.dataset('copa'), samples_dir)]
+    assert example['inputs_pretokenized'] in prompts
+
+
+def test_another_wording_is_another_prompt_wherever_prompts_are_told_apart(tmp_path):
+    made = []
+    for text in (COPA, COPA.replace('Why,', 'Why:'), COPA.replace('{{ choice1 }} |||', '{{ choice1 }}. |||')):
+        (tmp_path / 'templates.yaml').write_text(text)
+        _, templates = promptsource.read(str(tmp_path / 'templates.yaml'))
+        made.append([dataset.templates for dataset in prompts_of(catalogue.dataset('copa'), templates)])
+    assert made[0][0] != made[1][0] and made[0][1] == made[1][1] != made[2][1]
 
 
 @pytest.mark.parametrize(
