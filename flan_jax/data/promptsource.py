@@ -76,7 +76,7 @@ def prompts_of(dataset: Dataset, templates: Iterable[PromptsourceTemplate]) -> I
 
 def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> Dataset:
     rendered = functools.partial(_rendered, dataset, template)
-    # Templates are told apart by their texts, in fingerprints of streams and records, too; so the name is of the prompt.
+    # Streams and records tell templates apart by their texts, so the name of the field stands for the prompt.
     field = f'prompt_{fingerprint(dataclasses.asdict(template))}'
 
     def is_right(ex: TfdsExample) -> tf.Tensor:
