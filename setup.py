@@ -45,6 +45,7 @@ setuptools.setup(
         'optax',
         'orbax-checkpoint>=0.12',
         'pyarrow',
+        'pyyaml',
         'rich',
         'rouge_score',
         'sacrebleu',
@@ -62,7 +63,7 @@ setuptools.setup(
     extras_require={
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
-        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'pyyaml', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
+        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'parity': ['torch', 'transformers'],
     },

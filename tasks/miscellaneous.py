@@ -86,6 +86,7 @@ COQA = Dataset(
             'Conversation:\n{history}Q: {question}\nReply:'
         ),
     ),
+    long_fields=('story',),
     metrics=('coqa',),
     licence='by the source of the passage: CC BY-SA 4.0 (literature, Wikipedia), MSR-LA (MCTest), Apache 2.0 (CNN '
     "news), RACE's own terms (exams)",
@@ -173,6 +174,7 @@ QUAC = Dataset(
             'with words from the text, or with "unanswerable" if it does not say.\n\n{text}'
         ),
     ),
+    long_fields=('background', 'text'),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation='Choi, He, Iyyer, Yatskar, Yih, Choi, Liang and Zettlemoyer 2018: QuAC: Question answering in context.',

@@ -87,6 +87,7 @@ def _anli(number: int) -> Dataset:
                 'alone. Is it true?\n{hypothesis}\n\n{options}'
             ),
         ),
+        long_fields=('context',),
         metrics=('accuracy',),
         licence='CC BY-NC 4.0',
         citation='Nie, Williams, Dinan, Bansal, Weston and Kiela 2020: Adversarial NLI: A new benchmark for natural '
@@ -135,6 +136,7 @@ CB = Dataset(
             'you say?'
         ),
     ),
+    long_fields=('premise',),
     metrics=('macro_f1',),
     licence='not stated (used in research through SuperGLUE)',
     citation='De Marneffe, Simons and Tonhauser 2019: The CommitmentBank: Investigating projection in naturally '
@@ -178,6 +180,7 @@ def _mnli(section: str) -> Dataset:
                 '{hypothesis}\n\n{options}'
             ),
         ),
+        long_fields=('premise',),
         metrics=('accuracy',),
         licence='the OANC licence for most of the text; the fiction is in the public domain or under CC BY 3.0 and '
         'CC BY-SA 3.0',
@@ -228,6 +231,7 @@ QNLI = Dataset(
         ),
         Template('{question}\n\nCan you find the answer in this line from an encyclopedia?\n{sentence}\n{options}'),
     ),
+    long_fields=('sentence',),
     metrics=('accuracy',),
     licence='CC BY-SA 4.0 (of SQuAD, from which it is made)',
     citation='Rajpurkar, Zhang, Lopyrev and Liang 2016: SQuAD: 100,000+ questions for machine comprehension of text. '
@@ -269,6 +273,7 @@ RTE = Dataset(
             '{options}\n\nCan a reader of this passage be sure of the sentence after it?\n\nPassage: {premise}\nSentence: {hypothesis}'
         ),
     ),
+    long_fields=('premise',),
     metrics=('accuracy',),
     licence='research use; terms of the PASCAL RTE challenges (through SuperGLUE)',
     citation='Dagan et al. 2005; Bar Haim et al. 2006; Giampiccolo et al. 2007; Bentivogli et al. 2009: The PASCAL '
@@ -314,6 +319,7 @@ SNLI = Dataset(
             'following true of the photo?\n\n{hypothesis}'
         ),
     ),
+    long_fields=('premise',),
     metrics=('accuracy',),
     licence='CC BY-SA 4.0',
     citation='Bowman, Angeli, Potts and Manning 2015: A large annotated corpus for learning natural language '

@@ -70,6 +70,7 @@ BOOL_Q = Dataset(
             'Someone typed "{query}" into a search engine and found this passage:\n\n{passage}\n\nWhat is the answer?\n{options}'
         ),
     ),
+    long_fields=('passage',),
     metrics=('accuracy',),
     licence='CC BY-SA 3.0',
     citation='Clark et al. 2019: BoolQ: Exploring the surprising difficulty of natural yes/no questions.',
@@ -123,6 +124,7 @@ DROP = Dataset(
             'You are helping a colleague who has no time to read this report.\n\n{passage}\n\nYour colleague asks: {question}\n\nWhat do you reply?'
         ),
     ),
+    long_fields=('passage',),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation='Dua et al. 2019: DROP: A reading comprehension benchmark requiring discrete reasoning over paragraphs.',
@@ -179,6 +181,7 @@ MULTIRC = Dataset(
             'You are grading a reading test.\n\n{paragraph}\n\nQuestion: {question}\nA student wrote: {candidate}\n\nIs this correct?\n{options}'
         ),
     ),
+    long_fields=('paragraph',),
     metrics=('multirc',),
     licence='Research and Academic Use License of the Cognitive Computation Group (through SuperGLUE)',
     citation='Khashabi et al. 2018: Looking beyond the surface: A challenge set for reading comprehension over '
@@ -276,6 +279,7 @@ SQUAD_V1 = Dataset(
             'You are a librarian. A visitor asks: {question}\n\nWhat do you answer, going by this page?\n\n{context}'
         ),
     ),
+    long_fields=('context',),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation='Rajpurkar et al. 2016: SQuAD: 100,000+ questions for machine comprehension of text.',
@@ -342,6 +346,7 @@ SQUAD_V2 = Dataset(
             '{question}\n\nThe book says:\n\n{context}\n\nWhat do you reply?'
         ),
     ),
+    long_fields=('context',),
     metrics=('squad',),
     licence='CC BY-SA 4.0',
     citation="Rajpurkar et al. 2018: Know what you don't know: Unanswerable questions for SQuAD.",

@@ -56,6 +56,7 @@ COSMOS_QA = Dataset(
             'A friend shows you a diary entry and wants to know what you make of it.\n\n{context}\n\nYour friend asks: {question}\n\n{options}'
         ),
     ),
+    long_fields=('context',),
     metrics=('accuracy',),
     licence='CC BY 4.0',
     citation='Huang et al. 2019: Cosmos QA: Machine reading comprehension with contextual commonsense reasoning.',
@@ -117,6 +118,7 @@ RECORD = Dataset(
             'You are proofreading a news page, and one name is missing. What is it?\n\n{passage}\n\n{query}\n\n{options}'
         ),
     ),
+    long_fields=('passage',),
     metrics=('record',),
     licence='Apache 2.0 for what comes from CNN and the Daily Mail, terms of use of the Internet Archive for the rest '
     '(through SuperGLUE)',

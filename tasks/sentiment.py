@@ -70,6 +70,7 @@ IMDB_REVIEWS = Dataset(
             'or negative?\n\n{options}'
         ),
     ),
+    long_fields=('text',),
     metrics=('accuracy',),
     licence='not stated; the publisher asks for a citation',
     citation='Maas et al. 2011: Learning word vectors for sentiment analysis.',
@@ -195,6 +196,7 @@ YELP_POLARITY_REVIEWS = Dataset(
             '{options}'
         ),
     ),
+    long_fields=('text',),
     metrics=('accuracy',),
     licence="Yelp's dataset terms of use: academic and non-commercial use only",
     citation='Zhang, Zhao and LeCun 2015: Character-level convolutional networks for text classification.',

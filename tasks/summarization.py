@@ -133,6 +133,7 @@ AESLC = Dataset(
         Template('What subject was the following email most likely sent with?\n\n{email}'),
         Template('A colleague asks you to fill in the subject field of this email:\n\n{email}\n\nWhat do you write?'),
     ),
+    long_fields=('email',),
     metrics=('rouge',),
     licence='CC BY-NC-SA 4.0',
     citation='Zhang and Tetreault 2019: This email could save your life: Introducing the task of email subject line '
@@ -169,6 +170,7 @@ AG_NEWS_SUBSET = Dataset(
             'You are an editor at a news site. In which section do you publish this article?\n\n{title}\n\n{text}\n\n{options}'
         ),
     ),
+    long_fields=('text',),
     metrics=('accuracy',),
     licence='research and other non-commercial use, as the AG corpus states',
     citation='Zhang et al. 2015: Character-level convolutional networks for text classification.',
@@ -199,6 +201,7 @@ CNN_DAILYMAIL = Dataset(
             'You write the box of key facts that a news site shows next to each story. Write the box for this one.\n\n{article}'
         ),
     ),
+    long_fields=('article',),
     metrics=('rouge',),
     licence='not stated; the articles belong to CNN and the Daily Mail',
     citation='Hermann et al. 2015: Teaching machines to read and comprehend. See et al. 2017: Get to the point: '
@@ -232,6 +235,7 @@ GIGAWORD = Dataset(
             'You are an editor at a news agency, and this report has just come in:\n\n{sentence}\n\nWhat headline do you give it?'
         ),
     ),
+    long_fields=('sentence',),
     metrics=('rouge',),
     licence='not stated for the pairs of sentence and headline; the articles are under the terms of the Linguistic '
     'Data Consortium',
@@ -279,6 +283,7 @@ MULTI_NEWS = Dataset(
         ),
         Template('You write a daily news digest for busy readers. Write the entry for this story.\n\n{articles}'),
     ),
+    long_fields=('articles', 'first_article'),
     metrics=('rouge',),
     licence='for non-commercial research and educational purposes only',
     citation='Fabbri et al. 2019: Multi-News: A large-scale multi-document summarization dataset and abstractive '
@@ -312,6 +317,7 @@ NEWSROOM = Dataset(
         ),
         Template('A friend has no time to read "{title}" and asks what it says. What do you reply?\n\n{text}'),
     ),
+    long_fields=('text',),
     metrics=('rouge',),
     licence='research use, under an agreement that the publisher asks for',
     citation='Grusky et al. 2018: Newsroom: A dataset of 1.3 million summaries with diverse extractive strategies.',
@@ -345,6 +351,7 @@ SAMSUM = Dataset(
             'A friend missed these messages in your group chat:\n\n{dialogue}\n\nTell them in a sentence or two what they missed.'
         ),
     ),
+    long_fields=('dialogue',),
     metrics=('rouge',),
     licence='CC BY-NC-ND 4.0',
     citation='Gliwa et al. 2019: SAMSum corpus: A human-annotated dialogue dataset for abstractive summarization.',
@@ -380,6 +387,7 @@ WIKI_LINGUA_ENGLISH_EN = Dataset(
         Template('{text}\n\nSummarize the advice given above.'),
         Template('A friend asks you for the short version of this guide. What do you say?\n\n{text}'),
     ),
+    long_fields=('text',),
     metrics=('rouge',),
     licence='CC BY-NC-SA 3.0',
     citation='Ladhak et al. 2020: WikiLingua: A new benchmark dataset for cross-lingual abstractive summarization. '
@@ -411,6 +419,7 @@ XSUM = Dataset(
             'You present the news on the radio and have time for one line about this event. What do you say?\n\n{document}'
         ),
     ),
+    long_fields=('document',),
     metrics=('rouge',),
     licence='not stated; the articles belong to the BBC',
     citation="Narayan et al. 2018: Don't give me the details, just the summary! Topic-aware convolutional neural "
@@ -451,6 +460,7 @@ OPINION_ABSTRACTS_IDEBATE = Dataset(
             'You are taking the minutes of the debate "{debate}". Record this contribution as a single statement.\n\n{arguments}'
         ),
     ),
+    long_fields=('arguments',),
     metrics=('rouge',),
     licence='not stated',
     citation='Wang and Ling 2016: Neural network-based abstract generation for opinions and arguments.',
@@ -492,6 +502,7 @@ OPINION_ABSTRACTS_ROTTEN_TOMATOES = Dataset(
             'A friend wants to know whether "{movie}" is any good. Sum up these reviews for your friend.\n\n{reviews}'
         ),
     ),
+    long_fields=('reviews',),
     metrics=('rouge',),
     licence='not stated',
     citation='Wang and Ling 2016: Neural network-based abstract generation for opinions and arguments.',

@@ -41,7 +41,7 @@ MetricName = Literal[
 
 ANSWER, OPTIONS = 'answer', 'options'
 RESERVED_FIELDS = frozenset(
-    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
+    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts', 'references', 'right', 'targets'}
 )
 """Names of what is derived from an example, which a declared field may not take."""
 
@@ -174,6 +174,9 @@ class Dataset:
       expand: makes several examples of a row, where one holds several: a function of the row that gives the features of
         its examples, each stacked along a new first axis. Splits count rows, so that no row is in two of them; mixing
         and evaluation count examples.
+      long_fields: fields that lose their last words where a prompt has too many tokens; nothing else of it is cut, and
+        an example that still does not fit is not trained on. Name texts whose beginning makes sense without the rest,
+        never what the targets say again, as a translation or corrected spelling does.
       keep: filter on examples, where some are unusable.
       group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
@@ -195,6 +198,7 @@ class Dataset:
     languages: tuple[str, ...] = ('en',)
     revealing: tuple[str, ...] = ()
     expand: Expand | None = None
+    long_fields: tuple[str, ...] = ()
     keep: Keep | None = None
     group: Field | None = None
     manual_step: str = ''
@@ -249,6 +253,10 @@ def _check_dataset(dataset: Dataset) -> None:
             f'{dataset.name}: revealing names the unknown field {unknown[0]!r}; '
             f'the fields are {", ".join(sorted(dataset.fields))}'
         )
+    for name in dataset.long_fields:
+        if name not in dataset.fields or isinstance(dataset.fields[name], Constant):
+            own = [field for field, value in dataset.fields.items() if not isinstance(value, Constant)]
+            raise DeclarationError(f'{dataset.name}: unknown long field {name!r}; the fields are {", ".join(own)}')
     if not dataset.templates or not dataset.forward_templates:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
     if not dataset.metrics:

@@ -11,6 +11,7 @@ def catalogue_arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
     parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
+    parser.add_argument('--promptsource', action='append', default=[], help='templates.yaml to take prompts from')
     return parser
 
 
@@ -21,3 +22,7 @@ def load_catalogue(options: argparse.Namespace) -> None:
 
     catalogue.load(options.module)
     options.data_dir = options.data_dir or source.default_data_dir()
+    if options.promptsource:
+        from flan_jax.data.promptsource import add_prompts
+
+        add_prompts(options.promptsource, options.data_dir)

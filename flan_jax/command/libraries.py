@@ -19,3 +19,7 @@ def prepare_libraries(data: Data) -> None:
     catalogue.load(data.modules)
     if data.original_templates:
         replace_templates(data.original_templates)
+    if data.promptsource:
+        from flan_jax.data.promptsource import add_prompts
+
+        add_prompts(data.promptsource, data.tfds_data_dir)

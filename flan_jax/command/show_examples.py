@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--prompt_format', default='flan', help='what stands before, between and after: flan, plain, ...'
     )
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens after which prompts are cut')
+    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
     parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
 
 
@@ -46,14 +46,18 @@ def run(options: argparse.Namespace) -> None:
 def _show_zero_shot(
     dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace
 ) -> None:
-    from flan_jax.data.preview import rendered_examples
+    from flan_jax.data.preview import fitted_inputs, rendered_examples
+    from flan_jax.data.tokenize import FormatTokenizer
 
     vocabulary = Vocabulary()
+    tokenizer = FormatTokenizer(prompt_format, vocabulary)
     for number, ex in enumerate(rendered_examples(dataset, options.split, options.data_dir, options.n)):
         OUT.rule(f'{dataset.name}, {options.split} example {number}')
         for index in templates:
             inputs, targets = ex.prompts[index]
-            prompt = [prompt_format.encode_prompt(vocabulary, inputs, n) for n in (None, options.input_length)]
+            fitted = fitted_inputs(dataset, index, ex, tokenizer, options.input_length)
+            kept = prompt_format.encode_prompt(vocabulary, fitted, options.input_length)
+            prompt = [prompt_format.encode_prompt(vocabulary, inputs), kept]
             response = [prompt_format.encode_response(vocabulary, targets, n) for n in (None, options.target_length)]
             OUT.print(f'[dim]{_label(dataset, index)}')
             OUT.print(_cut(vocabulary, *prompt, 'white'))
@@ -93,8 +97,13 @@ def _label(dataset: Dataset, index: int) -> str:
 
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
     """The text of tokens in colour, what is cut of it struck through, and the number of tokens."""
-    text = vocabulary.decode(whole)
-    same = (a == b for a, b in zip(text, vocabulary.decode(cut)))
-    kept = text[: sum(itertools.takewhile(bool, same))]
-    struck = f'[strike red]{escape(text[len(kept) :])}[/]' if len(kept) < len(text) else ''
-    return f'[{colour}]{escape(kept)}[/]{struck} [dim]({len(cut)} of {len(whole)} tokens)[/]'
+    text, rest = vocabulary.decode(whole), vocabulary.decode(cut)
+    before = _shared_beginning(text, rest)
+    after = _shared_beginning(text[len(before) :][::-1], rest[len(before) :][::-1])[::-1]
+    struck = text[len(before) : len(text) - len(after)]
+    struck = f'[strike red]{escape(struck)}[/]' if struck else ''
+    return f'[{colour}]{escape(before)}{struck}{escape(after)}[/] [dim]({len(cut)} of {len(whole)} tokens)[/]'
+
+
+def _shared_beginning(text: str, other: str) -> str:
+    return text[: sum(itertools.takewhile(bool, (a == b for a, b in zip(text, other))))]

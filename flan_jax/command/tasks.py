@@ -7,16 +7,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from flan_jax import catalogue
-from flan_jax.command import show_examples, verify_table
+from flan_jax.command import lengths_table, show_examples, verify_table
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
+from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `list`, `show`, `search`, `export`, `verify` or `licences`."""
+    """Carries out `list`, `show`, `search`, `export`, `verify`, `lengths` or `licences`."""
     options = _parse(arguments)
     load_catalogue(options)
     actions = {
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
         'search': _search,
         'export': _export,
         'verify': verify_table.run,
+        'lengths': lengths_table.run,
         'licences': _licences,
     }
     return actions[options.action](options) or 0
@@ -33,16 +35,18 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='flan-jax tasks', description=__doc__)
     common = catalogue_arguments()
-    actions = parser.add_subparsers(dest='action', required=True, metavar='{list,show,search,export,verify,licences}')
+    actions = parser.add_subparsers(
+        dest='action', required=True, metavar='{list,show,search,export,verify,lengths,licences}'
+    )
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
     show = actions.add_parser('show', parents=[common], help='examples of a dataset as a model sees them')
     show_examples.add_arguments(show)
     search = actions.add_parser('search', parents=[common], help='templates that contain a text')
     search.add_argument('text')
-    export = actions.add_parser('export', parents=[common], help='a mixture, rendered, as a file')
+    export = actions.add_parser('export', parents=[common], help='a mixture, rendered, or the templates of a dataset')
     export.add_argument('mixture', help='flan, a cluster or a dataset')
-    export.add_argument('--format', choices=('jsonl', 'parquet'), default='jsonl')
+    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
     export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     export.add_argument('--held_out', help='cluster to leave out')
@@ -51,6 +55,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
     verify.add_argument('name', nargs='*', help='dataset; none means all')
     verify.add_argument('--limit', type=int, default=-1, help='examples per split')
+    lengths = actions.add_parser(
+        'lengths', parents=[common], help='what share of examples is too long, and what is cut'
+    )
+    lengths_table.add_arguments(lengths)
     actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
     return parser.parse_args(arguments)
 
@@ -103,6 +111,12 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    if options.format == 'promptsource':
+        from flan_jax.catalogue import promptsource
+
+        write_whole(options.output, promptsource.write(catalogue.dataset(options.mixture)))
+        CONSOLE.print(f'the templates of {options.mixture} are in {options.output}')
+        return
     from flan_jax.data.export import exported_examples, write_examples
     from flan_jax.data.mixtures import prepared_members
 

@@ -16,6 +16,10 @@ EVERYTHING = 'flan'
 WITHOUT = f'{EVERYTHING}_without_'
 """How the names of mixtures begin that leave a cluster, and those related to it, out."""
 
+REGISTERED = 'flan_jax.v1.'
+"""What the names in SeqIO's registries begin with. Its version rises whenever what SeqIO caches of an example changes:
+fields, their cleaning, or which examples there are."""
+
 ADDED_IN_ORDER = (
     ('summarization',),
     ('translation',),
@@ -95,6 +99,8 @@ def resolve(name: str) -> tuple[list[Dataset], str]:
     """The datasets that the name of one mixture stands for, and which of `FORMS` it has; raises UnknownName."""
     suffix = _form_of(name)
     if suffix is None:
+        if REGISTERED + name in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()):
+            raise UserError(f"MIXTURE_OR_TASK_NAME={name!r} is in SeqIO's registries as {REGISTERED + name!r}; say so")
         raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
     return own_mixtures()[name.removesuffix(suffix)], suffix
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data import rendering
+from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Dataset
+from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
+from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -66,6 +67,18 @@ def _render_all(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
         return values | {'prompts': prompts}
 
     return keep_usable(examples, dataset).map(render_all)
+
+
+def fitted_inputs(
+    dataset: Dataset, template: int, ex: RenderedExample, tokenizer: FormatTokenizer, max_length: int
+) -> str:
+    """The inputs of an example under one template, its long fields shortened where the prompt would be longer."""
+    values = {name: tf.constant(text) for name, text in (ex.fields | {ANSWER: ex.answer}).items()}
+    if ex.choices:
+        values[OPTIONS] = rendering.options_block(tf.constant(ex.choices))
+    inputs = rendering.fill(dataset.templates[template].inputs, long_fields.marked(dataset, values))
+    texts = long_fields.long_texts(dataset, values) if dataset.long_fields else None
+    return tokenizer.fit_inputs(inputs, texts, max_length)[0].numpy().decode()
 
 
 @dataclasses.dataclass(frozen=True)

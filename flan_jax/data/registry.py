@@ -1,6 +1,7 @@
 """The catalogue in SeqIO's registries, for SeqIO's own tools and for other trainers.
 
-Ten thousand names are registered when `flan_jax.tasks` is imported, so a task is built only when it is looked into.
+Every name begins with `flan_jax.v1.`, here left out; ten thousand of them are registered when `flan_jax.tasks` is
+imported, so tasks and mixtures are built only when they are looked into.
 
 | name | what it is |
 |---|---|
@@ -14,13 +15,18 @@ Ten thousand names are registered when `flan_jax.tasks` is imported, so a task i
 | rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, sampled for each example |
 | rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all examples |
 | rte_dataset_name_template_0, ... | evaluation: the wordings of section 4.3 |
+| sentiment_eval | mixture for evaluation: every template of a cluster's datasets, the answer written out |
+| sentiment_eval_rank | mixture for evaluation: every template of those that have options, each option to be scored |
 
-The mixtures are those of `members.own_mixtures` but for single datasets; `flan` and `flan_without_CLUSTER` exist in all
-forms of training, such as `flan_without_sentiment_few_shot`.
+The mixtures for training are those of `members.own_mixtures` but for single datasets; `flan` and `flan_without_CLUSTER`
+exist in all forms of training, such as `flan_without_sentiment_few_shot`.
+
+SeqIO keeps a task's cached examples in a folder of its name. So the name says which version they are of, and there is
+no shorter one besides: its folder would go stale unseen, and `rte` or `cola` may be another library's task.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import seqio
 
@@ -28,7 +34,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import in_form
 from flan_jax.data.few_shot import Exemplars
-from flan_jax.data.members import EVERYTHING, FORMS, WITHOUT, own_mixtures
+from flan_jax.data.members import EVERYTHING, FORMS, REGISTERED, WITHOUT, own_mixtures
 from flan_jax.data.mixtures import mixing_rate
 from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.settings import MAX_SHOTS
@@ -39,20 +45,31 @@ SHOTS = (1, 2, 4, 8, MAX_SHOTS)
 
 Build = Callable[[], seqio.Task]
 
+Rate = float | Callable[[seqio.Task], float]
+"""How often a mixture draws from a task, relative to the others."""
 
-class LazyTask(seqio.Task):
-    """A task that is built when something other than its name is first needed."""
 
-    def __init__(self, name: str, build: Build):
+class LazyProvider:
+    """A task or mixture that is built when something other than its name is first needed."""
+
+    def __init__(self, name: str, build: Callable[[], seqio.Task | seqio.Mixture]):
         self._name = name
         self._build = build
 
     def __getattr__(self, attribute: str):
         build = self.__dict__.pop('_build', None)
         if build is None:
-            raise AttributeError(f'task {self.__dict__.get("_name")!r} has no attribute {attribute!r}')
+            raise AttributeError(f'{self.__dict__.get("_name")!r} has no attribute {attribute!r}')
         self.__dict__.update(build().__dict__ | {'_name': self._name})
         return getattr(self, attribute)
+
+
+class LazyTask(LazyProvider, seqio.Task):
+    """A `LazyProvider` that SeqIO takes for a task."""
+
+
+class LazyMixture(LazyProvider, seqio.Mixture):
+    """A `LazyProvider` that SeqIO takes for a mixture."""
 
 
 def register(datasets: Iterable[Dataset]) -> None:
@@ -60,16 +77,22 @@ def register(datasets: Iterable[Dataset]) -> None:
     vocabulary = Vocabulary()
     for dataset in datasets:
         for name, build in tasks_of(dataset, vocabulary):
-            seqio.TaskRegistry.add_provider(name, LazyTask(name, build))
+            seqio.TaskRegistry.add_provider(REGISTERED + name, LazyTask(REGISTERED + name, build))
 
 
 def register_mixtures() -> None:
-    """Registers the catalogue's mixtures: `flan`, and it without each cluster and those related to it, in all forms."""
+    """Registers the catalogue's mixtures for training, some of them in all forms, and those for evaluation."""
     for name, datasets in own_mixtures().items():
         if name not in catalogue.DATASETS:
             in_all_forms = name == EVERYTHING or name.startswith(WITHOUT)
             for form in FORMS if in_all_forms else ('',):
-                _add_mixture(name + form, [dataset for dataset in datasets if dataset.splits.train], form)
+                tasks = [(d.name + form, functools.partial(_rate, dataset=d)) for d in datasets if d.splits.train]
+                _add_mixture(name + form, tasks)
+    for cluster in catalogue.CLUSTERS:
+        for kind in ('', '_rank'):
+            names = [name for dataset in catalogue.datasets_in(cluster) for name in _evaluated(dataset, kind)]
+            if names:
+                _add_mixture(f'{cluster}_eval{kind}', [(name, 1.0) for name in names])
 
 
 def tasks_of(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
@@ -109,9 +132,18 @@ def _few_shot_tasks(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[
                 yield f'{dataset.name}_template_{template}{kind}{exemplars.suffix}', build
 
 
-def _add_mixture(name: str, datasets: Iterable[Dataset], form: str) -> None:
-    """Registers a mixture of the datasets' training tasks in one form."""
-    seqio.MixtureRegistry.add(name, [(d.name + form, functools.partial(_rate, dataset=d)) for d in datasets])
+def _evaluated(dataset: Dataset, kind: str) -> Iterator[str]:
+    """Names of a dataset's zero-shot evaluation tasks of a kind, where it has them."""
+    if dataset.has_options or not kind:
+        for template in dataset.forward_templates:
+            yield f'{dataset.name}_template_{template}{kind}'
+
+
+def _add_mixture(name: str, tasks: Sequence[tuple[str, Rate]]) -> None:
+    """Registers a mixture of tasks, each given by its name without what all names begin with, and its rate."""
+    rates = [(REGISTERED + task, rate) for task, rate in tasks]
+    build = functools.partial(seqio.Mixture, REGISTERED + name, rates)
+    seqio.MixtureRegistry.add_provider(REGISTERED + name, LazyMixture(REGISTERED + name, build))
 
 
 def _rate(task: seqio.Task, dataset: Dataset) -> float:

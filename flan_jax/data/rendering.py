@@ -81,15 +81,17 @@ def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
     return tf.strings.strip(interpolate(text, values))
 
 
-def render(template: Template, values: Values) -> tuple[tf.Tensor, tf.Tensor]:
-    """The inputs and targets of one template, scalar strings."""
-    return fill(template.inputs, values), fill(template.targets, values)
+def render(template: Template, values: Values, shown: Values | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """The inputs and targets of one template, scalar strings; inputs show `shown` where it is given."""
+    return fill(template.inputs, values if shown is None else shown), fill(template.targets, values)
 
 
-def render_random(templates: Sequence[Template], values: Values, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The inputs and targets of a template sampled uniformly by `seed` (two integers), and the template's index."""
+def render_random(
+    templates: Sequence[Template], values: Values, seed: tf.Tensor, shown: Values | None = None
+) -> tuple[tf.Tensor, ...]:
+    """`render` with a template sampled uniformly by `seed` (two integers), and the template's index."""
     index = tf.random.stateless_uniform([], seed, 0, len(templates), tf.int32)
-    inputs, targets = tf.switch_case(index, [lambda t=t: render(t, values) for t in templates])
+    inputs, targets = tf.switch_case(index, [lambda t=t: render(t, values, shown) for t in templates])
     return inputs, targets, index
 
 

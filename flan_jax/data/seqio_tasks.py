@@ -11,10 +11,11 @@ import seqio
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data import rendering
+from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import EXEMPLARS, INPUTS, TARGETS, tokenize
@@ -50,8 +51,9 @@ def training_task(
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(values, seed):
-        inputs, targets, template = rendering.render_random(dataset.templates, values, seed)
-        example = {INPUTS: inputs, TARGETS: targets, 'template': template}
+        shown = long_fields.marked(dataset, values)
+        inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
+        example = {INPUTS: inputs, TARGETS: targets, 'template': template} | _long_fields(dataset, values)
         if exemplars is not None:
             render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
             another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
@@ -76,8 +78,8 @@ def generation_task(
     @seqio.map_over_dataset
     def render(ex):
         values = rendering.read_values(dataset, ex)
-        inputs, targets = render_one(values)
-        example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
+        inputs, targets = render_one(values, long_fields.marked(dataset, values))
+        example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']} | _long_fields(dataset, values)
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
         if dataset.templates[template].targets != '{answer}':
@@ -117,7 +119,7 @@ def rank_task(
     @seqio.map_over_dataset
     def render(ex):
         values = rendering.read_values(dataset, ex)
-        example = values | {INPUTS: render_one(values)[0]}
+        example = values | {INPUTS: render_one(long_fields.marked(dataset, values))[0]} | _long_fields(dataset, values)
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
         return example
@@ -127,7 +129,9 @@ def rank_task(
         inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
         targets_fn=lambda ex: ex['choices'],
         is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=['group'] * (dataset.group is not None) + [EXEMPLARS] * (exemplars is not None),
+        passthrough_feature_keys=['group'] * (dataset.group is not None)
+        + [EXEMPLARS] * (exemplars is not None)
+        + [LONG_FIELDS] * bool(dataset.long_fields),
     )
     return _task(
         f'{dataset.name}_template_{template}_rank'
@@ -140,6 +144,11 @@ def rank_task(
         postprocess_fn=t5_postprocessors.rank_classification,
         metric_fns=[t5_metrics.rank_classification],
     )
+
+
+def _long_fields(dataset: Dataset, values: rendering.Values) -> rendering.Values:
+    """The texts whose marks stand in the inputs of an example, where its dataset has long fields."""
+    return {LONG_FIELDS: long_fields.long_texts(dataset, values)} if dataset.long_fields else {}
 
 
 def _task(

@@ -33,6 +33,7 @@ class Data(Settings):
       examples_per_dataset: the first so many training examples of each dataset are used; None for all.
       shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
+      promptsource: paths of promptsource files, templates.yaml, whose prompts join the catalogue beside our templates.
     """
 
     tfds_data_dir: Path
@@ -47,3 +48,4 @@ class Data(Settings):
     examples_per_dataset: Count | None = None
     shots: Shots = 0
     original_templates: Path | None = None
+    promptsource: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from flan_jax.data.formats.format import EOS_MARK, PromptFormat
+from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
 from flan_jax.data.rendering import interpolate
 from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -14,6 +15,10 @@ INPUTS, TARGETS = 'inputs', 'targets'
 
 EXEMPLARS = 'exemplars'
 """Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""
+
+CUTS = INPUTS_CUT, INPUTS_FIT, TARGETS_CUT = 'inputs_cut', 'inputs_fit', 'targets_cut'
+"""Features of a tokenised example, booleans: whether its long fields were shortened; whether its prompt fits, or has
+lost its end nevertheless; whether its response goes on after its tokens, which therefore have no end."""
 
 LENGTH_BOUND = 960
 """A prompt with exemplars is shorter than this many tokens, all of it counted (FLAN, section 4.4)."""
@@ -27,22 +32,26 @@ def tokenize(
 ) -> tf.data.Dataset:
     """Inputs and targets become the tokens of prompt and response, at most as many as `sequence_length` says.
 
-    SeqIO's own tokenisation would read 256 examples ahead for every task. Exemplars, where an example has them, come
-    before its inputs as far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of
-    the prompt) and 'targets_pretokenized' (the targets alone).
+    SeqIO's own tokenisation would read 256 examples ahead for every task. A prompt that is too long loses the last
+    words of its long fields; `CUTS` say what was cut. Exemplars, where an example has them, come before its inputs as
+    far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of the prompt, its long
+    fields shortened) and 'targets_pretokenized' (all of the targets alone).
     """
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     lengths = sequence_length or {}
 
     def tokenize_one(example):
-        inputs, targets, exemplars = example[INPUTS], example[TARGETS], example.pop(EXEMPLARS, None)
-        tokens = {TARGETS: tokenizer.response(targets, lengths.get(TARGETS)), f'{TARGETS}_pretokenized': targets}
+        targets, exemplars = example[TARGETS], example.pop(EXEMPLARS, None)
+        inputs, cuts = tokenizer.fit_inputs(example[INPUTS], example.pop(LONG_FIELDS, None), lengths.get(INPUTS))
+        response = tokenizer.response(targets)
+        cuts[TARGETS_CUT] = tf.size(response) > (lengths.get(TARGETS) or tf.int32.max)
+        tokens = {TARGETS: response[: lengths.get(TARGETS)], f'{TARGETS}_pretokenized': targets}
         if exemplars is None:
             tokens |= {INPUTS: tokenizer.prompt(inputs, lengths.get(INPUTS))}
-            return example | tokens | {f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
+            return example | cuts | tokens | {f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
         prompt, shots = tokenizer.few_shot_prompt(inputs, exemplars, lengths.get(INPUTS))
         text = tokenizer.readable(inputs, exemplars[: 2 * shots])
-        return example | tokens | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
+        return example | cuts | tokens | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
 
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -61,11 +70,38 @@ class FormatTokenizer:
         end = self.prompt_format.prompt_end(self.vocabulary)
         return self._cut(tf.concat([bos, tokens], 0) if bos else tokens, end, max_length)
 
+    def fit_inputs(
+        self, text: tf.Tensor, long_texts: tf.Tensor | None, max_length: int | None
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Inputs whose long fields are shortened where their prompt would be too long.
+
+        Args:
+          text: inputs, a scalar string, with marks where long fields stand.
+          long_texts: the long fields, strings [n]; None where there are none.
+          max_length: tokens that the prompt may have; None for any number.
+
+        Returns:
+          The inputs without marks, and `INPUTS_CUT` and `INPUTS_FIT`.
+        """
+
+        def count(text):
+            return tf.size(self.prompt(text))
+
+        whole = text if long_texts is None else unmarked(text, long_texts)
+        if max_length is None:
+            return whole, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: tf.constant(True)}
+        fits = count(whole) <= max_length
+        if long_texts is None:
+            return whole, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: fits}
+        inputs = tf.cond(fits, lambda: whole, lambda: shortened(text, long_texts, count, max_length))
+        fits = tf.cond(fits, lambda: fits, lambda: count(inputs) <= max_length)
+        return inputs, {INPUTS_CUT: inputs != whole, INPUTS_FIT: fits}
+
     def response(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
         """The tokens of `PromptFormat.encode_response`."""
         continues = self.prompt_format.response_continues
         tokens = self._encode(self.prompt_format.response, {'target': text}, continues)
-        return self._cut(tokens, self.prompt_format.response_end(self.vocabulary), max_length)
+        return tokens[:max_length]
 
     def few_shot_prompt(
         self, text: tf.Tensor, exemplars: tf.Tensor, max_length: int | None
@@ -131,7 +167,7 @@ class FormatTokenizer:
         return tf.concat(parts, 0)
 
     def _cut(self, tokens: tf.Tensor, end: list[int], max_length: int | None) -> tf.Tensor:
-        """At most `max_length` tokens, with those of `end` last in any case."""
+        """At most `max_length` tokens of a prompt, with those of `end` last in any case."""
         if max_length is None or not end:
             return tokens[:max_length]
         kept = max(0, max_length - len(end))

@@ -1,6 +1,7 @@
 """What is evaluated: the examples of datasets under their templates, read as SeqIO tasks that others can use, too."""
 
 import dataclasses
+import enum
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,11 +15,21 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
 from flan_jax.data.source import MissingDataError, split_slices
+from flan_jax.data.tokenize import INPUTS, INPUTS_CUT, INPUTS_FIT
 from flan_jax.errors import UserError
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
+from flan_jax.progress import CONSOLE
 from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+class Cut(enum.StrEnum):
+    """What of a prompt is cut to fit."""
+
+    NOTHING = 'nothing'
+    LONG_FIELD = 'long field'
+    END = 'end'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +38,14 @@ class EvalExample:
 
     Attributes:
       example: its index among the usable examples of its split.
-      prompt: the inputs as text, before they are cut.
+      prompt: the inputs as text, long fields shortened.
       prompt_tokens: the inputs as tokens, cut, as the prompt format has them.
       references: the acceptable answers.
       choices: the options; empty where the answer is written out.
       choice_tokens: each option's tokens.
       group: key of the examples that are judged together.
       exemplars: how many exemplars stand in the prompt.
+      cut: what of the prompt is cut.
     """
 
     example: int
@@ -44,6 +56,7 @@ class EvalExample:
     choice_tokens: tuple[np.ndarray, ...] = ()
     group: str = ''
     exemplars: int = 0
+    cut: Cut = Cut.NOTHING
 
 
 class EvalSet:
@@ -99,6 +112,7 @@ class EvalSet:
             'source': dataset.source,
             'contents': {split: contents_fingerprint(dataset, split, self.data_dir) for split in sorted(splits)},
             'templates': [dataclasses.asdict(template) for template in dataset.templates],
+            'long_fields': list(dataset.long_fields),
             'lengths': self._lengths,
             'limit': self.evaluation.limit,
             'exemplars': {'fixed': self.evaluation.fixed_exemplars, 'seed': self._seed} if few_shot else None,
@@ -116,6 +130,11 @@ class EvalSet:
             found = list(itertools.islice(examples, self.evaluation.limit))
             if not found:
                 raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
+            if lost := sum(example.cut is Cut.END for example in found):
+                CONSOLE.print(
+                    f'[red]{key.dataset}, template {key.template}[/]: {lost} of {len(found)} prompts lose their end, '
+                    f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
+                )
             self._read[of_model] = found
         return self._read[of_model]
 
@@ -138,7 +157,8 @@ class EvalSet:
         task = make_task(
             dataset, key.template, vocabulary, self.data_dir, exemplars=exemplars, prompt_format=prompt_format
         )
-        examples = read_examples(task, self._lengths, split=key.split, shuffle=False).as_numpy_iterator()
+        lengths = {INPUTS: self._lengths[INPUTS]}  # options are scored whole; what is written out is judged as text
+        examples = read_examples(task, lengths, split=key.split, shuffle=False).as_numpy_iterator()
         if not dataset.has_options:
             return map(_written_out, examples)
         by_example = itertools.groupby(examples, key=lambda example: int(example['idx'][0]))
@@ -183,6 +203,7 @@ def _with_options(index: int, options: list[dict]) -> EvalExample:
         choice_tokens=tuple(option['targets'] for option in options),
         group=options[0].get('group', b'').decode(),
         exemplars=int(options[0].get('shots', 0)),
+        cut=_cut(options[0]),
     )
 
 
@@ -194,4 +215,11 @@ def _written_out(example: dict) -> EvalExample:
         references=tuple(reference.decode() for reference in example['references']),
         group=example.get('group', b'').decode(),
         exemplars=int(example.get('shots', 0)),
+        cut=_cut(example),
     )
+
+
+def _cut(example: dict) -> Cut:
+    if not example[INPUTS_FIT]:
+        return Cut.END
+    return Cut.LONG_FIELD if example[INPUTS_CUT] else Cut.NOTHING

@@ -77,6 +77,7 @@ def example_record(key: RecordKey, example: EvalExample) -> dict[str, Any]:
         'example': example.example,
         'prompt': example.prompt,
         'prompt_tokens': len(example.prompt_tokens),
+        'cut': example.cut,
         'exemplars': example.exemplars,
         'references': list(example.references),
         'group': example.group,

@@ -1,22 +1,28 @@
 """From a mixture to a stream: sample a task, take its next example, pack it into a sequence."""
 
+import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import seqio
+import tensorflow as tf
 from etils import epath
 
+from flan_jax.data.cuts import Cuts
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
+from flan_jax.data.tokenize import CUTS, INPUTS, TARGETS
+from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
+from flan_jax.packing.counts import Counts, Progress
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import fingerprint
@@ -25,7 +31,8 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 _EXAMPLES_PER_FETCH = 16
 _SAMPLES_PER_BLOCK = 4096
 
-Progress = Callable[[int], None]
+_MOST_DROPPED = 1024
+"""A task none of whose first so many examples fits is refused; those of a small one come again in other templates."""
 
 STORAGE = 2
 """Version of how sequences are stored."""
@@ -44,7 +51,9 @@ def stream_recipe(
         'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
         'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
         'templates': {
-            name: fingerprint({'templates': [(t.inputs, t.targets) for t in dataset.templates]})
+            name: fingerprint(
+                {'templates': [(t.inputs, t.targets) for t in dataset.templates], 'long_fields': dataset.long_fields}
+            )
             for name, dataset in mixture.datasets.items()
         },
         'vocabulary': Vocabulary(data.vocabulary).fingerprint,
@@ -88,7 +97,7 @@ def write_stream(
     stream_bytes = 4 * num_sequences * settings.sequence_length
     require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
-    sequences = counts.watch(packed_sequences(mixture, settings, num_sequences), progress)
+    sequences = counts.watch(packed_sequences(mixture, settings, num_sequences, counts.cuts), progress)
     stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
     return folder
 
@@ -99,15 +108,27 @@ def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
     return epath.Path(settings.directory) / f'{name}-{fingerprint(recipe)}'
 
 
-def packed_sequences(mixture: TuningMixture, settings: Stream, num_sequences: int) -> Iterator[PackedSequence]:
-    """The first `num_sequences` sequences of the endless packing of the mixture's examples."""
+def packed_sequences(
+    mixture: TuningMixture, settings: Stream, num_sequences: int, cuts: Sequence[Cuts] | None = None
+) -> Iterator[PackedSequence]:
+    """The first `num_sequences` sequences of the endless packing of `sampled_examples`."""
     packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
-    closed = (packer.add(example) for example in sampled_examples(mixture, settings))
+    closed = (packer.add(example) for example in sampled_examples(mixture, settings, cuts))
     yield from itertools.islice((sequence for sequence in closed if sequence is not None), num_sequences)
 
 
-def sampled_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Example]:
-    """Examples without end: tasks sampled by the mixture's rates, each task's examples epoch after epoch."""
+def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
+    """Examples without end: tasks sampled by the mixture's rates, each task's examples epoch after epoch.
+
+    Args:
+      mixture: the tasks.
+      settings: their lengths, and the seed.
+      cuts: where to count what is cut of each task's examples, and what is dropped.
+
+    Raises:
+      UserError: if no example of a task fits.
+    """
+    cuts = cuts or [Cuts() for _ in mixture.seqio.tasks]
     random = np.random.default_rng(settings.seed)
     seeds = random.integers(0, 2**31 - 1, len(mixture.seqio.tasks))
     streams: dict[int, Iterator[Example]] = {}
@@ -115,67 +136,42 @@ def sampled_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Examp
     while True:
         for task in random.choice(len(rates), size=_SAMPLES_PER_BLOCK, p=rates).tolist():
             if task not in streams:
-                streams[task] = _task_examples(mixture.seqio.tasks[task], task, settings, int(seeds[task]))
+                seqio_task, seed = mixture.seqio.tasks[task], int(seeds[task])
+                streams[task] = _task_examples(seqio_task, task, settings, seed, cuts[task])
             yield next(streams[task])
 
 
-def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int) -> Iterator[Example]:
-    """A task's tokenised training examples, epoch after epoch."""
+def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts) -> Iterator[Example]:
+    """A task's tokenised training examples that fit, epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
-    return tokenised(examples, index)
+    fits = functools.partial(_fits, task.name, settings, cuts)
+    return tokenised(examples, index, fits)
 
 
-def tokenised(examples, index: int) -> Iterator[Example]:
-    """What SeqIO gives of task number `index`, as examples."""
-    kept = ('inputs', 'targets', 'template')
+def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndarray]) -> bool:
+    """Whether an example of a task fits.
+
+    Raises:
+      UserError: if none of its first examples does.
+    """
+    if cuts.keep(example):
+        return True
+    if cuts.dropped == cuts.examples >= _MOST_DROPPED:
+        raise UserError(
+            f'Stream.input_length={settings.input_length}: none of {cuts.examples} examples of {name} fits, even with '
+            'its long fields shortened; lengthen it, or leave the dataset out of MIXTURE_OR_TASK_NAME'
+        )
+    return False
+
+
+def tokenised(
+    examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
+) -> Iterator[Example]:
+    """What SeqIO gives of task number `index` and `keep` is true of, as examples."""
+    kept = (INPUTS, TARGETS, 'template', *CUTS)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
-        templates = batch.get('template', np.full(len(batch['inputs']), -1))
-        for inputs, targets, template in zip(batch['inputs'], batch['targets'], templates):
-            yield Example(inputs, (targets,), index, int(template))
-
-
-class Counts:
-    """What went into a stream, counted while its sequences pass."""
-
-    def __init__(self, mixture: TuningMixture):
-        self._mixture = mixture
-        self._sequences = self._tokens = self._target_tokens = 0
-        self._examples = np.zeros(len(mixture.seqio.tasks), int)
-        self._chains, self._responses = True, 0
-
-    def watch(self, sequences: Iterator[PackedSequence], progress: Progress) -> Iterator[PackedSequence]:
-        """Passes sequences on, counting."""
-        for sequence in sequences:
-            self._sequences += 1
-            self._tokens += len(sequence.tokens)
-            self._target_tokens += int(sequence.response_lengths.sum())
-            np.add.at(self._examples, sequence.tasks, 1)
-            self._chains &= bool((sequence.response_counts == 1).all())
-            self._responses = max(self._responses, len(sequence.response_lengths))
-            progress(1)
-            yield sequence
-
-    def manifest(self, recipe: dict, settings: Stream) -> stream.StreamManifest:
-        """The manifest of the sequences that passed."""
-        names = [task.name for task in self._mixture.seqio.tasks]
-        clusters = sorted({self._mixture.cluster_of(name) for name in names})
-        return stream.StreamManifest(
-            recipe=recipe,
-            tasks=names,
-            clusters=clusters,
-            cluster_of_task=[clusters.index(self._mixture.cluster_of(name)) for name in names],
-            sequences=self._sequences,
-            sequence_length=settings.sequence_length,
-            max_targets=settings.max_targets,
-            examples=self._examples.tolist(),
-            density=self._tokens / (self._sequences * settings.sequence_length),
-            target_share=self._target_tokens / self._tokens,
-            epochs={
-                task.name: count / examples
-                for task, count in zip(self._mixture.seqio.tasks, self._examples.tolist())
-                if (examples := task.num_input_examples('train'))
-            },
-            chains=self._chains,
-            responses_per_sequence=0 if self._chains else self._responses,
-        )
+        for values in zip(*batch.values()):
+            example = dict(zip(batch, values))
+            if keep(example):
+                yield Example(example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)))

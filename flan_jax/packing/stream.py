@@ -44,6 +44,8 @@ class StreamManifest:
       sequence_length: tokens in a sequence.
       max_targets: target tokens in a sequence at most.
       examples: number of examples of each task.
+      cuts: task name to what was cut of its examples while they were sampled, see `flan_jax.data.cuts.Cuts`; some of
+        them wait for a place when the last sequence is full, and are not in the stream.
       density: share of the positions that hold a token.
       target_share: share of the tokens that are targets.
       epochs: how often each task's training examples were sampled on average, where their number is known.
@@ -64,6 +66,7 @@ class StreamManifest:
     epochs: Mapping[str, float]
     chains: bool = True
     responses_per_sequence: int = 0
+    cuts: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

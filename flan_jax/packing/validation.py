@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import seqio
 
+from flan_jax.data.cuts import Cuts
 from flan_jax.data.mixtures import TuningMixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.source import MissingDataError
@@ -44,7 +45,7 @@ def validation_batches(
 
 def _validation_examples(task: seqio.Task, index: int, settings: Stream) -> Iterator[Example]:
     examples = read_examples(task, settings.lengths, split='validation', shuffle=False, seed=settings.seed)
-    return tokenised(examples, index)
+    return tokenised(examples, index, Cuts().keep)
 
 
 def _places(sequences: Sequence, start: int, batch_size: int) -> range:

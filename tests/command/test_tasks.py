@@ -44,6 +44,16 @@ def test_verify_counts_rows_and_takes_samples_for_what_is_missing(tmp_path, caps
     assert total[6] == '2'  # SNLI's samples without a label
 
 
+def test_lengths_say_what_is_cut_of_each_dataset(samples_dir, capsys):
+    arguments = ('wmt16_translate_deen', 'cnn_dailymail', 'snli', f'--data_dir={samples_dir}', '--target_length=24')
+    status, printed = run(capsys, 'lengths', *arguments, '--input_length=60')
+    assert status == 0
+    lines = {line.split('  ')[0].strip(): line.split() for line in printed.out.splitlines()[1:]}
+    assert list(lines) == ['wmt16_translate_deen', 'cnn_dailymail', 'snli', 'all, as they are mixed']
+    status, printed = run(capsys, 'lengths', *arguments, '--input_length=600')
+    assert status == 0 and all(line.count(' 0.00 %') >= 2 for line in printed.out.splitlines()[1:])
+
+
 def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_path, capsys):
     import shutil
 

@@ -13,7 +13,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Splits
 from flan_jax.data import prepare
 from flan_jax.data.formats.plain import Plain
-from flan_jax.data.members import FORMS, members, resolve
+from flan_jax.data.members import FORMS, REGISTERED, members, resolve
 from flan_jax.data.mixtures import missing_members, tuning_mixture
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.settings import Data
@@ -128,9 +128,9 @@ def test_mixtures_are_joined_by_plus():
 def test_a_name_with_a_form_is_that_form(samples_dir):
     """Task by task as SeqIO's registries have it: name, templates, exemplars."""
     for name in ('flan_few_shot', 'flan_first_4_templates', 'flan_without_paraphrase_no_template', 'flan_dataset_name'):
-        registered = sorted(seqio.MixtureRegistry.get(name).tasks, key=lambda task: task.name)
+        registered = sorted(seqio.MixtureRegistry.get(REGISTERED + name).tasks, key=lambda task: task.name)
         resolved = sorted(members(Data(tfds_data_dir='unread', mixture=name)), key=lambda member: member.task)
-        assert [member.task for member in resolved] == [task.name for task in registered]
+        assert [REGISTERED + member.task for member in resolved] == [task.name for task in registered]
         for member, task in zip(resolved, registered):
             assert member.dataset.templates == task.source.dataset.templates
             assert member.shots == (16 if 'few_shot' in name else 0)
@@ -163,10 +163,14 @@ def test_a_mixture_may_join_forms(samples_dir):
     assert len(mixture.rates) == 2 * len(zero_shot) and 'sentiment' not in map(mixture.cluster_of, mixture.rates)
 
 
-@pytest.mark.parametrize(('mixture', 'kept'), [('sst2_template_3', set()), ('their_mixture', {'rte_template_0_rank'})])
+@pytest.mark.parametrize(
+    ('mixture', 'kept'),
+    [(f'{REGISTERED}sst2_template_3', set()), ('their_mixture', {f'{REGISTERED}rte_template_0_rank'})],
+)
 def test_what_is_registered_elsewhere_is_held_out_by_what_it_reads(mixture, kept, samples_dir):
     if 'their_mixture' not in seqio.MixtureRegistry.names():
-        seqio.MixtureRegistry.add('their_mixture', ['sst2_template_3', 'rte_template_0_rank'], default_rate=1.0)
+        tasks = [f'{REGISTERED}{name}' for name in ('sst2_template_3', 'rte_template_0_rank')]
+        seqio.MixtureRegistry.add('their_mixture', tasks, default_rate=1.0)
     data = Data(tfds_data_dir=samples_dir, mixture=mixture, held_out='sentiment')
     if kept:
         assert set(tuning_mixture(data).rates) == set(tuning_mixture(data).datasets) == kept

@@ -8,7 +8,7 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import TEMPLATE_COUNTS, in_form
-from flan_jax.data.members import FORMS, own_mixtures
+from flan_jax.data.members import FORMS, REGISTERED, own_mixtures
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.registry import tasks_of
 from flan_jax.data.seqio_tasks import read_examples
@@ -26,7 +26,7 @@ def samples(samples_dir):
 
 
 def first(name, split='train'):
-    task = seqio.TaskRegistry.get(name)
+    task = seqio.TaskRegistry.get(REGISTERED + name)
     return next(iter(read_examples(task, LENGTHS, split=split, shuffle=False, seed=0).as_numpy_iterator()))
 
 
@@ -36,7 +36,7 @@ def test_every_form_of_training_gives_examples(name, form):
     example = first(name + form)
     assert example['inputs'][-1] == example['targets'][-1] == Vocabulary().eos_id
     assert ('shots' in example) == (form == '_few_shot')
-    assert seqio.TaskRegistry.get(name + form).name == name + form
+    assert seqio.TaskRegistry.get(REGISTERED + name + form).name == REGISTERED + name + form
 
 
 @pytest.mark.parametrize('name', ['multirc', 'dart'])
@@ -110,21 +110,48 @@ def test_clusters_are_added_in_the_papers_order():
 
 
 def test_mixtures_draw_from_tasks_of_their_form():
-    names = set(seqio.MixtureRegistry.names())
+    names = {name.removeprefix(REGISTERED) for name in seqio.MixtureRegistry.names()}
     assert {'flan', 'flan_few_shot', 'flan_without_sentiment_few_shot', 'flan_first_4_templates'} <= names
     assert {'flan_without_paraphrase', 'flan_dataset_name', 'flan_first_3_clusters', 'summarization'} <= names
-    mixture = seqio.MixtureRegistry.get('flan_without_commonsense_no_template')
+    mixture = seqio.MixtureRegistry.get(f'{REGISTERED}flan_without_commonsense_no_template')
     assert all(task.name.endswith('_no_template') for task in mixture.tasks)
-    assert len(seqio.MixtureRegistry.get('flan_few_shot').tasks) == len(seqio.MixtureRegistry.get('flan').tasks)
+    few_shot, zero_shot = (seqio.MixtureRegistry.get(REGISTERED + name) for name in ('flan_few_shot', 'flan'))
+    assert len(few_shot.tasks) == len(zero_shot.tasks)
 
 
-def test_importing_the_catalogue_builds_no_evaluation_task():
-    """SeqIO itself looks into the tasks of mixtures, which are for training."""
+def test_evaluation_mixtures_have_every_template_of_a_cluster_and_its_metrics():
+    """Struct to text has no options, so no option of it can be scored."""
+    registered = set(seqio.MixtureRegistry.names())
+    assert f'{REGISTERED}struct_to_text_eval' in registered
+    assert f'{REGISTERED}struct_to_text_eval_rank' not in registered
+    for kind in ('', '_rank'):
+        mixture = seqio.MixtureRegistry.get(f'{REGISTERED}reading_comprehension_with_commonsense_eval{kind}')
+        names = {task.name.removeprefix(REGISTERED) for task in mixture.tasks}
+        datasets = catalogue.datasets_in('reading_comprehension_with_commonsense')
+        assert names == {f'{d.name}_template_{i}{kind}' for d in datasets for i in d.forward_templates}
+        assert all(task.score_metric_fns if kind else task.predict_metric_fns for task in mixture.tasks)
+
+
+def test_seqios_evaluator_gives_full_marks_to_the_right_answers():
+    name = f'{REGISTERED}copa_template_0'
+    evaluator = seqio.Evaluator(
+        name, seqio.PassThroughFeatureConverter(), eval_split='test', sequence_length=LENGTHS, num_examples=2
+    )
+
+    def right_answers(examples, **kwargs):
+        return [(int(index), example['targets'].tolist()) for index, example in examples.as_numpy_iterator()]
+
+    metrics, _ = evaluator.evaluate(compute_metrics=True, predict_fn=right_answers, score_fn=None)
+    assert metrics.result()[name]['accuracy'] == 100
+
+
+def test_importing_the_catalogue_builds_nothing():
     code = (
         'import flan_jax.tasks, seqio, sys\n'
-        'tasks = seqio.TaskRegistry._REGISTRY\n'
-        'built = [name for name in tasks if "_template_" in name and "_build" not in tasks[name].__dict__]\n'
-        'assert len(tasks) > 5000 and not built, built[:5]\n'
+        'providers = seqio.TaskRegistry._REGISTRY | seqio.MixtureRegistry._REGISTRY\n'
+        'ours = {name: made for name, made in providers.items() if name.startswith("flan_jax.v1.")}\n'
+        'built = [name for name in ours if "_build" not in ours[name].__dict__]\n'
+        'assert len(ours) > 5000 and not built, built[:5]\n'
         'assert "t5" not in sys.modules\n'
     )
     subprocess.run([sys.executable, '-c', code], check=True)
@@ -132,7 +159,7 @@ def test_importing_the_catalogue_builds_no_evaluation_task():
 
 def test_inverted_templates_are_never_evaluated():
     """Ranking the options of a template that gives the answer away would mean nothing."""
-    names = set(seqio.TaskRegistry.names())
+    names = {name.removeprefix(REGISTERED) for name in seqio.TaskRegistry.names()}
     for dataset in catalogue.DATASETS.values():
         for index, template in enumerate(dataset.templates):
             for kind in ('', '_rank', '_rank_no_options', '_rank_2_shot', '_2_shot'):

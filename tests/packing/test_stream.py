@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from etils import epath
 
+from flan_jax.data.cuts import Cuts
 from flan_jax.data.settings import Data
+from flan_jax.errors import UserError
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.pack import write_stream
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
 from flan_jax.settings import SettingsError
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 MIXTURE = 'sentiment'
 
@@ -57,6 +60,30 @@ def test_every_segment_knows_its_task_and_template(stream):
     assert counted.tolist() == list(stream.manifest.examples)
     assert {int(template) for s in sequences for template in s.templates} <= set(range(10))
     assert sum(len(s.tokens) for s in sequences) == round(stream.manifest.density * 24 * 128)
+
+
+def test_what_is_cut_has_no_end_and_is_counted(samples_dir, tmp_path):
+    data = Data(tfds_data_dir=samples_dir, mixture='cnn_dailymail+imdb_reviews')
+    stream = PackedStream(write_stream(data, settings(tmp_path), 24))
+    ended = {0: [], 1: []}
+    for sequence in stream.sequences(range(24)):
+        for example in sequence.examples():
+            assert len(example.prompt) <= 96 and example.prompt[-1] == Vocabulary().eos_id
+            ended[example.task].append(example.responses[0][-1] == Vocabulary().eos_id)
+            assert ended[example.task][-1] or len(example.responses[0]) == 32
+    assert set(stream.manifest.cuts) == set(stream.manifest.tasks)
+    for task, name in enumerate(stream.manifest.tasks):
+        cuts = Cuts(**stream.manifest.cuts[name])
+        waiting = cuts.examples - cuts.dropped - stream.manifest.examples[task]
+        assert 0 <= cuts.targets_cut - ended[task].count(False) <= waiting
+        assert cuts.target_tokens_cut == 32 * cuts.targets_cut > 0 and cuts.shortened > 0
+
+
+def test_a_task_none_of_whose_examples_fits_is_refused(samples_dir, tmp_path):
+    data = Data(tfds_data_dir=samples_dir, mixture='wmt16_translate_deen')
+    with pytest.raises(UserError, match='Stream.input_length=6: none of 1024 examples of wmt16_translate_deen fits'):
+        write_stream(data, settings(tmp_path, input_length=6), 2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_processes_share_a_step(stream):

@@ -65,12 +65,22 @@ class PromptFormat(Settings, abc.ABC):
           max_length: tokens that the prompt may have; a longer one loses the end of `text`, not what follows it.
         """
         ids = _encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
-        return _cut(self.bos(vocabulary) + ids, self.prompt_end(vocabulary), max_length)
+        ids = self.bos(vocabulary) + ids
+        if max_length is None or len(ids) <= max_length:
+            return ids
+        end = self.prompt_end(vocabulary)
+        return ids[: max(0, max_length - len(end))] + end
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
-        """The tokens of a response; as `encode_prompt` with an example's targets."""
+        """The tokens of a response.
+
+        Args:
+          vocabulary: the model's.
+          text: an example's targets.
+          max_length: tokens that the response may have; a longer one goes on after them, so it has no end.
+        """
         ids = _encode(vocabulary, self.response.format(target=text, eos=EOS_MARK), self.response_continues)
-        return _cut(ids, self.response_end(vocabulary), max_length)
+        return ids[:max_length]
 
     def encode_empty_prompt(self, vocabulary: Vocabulary) -> list[int]:
         """What stands before a response whose probability is taken by itself: no text, or a new document.
@@ -91,10 +101,6 @@ class PromptFormat(Settings, abc.ABC):
         """The tokens that follow the inputs in every prompt."""
         return _encode(vocabulary, self.prompt.partition('{input}')[2].format(eos=EOS_MARK), continues=True)
 
-    def response_end(self, vocabulary: Vocabulary) -> list[int]:
-        """The tokens that follow the targets in every response."""
-        return _encode(vocabulary, self.response.partition('{target}')[2].format(eos=EOS_MARK), continues=True)
-
 
 def _encode(vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
     """A text with marks of EOS to tokens; where it `continues` another, no space is put before it."""
@@ -103,9 +109,3 @@ def _encode(vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
     for other in others:
         ids += [vocabulary.eos_id, *vocabulary.encode(other)]
     return ids
-
-
-def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:
-    if max_length is None or len(ids) <= max_length:
-        return ids
-    return ids[: max(0, max_length - len(end))] + end

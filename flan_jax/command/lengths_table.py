@@ -1,0 +1,75 @@
+"""flan-jax tasks lengths: how much of every dataset's training examples is too long, and what is cut."""
+
+import argparse
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from flan_jax import catalogue
+from flan_jax.command.tables import print_table
+from flan_jax.data.formats import format_of
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE, bar
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `tasks lengths`."""
+    parser.add_argument('name', nargs='*', help='dataset; none means all that are prepared')
+    parser.add_argument('--limit', type=int, default=200, help='training examples per dataset, in random templates')
+    parser.add_argument('--vocabulary', help='path of a SentencePiece model or tokenizer.json; none: the bundled one')
+    parser.add_argument('--prompt_format', default='flan', help='flan, plain, ...')
+    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
+    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints a line for each dataset of which anything is too long, and one for all of them as they are mixed."""
+    from flan_jax.data.cuts import cuts_of
+    from flan_jax.data.mixtures import missing_datasets, mixing_rate
+
+    named = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
+    missing = missing_datasets(named, options.data_dir)
+    datasets = [dataset for dataset in named if dataset not in missing]
+    if not datasets or (options.name and missing):
+        raise UserError(f'not prepared in {options.data_dir}: {", ".join(dataset.name for dataset in missing)}')
+    lengths = {'inputs': options.input_length, 'targets': options.target_length}
+    vocabulary, prompt_format = Vocabulary(options.vocabulary), format_of({'name': options.prompt_format})
+    found = {}
+    with bar('measuring', len(datasets)) as advance:
+        for dataset in datasets:
+            cuts = cuts_of(dataset, vocabulary, lengths, options.data_dir, options.limit, prompt_format)
+            found[dataset.name] = (cuts, mixing_rate(dataset, options.data_dir))
+            advance(1, dataset.name)
+    print_table(_table(found))
+    if missing:
+        CONSOLE.print(f'not prepared: {", ".join(dataset.name for dataset in missing)}')
+
+
+def _table(found) -> Table:
+    """Shares in percent; datasets of which nothing is too long have one line together."""
+    table = Table(
+        'dataset', 'examples', 'field shortened', 'dropped', 'target cut', 'target tokens in cut targets', box=None
+    )
+    for column in table.columns[1:]:
+        column.justify = 'right'
+    whole = [name for name, (cuts, _) in found.items() if not (cuts.shortened or cuts.dropped or cuts.targets_cut)]
+    for name in (name for name in found if name not in whole):
+        table.add_row(name, *_shares([found[name]]))
+    if whole:
+        table.add_row(f'{len(whole)} others', *_shares([found[name] for name in whole]))
+    table.add_row('all, as they are mixed', *_shares(list(found.values())), style='bold')
+    return table
+
+
+def _shares(found: Sequence) -> tuple[str, ...]:
+    """Examples, and what share of them, or of their target tokens, is cut, each dataset by its mixing rate."""
+
+    def total(count: str) -> float:
+        return sum(rate * getattr(cuts, count) / cuts.examples for cuts, rate in found if cuts.examples)
+
+    of_examples = [total(count) / total('examples') for count in ('shortened', 'dropped', 'targets_cut')]
+    of_tokens = total('target_tokens_cut') / (total('target_tokens') or 1)
+    return f'{sum(cuts.examples for cuts, _ in found):,}', *(
+        f'{100 * share:.2f} %' for share in (*of_examples, of_tokens)
+    )

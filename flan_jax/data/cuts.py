@@ -1,0 +1,69 @@
+"""How much is cut: counted while a stream is packed, and for every dataset by `flan-jax tasks lengths`."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.seqio_tasks import read_examples, training_task
+from flan_jax.data.tokenize import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass
+class Cuts:
+    """Counts of examples and tokens.
+
+    Attributes:
+      examples: examples sampled, dropped ones among them.
+      shortened: examples whose long fields lost words, so that all else of their prompts fits.
+      dropped: examples whose prompts do not fit even so, which are not trained on.
+      targets_cut: examples whose targets go on after their tokens, which therefore do not end.
+      target_tokens: tokens of the targets of all examples that are not dropped.
+      target_tokens_cut: those of them that belong to targets that are cut.
+    """
+
+    examples: int = 0
+    shortened: int = 0
+    dropped: int = 0
+    targets_cut: int = 0
+    target_tokens: int = 0
+    target_tokens_cut: int = 0
+
+    def keep(self, example: Mapping[str, Any]) -> bool:
+        """Counts a tokenised example; whether it is trained on. One that says nothing of cuts counts as whole."""
+        self.examples += 1
+        if not example.get(INPUTS_FIT, True):
+            self.dropped += 1
+            return False
+        self.shortened += bool(example.get(INPUTS_CUT, False))
+        self.target_tokens += len(example[TARGETS])
+        if example.get(TARGETS_CUT, False):
+            self.targets_cut += 1
+            self.target_tokens_cut += len(example[TARGETS])
+        return True
+
+    def __add__(self, other: 'Cuts') -> 'Cuts':
+        return Cuts(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+
+
+def cuts_of(
+    dataset: Dataset,
+    vocabulary: Vocabulary,
+    lengths: Mapping[str, int],
+    data_dir: str,
+    limit: int = -1,
+    prompt_format: PromptFormat = Flan(),
+) -> Cuts:
+    """What is cut of a dataset's training examples in random templates, at most `limit` of them unless it is negative.
+
+    Raises:
+      MissingDataError: if the dataset has no training examples in `data_dir`.
+    """
+    task = training_task(dataset, vocabulary, data_dir, prompt_format=prompt_format)
+    cuts = Cuts()
+    for example in read_examples(task, lengths, split='train', seed=0).take(limit).as_numpy_iterator():
+        cuts.keep(example)
+    return cuts
