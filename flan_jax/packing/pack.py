@@ -14,6 +14,7 @@ from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
+from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
@@ -114,12 +115,19 @@ def sampled_examples(mixture: TuningMixture, settings: Stream) -> Iterator[Examp
 def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int) -> Iterator[Example]:
     """A task's tokenised training examples, epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
-    kept = ('inputs', 'targets', 'template')
+    kept = ('inputs', 'targets', 'template', 'weights')
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
         templates = batch.get('template', np.full(len(batch['inputs']), -1))
-        for inputs, targets, template in zip(batch['inputs'], batch['targets'], templates):
-            yield Example(inputs, (targets,), index, int(template))
+        weights = batch.get('weights', [None] * len(batch['inputs']))
+        for inputs, targets, template, weight in zip(batch['inputs'], batch['targets'], templates, weights):
+            if not len(inputs) or not len(targets):
+                raise UserError(
+                    f'{task.name}: an example has no token of its {"targets" if len(inputs) else "inputs"}; choose a '
+                    'Run.prompt_format that puts text around both'
+                )
+            weighted = weight is not None and not (weight == 1).all()
+            yield Example(inputs, (targets,), index, int(template), (weight,) if weighted else None)
 
 
 class Counts:
