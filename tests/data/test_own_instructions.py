@@ -243,9 +243,9 @@ def test_response_tuning_shows_no_question(data_dir):
     [
         ('alpaca_data.json', 'alpaca', 5000, 0),
         ('alpaca_gpt4_data.json', 'alpaca', 999, 0),
-        ('oasst_zh.json', 'alpaca', 500, 335),
+        ('oasst_zh.json', 'alpaca', 500, 280),
         ('lima_messages.jsonl', 'messages', 1030, 30),
-        ('preferences_en.json', 'preference', 300, 111),
+        ('preferences_en.json', 'preference', 300, 106),
     ],
 )
 def test_real_files_are_read_whole(name, format_name, rows, dialogues):
