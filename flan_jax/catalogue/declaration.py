@@ -33,6 +33,9 @@ class Constant:
 Expand = Callable[[TfdsExample], Mapping[str, Any]]
 """Makes the features of several examples, each stacked along a new first axis, of one row on disk."""
 
+MAX_TRAIN_EXAMPLES = 30_000
+"""Training examples used per dataset at most (FLAN, section 2.1)."""
+
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
     'exact_match', 'edit_distance', 'rouge', 'bleu',
@@ -40,8 +43,22 @@ MetricName = Literal[
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
 
 ANSWER, OPTIONS = 'answer', 'options'
+BEFORE = HISTORY, SYSTEM, CONTEXT = 'dialogue_history', 'dialogue_system', 'dialogue_context'
 RESERVED_FIELDS = frozenset(
-    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts', 'references', 'right', 'targets'}
+    {
+        ANSWER,
+        OPTIONS,
+        *BEFORE,
+        'choices',
+        'group',
+        'idx',
+        'inputs',
+        'long_fields',
+        'prompts',
+        'references',
+        'right',
+        'targets',
+    }
 )
 """Names of what is derived from an example, which a declared field may not take."""
 
@@ -85,7 +102,7 @@ class Splits:
         split; None where there is none.
       test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
       train_start: first example of the training split to use, where several datasets share one corpus.
-      train_examples: training examples to use at most; None for as many as any dataset may have.
+      train_examples: training examples at most (FLAN, section 2.1); None for all.
     """
 
     train: str | None = 'train'
@@ -93,7 +110,7 @@ class Splits:
     test: str | Tail = 'test'
     validation_examples: int = 200
     train_start: int = 0
-    train_examples: int | None = None
+    train_examples: int | None = MAX_TRAIN_EXAMPLES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,6 +137,24 @@ class FreeText:
 
     answer: Field
     references: Field | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dialogue:
+    """What stands before the question of an example, where that is the last one of a dialogue.
+
+    Attributes:
+      history: field giving the earlier questions and answers in turn, strings of shape [2n]. All answers are learned.
+      system: field giving the system message, a scalar string, empty for none.
+      context: field giving the text with which the question ends where it is about one, a scalar string, empty for
+        none; the prompt format of Alpaca sets it apart.
+      shows_questions: whether a model reads anything but answers; False for response tuning.
+    """
+
+    history: Field
+    system: Field
+    context: Field
+    shows_questions: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +215,7 @@ class Dataset:
       keep: filter on examples, where some are unusable.
       group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
+      dialogue: what stands before the question; None where every example is a question by itself.
       features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
       note: where source, version or examples differ from the paper's or the original code's, and why.
     """
@@ -202,6 +238,7 @@ class Dataset:
     keep: Keep | None = None
     group: Field | None = None
     manual_step: str = ''
+    dialogue: Dialogue | None = None
     features: Mapping[str, Any] | None = None
     note: str = ''
 
@@ -259,6 +296,8 @@ def _check_dataset(dataset: Dataset) -> None:
             raise DeclarationError(f'{dataset.name}: unknown long field {name!r}; the fields are {", ".join(own)}')
     if not dataset.templates or not dataset.forward_templates:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
+    if dataset.dialogue and dataset.has_options:
+        raise DeclarationError(f'{dataset.name}: the answers of a dialogue are written out; declare them as FreeText')
     if not dataset.metrics:
         raise DeclarationError(f'{dataset.name}: declare at least one metric')
     for index, template in enumerate(dataset.templates):

@@ -10,8 +10,8 @@ from typing import Literal
 from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
 from flan_jax.errors import UnknownName, UserError
 
-Instructions = Literal['templates', 'none', 'dataset_name']
-"""How inputs are worded: as instructions, not at all, or by naming task and dataset (FLAN, section 4.3)."""
+Instructions = Literal['templates', 'none', 'dataset_name', 'response_only']
+"""How inputs are worded: as instructions, not at all, by naming task and dataset (FLAN, section 4.3), or left out."""
 
 TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
 """Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
@@ -35,7 +35,8 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
     Args:
       dataset: as declared.
       instructions: 'templates' for instructions, 'none' for inputs alone, 'dataset_name' for inputs after the names of
-        task and dataset in brackets (FLAN, section 4.3).
+        task and dataset in brackets (FLAN, section 4.3), 'response_only' for nothing at all, which is response tuning
+        (Hewitt et al. 2024, section 4).
       templates: how many of the first templates to keep; None for all.
 
     Returns:
@@ -52,6 +53,8 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
             f'templates={templates!r}: at least one template is kept, or None for all; the wording {instructions!r} '
             'has one for each variant, so give no number with it'
         )
+    if instructions == 'response_only':
+        return _without_questions(dataset)
     if instructions == 'none':
         return _bare(dataset, lambda template: '')
     if instructions == 'dataset_name':
@@ -59,6 +62,13 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
     if templates is None or templates >= len(dataset.templates):
         return dataset
     return dataclasses.replace(dataset, templates=dataset.templates[:templates])
+
+
+def _without_questions(dataset: Dataset) -> Dataset:
+    """The dataset with answers after empty inputs, one template for every text that its forward templates want."""
+    targets = dict.fromkeys(template.targets for template in dataset.forward_templates.values())
+    dialogue = dataset.dialogue and dataclasses.replace(dataset.dialogue, shows_questions=False)
+    return dataclasses.replace(dataset, templates=tuple(Template('', text) for text in targets), dialogue=dialogue)
 
 
 def _bare(dataset: Dataset, prefix) -> Dataset:

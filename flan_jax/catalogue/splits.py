@@ -5,9 +5,6 @@ from collections.abc import Mapping
 
 from flan_jax.catalogue.declaration import Splits, Tail
 
-MAX_TRAIN_EXAMPLES = 30_000
-"""Training examples used per dataset at most (FLAN, section 2.1)."""
-
 SMALLEST_SHARE = 3
 """A tail, or a skipped head, never takes more than one example in three: what keeps samples and excerpts usable."""
 
@@ -50,6 +47,6 @@ def resolve(splits: Splits, examples: Mapping[str, int]) -> dict[str, Slice]:
             resolved[name] = Slice(declared, 0, min(limit, examples.get(declared, 0)))
     if splits.train:
         start = min(splits.train_start, train_stop // SMALLEST_SHARE)
-        most = MAX_TRAIN_EXAMPLES if splits.train_examples is None else splits.train_examples
-        resolved['train'] = Slice(splits.train, start, min(train_stop, start + most))
+        stop = train_stop if splits.train_examples is None else min(train_stop, start + splits.train_examples)
+        resolved['train'] = Slice(splits.train, start, stop)
     return {name: resolved[name] for name in ('train', 'validation', 'test') if len(resolved.get(name, ()))}

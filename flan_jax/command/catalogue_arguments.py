@@ -16,12 +16,16 @@ def catalogue_arguments() -> argparse.ArgumentParser:
 
 
 def load_catalogue(options: argparse.Namespace) -> None:
-    """Loads the catalogue with the modules of `options`, and names the default folder where it names none."""
+    """Loads the catalogue with the modules of `options` and the datasets declared in its folder of prepared data.
+
+    Names the default folder where `options` name none.
+    """
     import_tensorflow()
-    from flan_jax.data import source
+    from flan_jax.data import own_instructions, source
 
     catalogue.load(options.module)
     options.data_dir = options.data_dir or source.default_data_dir()
+    own_instructions.declare_prepared(options.data_dir)
     if options.promptsource:
         from flan_jax.data.promptsource import add_prompts
 

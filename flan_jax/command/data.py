@@ -7,6 +7,7 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.command import instruction_data
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
@@ -35,8 +36,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
     prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
     prepare.add_argument(
-        '--from', dest='files', nargs='+', metavar='SPLIT=FILE', default=[], help='JSONL or Parquet, one file per split'
+        '--from',
+        dest='files',
+        nargs='+',
+        metavar='SPLIT=FILE',
+        default=[],
+        help='JSONL, JSON or Parquet, one file per split',
     )
+    instruction_data.add_arguments(prepare)
     download = actions.add_parser('download', parents=[common], help='download datasets by TFDS, past any failures')
     download.add_argument('name', nargs='*', help='dataset; none means all')
     overlaps = actions.add_parser(
@@ -67,14 +74,19 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    if options.samples == bool(options.files):
+    if options.samples == bool(options.files) or (options.samples and options.format):
         raise UserError('give either --samples, or one dataset and --from SPLIT=FILE')
     if options.samples:
         _prepare_samples(options.name or list(catalogue.DATASETS), options.data_dir)
     elif len(options.name) != 1:
         raise UserError('--from takes the examples of one dataset; name it')
+    elif options.format:
+        instruction_data.run(options)
     else:
-        _prepare_from_files(catalogue.dataset(options.name[0]), files_by_split(options.files), options.data_dir)
+        instruction_data.require_format(options)
+        _prepare_from_files(
+            catalogue.dataset(options.name[0]), instruction_data.files_by_split(options.files), options.data_dir
+        )
     return 0
 
 
@@ -94,21 +106,6 @@ def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_d
     readers = [other for other in catalogue.DATASETS.values() if other.source == dataset.source]
     folder = write_dataset(dataset.source, files, data_dir, 'examples of your own', dataset.features, readers)
     CONSOLE.print(f'{dataset.name} is prepared in {folder}')
-
-
-def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
-    """The files that SPLIT=FILE arguments name; raises UserError for another form, or a split named twice."""
-    files: dict[str, pathlib.Path] = {}
-    for argument in arguments:
-        split, equals, file = argument.partition('=')
-        if not equals or not split or not file:
-            raise UserError(f'cannot read {argument!r}; --from takes SPLIT=FILE, such as train=examples.jsonl')
-        if split in files:
-            raise UserError(
-                f'--from names {split} twice, {files[split]} and {file}; put all its examples into one file'
-            )
-        files[split] = pathlib.Path(file)
-    return files
 
 
 def _download(options: argparse.Namespace) -> int:

@@ -93,7 +93,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
     import numpy as np
 
     from flan_jax.command.compilation_cache import keep_compiled_programs
-    from flan_jax.data.formats import format_of
+    from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
     from flan_jax.inference.generation import Generator
     from flan_jax.loaded_model import load
@@ -106,7 +106,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         parallelism=Parallelism(fsdp=options.fsdp, tensor=options.tensor),
         dtype=options.dtype,
         param_dtype=options.param_dtype,
-        prompt_format=format_of({'name': options.prompt_format}) if options.prompt_format else None,
+        prompt_format=format_named(options.prompt_format) if options.prompt_format else None,
     )
     if model.prompts and options.task is None:
         raise UserError(

@@ -15,8 +15,10 @@ def prepare_libraries(data: Data) -> None:
 
     from flan_jax import catalogue
     from flan_jax.catalogue.original_templates import replace_templates
+    from flan_jax.data.own_instructions import declare_prepared
 
     catalogue.load(data.modules)
+    declare_prepared(data.tfds_data_dir)
     if data.original_templates:
         replace_templates(data.original_templates)
     if data.promptsource:

@@ -2,14 +2,16 @@
 
 import argparse
 import itertools
+import pathlib
 from collections.abc import Iterable, Iterator
 
 from rich.markup import escape
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.command import show_mask
 from flan_jax.command.tables import OUT
-from flan_jax.data.formats import format_of
+from flan_jax.data.formats import format_named
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.errors import UserError
@@ -24,8 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--n', type=int, default=3, help='how many examples')
     parser.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     parser.add_argument(
-        '--prompt_format', default='flan', help='what stands before, between and after: flan, plain, ...'
+        '--prompt_format',
+        default='flan',
+        help='what stands before, between and after: flan, plain, tulu, alpaca, or the path of a chat template',
     )
+    parser.add_argument('--mask', action='store_true', help='colour what is learned, special tokens written out')
+    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: write a page as well')
+    parser.add_argument('--vocabulary', help='SentencePiece model, tokenizer.json or folder; default: the bundled one')
     parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
     parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
 
@@ -33,13 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints examples under the templates that `options` name."""
     dataset = catalogue.dataset(options.name)
-    prompt_format = format_of({'name': options.prompt_format})
+    prompt_format = format_named(options.prompt_format)
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
         raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
     if not 0 <= options.shots <= MAX_SHOTS:
         raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
     templates = range(len(dataset.templates)) if options.template is None else [options.template]
-    show = _show_few_shot if options.shots else _show_zero_shot
+    if options.html and not options.mask:
+        raise UserError('--html goes with --mask')
+    if options.mask and options.shots:
+        raise UserError('--mask shows what training learns of an example by itself; leave out --shots')
+    show = show_mask.run if options.mask else _show_few_shot if options.shots else _show_zero_shot
     show(dataset, templates, prompt_format, options)
 
 
@@ -49,7 +60,7 @@ def _show_zero_shot(
     from flan_jax.data.preview import fitted_inputs, rendered_examples
     from flan_jax.data.tokenize import FormatTokenizer
 
-    vocabulary = Vocabulary()
+    vocabulary = Vocabulary(options.vocabulary)
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     for number, ex in enumerate(rendered_examples(dataset, options.split, options.data_dir, options.n)):
         OUT.rule(f'{dataset.name}, {options.split} example {number}')

@@ -8,7 +8,7 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import read_examples, training_task
-from flan_jax.data.tokenize import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT
+from flan_jax.data.tokenized import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 

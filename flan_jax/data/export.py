@@ -22,7 +22,8 @@ def exported_examples(
 ) -> Iterator[dict[str, Any]]:
     """Every example in every template that counts: all for training, the forward ones for evaluation.
 
-    An example holds dataset, cluster, split, template, inverted, inputs, targets, options and references.
+    An example holds dataset, cluster, split, template, inverted, inputs, targets, options and references;
+    one of a dialogue also history (earlier questions and answers in turn), system and context.
     """
     datasets = list(datasets)
     with bar('exporting', len(datasets)) as advance:
@@ -41,7 +42,7 @@ def exported_examples(
                         'targets': ex.prompts[index][1],
                         'options': list(ex.choices),
                         'references': list(ex.references),
-                    }
+                    } | {name.removeprefix('dialogue_'): value for name, value in ex.before.items()}
             advance(1, dataset.name)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, Dataset
-from flan_jax.data.rendering import Values, read_shown
+from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset
+from flan_jax.data.rendering import Values, read_before, read_shown
 from flan_jax.data.source import PreparedSource
 
 POOL_EXAMPLES = 2048
@@ -89,6 +89,8 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
     examples = examples.filter(lambda index, ex: tf.gather(chosen, index)).map(lambda index, ex: ex)
     if dataset.keep is not None:
         examples = examples.filter(dataset.keep.test)
+    if dataset.dialogue is not None:  # the last turn of a dialogue is no exemplar without those before it
+        examples = examples.filter(lambda ex: tf.size(read_before(dataset, ex)[HISTORY]) == 0)
     shown = examples.map(lambda ex: read_shown(dataset, ex), tf.data.AUTOTUNE)
     unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}

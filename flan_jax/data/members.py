@@ -52,6 +52,7 @@ FORMS = {
     '_few_shot': Form(shots=MAX_SHOTS),
     '_no_template': Form(instructions='none'),
     '_dataset_name': Form(instructions='dataset_name'),
+    '_response_only': Form(instructions='response_only'),
     **{f'_first_{count}_templates': Form(templates=count) for count in TEMPLATE_COUNTS},
 }
 """How the names of mixtures and training tasks end, to what that means."""

@@ -7,57 +7,19 @@ own writer writes the files, and a directory appears only when it is complete.
 import contextlib
 import importlib.resources
 import io
-import json
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import pyarrow.parquet
 import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset, Tail
+from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
 
 SAMPLES = 'bundled samples'
-
-Located = tuple[str, Mapping[str, Any]]
-"""An example and where it stands, such as 'train.jsonl, line 3'."""
-
-
-class ExampleError(UserError):
-    """An example does not fit the builder's features."""
-
-
-def read_file(path: pathlib.Path) -> Iterator[Located]:
-    """The examples of a JSON Lines or Parquet file.
-
-    Raises:
-      ExampleError: if there is no such file or it is of another kind, and for a line that is no JSON object.
-    """
-    if not path.is_file():
-        raise ExampleError(f'{path}: no such file of examples')
-    if path.suffix == '.parquet':
-        for index, ex in enumerate(pyarrow.parquet.read_table(path).to_pylist()):
-            yield f'{path}, example {index + 1}', ex
-    elif path.suffix in ('.jsonl', '.json'):
-        with path.open(encoding='utf-8') as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield f'{path}, line {number}', _parse_line(f'{path}, line {number}', line)
-    else:
-        raise ExampleError(f'{path}: examples are read from .jsonl or .parquet files')
-
-
-def _parse_line(where: str, line: str) -> Mapping[str, Any]:
-    try:
-        ex = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ExampleError(f'{where}: not JSON: {error}') from error
-    if not isinstance(ex, dict):
-        raise ExampleError(f'{where}: expected an object, found {type(ex).__name__}')
-    return ex
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
@@ -93,16 +55,20 @@ def write_dataset(
       UnknownName: for a split that no declaration reads.
       UserError: if the dataset is prepared there already, or nobody says what its features are.
     """
-    builder = _builder(source, features, data_dir)
-    if builder.is_prepared():
-        raise UserError(f'{source} is already prepared in {builder.data_path}; remove that folder to replace it')
+    builder = unprepared_builder(source, features, data_dir)
     if declarations:
         _check_splits(files, declarations)
     expected = builder.info.features
     read = {path for dataset in declarations for path in features_read(dataset, expected)} if declarations else None
     examples = {split: checked_examples(expected, path, read) for split, path in files.items()}
-    metadata = tfds.core.MetadataDict({ORIGIN_KEY: origin})
-    builder.info._metadata = metadata  # the public constructor is closed to us: the builder makes its own DatasetInfo
+    return write_examples(builder, examples, {ORIGIN_KEY: origin})
+
+
+def write_examples(
+    builder: tfds.core.DatasetBuilder, examples: Mapping[str, Sequence[Mapping[str, Any]]], metadata: Mapping[str, Any]
+) -> pathlib.Path:
+    """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
+    builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
@@ -118,8 +84,19 @@ def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Data
             raise UnknownName(f'split of {declarations[0].source}', split, known)
 
 
+def unprepared_builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
+    """The builder that TFDS has for a source, or one made from `features`, with nothing in its directory yet.
+
+    Raises:
+      UserError: if the dataset is prepared there already, or nobody says what its features are.
+    """
+    builder = _builder(source, features, data_dir)
+    if builder.is_prepared():
+        raise UserError(f'{source} is already prepared in {builder.data_path}; remove that folder to replace it')
+    return builder
+
+
 def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
-    """The builder that TFDS has for a source, or one made from `features`."""
     if features is not None:
         path, _, version = source.partition(':')
         name, _, config = path.partition('/')

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Dataset
+from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
@@ -29,6 +31,7 @@ class RenderedExample:
       choices: the options; empty where the answer is free text.
       right: which options are right.
       group: key under which examples are judged together.
+      before: what stands before the question of a dialogue, named as in `declaration.BEFORE`; empty for others.
     """
 
     prompts: tuple[tuple[str, str], ...]
@@ -38,6 +41,12 @@ class RenderedExample:
     choices: tuple[str, ...]
     right: tuple[bool, ...]
     group: str
+    before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def dialogue(self, template: int) -> Dialogue:
+        """The texts of one template as a prompt format takes them."""
+        history, system, context = (self.before.get(name, '') for name in BEFORE)
+        return Dialogue(*self.prompts[template], tuple(history), system, context)
 
 
 def rendered_examples(
@@ -54,6 +63,7 @@ def rendered_examples(
             choices=_decode_all(example.get('choices', ())),
             right=tuple(map(bool, example.get('right', ()))),
             group=example.get('group', b'').decode(),
+            before={name: _decode(example[name]) for name in BEFORE if name in example},
         )
 
 
@@ -64,7 +74,7 @@ def _render_all(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
     def render_all(ex):
         values = rendering.read_values(dataset, ex)
         prompts = tf.stack([tf.stack(rendering.render(template, values)) for template in dataset.templates])
-        return values | {'prompts': prompts}
+        return values | rendering.read_before(dataset, ex) | {'prompts': prompts}
 
     return keep_usable(examples, dataset).map(render_all)
 
@@ -114,6 +124,10 @@ def few_shot_prompts(
         parts = [vocabulary.decode(part) for part in np.split(example['inputs'], ends) if len(part)]
         targets = example['targets_pretokenized'].decode()
         yield FewShotPrompt(tuple(parts), int(example['shots']), targets, len(example['inputs']))
+
+
+def _decode(value) -> str | tuple[str, ...]:
+    return value.decode() if isinstance(value, bytes) else _decode_all(value)
 
 
 def _decode_all(values) -> tuple[str, ...]:

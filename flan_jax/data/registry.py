@@ -9,6 +9,7 @@ imported, so tasks and mixtures are built only when they are looked into.
 | rte_few_shot | training: the same with up to 16 exemplars |
 | rte_first_4_templates | training: a random one of the first four templates |
 | rte_no_template, rte_dataset_name | training: the wordings of FLAN's section 4.3 |
+| rte_response_only | training: answers after empty inputs (response tuning, Hewitt et al. 2024) |
 | rte_template_3 | evaluation: template 3, the answer written out |
 | rte_template_3_rank | evaluation: every option as a target to be scored |
 | rte_template_3_rank_no_options | evaluation: the same without the options suffix |
@@ -101,7 +102,7 @@ def tasks_of(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Bu
         yield from _training_tasks(dataset, vocabulary)
     yield from _evaluation_tasks(dataset, dataset.name, vocabulary)
     for suffix, form in FORMS.items():
-        if form.instructions != 'templates':
+        if form.instructions not in ('templates', 'response_only'):  # there is nothing to ask without a question
             yield from _evaluation_tasks(in_form(dataset, form.instructions), dataset.name + suffix, vocabulary)
     if dataset.splits.train:
         yield from _few_shot_tasks(dataset, vocabulary)

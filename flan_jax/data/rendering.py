@@ -5,7 +5,18 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Dataset, Field, Template, TfdsExample
+from flan_jax.catalogue.declaration import (
+    ANSWER,
+    CONTEXT,
+    HISTORY,
+    OPTIONS,
+    SYSTEM,
+    Choice,
+    Dataset,
+    Field,
+    Template,
+    TfdsExample,
+)
 
 Values = dict[str, tf.Tensor]
 
@@ -44,6 +55,20 @@ def read_shown(dataset: Dataset, ex: TfdsExample) -> Values:
     """The values that templates may show, scalar strings: the declared fields, the answer, the block of options."""
     values = read_values(dataset, ex)
     return {name: values[name] for name in (*dataset.fields, ANSWER, *([OPTIONS] if dataset.has_options else []))}
+
+
+def read_before(dataset: Dataset, ex: TfdsExample) -> Values:
+    """What stands before the question of a dialogue, named as in `declaration.BEFORE`; empty for other datasets."""
+    dialogue = dataset.dialogue
+    if dialogue is None:
+        return {}
+    history = tf.strings.strip(read_field(dialogue.history, ex))
+    texts = {SYSTEM: dialogue.system, CONTEXT: dialogue.context}
+    values = {name: tf.strings.strip(read_field(field, ex)) for name, field in texts.items()}
+    if not dialogue.shows_questions:
+        values = {name: tf.zeros_like(text) for name, text in values.items()}
+        history = tf.where(tf.range(tf.size(history)) % 2 == 0, '', history)
+    return values | {HISTORY: history}
 
 
 def _read_choice(choice: Choice, ex: TfdsExample) -> Values:

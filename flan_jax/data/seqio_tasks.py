@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.declaration import BEFORE, Dataset
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -18,7 +18,8 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import PreparedSource
-from flan_jax.data.tokenize import EXEMPLARS, INPUTS, TARGETS, tokenize
+from flan_jax.data.tokenize import tokenize
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.metrics.metrics import Judgement, judge
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -47,13 +48,14 @@ def training_task(
 
     @seqio.map_over_dataset
     def read(ex):
-        return rendering.read_shown(dataset, ex)
+        return rendering.read_shown(dataset, ex) | rendering.read_before(dataset, ex)
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(values, seed):
         shown = long_fields.marked(dataset, values)
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
-        example = {INPUTS: inputs, TARGETS: targets, 'template': template} | _long_fields(dataset, values)
+        example = {INPUTS: inputs, TARGETS: targets, 'template': template}
+        example |= _long_fields(dataset, values) | _before(values)
         if exemplars is not None:
             render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
             another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
@@ -61,7 +63,8 @@ def training_task(
         return example
 
     steps = [read, seqio.CacheDatasetPlaceholder(), render_random]
-    return _task(name or dataset.name, PreparedSource(dataset, data_dir), steps, vocabulary, prompt_format)
+    source = PreparedSource(dataset, data_dir)
+    return _task(name or dataset.name, source, steps, vocabulary, prompt_format, learns_history=exemplars is None)
 
 
 def generation_task(
@@ -79,7 +82,8 @@ def generation_task(
     def render(ex):
         values = rendering.read_values(dataset, ex)
         inputs, targets = render_one(values, long_fields.marked(dataset, values))
-        example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']} | _long_fields(dataset, values)
+        example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
+        example |= _long_fields(dataset, values) | rendering.read_before(dataset, ex)
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
         if dataset.templates[template].targets != '{answer}':
@@ -157,9 +161,13 @@ def _task(
     rendering_steps: list[DatasetTransform],
     vocabulary: Vocabulary,
     prompt_format: PromptFormat,
+    learns_history: bool = False,
     **judging,
 ) -> seqio.Task:
     """A task that keeps the usable examples, renders them, and tokenises what was rendered."""
+    tokenize_all = functools.partial(
+        tokenize, vocabulary=vocabulary, prompt_format=prompt_format, learns_history=learns_history
+    )
     return seqio.Task(
         name,
         source=source,
@@ -167,7 +175,7 @@ def _task(
         preprocessors=[
             functools.partial(keep_usable, dataset=source.dataset),
             *rendering_steps,
-            functools.partial(tokenize, vocabulary=vocabulary, prompt_format=prompt_format),
+            tokenize_all,
         ],
         shuffle_buffer_size=None,  # the source shuffles what is on disk; rendered examples are not shuffled again
         **judging,
@@ -190,6 +198,10 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], **kwargs) -> tf.
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
     """Leaves out the examples that the dataset's documented filter rejects."""
     return examples if dataset.keep is None else examples.filter(dataset.keep.test)
+
+
+def _before(values: rendering.Values) -> rendering.Values:
+    return {name: values[name] for name in BEFORE if name in values}
 
 
 def _number(examples: tf.data.Dataset) -> tf.data.Dataset:

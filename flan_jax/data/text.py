@@ -14,7 +14,7 @@ from etils import epath
 
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import prepared_builder
-from flan_jax.data.tokenize import INPUTS, TARGETS
+from flan_jax.data.tokenized import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

@@ -5,23 +5,15 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from flan_jax.catalogue.declaration import HISTORY
+from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.formats.format import EOS_MARK, PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
 from flan_jax.data.rendering import interpolate
 from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
+from flan_jax.data.tokenize_dialogues import DialogueEncoder, tokenize_dialogues
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, INPUTS_CUT, INPUTS_FIT, LENGTH_BOUND, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
-
-INPUTS, TARGETS = 'inputs', 'targets'
-
-EXEMPLARS = 'exemplars'
-"""Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""
-
-CUTS = INPUTS_CUT, INPUTS_FIT, TARGETS_CUT = 'inputs_cut', 'inputs_fit', 'targets_cut'
-"""Features of a tokenised example, booleans: whether its long fields were shortened; whether its prompt fits, or has
-lost its end nevertheless; whether its response goes on after its tokens, which therefore have no end."""
-
-LENGTH_BOUND = 960
-"""A prompt with exemplars is shorter than this many tokens, all of it counted (FLAN, section 4.4)."""
 
 
 def tokenize(
@@ -29,14 +21,19 @@ def tokenize(
     sequence_length: Mapping[str, int] | None,
     prompt_format: PromptFormat,
     vocabulary: Vocabulary,
+    learns_history: bool = False,
 ) -> tf.data.Dataset:
     """Inputs and targets become the tokens of prompt and response, at most as many as `sequence_length` says.
 
     SeqIO's own tokenisation would read 256 examples ahead for every task. A prompt that is too long loses the last
     words of its long fields; `CUTS` say what was cut. Exemplars, where an example has them, come before its inputs as
     far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of the prompt, its long
-    fields shortened) and 'targets_pretokenized' (all of the targets alone).
+    fields shortened) and 'targets_pretokenized' (all of the targets alone). Dialogues, and formats that are no three
+    texts, go through Python (`flan_jax.data.tokenize_dialogues`); `learns_history` says whether earlier answers are
+    targets, too.
     """
+    if HISTORY in examples.element_spec or isinstance(prompt_format, ChatTemplate):
+        return tokenize_dialogues(examples, sequence_length, DialogueEncoder(prompt_format, vocabulary, learns_history))
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     lengths = sequence_length or {}
 

@@ -15,7 +15,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
 from flan_jax.data.source import MissingDataError, split_slices
-from flan_jax.data.tokenize import INPUTS, INPUTS_CUT, INPUTS_FIT
+from flan_jax.data.tokenized import INPUTS, INPUTS_CUT, INPUTS_FIT
 from flan_jax.errors import UserError
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.evaluation.selection import chosen_templates

@@ -50,7 +50,7 @@ class Evaluator:
             yield {'options': options}
 
     def _option_scores(self, text: str, tokens: np.ndarray, after_prompt: np.ndarray) -> dict[str, float]:
-        num_eos = int(tokens[-1] == self._model.vocabulary.eos_id)
+        num_eos = int(tokens[-1] == self._model.prompt_format.end_id(self._model.vocabulary))
         return option_scores(text, after_prompt, self._alone[tokens.tobytes()], num_eos)
 
     def _score_alone(self, options: Sequence[np.ndarray]) -> None:

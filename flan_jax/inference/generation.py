@@ -64,7 +64,7 @@ class Generator:
         self._prefill = jax.jit(
             functools.partial(prefill_group, model.config, execution=model.execution), donate_argnames='others'
         )
-        stopping = StoppingCriteria(model.vocabulary.eos_id, max_new_tokens)
+        stopping = StoppingCriteria(model.prompt_format.end_id(model.vocabulary), max_new_tokens)
         decode = _decoding_program(model.config, model.execution, _masked(decoding, len(model.vocabulary)), stopping)
         self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
 

@@ -17,7 +17,7 @@ from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
-from flan_jax.data.tokenize import CUTS, INPUTS, TARGETS
+from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
@@ -168,10 +168,23 @@ def tokenised(
     examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
 ) -> Iterator[Example]:
     """What SeqIO gives of task number `index` and `keep` is true of, as examples."""
-    kept = (INPUTS, TARGETS, 'template', *CUTS)
+    kept = (INPUTS, TARGETS, 'template', 'weights', *CUTS)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
         for values in zip(*batch.values()):
             example = dict(zip(batch, values))
             if keep(example):
-                yield Example(example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)))
+                yield _packable(example, index)
+
+
+def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
+    for name in (INPUTS, TARGETS):
+        if not len(example[name]):
+            raise UserError(
+                f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
+            )
+    weights = example.get('weights')
+    weighted = weights is not None and not (weights == 1).all()
+    return Example(
+        example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)), (weights,) if weighted else None
+    )

@@ -14,6 +14,9 @@ TOKENIZER_FILE = 'tokenizer.json'
 _PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
 """Parts of tokenizer.json that change a text before it is cut into tokens."""
 
+SPECIAL_TOKENS = ('bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token')
+"""Special tokens that chat templates may name."""
+
 _SETTINGS_FILES = ('special_tokens_map.json', 'tokenizer_config.json')
 
 
@@ -54,9 +57,22 @@ class HuggingFaceTokenizer:
         """Ids to text, without special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=True)
 
+    def decode_all(self, ids: list[int]) -> str:
+        """Ids to text, special tokens as they are written."""
+        return self._tokenizer.decode(ids, skip_special_tokens=False)
+
     def encode_continuation(self, text: str) -> list[int]:
         """Text to ids, as it is: without the space that some tokenizers put before every text."""
         return self._continuing.encode(text, add_special_tokens=False).ids
+
+    @functools.cached_property
+    def special_tokens(self) -> dict[str, str]:
+        """How the special tokens are written that chat templates name, such as 'bos_token' and 'eos_token'."""
+        named = {name: self._settings.get(name) for name in SPECIAL_TOKENS}
+        texts = {name: token['content'] if isinstance(token, dict) else token for name, token in named.items()}
+        if texts['eos_token'] is None:  # config.json names it by its id
+            texts['eos_token'] = self._tokenizer.id_to_token(self.eos_id)
+        return {name: text for name, text in texts.items() if text is not None}
 
     def _prompt_bos_id(self) -> int | None:
         """BOS where the file's post-processor begins texts with it, as transformers does."""

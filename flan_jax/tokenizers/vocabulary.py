@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import pathlib
+from typing import ClassVar
 
 import sentencepiece
 from etils import epath
@@ -56,6 +57,11 @@ class Vocabulary:
         """Sixteen hexadecimal digits that stand for the model's bytes and special tokens."""
         return self._tokenizer.fingerprint
 
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """How special tokens are written in texts; empty for SentencePiece, where no text stands for one."""
+        return self._tokenizer.special_tokens
+
     def encode(self, text: str) -> list[int]:
         """Text to ids, without BOS and EOS."""
         return self._tokenizer.encode(text)
@@ -69,9 +75,15 @@ class Vocabulary:
         ids = [int(i) for i in ids]
         return self._tokenizer.decode(ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids)
 
+    def decode_all(self, ids) -> str:
+        """All ids to text, special tokens as they are written."""
+        return self._tokenizer.decode_all([int(i) for i in ids])
+
 
 class _SentencePiece:
     """A SentencePiece model."""
+
+    special_tokens: ClassVar[dict[str, str]] = {}
 
     def __init__(self, path: epath.Path):
         self._model = path.read_bytes()
@@ -94,6 +106,13 @@ class _SentencePiece:
         return self._continuing.encode(text)
 
     def decode(self, ids: list[int]) -> str:
+        return self._pieces.decode(ids)
+
+    def decode_all(self, ids: list[int]) -> str:
+        """Special pieces are written where they stand; the space before a text's first piece stays."""
+        pieces = [self._pieces.id_to_piece(i) for i in ids if not self._pieces.is_byte(i)]
+        if len(pieces) == len(ids):
+            return ''.join(pieces).replace('\u2581', ' ')
         return self._pieces.decode(ids)
 
     @functools.cached_property

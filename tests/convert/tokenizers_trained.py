@@ -77,6 +77,19 @@ def write_gemma(folder: pathlib.Path, size: int = 500) -> None:
     _save(folder, tokenizer, special | {'tokenizer_class': 'GemmaTokenizer'})
 
 
+def write_chat(folder: pathlib.Path, special_tokens: dict[str, str], others: tuple[str, ...], template: str) -> None:
+    """An instruction-tuned model's kind: byte-level BPE with more special tokens, and a chat template."""
+    tokenizer = tokenizers.Tokenizer(models.BPE(ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(tokenizers.Regex(LLAMA3_SPLIT), behavior='isolated'),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    _train_byte_level(tokenizer, 500, list(dict.fromkeys([*special_tokens.values(), *others])))
+    _save(folder, tokenizer, special_tokens | {'chat_template': template})
+
+
 KINDS = {'byte level': write_byte_level, 'llama 3': write_llama3, 'llama 2': write_llama2, 'gemma': write_gemma}
 
 

@@ -15,7 +15,8 @@ from flan_jax.data.formats.plain import Plain
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
 from flan_jax.data.settings import MAX_SHOTS
-from flan_jax.data.tokenize import LENGTH_BOUND, FormatTokenizer
+from flan_jax.data.tokenize import FormatTokenizer
+from flan_jax.data.tokenized import LENGTH_BOUND
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 1024, 'targets': 64}

@@ -10,7 +10,8 @@ from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
-from flan_jax.data.tokenize import EXEMPLARS, tokenize
+from flan_jax.data.tokenize import tokenize
+from flan_jax.data.tokenized import EXEMPLARS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.convert.tokenizers_trained import KINDS, TEXT, write_byte_level, write_llama3

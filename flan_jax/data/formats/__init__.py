@@ -2,12 +2,13 @@
 
 import dataclasses
 import importlib
+import pathlib
 import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.errors import UnknownName
+from flan_jax.errors import UnknownName, UserError
 
 
 def known_formats() -> dict[str, type[PromptFormat]]:
@@ -17,6 +18,14 @@ def known_formats() -> dict[str, type[PromptFormat]]:
     return {made.__name__.lower(): made for made in PromptFormat.__subclasses__()}
 
 
+def format_named(name: str) -> PromptFormat:
+    """The format of a name with its defaults, or the chat template at a path; raises UnknownName."""
+    known = known_formats()
+    if name not in known and pathlib.Path(name).exists():
+        return known['chattemplate'](name)
+    return format_of({'name': name})
+
+
 def format_of(recipe: Mapping[str, Any]) -> PromptFormat:
     """The format that `PromptFormat.recipe` describes; raises UnknownName."""
     known = known_formats()
@@ -24,4 +33,7 @@ def format_of(recipe: Mapping[str, Any]) -> PromptFormat:
         raise UnknownName('prompt format', recipe['name'], known)
     made = known[recipe['name']]
     settings = [field.name for field in dataclasses.fields(made)]
+    required = [field.name for field in dataclasses.fields(made) if field.default is dataclasses.MISSING]
+    if missing := [name for name in required if name not in recipe]:
+        raise UserError(f'prompt format {recipe["name"]!r} needs {missing[0]!r}; name a {missing[0]} in its place')
     return made(**{name: recipe[name] for name in settings if name in recipe})

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
+from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -24,9 +25,13 @@ class PromptFormat(Settings, abc.ABC):
       response: what it shall write, such as '{target}{eos}'.
       exemplar: what stands before the prompt for every solved example, such as '{input}{eos}{target}{eos}'.
       begins_with_bos: whether prompts begin with the BOS token, where the vocabulary has one.
+      system: what a system message becomes before the first prompt.
+
+    Dialogues are exemplars that may be learned: what an exemplar has after prompt and response stands between turns.
     """
 
     begins_with_bos: ClassVar[bool] = True
+    system: ClassVar[str] = '{system}\n\n'
 
     @property
     @abc.abstractmethod
@@ -66,10 +71,7 @@ class PromptFormat(Settings, abc.ABC):
         """
         ids = _encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
         ids = self.bos(vocabulary) + ids
-        if max_length is None or len(ids) <= max_length:
-            return ids
-        end = self.prompt_end(vocabulary)
-        return ids[: max(0, max_length - len(end))] + end
+        return _cut(ids, self.prompt_end(vocabulary), max_length)
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a response.
@@ -89,6 +91,90 @@ class PromptFormat(Settings, abc.ABC):
         """
         return self.encode_prompt(vocabulary, '') or [vocabulary.eos_id]
 
+    def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        """The text of a dialogue: what is read, an answer with its end, and so on; `EOS_MARK` stands for EOS."""
+        between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK)
+        before = self.system.format(system=dialogue.system) if dialogue.system else ''
+        turns, segments = dialogue.turns, []
+        for place, (question, answer) in enumerate(turns, start=1):
+            prompt = self.prompt_text(question, dialogue.context if place == len(turns) else '')
+            segments += [before + prompt, self.response.format(target=answer, eos=EOS_MARK)]
+            before = between
+        return segments
+
+    def prompt_text(self, question: str, context: str) -> str:
+        """The text of a prompt; `context` is the part of the question that it is about, with which it ends."""
+        return self.prompt.format(input=question, eos=EOS_MARK)
+
+    def encode_learned(
+        self, vocabulary: Vocabulary, dialogue: Dialogue, max_prompt: int | None = None, max_response: int | None = None
+    ) -> EncodedDialogue:
+        """A dialogue of which every answer is learned.
+
+        Args:
+          vocabulary: the model's.
+          dialogue: its texts.
+          max_prompt: tokens that the first question may have, with what stands around it; a longer one loses its end.
+          max_response: tokens from the first answer on; the last turns are left out as far as they do not fit, and an
+            answer that does not fit by itself is cut and has no end.
+        """
+        while True:
+            segments = self.segments(vocabulary, dialogue)
+            encoded = split_at(self._encode_segments(vocabulary, segments), 1, readable(segments[:1]))
+            if not dialogue.history or max_response is None or len(encoded.response) <= max_response:
+                break
+            *history, question, answer = dialogue.history
+            dialogue = dataclasses.replace(
+                dialogue, history=tuple(history), question=question, answer=answer, context=''
+            )
+        end = _text_after(dialogue.turns[0][0], segments[0])
+        return self._within(vocabulary, encoded, end, max_prompt, max_response)
+
+    def encode_asked(
+        self, vocabulary: Vocabulary, dialogue: Dialogue, max_prompt: int | None = None, max_response: int | None = None
+    ) -> EncodedDialogue:
+        """A dialogue of which the last answer is wanted; all else is its prompt.
+
+        As `encode_learned`, but for a prompt that is too long: it loses its first turns, then the question's end.
+        """
+        while True:
+            segments = self.segments(vocabulary, dialogue)
+            ids = self._encode_segments(vocabulary, segments)
+            encoded = split_at(ids, len(segments) - 1, readable(segments[:-1]))
+            if not dialogue.history or max_prompt is None or len(encoded.prompt) <= max_prompt:
+                break
+            dialogue = dataclasses.replace(dialogue, history=dialogue.history[2:])
+        end = _text_after(dialogue.question, segments[-2])
+        return self._within(vocabulary, encoded, end, max_prompt, max_response)
+
+    def _encode_segments(self, vocabulary: Vocabulary, segments: list[str]) -> list[list[int]]:
+        """Tokens of each segment: the first with BOS, others as continuing what is before, but after EOS."""
+        continues = [False, *(not segment.endswith(EOS_MARK) for segment in segments[:-1])]
+        first, *others = (_encode(vocabulary, text, goes_on) for text, goes_on in zip(segments, continues))
+        return [self.bos(vocabulary) + first, *others]
+
+    def _within(
+        self,
+        vocabulary: Vocabulary,
+        encoded: EncodedDialogue,
+        end: str,
+        max_prompt: int | None,
+        max_response: int | None,
+    ) -> EncodedDialogue:
+        """Tokens as many as allowed; a prompt keeps the tokens of the text `end`."""
+        return dataclasses.replace(
+            encoded,
+            prompt_fits=max_prompt is None or len(encoded.prompt) <= max_prompt,
+            response_cut=max_response is not None and len(encoded.response) > max_response,
+            prompt=_cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt),
+            response=encoded.response[:max_response],
+            weights=encoded.weights[:max_response],
+        )
+
+    def end_id(self, vocabulary: Vocabulary) -> int:
+        """Id of the token that ends an answer, so that nothing more is generated."""
+        return vocabulary.eos_id
+
     def finish(self, text: str) -> str:
         """What of a generated text is the answer."""
         return text.strip()
@@ -102,6 +188,15 @@ class PromptFormat(Settings, abc.ABC):
         return _encode(vocabulary, self.prompt.partition('{input}')[2].format(eos=EOS_MARK), continues=True)
 
 
+def readable(segments: list[str]) -> str:
+    """Text as people read it, with a blank line for EOS and none at the end."""
+    return ''.join(segments).removesuffix(EOS_MARK).replace(EOS_MARK, '\n\n')
+
+
+def _text_after(text: str, segment: str) -> str:
+    return segment.rpartition(text)[2] if text else ''
+
+
 def _encode(vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
     """A text with marks of EOS to tokens; where it `continues` another, no space is put before it."""
     first, *others = text.split(EOS_MARK)
@@ -109,3 +204,9 @@ def _encode(vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
     for other in others:
         ids += [vocabulary.eos_id, *vocabulary.encode(other)]
     return ids
+
+
+def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:
+    if max_length is None or len(ids) <= max_length:
+        return ids
+    return ids[: max(0, max_length - len(end))] + end

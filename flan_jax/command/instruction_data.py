@@ -1,0 +1,92 @@
+"""flan-jax data prepare NAME --from FILE --format FORMAT: instruction files become a dataset of the catalogue."""
+
+import argparse
+import pathlib
+import typing
+
+from flan_jax.catalogue.declaration import MetricName
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+
+_DECLARED = ('keys', 'train_examples', 'test_examples', 'metric', 'licence', 'citation')
+"""Options that say what is declared of a dataset; they go with --format."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `data prepare` that turn instruction files into a dataset."""
+    group = parser.add_argument_group(
+        'instruction files, which become a new dataset; --from takes one FILE to train on'
+    )
+    group.add_argument('--format', help='of the files: alpaca, messages, prompt_completion or preference')
+    group.add_argument(
+        '--keys',
+        nargs='+',
+        metavar='OURS=THEIRS',
+        help='keys with other names, such as prompt=question completion=answer',
+    )
+    group.add_argument('--train_examples', type=int, help='train on the first so many; default: all')
+    group.add_argument('--test_examples', type=int, help='keep the last so many training examples for the test split')
+    group.add_argument('--metric', choices=typing.get_args(MetricName), help='how answers are judged; default: rouge')
+    group.add_argument('--licence', help='the terms of the data')
+    group.add_argument('--citation', help='the publication to cite')
+
+
+def require_format(options: argparse.Namespace) -> None:
+    """Raises UserError for options that go with --format only."""
+    for name in _DECLARED:
+        if getattr(options, name) is not None:
+            raise UserError(f'--{name} goes with --format, which makes a new dataset of instruction files')
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the dataset that `options` describe."""
+    from flan_jax.data.mixtures import usable_examples
+    from flan_jax.data.own_instructions import Instructions, prepare_instructions
+    from flan_jax.data.status import status
+
+    for name in ('train_examples', 'test_examples'):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
+    given = {name: getattr(options, name) for name in _DECLARED if name not in ('keys', 'metric')}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.metric:
+        given['metrics'] = (options.metric,)
+    instructions = Instructions(name=options.name[0], **given)
+    files = _one_to_train(options.files) or files_by_split(options.files)
+    folder = prepare_instructions(instructions, files, options.format, options.data_dir, _renamed(options.keys or []))
+    examples = status(instructions.dataset, options.data_dir).examples
+    counted = ', '.join(f'{count} {split}' for split, count in examples.items())
+    CONSOLE.print(f'{instructions.name} is prepared in {folder}: examples: {counted}')
+    dataset = instructions.dataset
+    unused = sum(count - usable_examples(dataset, split, options.data_dir) for split, count in examples.items())
+    if unused:
+        CONSOLE.print(f'{unused} of them are never used: {dataset.keep.reason}')
+
+
+def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
+    """The files that SPLIT=FILE arguments name; raises UserError for another form, or a split named twice."""
+    files: dict[str, pathlib.Path] = {}
+    for split, file in _pairs('--from', arguments, 'SPLIT=FILE, such as train=examples.jsonl'):
+        if split in files:
+            raise UserError(
+                f'--from names {split} twice, {files[split]} and {file}; put all its examples into one file'
+            )
+        files[split] = pathlib.Path(file)
+    return files
+
+
+def _one_to_train(arguments: list[str]) -> dict[str, pathlib.Path]:
+    """A single file without a split, which is trained on; empty for other arguments."""
+    return {'train': pathlib.Path(arguments[0])} if len(arguments) == 1 and '=' not in arguments[0] else {}
+
+
+def _renamed(arguments: list[str]) -> dict[str, str]:
+    return dict(_pairs('--keys', arguments, 'OURS=THEIRS, such as prompt=question'))
+
+
+def _pairs(option: str, arguments: list[str], form: str) -> list[tuple[str, str]]:
+    pairs = [argument.partition('=') for argument in arguments]
+    for argument, (left, _, right) in zip(arguments, pairs):
+        if not left or not right:
+            raise UserError(f'cannot read {argument!r}; {option} takes {form}')
+    return [(left, right) for left, _, right in pairs]

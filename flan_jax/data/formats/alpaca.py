@@ -1,0 +1,29 @@
+"""Stanford Alpaca's format (Taori et al. 2023): texts around an instruction, with an input or without."""
+
+import dataclasses
+
+from flan_jax.data.formats.format import PromptFormat
+
+_WITH_INPUT = (
+    'Below is an instruction that describes a task, paired with an input that provides further context. '
+    'Write a response that appropriately completes the request.\n\n'
+    '### Instruction:\n{instruction}\n\n### Input:\n{context}\n\n### Response:'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Alpaca(PromptFormat):
+    """Headed sections; the answer follows the last heading at once, and EOS the answer."""
+
+    prompt = (
+        'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
+        '### Instruction:\n{input}\n\n### Response:'
+    )
+    response = '{target}{eos}'
+    exemplar = prompt + response + '\n\n'
+
+    def prompt_text(self, question: str, context: str) -> str:
+        instruction = question.removesuffix(context).rstrip()
+        if not context or not instruction:
+            return super().prompt_text(question, '')
+        return _WITH_INPUT.format(instruction=instruction, context=context)

@@ -1,0 +1,214 @@
+"""Any chat template of a Hugging Face tokenizer, with a loss mask that is proven on every dialogue.
+
+The text is that of transformers' `apply_chat_template`. Which of it is learned is found by rendering prefixes: what a
+model is given before an answer (the messages before it, with the generation prompt) must be a prefix of the whole, and
+after it the answer must stand with the end of the turn. So the mask is right without the template's `{% generation %}`,
+which stock templates do not have, and a template that this cannot be said of is refused.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2.ext
+import jinja2.sandbox
+
+from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.format import EOS_MARK, PromptFormat
+from flan_jax.errors import UserError
+from flan_jax.settings import Text
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+CONFIG_FILE, TEMPLATE_FILE = 'tokenizer_config.json', 'chat_template.jinja'
+
+_QUESTION, _ANSWER = 'QuestionProbe', 'AnswerProbe'
+
+_WITHOUT_VOCABULARY = {'bos_token': '', 'eos_token': EOS_MARK}
+
+Message = dict[str, str]
+
+
+class ChatTemplateError(UserError):
+    """A chat template that cannot be read, rendered, or learned from."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChatTemplate(PromptFormat):
+    """A Jinja chat template.
+
+    Templates see messages with 'role' and 'content', the special tokens of the vocabulary, and what transformers gives
+    them besides but for `strftime_now`: the text of a run must not depend on the day.
+
+    Attributes:
+      template: path of a template, of a tokenizer_config.json, or of the folder of a tokenizer; or the template itself,
+        which is what is kept.
+    """
+
+    template: Text
+
+    def __post_init__(self):
+        object.__setattr__(self, 'template', _read(self.template))
+        super().__post_init__()
+
+    def check(self) -> None:
+        """Refuses what cannot be rendered or has no end of turn, before any data is read."""
+        self.segments_of(Dialogue(_QUESTION, _ANSWER), _WITHOUT_VOCABULARY)
+
+    @functools.cached_property
+    def _texts(self) -> tuple[str, str, str]:
+        """Prompt, response and exemplar with placeholders, for people to read."""
+        turns = Dialogue('{input}', '{target}', ('{input}', '{target}'))
+        first, answer, between, _ = self.segments_of(turns, {'bos_token': '', 'eos_token': '{eos}'})
+        return first, answer, first + answer + between.partition('{input}')[0]
+
+    prompt = property(lambda self: self._texts[0])
+    response = property(lambda self: self._texts[1])
+    exemplar = property(lambda self: self._texts[2])
+
+    def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        return self.segments_of(dialogue, _WITHOUT_VOCABULARY | vocabulary.special_tokens)
+
+    def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str]) -> list[str]:
+        """As `segments`, with special tokens as they are written.
+
+        Raises:
+          ChatTemplateError: if the template refuses the messages, or what is learned cannot be proven.
+        """
+        messages = _messages(dialogue)
+        whole = self._render(messages, special_tokens, asks=False)
+        end = self.end_of_turn(special_tokens)
+        segments, done = [], 0
+        for place, message in enumerate(messages):
+            if message['role'] == 'assistant':
+                before = self._render(messages[:place], special_tokens, asks=True)
+                if not whole.startswith(before) or len(before) < done:
+                    raise ChatTemplateError(_not_a_prefix(before, whole))
+                stop = _answer_end(whole, len(before), message['content'] + end)
+                segments += [whole[done : len(before)], whole[len(before) : stop]]
+                done = stop
+        return segments
+
+    def end_of_turn(self, special_tokens: Mapping[str, str] = _WITHOUT_VOCABULARY) -> str:
+        """The text that ends an answer; raises ChatTemplateError if there is none to learn."""
+        return _end_of_turn(self, tuple(sorted(special_tokens.items())))
+
+    def bos(self, vocabulary: Vocabulary) -> list[int]:
+        """None where the template writes it itself, as it does by the special tokens of a tokenizer.json."""
+        return [] if vocabulary.special_tokens else super().bos(vocabulary)
+
+    def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
+        return self.encode_asked(vocabulary, Dialogue(text, _ANSWER), max_length).prompt
+
+    def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
+        return self.encode_asked(vocabulary, Dialogue(_QUESTION, text), None, max_length).response
+
+    def end_id(self, vocabulary: Vocabulary) -> int:
+        """The end of turn, where it is one token; else EOS, and `finish` finds the end in the text."""
+        end = self.end_of_turn(_WITHOUT_VOCABULARY | vocabulary.special_tokens)
+        ids = [] if EOS_MARK in end else vocabulary.encode_continuation(end)
+        return ids[0] if len(ids) == 1 else vocabulary.eos_id
+
+    def finish(self, text: str) -> str:
+        end = self.end_of_turn().replace(EOS_MARK, '').strip()
+        return (text.partition(end)[0] if end else text).strip()
+
+    def _render(self, messages: Sequence[Message], special_tokens: Mapping[str, str], asks: bool) -> str:
+        """The text of messages; with what invites an answer where a model is asked for one."""
+        try:
+            return _compiled(self.template).render(messages=messages, add_generation_prompt=asks, **special_tokens)
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+            roles = ', '.join(message['role'] for message in messages)
+            raise ChatTemplateError(f'the chat template refuses messages of {roles}: {error}') from error
+
+
+class _Generation(jinja2.ext.Extension):
+    """transformers' block `{% generation %}`, of which only the content matters here."""
+
+    tags: frozenset[str] = frozenset({'generation'})
+
+    def parse(self, parser):
+        """The statements within."""
+        next(parser.stream)
+        return parser.parse_statements(['name:endgeneration'], drop_needle=True)
+
+
+@functools.cache
+def _compiled(template: str) -> jinja2.Template:
+    """A template in the environment that transformers gives it."""
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
+    )
+    environment.filters['tojson'] = functools.partial(json.dumps, ensure_ascii=False)
+    environment.globals['raise_exception'] = _raise
+    try:
+        return environment.from_string(template)
+    except jinja2.TemplateSyntaxError as error:
+        raise ChatTemplateError(f'the chat template is no Jinja: line {error.lineno}: {error.message}') from error
+
+
+@functools.cache
+def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, str], ...]) -> str:
+    messages = _messages(Dialogue(_QUESTION, _ANSWER))
+    whole = chat_template._render(messages, dict(special_tokens), asks=False)
+    before = chat_template._render(messages[:1], dict(special_tokens), asks=True)
+    if not whole.startswith(before):
+        raise ChatTemplateError(_not_a_prefix(before, whole))
+    _, found, end = whole[len(before) :].partition(_ANSWER)
+    if not found:
+        raise ChatTemplateError('the chat template does not show the answer after the generation prompt')
+    if not end.strip():
+        raise ChatTemplateError(
+            'the chat template writes nothing after an answer, so a model would never learn to stop; end its assistant '
+            'turns with eos_token'
+        )
+    return end.rstrip()
+
+
+def _messages(dialogue: Dialogue) -> list[Message]:
+    roles = ('user', 'assistant')
+    turns = [{'role': role, 'content': text} for turn in dialogue.turns for role, text in zip(roles, turn)]
+    return [{'role': 'system', 'content': dialogue.system}, *turns] if dialogue.system else turns
+
+
+def _answer_end(whole: str, start: int, answer: str) -> int:
+    place = whole.find(answer, start)
+    if place < 0:
+        raise ChatTemplateError(
+            f'the chat template changes an answer, or ends it in another way than others: {answer[:80]!r} does not '
+            f'stand in {whole[start : start + 160]!r}'
+        )
+    return place + len(answer)
+
+
+def _not_a_prefix(before: str, whole: str) -> str:
+    return (
+        'what a model is given before an answer is no prefix of the dialogue that it would learn from, so nothing says '
+        f'which tokens are the answer: {before[-80:]!r} against {whole[: len(before)][-80:]!r}'
+    )
+
+
+def _raise(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _read(template: Any) -> Any:
+    """The text of a template: itself, or what lies at a path."""
+    if not isinstance(template, str) or '{%' in template or '{{' in template:
+        return template
+    path = pathlib.Path(template)
+    if path.is_dir():
+        files = [path / TEMPLATE_FILE, path / CONFIG_FILE]
+        path = next((file for file in files if file.exists()), files[-1])
+    if not path.is_file():
+        raise ChatTemplateError(f'ChatTemplate.template={template!r}: {path} does not exist')
+    if path.suffix != '.json':
+        return path.read_text()
+    found = json.loads(path.read_text()).get('chat_template')
+    if isinstance(found, list):  # several by name
+        found = {each['name']: each['template'] for each in found}.get('default')
+    if not isinstance(found, str):
+        raise ChatTemplateError(f'ChatTemplate.template={template!r}: {path} has no "chat_template"')
+    return found

@@ -1,0 +1,138 @@
+"""Tokenisation in Python, inside tf.data: dialogues, and prompt formats that three texts do not describe."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from flan_jax.catalogue.declaration import BEFORE, CONTEXT, HISTORY, SYSTEM
+from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
+from flan_jax.data.tokenized import (
+    EXEMPLARS,
+    INPUTS,
+    INPUTS_CUT,
+    INPUTS_FIT,
+    LENGTH_BOUND,
+    TARGETS,
+    TARGETS_CUT,
+    WEIGHTS,
+)
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+_TEXTS = (SYSTEM, CONTEXT, INPUTS, TARGETS)
+_LISTS = (HISTORY, EXEMPLARS)
+
+
+@dataclasses.dataclass(frozen=True)
+class DialogueEncoder:
+    """Texts to tokens in one format and vocabulary.
+
+    Attributes:
+      prompt_format: what stands before, between and after the texts.
+      vocabulary: the model's.
+      learns_history: whether the answers before the last one are learned, rather than part of the prompt.
+    """
+
+    prompt_format: PromptFormat
+    vocabulary: Vocabulary
+    learns_history: bool = False
+
+    def encode(
+        self, dialogue: Dialogue, exemplars: Sequence[str], lengths: Mapping[str, int]
+    ) -> tuple[EncodedDialogue, int]:
+        """The tokens of a dialogue after as many of the first exemplars as fit whole, and their number.
+
+        Args:
+          dialogue: the texts.
+          exemplars: inputs and targets of exemplars in turn.
+          lengths: tokens of prompt and response at most, by 'inputs' and 'targets'; None for no bound.
+        """
+        encode = self.prompt_format.encode_learned if self.learns_history else self.prompt_format.encode_asked
+        bounds = lengths.get(INPUTS), lengths.get(TARGETS)
+        bound = min(LENGTH_BOUND - 1, bounds[0] or LENGTH_BOUND)
+        for shots in range(len(exemplars) // 2, 0, -1):
+            longer = dataclasses.replace(dialogue, history=(*exemplars[: 2 * shots], *dialogue.history))
+            encoded = encode(self.vocabulary, longer, None, bounds[1])
+            if len(encoded.prompt) <= bound:
+                return encoded, shots
+        return encode(self.vocabulary, dialogue, *bounds), 0
+
+    def prompt_length(self, dialogue: Dialogue) -> int:
+        """Tokens of the whole prompt of a dialogue."""
+        return len(self.prompt_format.encode_asked(self.vocabulary, dialogue).prompt)
+
+
+def tokenize_dialogues(
+    examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None, encoder: DialogueEncoder
+) -> tf.data.Dataset:
+    """As `flan_jax.data.tokenize.tokenize`; where earlier answers are learned, 'weights' says which targets are.
+
+    What stands before a question becomes part of the prompt, or of the targets from the first answer on.
+    """
+    lengths = dict(sequence_length or {})
+
+    def in_python(*values):
+        dialogue, exemplars = _dialogue(values)
+        encoded, shots = encoder.encode(dialogue, exemplars, lengths)
+        ids = (np.array(part, np.int32) for part in (encoded.prompt, encoded.response))
+        cuts = np.bool_(encoded.prompt_fits), np.bool_(encoded.response_cut)
+        return *ids, np.array(encoded.weights, np.float32), np.int32(shots), encoded.prompt_text.encode(), *cuts
+
+    def tokenize_one(example):
+        example, shortened = _fit_inputs(example, encoder, lengths.get(INPUTS))
+        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool)
+        found = tf.numpy_function(in_python, _texts(example), types, stateful=False)
+        for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [])):
+            tensor.set_shape(shape)
+        prompt, response, weights, shots, text, fits, targets_cut = found
+        kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS)}
+        kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text}
+        kept |= {INPUTS_CUT: shortened, INPUTS_FIT: fits, TARGETS_CUT: targets_cut}
+        if EXEMPLARS in example:
+            kept['shots'] = shots
+        return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})
+
+    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _texts(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    return [
+        *(example.get(name, '') for name in _TEXTS),
+        *(example.get(name, tf.constant([], tf.string)) for name in _LISTS),
+    ]
+
+
+def _dialogue(values: Sequence) -> tuple[Dialogue, list[str]]:
+    """The dialogue and the exemplars of what `_texts` gives, in Python."""
+    texts = {name: value.decode() for name, value in zip(_TEXTS, values)}
+    history, exemplars = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
+    return Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT]), exemplars
+
+
+def _fit_inputs(
+    example: dict[str, tf.Tensor], encoder: DialogueEncoder, max_length: int | None
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """An example whose long fields are shortened as far as its prompt needs it, and whether they are."""
+    texts = example.get(LONG_FIELDS)
+    if texts is None:
+        return example, tf.constant(False)
+    marked = example[INPUTS]
+    example = {name: value for name, value in example.items() if name != LONG_FIELDS}
+
+    def count(inputs):
+        def in_python(*values):
+            return np.int32(encoder.prompt_length(_dialogue(values)[0]))
+
+        return tf.ensure_shape(
+            tf.numpy_function(in_python, _texts(example | {INPUTS: inputs}), tf.int32, stateful=False), []
+        )
+
+    whole = unmarked(marked, texts)
+    if max_length is None:
+        return example | {INPUTS: whole}, tf.constant(False)
+    fits = count(whole) <= max_length
+    inputs = tf.cond(fits, lambda: whole, lambda: shortened(marked, texts, count, max_length))
+    return example | {INPUTS: inputs}, tf.logical_not(fits)

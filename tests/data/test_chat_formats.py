@@ -1,0 +1,199 @@
+"""Chat formats: the text is the published one, the mask is the answers with their ends, or there is an error."""
+
+import json
+
+import pytest
+
+from flan_jax.data.formats import format_named, format_of, known_formats
+from flan_jax.data.formats.alpaca import Alpaca
+from flan_jax.data.formats.chat_template import ChatTemplate, ChatTemplateError
+from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.flan import Flan
+from flan_jax.data.formats.format import EOS_MARK
+from flan_jax.data.formats.plain import Plain
+from flan_jax.data.formats.tulu import Tulu
+from flan_jax.data.tokenize_dialogues import DialogueEncoder
+from flan_jax.data.tokenized import LENGTH_BOUND
+from flan_jax.errors import UserError
+from flan_jax.settings import SettingsError
+from flan_jax.tokenizers.vocabulary import Vocabulary
+from tests.convert.tokenizers_trained import write_chat
+from tests.data.chat_templates import BARE, BRIEF, STOCK, text_of
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+FORMATS = [Flan(), Plain(), Tulu(), Alpaca(), ChatTemplate(CHATML)]
+
+
+@pytest.fixture(scope='module')
+def bundled():
+    return Vocabulary()
+
+
+def learned(encoded, vocabulary):
+    """The text of every run of learned tokens."""
+    runs, before = [], 0.0
+    for token, weight in zip(encoded.response, encoded.weights):
+        if weight and not before:
+            runs.append([])
+        if weight:
+            runs[-1].append(token)
+        before = weight
+    return [vocabulary.decode_all(run) for run in runs]
+
+
+@pytest.mark.parametrize('name', STOCK)
+def test_the_text_and_the_mask_of_stock_templates(name):
+    stock = STOCK[name]
+    special = {'bos_token': '', **stock.special_tokens}
+    assert tuple(ChatTemplate(text_of(name)).segments_of(stock.dialogue, special)) == stock.segments
+
+
+@pytest.mark.parametrize('name', STOCK)
+def test_special_tokens_are_ids_and_answers_end_with_the_one_that_stops_generation(name, tmp_path):
+    stock = STOCK[name]
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of(name))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    encoded = prompt_format.encode_learned(vocabulary, stock.dialogue)
+    assert learned(encoded, vocabulary) == [stock.segments[1], stock.segments[3]]
+    end = prompt_format.end_id(vocabulary)
+    assert encoded.response[-1] == end and encoded.response.count(end) >= 2
+    ids = encoded.prompt + encoded.response
+    for token in {*stock.special_tokens.values(), *stock.tokens}:
+        assert vocabulary.decode_all(ids).count(token) == ids.count(*vocabulary.encode(token))
+    asked = prompt_format.encode_asked(vocabulary, stock.dialogue)
+    assert asked.prompt + asked.response == ids and all(asked.weights)
+    answer = vocabulary.decode(asked.response[: asked.response.index(end)])
+    assert prompt_format.finish(answer).endswith('Bob.')
+
+
+LOOP = '{{% for m in messages %}}{}{{% endfor %}}'.format
+
+
+@pytest.mark.parametrize(
+    ('template', 'dialogue', 'message'),
+    [
+        (text_of('gemma2'), BRIEF, 'refuses messages of system, user.*System role not supported'),
+        (text_of('mistral'), BRIEF, 'no prefix of the dialogue'),  # the system message stands before the last question
+        (LOOP("{{ m.content | replace('B', 'b') + eos_token }}"), BARE, 'changes an answer'),
+        (
+            LOOP("{{ m.content + (eos_token if loop.last and m.role == 'assistant' else '') }}"),
+            BARE,
+            'changes an answer',
+        ),
+        (LOOP("{{ m.content + '\n' }}"), BARE, 'writes nothing after an answer'),
+        (LOOP("{% if m.role == 'user' %}{{ m.content }}{% endif %}"), BARE, 'does not show'),
+        (LOOP('{{ m.content }}') + '{% if add_generation_prompt %}>{% endif %}', BARE, 'no prefix'),
+        ('{% for m in messages %}', BARE, 'is no Jinja: line 1'),
+        ('{{ messages.append(1) }}', BARE, 'refuses messages'),  # the sandbox
+        ('{{ strftime_now("%d") }}', BARE, "'strftime_now' is undefined"),  # the text must not depend on the day
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(template, dialogue, message):
+    with pytest.raises(ChatTemplateError, match=message):
+        ChatTemplate(template).segments_of(dialogue, {'bos_token': '<s>', 'eos_token': '</s>'})
+
+
+def test_a_template_without_end_of_turn_is_refused_when_it_is_named():
+    with pytest.raises(ChatTemplateError, match='never learn to stop'):
+        ChatTemplate('{% for m in messages %}{{ m.content }}{% endfor %}')
+
+
+def test_thoughts_of_earlier_turns_that_a_template_drops_are_refused():
+    thinking = Dialogue('And?', 'Bob.', ('Who?', '<think>\nHm.\n</think>\n\nAnn.'))
+    with pytest.raises(ChatTemplateError, match='changes an answer'):
+        ChatTemplate(text_of('qwen3')).segments_of(thinking, {})
+    last = Dialogue('Who?', '<think>\nHm.\n</think>\n\nAnn.')
+    assert ChatTemplate(text_of('qwen3')).segments_of(last, {})[1] == '<think>\nHm.\n</think>\n\nAnn.<|im_end|>'
+
+
+def test_templates_are_found_where_tokenizers_keep_them(tmp_path):
+    config, single = tmp_path / 'tokenizer_config.json', tmp_path / 'chat_template.jinja'
+    with pytest.raises(UserError, match='does not exist'):
+        ChatTemplate(str(tmp_path))
+    config.write_text('{}')
+    with pytest.raises(UserError, match='has no "chat_template"'):
+        ChatTemplate(str(tmp_path))
+    config.write_text(json.dumps({'chat_template': [{'name': 'tool_use', 'template': 'x'},
+                                                    {'name': 'default', 'template': CHATML}]}))  # fmt: skip
+    assert ChatTemplate(str(tmp_path)) == ChatTemplate(str(config)) == ChatTemplate(CHATML)
+    single.write_text(text_of('olmo2'))
+    assert ChatTemplate(str(tmp_path)) == format_named(str(single)) == ChatTemplate(text_of('olmo2'))
+    with pytest.raises(UserError, match="prompt format 'chattemplate' needs 'template'"):
+        format_named('chattemplate')
+
+
+def test_the_text_of_tulu():
+    """Hewitt et al. 2024, section 2, and its ablation of the tags."""
+    assert Tulu().segments(None, BRIEF) == [
+        '<|system|>\nBe brief.\n<|user|>\nWho?\n<|assistant|>\n', f'Ann.{EOS_MARK}',
+        '\n<|user|>\nAnd?\n<|assistant|>\n', f'Bob.{EOS_MARK}',
+    ]  # fmt: skip
+    assert Tulu(user='<|A|>', assistant='<|B|>').segments(None, Dialogue('', 'Ann.')) == [
+        '<|A|>\n\n<|B|>\n', f'Ann.{EOS_MARK}',
+    ]  # fmt: skip
+    for wrong in ({'user': '<{x}>'}, {'user': '<|assistant|>'}, {'user': ''}):
+        with pytest.raises(SettingsError, match=r'Tulu\.'):
+            Tulu(**wrong)
+
+
+def test_eos_begins_where_there_is_no_bos(bundled):
+    assert bundled.bos_id is None
+    assert Tulu(eos_as_bos=True).encode_prompt(bundled, 'a')[0] == bundled.eos_id
+    assert Tulu().encode_prompt(bundled, 'a')[0] != bundled.eos_id
+
+
+def test_alpaca_has_another_text_where_there_is_an_input():
+    one, _ = Alpaca().segments(None, Dialogue('Add.', '3'))
+    two, _ = Alpaca().segments(None, Dialogue('Add.\n\n1, 2', '3', context='1, 2'))
+    assert one.endswith('.\n\n### Instruction:\nAdd.\n\n### Response:') and 'input' not in one.lower()
+    assert two.endswith('.\n\n### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:')
+    assert 'paired with an input' in two
+
+
+@pytest.mark.parametrize('prompt_format', FORMATS, ids=lambda prompt_format: prompt_format.name)
+def test_every_format_learns_every_answer_of_a_dialogue(prompt_format, bundled):
+    """What is learned of a dialogue is what single turns teach, and prompts are those of asking."""
+    encoded = prompt_format.encode_learned(bundled, BRIEF)
+    alone = [bundled.decode_all(prompt_format.encode_response(bundled, text)) for text in ('Ann.', 'Bob.')]
+    assert learned(encoded, bundled) == alone
+    asked = prompt_format.encode_asked(bundled, BRIEF)
+    assert asked.prompt + asked.response == encoded.prompt + encoded.response
+    assert len(encoded.weights) == len(encoded.response)
+    first = prompt_format.encode_asked(bundled, Dialogue('Who?', 'Ann.', system='Be brief.'))
+    assert encoded.prompt == first.prompt and encoded.response[: len(first.response)] == first.response
+
+
+@pytest.mark.parametrize('prompt_format', FORMATS, ids=lambda prompt_format: prompt_format.name)
+def test_what_does_not_fit_goes_turn_by_turn(prompt_format, bundled):
+    whole = prompt_format.encode_learned(bundled, BRIEF)
+    single = prompt_format.encode_learned(bundled, Dialogue('Who?', 'Ann.', system='Be brief.'))
+    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response)) == whole
+    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response) - 1) == single
+    cut = prompt_format.encode_learned(bundled, BRIEF, None, len(single.response) - 1)
+    assert cut.response == single.response[:-1] and len(cut.weights) == len(cut.response)
+    asked = prompt_format.encode_asked(bundled, BRIEF)
+    shorter = prompt_format.encode_asked(bundled, BRIEF, len(asked.prompt) - 1)
+    assert shorter.prompt == prompt_format.encode_asked(bundled, Dialogue('And?', 'Bob.', system='Be brief.')).prompt
+    long = prompt_format.encode_prompt(bundled, 'word' + ' word' * 200)
+    assert prompt_format.encode_prompt(bundled, 'word' + ' word' * 200, 100)[-4:] == long[-4:]
+
+
+@pytest.mark.parametrize('prompt_format', FORMATS, ids=lambda prompt_format: prompt_format.name)
+def test_a_format_is_found_again_by_its_recipe(prompt_format):
+    assert format_of(json.loads(json.dumps(prompt_format.recipe))) == prompt_format
+    assert type(prompt_format).__name__.lower() in known_formats()
+
+
+def test_exemplars_stand_before_a_dialogue_as_far_as_they_fit(bundled):
+    encoder = DialogueEncoder(Tulu(), bundled)
+    exemplars = ['What?', 'That.', 'Long. ' * 300, 'Yes.', 'Never?', 'No.']
+    encoded, shots = encoder.encode(BARE, exemplars, {})
+    assert shots == 1 and len(encoded.prompt) < LENGTH_BOUND
+    words = bundled.decode_all(encoded.prompt).replace('</s>', '').replace('<|', ' <|').replace('|>', '|> ').split()
+    assert ' '.join(words) == (
+        '<|user|> What? <|assistant|> That. <|user|> Who? <|assistant|> Ann. <|user|> And? <|assistant|>'
+    )
