@@ -34,7 +34,11 @@ FRAMES = (
 """Instructions that every topic has."""
 
 OWN_FRAMES = {
-    'always': ('the {topic} , in one word :', 'say what {topic} the story tells of .', 'give me one word , the {topic} .'),
+    'always': (
+        'the {topic} , in one word :',
+        'say what {topic} the story tells of .',
+        'give me one word , the {topic} .',
+    ),
     'development': ('one word for the {topic} :', 'of which {topic} is this ?', 'what {topic} do we read of ?'),
     'confirmation': ('in this story the {topic} is which ?', '{topic} of {{name}} ?', 'in one word , which {topic} ?'),
 }
@@ -153,8 +157,7 @@ def _operations() -> list[Dataset]:
             'verify',
             clusters['verify'],
             'verify',
-            {name: _OPERATION_FEATURES[name] for name in ('story', 'name', 'label')}
-            | {'claim': tfds.features.Text()},
+            {name: _OPERATION_FEATURES[name] for name in ('story', 'name', 'label')} | {'claim': tfds.features.Text()},
             _questions(
                 (
                     'is it told that {claim} ?',

@@ -8,6 +8,7 @@ is written to --gin.MODEL_DIR, by default out/reproduce/ID_SCALE.
 """
 
 import argparse
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,9 @@ from flan_jax.command.start import read_bindings, start_run
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.studies.study import PlannedRun
+
+Loaded = Sequence[tuple[PlannedRun, Run]]
 
 
 def main(arguments: list[str]) -> int:
@@ -33,16 +37,39 @@ def main(arguments: list[str]) -> int:
         study_table.print_studies()
         return 0
     given = _with_defaults(options, bindings)
-    runs, write = _study(options, given)
-    loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
+    work = _study(options, given)
+    bases, loaded = _load(work.bases), _load(work.runs)
     prepare_libraries(loaded[0][1].data)
     if options.plan:
-        _print_plan(loaded, arguments)
+        _print_plan(bases, loaded, arguments)
         return 0
     if not options.join:
+        _carry_out(bases)
+        work.check(bases)
         _carry_out(loaded)
-    CONSOLE.print(f'report: {write(loaded)}')
+    CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a study consists of.
+
+    Attributes:
+      runs: its runs.
+      write: writes its page from them, and gives the page's path.
+      bases: the runs that train the base models of the others, where the study does so.
+      check: raises UserError for base models that the others cannot start from.
+    """
+
+    runs: Sequence[PlannedRun]
+    write: Callable[[Loaded], os.PathLike]
+    bases: Sequence[PlannedRun] = ()
+    check: Callable[[Loaded], None] = lambda bases: None
+
+
+def _load(runs: Sequence[PlannedRun]) -> Loaded:
+    return [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -71,16 +98,19 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
     given = {'MODEL_DIR': os.path.join('out', 'reproduce', f'{options.id}_{options.scale}')} | dict(bindings)
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
+    if options.id == 'miniature':
+        return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     if options.scale == 'small' and not named and not options.gin_file:
         given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
     return given
 
 
-def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list, Callable]:
-    """The runs of the study that the options name, and what writes its page from them."""
+def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
+    """What the study that the options name consists of."""
     from flan_jax.studies import flan, leave_one_out
     from flan_jax.studies.leave_one_out_report import write_study_report
+    from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
@@ -90,26 +120,36 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list,
             raise UserError(f'--seeds={options.seeds}: {options.id} has one run for each cluster; leave it out')
         files = (*SCALE_FILES[options.scale], *options.gin_file)
         runs = leave_one_out.TABLES[options.id].runs(root, files, given, options.clusters)
-        return runs, lambda loaded: write_study_report(configuration.load(files, given))
-    if options.id not in flan.STUDIES:
-        raise UnknownName('study', options.id, [*leave_one_out.TABLES, *flan.STUDIES])
+        return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
+    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE}
+    if options.id not in studies:
+        raise UnknownName('study', options.id, [*leave_one_out.TABLES, *studies])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
-    study = flan.STUDIES[options.id]
+    study = studies[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    return runs, lambda loaded: write_study(root, study, options.scale, loaded)
+    return Work(
+        runs, lambda loaded: write_study(root, study, options.scale, loaded), study.before(runs, root), study.check
+    )
 
 
-def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
-    """One line per run that is not finished, in any order, then the line that joins them."""
-    for planned, run in loaded:
-        progress = _announce(planned, run)
-        if not progress.finished:
-            print(configuration.command('run', planned.files, planned.bindings))
+def _print_plan(bases: Loaded, loaded: Loaded, arguments: Sequence[str]) -> None:
+    """One line per run that is not finished, in any order but for base models, then the line that joins them."""
+    missing = [planned for planned, run in bases if not _announce(planned, run).finished]
+    if missing:
+        print(*map(_command, missing), '# once these are finished, in any order:', sep='\n')
+        missing = [planned for planned, _ in loaded]
+    else:
+        missing = [planned for planned, run in loaded if not _announce(planned, run).finished]
+    print(*map(_command, missing), sep='\n')
     print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
 
 
-def _carry_out(loaded: Sequence[tuple]) -> None:
+def _command(planned: PlannedRun) -> str:
+    return configuration.command('run', planned.files, planned.bindings)
+
+
+def _carry_out(loaded: Loaded) -> None:
     missing = [planned for planned, run in loaded if not _announce(planned, run).finished]
     for number, planned in zip(itertools.count(1), missing):
         CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')

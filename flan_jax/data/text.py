@@ -61,7 +61,9 @@ def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task
 
 def cut_joined(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
     """Joins texts and cuts them into pieces, the last of each group of texts shorter."""
-    return cut_documents(texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values), sequence_length)
+    return cut_documents(
+        texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values), sequence_length
+    )
 
 
 def cut_documents(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
