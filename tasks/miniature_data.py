@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import tensorflow_datasets as tfds
 import tokenizers

@@ -61,7 +61,7 @@ GROUPS: Mapping[str, tuple[Topic, ...]] = {
 
 TOPICS = tuple(topic for group in GROUPS.values() for topic in group)
 
-NAMES = tuple('max anna tom eva leo mia sam ida ben zoe kai uma'.split())
+NAMES = tuple(['max', 'anna', 'tom', 'eva', 'leo', 'mia', 'sam', 'ida', 'ben', 'zoe', 'kai', 'uma'])
 
 CUES = ('{name} {verb}', 'for {name} the {topic} is', 'the {topic} of {name} is')
 """What comes before a trait's value: the wordings of a trait."""

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import types
 
 # Most of what tests do is compile small programs, so they are optimised less: it halves the time. `make parity` and
 # `make quickstart` run as users do.
@@ -45,6 +46,24 @@ def samples_dir(tmp_path_factory) -> str:
     data_dir = str(tmp_path_factory.mktemp('samples'))
     prepare.prepare_samples(catalogue.DATASETS.values(), data_dir)
     return data_dir
+
+
+@pytest.fixture(scope='module')
+def miniature():
+    """The miniature's world and declarations, in the catalogue while a file's tests run."""
+    before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
+    from flan_jax.tasks import miniature, miniature_world
+
+    _fill_catalogue(*before)
+    catalogue.add(*miniature.DATASETS)  # the module adds them once only, when it is first imported
+    yield types.SimpleNamespace(world=miniature_world, declared=miniature)
+    _fill_catalogue(*before)
+
+
+def _fill_catalogue(clusters, datasets):
+    for content, found in ((catalogue.CLUSTERS, clusters), (catalogue.DATASETS, datasets)):
+        content.clear()
+        content.update(found)
 
 
 @pytest.fixture(scope='session')

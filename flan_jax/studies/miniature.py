@@ -1,4 +1,4 @@
-"""The paper in miniature: its claims in a world so small that two cores learn it from nothing (flan_jax.tasks.miniature).
+"""The paper in miniature: its claims in a world that two cores learn from nothing (flan_jax.tasks.miniature).
 
 Base models are trained first, one for each seed and size, and must have learned what the questions are about; then
 every arm tunes one of them. What is held out is an unseen topic within a family of questions, not an unseen kind of
@@ -101,8 +101,8 @@ class MiniatureStudy(Study):
             for result in model_results(eval_set_of(run), tuned_records(run)):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
-                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, at least {CLOZE_BOUND} % are needed: '
-                        'what a base model has not learned no tuning can surface; give more steps of pretraining'
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, at least {CLOZE_BOUND} % are '
+                        'needed: what a base model has not learned no tuning can surface; give more steps of pretraining'
                     )
 
     def _from_base(self, run: PlannedRun, root: str) -> dict[str, str]:

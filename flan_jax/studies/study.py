@@ -133,7 +133,7 @@ class Study:
         return [self._run(arm, held_out, seed, scale, root, files, given) for seed, held_out, arm in every]
 
     def before(self, runs: Sequence[PlannedRun], root: str) -> list[PlannedRun]:
-        """The runs that must be finished before `runs` can start; none, but for studies that train their base models."""
+        """The runs that `runs` cannot start without; none, but for studies that train their base models."""
         return []
 
     def check(self, bases: Sequence[tuple[PlannedRun, Run]]) -> None:
