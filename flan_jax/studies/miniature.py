@@ -101,7 +101,7 @@ class MiniatureStudy(Study):
             for result in model_results(eval_set_of(run), tuned_records(run)):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
-                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND} %: no tuning can '
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '
                         'surface what a base model has not learned; give it more steps or more text'
                     )
 
