@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import types
 
 # Most of what tests do is compile small programs, so these are hardly optimised: it takes a third of the time. `make
 # parity` and `make quickstart` run as users do.
@@ -27,6 +28,7 @@ WHOLE_RUNS = (
     'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
     'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
+    'test_miniature_study.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
@@ -54,6 +56,24 @@ def samples_dir(tmp_path_factory) -> str:
     data_dir = str(tmp_path_factory.mktemp('samples'))
     prepare.prepare_samples(catalogue.DATASETS.values(), data_dir)
     return data_dir
+
+
+@pytest.fixture(scope='module')
+def miniature():
+    """The miniature's world and declarations, in the catalogue while a file's tests run."""
+    before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
+    from flan_jax.tasks import miniature, miniature_world
+
+    _fill_catalogue(*before)
+    catalogue.add(*miniature.DATASETS)  # the module adds them once only, when it is first imported
+    yield types.SimpleNamespace(world=miniature_world, declared=miniature)
+    _fill_catalogue(*before)
+
+
+def _fill_catalogue(clusters, datasets):
+    for content, found in ((catalogue.CLUSTERS, clusters), (catalogue.DATASETS, datasets)):
+        content.clear()
+        content.update(found)
 
 
 @pytest.fixture(scope='session')

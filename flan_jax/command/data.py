@@ -35,6 +35,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
     prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
+    prepare.add_argument('--miniature', action='store_true', help='generate the world of gin/runs/miniature.gin')
     prepare.add_argument(
         '--from',
         dest='files',
@@ -74,9 +75,13 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    if options.samples == bool(options.files) or (options.samples and options.format):
-        raise UserError('give either --samples, or one dataset and --from SPLIT=FILE')
-    if options.samples:
+    if (options.samples or options.miniature) and options.format:
+        raise UserError('--format says how the files of --from are read; leave it out')
+    if [options.samples, options.miniature, bool(options.files)].count(True) != 1:
+        raise UserError('give one of --samples, --miniature, and one dataset with --from SPLIT=FILE')
+    if options.miniature:
+        _prepare_miniature(options)
+    elif options.samples:
         _prepare_samples(options.name or list(catalogue.DATASETS), options.data_dir)
     elif len(options.name) != 1:
         raise UserError('--from takes the examples of one dataset; name it')
@@ -98,6 +103,15 @@ def _prepare_samples(names: list[str], data_dir: str) -> None:
             prepare_samples([catalogue.dataset(name)], data_dir)
             advance(1, name)
     CONSOLE.print(f'samples of {len(names)} datasets are in {data_dir}')
+
+
+def _prepare_miniature(options: argparse.Namespace) -> None:
+    from flan_jax.tasks import miniature_data
+
+    if options.name:
+        raise UserError(f'--miniature writes all of its datasets; leave out {options.name[0]}')
+    miniature_data.prepare(options.data_dir)
+    CONSOLE.print(f'the miniature is in {options.data_dir}, its vocabulary in {miniature_data.VOCABULARY} there')
 
 
 def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_dir: str) -> None:

@@ -9,6 +9,7 @@ default out/reproduce/ID_SCALE.
 """
 
 import argparse
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,9 @@ from flan_jax.command.start import read_bindings, start_run
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.studies.study import PlannedRun
+
+Loaded = Sequence[tuple[PlannedRun, Run]]
 
 
 def main(arguments: list[str]) -> int:
@@ -35,8 +39,8 @@ def main(arguments: list[str]) -> int:
         study_table.print_studies()
         return 0
     given = _with_defaults(options, bindings)
-    runs, write = _study(options, given)
-    loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in runs]
+    work = _study(options, given)
+    loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in work.runs]
     if options.compile:
         compile_study(loaded)
         return 0
@@ -47,9 +51,27 @@ def main(arguments: list[str]) -> int:
         _print_plan(loaded, arguments)
         return 0
     if not options.join:
-        _carry_out(loaded)
-    CONSOLE.print(f'report: {write(loaded)}')
+        prepares = [pair for pair in loaded if pair[0].prepares]
+        _carry_out(prepares)
+        work.check(prepares)
+        _carry_out([pair for pair in loaded if not pair[0].prepares])
+    CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a study consists of.
+
+    Attributes:
+      runs: its runs; those that others start from come before them.
+      write: writes its page from them, and gives the page's path.
+      check: raises UserError for runs that prepare others, if these cannot start from them.
+    """
+
+    runs: Sequence[PlannedRun]
+    write: Callable[[Loaded], os.PathLike]
+    check: Callable[[Loaded], None] = lambda prepared: None
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -86,6 +108,8 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
         given = _not_needed(options) | given
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
+    if options.id == 'miniature':
+        return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     if options.scale == 'small' and not named and not options.gin_file:
         given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
@@ -100,10 +124,11 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
     return dict.fromkeys(set(missing) - set(SET_BY_STUDIES), 'unused')
 
 
-def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list, Callable]:
-    """The runs of the study that the options name, and what writes its page from them."""
+def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
+    """What the study that the options name consists of."""
     from flan_jax.studies import contamination, flan, leave_one_out
     from flan_jax.studies.leave_one_out_report import write_study_report
+    from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
@@ -116,16 +141,19 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> tuple[list,
         files = (*SCALE_FILES[options.scale], *options.gin_file)
         runs = tables[options.id].runs(root, files, given, options.clusters)
         if options.id == contamination.TABLE.id:
-            return runs, lambda loaded: _write_contamination(root, loaded, options.corpus)
-        return runs, lambda loaded: write_study_report(configuration.load(files, given))
-    if options.id not in flan.STUDIES:
-        raise UnknownName('study', options.id, [*tables, *flan.STUDIES])
+            return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
+        return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
+    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE}
+    if options.id not in studies:
+        raise UnknownName('study', options.id, [*tables, *studies])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
-    study = flan.STUDIES[options.id]
+    study = studies[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    return runs, lambda loaded: write_study(
-        root, study, options.scale, [(planned, run) for planned, run in loaded if not planned.prepares]
+    return Work(
+        runs,
+        lambda loaded: write_study(root, study, options.scale, [pair for pair in loaded if not pair[0].prepares]),
+        study.check,
     )
 
 
@@ -135,7 +163,7 @@ def _check_corpus(corpus: str, run: Run) -> None:
     check_corpus(corpus, run.data.tfds_data_dir)
 
 
-def _write_contamination(root: str, loaded: Sequence[tuple], corpus: str | None):
+def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
     """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
     from flan_jax.command.certify import certify
     from flan_jax.data.corpus import corpus_texts
@@ -152,7 +180,7 @@ def _write_contamination(root: str, loaded: Sequence[tuple], corpus: str | None)
     return write_contamination(root, runs)
 
 
-def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
+def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
     """One line per run that is not finished, then the line that joins them.
 
     Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
@@ -169,7 +197,7 @@ def _print_plan(loaded: Sequence[tuple], arguments: Sequence[str]) -> None:
     print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
 
 
-def _carry_out(loaded: Sequence[tuple]) -> None:
+def _carry_out(loaded: Loaded) -> None:
     missing = [planned for planned, run in loaded if not _announce(planned, run).finished]
     for number, planned in zip(itertools.count(1), missing):
         CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')

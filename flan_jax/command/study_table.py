@@ -25,14 +25,14 @@ def print_studies() -> None:
     table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
     sustained = cost.core_flops()
     for study in _studies():
-        costs = {scale: _cost(study, scale) for scale in ('small', 'paper')}
+        small, paper = (_cost(study, scale) for scale in ('small', 'paper'))
         table.add_row(
             study.id,
             study.source,
             study.title,
-            str(costs['paper'].tunings),
-            f'{costs["small"].core_hours(sustained):.1f}',
-            f'{costs["paper"].chip_hours:,.0f}',
+            str((paper or small).tunings),
+            f'{small.core_hours(sustained):.1f}',
+            f'{paper.chip_hours:,.0f}' if paper else '–',
         )
     print_table(table)
     CONSOLE.print(
@@ -56,12 +56,25 @@ def samples(root: str) -> str:
     return data_dir
 
 
+def miniature(root: str) -> dict[str, str]:
+    """The bindings of the miniature's data for the runs in `root`; it is generated where it is not there yet."""
+    from flan_jax.tasks import miniature_data
+
+    data_dir = os.path.join(root, 'data')
+    if not os.path.isdir(data_dir):
+        CONSOLE.print(f"the miniature's world is written to {data_dir}")
+        miniature_data.prepare(data_dir)
+    return {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
+
+
 def _studies() -> Iterator:
     from flan_jax.studies import contamination, flan, leave_one_out
+    from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
     yield contamination.TABLE
     yield from flan.STUDIES.values()
+    yield MINIATURE
 
 
 def _cost(study, scale: str):
@@ -69,11 +82,14 @@ def _cost(study, scale: str):
     from flan_jax.studies.leave_one_out import ClusterTable
     from flan_jax.studies.study import SCALE_FILES, SET_BY_STUDIES
 
-    files = SCALE_FILES[scale]
+    files = getattr(study, 'files', SCALE_FILES).get(scale)
+    if files is None:
+        return None
     missing = configuration.missing_macros(files)
     given = {name: 'unused' for name in missing if name not in SET_BY_STUDIES}
     if isinstance(study, ClusterTable):
         planned = study.runs('unused', files, given, ())
     else:
         planned = study.runs(scale, 'unused', (), given)
+        planned = [*study.before(planned, 'unused'), *planned]
     return cost_of(configuration.load(run.files, run.bindings) for run in planned)

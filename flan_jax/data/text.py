@@ -1,8 +1,10 @@
 """Running text, to pretrain a language model on through the same stream; MIXTURE_OR_TASK_NAME names it.
 
 `text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
-dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens. A
-piece's first token is its inputs, since nothing comes before it that could predict it; all others are targets.
+dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens; the
+lines of files follow each other in them, while documents are kept apart: no token sees another document, and short ones
+share a sequence by packing. A piece's first token is its inputs, since nothing comes before it that could predict it;
+all others are targets.
 """
 
 from collections.abc import Mapping
@@ -52,15 +54,21 @@ def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task
         NAME,
         source=source,
         output_features=features,
-        preprocessors=[tokenize, cut_into_pieces],
+        preprocessors=[tokenize, cut_documents if end is None else cut_joined],
         shuffle_buffer_size=_PIECES_TO_SHUFFLE,
     )
 
 
-def cut_into_pieces(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
-    """Joins texts and cuts them into pieces of targets' length and one token, the last of each group shorter."""
-    joined = texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values)
-    pieces = joined.flat_map(
+def cut_joined(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
+    """Joins texts and cuts them into pieces, the last of each group of texts shorter."""
+    return cut_documents(
+        texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values), sequence_length
+    )
+
+
+def cut_documents(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
+    """Cuts every text by itself into pieces of targets' length and one token, its last shorter."""
+    pieces = texts.flat_map(
         lambda tokens: tf.data.Dataset.from_tensor_slices(tokens).batch(sequence_length[TARGETS] + 1)
     )
     whole = pieces.filter(lambda piece: tf.size(piece) > 1)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from flan_jax.errors import UserError
+from flan_jax.run import Run
 
 Scale = Literal['small', 'paper', 'own']
 """How large the runs are: for one machine, as the paper's, or as the gin files that are given say."""
@@ -96,6 +97,7 @@ class Study:
       figure: the figure's kind, a function of `flan_jax.reports.study_charts`.
       x_label: what the horizontal axis says.
       note: what a reader must know to compare.
+      files: the gin files of a run at each scale that the study has.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Study:
     figure: Literal['lines', 'bars']
     x_label: str = ''
     note: str = ''
+    files: Mapping[Scale, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
 
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
@@ -122,14 +125,19 @@ class Study:
           seeds: runs of each arm with different seeds.
 
         Raises:
-          UserError: for a binding that the study sets itself.
+          UserError: for a scale that the study does not have, or a binding that it sets itself.
         """
+        if scale not in self.files:
+            raise UserError(f'--scale={scale}: {self.id} has the scales {", ".join(self.files)}')
         arms = self.arms(scale)
         taken = {*SET_BY_STUDIES, *(name for arm in arms for name in arm.bindings)}
         if clash := sorted(taken & set(given)):
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
         every = itertools.product(range(seeds), self.held_out, arms)
         return [self._run(arm, held_out, seed, scale, root, files, given) for seed, held_out, arm in every]
+
+    def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
+        """Raises UserError for runs that prepare others, if these cannot start from them."""
 
     def _run(self, arm, held_out, seed, scale, root, files, given) -> PlannedRun:
         datasets = dict.fromkeys(name for column in self.held_out[held_out] for name in self.columns[column])
@@ -142,5 +150,5 @@ class Study:
             'SEED': str(seed),
         }
         return PlannedRun(
-            arm.name, held_out, seed, (*SCALE_FILES[scale], *files, *arm.files), {**given, **of_study, **arm.bindings}
+            arm.name, held_out, seed, (*self.files[scale], *files, *arm.files), {**given, **of_study, **arm.bindings}
         )

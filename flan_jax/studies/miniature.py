@@ -1,0 +1,140 @@
+"""The paper in miniature: its claims in a world that two cores learn from nothing (flan_jax.tasks.miniature).
+
+Base models are trained first, one for each seed and size, and must have learned what the questions are about; then
+every arm tunes one of them. What is held out is an unseen topic within a family of questions, not an unseen kind of
+question: a decoder of this size learns no kind that has no relative among what it is tuned on.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from flan_jax.catalogue import JOIN
+from flan_jax.errors import UserError
+from flan_jax.reports.result_lines import model_results
+from flan_jax.run import Run
+from flan_jax.studies.run_evaluation import eval_set_of, tuned_records
+from flan_jax.studies.study import Arm, PlannedRun, Scale, Study
+
+CLOZE_BOUND = 95.0
+"""Per cent of the cloze questions of every topic that a base model must answer: tuning surfaces what is there."""
+
+CLUSTERS_IN_ORDER = ('colour', 'verify', 'drink', 'order')
+"""Clusters in the order in which the arms with fewer of them add them."""
+
+SIZES = {
+    'width 32': {'DecoderConfig.d_model': '32', 'DecoderConfig.num_heads': '2', 'DecoderConfig.head_dim': '16'},
+    'width 64': {'DecoderConfig.d_model': '64', 'DecoderConfig.num_heads': '4', 'DecoderConfig.head_dim': '16'},
+}
+"""Smaller decoders than that of gin/models/miniature.gin; their feed-forward layers are as wide as its."""
+
+
+def mini(names: Iterable[str]) -> str:
+    """The miniature's clusters of these names, joined."""
+    return JOIN.join(f'mini_{name}' for name in names)
+
+
+def _arms(scale: Scale) -> list[Arm]:
+    mixture = 'MIXTURE_OR_TASK_NAME'
+    by_name = {'Data.instructions': 'dataset_name'}
+    return [
+        Arm('all clusters', {}),
+        *(
+            Arm(f'{n} cluster{"s" * (n > 1)}', {mixture: mini(CLUSTERS_IN_ORDER[:n])})
+            for n in (1, 2, len(CLUSTERS_IN_ORDER))
+        ),
+        Arm('no instructions', {'Data.instructions': 'none'}),
+        Arm('dataset name', by_name),
+        Arm(
+            'dataset name, asked by name',
+            by_name | {'Evaluation.instructions': 'dataset_name'},
+            tuned_as='dataset name',
+        ),
+        Arm('one template', {'Data.templates_per_dataset': '1'}),
+        Arm(
+            'few-shot',
+            {'Data.shots': '2', 'SHOTS': '(2,)', 'Stream.input_length': '176', 'BATCH_SIZE': '64'},
+        ),
+        *(Arm(name, bindings) for name, bindings in SIZES.items()),
+        Arm('wrong topics', {mixture: mini(['wrong'])}),
+    ]
+
+
+HELD_OUT = ('pet', 'job', 'city')
+"""The topics that confirm what was chosen on others (the group 'confirmation' of the world)."""
+
+COLUMNS = {
+    'Options': tuple(f'mini_{topic}' for topic in HELD_OUT),
+    'Reworded': tuple(f'mini_{topic}_reworded' for topic in HELD_OUT),
+    'Written out': tuple(f'mini_{topic}_written' for topic in HELD_OUT),
+}
+"""Instructions that other topics have, too; such as none has; and answers without options."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MiniatureStudy(Study):
+    """A study that trains the base models of its runs itself.
+
+    Attributes:
+      pretraining: gin files of a base model's run.
+      pretraining_steps: its updates.
+    """
+
+    pretraining: tuple[str, ...] = ('gin/runs/miniature_pretrain.gin',)
+    pretraining_steps: int = 400
+
+    def runs(
+        self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
+    ) -> list[PlannedRun]:
+        """As `Study.runs`, after the runs that train the base model of every seed and size."""
+        planned = super().runs(scale, root, files, given, seeds)
+        bases = {_base_folder(run, root): run for run in planned}
+        return [
+            *(self._base(run, folder) for folder, run in bases.items()),
+            *(self._from_base(run, root) for run in planned),
+        ]
+
+    def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
+        """Raises UserError unless every base model has learned what the questions are about."""
+        for planned, run in prepared:
+            for result in model_results(eval_set_of(run), tuned_records(run)):
+                if result.mean < CLOZE_BOUND:
+                    raise UserError(
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '
+                        'surface what a base model has not learned; give it more steps or more text'
+                    )
+
+    def _from_base(self, run: PlannedRun, root: str) -> PlannedRun:
+        checkpoint = os.path.join(_base_folder(run, root), 'checkpoints', str(self.pretraining_steps))
+        bindings = {**run.bindings, 'INITIAL_CHECKPOINT_PATH': checkpoint}
+        return dataclasses.replace(run, bindings=bindings, waits_for=checkpoint)
+
+    def _base(self, run: PlannedRun, folder: str) -> PlannedRun:
+        kept = ('TFDS_DATA_DIR', 'VOCABULARY', 'EVAL_LIMIT', 'Stream.directory')
+        shared = {name: value for name, value in run.bindings.items() if name in kept or _sizes(name)}
+        of_base = {'MODEL_DIR': folder, 'SEED': str(run.seed), 'TRAIN_STEPS': str(self.pretraining_steps)}
+        arm = os.path.basename(folder)
+        return PlannedRun(arm, 'nothing', run.seed, self.pretraining, shared | of_base, prepares=True)
+
+
+def _base_folder(run: PlannedRun, root: str) -> str:
+    size = [value for name, value in sorted(run.bindings.items()) if _sizes(name)]
+    return os.path.join(root, f'seed_{run.seed}', '_'.join(('pretrained', *size)))
+
+
+def _sizes(name: str) -> bool:
+    return name.startswith('DecoderConfig.')
+
+
+MINIATURE = MiniatureStudy(
+    id='miniature',
+    title='The paper in miniature',
+    source='Figures 6 to 9 and 11, in a world that two cores can learn',
+    arms=_arms,
+    held_out={mini(HELD_OUT): tuple(COLUMNS)},
+    columns=COLUMNS,
+    paper={},
+    figure='bars',
+    note='Chance is 25 % with options, and 50 % for who knows only what is told or only which words are of the topic.',
+    files={'small': ('gin/runs/miniature.gin',)},
+)
