@@ -153,7 +153,8 @@ MULTIRC = Dataset(
             '{paragraph}\n\nQuestion: {question}\nProposed answer: {candidate}\n\nIs the proposed answer correct?\n\n{options}'
         ),
         Template(
-            'Based on the paragraph below, is "{candidate}" a correct answer to the question "{question}"?\n\n{paragraph}\n\n{options}'
+            'Question: {question}\nAnswer: {candidate}\n\nBased on the paragraph below, is this answer correct?\n\n'
+            '{paragraph}\n\n{options}'
         ),
         inverted(
             '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to this question that is {correct}.',
