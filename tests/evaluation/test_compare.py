@@ -61,7 +61,7 @@ def test_mcnemar_does_not_judge_a_correlation(tmp_path):
 
 
 def test_variants_are_named_by_their_records(tmp_path):
-    """Templates may have been numbered otherwise when records were written: template 0 is of the other direction today."""
+    """Templates may have been numbered otherwise when records were written: template 0 is the other direction now."""
     key = key_of('wmt16_translate_deen', 0, variant='de-en')
     folders = []
     for name in 'ab':
