@@ -98,8 +98,10 @@ DROP = Dataset(
     answer=FreeText(answer=lambda ex: _with_plain_dates(ex['answer']), references=_drop_references),
     keep=Keep('TFDS has no text for answers that are a date without a day', lambda ex: ex['answer'] != ''),
     templates=(
-        Template('Answer the question based on the passage.\n\nPassage: {passage}\n\nQuestion: {question}'),
-        Template('{passage}\n\nQuestion: {question}\nAnswer:'),
+        Template(
+            'Answer the question based on the passage. Calculate if you have to.\n\nPassage: {passage}\n\nQuestion: {question}'
+        ),
+        Template('{passage}\n\nQ: {question}\nA:'),
         inverted(
             '{passage}\n\nThe answer to a question about this passage is "{answer}". Readers have to search, count, compare or '
             'calculate to find it. What is the question?',
