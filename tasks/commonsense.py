@@ -95,7 +95,7 @@ HELLASWAG = Dataset(
     templates=(
         Template('What happens next?\n\n{context}\n\n{options}'),
         Template('{context}\n\nHow does this text continue?\n\n{options}'),
-        inverted('This is how a text goes on:\n\n{answer}\n\nWrite what comes directly before it.', '{context}'),
+        inverted('This is how a text continues:\n\n{answer}\n\nWrite what comes directly before it.', '{context}'),
         Template('Write a continuation that makes sense.\n\n{context}\n\n{options}'),
         Template('Complete the text.\n\nText: {context}\n\n{options}\n\nCompletion:'),
         Template('{options}\n\nWhich ending follows naturally from this passage?\n\n{context}'),

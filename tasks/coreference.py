@@ -119,7 +119,7 @@ WINOGRANDE = Dataset(
             'the rest of the text, starting at the blank.\n\n{options}'
         ),
         Template('{options}\n\nWhat is the most sensible way to continue the following text?\n\n{start}'),
-        Template('Beginning: {start}\n{options}\nEnd:'),
+        Template('Start of the text: {start}\n{options}\nRest of the text:'),
         inverted(
             'Write a sentence with a blank (____) that "{first}" and "{second}" both fit grammatically, but where only '
             '"{filler}" makes sense.',
@@ -186,13 +186,13 @@ WSC273 = Dataset(
     answer=Choice(options=_wsc273_options),
     # None is inverted, since inverted templates are for training only.
     templates=(
-        Template('Complete the sentence.\n\n{start}\n\n{options}'),
+        Template('Complete the text.\n\n{start}\n\n{options}'),
         Template('{start}\n\nHow does this continue?\n\n{options}'),
         Template(
             'Who or what does the pronoun between asterisks refer to? Answer by rewriting the rest of the text from there.\n\n{marked}\n\n{options}'
         ),
         Template('Beginning: {start}\n{options}\nEnd:'),
-        Template('{options}\n\nWhat is the most sensible way to continue the following text?\n\n{start}'),
+        Template('{options}\n\nWhat follows naturally after these words?\n\n{start}'),
         Template(
             '{marked}\n\nResolve *{pronoun}*: write the text from there on with a noun or a name in its place.\n\n{options}'
         ),

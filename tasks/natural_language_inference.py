@@ -123,8 +123,8 @@ CB = Dataset(
         Template('Does the speaker believe that {hypothesis}?\n\n{premise}\n\n{options}'),
         Template('Excerpt: {premise}\nQuestion: Is it true that {hypothesis}?\n{options}\nAnswer:'),
         inverted(
-            '{premise}\n\nFinish this sentence with something that {must}, judging by the text above: "The question is '
-            'whether ..." Give the missing words only.',
+            '{premise}\n\nFinish the sentence "Someone claims that ..." with something that {must}, judging by the text '
+            'above. Give the missing words only.',
             '{hypothesis}',
         ),
         Template(

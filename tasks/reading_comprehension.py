@@ -99,8 +99,10 @@ DROP = Dataset(
     answer=FreeText(answer=lambda ex: _with_plain_dates(ex['answer']), references=_drop_references),
     keep=Keep('TFDS has no text for answers that are a date without a day', lambda ex: ex['answer'] != ''),
     templates=(
-        Template('Answer the question based on the passage.\n\nPassage: {passage}\n\nQuestion: {question}'),
-        Template('{passage}\n\nQuestion: {question}\nAnswer:'),
+        Template(
+            'Answer the question based on the passage. Calculate if you have to.\n\nPassage: {passage}\n\nQuestion: {question}'
+        ),
+        Template('{passage}\n\nQ: {question}\nA:'),
         inverted(
             '{passage}\n\nThe answer to a question about this passage is "{answer}". Readers have to search, count, compare or '
             'calculate to find it. What is the question?',
@@ -155,7 +157,8 @@ MULTIRC = Dataset(
             '{paragraph}\n\nQuestion: {question}\nProposed answer: {candidate}\n\nIs the proposed answer correct?\n\n{options}'
         ),
         Template(
-            'Based on the paragraph below, is "{candidate}" a correct answer to the question "{question}"?\n\n{paragraph}\n\n{options}'
+            'Question: {question}\nAnswer: {candidate}\n\nBased on the paragraph below, is this answer correct?\n\n'
+            '{paragraph}\n\n{options}'
         ),
         inverted(
             '{paragraph}\n\nQuestion: {question}\n\nSuggest an answer to this question that is {correct}.',

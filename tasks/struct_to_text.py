@@ -153,7 +153,7 @@ DART = Dataset(
             '{facts}',
         ),
         Template('Verbalize this data.\n{facts}'),
-        Template('You are a reporter with nothing to go on but this table. What do you write?\n\n{facts}'),
+        Template('You are a data journalist. What does this extract from a table tell your readers?\n\n{facts}'),
     ),
     metrics=('rouge',),
     licence='MIT',

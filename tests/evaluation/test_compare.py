@@ -61,8 +61,8 @@ def test_mcnemar_does_not_judge_a_correlation(tmp_path):
 
 
 def test_variants_are_named_by_their_records(tmp_path):
-    """In the form 'dataset_name' template 1 is another direction than template 1 of the declaration."""
-    key = key_of('wmt16_translate_deen', 1, variant='de-en')
+    """Templates may have been numbered otherwise when records were written: template 0 is the other direction now."""
+    key = key_of('wmt16_translate_deen', 0, variant='de-en')
     folders = []
     for name in 'ab':
         folder = ModelRecords(tmp_path / name, 'base', {}).open(settings('wmt16_translate_deen'))
