@@ -86,9 +86,9 @@ def another(hint, value):
     """A value that a hint allows, other than `value`."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
-        return (another(arguments[0], value[0] if value else None),)
+        return (another(arguments[0], value[0] if isinstance(value, tuple) and value else None),)
     number = value if type(value) in (int, float) else 0
-    candidates = [number + 1, number + 0.5, number / 2, not value, 'other', *arguments]
+    candidates = [number + 1, number + 0.5, number / 2, not value, 'other', 'third', *arguments]
     found = [
         choice for choice in candidates if not isinstance(choice, type) and allows(hint, choice) and choice != value
     ]

@@ -59,5 +59,5 @@ def test_the_plan_parts_what_can_go_on_at_the_same_time(samples_dir, tmp_path, c
     some = [run for run in planned if run.held_out in ('nothing', 'commonsense')]
     _print_plan([(run, configuration.load(run.files, run.bindings)) for run in some], ['flan.figure10', '--plan'])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ['flan-jax', '#', 'flan-jax', '#', *['flan-jax'] * 5]
-    assert all(f'{name}={value}' in lines[4].replace("'", '') for name, value in PROMPTS.items())
+    assert [line[0] for line in lines] == ['f', '#', 'f', 'f', '#', 'f', 'f', 'f', 'f']  # base, tuned, prompts, join
+    assert all(f'{name}={value}' in lines[5].replace("'", '') for name, value in PROMPTS.items())
