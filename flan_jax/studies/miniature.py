@@ -134,7 +134,7 @@ MINIATURE = MiniatureStudy(
     columns=COLUMNS,
     paper={},
     figure='bars',
-    note='Chance is 33 % with options. They are all told in the story, so who knows what the instruction asks for, and which '
-    'words are of that kind, need not read it; an answer that is written out needs the story as well.',
+    note='Chance is 33 % with options. All of them are told in the story: who knows what is asked for, and which words '
+    'are of that kind, need not read it. An answer that is written out needs the story as well.',
     files={'small': ('gin/runs/miniature.gin',)},
 )
