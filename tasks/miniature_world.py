@@ -17,6 +17,9 @@ from typing import Any
 
 TRAITS_TOLD = 4
 
+OPTIONS = 3
+"""Options of a question about a trait, at most the topics of a group."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
@@ -128,22 +131,20 @@ def _consequence(rng: random.Random, story: Story, index: int) -> str:
 def lookup(rng: random.Random, topic: Topic) -> Example:
     """A story and a question about one of its traits.
 
-    Two of the four options are told in the story, two are of the topic: knowing either is worth 50 %, guessing 25 %.
+    All three options are told in the story, so that nothing but the topic tells which is meant; guessing is worth 33 %.
     """
     group = next(group for group in GROUPS.values() if topic in group)
-    other = rng.choice([found for found in group if found != topic])
-    story = make_story(rng, (topic, other))
+    others = rng.sample([found for found in group if found != topic], OPTIONS - 1)
+    story = make_story(rng, (topic, *others))
     values = dict(story.traits)
     index = [found for found, _ in story.traits].index(topic)
-    value = values[topic]
-    options = [value, values[other], _another(rng, topic, value), _another(rng, other, values[other])]
-    rng.shuffle(options)
+    options = rng.sample([values[found] for found in (topic, *others)], OPTIONS)
     cue = rng.choice([wording for wording in CUES if wording != story.cues[index]])
     return {
         'story': story.text,
         'name': story.name,
         'options': options,
-        'label': options.index(value),
+        'label': options.index(values[topic]),
         'sentence': story.sentence(index),
         'cue': f'so {story.cue(index, cue)}',
         'wrong_topic': rng.choice([*GROUPS['always'], *GROUPS['development']]).name,

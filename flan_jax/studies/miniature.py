@@ -135,6 +135,7 @@ MINIATURE = MiniatureStudy(
     columns=COLUMNS,
     paper={},
     figure='bars',
-    note='Chance is 25 % with options, and 50 % for who knows only what is told or only which words are of the topic.',
+    note='Chance is 33 % with options. All of them are told in the story: who knows what is asked for, and which words '
+    'are of that kind, need not read it. An answer that is written out needs the story as well.',
     files={'small': ('gin/runs/miniature.gin',)},
 )

@@ -51,6 +51,13 @@ def test_documents_of_a_tfds_dataset_end_in_eos(samples_dir):
     assert found.tolist() == expected
 
 
+def test_no_piece_holds_two_documents(samples_dir):
+    vocabulary = Vocabulary()
+    for piece in pieces_of('tfds:ag_news_subset:1.0.0:description', samples_dir):
+        tokens = [*piece['inputs'].tolist(), *piece['targets'].tolist()]
+        assert vocabulary.eos_id not in tokens[:-1]
+
+
 def test_text_is_packed_like_any_mixture(folder):
     data = Data(tfds_data_dir='unused', mixture=f'text:{folder}/*.txt')
     settings = Stream(sequence_length=32, input_length=2, target_length=30)
