@@ -88,7 +88,7 @@ def fitted_inputs(
         values[OPTIONS] = rendering.options_block(tf.constant(ex.choices))
     inputs = rendering.fill(dataset.templates[template].inputs, long_fields.marked(dataset, values))
     texts = long_fields.long_texts(dataset, values) if dataset.long_fields else None
-    return tokenizer.fit_inputs(inputs, texts, max_length)[0].numpy().decode()
+    return tokenizer.fit(inputs, texts, max_length)[0].numpy().decode()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,17 +38,16 @@ def tokenize(
     lengths = sequence_length or {}
 
     def tokenize_one(example):
-        targets, exemplars = example[TARGETS], example.pop(EXEMPLARS, None)
-        inputs, cuts = tokenizer.fit_inputs(example[INPUTS], example.pop(LONG_FIELDS, None), lengths.get(INPUTS))
+        targets, exemplars, texts = example[TARGETS], example.pop(EXEMPLARS, None), example.pop(LONG_FIELDS, None)
+        inputs, prompt, cuts = tokenizer.fit(example[INPUTS], texts, lengths.get(INPUTS))
         response = tokenizer.response(targets)
         cuts[TARGETS_CUT] = tf.size(response) > (lengths.get(TARGETS) or tf.int32.max)
-        tokens = {TARGETS: response[: lengths.get(TARGETS)], f'{TARGETS}_pretokenized': targets}
+        example |= cuts | {TARGETS: response[: lengths.get(TARGETS)], f'{TARGETS}_pretokenized': targets}
         if exemplars is None:
-            tokens |= {INPUTS: tokenizer.prompt(inputs, lengths.get(INPUTS))}
-            return example | cuts | tokens | {f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
+            return example | {INPUTS: prompt, f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
         prompt, shots = tokenizer.few_shot_prompt(inputs, exemplars, lengths.get(INPUTS))
         text = tokenizer.readable(inputs, exemplars[: 2 * shots])
-        return example | cuts | tokens | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
+        return example | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
 
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -64,13 +63,12 @@ class FormatTokenizer:
         """The tokens of `PromptFormat.encode_prompt`."""
         bos = self.prompt_format.bos(self.vocabulary)
         tokens = self._encode(self.prompt_format.prompt, {'input': text})
-        end = self.prompt_format.prompt_end(self.vocabulary)
-        return self._cut(tf.concat([bos, tokens], 0) if bos else tokens, end, max_length)
+        return self._cut(tf.concat([bos, tokens], 0) if bos else tokens, max_length)
 
-    def fit_inputs(
+    def fit(
         self, text: tf.Tensor, long_texts: tf.Tensor | None, max_length: int | None
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Inputs whose long fields are shortened where their prompt would be too long.
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Inputs whose long fields are shortened where their prompt would be too long, and that prompt.
 
         Args:
           text: inputs, a scalar string, with marks where long fields stand.
@@ -78,21 +76,21 @@ class FormatTokenizer:
           max_length: tokens that the prompt may have; None for any number.
 
         Returns:
-          The inputs without marks, and `INPUTS_CUT` and `INPUTS_FIT`.
+          The inputs without marks, the prompt's tokens, at most `max_length`, and `INPUTS_CUT` and `INPUTS_FIT`.
         """
-
-        def count(text):
-            return tf.size(self.prompt(text))
-
         whole = text if long_texts is None else unmarked(text, long_texts)
+        inputs, tokens = whole, self.prompt(whole)
         if max_length is None:
-            return whole, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: tf.constant(True)}
-        fits = count(whole) <= max_length
-        if long_texts is None:
-            return whole, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: fits}
-        inputs = tf.cond(fits, lambda: whole, lambda: shortened(text, long_texts, count, max_length))
-        fits = tf.cond(fits, lambda: fits, lambda: count(inputs) <= max_length)
-        return inputs, {INPUTS_CUT: inputs != whole, INPUTS_FIT: fits}
+            return inputs, tokens, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: tf.constant(True)}
+
+        def shorten():
+            inputs = shortened(text, long_texts, lambda text: tf.size(self.prompt(text)), max_length)
+            return inputs, self.prompt(inputs)
+
+        if long_texts is not None:
+            inputs, tokens = tf.cond(tf.size(tokens) <= max_length, lambda: (inputs, tokens), shorten)
+        cuts = {INPUTS_CUT: inputs != whole, INPUTS_FIT: tf.size(tokens) <= max_length}
+        return inputs, self._cut(tokens, max_length), cuts
 
     def response(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
         """The tokens of `PromptFormat.encode_response`."""
@@ -163,8 +161,9 @@ class FormatTokenizer:
                 parts.append(seqio_vocabulary(self.vocabulary).encode_tf(interpolate(run, texts)))
         return tf.concat(parts, 0)
 
-    def _cut(self, tokens: tf.Tensor, end: list[int], max_length: int | None) -> tf.Tensor:
-        """At most `max_length` tokens of a prompt, with those of `end` last in any case."""
+    def _cut(self, tokens: tf.Tensor, max_length: int | None) -> tf.Tensor:
+        """At most `max_length` tokens of a prompt, with those that follow its inputs last in any case."""
+        end = self.prompt_format.prompt_end(self.vocabulary)
         if max_length is None or not end:
             return tokens[:max_length]
         kept = max(0, max_length - len(end))

@@ -16,8 +16,8 @@ class Stream(Settings):
     Attributes:
       directory: where streams are kept, one folder per fingerprint; runs may share it.
       sequence_length: tokens in a sequence.
-      input_length: inputs are cut to this many tokens, EOS included (FLAN, section 2.4: 1,024).
-      target_length: targets are cut to this many tokens, EOS included (256).
+      input_length: prompts are shortened to this many tokens, EOS included (FLAN, section 2.4: 1,024).
+      target_length: targets of more tokens, EOS included, are cut after this many and do not end (256).
       targets_per_sequence: target tokens in a sequence at most; None for no bound. The step projects that many
         positions of a sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's
         tokens) saves time and memory.

@@ -36,10 +36,12 @@ def values_of(ex):
     return values | ({OPTIONS: 'OPTIONS:' + ''.join(f'\n- {choice}' for choice in ex.choices)} if ex.choices else {})
 
 
-def with_words(dataset, template, ex, count):
-    """A naive rendering with so many words of each long field, or all of them."""
-    words = {name: re.findall(r'\s*\S{1,40}|\s+$', ex.fields[name])[:count] for name in dataset.long_fields}
-    return template.inputs.format(**values_of(ex) | {name: ''.join(kept) for name, kept in words.items()}).strip()
+def naive_prompts(dataset, template, ex):
+    """The inputs with one word of each long field, with two, and so on to all of them."""
+    words = {name: re.findall(r'\s*\S{1,40}|\s+$', ex.fields[name]) for name in dataset.long_fields}
+    for count in range(1, 1 + max(map(len, words.values()))):
+        kept = {name: ''.join(of_field[:count]) for name, of_field in words.items()}
+        yield template.inputs.format(**values_of(ex) | kept).strip()
 
 
 @pytest.mark.parametrize('name', WITH_LONG_FIELDS)
@@ -61,16 +63,15 @@ def test_prompts_keep_as_many_words_of_long_fields_as_fit_and_all_else(name, pro
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     for template in dataset.templates[::3]:
         prompt, texts = rendering.fill(template.inputs, marked(dataset, values)), long_texts(dataset, values)
-        whole = with_words(dataset, template, ex, None)
-        naive = [with_words(dataset, template, ex, count) for count in range(1, 1 + max(map(len, ex.fields.values())))]
-        naive = naive[: naive.index(whole) + 1]
+        naive = list(naive_prompts(dataset, template, ex))
         sizes = [len(prompt_format.encode_prompt(vocabulary, text)) for text in naive]
         for limit in (sizes[0] - 1, sizes[0], sizes[0] + 7, (sizes[0] + sizes[-1]) // 2, sizes[-1]):
-            text, cuts = tokenizer.fit_inputs(prompt, texts, limit)
+            text, tokens, cuts = tokenizer.fit(prompt, texts, limit)
             fitting = [kept for kept, size in zip(naive, sizes) if size <= limit]
             assert text.numpy().decode() == (fitting or naive)[-1 if fitting else 0]
+            assert tokens.numpy().tolist() == prompt_format.encode_prompt(vocabulary, text.numpy().decode(), limit)
             assert bool(cuts['inputs_fit']) == bool(fitting)
-            assert bool(cuts['inputs_cut']) == (text.numpy().decode() != whole)
+            assert bool(cuts['inputs_cut']) == (text.numpy().decode() != naive[-1])
 
 
 @given(

@@ -216,9 +216,11 @@ def test_name_and_settings_may_complete_each_other():
 
 
 def test_registered_tasks_have_their_own_prompt_format(samples_dir):
-    data = Data(tfds_data_dir=samples_dir, mixture='sst2_template_3')
+    data = Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}sst2_template_3')
     with pytest.raises(UserError, match='its own prompt format'):
         tuning_mixture(data, Plain())
+    with pytest.raises(UserError, match=f"in SeqIO's registries as '{REGISTERED}sst2_template_3'"):
+        members(dataclasses.replace(data, mixture='sst2_template_3'))
     seqio.set_tfds_data_dir_override(None)
 
 

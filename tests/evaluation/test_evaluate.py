@@ -18,6 +18,7 @@ from flan_jax.evaluation import evaluate as evaluation
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.evaluate import evaluate, unevaluated
+from flan_jax.evaluation.evaluator import example_record
 from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.evaluation.records import ModelRecords
 from flan_jax.evaluation.settings import Evaluation
@@ -203,3 +204,18 @@ def test_equal_options_have_equal_scores_and_examples_keep_their_order(model, sa
         for option in record['options']:
             assert by_text.setdefault(option['text'], option) == option
         assert np.isfinite([option['unconditional'] for option in record['options']]).all()
+
+
+def test_options_are_scored_whole_and_records_say_what_is_cut(samples_dir):
+    dataset = catalogue.dataset('cosmos_qa')
+    said = set()
+    for length in (24, 80):
+        eval_set = EvalSet(Evaluation(templates=(0,)), [dataset], {'inputs': length, 'targets': 2}, samples_dir, 0)
+        for example in eval_set.examples(eval_set.keys[0], Vocabulary(), Flan()):
+            options = [Flan().encode_prompt(Vocabulary(), choice) for choice in example.choices]
+            assert [tokens.tolist() for tokens in example.choice_tokens] == options
+            assert len(example.prompt_tokens) <= length
+            lost = Vocabulary().decode(example.prompt_tokens) != example.prompt
+            assert (example.cut == 'end') == lost
+            said.add(str(example_record(eval_set.keys[0], example)['cut']))
+    assert said == {'long field', 'end'}
