@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, Wanted, shingle_size
+from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, shingle_size
 from flan_jax.data.raw_texts import raw_texts
 from flan_jax.data.shingles import Texts, words_from
 from flan_jax.data.source import MissingDataError, split_slices
+from flan_jax.data.wanted import Wanted
 
 EVALUATED_SPLITS = ('validation', 'test')
 
@@ -73,7 +74,7 @@ class EvaluatedRows:
             sizes.append(np.full(len(longest), self.sizes[dataset.name]))
             parts += found
             advance(1, dataset.name)
-        self.wanted = Wanted(Texts.joined([Texts.of([]), *parts]), np.concatenate([np.zeros(0, np.int64), *sizes]))
+        self.wanted = Wanted(parts, np.concatenate([np.zeros(0, np.int64), *sizes]))
 
     def found_in(self, chunks: Iterable[Rows]) -> 'Found':
         """What of the rows is found in others, which come some at a time."""

@@ -87,14 +87,19 @@ class Texts:
     @classmethod
     def joined(cls, parts: Sequence['Texts']) -> 'Texts':
         """The texts of several, the rows of each after those of the one before."""
+        parts = [cls.of([]), *parts]
         words = np.cumsum([0, *(len(part.words) for part in parts)])
         rows = np.cumsum([0, *(part.num_rows for part in parts)])
-        return cls(
+        joined = cls(
             words=np.concatenate([part.words for part in parts]),
             starts=np.concatenate([*(p.starts[:-1] + first for p, first in zip(parts, words)), words[-1:]]),
             rows=np.concatenate([part.rows + first for part, first in zip(parts, rows)]),
             num_rows=int(rows[-1]),
         )
+        joined.__dict__['hashes'] = np.concatenate(
+            [dataclasses.replace(part).hashes for part in parts]
+        )  # cheaper apart
+        return joined
 
     @functools.cached_property
     def lengths(self) -> np.ndarray:

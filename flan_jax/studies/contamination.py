@@ -39,6 +39,9 @@ TABLE = ClusterTable(
     ),
 )
 
+FOLDER = 'contamination'
+"""Folder of the page below that of the runs, which other studies may share."""
+
 _TEMPLATE = pathlib.Path(__file__).parent / 'contamination.html'
 
 
@@ -103,9 +106,9 @@ def write_contamination(
       corpus: name of what is searched; None for each run's own stream, as its certificate has it.
       chunks: the documents of the corpus.
     """
-    root, content = epath.Path(root), gather(runs, corpus, chunks)
-    write_whole(root / 'table.csv', table(content))
-    return write_files(root, content, page_of(_TEMPLATE, content))
+    folder, content = epath.Path(root) / FOLDER, gather(runs, corpus, chunks)
+    write_whole(folder / 'table.csv', table(content))
+    return write_files(folder, content, page_of(_TEMPLATE, content))
 
 
 def gather(runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows] = ()) -> dict[str, Any]:

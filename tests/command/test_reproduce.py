@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -14,7 +15,9 @@ from flan_jax import catalogue
 from flan_jax.command import configuration, main
 from flan_jax.command.run import complete
 from flan_jax.command.start import parse_gin_arguments, start_run
+from flan_jax.data.raw_texts import raw_texts
 from flan_jax.run import Run
+from flan_jax.studies import contamination
 from flan_jax.studies.flan import STUDIES
 from flan_jax.studies.leave_one_out import TABLES
 from flan_jax.studies.progress import progress_of
@@ -95,6 +98,33 @@ def test_no_model_is_tuned_on_its_cluster_and_the_base_is_evaluated_once(uninter
     assert {'copa', 'imdb_reviews'} <= set(folders) and len(folders) == len(set(folders))
 
 
+def test_contamination_is_told_by_the_runs_that_are_there(uninterrupted, samples_dir, streams, tmp_path):
+    """By the streams of the runs, then by a corpus of two of the examples that are evaluated."""
+    shutil.copytree(uninterrupted, tmp_path / 'study')
+    command = [*arguments(tmp_path / 'study', streams, samples_dir), '--join']
+    command[1] = 'flan.contamination'
+    assert main.main(command) == 0
+    found = read_report(tmp_path / 'study/contamination')
+    assert set(found['read']) == set(CLUSTERS) and not found['without'] and not found['overlaps']
+    lines = {(line['name'], line['model']): line for line in found['lines']}
+    copa = lines['copa', 'tuned']
+    assert {'base', 'tuned'} == {model for _, model in lines} and copa['clean_share'] == 100
+    assert copa['scores']['clean'] == copa['scores']['total'] and copa['scores']['dirty'] is None
+    assert found['paper']['copa']['clean_share'] == 91 and found['paper']['drop']['difference'] == pytest.approx(
+        47.3, abs=0.1
+    )
+    rows = [row for rows in raw_texts(catalogue.dataset('imdb_reviews'), 'test', samples_dir) for row in rows]
+    (tmp_path / 'corpus.txt').write_text(f'Before it. {rows[1][0]} After it.\n')
+    assert main.main([*command, f'--corpus=text:{tmp_path}/corpus.txt']) == 0
+    line = next(
+        line
+        for line in read_report(tmp_path / 'study/contamination')['lines']
+        if (line['name'], line['model']) == ('imdb_reviews', 'tuned')
+    )
+    assert (line['examples']['total'], line['examples']['dirty']) == (2, 1)
+    assert len(list(csv.DictReader((tmp_path / 'study/contamination/table.csv').open()))) == len(lines)
+
+
 def snapshot(folder):
     """When each checkpoint and file of records was written."""
     files = [*folder.glob('*/checkpoints/*/params'), *folder.glob('*/evaluation/*/*/*.jsonl')]
@@ -132,7 +162,7 @@ def test_the_former_command_says_what_it_is_now(capsys):
 def test_the_list_names_every_study_with_its_cost(capsys):
     assert main.main(['reproduce', '--list']) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip().startswith('flan.')}
-    assert set(lines) == {*TABLES, *STUDIES}
+    assert set(lines) == {*TABLES, *STUDIES, contamination.TABLE.id}
     assert 'Number of clusters' in lines['flan.figure6']
 
 
@@ -146,6 +176,8 @@ def test_the_list_names_every_study_with_its_cost(capsys):
         (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6 itself'),
         (['flan.figure7', '--scale=own'], 'take --scale=small or --scale=paper'),
         (['flan.table1', '--seeds=2'], 'flan.table1 has one run for each cluster'),
+        (['flan.table1', '--corpus=text:a.txt'], 'only flan.contamination searches one'),
+        (['flan.contamination', '--corpus=text:nowhere.txt'], 'no file matches nowhere.txt'),
     ],
 )
 def test_bad_words_are_refused(samples_dir, words, message, capsys):

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from flan_jax import catalogue
+from flan_jax.command import main
 from flan_jax.data import prepare
 from flan_jax.data.drop import overlapping_examples
 from flan_jax.data.few_shot import exemplar_pool
@@ -126,3 +127,13 @@ def test_a_dataset_keeps_what_does_not_overlap(prepared, tmp_path):
 def test_dropping_needs_something_held_out(samples_dir):
     with pytest.raises(UserError, match='Data.drop_overlaps = True needs HELD_OUT'):
         tuning_mixture(Data(tfds_data_dir=samples_dir, mixture='sst2', drop_overlaps=True))
+
+
+def test_the_catalogue_s_overlaps_are_a_table(prepared, capsys):
+    prepared_builder.cache_clear()
+    assert main.main(['data', 'overlaps', 'reading_comprehension', f'--data_dir={prepared}']) == 0
+    (line,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith('bool_q')]
+    clusters = ['reading_comprehension', 'in', 'natural_language_inference']
+    counts = ['9', '9', '9', '0', '0', '13']  # examples, of, equal, contained, shared, words of a shingle
+    assert line == ['bool_q', 'rte', *clusters, 'no', *counts]
+    assert main.main(['data', 'overlaps', 'readings']) == 2

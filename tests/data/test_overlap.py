@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep
 from flan_jax.data.compared import EvaluatedRows
-from flan_jax.data.overlap import CONTAINED, EQUAL, NONE, SHARED, SHORTEST, SHORTEST_ROW, Wanted, shingle_size
+from flan_jax.data.overlap import CONTAINED, EQUAL, NONE, SHARED, SHORTEST, SHORTEST_ROW, shingle_size
 from flan_jax.data.raw_texts import raw_texts, text_keys
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.shingles import Texts, words_of
 from flan_jax.data.source import PreparedSource, prepared_builder
+from flan_jax.data.wanted import Wanted
 
 
 def stands_in(words, text):
@@ -63,7 +64,7 @@ ROWS = st.lists(st.lists(TEXT, max_size=4), max_size=5)
 @settings(max_examples=150)
 def test_overlaps_are_those_of_the_definition(rows, others, size):
     sizes = np.full(len(rows), size)
-    matches = Wanted(Texts.of(rows), sizes).find(Texts.of(others))
+    matches = Wanted([Texts.of(rows[:2]), Texts.of(rows[2:])], sizes).find(Texts.of(others))
     kinds = [[naive_kind(row, other, size) for other in others] for row in rows]
     assert matches.kinds.tolist() == [max(of_row, default=NONE) for of_row in kinds]
     assert matches.others.tolist() == [any(of_row[i] for of_row in kinds) for i in range(len(others))]
@@ -73,6 +74,7 @@ def test_overlaps_are_those_of_the_definition(rows, others, size):
 @settings(max_examples=30)
 def test_what_is_read_in_parts_is_as_what_is_read_at_once(first, second):
     joined, whole = Texts.joined([Texts.of(first), Texts.of(second)]), Texts.of([*first, *second])
+    assert joined.num_rows == whole.num_rows
     for name in ('words', 'starts', 'rows', 'hashes', 'longest'):
         assert np.array_equal(getattr(joined, name), getattr(whole, name))
 
@@ -94,7 +96,7 @@ def test_a_shingle_is_as_long_as_the_paper_says(lengths, size):
 def test_common_phrases_alone_are_no_overlap():
     rows = [['What is the best way to', 'the man'], ['Good morning!'], ['yes', 'no']]
     others = [['what is the best way to go there?', 'a woman'], ['Good morning!'], ['yes', 'no'], ['the man']]
-    assert not Wanted(Texts.of(rows), np.full(3, 8)).find(Texts.of(others)).kinds.any()
+    assert not Wanted([Texts.of(rows)], np.full(3, 8)).find(Texts.of(others)).kinds.any()
 
 
 def texts_by_tfds(dataset, split, data_dir):

@@ -1,0 +1,66 @@
+"""Rows that are looked for in others, whatever the length of their texts; `overlap` defines what counts."""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from flan_jax.data.overlap import CONTAINED, EQUAL, SHARED, SHORTEST, Matches, Table
+from flan_jax.data.shingles import Texts
+from flan_jax.data.short_rows import ShortRows
+
+
+class Wanted:
+    """Rows that are looked for in others."""
+
+    def __init__(self, parts: Sequence[Texts], sizes: np.ndarray):
+        """Indexes rows.
+
+        Args:
+          parts: their texts, which are indexed part by part, so that little more than the index is held.
+          sizes: words of a shingle, for each row.
+        """
+        self.texts = Texts.joined(parts)
+        shingles, whole = collections.defaultdict(list), collections.defaultdict(list)
+        first_row = first_text = 0
+        for part in parts:
+            texts = dataclasses.replace(part)  # what is computed of it goes with it
+            size_of_text = np.minimum(texts.lengths, sizes[texts.rows + first_row])  # a shorter text is one shingle
+            is_long = texts.lengths >= SHORTEST
+            for size in np.unique(size_of_text[is_long]).tolist():
+                chosen = np.flatnonzero(is_long & (size_of_text == size))
+                at = np.flatnonzero(np.isin(texts.text_at, chosen) & (texts.left >= size))
+                shingles[size].append((texts.runs(at, size), texts.row_at(at) + first_row))
+                whole[size].append((texts.runs(texts.starts[chosen], size), chosen + first_text))
+            first_row, first_text = first_row + texts.num_rows, first_text + len(texts.rows)
+        self._shingles = {size: Table.of(found) for size, found in shingles.items()}
+        self._whole = {size: Table.of(found) for size, found in whole.items()}
+        self._short = ShortRows(self.texts)
+
+    def find(self, others: Texts) -> Matches:
+        """How the rows overlap others."""
+        matches = Matches.none(self.texts.num_rows, others.num_rows)
+        for size, table in self._shingles.items():
+            at = np.flatnonzero(others.left >= size)
+            hashes = others.runs(at, size)
+            found = table.find(hashes)
+            at, hashes = at[found], hashes[found]
+            matches.others[others.row_at(at)] = True
+            unlike, first = np.unique(hashes, return_index=True)
+            rows, index = table.values_of(unlike)
+            matches.mark(rows, at[first[index]], SHARED)
+            self._find_whole(others, at, *self._whole[size].values_of(hashes), matches)
+        self._short.find(others, matches)
+        return matches
+
+    def _find_whole(self, others: Texts, at: np.ndarray, texts: np.ndarray, index: np.ndarray, matches: Matches):
+        """Marks the rows of those texts, each beginning as the others do at[index], that stand there to their end."""
+        lengths, at = self.texts.lengths[texts], at[index]
+        fits = others.left[at] >= lengths
+        texts, lengths, at = texts[fits], lengths[fits], at[fits]
+        same = others.runs(at, lengths) == self.texts.hashes[texts]
+        texts, lengths, at = texts[same], lengths[same], at[same]
+        is_all = others.lengths[others.text_at[at]] == lengths
+        matches.mark(self.texts.rows[texts], at, CONTAINED)
+        matches.mark(self.texts.rows[texts[is_all]], at[is_all], EQUAL)
