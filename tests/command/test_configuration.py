@@ -154,7 +154,7 @@ def test_every_field_of_every_settings_class_can_be_set():
 
 def test_what_could_not_be_set_before_is_among_what_can():
     members = configurables()
-    for key in ('Training.weight_decay', 'Training.multiply_by_parameter_scale', 'Training.keep_checkpoints'):
+    for key in ('Training.weight_decay', 'Adafactor.multiply_by_parameter_scale', 'Training.keep_checkpoints'):
         name, _, field = key.partition('.')
         assert field in hints_of(members[name])
 
