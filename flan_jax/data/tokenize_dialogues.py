@@ -13,6 +13,10 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 INPUTS, TARGETS, WEIGHTS = 'inputs', 'targets', 'weights'
 
+INPUTS_CUT, INPUTS_FIT, TARGETS_CUT = 'inputs_cut', 'inputs_fit', 'targets_cut'
+"""Features of a tokenised dialogue, booleans: whether its prompt has lost turns; whether its prompt fits, or its question
+has lost its end; whether its response has lost turns, or the end of an answer."""
+
 EXEMPLARS = 'exemplars'
 """Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""
 
@@ -73,17 +77,21 @@ def tokenize_dialogues(
         dialogue = Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT])
         encoded, shots = encoder.encode(dialogue, exemplars, lengths)
         ids = (np.array(part, np.int32) for part in (encoded.prompt, encoded.response))
-        return *ids, np.array(encoded.weights, np.float32), np.int32(shots), encoded.prompt_text.encode()
+        misfit = encoded.prompt_cut and encoder.learns_history
+        cuts = (np.bool_(cut) for cut in (encoded.prompt_cut and not misfit, not misfit, encoded.response_cut))
+        return *ids, np.array(encoded.weights, np.float32), np.int32(shots), *cuts, encoded.prompt_text.encode()
 
     def tokenize_one(example):
         values = [example.get(name, '') for name in _TEXTS]
         values += [example.get(name, tf.constant([], tf.string)) for name in _LISTS]
-        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string)
-        prompt, response, weights, shots, text = tf.numpy_function(in_python, values, types, stateful=False)
-        for tensor, shape in ((prompt, [None]), (response, [None]), (weights, [None]), (shots, []), (text, [])):
+        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.bool, tf.bool, tf.bool, tf.string)
+        found = tf.numpy_function(in_python, values, types, stateful=False)
+        for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
             tensor.set_shape(shape)
+        prompt, response, weights, shots, *cuts, text = found
         kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS)}
         kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text}
+        kept |= dict(zip((INPUTS_CUT, INPUTS_FIT, TARGETS_CUT), cuts))
         if EXEMPLARS in example:
             kept['shots'] = shots
         return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})

@@ -1,5 +1,6 @@
 """Chat formats: the text is the published one, the mask is the answers with their ends, or there is an error."""
 
+import dataclasses
 import json
 
 import pytest
@@ -171,12 +172,18 @@ def test_what_does_not_fit_goes_turn_by_turn(prompt_format, bundled):
     whole = prompt_format.encode_learned(bundled, BRIEF)
     single = prompt_format.encode_learned(bundled, Dialogue('Who?', 'Ann.', system='Be brief.'))
     assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response)) == whole
-    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response) - 1) == single
+    assert not (whole.prompt_cut or whole.response_cut)
+    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response) - 1) == dataclasses.replace(
+        single, response_cut=True
+    )
     cut = prompt_format.encode_learned(bundled, BRIEF, None, len(single.response) - 1)
-    assert cut.response == single.response[:-1] and len(cut.weights) == len(cut.response)
+    assert cut.response == single.response[:-1] and len(cut.weights) == len(cut.response) and cut.response_cut
     asked = prompt_format.encode_asked(bundled, BRIEF)
     shorter = prompt_format.encode_asked(bundled, BRIEF, len(asked.prompt) - 1)
-    assert shorter.prompt == prompt_format.encode_asked(bundled, Dialogue('And?', 'Bob.', system='Be brief.')).prompt
+    assert (
+        shorter.prompt_cut
+        and shorter.prompt == prompt_format.encode_asked(bundled, Dialogue('And?', 'Bob.', system='Be brief.')).prompt
+    )
     long = prompt_format.encode_prompt(bundled, 'word' + ' word' * 200)
     assert prompt_format.encode_prompt(bundled, 'word' + ' word' * 200, 100)[-4:] == long[-4:]
 

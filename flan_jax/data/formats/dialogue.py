@@ -38,12 +38,16 @@ class EncodedDialogue:
       response: ids from the first learned one on.
       weights: 1 for every token of the response that is learned, 0 for those of later questions.
       prompt_text: the prompt as people read it.
+      prompt_cut: whether the prompt has lost turns, or the end of its question.
+      response_cut: whether the response has lost turns, or the end of an answer.
     """
 
     prompt: list[int]
     response: list[int]
     weights: list[float]
     prompt_text: str
+    prompt_cut: bool = False
+    response_cut: bool = False
 
 
 def split_at(segments: Sequence[list[int]], first_learned: int, text: str) -> EncodedDialogue:

@@ -111,6 +111,7 @@ class PromptFormat(Settings, abc.ABC):
           max_response: tokens from the first answer on; the last turns are left out as far as they do not fit, and an
             answer that does not fit by itself is cut and has no end.
         """
+        turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
             encoded = split_at(self._encode_segments(vocabulary, segments), 1, readable(segments[:1]))
@@ -121,6 +122,7 @@ class PromptFormat(Settings, abc.ABC):
                 dialogue, history=tuple(history), question=question, answer=answer, context=''
             )
         end = _text_after(dialogue.turns[0][0], segments[0])
+        encoded = dataclasses.replace(encoded, response_cut=len(dialogue.turns) < turns)
         return self._within(vocabulary, encoded, end, max_prompt, max_response)
 
     def encode_asked(
@@ -130,6 +132,7 @@ class PromptFormat(Settings, abc.ABC):
 
         As `encode_learned`, but for a prompt that is too long: it loses its first turns, then the question's end.
         """
+        turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
             ids = self._encode_segments(vocabulary, segments)
@@ -138,6 +141,7 @@ class PromptFormat(Settings, abc.ABC):
                 break
             dialogue = dataclasses.replace(dialogue, history=dialogue.history[2:])
         end = _text_after(dialogue.question, segments[-2])
+        encoded = dataclasses.replace(encoded, prompt_cut=len(dialogue.turns) < turns)
         return self._within(vocabulary, encoded, end, max_prompt, max_response)
 
     def _encode_segments(self, vocabulary: Vocabulary, segments: list[str]) -> list[list[int]]:
@@ -155,11 +159,15 @@ class PromptFormat(Settings, abc.ABC):
         max_response: int | None,
     ) -> EncodedDialogue:
         """Tokens as many as allowed; a prompt keeps the tokens of the text `end`."""
+        prompt = _cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt)
+        response = encoded.response[:max_response]
         return dataclasses.replace(
             encoded,
-            prompt=_cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt),
-            response=encoded.response[:max_response],
+            prompt=prompt,
+            response=response,
             weights=encoded.weights[:max_response],
+            prompt_cut=encoded.prompt_cut or len(prompt) < len(encoded.prompt),
+            response_cut=encoded.response_cut or len(response) < len(encoded.response),
         )
 
     def end_id(self, vocabulary: Vocabulary) -> int:
