@@ -14,8 +14,8 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 INPUTS, TARGETS, WEIGHTS = 'inputs', 'targets', 'weights'
 
 INPUTS_CUT, INPUTS_FIT, TARGETS_CUT = 'inputs_cut', 'inputs_fit', 'targets_cut'
-"""Features of a tokenised dialogue, booleans: whether its prompt has lost turns; whether its prompt fits, or its question
-has lost its end; whether its response has lost turns, or the end of an answer."""
+"""Features of a tokenised dialogue, booleans: whether its prompt has lost turns; whether its prompt fits, or has lost
+the end of its question; whether its response has lost turns, or the end of an answer."""
 
 EXEMPLARS = 'exemplars'
 """Feature of an example before it is tokenised: inputs and targets of its exemplars in turn, strings of shape [2n]."""

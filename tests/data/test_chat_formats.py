@@ -194,6 +194,15 @@ def test_a_format_is_found_again_by_its_recipe(prompt_format):
     assert type(prompt_format).__name__.lower() in known_formats()
 
 
+def test_a_format_whose_exemplars_are_no_turns_has_no_dialogues():
+    class Listed(Plain):
+        exemplar = '{target}: {input}'
+
+    with pytest.raises(UserError, match="'listed': its exemplar does not begin with"):
+        Listed().segments(None, BRIEF)
+    assert Listed().segments(None, Dialogue('Who?', 'Ann.')) == ['Who?', ' Ann.']
+
+
 def test_exemplars_stand_before_a_dialogue_as_far_as_they_fit(bundled):
     encoder = DialogueEncoder(Tulu(), bundled)
     exemplars = ['What?', 'That.', 'Long. ' * 300, 'Yes.', 'Never?', 'No.']

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
+from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -86,6 +87,11 @@ class PromptFormat(Settings, abc.ABC):
 
     def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
         """The text of a dialogue: what is read, an answer with its end, and so on; `EOS_MARK` stands for EOS."""
+        if dialogue.history and not self.exemplar.startswith(self.prompt + self.response):
+            raise UserError(
+                f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing says '
+                'what stands between the turns of a dialogue'
+            )
         between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK)
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
         turns, segments = dialogue.turns, []
