@@ -5,8 +5,10 @@ import json
 import pytest
 from etils import epath
 
+from flan_jax import catalogue
 from flan_jax.command import main
 from flan_jax.convert.write import write_model
+from flan_jax.data import own_instructions
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.loaded_model import load
 from flan_jax.model.config import DecoderConfig, Rotary
@@ -91,3 +93,10 @@ def test_what_was_learned_is_said(folder, capsys):
     capsys.readouterr()
     assert main.main(['generate', '--checkpoint', str(folder / 'run'), '--max_new_tokens=40', 'Where?']) in (0, None)
     assert capsys.readouterr().out.startswith('<think>\n\n</think>\n\n')  # what the template puts before an answer
+
+
+def test_records_are_compared_where_the_data_declares_them(folder, capsys):
+    del catalogue.DATASETS['tiny_chat']
+    own_instructions._DECLARED.clear()
+    assert main.main(['compare', str(folder / 'run'), f'--data_dir={folder / "data"}']) == 0
+    assert 'tiny_chat' in capsys.readouterr().out

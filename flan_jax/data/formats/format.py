@@ -89,8 +89,8 @@ class PromptFormat(Settings, abc.ABC):
         """The text of a dialogue: what is read, an answer with its end, and so on; `EOS_MARK` stands for EOS."""
         if dialogue.history and not self.exemplar.startswith(self.prompt + self.response):
             raise UserError(
-                f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing says '
-                'what stands between the turns of a dialogue'
+                f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing '
+                'says what stands between the turns of a dialogue'
             )
         between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK)
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
