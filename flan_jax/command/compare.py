@@ -12,6 +12,7 @@ import pathlib
 from etils import epath
 from rich.table import Table
 
+from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
@@ -20,13 +21,9 @@ from flan_jax.files import write_whole
 def main(arguments: list[str]) -> int:
     """Prints the table, and some examples; writes all of it as JSON with --output."""
     options = _parse(arguments)
-    from flan_jax.command.quiet import import_tensorflow
-
-    import_tensorflow()  # the catalogue's declarations are made of its operations
-    from flan_jax import catalogue
+    load_catalogue(options)
     from flan_jax.evaluation.compare import compare
 
-    catalogue.load(options.module)
     folders = _records_folders(options.run_a, options.run_b)
     found = compare(*folders, score=options.score, split=options.split)
     OUT.print(f'A: {folders[0]}\nB: {folders[1]}')
@@ -42,7 +39,10 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax compare', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog='flan-jax compare',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[catalogue_arguments()],
     )
     parser.add_argument('run_a', metavar='A', help='folder of a run or of its records')
     parser.add_argument('run_b', metavar='B', nargs='?', help='another; without it, the tuned model of A')
@@ -50,7 +50,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--split', default='test', choices=('validation', 'test'))
     parser.add_argument('--examples', type=int, default=0, help='how many to print per dataset')
     parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='JSON file to write everything to')
-    parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
     return parser.parse_args(arguments)
 
 

@@ -44,6 +44,7 @@ FIELDS = {
     'Run.lora': 'Run.tuning = @Lora()',
     'Stream.row_length': 'Stream.sequence_length',
     'Stream.targets_per_row': 'Stream.targets_per_sequence',
+    'Training.multiply_by_parameter_scale': 'Adafactor.multiply_by_parameter_scale',
     'Training.batch_rows': 'Training.batch_size',
     'Training.rematerialise': 'Training.remat',
 }

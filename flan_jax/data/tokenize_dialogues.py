@@ -78,19 +78,19 @@ def tokenize_dialogues(
         dialogue, exemplars = _dialogue(values)
         encoded, shots = encoder.encode(dialogue, exemplars, lengths)
         ids = (np.array(part, np.int32) for part in (encoded.prompt, encoded.response))
-        cuts = np.bool_(encoded.prompt_fits), np.bool_(encoded.response_cut)
+        cuts = (np.bool_(known) for known in (encoded.prompt_cut, encoded.prompt_fits, encoded.response_cut))
         return *ids, np.array(encoded.weights, np.float32), np.int32(shots), encoded.prompt_text.encode(), *cuts
 
     def tokenize_one(example):
         example, shortened = _fit_inputs(example, encoder, lengths.get(INPUTS))
-        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool)
+        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool, tf.bool)
         found = tf.numpy_function(in_python, _texts(example), types, stateful=False)
-        for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [])):
+        for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
             tensor.set_shape(shape)
-        prompt, response, weights, shots, text, fits, targets_cut = found
+        prompt, response, weights, shots, text, prompt_cut, fits, targets_cut = found
         kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS)}
         kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text}
-        kept |= {INPUTS_CUT: shortened, INPUTS_FIT: fits, TARGETS_CUT: targets_cut}
+        kept |= {INPUTS_CUT: shortened | prompt_cut, INPUTS_FIT: fits, TARGETS_CUT: targets_cut}
         if EXEMPLARS in example:
             kept['shots'] = shots
         return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})

@@ -13,7 +13,6 @@ from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.objectives.objective import Objective
-from flan_jax.training.optimizer import adafactor
 from flan_jax.training.settings import Training
 from flan_jax.training.sharding import state_shardings
 from flan_jax.training.step import Learning, TrainState, fresh_state, train_step
@@ -82,16 +81,8 @@ def training_program(
 
 
 def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransformationExtraArgs:
-    """Adafactor as the settings have it; relative to a parameter's size, and factored, where the tuning allows it."""
-    return tuning.independent(
-        adafactor(
-            training.learning_rate,
-            multiply_by_parameter_scale=training.multiply_by_parameter_scale and tuning.scales_updates,
-            weight_decay=training.weight_decay,
-            factored=tuning.factors_moments,
-            warmup_steps=training.warmup_steps,
-        )
-    )
+    """The optimizer as the settings have it, with what the tuning allows it."""
+    return tuning.independent(training.optimizer.transformation(training.learning_rates, training.weight_decay, tuning))
 
 
 def execution_of(dtype: str, platform: str, remat: str = 'none') -> Execution:

@@ -1,9 +1,16 @@
 """The settings of training: how the weights move."""
 
 import dataclasses
+import math
 from typing import Annotated, Literal
 
-from flan_jax.settings import AtLeast, Count, Positive, Settings, SettingsError
+import optax
+
+from flan_jax.settings import AtLeast, Between, Count, Positive, Settings, SettingsError
+from flan_jax.training.optimizers.adafactor import Adafactor
+from flan_jax.training.optimizers.optimizer import Optimizer
+from flan_jax.training.schedules.constant import Constant
+from flan_jax.training.schedules.schedule import Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,10 +21,12 @@ class Training(Settings):
       steps: number of updates.
       batch_size: sequences in a step, over all processes and microbatches (FLAN: 8,192 tokens, four of 2,048).
       microbatches: parts into which a step is cut to save memory; the update is the same but for rounding.
-      learning_rate: Adafactor's, constant after the warm-up (FLAN: 3e-5).
+      optimizer: how gradients become updates (FLAN: Adafactor).
+      learning_rate: its peak (FLAN: 3e-5).
+      schedule: how the learning rate goes on after the warm-up (FLAN: constant).
       warmup_steps: steps over which it rises from 0.
-      multiply_by_parameter_scale: whether Adafactor's updates are relative to each parameter's size.
-      weight_decay: rate of decay per step; None for none.
+      warmup_share: the same as a share of all steps; one of the two.
+      weight_decay: rate of decay per step, which AdamW multiplies by the learning rate; None for none.
       dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
       param_dtype: dtype in which weights are kept. 'bfloat16' halves their memory, rounding every update at random; the
         optimizer's state is float32 either way.
@@ -31,9 +40,11 @@ class Training(Settings):
     steps: Count = 30_000
     batch_size: Count = 4
     microbatches: Count = 1
+    optimizer: Optimizer = Adafactor()
     learning_rate: Positive = 3e-5
+    schedule: Schedule = Constant()
     warmup_steps: Annotated[int, AtLeast(0)] = 0
-    multiply_by_parameter_scale: bool = True
+    warmup_share: Annotated[float, Between(0, 1)] = 0.0
     weight_decay: Annotated[float, AtLeast(0)] | None = None
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
     param_dtype: Literal['float32', 'bfloat16'] = 'float32'
@@ -49,3 +60,14 @@ class Training(Settings):
                 f'Training.batch_size={self.batch_size} cannot be cut into Training.microbatches={self.microbatches} '
                 'equal parts'
             )
+        if self.warmup_steps and self.warmup_share:
+            raise SettingsError(
+                f'Training.warmup_steps={self.warmup_steps} and Training.warmup_share={self.warmup_share} both say how '
+                'long the learning rate rises; leave out one of the two'
+            )
+
+    @property
+    def learning_rates(self) -> optax.Schedule:
+        """The learning rate by step."""
+        warmup_steps = self.warmup_steps or math.ceil(self.warmup_share * self.steps)
+        return self.schedule.learning_rate(self.learning_rate, self.steps, warmup_steps)

@@ -10,6 +10,7 @@ import pytest
 
 from flan_jax.command import configuration, renamed
 from flan_jax.command.configurables import configurables
+from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.errors import UserError
 from flan_jax.run import Run
 from flan_jax.settings import Settings, allows, bindings
@@ -95,6 +96,16 @@ def another(hint, value):
     return found[0] if found else next(another(part, value) for part in arguments if part is not type(None))
 
 
+TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{% endfor %}}' for mark in ('', " + '|'")]
+"""Chat templates, which are no texts like any other: they must render."""
+
+
+def another_of(settings_class, name, value):
+    if (settings_class, name) == (ChatTemplate, 'template'):
+        return next(template for template in TEMPLATES if template != value)
+    return another(hints_of(settings_class)[name], value)
+
+
 def parts_of(settings):
     """Settings, and those that they hold."""
     yield settings
@@ -114,7 +125,7 @@ def ways_to_hold(part):
         for member in configurables().values():
             if dataclasses.is_dataclass(member) and holds(hint, member):
                 required = [field for field in dataclasses.fields(member) if field.default is dataclasses.MISSING]
-                given = {f'{member.__name__}.{f.name}': repr(another(hints_of(member)[f.name], 4096)) for f in required}
+                given = {f'{member.__name__}.{f.name}': repr(another_of(member, f.name, 4096)) for f in required}
                 yield member, {f'{type(part).__name__}.{name}': f'@{member.__name__}()'} | given
 
 
@@ -147,14 +158,14 @@ def test_every_field_of_every_settings_class_can_be_set():
         for name, hint in hints_of(member).items():
             value, key = getattr(part, name), f'{member.__name__}.{name}'
             if not any(holds(hint, held) for held in members):
-                other = another(hint, value)
+                other = another_of(member, name, value)
                 found = lines(configuration.load(QUICKSTART, given | {key: repr(other)}))
                 assert found == before | {key: repr(other)} != before
 
 
 def test_what_could_not_be_set_before_is_among_what_can():
     members = configurables()
-    for key in ('Training.weight_decay', 'Training.multiply_by_parameter_scale', 'Training.keep_checkpoints'):
+    for key in ('Training.weight_decay', 'Adafactor.multiply_by_parameter_scale', 'Training.keep_checkpoints'):
         name, _, field = key.partition('.')
         assert field in hints_of(members[name])
 

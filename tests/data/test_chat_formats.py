@@ -1,5 +1,6 @@
 """Chat formats: the text is the published one, the mask is the answers with their ends, or there is an error."""
 
+import dataclasses
 import json
 
 import pytest
@@ -172,12 +173,18 @@ def test_what_does_not_fit_goes_turn_by_turn(prompt_format, bundled):
     whole = prompt_format.encode_learned(bundled, BRIEF)
     single = prompt_format.encode_learned(bundled, Dialogue('Who?', 'Ann.', system='Be brief.'))
     assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response)) == whole
-    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response) - 1) == single
+    assert not (whole.prompt_cut or whole.response_cut)
+    assert prompt_format.encode_learned(bundled, BRIEF, None, len(whole.response) - 1) == dataclasses.replace(
+        single, response_cut=True
+    )
     cut = prompt_format.encode_learned(bundled, BRIEF, None, len(single.response) - 1)
-    assert cut.response == single.response[:-1] and len(cut.weights) == len(cut.response)
+    assert cut.response == single.response[:-1] and len(cut.weights) == len(cut.response) and cut.response_cut
     asked = prompt_format.encode_asked(bundled, BRIEF)
     shorter = prompt_format.encode_asked(bundled, BRIEF, len(asked.prompt) - 1)
-    assert shorter.prompt == prompt_format.encode_asked(bundled, Dialogue('And?', 'Bob.', system='Be brief.')).prompt
+    assert (
+        shorter.prompt_cut
+        and shorter.prompt == prompt_format.encode_asked(bundled, Dialogue('And?', 'Bob.', system='Be brief.')).prompt
+    )
     long = prompt_format.encode_prompt(bundled, 'word' + ' word' * 200)
     assert prompt_format.encode_prompt(bundled, 'word' + ' word' * 200, 100)[-4:] == long[-4:]
 
@@ -186,6 +193,15 @@ def test_what_does_not_fit_goes_turn_by_turn(prompt_format, bundled):
 def test_a_format_is_found_again_by_its_recipe(prompt_format):
     assert format_of(json.loads(json.dumps(prompt_format.recipe))) == prompt_format
     assert type(prompt_format).__name__.lower() in known_formats()
+
+
+def test_a_format_whose_exemplars_are_no_turns_has_no_dialogues():
+    class Listed(Plain):
+        exemplar = '{target}: {input}'
+
+    with pytest.raises(UserError, match="'listed': its exemplar does not begin with"):
+        Listed().segments(None, BRIEF)
+    assert Listed().segments(None, Dialogue('Who?', 'Ann.')) == ['Who?', ' Ann.']
 
 
 def test_exemplars_stand_before_a_dialogue_as_far_as_they_fit(bundled):

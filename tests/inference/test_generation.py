@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flan_jax.data.formats.flan import Flan
 from flan_jax.inference.beam import Beams
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import TokenIds
@@ -64,6 +65,23 @@ def test_greedy_batches_equal_naive_decoding(name):
     expected = [naive_answer(config, random_params(config), prompt) for prompt in prompts]
     assert [answer.tolist() for answer in answers] == expected
     assert {len(answer) for answer in expected} != {NEW}, 'no answer ended by itself, so EOS was not tried'
+
+
+def test_an_answer_ends_where_the_prompt_format_says():
+    """Chat formats end a turn with a token of their own, which need not be EOS."""
+
+    class Ending(Flan):
+        def end_id(self, vocabulary):
+            return END
+
+    config = CONFIGS['rotary']
+    model = loaded(config, random_params(config), EOS)
+    prompt = [np.arange(2, 9)]
+    (whole,) = Generator(model, max_new_tokens=NEW, batch_tokens=400).answer(prompt)
+    END = int(whole[len(whole) // 2])
+    ending = dataclasses.replace(model, prompt_format=Ending())
+    (answer,) = Generator(ending, max_new_tokens=NEW, batch_tokens=400).answer(prompt)
+    assert answer.tolist() == whole[: whole.tolist().index(END)].tolist()
 
 
 @pytest.mark.parametrize('decoding', [Greedy(), Beams()], ids=str)

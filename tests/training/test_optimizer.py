@@ -8,10 +8,22 @@ import pytest
 from flan_jax.model import decoder
 from flan_jax.model.config import lamda
 from flan_jax.model.decoder import STACKED
-from flan_jax.training.optimizer import adafactor
+from flan_jax.settings import SettingsError
+from flan_jax.training.optimizers.adafactor import Adafactor
+from flan_jax.training.optimizers.adamw import AdamW
+from flan_jax.training.schedules.constant import Constant
+from flan_jax.training.schedules.cosine import Cosine
+from flan_jax.training.schedules.linear import Linear
+from flan_jax.training.settings import Training
+from flan_jax.tuning.full import Full
 
 LAYERS = 3
 CONFIG = lamda(num_layers=LAYERS, d_model=128, vocab_size=160, head_dim=64)
+
+
+def adafactor(learning_rate, **settings):
+    schedule = Constant().learning_rate(learning_rate, 10, 0)
+    return Adafactor(**settings).transformation(schedule, None, Full())
 
 
 def unstack(tree):
@@ -84,10 +96,69 @@ def test_optax_on_stacked_parameters_would_differ():
 
 
 def test_learning_rate_rises_to_its_constant():
-    optimizer = adafactor(0.1, warmup_steps=2, multiply_by_parameter_scale=False)
+    training = Training(learning_rate=0.1, warmup_steps=2)
+    optimizer = Adafactor(multiply_by_parameter_scale=False).transformation(training.learning_rates, None, Full())
     params = {'final_norm/scale': np.ones(4, np.float32), 'layers/attention_norm/scale': np.ones((2, 4), np.float32)}
     state, sizes = optimizer.init(params), []
     for _ in range(4):
         updates, state = optimizer.update(params, state, params)
         sizes.append(float(abs(updates['final_norm/scale'][0])))
     assert sizes == pytest.approx([0.0, 0.05, 0.1, 0.1], rel=1e-3)
+
+
+def lengths(peak, steps, warmup, after):
+    """Learning rates written out, step by step."""
+    rise = [peak * step / warmup for step in range(warmup)]
+    return rise + [peak * after(step / (steps - warmup)) for step in range(steps - warmup)]
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'after'),
+    [
+        (Constant(), lambda gone: 1.0),
+        (Linear(), lambda gone: 1 - gone),
+        (Linear(end=0.1), lambda gone: 1 - 0.9 * gone),
+        (Cosine(), lambda gone: (1 + np.cos(np.pi * gone)) / 2),
+        (Cosine(end=0.1), lambda gone: 0.1 + 0.9 * (1 + np.cos(np.pi * gone)) / 2),
+    ],
+)
+@pytest.mark.parametrize('warmup', [{}, {'warmup_steps': 7}, {'warmup_share': 0.1}])
+def test_learning_rates_are_those_of_the_formula(schedule, after, warmup):
+    training = Training(steps=70, learning_rate=0.3, schedule=schedule, **warmup)
+    expected = lengths(0.3, 70, 7 if warmup else 0, after)
+    found = [float(training.learning_rates(step)) for step in range(70)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_share_of_warmup_is_rounded_up_and_given_once():
+    assert float(Training(steps=30, warmup_share=0.03, schedule=Linear()).learning_rates(1)) == pytest.approx(3e-5)
+    with pytest.raises(SettingsError, match='leave out one of the two'):
+        Training(warmup_steps=5, warmup_share=0.1)
+
+
+def test_adamw_is_that_of_the_paper():
+    """Loshchilov & Hutter 2019, algorithm 2, written out; the decay is times the learning rate."""
+    schedule, decay = Linear().learning_rate(0.1, 5, 2), 0.1
+    optimizer = AdamW(b2=0.95).transformation(schedule, decay, Full())
+    params = {'layers/x': np.linspace(-1, 2, 6, dtype=np.float32).reshape(2, 3), 'y': np.ones(4, np.float32)}
+    ours, state = params, optimizer.init(params)
+    mean, square = ({name: np.zeros_like(value) for name, value in params.items()} for _ in range(2))
+    for step in range(5):
+        gradient = {name: np.cos(value * (step + 3)) for name, value in params.items()}
+        updates, state = optimizer.update(gradient, state, ours)
+        ours = optax.apply_updates(ours, updates)
+        rate = float(schedule(step))
+        for name, g in gradient.items():
+            mean[name] = 0.9 * mean[name] + 0.1 * g
+            square[name] = 0.95 * square[name] + 0.05 * g**2
+            direction = mean[name] / (1 - 0.9 ** (step + 1)) / (np.sqrt(square[name] / (1 - 0.95 ** (step + 1))) + 1e-8)
+            params = params | {name: params[name] - rate * (direction + decay * params[name])}
+            np.testing.assert_allclose(ours[name], params[name], rtol=1e-5, atol=1e-6)
+
+
+def test_adamw_clips_the_norm_over_all_parameters():
+    gradient = {'layers/x': np.full((2, 2), 3.0, np.float32), 'y': np.full(4, 4.0, np.float32)}  # of norm 10
+    schedule = Constant().learning_rate(1.0, 10, 0)
+    clipped = AdamW(b1=0.0, b2=0.5, epsilon=1.0, clip_norm=5.0).transformation(schedule, None, Full())
+    _, state = clipped.update(gradient, clipped.init(gradient), gradient)
+    np.testing.assert_allclose(optax.tree_utils.tree_get(state, 'mu')['y'], 2.0)

@@ -38,14 +38,16 @@ class EncodedDialogue:
       response: ids from the first learned one on.
       weights: 1 for every token of the response that is learned, 0 for those of later questions.
       prompt_text: the prompt as people read it.
-      prompt_fits: whether the prompt has no more tokens than it may; one that does not has lost its end.
-      response_cut: whether the response goes on after its tokens.
+      prompt_cut: whether the prompt has lost turns.
+      prompt_fits: whether the prompt, so shortened, has no more tokens than it may; if not, it has lost its end.
+      response_cut: whether the response has lost turns, or the end of an answer.
     """
 
     prompt: list[int]
     response: list[int]
     weights: list[float]
     prompt_text: str
+    prompt_cut: bool = False
     prompt_fits: bool = True
     response_cut: bool = False
 

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
+from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -93,6 +94,11 @@ class PromptFormat(Settings, abc.ABC):
 
     def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
         """The text of a dialogue: what is read, an answer with its end, and so on; `EOS_MARK` stands for EOS."""
+        if dialogue.history and not self.exemplar.startswith(self.prompt + self.response):
+            raise UserError(
+                f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing '
+                'says what stands between the turns of a dialogue'
+            )
         between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK)
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
         turns, segments = dialogue.turns, []
@@ -118,6 +124,7 @@ class PromptFormat(Settings, abc.ABC):
           max_response: tokens from the first answer on; the last turns are left out as far as they do not fit, and an
             answer that does not fit by itself is cut and has no end.
         """
+        turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
             encoded = split_at(self._encode_segments(vocabulary, segments), 1, readable(segments[:1]))
@@ -128,6 +135,7 @@ class PromptFormat(Settings, abc.ABC):
                 dialogue, history=tuple(history), question=question, answer=answer, context=''
             )
         end = _text_after(dialogue.turns[0][0], segments[0])
+        encoded = dataclasses.replace(encoded, response_cut=len(dialogue.turns) < turns)
         return self._within(vocabulary, encoded, end, max_prompt, max_response)
 
     def encode_asked(
@@ -137,6 +145,7 @@ class PromptFormat(Settings, abc.ABC):
 
         As `encode_learned`, but for a prompt that is too long: it loses its first turns, then the question's end.
         """
+        turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
             ids = self._encode_segments(vocabulary, segments)
@@ -145,6 +154,7 @@ class PromptFormat(Settings, abc.ABC):
                 break
             dialogue = dataclasses.replace(dialogue, history=dialogue.history[2:])
         end = _text_after(dialogue.question, segments[-2])
+        encoded = dataclasses.replace(encoded, prompt_cut=len(dialogue.turns) < turns)
         return self._within(vocabulary, encoded, end, max_prompt, max_response)
 
     def _encode_segments(self, vocabulary: Vocabulary, segments: list[str]) -> list[list[int]]:
@@ -162,13 +172,15 @@ class PromptFormat(Settings, abc.ABC):
         max_response: int | None,
     ) -> EncodedDialogue:
         """Tokens as many as allowed; a prompt keeps the tokens of the text `end`."""
+        prompt = _cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt)
+        response = encoded.response[:max_response]
         return dataclasses.replace(
             encoded,
-            prompt_fits=max_prompt is None or len(encoded.prompt) <= max_prompt,
-            response_cut=max_response is not None and len(encoded.response) > max_response,
-            prompt=_cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt),
-            response=encoded.response[:max_response],
+            prompt=prompt,
+            response=response,
             weights=encoded.weights[:max_response],
+            prompt_fits=len(prompt) == len(encoded.prompt),
+            response_cut=encoded.response_cut or len(response) < len(encoded.response),
         )
 
     def end_id(self, vocabulary: Vocabulary) -> int:

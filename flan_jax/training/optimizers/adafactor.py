@@ -1,9 +1,14 @@
 """Adafactor, layer by layer (Shazeer & Stern 2018)."""
 
+import dataclasses
+
 import jax
 import optax
 
 from flan_jax.model.decoder import STACKED
+from flan_jax.settings import Positive
+from flan_jax.training.optimizers.optimizer import Optimizer
+from flan_jax.tuning.tuning import Tuning
 
 
 def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -37,36 +42,31 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
     )
 
 
-def adafactor(
-    learning_rate: float,
-    decay_rate: float = 0.8,
-    clipping_threshold: float = 1.0,
-    multiply_by_parameter_scale: bool = True,
-    weight_decay: float | None = None,
-    factored: bool = True,
-    warmup_steps: int = 0,
-) -> optax.GradientTransformation:
-    """Adafactor with a constant learning rate, as FLAN tunes (section 2.4), after an optional linear warm-up.
+@dataclasses.dataclass(frozen=True)
+class Adafactor(Optimizer):
+    """Adafactor. FLAN (section 2.4) names it and no value of it; these are T5's (Raffel et al. 2020, section 3.1.2).
 
-    FLAN states the learning rate and nothing else; the other values are T5's (Raffel et al. 2020, section 3.1.2).
-
-    Args:
-      learning_rate: step size, relative to a parameter's root mean square where that scales it.
+    Attributes:
+      multiply_by_parameter_scale: whether updates are relative to each parameter's root mean square.
       decay_rate: exponent of the second moment's decay.
       clipping_threshold: bound on the root mean square of an update.
-      multiply_by_parameter_scale: whether updates are scaled by the parameter's root mean square.
-      weight_decay: rate of decay per step; None for none.
-      factored: whether second moments of large matrices are kept by row and column only.
-      warmup_steps: steps over which the learning rate rises from 0.
     """
-    schedule = optax.warmup_constant_schedule(0.0, learning_rate, warmup_steps) if warmup_steps else learning_rate
-    return per_layer(
-        optax.adafactor(
-            schedule,
-            decay_rate=decay_rate,
-            clipping_threshold=clipping_threshold,
-            multiply_by_parameter_scale=multiply_by_parameter_scale,
-            weight_decay_rate=weight_decay,
-            factored=factored,
+
+    multiply_by_parameter_scale: bool = True
+    decay_rate: Positive = 0.8
+    clipping_threshold: Positive = 1.0
+
+    def transformation(
+        self, learning_rate: optax.Schedule, weight_decay: float | None, tuning: Tuning
+    ) -> optax.GradientTransformation:
+        """Relative to a parameter's size, and factored, where the tuning allows it."""
+        return per_layer(
+            optax.adafactor(
+                learning_rate,
+                decay_rate=self.decay_rate,
+                clipping_threshold=self.clipping_threshold,
+                multiply_by_parameter_scale=self.multiply_by_parameter_scale and tuning.scales_updates,
+                weight_decay_rate=weight_decay,
+                factored=tuning.factors_moments,
+            )
         )
-    )
