@@ -11,6 +11,7 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from flan_jax.catalogue.option_styles import LISTED, OptionStyle
 from flan_jax.errors import UserError
 
 TfdsExample = Mapping[str, Any]
@@ -32,7 +33,7 @@ class Constant:
 
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
-    'exact_match', 'edit_distance', 'rouge', 'bleu',
+    'exact_match', 'final_answer', 'edit_distance', 'rouge', 'bleu',
 ]  # fmt: skip
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
 
@@ -98,10 +99,12 @@ class Choice:
     Attributes:
       options: the fixed options in the order of the labels, or a field giving the example's options, strings [n].
       label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
+      style: how the options are listed, and whether an answer is an option's text or its mark.
     """
 
     options: tuple[str, ...] | Field
     label: Field = 'label'
+    style: OptionStyle = LISTED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,6 +162,7 @@ class Dataset:
       metrics: how predictions are judged.
       licence: the terms of the data as its publisher states them.
       citation: authors, year and title of the publication to cite.
+      held_out_with: further clusters that the dataset belongs to; it is left out with each of them.
       languages: ISO 639-1 codes of the languages that occur.
       keep: filter on examples, where some are unusable.
       group: field giving a key under which examples are judged together (MultiRC's question).
@@ -178,6 +182,7 @@ class Dataset:
     metrics: tuple[MetricName, ...]
     licence: str
     citation: str
+    held_out_with: tuple[str, ...] = ()
     languages: tuple[str, ...] = ('en',)
     keep: Keep | None = None
     group: Field | None = None

@@ -4,10 +4,12 @@ A form is a dataset with other templates, so that everything downstream stays as
 """
 
 import dataclasses
+import re
 import typing
 from typing import Literal
 
 from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
+from flan_jax.catalogue.option_styles import OptionStyle
 from flan_jax.errors import UnknownName, UserError
 
 Instructions = Literal['templates', 'none', 'dataset_name']
@@ -15,6 +17,15 @@ Instructions = Literal['templates', 'none', 'dataset_name']
 
 TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
 """Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
+
+_POINTS_AT_OPTIONS = re.compile(
+    r'\b(options?|choices?|choose|pick|select|one of|which of|what of|listed?|candidates?|drafts?|suggest\w*|find (it|the)|'
+    r'decide (on|between|for)|of the (two|three|four)|(this|the) scale|these (answers|are|were|sentences|things|words|ways)|'
+    r'(two|three|four|both|several) (\w+ )?(answers|endings|pages|people|pupils|replies|sentences|solutions|things|ways|words)|'
+    r'(words?|labels?|headings?|answers?|tags?|boxes|categories) (below|above|given))\b',
+    re.IGNORECASE,
+)
+"""Words by which a template points at a list of options; better one too many than one too few."""
 
 _LANGUAGES = {
     'cs': 'Czech',
@@ -59,6 +70,29 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
     if templates is None or templates >= len(dataset.templates):
         return dataset
     return dataclasses.replace(dataset, templates=dataset.templates[:templates])
+
+
+def in_style(dataset: Dataset, style: OptionStyle) -> Dataset:
+    """The dataset with its options in another style, which its answers follow; the very dataset if it has none."""
+    if not dataset.has_options or dataset.answer.style == style:
+        return dataset
+    return dataclasses.replace(dataset, answer=dataclasses.replace(dataset.answer, style=style))
+
+
+def shows_options(template: Template) -> bool:
+    """Whether a template shows the options of an example."""
+    return OPTIONS in placeholders(template.inputs)
+
+
+def can_hide_options(template: Template) -> bool:
+    """Whether a template makes sense with nothing in the place of the options.
+
+    It must not point at them, nor, where it is inverted, show them beside the answer.
+    """
+    if not shows_options(template):
+        return True
+    own_words = re.sub(r'{\w+}', '', template.inputs)
+    return not template.inverted and not _POINTS_AT_OPTIONS.search(own_words)
 
 
 def _bare(dataset: Dataset, prefix) -> Dataset:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, Dataset
+from flan_jax.catalogue.declaration import ANSWER, Dataset, TfdsExample
 from flan_jax.data.rendering import Values, read_shown
 from flan_jax.data.source import PreparedSource
 
 POOL_EXAMPLES = 2048
 """Training examples, a uniform sample by seed, from which its exemplars are sampled; they are held in memory."""
+
+Read = Callable[[Dataset, TfdsExample], Values]
+"""A dataset's example to what of it is needed; scalar strings."""
 
 Render = Callable[[Values], tuple[tf.Tensor, tf.Tensor]]
 """Values to inputs and targets; elementwise, so that it renders one example or many."""
@@ -31,6 +34,7 @@ class Exemplars:
       seed: what they depend on, besides the query.
       fixed: whether every query gets the same ones.
       data_dir: directory of prepared datasets; SeqIO's where None.
+      read: what is read of a training example, scalar strings.
     """
 
     dataset: Dataset
@@ -38,6 +42,7 @@ class Exemplars:
     seed: int = 0
     fixed: bool = False
     data_dir: str | None = None
+    read: Read = read_shown
 
     @property
     def suffix(self) -> str:
@@ -57,7 +62,8 @@ class Exemplars:
           Inputs and targets in turn, strings [2n], n at most `shots`.
         """
         with tf.init_scope():
-            pool = exemplar_pool(self.dataset, PreparedSource(self.dataset, self.data_dir).data_dir, self.seed)
+            data_dir = PreparedSource(self.dataset, self.data_dir).data_dir
+            pool = exemplar_pool(self.dataset, data_dir, self.seed, self.read)
         seed = self._seed_of(values) if seed is None else seed
         order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
         rendered = render({name: tf.gather(texts, order) for name, texts in pool.items()})
@@ -75,8 +81,8 @@ class Exemplars:
 
 @functools.cache
 @tf.autograph.experimental.do_not_convert
-def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
-    """What templates need of up to `POOL_EXAMPLES` training examples, no two alike; vectors of strings.
+def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_shown) -> Values:
+    """What `read` gives of up to `POOL_EXAMPLES` training examples, no two alike; vectors of strings.
 
     Raises:
       MissingDataError: if the dataset has no training examples there.
@@ -89,6 +95,6 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
     examples = examples.filter(lambda index, ex: tf.gather(chosen, index)).map(lambda index, ex: ex)
     if dataset.keep is not None:
         examples = examples.filter(dataset.keep.test)
-    shown = examples.map(lambda ex: read_shown(dataset, ex), tf.data.AUTOTUNE)
+    shown = examples.map(lambda ex: read(dataset, ex), tf.data.AUTOTUNE)
     unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}

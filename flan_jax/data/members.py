@@ -7,6 +7,7 @@ import seqio
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import TEMPLATE_COUNTS, Instructions, in_form
+from flan_jax.data.parts import Part
 from flan_jax.data.settings import MAX_SHOTS, Data
 from flan_jax.errors import UnknownName, UserError
 
@@ -64,11 +65,13 @@ class Member:
       task: name of the training task.
       dataset: the dataset, with the templates of its form.
       shots: exemplars before each input at most.
+      part: how its examples are put and weighed, where that is drawn; None for a form that all examples have.
     """
 
     task: str
     dataset: Dataset
     shots: int = 0
+    part: Part | None = None
 
 
 def own_mixtures() -> dict[str, list[Dataset]]:
@@ -82,7 +85,7 @@ def own_mixtures() -> dict[str, list[Dataset]]:
     everything = [dataset for dataset in catalogue.DATASETS.values() if dataset.paper_name]
     for cluster in catalogue.CLUSTERS:
         left_out = catalogue.clusters_left_out(cluster)
-        mixtures[WITHOUT + cluster] = [dataset for dataset in everything if dataset.cluster.name not in left_out]
+        mixtures[WITHOUT + cluster] = [d for d in everything if not catalogue.is_left_out(d, left_out)]
     return mixtures | {EVERYTHING: everything}
 
 
@@ -107,17 +110,49 @@ def members(data: Data) -> list[Member]:
       UserError: if holding out a cluster leaves nothing, or the mixture's name and the settings speak of two forms.
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
-    chosen = {}
+    wanted = [member for part in data.parts for member in _members_of(part, data)] or _members_of_names(data)
+    chosen = {
+        member.task: member
+        for member in wanted
+        if member.dataset.splits.train and not catalogue.is_left_out(member.dataset, left_out)
+    }
+    if not chosen:
+        raise nothing_left(data)
+    return list(chosen.values())
+
+
+def _members_of_names(data: Data) -> list[Member]:
+    """The datasets that the names of `data.mixture` stand for, each in the form of its name and of the settings."""
+    found = []
     for name in data.mixture.split(catalogue.JOIN):
         datasets, suffix = resolve(name)
         form = _combined(name, FORMS[suffix], data)
         for dataset in datasets:
-            if dataset.splits.train and dataset.cluster.name not in left_out:
-                member = Member(dataset.name + suffix, in_form(dataset, form.instructions, form.templates), form.shots)
-                chosen[member.task] = member
-    if not chosen:
-        raise nothing_left(data)
-    return list(chosen.values())
+            formed = in_form(dataset, form.instructions, form.templates)
+            found.append(Member(dataset.name + suffix, formed, form.shots))
+    return found
+
+
+def _members_of(part: Part, data: Data) -> list[Member]:
+    """The datasets of a part; raises UserError where a name or a setting says what the part says already."""
+    if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+        raise UserError(
+            f'Data.parts says what is tuned on and how it is put: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no more '
+            'than a title, which must not be a name of the catalogue, and Data.instructions, '
+            'Data.templates_per_dataset and Data.shots are left as they are'
+        )
+    found = []
+    for name in part.mixture.split(catalogue.JOIN):
+        datasets, suffix = resolve(name)
+        form = FORMS[suffix]
+        if form.shots:
+            raise UserError(f'Part.mixture={part.mixture!r}: Part.few_shot says how many examples have exemplars; name '
+                            f'{name.removesuffix(suffix)} instead of {name}')  # fmt: skip
+        for dataset in datasets:
+            formed = in_form(dataset, form.instructions, form.templates)
+            shots = part.max_shots if part.few_shot else 0
+            found.append(Member(f'{part.name}_{dataset.name}{suffix}', formed, shots, part))
+    return found
 
 
 def nothing_left(data: Data) -> UserError:

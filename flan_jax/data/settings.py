@@ -4,7 +4,8 @@ import dataclasses
 from typing import Annotated
 
 from flan_jax.catalogue.forms import Instructions
-from flan_jax.settings import Between, Count, Path, Settings, Text
+from flan_jax.data.parts import Part
+from flan_jax.settings import Between, Count, Path, Settings, SettingsError, Text
 
 MAX_SHOTS = 16
 """Exemplars in a prompt at most (FLAN, section 4.4)."""
@@ -21,6 +22,8 @@ class Data(Settings):
       tfds_data_dir: directory of prepared TFDS datasets.
       mixture: 'flan' for the whole catalogue; the name of a cluster or a dataset, or several joined by '+'; or the name
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
+      parts: what is tuned on as parts with weights of their own, whose forms are drawn for each example (Flan 2022);
+        `mixture` is no more than a title then. Empty for what `mixture` names.
       held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
         none.
       allow_missing: go on without the datasets that are not prepared.
@@ -34,6 +37,7 @@ class Data(Settings):
 
     tfds_data_dir: Path
     mixture: Text = 'flan'
+    parts: tuple[Part, ...] = ()
     held_out: Text | None = None
     allow_missing: bool = False
     vocabulary: Path | None = None
@@ -42,3 +46,8 @@ class Data(Settings):
     templates_per_dataset: Count | None = None
     shots: Shots = 0
     original_templates: Path | None = None
+
+    def check(self) -> None:
+        names = [part.name for part in self.parts]
+        if len(set(names)) < len(names):
+            raise SettingsError(f'Data.parts: {", ".join(names)}: give every part a name of its own (Part.name)')

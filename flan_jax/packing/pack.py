@@ -8,6 +8,7 @@ import numpy as np
 import seqio
 from etils import epath
 
+from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
@@ -19,7 +20,7 @@ from flan_jax.packing import stream
 from flan_jax.packing.best_fit import BestFitPacker
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
-from flan_jax.settings import fingerprint
+from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _EXAMPLES_PER_FETCH = 16
@@ -54,7 +55,12 @@ def stream_recipe(
         'seed': settings.seed,
         'sequences': num_sequences,
         'storage': STORAGE,
-    }
+    } | _parts_recipe(data)
+
+
+def _parts_recipe(data: Data) -> dict:
+    """What sequences depend on where forms are drawn."""
+    return {'parts': as_plain(data.parts), 'drawing': DRAWING} if data.parts else {}
 
 
 def write_stream(

@@ -1,0 +1,76 @@
+"""The SeqIO task that draws for each example how it is put to the model, as its `Part` says."""
+
+import functools
+
+import seqio
+import tensorflow as tf
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.drawing import Drawn, draw, render_drawn
+from flan_jax.data.drawn_options import read_drawable
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.layouts import LAYOUT, tokenize_laid_out
+from flan_jax.data.parts import Part
+from flan_jax.data.rendering import Values
+from flan_jax.data.seqio_tasks import keep_usable, output_features
+from flan_jax.data.source import PreparedSource
+from flan_jax.data.tokenize import EXEMPLARS, INPUTS, TARGETS, FormatTokenizer
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+def drawn_task(
+    dataset: Dataset,
+    part: Part,
+    vocabulary: Vocabulary,
+    data_dir: str | None,
+    prompt_format: PromptFormat,
+    name: str,
+) -> seqio.Task:
+    """The training task of a dataset in a part; what it draws is anew in every epoch.
+
+    Examples have 'shots', the exemplars that fit, 'template', and what else was drawn, by the names of `Drawn`.
+    """
+    exemplars = Exemplars(dataset, part.max_shots, data_dir=data_dir, read=read_drawable)
+
+    @seqio.map_over_dataset
+    def read(ex):
+        return read_drawable(dataset, ex)
+
+    @functools.partial(seqio.map_over_dataset, num_seeds=1)
+    def put(values, seed):
+        drawn = draw(dataset, part, seed)
+        inputs, targets = render_drawn(dataset, drawn, values, seed)
+        return vars(drawn) | {
+            INPUTS: inputs,
+            TARGETS: targets,
+            EXEMPLARS: _exemplars(dataset, drawn, values, seed, exemplars),
+            LAYOUT: drawn.layout,
+        }
+
+    tokenizer = FormatTokenizer(prompt_format, vocabulary)
+    laid_out = functools.partial(tokenize_laid_out, tokenizer=tokenizer, bound=part.few_shot_length)
+    return seqio.Task(
+        name,
+        source=PreparedSource(dataset, data_dir),
+        output_features=output_features(vocabulary, prompt_format),
+        preprocessors=[
+            functools.partial(keep_usable, dataset=dataset),
+            read,
+            seqio.CacheDatasetPlaceholder(),
+            put,
+            laid_out,
+        ],  # fmt: skip
+        shuffle_buffer_size=None,  # the source shuffles what is on disk
+    )
+
+
+def _exemplars(dataset: Dataset, drawn: Drawn, values: Values, seed: tf.Tensor, exemplars: Exemplars) -> tf.Tensor:
+    """Inputs and targets in turn of as many exemplars as were drawn, strings [2n], put as the query is."""
+
+    def sampled():
+        render = functools.partial(render_drawn, dataset, drawn, seed=seed)
+        another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+        return exemplars.of(values, render, another_seed)[: 2 * drawn.shots]
+
+    return tf.cond(drawn.shots > 0, sampled, lambda: tf.constant([], tf.string))
