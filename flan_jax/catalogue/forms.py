@@ -19,9 +19,10 @@ TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
 """Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
 
 _POINTS_AT_OPTIONS = re.compile(
-    r'\b(options?|choices?|choose|pick|select|one of|which of|what of|listed?|candidates?|drafts?|suggest\w*|find (it|the)|'
-    r'decide (on|between|for)|of the (two|three|four)|(this|the) scale|these (answers|are|were|sentences|things|words|ways)|'
-    r'(two|three|four|both|several) (\w+ )?(answers|endings|pages|people|pupils|replies|sentences|solutions|things|ways|words)|'
+    r'\b(options?|choices?|choose|pick|select|one of|which of|what of|listed?|candidates?|drafts?|suggest\w*|'
+    r'find (it|the)|decide (on|between|for)|of the (two|three|four)|(this|the) scale|'
+    r'these (answers|are|were|sentences|things|words|ways)|'
+    r'(two|three|four|both|several) (\w+ )?(answers|endings|pages|people|pupils|replies|sentences|solutions|things)|'
     r'(words?|labels?|headings?|answers?|tags?|boxes|categories) (below|above|given))\b',
     re.IGNORECASE,
 )

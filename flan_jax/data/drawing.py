@@ -1,7 +1,7 @@
 """How an example of a `Part` is put to the model, drawn by seed: template, exemplars, layout, options.
 
-What is drawn is a pure function of the seed, which is one of the example's own in every epoch, so that the stream stays a
-pure function of its recipe. The shares that come of it are computed here too, beside the drawing itself.
+What is drawn is a pure function of the seed, which is one of the example's own in every epoch; so the stream stays a
+pure function of its recipe. The shares that come of it are computed here, beside the drawing itself.
 """
 
 import dataclasses

@@ -60,7 +60,7 @@ def drawn_task(
             seqio.CacheDatasetPlaceholder(),
             put,
             laid_out,
-        ],  # fmt: skip
+        ],
         shuffle_buffer_size=None,  # the source shuffles what is on disk
     )
 

@@ -135,24 +135,31 @@ def _members_of_names(data: Data) -> list[Member]:
 
 def _members_of(part: Part, data: Data) -> list[Member]:
     """The datasets of a part; raises UserError where a name or a setting says what the part says already."""
-    if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
-        raise UserError(
-            f'Data.parts says what is tuned on and how it is put: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no more '
-            'than a title, which must not be a name of the catalogue, and Data.instructions, '
-            'Data.templates_per_dataset and Data.shots are left as they are'
-        )
+    _require_parts_alone(data)
     found = []
     for name in part.mixture.split(catalogue.JOIN):
         datasets, suffix = resolve(name)
         form = FORMS[suffix]
         if form.shots:
-            raise UserError(f'Part.mixture={part.mixture!r}: Part.few_shot says how many examples have exemplars; name '
-                            f'{name.removesuffix(suffix)} instead of {name}')  # fmt: skip
+            raise UserError(
+                f'Part.mixture={part.mixture!r}: Part.few_shot says how many examples have exemplars; name '
+                f'{name.removesuffix(suffix)} instead of {name}'
+            )
         for dataset in datasets:
             formed = in_form(dataset, form.instructions, form.templates)
             shots = part.max_shots if part.few_shot else 0
             found.append(Member(f'{part.name}_{dataset.name}{suffix}', formed, shots, part))
     return found
+
+
+def _require_parts_alone(data: Data) -> None:
+    """Raises UserError where a mixture's name or a setting says what parts say."""
+    if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+        raise UserError(
+            f'Data.parts says what is tuned on and in which forms: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no '
+            'more than a title, which must not be a name of the catalogue; leave Data.instructions, '
+            'Data.templates_per_dataset and Data.shots as they are'
+        )
 
 
 def nothing_left(data: Data) -> UserError:

@@ -71,7 +71,7 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan()) -> TuningMi
     """
     if not data.parts and is_text(data.mixture):
         return _text_mixture(data)
-    if _is_registered_elsewhere(data):
+    if not data.parts and _is_registered_elsewhere(data):
         return _registered_mixture(data, prompt_format)
     present = prepared_members(data)
     mixture = mix(data.mixture, present, Vocabulary(data.vocabulary), data.tfds_data_dir, prompt_format)
@@ -97,8 +97,8 @@ def mix(
 ) -> seqio.Mixture:
     """A SeqIO mixture of the members' training tasks.
 
-    They are sampled in proportion to their examples up to `MAX_RATE`; members of parts up to that of the part, and all of
-    a part as its weight says.
+    They are sampled in proportion to their examples up to `MAX_RATE`; members of parts up to that of the part, and all
+    of a part as its weight says.
     """
     rates = weighted_rates(members, data_dir) if any(member.part for member in members) else {}
     tasks = []
@@ -175,8 +175,6 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
 
 def _is_registered_elsewhere(data: Data) -> bool:
     """Whether the mixture is a name in SeqIO's registries that the catalogue does not give itself."""
-    if data.parts:
-        return False
     return not is_own(data.mixture) and data.mixture in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
 
 

@@ -32,8 +32,8 @@ def coqa(judgements: Sequence[Judgement]) -> Scores:
 def final_answer(judgements: Sequence[Judgement]) -> Scores:
     """Share of predictions that end in a reference's answer, whatever reasoning stands before it.
 
-    The answer is what follows the last "answer is", or the whole text without it; case, currency signs, commas in numbers
-    and the full stop at the end do not count.
+    The answer is what follows the last "answer is", or the whole text without it. Case, currency signs, commas in
+    numbers and the full stop at the end do not count.
     """
     return {'final_answer': percent([_final(j.prediction) in set(map(_final, j.references)) for j in judgements])}
 
