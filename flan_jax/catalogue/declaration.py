@@ -37,9 +37,9 @@ MetricName = Literal[
 ]  # fmt: skip
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
 
-ANSWER, OPTIONS = 'answer', 'options'
+ANSWER, OPTIONS, OPTION_TEXTS = 'answer', 'options', 'option_texts'
 RESERVED_FIELDS = frozenset(
-    {ANSWER, OPTIONS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
+    {ANSWER, OPTIONS, OPTION_TEXTS, 'choices', 'group', 'idx', 'inputs', 'prompts', 'references', 'right', 'targets'}
 )
 """Names of what is derived from an example, which a declared field may not take."""
 

@@ -6,11 +6,11 @@ import seqio
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.drawing import Drawn, draw, render_drawn
+from flan_jax.data.drawing import draw, render_drawn
 from flan_jax.data.drawn_options import read_drawable
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.layouts import LAYOUT, tokenize_laid_out
+from flan_jax.data.layouts import tokenize_laid_out
 from flan_jax.data.parts import Part
 from flan_jax.data.rendering import Values
 from flan_jax.data.seqio_tasks import keep_usable, output_features
@@ -40,13 +40,10 @@ def drawn_task(
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def put(values, seed):
         drawn = draw(dataset, part, seed)
-        inputs, targets = render_drawn(dataset, drawn, values, seed)
-        return vars(drawn) | {
-            INPUTS: inputs,
-            TARGETS: targets,
-            EXEMPLARS: _exemplars(dataset, drawn, values, seed, exemplars),
-            LAYOUT: drawn.layout,
-        }
+        together = _with_exemplars(values, exemplars, drawn.shots, seed)
+        inputs, targets = render_drawn(dataset, drawn, together, seed)
+        solved = tf.reshape(tf.stack([inputs[1:], targets[1:]], axis=1), [-1])
+        return vars(drawn) | {INPUTS: inputs[0], TARGETS: targets[0], EXEMPLARS: solved}
 
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     laid_out = functools.partial(tokenize_laid_out, tokenizer=tokenizer, bound=part.few_shot_length)
@@ -65,12 +62,7 @@ def drawn_task(
     )
 
 
-def _exemplars(dataset: Dataset, drawn: Drawn, values: Values, seed: tf.Tensor, exemplars: Exemplars) -> tf.Tensor:
-    """Inputs and targets in turn of as many exemplars as were drawn, strings [2n], put as the query is."""
-
-    def sampled():
-        render = functools.partial(render_drawn, dataset, drawn, seed=seed)
-        another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-        return exemplars.of(values, render, another_seed)[: 2 * drawn.shots]
-
-    return tf.cond(drawn.shots > 0, sampled, lambda: tf.constant([], tf.string))
+def _with_exemplars(values: Values, exemplars: Exemplars, shots: tf.Tensor, seed: tf.Tensor) -> Values:
+    """The values of a query and, after it, of its exemplars, up to `shots` of them; strings [1 + n]."""
+    sampled = exemplars.sample(values, tf.random.experimental.stateless_fold_in(seed, 1))
+    return {name: tf.concat([text[tf.newaxis], sampled[name][:shots]], axis=0) for name, text in values.items()}

@@ -61,9 +61,7 @@ class Exemplars:
         Returns:
           Inputs and targets in turn, strings [2n], n at most `shots`.
         """
-        with tf.init_scope():
-            data_dir = PreparedSource(self.dataset, self.data_dir).data_dir
-            pool = exemplar_pool(self.dataset, data_dir, self.seed, self.read)
+        pool = self._pool()
         seed = self._seed_of(values) if seed is None else seed
         order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
         rendered = render({name: tf.gather(texts, order) for name, texts in pool.items()})
@@ -72,6 +70,24 @@ class Exemplars:
         other = (inputs != query_inputs) | (targets != query_targets)
         sampled = tf.boolean_mask(tf.stack([inputs, targets], axis=1), other)[: self.shots]
         return tf.reshape(sampled, [-1])
+
+    def sample(self, values: Values, seed: tf.Tensor) -> Values:
+        """What `read` gives of up to `shots` exemplars for a query, strings [n]; never the query itself.
+
+        Args:
+          values: what `read` gives of the query.
+          seed: two integers to sample by.
+        """
+        pool = self._pool()
+        order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
+        found = {name: tf.gather(texts, order) for name, texts in pool.items()}
+        other = tf.reduce_any(tf.stack([texts != values[name] for name, texts in found.items()]), axis=0)
+        return {name: tf.boolean_mask(texts, other)[: self.shots] for name, texts in found.items()}
+
+    def _pool(self) -> Values:
+        with tf.init_scope():
+            data_dir = PreparedSource(self.dataset, self.data_dir).data_dir
+            return exemplar_pool(self.dataset, data_dir, self.seed, self.read)
 
     def _seed_of(self, values: Values) -> tf.Tensor:
         text = tf.strings.join([values[name] for name in (*sorted(self.dataset.fields), ANSWER)], '\n')

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Dataset, Field, Template, TfdsExample
+from flan_jax.catalogue.declaration import ANSWER, OPTION_TEXTS, OPTIONS, Choice, Dataset, Field, Template, TfdsExample
 from flan_jax.catalogue.option_styles import LISTED, OptionStyle
 
 Values = dict[str, tf.Tensor]
@@ -21,8 +21,8 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
 
     Returns:
       The declared fields and 'answer', scalar strings; 'references', strings [n]; for a dataset with options also
-      'options' (the block, a scalar string), 'choices' (what may be answered), strings [n], and 'right', booleans [n];
-      'group', a scalar string, where declared.
+      'options' (the block, a scalar string), 'choices' (what may be answered) and 'option_texts', strings [n], and
+      'right', booleans [n]; 'group', a scalar string, where declared.
     """
     values = {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
     if isinstance(dataset.answer, Choice):
@@ -53,6 +53,7 @@ def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
     references = tf.boolean_mask(answers, right)
     return {
         'choices': answers,
+        OPTION_TEXTS: choices,
         'right': right,
         'references': references,
         ANSWER: references[0],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.declaration import OPTION_TEXTS, Dataset
 from flan_jax.data import rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -127,7 +127,7 @@ def rank_task(
         inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
         targets_fn=lambda ex: ex['choices'],
         is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=['group'] * (dataset.group is not None) + [EXEMPLARS] * (exemplars is not None),
+        passthrough_feature_keys=_passed_through(dataset, exemplars),
     )
     return _task(
         f'{dataset.name}_template_{template}_rank'
@@ -140,6 +140,16 @@ def rank_task(
         postprocess_fn=t5_postprocessors.rank_classification,
         metric_fns=[t5_metrics.rank_classification],
     )
+
+
+def _passed_through(dataset: Dataset, exemplars: Exemplars | None) -> list[str]:
+    """What every option of an example keeps of it; the options' texts where their marks stand in their place."""
+    kept = {
+        'group': dataset.group is not None,
+        OPTION_TEXTS: dataset.answer.style.answer_is_mark,
+        EXEMPLARS: exemplars is not None,
+    }
+    return [name for name, keep in kept.items() if keep]
 
 
 def _task(
