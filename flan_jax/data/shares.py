@@ -32,12 +32,11 @@ class Shares:
 
 def shares_of(mixture: TuningMixture) -> Iterator[Shares]:
     """Every part, each after its datasets, and at last all of the mixture."""
-    by_part = collections.defaultdict(list)
-    for task, share in mixture.rates.items():
-        if task in mixture.members:
-            member = mixture.members[task]
-            part = member.part or _as_part(member, mixture.seqio.name)
-            by_part[part.name].append(Shares(part.name, member.dataset.name, share, _forms(member, part, share)))
+    by_part, rates = collections.defaultdict(list), mixture.rates
+    for task, member in mixture.members.items():
+        part = member.part or _as_part(member, mixture.seqio.name)
+        forms_found = _forms(member, part, rates[task])
+        by_part[part.name].append(Shares(part.name, member.dataset.name, rates[task], forms_found))
     for name, found in by_part.items():
         yield from found
         yield _total(name, found)

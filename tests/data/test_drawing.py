@@ -35,7 +35,7 @@ def draws(dataset, part, count=DRAWS):
     return next(drawn.as_numpy_iterator())
 
 
-@pytest.mark.parametrize('name', ['trec', 'hellaswag', 'gsm8k', 'wmt16_translate_deen'])
+@pytest.mark.parametrize('name', ['trec', 'hellaswag', 'gsm8k'])
 def test_shares_come_out_as_said(name):
     """Every form's count is binomial with the share that `forms` gives: within four standard deviations."""
     dataset = catalogue.dataset(name)
@@ -165,12 +165,11 @@ def read(task, count, lengths=None):
     return examples.take(count).as_numpy_iterator()
 
 
-@pytest.mark.parametrize('name', ['trec', 'gsm8k'])
-def test_exemplars_are_put_as_their_query_is(name, samples_dir):
+def test_exemplars_are_put_as_their_query_is(samples_dir):
     """Same template, so the same direction, as often as there are exemplars, and never the query itself."""
-    dataset = catalogue.dataset(name)
+    dataset = catalogue.dataset('trec')
     part = Part(name='p', mixture='flan', few_shot=1.0, hidden=0.5, inverted=0.5, few_shot_length=4096)
-    task = drawn_task(dataset, part, Vocabulary(), samples_dir, Flan(), f'p_{name}')
+    task = drawn_task(dataset, part, Vocabulary(), samples_dir, Flan(), 'p_trec')
     directions, numbers = set(), set()
     for example in read(task, 40):
         template = dataset.templates[example['template']]
