@@ -8,7 +8,7 @@ from typing import Annotated
 
 from flan_jax.settings import Between, Count, Positive, Settings, Text
 
-Share = Annotated[float, Between(0.0, 1.0)]
+Share = Annotated[float, Between(0, 1)]
 """A probability."""
 
 
