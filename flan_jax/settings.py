@@ -161,15 +161,29 @@ def bindings(settings: Settings, defaults: bool = True) -> list[str]:
       settings: of one class or, as a run, of many.
       defaults: whether fields with their default value have a line.
     """
+    return _bindings(settings, defaults, scope='')
+
+
+def _bindings(settings: Settings, defaults: bool, scope: str) -> list[str]:
+    """As `bindings`; a scope such as 'parts_0/' tells several settings of one class apart."""
     lines, nested = [], []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if not defaults and value == field.default:
             continue
-        is_nested = dataclasses.is_dataclass(value)
-        lines.append(
-            f'{type(settings).__name__}.{field.name} = {f"@{type(value).__name__}()" if is_nested else repr(value)}'
-        )
-        if is_nested:
-            nested += bindings(value, defaults)
+        held = _held(field.name, value, scope)
+        references = [f'@{inner}{type(member).__name__}()' for inner, member in held]
+        text = f'({", ".join(references)},)' if isinstance(value, tuple) else ''.join(references)
+        lines.append(f'{scope}{type(settings).__name__}.{field.name} = {text if held else repr(value)}')
+        for inner, member in held:
+            nested += _bindings(member, defaults, inner)
     return lines + nested
+
+
+def _held(name: str, value: Any, scope: str) -> list[tuple[str, Settings]]:
+    """The settings that a field holds, each with its scope; a tuple of several gives each a scope of its own."""
+    if isinstance(value, Settings):
+        return [(scope, value)]
+    members = value if isinstance(value, tuple) and all(isinstance(member, Settings) for member in value) else ()
+    scopes = [scope] if len(members) == 1 else [f'{name}_{index}/' for index in range(len(members))]
+    return list(zip(scopes, members))

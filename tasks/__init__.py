@@ -1,14 +1,18 @@
 """The catalogue of datasets and their instruction templates: one module per cluster, in the paper's order (Figure 3).
 
+Flan 2022's clusters come last: chain of thought and dialogue.
+
 Importing it also registers all tasks and mixtures with SeqIO, for `--module_import=flan_jax.tasks`.
 """
 
 from flan_jax import catalogue
 from flan_jax.data import registry
 from flan_jax.tasks import (
+    chain_of_thought,
     closed_book_qa,
     commonsense,
     coreference,
+    dialogue,
     miscellaneous,
     natural_language_inference,
     paraphrase,
@@ -33,6 +37,8 @@ for module in (
     coreference,
     miscellaneous,
     summarization,
+    chain_of_thought,
+    dialogue,
 ):
     catalogue.add(*module.DATASETS)
 

@@ -2,7 +2,7 @@
 
 import importlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError, check_templates
 from flan_jax.errors import UnknownName
@@ -56,12 +56,27 @@ def datasets_in(cluster_name: str) -> list[Dataset]:
     return [d for d in DATASETS.values() if d.cluster.name == cluster_name]
 
 
+def paper_clusters() -> list[str]:
+    """The clusters of FLAN's Figure 3: those with a dataset that counts among the paper's."""
+    return [name for name in CLUSTERS if any(dataset.paper_name for dataset in datasets_in(name))]
+
+
 def clusters_held_out(held_out: str) -> list[str]:
     """The clusters that a setting holds out together, 'a+b'; raises UnknownName."""
     return [cluster(name).name for name in held_out.split(JOIN)]
 
 
 def clusters_left_out(held_out: str) -> tuple[str, ...]:
-    """The clusters not tuned on while others are held out: those and their cross-exclusions (FLAN, footnote 1)."""
-    left_out = ((name, *cluster(name).also_left_out) for name in clusters_held_out(held_out))
+    """The clusters not tuned on while others are held out.
+
+    Those, their cross-exclusions (FLAN, footnote 1), and every other cluster that one of their datasets belongs to.
+    """
+    names = clusters_held_out(held_out)
+    left_out = [(name, *cluster(name).also_left_out) for name in names]
+    left_out += [dataset.held_out_with for name in names for dataset in datasets_in(name)]
     return tuple(dict.fromkeys(itertools.chain.from_iterable(left_out)))
+
+
+def is_left_out(dataset: Dataset, left_out: Collection[str]) -> bool:
+    """Whether any cluster that a dataset belongs to is among those left out (FLAN, section 2.2)."""
+    return not {dataset.cluster.name, *dataset.held_out_with}.isdisjoint(left_out)

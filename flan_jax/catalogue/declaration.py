@@ -11,6 +11,7 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from flan_jax.catalogue.option_styles import LISTED, OptionStyle
 from flan_jax.errors import UserError
 
 TfdsExample = Mapping[str, Any]
@@ -38,16 +39,17 @@ MAX_TRAIN_EXAMPLES = 30_000
 
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
-    'exact_match', 'edit_distance', 'rouge', 'bleu',
+    'exact_match', 'final_answer', 'edit_distance', 'rouge', 'bleu',
 ]  # fmt: skip
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
 
-ANSWER, OPTIONS = 'answer', 'options'
+ANSWER, OPTIONS, OPTION_TEXTS = 'answer', 'options', 'option_texts'
 BEFORE = HISTORY, SYSTEM, CONTEXT = 'dialogue_history', 'dialogue_system', 'dialogue_context'
 RESERVED_FIELDS = frozenset(
     {
         ANSWER,
         OPTIONS,
+        OPTION_TEXTS,
         *BEFORE,
         'choices',
         'group',
@@ -56,6 +58,7 @@ RESERVED_FIELDS = frozenset(
         'long_fields',
         'prompts',
         'references',
+        'reply_to_options',
         'right',
         'targets',
     }
@@ -120,10 +123,12 @@ class Choice:
     Attributes:
       options: the fixed options in the order of the labels, or a field giving the example's options, strings [n].
       label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
+      style: how the options are listed, and whether an answer is an option's text or its mark.
     """
 
     options: tuple[str, ...] | Field
     label: Field = 'label'
+    style: OptionStyle = LISTED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -204,6 +209,7 @@ class Dataset:
       metrics: how predictions are judged.
       licence: the terms of the data as its publisher states them.
       citation: authors, year and title of the publication to cite.
+      held_out_with: further clusters that the dataset belongs to; it is left out with each of them.
       languages: ISO 639-1 codes of the languages that occur.
       revealing: fields that tell the answer, so that only inverted templates may show them.
       expand: makes several examples of a row, where one holds several: a function of the row that gives the features of
@@ -231,6 +237,7 @@ class Dataset:
     metrics: tuple[MetricName, ...]
     licence: str
     citation: str
+    held_out_with: tuple[str, ...] = ()
     languages: tuple[str, ...] = ('en',)
     revealing: tuple[str, ...] = ()
     expand: Expand | None = None

@@ -4,10 +4,12 @@ A form is a dataset with other templates, so that everything downstream stays as
 """
 
 import dataclasses
+import re
 import typing
 from typing import Literal
 
 from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
+from flan_jax.catalogue.option_styles import OptionStyle
 from flan_jax.errors import UnknownName, UserError
 
 Instructions = Literal['templates', 'none', 'dataset_name', 'response_only']
@@ -15,6 +17,16 @@ Instructions = Literal['templates', 'none', 'dataset_name', 'response_only']
 
 TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
 """Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
+
+_POINTS_AT_OPTIONS = re.compile(
+    r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|candidates|listed|from (?:this|the) list|'
+    r'(?:one|which|what|any|all|only|out) of (?:these|the following|the (?:two|three|four)|them)|'
+    r'(?:these|the following) (?:answers|labels|numbers|names|endings|replies)|(?:this|the) scale|'
+    r'(?:two|three|four|both|several) (?:\w+ )?(?:answers|endings|replies|solutions)|'
+    r'(?:words?|labels?|headings?|answers?|tags?|boxes|categories) (?:below|above|given))\b',
+    re.IGNORECASE,
+)
+"""Words by which a template points at a list of options."""
 
 _LANGUAGES = {
     'cs': 'Czech',
@@ -69,6 +81,32 @@ def _without_questions(dataset: Dataset) -> Dataset:
     targets = dict.fromkeys(template.targets for template in dataset.forward_templates.values())
     dialogue = dataset.dialogue and dataclasses.replace(dataset.dialogue, shows_questions=False)
     return dataclasses.replace(dataset, templates=tuple(Template('', text) for text in targets), dialogue=dialogue)
+
+
+def in_style(dataset: Dataset, style: OptionStyle) -> Dataset:
+    """The dataset with its options in another style, which its answers follow; the very dataset if it has none."""
+    if not dataset.has_options or dataset.answer.style == style:
+        return dataset
+    return dataclasses.replace(dataset, answer=dataclasses.replace(dataset.answer, style=style))
+
+
+def shows_options(template: Template) -> bool:
+    """Whether a template shows the options of an example."""
+    return OPTIONS in placeholders(template.inputs)
+
+
+def points_at_options(template: Template) -> bool:
+    """Whether the words of a template speak of a list of options."""
+    return bool(_POINTS_AT_OPTIONS.search(re.sub(r'{\w+}', '_', template.inputs)))
+
+
+def can_hide_options(template: Template) -> bool:
+    """Whether a template makes sense with nothing in the place of the options.
+
+    It must not point at them, nor, where it is inverted, show them beside the answer. Ours point at none; the original
+    project's do, and those of other people may.
+    """
+    return not shows_options(template) or not (template.inverted or points_at_options(template))
 
 
 def _bare(dataset: Dataset, prefix) -> Dataset:

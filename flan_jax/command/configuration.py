@@ -136,7 +136,7 @@ def _bind(name: str, value: str) -> None:
 
 
 def _literal(value: str):
-    if value.startswith(('@', '%')):
+    if value.lstrip('(').startswith(('@', '%')):
         return gin.config.parse_value(value)
     try:
         return ast.literal_eval(value)

@@ -1,13 +1,14 @@
 """flan-jax tasks: look at datasets and their templates."""
 
 import argparse
+import functools
 import pathlib
 
 from rich.markup import escape
 from rich.table import Table
 
 from flan_jax import catalogue
-from flan_jax.command import lengths_table, show_examples, verify_table
+from flan_jax.command import lengths_table, mixture_table, show_examples, verify_table
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.data.settings import Data
@@ -17,14 +18,15 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `list`, `show`, `search`, `export`, `verify`, `lengths` or `licences`."""
-    options = _parse(arguments)
+    """Carries out `list`, `show`, `search`, `export`, `mixture`, `verify`, `lengths` or `licences`."""
+    options, others = _parse(arguments)
     load_catalogue(options)
     actions = {
         'list': _list,
         'show': show_examples.run,
         'search': _search,
         'export': _export,
+        'mixture': functools.partial(mixture_table.run, others=others),
         'verify': verify_table.run,
         'lengths': lengths_table.run,
         'licences': _licences,
@@ -32,11 +34,12 @@ def main(arguments: list[str]) -> int:
     return actions[options.action](options) or 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments, and those that only `mixture` takes."""
     parser = argparse.ArgumentParser(prog='flan-jax tasks', description=__doc__)
     common = catalogue_arguments()
     actions = parser.add_subparsers(
-        dest='action', required=True, metavar='{list,show,search,export,verify,lengths,licences}'
+        dest='action', required=True, metavar='{list,show,search,export,mixture,verify,lengths,licences}'
     )
     listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
@@ -52,6 +55,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     export.add_argument('--held_out', help='cluster to leave out')
     export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
     export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
+    mixture = actions.add_parser('mixture', parents=[common], help="what share each part of a run's mixture gets")
+    mixture_table.add_arguments(mixture)
     verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
     verify.add_argument('name', nargs='*', help='dataset; none means all')
     verify.add_argument('--limit', type=int, default=-1, help='examples per split')
@@ -60,7 +65,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     lengths_table.add_arguments(lengths)
     actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
-    return parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if others and options.action != 'mixture':
+        parser.error(f'unrecognized arguments: {" ".join(others)}')
+    return options, others
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -50,7 +50,7 @@ def without_overlaps(members: Sequence[Member], data: Data) -> tuple[list[Member
     if not data.held_out:
         raise UserError('Data.drop_overlaps = True needs HELD_OUT: name the cluster that nothing shall overlap')
     left_out = catalogue.clusters_left_out(data.held_out)
-    evaluated = tuple(d.name for d in catalogue.DATASETS.values() if d.cluster.name in left_out)
+    evaluated = tuple(d.name for d in catalogue.DATASETS.values() if catalogue.is_left_out(d, left_out))
     names = tuple(dict.fromkeys(member.dataset.name for member in members))
     dropped = overlapping_examples(names, evaluated, data.tfds_data_dir)
     return [_without(member, dropped.get(member.dataset.name), data.tfds_data_dir) for member in members], dropped

@@ -10,12 +10,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset
+from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset, TfdsExample
 from flan_jax.data.rendering import Values, read_before, read_shown
 from flan_jax.data.source import PreparedSource
 
 POOL_EXAMPLES = 2048
 """Training examples, a uniform sample by seed, from which its exemplars are sampled; they are held in memory."""
+
+Read = Callable[[Dataset, TfdsExample], Values]
+"""A dataset's example to what of it is needed; scalar strings."""
 
 Render = Callable[[Values], tuple[tf.Tensor, tf.Tensor]]
 """Values to inputs and targets; elementwise, so that it renders one example or many."""
@@ -31,6 +34,7 @@ class Exemplars:
       seed: what they depend on, besides the query.
       fixed: whether every query gets the same ones.
       data_dir: directory of prepared datasets; SeqIO's where None.
+      read: what is read of a training example, scalar strings.
     """
 
     dataset: Dataset
@@ -38,6 +42,7 @@ class Exemplars:
     seed: int = 0
     fixed: bool = False
     data_dir: str | None = None
+    read: Read = read_shown
 
     @property
     def suffix(self) -> str:
@@ -56,8 +61,7 @@ class Exemplars:
         Returns:
           Inputs and targets in turn, strings [2n], n at most `shots`.
         """
-        with tf.init_scope():
-            pool = exemplar_pool(self.dataset, PreparedSource(self.dataset, self.data_dir).data_dir, self.seed)
+        pool = self._pool()
         seed = self._seed_of(values) if seed is None else seed
         order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
         rendered = render({name: tf.gather(texts, order) for name, texts in pool.items()})
@@ -67,6 +71,24 @@ class Exemplars:
         sampled = tf.boolean_mask(tf.stack([inputs, targets], axis=1), other)[: self.shots]
         return tf.reshape(sampled, [-1])
 
+    def sample(self, values: Values, seed: tf.Tensor) -> Values:
+        """What `read` gives of up to `shots` exemplars for a query, strings [n]; never the query itself.
+
+        Args:
+          values: what `read` gives of the query.
+          seed: two integers to sample by.
+        """
+        pool = self._pool()
+        order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
+        found = {name: tf.gather(texts, order) for name, texts in pool.items()}
+        other = tf.reduce_any(tf.stack([texts != values[name] for name, texts in found.items()]), axis=0)
+        return {name: tf.boolean_mask(texts, other)[: self.shots] for name, texts in found.items()}
+
+    def _pool(self) -> Values:
+        with tf.init_scope():
+            data_dir = PreparedSource(self.dataset, self.data_dir).data_dir
+            return exemplar_pool(self.dataset, data_dir, self.seed, self.read)
+
     def _seed_of(self, values: Values) -> tf.Tensor:
         text = tf.strings.join([values[name] for name in (*sorted(self.dataset.fields), ANSWER)], '\n')
         query = tf.constant(0, tf.int64) if self.fixed else tf.strings.to_hash_bucket_fast(text, 2**31 - 1)
@@ -75,8 +97,8 @@ class Exemplars:
 
 @functools.cache
 @tf.autograph.experimental.do_not_convert
-def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
-    """What templates need of up to `POOL_EXAMPLES` training examples, no two alike; vectors of strings.
+def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_shown) -> Values:
+    """What `read` gives of up to `POOL_EXAMPLES` training examples, no two alike; vectors of strings.
 
     Raises:
       MissingDataError: if the dataset has no training examples there.
@@ -91,6 +113,6 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int) -> Values:
         examples = examples.filter(dataset.keep.test)
     if dataset.dialogue is not None:  # the last turn of a dialogue is no exemplar without those before it
         examples = examples.filter(lambda ex: tf.size(read_before(dataset, ex)[HISTORY]) == 0)
-    shown = examples.map(lambda ex: read_shown(dataset, ex), tf.data.AUTOTUNE)
+    shown = examples.map(lambda ex: read(dataset, ex), tf.data.AUTOTUNE)
     unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}

@@ -61,7 +61,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
     left_out = catalogue.clusters_left_out(data.held_out)
     mixture = tuning_mixture(data)
     tuned = list({dataset.name: dataset for dataset in mixture.datasets.values()}.values())
-    unseen = [dataset for dataset in evaluated if dataset.cluster.name in left_out]
+    unseen = [dataset for dataset in evaluated if catalogue.is_left_out(dataset, left_out)]
     if not tuned:
         return None
     check_declarations(left_out, tuned, unseen)
@@ -80,7 +80,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
 
 def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen: Sequence[Dataset]) -> None:
     """Raises HoldOutError if a tuned dataset is of a cluster left out, or read from the source of an unseen one."""
-    if inside := [dataset.name for dataset in tuned if dataset.cluster.name in left_out]:
+    if inside := [dataset.name for dataset in tuned if catalogue.is_left_out(dataset, left_out)]:
         raise HoldOutError(f'{", ".join(inside)}: tuned on, although of a cluster left out ({", ".join(left_out)})')
     by_source = {dataset.source_name: dataset.name for dataset in tuned}
     if shared := [dataset for dataset in unseen if dataset.source_name in by_source]:

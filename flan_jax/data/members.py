@@ -1,12 +1,14 @@
 """What a mixture's name stands for: datasets, each in a form in which it is tuned on."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import TEMPLATE_COUNTS, Instructions, in_form
+from flan_jax.data.parts import Part
 from flan_jax.data.settings import MAX_SHOTS, Data
 from flan_jax.errors import UnknownName, UserError
 
@@ -69,11 +71,13 @@ class Member:
       task: name of the training task.
       dataset: the dataset, with the templates of its form.
       shots: exemplars before each input at most.
+      part: how its examples are put and weighed, where that is drawn; None for a form that all examples have.
     """
 
     task: str
     dataset: Dataset
     shots: int = 0
+    part: Part | None = None
 
 
 def own_mixtures() -> dict[str, list[Dataset]]:
@@ -87,7 +91,7 @@ def own_mixtures() -> dict[str, list[Dataset]]:
     everything = [dataset for dataset in catalogue.DATASETS.values() if dataset.paper_name]
     for cluster in catalogue.CLUSTERS:
         left_out = catalogue.clusters_left_out(cluster)
-        mixtures[WITHOUT + cluster] = [dataset for dataset in everything if dataset.cluster.name not in left_out]
+        mixtures[WITHOUT + cluster] = [d for d in everything if not catalogue.is_left_out(d, left_out)]
     return mixtures | {EVERYTHING: everything}
 
 
@@ -114,18 +118,67 @@ def members(data: Data) -> list[Member]:
       UserError: if holding out a cluster leaves nothing, or the mixture's name and the settings speak of two forms.
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
-    chosen = {}
+    wanted = [member for part in data.parts for member in _members_of(part, data)] or _members_of_names(data)
+    chosen = {
+        member.task: member
+        for member in wanted
+        if member.dataset.splits.train and not catalogue.is_left_out(member.dataset, left_out)
+    }
+    if not chosen:
+        raise nothing_left(data)
+    return list(chosen.values())
+
+
+def _members_of_names(data: Data) -> list[Member]:
+    """The datasets that the names of `data.mixture` stand for, each in the form of its name and of the settings."""
+    found = []
     for name in data.mixture.split(catalogue.JOIN):
         datasets, suffix = resolve(name)
         form = _combined(name, FORMS[suffix], data)
         for dataset in datasets:
-            if dataset.splits.train and dataset.cluster.name not in left_out:
-                worded = in_form(dataset, form.instructions, form.templates)
-                member = Member(dataset.name + suffix, _cut(worded, data.examples_per_dataset), form.shots)
-                chosen[member.task] = member
-    if not chosen:
-        raise nothing_left(data)
-    return list(chosen.values())
+            formed = in_form(dataset, form.instructions, form.templates)
+            found.append(Member(dataset.name + suffix, _cut(formed, data.examples_per_dataset), form.shots))
+    return found
+
+
+def _members_of(part: Part, data: Data) -> list[Member]:
+    """The datasets of a part; raises UserError where a name or a setting says what the part says already."""
+    _require_parts_alone(data)
+    found = []
+    for name in part.mixture.split(catalogue.JOIN):
+        datasets, suffix = resolve(name)
+        form = FORMS[suffix]
+        if form.shots:
+            raise UserError(
+                f'Part.mixture={part.mixture!r}: Part.few_shot says how many examples have exemplars; name '
+                f'{name.removesuffix(suffix)} instead of {name}'
+            )
+        _require_no_dialogues(part, datasets)
+        for dataset in datasets:
+            formed = in_form(dataset, form.instructions, form.templates)
+            shots = part.max_shots if part.few_shot else 0
+            task = f'{part.name}_{dataset.name}{suffix}'
+            found.append(Member(task, _cut(formed, data.examples_per_dataset), shots, part))
+    return found
+
+
+def _require_parts_alone(data: Data) -> None:
+    """Raises UserError where a mixture's name or a setting says what parts say."""
+    if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
+        raise UserError(
+            f'Data.parts says what is tuned on and in which forms: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no '
+            'more than a title, which must not be a name of the catalogue; leave Data.instructions, '
+            'Data.templates_per_dataset and Data.shots as they are'
+        )
+
+
+def _require_no_dialogues(part: Part, datasets: Sequence[Dataset]) -> None:
+    """Raises UserError for datasets whose questions come after others, which no layout of exemplars has a place for."""
+    if dialogues := [dataset.name for dataset in datasets if dataset.dialogue is not None]:
+        raise UserError(
+            f'Part.mixture={part.mixture!r}: {", ".join(dialogues)} may have turns before the question, which drawn '
+            'forms do not show; tune on it by MIXTURE_OR_TASK_NAME, without Data.parts'
+        )
 
 
 def _cut(dataset: Dataset, examples: int | None) -> Dataset:

@@ -8,6 +8,7 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.drawn_task import drawn_task
 from flan_jax.data.drop import Dropped, without_overlaps
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -72,9 +73,9 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan()) -> TuningMi
         dropped and nothing is held out.
       MissingDataError: if datasets are not prepared and `data.allow_missing` is off; lists them and what to do.
     """
-    if is_text(data.mixture):
+    if not data.parts and is_text(data.mixture):
         return _text_mixture(data)
-    if _is_registered_elsewhere(data):
+    if not data.parts and _is_registered_elsewhere(data):
         return _registered_mixture(data, prompt_format)
     present, dropped = prepared_members(data), {}
     if data.drop_overlaps:
@@ -103,13 +104,37 @@ def mix(
     data_dir: str | None = None,
     prompt_format: PromptFormat = Flan(),
 ) -> seqio.Mixture:
-    """A SeqIO mixture of the members' training tasks, sampled in proportion to their examples up to `MAX_RATE`."""
+    """A SeqIO mixture of the members' training tasks.
+
+    They are sampled in proportion to their examples up to `MAX_RATE`; members of parts up to that of the part, and all
+    of a part as its weight says.
+    """
+    rates = weighted_rates(members, data_dir) if any(member.part for member in members) else {}
     tasks = []
     for member in members:
-        exemplars = Exemplars(member.dataset, member.shots, data_dir=data_dir) if member.shots else None
-        task = training_task(member.dataset, vocabulary, data_dir, exemplars, prompt_format, member.task)
-        tasks.append((task, lambda task, dataset=member.dataset: mixing_rate(dataset, data_dir)))
+        task = _task_of(member, vocabulary, data_dir, prompt_format)
+        rate = rates.get(member.task)
+        tasks.append((task, rate or (lambda task, dataset=member.dataset: mixing_rate(dataset, data_dir))))
     return seqio.Mixture(name, tasks)
+
+
+def _task_of(member: Member, vocabulary: Vocabulary, data_dir: str | None, prompt_format: PromptFormat) -> seqio.Task:
+    if member.part:
+        return drawn_task(member.dataset, member.part, vocabulary, data_dir, prompt_format, member.task)
+    exemplars = Exemplars(member.dataset, member.shots, data_dir=data_dir) if member.shots else None
+    return training_task(member.dataset, vocabulary, data_dir, exemplars, prompt_format, member.task)
+
+
+def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str, float]:
+    """Task name to the share of the examples that members of parts get; sums to 1.
+
+    A part of which no member is there gives its weight to the others.
+    """
+    sizes = {member.task: mixing_rate(member.dataset, data_dir, member.part.max_rate) for member in members}
+    parts = {member.part.name: member.part for member in members}
+    of_part = {name: sum(sizes[m.task] for m in members if m.part.name == name) for name in parts}
+    weights = sum(part.weight for part in parts.values())
+    return {m.task: m.part.weight / weights * sizes[m.task] / of_part[m.part.name] for m in members}
 
 
 @functools.cache
@@ -121,9 +146,9 @@ def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
     return sum(1 for _ in keep_usable(source.get_dataset(split, shuffle=False), dataset))
 
 
-def mixing_rate(dataset: Dataset, data_dir: str | None) -> float:
-    """The unnormalised rate of a dataset: usable training examples, at most `MAX_RATE`."""
-    return float(min(usable_examples(dataset, 'train', data_dir), MAX_RATE))
+def mixing_rate(dataset: Dataset, data_dir: str | None, maximum: int = MAX_RATE) -> float:
+    """The unnormalised rate of a dataset: usable training examples, at most `maximum`."""
+    return float(min(usable_examples(dataset, 'train', data_dir), maximum))
 
 
 def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset]:
@@ -133,7 +158,7 @@ def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset
 
 def missing_members(data: Data) -> tuple[str, ...]:
     """Names of the mixture's datasets that are not prepared."""
-    if is_text(data.mixture) or _is_registered_elsewhere(data):
+    if not data.parts and (is_text(data.mixture) or _is_registered_elsewhere(data)):
         return ()
     datasets = [member.dataset for member in members(data)]
     return tuple(dict.fromkeys(d.name for d in missing_datasets(datasets, data.tfds_data_dir)))
@@ -183,7 +208,7 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
         if unknown := [task.name for task in rates if task.name not in found]:
             raise _cannot_hold_out(data, f'nothing says which datasets {", ".join(unknown)} read')
         left_out = catalogue.clusters_left_out(data.held_out)
-        found = {name: member for name, member in found.items() if member.dataset.cluster.name not in left_out}
+        found = {name: m for name, m in found.items() if not catalogue.is_left_out(m.dataset, left_out)}
         rates = {task: rate for task, rate in rates.items() if task.name in found}
         if not rates:
             raise nothing_left(data)

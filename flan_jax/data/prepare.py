@@ -160,8 +160,8 @@ def prepare_samples(datasets: Iterable[Dataset], data_dir: str) -> list[str]:
     for dataset in datasets:
         if dataset.source in written or not (files := sample_files(dataset)):
             continue
-        if tfds.builder(dataset.source, data_dir=data_dir).is_prepared():
+        if _builder(dataset.source, dataset.features, data_dir).is_prepared():
             continue
-        write_dataset(dataset.source, files, data_dir, origin=SAMPLES)
+        write_dataset(dataset.source, files, data_dir, SAMPLES, dataset.features)
         written.append(dataset.source)
     return written

@@ -9,6 +9,7 @@ from flan_jax.catalogue.declaration import (
     ANSWER,
     CONTEXT,
     HISTORY,
+    OPTION_TEXTS,
     OPTIONS,
     SYSTEM,
     Choice,
@@ -17,11 +18,9 @@ from flan_jax.catalogue.declaration import (
     Template,
     TfdsExample,
 )
+from flan_jax.catalogue.option_styles import LISTED, OptionStyle
 
 Values = dict[str, tf.Tensor]
-
-_OPTIONS_HEADER = 'OPTIONS:'
-_OPTION_PREFIX = '- '
 
 
 def read_field(field: Field, ex: TfdsExample) -> tf.Tensor:
@@ -34,8 +33,8 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
 
     Returns:
       The declared fields and 'answer', scalar strings; 'references', strings [n]; for a dataset with options also
-      'options' (the block, a scalar string), 'choices', strings [n], and 'right', booleans [n]; 'group', a scalar
-      string, where declared.
+      'options' (the block, a scalar string), 'choices' (what may be answered) and 'option_texts', strings [n], and
+      'right', booleans [n]; 'group', a scalar string, where declared.
     """
     values = {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
     if isinstance(dataset.answer, Choice):
@@ -76,19 +75,22 @@ def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
     choices = tf.constant(choice.options) if fixed else tf.convert_to_tensor(read_field(choice.options, ex))
     label = read_field(choice.label, ex)
     right = label if label.shape.rank else tf.range(tf.size(choices, out_type=label.dtype)) == label
-    references = tf.boolean_mask(choices, right)
+    answers = tf.constant(choice.style.marks)[: tf.size(choices)] if choice.style.answer_is_mark else choices
+    references = tf.boolean_mask(answers, right)
     return {
-        'choices': choices,
+        'choices': answers,
+        OPTION_TEXTS: choices,
         'right': right,
         'references': references,
         ANSWER: references[0],
-        OPTIONS: options_block(choices),
+        OPTIONS: options_block(choices, choice.style),
     }
 
 
-def options_block(choices: tf.Tensor) -> tf.Tensor:
+def options_block(choices: tf.Tensor, style: OptionStyle = LISTED) -> tf.Tensor:
     """The options suffix (FLAN, section 2.3): a header, then one line per option. Strings [n] to a scalar."""
-    return tf.strings.join([_OPTIONS_HEADER, tf.strings.reduce_join(tf.strings.join(['\n', _OPTION_PREFIX, choices]))])
+    marks = tf.constant(style.marks)[: tf.size(choices)]
+    return tf.strings.join([style.header, tf.strings.reduce_join(tf.strings.join(['\n', marks, ' ', choices]))])
 
 
 def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:

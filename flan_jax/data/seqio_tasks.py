@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import BEFORE, Dataset
+from flan_jax.catalogue.declaration import BEFORE, OPTION_TEXTS, Dataset
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -55,7 +55,7 @@ def training_task(
         shown = long_fields.marked(dataset, values)
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
         example = {INPUTS: inputs, TARGETS: targets, 'template': template}
-        example |= _long_fields(dataset, values) | _before(values)
+        example |= long_field_texts(dataset, values) | _before(values)
         if exemplars is not None:
             render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
             another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
@@ -83,7 +83,7 @@ def generation_task(
         values = rendering.read_values(dataset, ex)
         inputs, targets = render_one(values, long_fields.marked(dataset, values))
         example = {INPUTS: inputs, TARGETS: targets, 'references': values['references']}
-        example |= _long_fields(dataset, values) | rendering.read_before(dataset, ex)
+        example |= long_field_texts(dataset, values) | rendering.read_before(dataset, ex)
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
         if dataset.templates[template].targets != '{answer}':
@@ -123,7 +123,9 @@ def rank_task(
     @seqio.map_over_dataset
     def render(ex):
         values = rendering.read_values(dataset, ex)
-        example = values | {INPUTS: render_one(long_fields.marked(dataset, values))[0]} | _long_fields(dataset, values)
+        example = (
+            values | {INPUTS: render_one(long_fields.marked(dataset, values))[0]} | long_field_texts(dataset, values)
+        )
         if exemplars is not None:
             example[EXEMPLARS] = exemplars.of(values, render_one)
         return example
@@ -133,9 +135,7 @@ def rank_task(
         inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
         targets_fn=lambda ex: ex['choices'],
         is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=['group'] * (dataset.group is not None)
-        + [EXEMPLARS] * (exemplars is not None)
-        + [LONG_FIELDS] * bool(dataset.long_fields),
+        passthrough_feature_keys=_passed_through(dataset, exemplars),
     )
     return _task(
         f'{dataset.name}_template_{template}_rank'
@@ -150,9 +150,20 @@ def rank_task(
     )
 
 
-def _long_fields(dataset: Dataset, values: rendering.Values) -> rendering.Values:
+def long_field_texts(dataset: Dataset, values: rendering.Values) -> rendering.Values:
     """The texts whose marks stand in the inputs of an example, where its dataset has long fields."""
     return {LONG_FIELDS: long_fields.long_texts(dataset, values)} if dataset.long_fields else {}
+
+
+def _passed_through(dataset: Dataset, exemplars: Exemplars | None) -> list[str]:
+    """What every option of an example keeps of it; the options' texts where their marks stand in their place."""
+    kept = {
+        'group': dataset.group is not None,
+        OPTION_TEXTS: dataset.answer.style.answer_is_mark,
+        EXEMPLARS: exemplars is not None,
+        LONG_FIELDS: bool(dataset.long_fields),
+    }
+    return [name for name, keep in kept.items() if keep]
 
 
 def _task(

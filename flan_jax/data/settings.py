@@ -4,7 +4,8 @@ import dataclasses
 from typing import Annotated
 
 from flan_jax.catalogue.forms import Instructions
-from flan_jax.settings import Between, Count, Path, Settings, Text
+from flan_jax.data.parts import Part
+from flan_jax.settings import Between, Count, Path, Settings, SettingsError, Text
 
 MAX_SHOTS = 16
 """Exemplars in a prompt at most (FLAN, section 4.4)."""
@@ -21,6 +22,8 @@ class Data(Settings):
       tfds_data_dir: directory of prepared TFDS datasets.
       mixture: 'flan' for the whole catalogue; the name of a cluster or a dataset, or several joined by '+'; or the name
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
+      parts: what is tuned on as parts with weights of their own, whose forms are drawn for each example (Flan 2022);
+        `mixture` is no more than a title then. Empty for what `mixture` names.
       held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
         none.
       drop_overlaps: leave out training examples whose texts overlap validation or test examples of the clusters left
@@ -38,6 +41,7 @@ class Data(Settings):
 
     tfds_data_dir: Path
     mixture: Text = 'flan'
+    parts: tuple[Part, ...] = ()
     held_out: Text | None = None
     drop_overlaps: bool = False
     allow_missing: bool = False
@@ -49,3 +53,8 @@ class Data(Settings):
     shots: Shots = 0
     original_templates: Path | None = None
     promptsource: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        names = [part.name for part in self.parts]
+        if len(set(names)) < len(names):
+            raise SettingsError(f'Data.parts: {", ".join(names)}: give every part a name of its own (Part.name)')

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flan_jax.catalogue.declaration import Dataset
-from flan_jax.catalogue.forms import in_form
+from flan_jax.catalogue.declaration import OPTION_TEXTS, Dataset
+from flan_jax.catalogue.forms import in_form, in_style
+from flan_jax.catalogue.option_styles import LETTERED, LISTED
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
@@ -22,6 +23,9 @@ from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.progress import CONSOLE
 from flan_jax.tokenizers.vocabulary import Vocabulary
+
+STYLES = {'listed': LISTED, 'lettered': LETTERED}
+"""How options are shown, by the name that `Evaluation.options` has for it."""
 
 
 class Cut(enum.StrEnum):
@@ -42,10 +46,11 @@ class EvalExample:
       prompt_tokens: the inputs as tokens, cut, as the prompt format has them.
       references: the acceptable answers.
       choices: the options; empty where the answer is written out.
-      choice_tokens: each option's tokens.
+      choice_tokens: each option's tokens, or those of its mark.
       group: key of the examples that are judged together.
       exemplars: how many exemplars stand in the prompt.
       cut: what of the prompt is cut.
+      marks: the options' marks, where they are answered by these; else empty.
     """
 
     example: int
@@ -57,6 +62,7 @@ class EvalExample:
     group: str = ''
     exemplars: int = 0
     cut: Cut = Cut.NOTHING
+    marks: tuple[str, ...] = ()
 
 
 class EvalSet:
@@ -85,7 +91,8 @@ class EvalSet:
           SettingsError: for a template that a dataset does not have.
         """
         self.evaluation = evaluation
-        self.datasets = {dataset.name: in_form(dataset, evaluation.instructions) for dataset in datasets}
+        style = STYLES[evaluation.options]
+        self.datasets = {d.name: in_style(in_form(d, evaluation.instructions), style) for d in datasets}
         self.max_new_tokens = lengths['targets']
         self.data_dir = data_dir
         self._lengths = dict(lengths)
@@ -116,7 +123,7 @@ class EvalSet:
             'lengths': self._lengths,
             'limit': self.evaluation.limit,
             'exemplars': {'fixed': self.evaluation.fixed_exemplars, 'seed': self._seed} if few_shot else None,
-        }
+        } | ({'options': self.evaluation.options} if self.evaluation.options != 'listed' else {})
 
     def examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
         """The examples of a key as a model's vocabulary and prompt format have them; read once.
@@ -193,7 +200,8 @@ def has_test_split(dataset: Dataset, data_dir: str) -> bool:
 
 
 def _with_options(index: int, options: list[dict]) -> EvalExample:
-    choices = tuple(option['targets_pretokenized'].decode() for option in options)
+    scored = tuple(option['targets_pretokenized'].decode() for option in options)
+    choices = tuple(text.decode() for text in options[0].get(OPTION_TEXTS, ())) or scored
     return EvalExample(
         example=index,
         prompt=options[0]['inputs_pretokenized'].decode(),
@@ -204,6 +212,7 @@ def _with_options(index: int, options: list[dict]) -> EvalExample:
         group=options[0].get('group', b'').decode(),
         exemplars=int(options[0].get('shots', 0)),
         cut=_cut(options[0]),
+        marks=scored if OPTION_TEXTS in options[0] else (),
     )
 
 

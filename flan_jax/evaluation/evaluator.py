@@ -44,8 +44,10 @@ class Evaluator:
         for example, question, scores in zip(examples, questions, scored):
             by_tokens = {option.tobytes(): score for option, score in zip(question.responses, scores)}
             options = [
-                {'text': text} | self._option_scores(text, tokens, by_tokens[tokens.tobytes()])
-                for text, tokens in zip(example.choices, example.choice_tokens)
+                {'text': text} | self._option_scores(scored, tokens, by_tokens[tokens.tobytes()])
+                for text, scored, tokens in zip(
+                    example.choices, example.marks or example.choices, example.choice_tokens
+                )
             ]
             yield {'options': options}
 

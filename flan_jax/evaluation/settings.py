@@ -7,7 +7,7 @@ from flan_jax.catalogue.forms import Instructions
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.settings import Shots
-from flan_jax.settings import AtLeast, Count, NotEmpty, Path, Settings, Text
+from flan_jax.settings import AtLeast, Count, NotEmpty, Path, Settings, SettingsError, Text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Evaluation(Settings):
       templates: indices of the templates to evaluate, which every dataset must have; empty for all that are not
         inverted.
       instructions: how inputs are worded.
+      options: how options are shown: 'listed' (FLAN) and scored by their text, or 'lettered' and scored by the letter.
       shots: numbers of exemplars before the input, each evaluated in turn; 0 is zero-shot.
       fixed_exemplars: whether all examples of a dataset get the same exemplars.
       batch_tokens: tokens scored or generated at a time.
@@ -40,6 +41,7 @@ class Evaluation(Settings):
     limit: Count | None = None
     templates: tuple[Annotated[int, AtLeast(0)], ...] = ()
     instructions: Instructions = 'templates'
+    options: Literal['listed', 'lettered'] = 'listed'
     shots: Annotated[tuple[Shots, ...], NotEmpty()] = (0,)
     fixed_exemplars: bool = False
     batch_tokens: Count = 8192
@@ -49,3 +51,10 @@ class Evaluation(Settings):
         'sum', 'mean', 'byte', 'unconditional',
         'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',
     ] = 'sum'  # fmt: skip
+
+    def check(self) -> None:
+        if self.options != 'listed' and self.instructions != 'templates':
+            raise SettingsError(
+                f'Evaluation.options={self.options!r}: Evaluation.instructions={self.instructions!r} show no options; '
+                'leave one of the two as it is'
+            )

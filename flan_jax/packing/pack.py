@@ -11,6 +11,7 @@ import tensorflow as tf
 from etils import epath
 
 from flan_jax.data.cuts import Cuts
+from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
@@ -25,7 +26,7 @@ from flan_jax.packing.best_fit import BestFitPacker
 from flan_jax.packing.counts import Counts, Progress
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
-from flan_jax.settings import fingerprint
+from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _EXAMPLES_PER_FETCH = 16
@@ -43,29 +44,42 @@ def stream_recipe(
 ) -> dict:
     """Everything that a stream's sequences depend on."""
     cut = {} if data.examples_per_dataset is None else {'examples_per_dataset': data.examples_per_dataset}
-    return cut | {
-        'mixture': data.mixture,
-        'held_out': data.held_out,
-        'shots': {name: member.shots for name, member in mixture.members.items()},
-        'prompt_format': prompt_format.recipe,
-        'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
-        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
-        'templates': {
-            name: fingerprint(
-                {'templates': [(t.inputs, t.targets) for t in dataset.templates], 'long_fields': dataset.long_fields}
-            )
-            for name, dataset in mixture.datasets.items()
-        },
-        'vocabulary': Vocabulary(data.vocabulary).fingerprint,
-        'sequence_length': settings.sequence_length,
-        'max_targets': settings.max_targets,
-        'lengths': settings.lengths,
-        'window': settings.window,
-        'seed': settings.seed,
-        'sequences': num_sequences,
-        'storage': STORAGE,
-        **({'dropped': _dropped(mixture)} if mixture.dropped else {}),
-    }
+    return (
+        cut
+        | {
+            'mixture': data.mixture,
+            'held_out': data.held_out,
+            'shots': {name: member.shots for name, member in mixture.members.items()},
+            'prompt_format': prompt_format.recipe,
+            'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
+            'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()}
+            | mixture.text,
+            'templates': {
+                name: fingerprint(
+                    {
+                        'templates': [(t.inputs, t.targets) for t in dataset.templates],
+                        'long_fields': dataset.long_fields,
+                    }
+                )
+                for name, dataset in mixture.datasets.items()
+            },
+            'vocabulary': Vocabulary(data.vocabulary).fingerprint,
+            'sequence_length': settings.sequence_length,
+            'max_targets': settings.max_targets,
+            'lengths': settings.lengths,
+            'window': settings.window,
+            'seed': settings.seed,
+            'sequences': num_sequences,
+            'storage': STORAGE,
+            **({'dropped': _dropped(mixture)} if mixture.dropped else {}),
+        }
+        | _parts_recipe(data)
+    )
+
+
+def _parts_recipe(data: Data) -> dict:
+    """What sequences depend on where forms are drawn."""
+    return {'parts': as_plain(data.parts), 'drawing': DRAWING} if data.parts else {}
 
 
 def _dropped(mixture: TuningMixture) -> dict:

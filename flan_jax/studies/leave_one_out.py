@@ -72,8 +72,8 @@ TABLES = {
 
 
 def chosen_clusters(names: Sequence[str]) -> list[str]:
-    """The clusters to hold out in turn: those named, or all; raises UnknownName."""
-    return [catalogue.cluster(name).name for name in names or catalogue.CLUSTERS]
+    """The clusters to hold out in turn: those named, or the paper's; raises UnknownName."""
+    return [catalogue.cluster(name).name for name in names or catalogue.paper_clusters()]
 
 
 def run_folder(root: str, cluster: str) -> str:

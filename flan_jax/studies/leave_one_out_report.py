@@ -41,7 +41,11 @@ def gather(study: Run) -> dict[str, Any]:
     datasets = [line['dataset'] for cluster in clusters for line in cluster['results']]
     return {
         'clusters': clusters,
-        'not_begun': [c.title for c in catalogue.CLUSTERS.values() if c.name not in {c['name'] for c in clusters}],
+        'not_begun': [
+            catalogue.cluster(name).title
+            for name in catalogue.paper_clusters()
+            if name not in {cluster['name'] for cluster in clusters}
+        ],
         'score': study.evaluation.score,
         'limit': study.evaluation.limit,
         'formats': {'base': study.evaluation.base_format.name, 'tuned': study.prompt_format.name},

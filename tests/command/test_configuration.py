@@ -89,7 +89,7 @@ def another(hint, value):
     if typing.get_origin(hint) is tuple:
         return (another(arguments[0], value[0] if isinstance(value, tuple) and value else None),)
     number = value if type(value) in (int, float) else 0
-    candidates = [number + 1, number + 0.5, number / 2, not value, 'other', 'third', *arguments]
+    candidates = [number + 1, number + 0.5, number / 2, not value, 'other', 'another', *arguments]
     found = [
         choice for choice in candidates if not isinstance(choice, type) and allows(hint, choice) and choice != value
     ]
@@ -110,8 +110,10 @@ def parts_of(settings):
     """Settings, and those that they hold."""
     yield settings
     for field in dataclasses.fields(settings):
-        if isinstance(value := getattr(settings, field.name), Settings):
-            yield from parts_of(value)
+        value = getattr(settings, field.name)
+        for held in value if isinstance(value, tuple) else (value,):
+            if isinstance(held, Settings):
+                yield from parts_of(held)
 
 
 def hints_of(settings_class):
@@ -126,7 +128,9 @@ def ways_to_hold(part):
             if dataclasses.is_dataclass(member) and holds(hint, member):
                 required = [field for field in dataclasses.fields(member) if field.default is dataclasses.MISSING]
                 given = {f'{member.__name__}.{f.name}': repr(another_of(member, f.name, 4096)) for f in required}
-                yield member, {f'{type(part).__name__}.{name}': f'@{member.__name__}()'} | given
+                reference = f'@{member.__name__}()'
+                value = f'({reference},)' if typing.get_origin(hint) is tuple else reference
+                yield member, {f'{type(part).__name__}.{name}': value} | given
 
 
 def holds(hint, member):

@@ -86,3 +86,27 @@ def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_
 def test_what_cannot_be_shown_is_refused(arguments, message, samples_dir, capsys):
     status, printed = run(capsys, *arguments, f'--data_dir={samples_dir}')
     assert status == 2 and message in printed.err
+
+
+def test_the_mixture_table_adds_up(samples_dir, tmp_path, capsys):
+    gin = tmp_path / 'small.gin'
+    gin.write_text(
+        "include 'gin/runs/flan2022.gin'\nflan2021/Part.mixture = 'trec+rte'\nHELD_OUT = None\nEVAL_TASKS = ('trec',)\n"
+    )
+    status, printed = run(capsys, 'mixture', f'--gin_file={gin}', f'--gin.TFDS_DATA_DIR={samples_dir}')
+    assert status == 0
+    header, *lines = (line.split() for line in printed.out.splitlines())
+    assert header[:5] == ['part', 'dataset', 'share', 'zero-shot', 'few-shot']
+    share = {(line[0], line[1]): float(line[2]) for line in lines}
+    parts = [name for name, dataset in share if dataset == 'together' and name != 'all']
+    assert parts == ['flan2021', 'chain_of_thought', 'dialogue'] and share['all', 'together'] == 100
+    for part, weight in zip(parts, (0.40, 0.05, 0.03)):
+        assert share[part, 'together'] == pytest.approx(100 * weight / 0.48, abs=0.01)
+        each = [percent for (name, dataset), percent in share.items() if name == part and dataset != 'together']
+        assert sum(each) == pytest.approx(share[part, 'together'], abs=0.05)
+
+
+def test_only_the_mixture_takes_bindings(capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, 'list', '--gin.HELD_OUT=sentiment')
+    assert '--gin.HELD_OUT=sentiment' in capsys.readouterr().err

@@ -136,3 +136,17 @@ def test_bleu_is_sacrebleus():
 def test_nothing_to_judge_is_an_error():
     with pytest.raises(ValueError, match='no predictions to judge by accuracy'):
         judge(['accuracy'], [])
+
+
+def test_a_final_answer_is_found_after_any_reasoning():
+    (score,) = judge(
+        ['final_answer'],
+        texts(
+            ('Half of 10 is 5, so 5 + 1 = 6.\nThe answer is 6.', ('Count.\nThe answer is 6.',)),
+            ('1,234', ('The answer is $1234.',)),
+            ('The answer is 5. No: the answer is Yes.\nQ: next', ('yes',)),
+            ('The answer is 60.', ('6',)),
+            ('I counted 6 of them, I think', ('6',)),
+        ),
+    ).values()
+    assert score == pytest.approx(100 * 3 / 5)

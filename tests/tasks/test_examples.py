@@ -8,6 +8,7 @@ import re
 import pytest
 
 from flan_jax import catalogue
+from flan_jax.catalogue.forms import points_at_options
 from flan_jax.data import prepare, rendering, source
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import keep_usable
@@ -16,12 +17,6 @@ from flan_jax.data.verify import problems_of, verify
 DATASETS = list(catalogue.DATASETS.values())
 REAL_EXAMPLES = 40
 
-POINTS_AT_OPTIONS = re.compile(
-    r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|from (?:this|the) list|'
-    r'(?:one|which|any|all|only|out) of (?:these|the following|the (?:two|four)|them)|'
-    r'(?:these|the following) (?:answers|labels|numbers|names|endings|replies))\b',
-    re.IGNORECASE,
-)
 ROLE_PLAY = re.compile(
     r'\b(?:you are|you (?:work|write|present|moderate|overhear|received|cannot see)|I (?:am|run|work|have|want)|my|'
     r'(?:a|your|my) (?:friend|colleague|student|teacher|child)|someone (?:typed|wants|whose)|imagine)\b',
@@ -99,7 +94,7 @@ def own_words(template):
 @by_name
 def test_templates_that_are_also_used_without_options_do_not_point_at_them(dataset):
     if dataset.has_options:
-        pointing = [t.inputs for t in dataset.forward_templates.values() if POINTS_AT_OPTIONS.search(own_words(t))]
+        pointing = [t.inputs for t in dataset.forward_templates.values() if points_at_options(t)]
         assert not pointing
 
 

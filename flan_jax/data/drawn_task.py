@@ -1,0 +1,88 @@
+"""The SeqIO task that draws for each example how it is put to the model, as its `Part` says."""
+
+import functools
+
+import seqio
+import tensorflow as tf
+
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data import long_fields
+from flan_jax.data.drawing import draw, render_drawn
+from flan_jax.data.drawn_options import read_drawable
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.formats.chat_template import ChatTemplate
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.layouts import tokenize_laid_out
+from flan_jax.data.parts import Part
+from flan_jax.data.rendering import Values
+from flan_jax.data.seqio_tasks import keep_usable, long_field_texts, output_features
+from flan_jax.data.source import PreparedSource
+from flan_jax.data.tokenize import FormatTokenizer
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
+from flan_jax.errors import UserError
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+
+def drawn_task(
+    dataset: Dataset,
+    part: Part,
+    vocabulary: Vocabulary,
+    data_dir: str | None,
+    prompt_format: PromptFormat,
+    name: str,
+) -> seqio.Task:
+    """The training task of a dataset in a part; what it draws is anew in every epoch.
+
+    Examples have 'shots', the exemplars that fit, 'template', and what else was drawn, by the names of `Drawn`. A query
+    that is too long loses the last words of its long fields; exemplars are whole or left out.
+
+    Raises:
+      UserError: for a chat template, which has no place for exemplars in a layout of plain text.
+    """
+    if isinstance(prompt_format, ChatTemplate):
+        raise UserError(
+            f'Data.parts: {part.name} draws layouts of plain text, which Run.prompt_format=@ChatTemplate() does not '
+            'have; take @Flan() or another format of plain text, or name MIXTURE_OR_TASK_NAME in place of Data.parts'
+        )
+    exemplars = Exemplars(dataset, part.max_shots, data_dir=data_dir, read=read_drawable)
+
+    @seqio.map_over_dataset
+    def read(ex):
+        return read_drawable(dataset, ex)
+
+    @functools.partial(seqio.map_over_dataset, num_seeds=1)
+    def put(values, seed):
+        drawn = draw(dataset, part, seed)
+        together = _with_exemplars(values, exemplars, drawn.shots, seed)
+        inputs, targets = render_drawn(dataset, drawn, together, seed, _query_marked(dataset, together))
+        solved = tf.reshape(tf.stack([inputs[1:], targets[1:]], axis=1), [-1])
+        example = vars(drawn) | {INPUTS: inputs[0], TARGETS: targets[0], EXEMPLARS: solved}
+        return example | long_field_texts(dataset, values)
+
+    tokenizer = FormatTokenizer(prompt_format, vocabulary)
+    laid_out = functools.partial(tokenize_laid_out, tokenizer=tokenizer, bound=part.few_shot_length)
+    return seqio.Task(
+        name,
+        source=PreparedSource(dataset, data_dir),
+        output_features=output_features(vocabulary, prompt_format),
+        preprocessors=[
+            functools.partial(keep_usable, dataset=dataset),
+            read,
+            seqio.CacheDatasetPlaceholder(),
+            put,
+            laid_out,
+        ],
+        shuffle_buffer_size=None,  # the source shuffles what is on disk
+    )
+
+
+def _query_marked(dataset: Dataset, together: Values) -> Values:
+    """Long fields with marks in place of the query's, which stands first; strings [1 + n]."""
+    marks = long_fields.marked(dataset, {})
+    return {name: tf.concat([mark[tf.newaxis], together[name][1:]], axis=0) for name, mark in marks.items()}
+
+
+def _with_exemplars(values: Values, exemplars: Exemplars, shots: tf.Tensor, seed: tf.Tensor) -> Values:
+    """The values of a query and, after it, of its exemplars, up to `shots` of them; strings [1 + n]."""
+    sampled = exemplars.sample(values, tf.random.experimental.stateless_fold_in(seed, 1))
+    return {name: tf.concat([text[tf.newaxis], sampled[name][:shots]], axis=0) for name, text in values.items()}

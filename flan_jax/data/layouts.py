@@ -1,0 +1,120 @@
+"""Layouts of few-shot prompts that are one text: how exemplars and the query stand one after the other.
+
+FLAN has EOS between its exemplars, which a prompt format says; Flan 2022 has several layouts in plain text.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from flan_jax.data.long_fields import LONG_FIELDS
+from flan_jax.data.rendering import interpolate
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
+from flan_jax.data.tokenize import FormatTokenizer
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS, TARGETS_CUT
+
+LAYOUT = 'layout'
+"""Feature of an example before it is tokenised: the index of its layout."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What is written of every exemplar, and of the query after them.
+
+    Attributes:
+      exemplar: with {input} and {target} of the exemplar, and its {number}, counted from 1.
+      query: with {input} of the query, and the {number} after those of the exemplars.
+    """
+
+    exemplar: str
+    query: str
+
+
+LAYOUTS = (
+    Layout('{input}\n\n{target}\n\n\n', '{input}'),
+    Layout('Q: {input}\nA: {target}\n\n', 'Q: {input}\nA:'),
+    Layout('Input: {input}\nOutput: {target}\n\n', 'Input: {input}\nOutput:'),
+    Layout('Example {number}\n{input}\nAnswer: {target}\n\n', 'Example {number}\n{input}\nAnswer:'),
+    Layout('{input}\n=> {target}\n---\n', '{input}\n=>'),
+)
+"""The layouts, in the order of their indices. The first is the default of the original's few-shot code."""
+
+
+def tokenize_laid_out(examples: tf.data.Dataset, sequence_length, tokenizer: FormatTokenizer, bound: int):
+    """Inputs with exemplars in a layout, and targets, become the tokens of prompt and response.
+
+    Args:
+      examples: with inputs, targets, `EXEMPLARS` and `LAYOUT`; `LONG_FIELDS` where their marks stand in the inputs.
+      sequence_length: tokens of inputs and targets at most; None for no bound.
+      tokenizer: of the run's prompt format and vocabulary.
+      bound: tokens of a prompt with exemplars at most. Those that do not fit are left out whole, the last first.
+
+    Returns:
+      The examples as `flan_jax.data.tokenize.tokenize` gives them, `CUTS` among them.
+    """
+    lengths = sequence_length or {}
+
+    def tokenize_one(example):
+        exemplars, layout = example.pop(EXEMPLARS), example.pop(LAYOUT)
+        query, _, cuts = tokenizer.fit(example[INPUTS], example.pop(LONG_FIELDS, None), lengths.get(INPUTS))
+        text, shots = fitted(tokenizer, query, exemplars, layout, min(bound, lengths.get(INPUTS) or bound))
+        response = tokenizer.response(example[TARGETS])
+        cuts[TARGETS_CUT] = tf.size(response) > (lengths.get(TARGETS) or tf.int32.max)
+        return (
+            example
+            | cuts
+            | {
+                INPUTS: tokenizer.prompt(text, lengths.get(INPUTS)),
+                TARGETS: response[: lengths.get(TARGETS)],
+                'shots': shots,
+                f'{INPUTS}_pretokenized': tokenizer.readable(text),
+                f'{TARGETS}_pretokenized': example[TARGETS],
+            }
+        )
+
+    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def fitted(
+    tokenizer: FormatTokenizer, text: tf.Tensor, exemplars: tf.Tensor, layout: tf.Tensor, bound: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As many of the first exemplars as fit into `bound` tokens, and the query; the query alone where none fits.
+
+    Args:
+      tokenizer: counts the tokens.
+      text: the query, a scalar string.
+      exemplars: inputs and targets in turn, strings [2n].
+      layout: index of the layout.
+      bound: tokens of the whole prompt at most.
+
+    Returns:
+      The text of the prompt, and the number of exemplars in it.
+    """
+
+    def with_exemplars(shots):
+        before = tf.strings.reduce_join(written_exemplars(exemplars, layout)[:shots])
+        return tf.strings.join([before, _written_query(text, layout, shots)])
+
+    def size(shots):
+        return tf.size(tokenizer.prompt(with_exemplars(shots)))
+
+    def most():
+        parts = seqio_vocabulary(tokenizer.vocabulary).encode_tf(written_exemplars(exemplars, layout))
+        alone = tf.size(tokenizer.prompt(text), tf.int64)
+        return tf.math.count_nonzero(tf.cumsum(parts.row_lengths()) <= bound - alone, dtype=tf.int32)
+
+    shots = tf.cond(tf.size(exemplars) > 0, most, lambda: tf.constant(0))
+    shots = tf.while_loop(lambda shots: (shots > 0) & (size(shots) > bound), lambda shots: [shots - 1], [shots])[0]
+    return tf.cond(shots > 0, lambda: with_exemplars(shots), lambda: text), shots
+
+
+def written_exemplars(exemplars: tf.Tensor, layout: tf.Tensor) -> tf.Tensor:
+    """What a layout writes of exemplars, strings [n]."""
+    numbers = tf.strings.as_string(tf.range(1, tf.size(exemplars) // 2 + 1))
+    solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'number': numbers}
+    return tf.stack([interpolate(each.exemplar, solved) for each in LAYOUTS])[layout]
+
+
+def _written_query(text: tf.Tensor, layout: tf.Tensor, shots: tf.Tensor) -> tf.Tensor:
+    values = {'input': text, 'number': tf.strings.as_string(shots + 1)}
+    return tf.stack([interpolate(each.query, values) for each in LAYOUTS])[layout]
