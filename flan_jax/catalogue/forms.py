@@ -19,7 +19,8 @@ TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
 """Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
 
 _POINTS_AT_OPTIONS = re.compile(
-    r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|candidates|listed|from (?:this|the) list|'
+    r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|candidates|listed|'
+    r'from (?:this|the) list|'
     r'(?:one|which|what|any|all|only|out) of (?:these|the following|the (?:two|three|four)|them)|'
     r'(?:these|the following) (?:answers|labels|numbers|names|endings|replies)|(?:this|the) scale|'
     r'(?:two|three|four|both|several) (?:\w+ )?(?:answers|endings|replies|solutions)|'
