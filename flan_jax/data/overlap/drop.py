@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep, TfdsExample
-from flan_jax.data.compared import EvaluatedRows, Found, is_evaluated
 from flan_jax.data.members import Member
-from flan_jax.data.raw_texts import raw_texts, text_keys
+from flan_jax.data.overlap.compared import EvaluatedRows, Found, is_evaluated
+from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.progress import bar
