@@ -112,7 +112,6 @@ def rank_task(
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
     from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
-    from t5.data import preprocessors as t5_preprocessors
     from t5.evaluation import metrics as t5_metrics
 
     def render_one(values):
@@ -128,25 +127,31 @@ def rank_task(
             example[EXEMPLARS] = exemplars.of(values, render_one)
         return example
 
-    expand = functools.partial(
-        t5_preprocessors.rank_classification,
-        inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
-        targets_fn=lambda ex: ex['choices'],
-        is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=['group'] * (dataset.group is not None)
-        + [EXEMPLARS] * (exemplars is not None)
-        + [LONG_FIELDS] * bool(dataset.long_fields),
-    )
     return _task(
         f'{dataset.name}_template_{template}_rank'
         + ('' if show_options else '_no_options')
         + (exemplars.suffix if exemplars else ''),
         PreparedSource(dataset, data_dir),
-        [render, expand],
+        [render, _one_for_each_option(dataset, exemplars is not None)],
         vocabulary,
         prompt_format,
         postprocess_fn=t5_postprocessors.rank_classification,
         metric_fns=[t5_metrics.rank_classification],
+    )
+
+
+def _one_for_each_option(dataset: Dataset, has_exemplars: bool) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Makes an example for each option, which is its targets."""
+    from t5.data import preprocessors as t5_preprocessors
+
+    return functools.partial(
+        t5_preprocessors.rank_classification,
+        inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
+        targets_fn=lambda ex: ex['choices'],
+        is_correct_fn=lambda ex: ex['right'],
+        passthrough_feature_keys=['group'] * (dataset.group is not None)
+        + [EXEMPLARS] * has_exemplars
+        + [LONG_FIELDS] * bool(dataset.long_fields),
     )
 
 

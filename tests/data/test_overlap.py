@@ -107,12 +107,14 @@ def test_a_line_inside_a_review_is_contained_and_the_review_shares_with_the_line
 
 
 def texts_by_tfds(dataset, split, data_dir):
-    """The texts of the usable rows as TFDS decodes them."""
-    rows = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+    """The texts of the usable examples as TFDS decodes them; those of a row with several have its texts each."""
+    alone = dataclasses.replace(dataset, expand=None)
+    rows = keep_usable(PreparedSource(alone, data_dir).get_dataset(split, shuffle=False), dataset)
     for ex in rows.as_numpy_iterator():
+        count = 1 if dataset.expand is None else len(next(iter(dataset.expand(ex).values())))
         found = (functools.reduce(operator.getitem, k.split('/'), ex) for k in text_keys(dataset, data_dir))
         values = [value for v in found for value in np.ravel(getattr(v, 'flat_values', v)).tolist()]
-        yield [value.decode() for value in values if isinstance(value, bytes)]
+        yield from [[value.decode() for value in values if isinstance(value, bytes)]] * count
 
 
 HALF_OF_SST2 = dataclasses.replace(
