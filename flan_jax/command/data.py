@@ -139,7 +139,7 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _overlaps(options: argparse.Namespace) -> int:
-    from flan_jax.data.overlap_table import catalogue_overlaps
+    from flan_jax.data.overlap.table import catalogue_overlaps
 
     table = Table(
         'evaluated', 'in training examples of', 'clusters', 'excluded', 'examples', 'of', 'equal', 'contained',

@@ -158,7 +158,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
 
 
 def _check_corpus(corpus: str, run: Run) -> None:
-    from flan_jax.data.corpus import check_corpus
+    from flan_jax.data.overlap.corpus import check_corpus
 
     check_corpus(corpus, run.data.tfds_data_dir)
 
@@ -166,7 +166,7 @@ def _check_corpus(corpus: str, run: Run) -> None:
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
     """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
     from flan_jax.command.certify import certify
-    from flan_jax.data.corpus import corpus_texts
+    from flan_jax.data.overlap.corpus import corpus_texts
     from flan_jax.manifest import exists
     from flan_jax.studies.contamination import write_contamination
     from flan_jax.studies.run_evaluation import eval_set_of

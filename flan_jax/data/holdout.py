@@ -10,9 +10,9 @@ from typing import Any
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.compared import Counts, EvaluatedRows
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.raw_texts import raw_texts
+from flan_jax.data.overlap.compared import Counts, EvaluatedRows
+from flan_jax.data.overlap.raw_texts import raw_texts
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
 from flan_jax.errors import UserError

@@ -9,11 +9,11 @@ import seqio
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.drawn_task import drawn_task
-from flan_jax.data.drop import Dropped, without_overlaps
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.members import Member, is_own, members, nothing_left
+from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.seqio_tasks import keep_usable, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import Data
@@ -39,7 +39,7 @@ class TuningMixture:
       members: the catalogue's dataset of every task, and its exemplars, by the task's name; empty where tasks are not
         made from the catalogue.
       text: what identifies the running text that is learned in place of datasets; empty for none.
-      dropped: the training examples that are left out because of their texts, by dataset; see `drop.Dropped`.
+      dropped: the training examples that are left out because of their texts, by dataset; see `overlap.drop.Dropped`.
     """
 
     seqio: seqio.Mixture

@@ -112,7 +112,6 @@ def rank_task(
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
     from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
-    from t5.data import preprocessors as t5_preprocessors
     from t5.evaluation import metrics as t5_metrics
 
     def render_one(values):
@@ -130,23 +129,29 @@ def rank_task(
             example[EXEMPLARS] = exemplars.of(values, render_one)
         return example
 
-    expand = functools.partial(
-        t5_preprocessors.rank_classification,
-        inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
-        targets_fn=lambda ex: ex['choices'],
-        is_correct_fn=lambda ex: ex['right'],
-        passthrough_feature_keys=_passed_through(dataset, exemplars),
-    )
     return _task(
         f'{dataset.name}_template_{template}_rank'
         + ('' if show_options else '_no_options')
         + (exemplars.suffix if exemplars else ''),
         PreparedSource(dataset, data_dir),
-        [render, expand],
+        [render, _one_for_each_option(dataset, exemplars)],
         vocabulary,
         prompt_format,
         postprocess_fn=t5_postprocessors.rank_classification,
         metric_fns=[t5_metrics.rank_classification],
+    )
+
+
+def _one_for_each_option(dataset: Dataset, exemplars: Exemplars | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Makes an example for each option, which is its targets."""
+    from t5.data import preprocessors as t5_preprocessors
+
+    return functools.partial(
+        t5_preprocessors.rank_classification,
+        inputs_fn=lambda ex: tf.fill(tf.shape(ex['choices']), ex[INPUTS]),
+        targets_fn=lambda ex: ex['choices'],
+        is_correct_fn=lambda ex: ex['right'],
+        passthrough_feature_keys=_passed_through(dataset, exemplars),
     )
 
 

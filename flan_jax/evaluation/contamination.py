@@ -13,9 +13,9 @@ import numpy as np
 from etils import epath
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.compared import EVALUATED_SPLITS, EvaluatedRows, Found, Rows
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.holdout import METHOD
+from flan_jax.data.overlap.compared import EVALUATED_SPLITS, EvaluatedRows, Found, Rows
 from flan_jax.data.source import split_slices
 from flan_jax.files import write_whole
 from flan_jax.packing.example import Example

@@ -55,7 +55,7 @@ def test_every_command_is_a_module_that_explains_itself(name, capsys):
         (['evaluate', *PROC, '--gin.Evaluation.base_dir=/proc/no'], "Evaluation.base_dir='/proc/no' cannot be written"),
         (['pack', *PROC, '--gin.Stream.directory=/proc/no'], "Stream.directory='/proc/no' cannot be written"),
         (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
-        (['data', 'prepare', 'rte'], 'give either --samples'),
+        (['data', 'prepare', 'rte'], 'give one of --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),
         (['data', 'prepare', 'rte', '--from', 'x.jsonl'], 'SPLIT=FILE'),
         (['data', 'prepare', 'rte', '--from', 'train=no.jsonl'], 'no.jsonl: no such file of examples'),

@@ -15,7 +15,7 @@ from flan_jax import catalogue
 from flan_jax.command import configuration, main
 from flan_jax.command.run import complete
 from flan_jax.command.start import parse_gin_arguments, start_run
-from flan_jax.data.raw_texts import raw_texts
+from flan_jax.data.overlap.raw_texts import raw_texts
 from flan_jax.run import Run
 from flan_jax.studies import contamination
 from flan_jax.studies.flan import STUDIES

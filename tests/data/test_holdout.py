@@ -9,14 +9,14 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.command import main
 from flan_jax.data import prepare
-from flan_jax.data.drop import overlapping_examples
 from flan_jax.data.few_shot import exemplar_pool
 from flan_jax.data.holdout import HoldOutError, check_declarations, overlapping_clusters, prove, shared_texts
 from flan_jax.data.members import members
 from flan_jax.data.mixtures import tuning_mixture, usable_examples
-from flan_jax.data.raw_texts import raw_texts
+from flan_jax.data.overlap.drop import overlapping_examples
+from flan_jax.data.overlap.raw_texts import raw_texts
+from flan_jax.data.overlap.shingles import words_of
 from flan_jax.data.settings import Data
-from flan_jax.data.shingles import words_of
 from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError
 

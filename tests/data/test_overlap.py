@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep
-from flan_jax.data.compared import EvaluatedRows
-from flan_jax.data.overlap import CONTAINED, EQUAL, NONE, SHARED, SHORTEST, SHORTEST_ROW, shingle_size
-from flan_jax.data.raw_texts import raw_texts, text_keys
+from flan_jax.data.overlap.compared import EvaluatedRows
+from flan_jax.data.overlap.definition import CONTAINED, EQUAL, NONE, SHARED, SHORTEST, SHORTEST_ROW, shingle_size
+from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
+from flan_jax.data.overlap.shingles import Texts, words_of
+from flan_jax.data.overlap.wanted import Wanted
 from flan_jax.data.seqio_tasks import keep_usable
-from flan_jax.data.shingles import Texts, words_of
 from flan_jax.data.source import PreparedSource, prepared_builder
-from flan_jax.data.wanted import Wanted
 
 
 def stands_in(words, text):
@@ -61,7 +61,7 @@ ROWS = st.lists(st.lists(TEXT, max_size=4), max_size=5)
 @example([['a b a b', 'b b b b']], [['b b b b a', 'a a b a b']], 8)  # short texts that stand in one row
 @example([['a b a b', 'b b b b']], [['b b b b a'], ['a a b a b']], 8)  # in two rows
 @example([['a a a a b']], [['a a a a b']], 8)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_overlaps_are_those_of_the_definition(rows, others, size):
     sizes = np.full(len(rows), size)
     matches = Wanted([Texts.of(rows[:2]), Texts.of(rows[2:])], sizes).find(Texts.of(others))
@@ -99,13 +99,22 @@ def test_common_phrases_alone_are_no_overlap():
     assert not Wanted([Texts.of(rows)], np.full(3, 8)).find(Texts.of(others)).kinds.any()
 
 
+def test_a_line_inside_a_review_is_contained_and_the_review_shares_with_the_line():
+    line = ['A gorgeous , witty , seductive and wholly original movie .']
+    review = ['Five stars.', 'What can I say? A gorgeous, witty, seductive and wholly original movie; see it twice!']
+    for row, other, kind in ((line, review, CONTAINED), (review, line, SHARED), (line, line, EQUAL)):
+        assert Wanted([Texts.of([row])], np.full(1, SHORTEST)).find(Texts.of([other])).kinds == [kind]
+
+
 def texts_by_tfds(dataset, split, data_dir):
-    """The texts of the usable rows as TFDS decodes them."""
-    rows = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+    """The texts of the usable examples as TFDS decodes them; those of a row with several have its texts each."""
+    alone = dataclasses.replace(dataset, expand=None)
+    rows = keep_usable(PreparedSource(alone, data_dir).get_dataset(split, shuffle=False), dataset)
     for ex in rows.as_numpy_iterator():
+        count = 1 if dataset.expand is None else len(next(iter(dataset.expand(ex).values())))
         found = (functools.reduce(operator.getitem, k.split('/'), ex) for k in text_keys(dataset, data_dir))
         values = [value for v in found for value in np.ravel(getattr(v, 'flat_values', v)).tolist()]
-        yield [value.decode() for value in values if isinstance(value, bytes)]
+        yield from [[value.decode() for value in values if isinstance(value, bytes)]] * count
 
 
 HALF_OF_SST2 = dataclasses.replace(

@@ -7,9 +7,9 @@ import pytest
 
 from flan_jax import catalogue
 from flan_jax.data import prepare
-from flan_jax.data.corpus import check_corpus, corpus_texts
+from flan_jax.data.overlap.corpus import check_corpus, corpus_texts
+from flan_jax.data.overlap.shingles import words_of
 from flan_jax.data.settings import Data
-from flan_jax.data.shingles import words_of
 from flan_jax.data.source import MissingDataError, prepared_builder
 from flan_jax.errors import UserError
 from flan_jax.evaluation import contamination, records
@@ -65,7 +65,7 @@ def stream(data_dir, tmp_path_factory):
 
 def dirty_rows(data_dir):
     """The places of the first two passages; TFDS shuffles what it writes."""
-    from flan_jax.data.raw_texts import raw_texts
+    from flan_jax.data.overlap.raw_texts import raw_texts
 
     rows = [row for rows in raw_texts(catalogue.dataset('bool_q'), 'test', data_dir) for row in rows]
     return [index for index, row in enumerate(rows) if set(row) & set(PASSAGES[:2])]

@@ -1,4 +1,4 @@
-"""Rows that are looked for in others, whatever the length of their texts; `overlap` defines what counts."""
+"""Rows that are looked for in others, whatever the length of their texts; `definition` says what counts."""
 
 import collections
 import dataclasses
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flan_jax.data.overlap import CONTAINED, EQUAL, SHARED, SHORTEST, Matches, Table
-from flan_jax.data.shingles import Texts
-from flan_jax.data.short_rows import ShortRows
+from flan_jax.data.overlap.definition import CONTAINED, EQUAL, SHARED, SHORTEST, Matches, Table
+from flan_jax.data.overlap.shingles import Texts
+from flan_jax.data.overlap.short_rows import ShortRows
 
 
 class Wanted:

@@ -1,5 +1,6 @@
 """The texts of prepared rows as they are on disk, before any template: what two datasets are compared by."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Iterator
@@ -26,24 +27,24 @@ _INDEX = 'flan_jax_index'
 
 
 def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[list[list[str]]]:
-    """The texts of the usable rows of 'train', 'validation' or 'test', in the order on disk, some rows at a time.
+    """The texts of the usable examples of 'train', 'validation' or 'test', in the order on disk, some at a time.
 
-    They are the string features that the declaration reads, nested or repeated: a key that nobody sees is no text.
-    Records are taken apart without a graph of TensorFlow, which takes longer to make than small datasets to read.
+    The examples of one row all have its texts. These are the string features that the declaration reads, nested or
+    repeated: a key that nobody sees is no text. Records are taken apart without a graph of TensorFlow, which takes
+    longer to make than small datasets to read.
 
     Raises:
       MissingDataError: if the dataset or its split is not prepared.
     """
     keys = text_keys(dataset, data_dir)
-    unusable = _unusable_rows(dataset, split, data_dir)
+    examples = _examples_of_rows(dataset, split, data_dir)
     held, characters = [], 0
     for index, record in enumerate(_records(dataset, split, data_dir)):
-        if index in unusable:
-            continue
+        count = 1 if examples is None else examples[index]
         features = tf.train.Example.FromString(record).features.feature
         texts = [text for key in keys for name in (key, key + _RAGGED) for text in features[name].bytes_list.value]
-        held.append([text.decode() for text in texts])
-        characters += sum(map(len, texts))
+        held += [[text.decode() for text in texts]] * count
+        characters += count * sum(map(len, texts))
         if characters > _CHARACTERS_AT_A_TIME:
             yield held
             held, characters = [], 0
@@ -75,11 +76,18 @@ def _records(dataset: Dataset, split: str, data_dir: str) -> Iterator[bytes]:
     return together.interleave(read, cycle_length=at_once, block_length=_ROWS_OF_EACH).as_numpy_iterator()
 
 
-def _unusable_rows(dataset: Dataset, split: str, data_dir: str) -> set[int]:
-    """The indices of the rows that the dataset's documented filter rejects."""
-    if dataset.keep is None:
-        return set()
-    rows = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False).enumerate()
-    usable = keep_usable(rows.map(lambda index, ex: {**ex, _INDEX: index}), dataset)
-    kept = set(usable.map(lambda ex: ex[_INDEX]).as_numpy_iterator())
-    return set(range(PreparedSource(dataset, data_dir).num_input_examples(split))) - kept
+def _examples_of_rows(dataset: Dataset, split: str, data_dir: str) -> np.ndarray | None:
+    """How many usable examples each row of a split holds; None where it is one in all of them."""
+    if dataset.keep is None and dataset.expand is None:
+        return None
+    rows_alone = PreparedSource(dataclasses.replace(dataset, expand=None), data_dir)
+
+    def examples(index, row):
+        held = tf.data.Dataset.from_tensors(row)
+        if dataset.expand is not None:
+            held = tf.data.Dataset.from_tensor_slices(dataset.expand(row))
+        return held.map(lambda ex: {**ex, _INDEX: index})
+
+    usable = keep_usable(rows_alone.get_dataset(split, shuffle=False).enumerate().flat_map(examples), dataset)
+    rows = list(usable.map(lambda ex: ex[_INDEX]).as_numpy_iterator())
+    return np.bincount(np.array(rows, int), minlength=rows_alone.num_input_examples(split))

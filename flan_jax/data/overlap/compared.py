@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.overlap import CONTAINED, EQUAL, LONGEST, NONE, shingle_size
-from flan_jax.data.raw_texts import raw_texts
-from flan_jax.data.shingles import Texts, words_from
+from flan_jax.data.overlap.definition import CONTAINED, EQUAL, LONGEST, NONE, shingle_size
+from flan_jax.data.overlap.raw_texts import raw_texts
+from flan_jax.data.overlap.shingles import Texts, words_from
+from flan_jax.data.overlap.wanted import Wanted
 from flan_jax.data.source import MissingDataError, split_slices
-from flan_jax.data.wanted import Wanted
 
 EVALUATED_SPLITS = ('validation', 'test')
 
@@ -92,7 +92,7 @@ class Found:
     """What of evaluated rows is found in others.
 
     Attributes:
-      kinds: how each row overlaps, the strongest of all; see `overlap`.
+      kinds: how each row overlaps, the strongest of all; see `definition`.
       words: how many words they were looked for in.
     """
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep, TfdsExample
-from flan_jax.data.compared import EvaluatedRows, Found, is_evaluated
 from flan_jax.data.members import Member
-from flan_jax.data.raw_texts import raw_texts, text_keys
+from flan_jax.data.overlap.compared import EvaluatedRows, Found, is_evaluated
+from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.progress import bar
@@ -23,6 +23,9 @@ from flan_jax.progress import bar
 _BETWEEN_TEXTS = '\x1f'
 
 _KEYS = 2**62
+
+_ROW = 'flan_jax_row'
+"""Feature of an example: the key of the row that holds it, where rows hold several."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +84,18 @@ def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
     dataset, names = member.dataset, text_keys(catalogue.dataset(member.dataset.name), data_dir)
     before = dataset.keep.test if dataset.keep else lambda ex: True
 
+    def expand(row: TfdsExample) -> dict:
+        examples = dict(dataset.expand(row))
+        count = tf.shape(next(iter(examples.values())))[0]
+        return examples | {_ROW: tf.fill([count], _key(row, names))}
+
     def test(ex: TfdsExample) -> tf.Tensor:
-        return tf.logical_and(before(ex), tf.reduce_all(_key(ex, names) != tf.constant(dropped.keys, tf.int64)))
+        key = ex[_ROW] if dataset.expand else _key(ex, names)
+        return tf.logical_and(before(ex), tf.reduce_all(key != tf.constant(dropped.keys, tf.int64)))
 
     reason = f'{dataset.keep.reason}; or texts that are held out' if dataset.keep else 'texts that are held out'
-    return dataclasses.replace(member, dataset=dataclasses.replace(dataset, keep=Keep(reason, test)))
+    changed = dataclasses.replace(dataset, keep=Keep(reason, test), expand=expand if dataset.expand else None)
+    return dataclasses.replace(member, dataset=changed)
 
 
 def _key(ex: TfdsExample, names: Sequence[str]) -> tf.Tensor:

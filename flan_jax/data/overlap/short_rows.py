@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flan_jax.data.overlap import CONTAINED, EQUAL, SHORTEST, SHORTEST_ROW, Matches, Table
-from flan_jax.data.shingles import Texts
+from flan_jax.data.overlap.definition import CONTAINED, EQUAL, SHORTEST, SHORTEST_ROW, Matches, Table
+from flan_jax.data.overlap.shingles import Texts
 
 
 class ShortRows:

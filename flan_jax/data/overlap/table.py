@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from flan_jax import catalogue
-from flan_jax.data.compared import is_evaluated
 from flan_jax.data.holdout import Overlap, shared_texts
 from flan_jax.data.mixtures import missing_datasets
+from flan_jax.data.overlap.compared import is_evaluated
 
 
 def catalogue_overlaps(clusters: Sequence[str], data_dir: str) -> list[tuple[Overlap, bool]]:
