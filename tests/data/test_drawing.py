@@ -1,22 +1,27 @@
 """How an example is put is drawn by its seed: the shares come out as said, and answers go with their options."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Template
 from flan_jax.catalogue.forms import can_hide_options, shows_options
 from flan_jax.catalogue.option_styles import MARKED, MAX_OPTIONS
 from flan_jax.data.drawing import draw, forms, render_drawn, template_shares
 from flan_jax.data.drawn_options import STYLES, draw_options
 from flan_jax.data.drawn_task import drawn_task
+from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.layouts import LAYOUTS, fitted, written_exemplars
 from flan_jax.data.parts import Part
+from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.tokenize import FormatTokenizer
+from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 PART = Part(
@@ -82,8 +87,6 @@ def test_hidden_options_are_in_templates_that_do_without():
     ],
 )
 def test_phrases_that_point_at_options_are_found(text, hides):
-    from flan_jax.catalogue.declaration import Template
-
     assert can_hide_options(Template(text)) == hides
     assert not can_hide_options(Template('{answer}: {options}', '{text}', inverted=True))
 
@@ -206,3 +209,43 @@ def test_render_drawn_gives_an_inverted_template_its_own_field(samples_dir):
     for seed in seeds(8):
         inputs, targets = render_drawn(dataset, draw(dataset, part, seed), values, seed)
         assert targets.numpy().decode() in ('Q', 'R') and b'A' in inputs.numpy()
+
+
+@pytest.mark.parametrize(('few_shot', 'limit'), [(0.0, 80), (1.0, 256)])
+def test_a_drawn_query_that_is_too_long_loses_only_its_long_field(few_shot, limit, samples_dir):
+    """Its question stands whole, its story as far as it fits; exemplars are whole; targets show long fields whole."""
+    dataset = catalogue.dataset('cosmos_qa')
+    forward = dataclasses.replace(dataset, templates=tuple(dataset.forward_templates.values()))
+    part = Part(name='p', mixture='flan', few_shot=few_shot, hidden=0.5, lettered=0.5)
+    task = drawn_task(forward, part, Vocabulary(), samples_dir, Flan(), 'p_cosmos_qa')
+    questions = [ex.fields['question'] for ex in rendered_examples(dataset, 'train', samples_dir)]
+    cut, shots = [], []
+    for example in read(task, 40, {'inputs': limit, 'targets': 512}):
+        text = example['inputs_pretokenized'].decode()
+        assert len(example['inputs']) <= limit and '\x00' not in text
+        assert sum(text.count(question) for question in questions) >= example['shots'] + 1
+        cut.append(bool(example['inputs_cut']))
+        shots.append(int(example['shots']))
+    assert any(cut) and (not few_shot or max(shots) > 0)
+
+
+def test_without_a_bound_nothing_is_cut(samples_dir):
+    task = drawn_task(catalogue.dataset('squad_v1'), PART, Vocabulary(), samples_dir, Flan(), 'p_squad_v1')
+    examples = read_examples(task, {'inputs': None, 'targets': None}, split='train', seed=1).as_numpy_iterator()
+    assert not any(example[name] for example in examples for name in ('inputs_cut', 'targets_cut'))
+
+
+def test_a_chat_template_is_refused(samples_dir):
+    chat = ChatTemplate(template='{% for m in messages %}{{ m.content + eos_token }}{% endfor %}')
+    with pytest.raises(UserError, match='part draws layouts of plain text'):
+        drawn_task(catalogue.dataset('trec'), PART, Vocabulary(), samples_dir, chat, 'p_trec')
+
+
+def test_options_in_own_words_are_not_drawn():
+    """Prompts of promptsource have options that no placeholder shows."""
+    dataset = catalogue.dataset('trec')
+    own = dataclasses.replace(dataset, templates=(Template('Abbreviation, person or place: {text}'),))
+    assert {form.options for form in forms(own, PART)} == {'none'}
+    values = {'text': tf.constant('T'), 'answer': tf.constant('A')}
+    for seed in seeds(8):
+        assert render_drawn(own, draw(own, PART, seed), values, seed)[1].numpy() == b'A'

@@ -16,6 +16,7 @@ from flan_jax.data.mixtures import tuning_mixture, usable_examples
 from flan_jax.data.overlap.drop import overlapping_examples
 from flan_jax.data.overlap.raw_texts import raw_texts
 from flan_jax.data.overlap.shingles import words_of
+from flan_jax.data.parts import Part
 from flan_jax.data.settings import Data
 from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError
@@ -88,17 +89,18 @@ def test_a_proof_of_the_same_data_is_not_made_again(samples_dir):
 
 
 @pytest.mark.parametrize(
-    ('mixture', 'held_out'),
+    ('mixture', 'parts', 'held_out'),
     [
-        ('natural_language_inference+sst2', 'reading_comprehension'),
-        ('rte+rte_few_shot+sst2', 'reading_comprehension+closed_book_qa'),
+        ('natural_language_inference+sst2', (), 'reading_comprehension'),
+        ('rte+rte_few_shot+sst2', (), 'reading_comprehension+closed_book_qa'),
+        ('a title', (Part(name='a', mixture='rte'), Part(name='b', mixture='rte+sst2')), 'reading_comprehension'),
     ],
 )
-def test_what_overlaps_can_be_dropped_and_then_nothing_does(prepared, mixture, held_out):
-    """In all forms of a dataset, whatever else is held out."""
+def test_what_overlaps_can_be_dropped_and_then_nothing_does(prepared, mixture, parts, held_out):
+    """In all forms of a dataset and all parts, whatever else is held out."""
     prepared_builder.cache_clear()
     overlapping_examples.cache_clear()
-    data = Data(tfds_data_dir=prepared, mixture=mixture, held_out=held_out, allow_missing=True)
+    data = Data(tfds_data_dir=prepared, mixture=mixture, parts=parts, held_out=held_out, allow_missing=True)
     evaluated = [catalogue.dataset('bool_q')]
     before, after = prove(data, evaluated), prove(dataclasses.replace(data, drop_overlaps=True), evaluated)
     assert [o['tuned'] for o in before['overlaps']] == ['rte'] and not before['compared']['dropped']

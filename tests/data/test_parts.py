@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dialogue
 from flan_jax.data.holdout import check_declarations
 from flan_jax.data.members import members
 from flan_jax.data.mixtures import missing_members, tuning_mixture
@@ -109,6 +110,21 @@ def test_what_is_said_twice_is_refused(samples_dir):
         members(data_of((Part(name='a', mixture='rte_few_shot'),)))
     with pytest.raises(SettingsError, match='a name of its own'):
         data_of((SMALL[0], SMALL[0]))
+
+
+def test_a_number_of_examples_holds_for_all_parts(samples_dir):
+    data = data_of(SMALL, samples_dir, examples_per_dataset=3)
+    tasks = tuning_mixture(data).seqio.tasks
+    assert {task.source.num_input_examples('train') for task in tasks} == {3}
+
+
+def test_dialogues_are_refused(monkeypatch):
+    talk = dataclasses.replace(
+        catalogue.dataset('gsm8k'), name='talk', dialogue=Dialogue(history='h', system='s', context='c')
+    )
+    monkeypatch.setitem(catalogue.DATASETS, 'talk', talk)
+    with pytest.raises(UserError, match='talk may have turns before the question'):
+        members(data_of((Part(name='a', mixture='trec+talk'),)))
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""Where clusters of the catalogue overlap by text, whether the paper excludes one with the other or not."""
+"""Where clusters of the catalogue overlap by text, whether one is left out with the other or not."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def catalogue_overlaps(clusters: Sequence[str], data_dir: str) -> list[tuple[Ove
     """How the prepared datasets of clusters overlap the prepared training examples of all others.
 
     Returns:
-      The overlaps, the largest share of a dataset first, each with whether the paper excludes the cluster that it is
-      tuned on when the evaluated one is held out.
+      The overlaps, the largest share of a dataset first, each with whether the dataset that is
+      tuned on is left out when the evaluated cluster is held out.
     """
     datasets = catalogue.DATASETS.values()
     trained = [d for d in datasets if d.splits.train]
@@ -21,8 +21,9 @@ def catalogue_overlaps(clusters: Sequence[str], data_dir: str) -> list[tuple[Ove
     tuned = [dataset for dataset in trained if dataset not in missing]
     evaluated = [d for d in datasets if d.cluster.name in clusters and is_evaluated(d, data_dir)]
     found = sorted(shared_texts(evaluated, tuned, data_dir), key=lambda o: (-o.examples / o.of, o.evaluated, o.tuned))
-    return [(overlap, overlap.tuned_cluster in _left_out(overlap)) for overlap in found]
+    return [(overlap, _is_left_out(overlap)) for overlap in found]
 
 
-def _left_out(overlap: Overlap) -> tuple[str, ...]:
-    return catalogue.clusters_left_out(overlap.evaluated_cluster)
+def _is_left_out(overlap: Overlap) -> bool:
+    left_out = catalogue.clusters_left_out(overlap.evaluated_cluster)
+    return catalogue.is_left_out(catalogue.dataset(overlap.tuned), left_out)
