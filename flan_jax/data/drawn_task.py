@@ -39,11 +39,7 @@ def drawn_task(
     Raises:
       UserError: for a chat template, which has no place for exemplars in a layout of plain text.
     """
-    if isinstance(prompt_format, ChatTemplate):
-        raise UserError(
-            f'Data.parts: {part.name} draws layouts of plain text, which Run.prompt_format=@ChatTemplate() does not '
-            'have; take @Flan() or another format of plain text, or name MIXTURE_OR_TASK_NAME in place of Data.parts'
-        )
+    _require_plain_text(part, prompt_format)
     exemplars = Exemplars(dataset, part.max_shots, data_dir=data_dir, read=read_drawable)
 
     @seqio.map_over_dataset
@@ -74,6 +70,14 @@ def drawn_task(
         ],
         shuffle_buffer_size=None,  # the source shuffles what is on disk
     )
+
+
+def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:
+    if isinstance(prompt_format, ChatTemplate):
+        raise UserError(
+            f'Data.parts: {part.name} draws layouts of plain text, which Run.prompt_format=@ChatTemplate() does not '
+            'have; take @Flan() or another format of plain text, or name MIXTURE_OR_TASK_NAME in place of Data.parts'
+        )
 
 
 def _query_marked(dataset: Dataset, together: Values) -> Values:
