@@ -24,7 +24,7 @@ hypothesis.settings.load_profile('tests')
 WHOLE_RUNS = (
     'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
-    'test_run_evaluation.py', 'test_packaging.py', 'test_miniature_study.py',
+    'test_run_evaluation.py', 'test_packaging.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
