@@ -20,7 +20,7 @@ from flan_jax import catalogue
 from flan_jax.command.quiet import import_tensorflow
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.settings import Data
-from flan_jax.packing.pack import packed_rows
+from flan_jax.packing.pack import packed_sequences
 from flan_jax.packing.settings import Stream
 
 LENGTHS = {'inputs': 1024, 'targets': 256}
@@ -29,7 +29,7 @@ LENGTHS = {'inputs': 1024, 'targets': 256}
 def our_rows(mixture, sequence_length: int, num_sequences: int) -> Iterator[int]:
     """Tokens in each row of our packing."""
     settings = Stream(sequence_length=sequence_length)
-    return (len(row.tokens) for row in packed_rows(mixture, settings, num_sequences))
+    return (len(row.tokens) for row in packed_sequences(mixture, settings, num_sequences))
 
 
 def seqio_rows(mixture, num_sequences: int) -> Iterator[int]:

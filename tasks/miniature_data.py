@@ -38,15 +38,17 @@ class Sizes:
 
 def prepare(data_dir: str, seed: int = 0, sizes: Sizes = Sizes()) -> None:
     """Writes the vocabulary, the text and every dataset; raises UserError where one is there already."""
-    _write_vocabulary(pathlib.Path(data_dir) / VOCABULARY)
+    write_vocabulary(pathlib.Path(data_dir) / VOCABULARY)
     with tempfile.TemporaryDirectory() as folder:
-        _write(PROSE, {'train': sizes.prose}, seed, pathlib.Path(folder), data_dir, {'text': tfds.features.Text()})
+        write_source(
+            PROSE, {'train': sizes.prose}, seed, pathlib.Path(folder), data_dir, {'text': tfds.features.Text()}
+        )
         for dataset in {dataset.source: dataset for dataset in DATASETS}.values():
             counts = {'train': sizes.train, 'test': sizes.test}
-            _write(dataset.source, counts, seed, pathlib.Path(folder), data_dir, dataset.features)
+            write_source(dataset.source, counts, seed, pathlib.Path(folder), data_dir, dataset.features)
 
 
-def _write(source: str, counts, seed: int, folder: pathlib.Path, data_dir: str, features) -> None:
+def write_source(source: str, counts, seed: int, folder: pathlib.Path, data_dir: str, features) -> None:
     """Writes the examples of one source; those of later splits are other than those of earlier ones."""
     name = source.removeprefix(PREFIX).partition(':')[0]
     found = world.examples(name, seed, sum(counts.values()))
@@ -85,7 +87,7 @@ def _splitter() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
 
 
-def _write_vocabulary(folder: pathlib.Path) -> None:
+def write_vocabulary(folder: pathlib.Path) -> None:
     """A tokenizer.json in which every word is one token, wherever it stands."""
     ids = {word: index for index, word in enumerate((EOS, UNKNOWN, *words()))}
     tokenizer = tokenizers.Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))

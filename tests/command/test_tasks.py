@@ -48,7 +48,7 @@ def test_verify_counts_rows_and_takes_samples_for_what_is_missing(tmp_path, caps
 def test_lengths_say_what_is_cut_of_each_dataset(samples_dir, capsys):
     """Of a sentence that is to be translated nothing is cut, so that it is dropped where it is too long."""
     names = ('wmt16_translate_deen', 'cnn_dailymail')
-    lengths = ('--input_length=40', '--target_length=48')
+    lengths = ('--input_length=30', '--target_length=48')
     status, printed = run(capsys, 'lengths', *names, f'--data_dir={samples_dir}', '--limit=8', *lengths)
     assert status == 0
     lines = {line.split('  ')[0].strip(): line for line in printed.out.splitlines()[1:]}

@@ -109,7 +109,7 @@ def test_questions_and_options_are_in_every_prompt_that_fits(form, vocabulary, s
     dataset = in_form(declared, FORMS[form].instructions)
     task = rank_task(dataset, 0, vocabulary, samples_dir)
     kept = []
-    for limit in (60, 90, 120, 150):
+    for limit in (40, 60, 90, 120):
         examples = read_examples(task, {'inputs': limit}, split='test', shuffle=False).as_numpy_iterator()
         for number, example in enumerate(examples):
             ex = list(rendered_examples(declared, 'test', samples_dir))[number // 4]

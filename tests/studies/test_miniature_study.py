@@ -27,13 +27,13 @@ def given(miniature, tmp_path_factory):
     from flan_jax.tasks import miniature_data
 
     root = tmp_path_factory.mktemp('miniature')
-    miniature_data.prepare(str(root / 'data'), sizes=miniature_data.Sizes(prose=12_000, train=400, test=40))
+    miniature_data.prepare(str(root / 'data'), sizes=miniature_data.Sizes(prose=12_000, train=400, test=30))
     return {
         'MODEL_DIR': str(root),
         'TFDS_DATA_DIR': str(root / 'data'),
         'VOCABULARY': str(root / 'data' / 'words'),
         'Stream.directory': str(root / 'streams'),
-        'EVAL_LIMIT': '40',
+        'Evaluation.templates': '(0, 1, 2)',
     }
 
 
@@ -47,7 +47,7 @@ def carry_out(planned):
 def test_tuning_surfaces_what_instructions_name(given):
     root = given['MODEL_DIR']
     arms = [arm for arm in MINIATURE.arms('small') if arm.name in ARMS]
-    study = dataclasses.replace(MINIATURE, arms=lambda scale: arms, pretraining_steps=300)
+    study = dataclasses.replace(MINIATURE, arms=lambda scale: arms, pretraining_steps=350)
     planned = study.runs('small', root, (), given)
     study.check(carry_out(run for run in planned if run.prepares))  # every topic's cloze questions
     write_study(root, study, 'small', carry_out(run for run in planned if not run.prepares))

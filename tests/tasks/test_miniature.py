@@ -1,24 +1,22 @@
 """The miniature's world: what is asked can be answered from the story, and what is held out is asked nowhere else."""
 
 import collections
-import random
 
 import pytest
 
 from flan_jax import catalogue
-from flan_jax.data.preview import rendered_examples
-from flan_jax.data.source import prepared_builder
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
-@pytest.fixture(scope='module')
-def data(miniature, tmp_path_factory):
-    """The miniature, small, in a folder of its own."""
-    from flan_jax.tasks import miniature_data
-
-    folder = str(tmp_path_factory.mktemp('miniature'))
-    miniature_data.prepare(folder, sizes=miniature_data.Sizes(prose=60, train=12, test=30))
-    return folder
+def prompts(world, dataset, count=30):
+    """Inputs and targets of examples in every template, and their stories, without the library's rendering."""
+    source = dataset.source.removeprefix('mini_').partition(':')[0]
+    for ex in world.examples(source, 0, count):
+        options = ex.get('options', getattr(dataset.answer, 'options', ()))
+        answer = options[ex[getattr(dataset.answer, 'label', 'label')]]
+        shown = ex | {'options': '\n- '.join(('OPTIONS:', *options)), 'answer': answer}
+        for template in dataset.templates:
+            yield template.inputs.format(**shown), template.targets.format(**shown), ex['story']
 
 
 def read(world, story):
@@ -94,31 +92,39 @@ def test_a_seed_gives_the_same_examples_and_another_gives_others(miniature):
 
 
 @pytest.mark.parametrize('group', ['development', 'confirmation'])
-def test_what_is_held_out_is_asked_and_answered_nowhere_else(data, miniature, group):
+def test_what_is_held_out_is_asked_and_answered_nowhere_else(miniature, group):
     """Stories may tell of it; instructions, options and targets of what is tuned on do not."""
     topics = miniature.world.GROUPS[group]
     banned = {word for topic in topics for word in (topic.name, *topic.values)}
     held_out = {f'mini_{topic.name}' for topic in topics}
     tuned = [name for name in miniature.declared.ALL.split('+') if name not in held_out]
+    assert len(tuned) == 13
     for dataset in (dataset for cluster in tuned for dataset in catalogue.datasets_in(cluster)):
-        examples = prepared_builder(dataset.source, data).as_dataset(split='train').as_numpy_iterator()
-        stories = [ex['story'].decode() for ex in examples]
-        for ex in rendered_examples(dataset, 'train', data):
-            for inputs, targets in ex.prompts:
-                story = next(story for story in stories if story in inputs)
-                asked = f'{inputs} {targets}'.replace(story, '')
-                assert not banned & set(asked.split()), asked
+        for inputs, targets, story in prompts(miniature.world, dataset):
+            asked = f'{inputs} {targets}'.replace(story, '')
+            assert not banned & set(asked.split()), asked
 
 
-def test_every_word_is_a_token_of_its_own(data, miniature):
-    vocabulary = Vocabulary(f'{data}/words')
+def test_every_word_is_a_token_of_its_own(miniature, tmp_path):
+    from flan_jax.tasks import miniature_data
+
+    miniature_data.write_vocabulary(tmp_path)
+    vocabulary = Vocabulary(str(tmp_path))
     texts = [ex['text'] for ex in miniature.world.examples('prose', 0, 60)]
-    for name, dataset in catalogue.DATASETS.items():
-        if name.startswith('mini_'):
-            split = 'train' if dataset.splits.train else 'test'
-            texts += [text for ex in rendered_examples(dataset, split, data) for pair in ex.prompts for text in pair]
-            texts.append(f'[{dataset.cluster.title}: {name}]')
-    unknown = vocabulary.encode('unheard')
-    for text in random.Random(0).sample(texts, 400):
-        assert unknown[0] not in vocabulary.encode(text), text
+    for dataset in miniature.declared.DATASETS:
+        texts += [text for inputs, targets, _ in prompts(miniature.world, dataset, 5) for text in (inputs, targets)]
+        texts.append(f'[{dataset.cluster.title}: {dataset.name}]')
+    (unknown,) = vocabulary.encode('unheard')
+    for text in texts:
+        assert unknown not in vocabulary.encode(text), text
     assert vocabulary.encode('[pet: mini_pet]')[1] == vocabulary.encode('goat pet')[1]
+
+
+def test_the_examples_are_prepared_datasets(miniature, tmp_path):
+    """One of them, written and read back."""
+    from flan_jax.data.source import split_slices
+    from flan_jax.tasks import miniature_data
+
+    dataset = catalogue.dataset('mini_pet_written')
+    miniature_data.write_source(dataset.source, {'train': 4, 'test': 2}, 0, tmp_path, str(tmp_path), dataset.features)
+    assert {name: len(found) for name, found in split_slices(dataset, str(tmp_path)).items()} == {'train': 4, 'test': 2}

@@ -99,9 +99,9 @@ class PromptFormat(Settings, abc.ABC):
                 f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing '
                 'says what stands between the turns of a dialogue'
             )
-        between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK)
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
         turns, segments = dialogue.turns, []
+        between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK) if turns[1:] else ''
         for place, (question, answer) in enumerate(turns, start=1):
             prompt = self.prompt_text(question, dialogue.context if place == len(turns) else '')
             segments += [before + prompt, self.response.format(target=answer, eos=EOS_MARK)]
