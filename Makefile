@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test test_runs parity compile quickstart lint clean
+.PHONY: install test test_runs miniature parity compile quickstart lint clean
 
 install: $(INSTALLED)
 
@@ -14,11 +14,15 @@ $(INSTALLED): setup.py constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -m 'not runs and not aot'
+	$(PYTEST) -m 'not runs and not aot and not miniature'
 
 # Whole runs by the command, and jobs of several processes that are killed and stopped.
 test_runs: install
 	$(PYTEST) -m runs
+
+# The whole system end to end: models that learn a small world from nothing, optimised as users' are.
+miniature: install
+	XLA_FLAGS= $(BIN)/python -m pytest -m miniature
 
 # Against transformers and torch, which nothing else needs.
 parity: install

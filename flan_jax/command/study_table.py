@@ -91,5 +91,4 @@ def _cost(study, scale: str):
         planned = study.runs('unused', files, given, ())
     else:
         planned = study.runs(scale, 'unused', (), given)
-        planned = [*study.before(planned, 'unused'), *planned]
     return cost_of(configuration.load(run.files, run.bindings) for run in planned)

@@ -93,7 +93,8 @@ def test_a_run_starts_from_a_base_and_its_prompts_begin_with_bos(tuned, base):
     for example in examples:
         (response,) = example.responses
         assert example.prompt[0] == vocabulary.bos_id == 0
-        assert example.prompt[-1] == response[-1] == vocabulary.eos_id == 1
+        assert example.prompt[-1] == vocabulary.eos_id == 1
+        assert response[-1] == 1 or len(response) == 16  # one that is cut has no end
         assert 0 not in example.prompt[1:] and 0 not in response
     assert list(tuned.glob('evaluation/step_2/copa-*/*.jsonl'))
 

@@ -14,7 +14,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from tests.distributed.test_processes import ends_of, start
 
-TEMPLATES = (0, 1, 2)
+TEMPLATES = (0, 1, 3)
 
 
 @pytest.fixture(scope='module')

@@ -44,6 +44,7 @@ def carry_out(planned):
     return [(run, configuration.load(run.files, run.bindings)) for run in planned]
 
 
+@pytest.mark.miniature
 def test_tuning_surfaces_what_instructions_name(given):
     root = given['MODEL_DIR']
     arms = [arm for arm in MINIATURE.arms('small') if arm.name in ARMS]
