@@ -50,8 +50,8 @@ def test_tuning_surfaces_what_instructions_name(given):
     arms = [arm for arm in MINIATURE.arms('small') if arm.name in ARMS]
     study = dataclasses.replace(MINIATURE, arms=lambda scale: arms, pretraining_steps=350)
     planned = study.runs('small', root, (), given)
-    study.check(carry_out(run for run in planned if run.prepares))  # every topic's cloze questions
-    write_study(root, study, 'small', carry_out(run for run in planned if not run.prepares))
+    study.check(carry_out([run for run in planned if run.prepares]))  # every topic's cloze questions
+    write_study(root, study, 'small', carry_out([run for run in planned if not run.prepares]))
     found = json.loads((pathlib.Path(root) / 'report.json').read_text())
     ours, base = ({arm: found[model][arm]['Reworded']['mean'] for arm in ARMS} for model in ('ours', 'base'))
     assert ours['all clusters'] - base['all clusters'] >= 20
