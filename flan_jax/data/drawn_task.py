@@ -55,19 +55,14 @@ def drawn_task(
         example = vars(drawn) | {INPUTS: inputs[0], TARGETS: targets[0], EXEMPLARS: solved}
         return example | long_field_texts(dataset, values)
 
+    usable = functools.partial(keep_usable, dataset=dataset)
     tokenizer = FormatTokenizer(prompt_format, vocabulary)
     laid_out = functools.partial(tokenize_laid_out, tokenizer=tokenizer, bound=part.few_shot_length)
     return seqio.Task(
         name,
         source=PreparedSource(dataset, data_dir),
         output_features=output_features(vocabulary, prompt_format),
-        preprocessors=[
-            functools.partial(keep_usable, dataset=dataset),
-            read,
-            seqio.CacheDatasetPlaceholder(),
-            put,
-            laid_out,
-        ],
+        preprocessors=[usable, read, seqio.CacheDatasetPlaceholder(), put, laid_out],
         shuffle_buffer_size=None,  # the source shuffles what is on disk
     )
 
