@@ -12,6 +12,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.objective import Objective
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import Path, Settings, SettingsError
+from flan_jax.training.schedules.constant import Constant
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.tuning import Tuning
@@ -58,6 +59,12 @@ class Run(Settings):
             raise SettingsError(
                 f'Run.tuning=@TaskPrompts() divides the loss by task, which Run.objective=@{objective}() cannot do; '
                 'take @NextToken()'
+            )
+        if self.tuning.prompt_names and not isinstance(self.training.schedule, Constant):
+            schedule = type(self.training.schedule).__name__
+            raise SettingsError(
+                f'Training.schedule=@{schedule}() falls over Training.steps, but each prompt of @TaskPrompts() counts '
+                'only the steps with texts of its task; take @Constant()'
             )
         before = self.tuning.positions
         if before + self.stream.example_length > self.model.max_length:

@@ -1,5 +1,8 @@
 """flan-jax certify: how much of what is evaluated stands in the very stream that a run was trained on."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flan_jax.command.start import start
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
@@ -17,21 +20,34 @@ def main(arguments: list[str]) -> None:
 
 
 def certify(run: Run, eval_set) -> None:
-    """Writes MODEL_DIR/contamination.json, unless it is there and of the same stream and data."""
-    import jax
+    """Writes MODEL_DIR/contamination.json, unless it is there and of the same stream and data.
 
+    Raises:
+      UserError: if the stream was made with another vocabulary than the run's.
+    """
     from flan_jax import manifest
+    from flan_jax.distributed import processes
+
+    made = manifest.read(run.model_dir)['stream']
+    if made:
+        processes.first_does('certificate', lambda: _certify(run, eval_set, made))
+
+
+def _certify(run: Run, eval_set, made: Mapping[str, Any]) -> None:
     from flan_jax.evaluation import contamination
     from flan_jax.packing.pack import stream_folder
     from flan_jax.packing.stream import PackedStream
     from flan_jax.tokenizers.vocabulary import Vocabulary
 
-    made = manifest.read(run.model_dir)['stream']
-    if jax.process_index() or not made:
-        return
     wanted = contamination.made_of(made['fingerprint'], eval_set.datasets, run.data.tfds_data_dir)
-    if contamination.read(run.model_dir, wanted) is None:
-        stream = PackedStream(stream_folder(run.stream, made['recipe']))
-        vocabulary = Vocabulary(run.data.vocabulary)
-        found = contamination.of_stream(stream, vocabulary, eval_set.datasets, run.data.tfds_data_dir)
-        CONSOLE.print(f'certificate: {contamination.write(run.model_dir, found)}')
+    if contamination.read(run.model_dir, wanted) is not None:
+        return
+    vocabulary = Vocabulary(run.data.vocabulary)
+    if vocabulary.fingerprint != made['recipe']['vocabulary']:
+        raise UserError(
+            f'VOCABULARY={run.data.vocabulary!r} ({vocabulary.fingerprint}): the stream of {run.model_dir} was made '
+            f'with another ({made["recipe"]["vocabulary"]}); name that of the run'
+        )
+    stream = PackedStream(stream_folder(run.stream, made['recipe']))
+    found = contamination.of_stream(stream, vocabulary, eval_set.datasets, run.data.tfds_data_dir)
+    CONSOLE.print(f'certificate: {contamination.write(run.model_dir, found)}')

@@ -108,7 +108,8 @@ def _models(loaded: Sequence[tuple]) -> Iterator[tuple]:
     folders: dict[tuple, set[str]] = {}
     first: dict[tuple, tuple] = {}
     for planned, run in loaded:
-        key = (run.model, run.tuning, run.training, run.stream.sequence_length, run.stream.max_targets)
+        training = dataclasses.replace(run.training, seed=0)
+        key = (run.model, run.tuning, training, run.stream.sequence_length, run.stream.max_targets)
         folders.setdefault(key, set()).add(run.model_dir)
         first.setdefault(key, (planned, run))
     for key, (planned, run) in first.items():

@@ -19,6 +19,9 @@ from flan_jax.command import renamed
 from flan_jax.command.configurables import configurables
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.run import Run
+from flan_jax.training.optimizers.optimizer import Optimizer
+from flan_jax.training.schedules.schedule import Schedule
+from flan_jax.training.settings import Training
 
 FILES = 'gin'
 """Folder of the project's gin files; commands and includes name it first, wherever the project is installed."""
@@ -66,10 +69,25 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
         flags = ' '.join(f'--gin.{name}=...' for name in missing)
         raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
     try:
-        return gin.get_configurable(Run)()
+        run = gin.get_configurable(Run)()
     except (TypeError, ValueError, UserError) as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
         raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
+    _check_chosen(run.training, bindings)
+    return run
+
+
+def _check_chosen(training: Training, bindings: Iterable[str]) -> None:
+    """Raises UserError for fields of an optimizer or a schedule on the command line that is not the run's."""
+    chosen = {Optimizer: ('optimizer', training.optimizer), Schedule: ('schedule', training.schedule)}
+    for name in bindings:
+        bound = _CONFIGURABLES.get(name.partition('.')[0])
+        for kind, (field, value) in chosen.items():
+            if isinstance(bound, type) and issubclass(bound, kind) and not isinstance(value, bound):
+                raise UserError(
+                    f'{name}: Training.{field} is @{type(value).__name__}(); set Training.{field} = '
+                    f'@{bound.__name__}(), or leave it out'
+                )
 
 
 def missing_macros(files: Iterable[str]) -> list[str]:

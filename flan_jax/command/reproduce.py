@@ -50,8 +50,10 @@ def main(arguments: list[str]) -> int:
     if options.plan:
         _print_plan(loaded, arguments)
         return 0
-    if not options.join:
-        prepares = [pair for pair in loaded if pair[0].prepares]
+    prepares = [pair for pair in loaded if pair[0].prepares]
+    if options.join:
+        work.check([pair for pair in prepares if _announce(*pair).finished])
+    else:
         _carry_out(prepares)
         work.check(prepares)
         _carry_out([pair for pair in loaded if not pair[0].prepares])

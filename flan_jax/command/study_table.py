@@ -1,6 +1,7 @@
 """The table of studies that `flan-jax reproduce --list` prints, and the data of the small ones."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -63,7 +64,10 @@ def miniature(root: str) -> dict[str, str]:
     data_dir = os.path.join(root, 'data')
     if not os.path.isdir(data_dir):
         CONSOLE.print(f"the miniature's world is written to {data_dir}")
-        miniature_data.prepare(data_dir)
+        unfinished = f'{data_dir}.unfinished'
+        shutil.rmtree(unfinished, ignore_errors=True)
+        miniature_data.prepare(unfinished)
+        os.rename(unfinished, data_dir)
     return {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
 
 

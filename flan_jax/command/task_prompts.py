@@ -27,5 +27,6 @@ def validation_of(run: Run, program, stream):
     from flan_jax.training.validation import Validation
 
     mixture, examples = tuning_mixture(run.data, run.prompt_format), run.tuning.stopping.examples
-    batches = validation_batches(mixture, run.stream, stream.manifest, examples, run.training.batch_size)
+    size = run.training.batch_size // run.training.microbatches  # what fits in memory
+    batches = validation_batches(mixture, run.stream, stream.manifest, examples, size)
     return Validation(program, batches, stream.manifest.tasks)

@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import read_examples, training_task
-from flan_jax.data.tokenized import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT
+from flan_jax.data.tokenized import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -20,7 +22,7 @@ class Cuts:
       examples: examples sampled, dropped ones among them.
       shortened: examples whose long fields lost words, so that all else of their prompts fits.
       dropped: examples whose prompts do not fit even so, which are not trained on.
-      targets_cut: examples whose targets go on after their tokens, which therefore do not end.
+      targets_cut: examples whose targets go on after their tokens, which therefore do not end, or lack whole turns.
       target_tokens: tokens of the targets of all examples that are not dropped.
       target_tokens_cut: those of them that belong to targets that are cut.
     """
@@ -39,10 +41,11 @@ class Cuts:
             self.dropped += 1
             return False
         self.shortened += bool(example.get(INPUTS_CUT, False))
-        self.target_tokens += len(example[TARGETS])
+        learned = int(np.sum(example[WEIGHTS])) if WEIGHTS in example else len(example[TARGETS])
+        self.target_tokens += learned
         if example.get(TARGETS_CUT, False):
             self.targets_cut += 1
-            self.target_tokens_cut += len(example[TARGETS])
+            self.target_tokens_cut += learned
         return True
 
     def __add__(self, other: 'Cuts') -> 'Cuts':

@@ -13,6 +13,7 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset, TfdsExample
 from flan_jax.data.rendering import Values, read_before, read_shown
 from flan_jax.data.source import PreparedSource
+from flan_jax.errors import UserError
 
 POOL_EXAMPLES = 2048
 """Training examples, a uniform sample by seed, from which its exemplars are sampled; they are held in memory."""
@@ -102,6 +103,7 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_
 
     Raises:
       MissingDataError: if the dataset has no training examples there.
+      UserError: if none of them can be an exemplar.
     """
     source = PreparedSource(dataset, data_dir)
     total = source.num_input_examples('train')
@@ -115,4 +117,9 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_
         examples = examples.filter(lambda ex: tf.size(read_before(dataset, ex)[HISTORY]) == 0)
     shown = examples.map(lambda ex: read(dataset, ex), tf.data.AUTOTUNE)
     unlike = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
+    if not unlike:
+        raise UserError(
+            f'{dataset.name} has no training example that can be an exemplar: none is usable, or all are later turns '
+            'of dialogues; set Data.shots and SHOTS to 0 for it, or leave it out'
+        )
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*unlike))}

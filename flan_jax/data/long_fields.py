@@ -15,7 +15,7 @@ from flan_jax.data.rendering import Values
 LONG_FIELDS = 'long_fields'
 """Feature of an example before it is tokenised: the texts whose marks stand in its inputs, strings of shape [n]."""
 
-_MARK = '\x00'
+_MARK = '\x00long\x00'
 
 _WORD = r'(\s*\S{1,40})'
 """A word with the blanks before it; what has no blanks, such as an address or Chinese, is cut after 40 characters."""

@@ -1,6 +1,7 @@
 """What a mixture's name stands for: datasets, each in a form in which it is tuned on."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import seqio
@@ -183,7 +184,7 @@ def _require_no_dialogues(part: Part, datasets: Sequence[Dataset]) -> None:
 
 def _cut(dataset: Dataset, examples: int | None) -> Dataset:
     """The dataset with so many training examples at most."""
-    if examples is None:
+    if examples is None or examples >= (dataset.splits.train_examples or math.inf):
         return dataset
     return dataclasses.replace(dataset, splits=dataclasses.replace(dataset.splits, train_examples=examples))
 

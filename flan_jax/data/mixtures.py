@@ -129,10 +129,15 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     """Task name to the share of the examples that members of parts get; sums to 1.
 
     A part of which no member is there gives its weight to the others.
+
+    Raises:
+      UserError: if no example of a part is usable.
     """
     sizes = {member.task: mixing_rate(member.dataset, data_dir, member.part.max_rate) for member in members}
     parts = {member.part.name: member.part for member in members}
     of_part = {name: sum(sizes[m.task] for m in members if m.part.name == name) for name in parts}
+    if empty := [name for name, size in of_part.items() if not size]:
+        raise UserError(f'Data.parts: {empty[0]} has no usable training example; leave it out, or prepare its data')
     weights = sum(part.weight for part in parts.values())
     return {m.task: m.part.weight / weights * sizes[m.task] / of_part[m.part.name] for m in members}
 

@@ -45,6 +45,10 @@ NAMES = {
 """promptsource's name of a dataset to that of TFDS, or to how several begin, where they differ."""
 
 
+_MADE = '_promptsource_'
+"""Stands in the names of the datasets that prompts become."""
+
+
 def add_prompts(paths: Iterable[str], data_dir: str) -> None:
     """Adds the prompts of promptsource files to the catalogue.
 
@@ -63,15 +67,23 @@ def add_prompts(paths: Iterable[str], data_dir: str) -> None:
             added = {made.name: made for made in prompts_of(dataset, templates)}
             if not added:
                 raise UserError(f'Data.promptsource: no prompt in {path} asks for the task of {name}')
+            _require_one_file(added.values(), name, path)
             _try(dataset, templates, data_dir, path)
             catalogue.DATASETS.update(added)
+
+
+def _require_one_file(added: Iterable[Dataset], name: str, path: str) -> None:
+    for made in added:
+        before = catalogue.DATASETS.get(made.name, made)
+        if list(before.fields) != list(made.fields):
+            raise UserError(f'Data.promptsource: {path} is a second file for {name}; join the two in one')
 
 
 def prompts_of(dataset: Dataset, templates: Iterable[PromptsourceTemplate]) -> Iterator[Dataset]:
     """A dataset for every template that asks for the dataset's own task."""
     for index, template in enumerate(templates):
         if template.original_task:
-            yield _dataset_of(dataset, template, f'{dataset.name}_promptsource_{index}')
+            yield _dataset_of(dataset, template, f'{dataset.name}{_MADE}{index}')
 
 
 def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> Dataset:
@@ -101,6 +113,7 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
         templates=(Template(f'{{{field}}}'),),
         metrics=metrics,
         long_fields=(),
+        revealing=(),
         keep=_both(dataset.keep, Keep('the prompt is not for such rows, or no option is its target', applies)),
         note=f'promptsource: {template.name}',
     )
@@ -150,7 +163,8 @@ def _datasets_called(name: str) -> list[Dataset]:
     return [
         dataset
         for dataset in catalogue.DATASETS.values()
-        if dataset.source_name == ours or (ours.endswith('/') and dataset.source_name.startswith(ours))
+        if _MADE not in dataset.name
+        and (dataset.source_name == ours or (ours.endswith('/') and dataset.source_name.startswith(ours)))
     ]
 
 

@@ -33,7 +33,8 @@ class Data(Settings):
       modules: modules to import that add datasets of your own to the catalogue.
       instructions: how inputs are worded.
       templates_per_dataset: the first so many templates of each dataset are used; None for all.
-      examples_per_dataset: the first so many training examples of each dataset are used; None for all.
+      examples_per_dataset: the first so many training examples of each dataset are used, or rows where these hold
+        several examples (CoQA's dialogues); None for all.
       shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
       promptsource: paths of promptsource files, templates.yaml, whose prompts join the catalogue beside our templates.

@@ -53,10 +53,11 @@ def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
 
 
 def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
-    """What identifies the examples of a prepared dataset: its version, and the examples and bytes of each split."""
+    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits."""
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
-    return {'source': dataset.source, 'splits': splits}
+    rows = {name: str(part) for name, part in split_slices(dataset, data_dir).items()}
+    return {'source': dataset.source, 'splits': splits, 'rows': rows}
 
 
 def origin(source: str, data_dir: str) -> str | None:

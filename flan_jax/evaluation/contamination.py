@@ -110,7 +110,8 @@ def _signed(content: Mapping[str, Any]) -> dict[str, Any]:
 def _contents(datasets: Datasets, data_dir: str) -> dict[str, dict[str, str]]:
     """The fingerprints of the examples that are evaluated."""
     return {
-        name: {
+        name: {'fields': fingerprint({'names': sorted(dataset.fields)})}
+        | {
             split: contents_fingerprint(dataset, split, data_dir)
             for split in EVALUATED_SPLITS
             if split in split_slices(dataset, data_dir)

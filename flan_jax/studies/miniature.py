@@ -87,6 +87,8 @@ class MiniatureStudy(Study):
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
         """As `Study.runs`, after the runs that train the base model of every seed and size."""
+        if 'INITIAL_CHECKPOINT_PATH' in given:
+            raise UserError(f'INITIAL_CHECKPOINT_PATH is set by {self.id} itself; leave it out')
         planned = super().runs(scale, root, files, given, seeds)
         bases = {_base_folder(run, root): run for run in planned}
         return [

@@ -46,7 +46,8 @@ class PromptStudy(Study):
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
         """Every run of the study, each after those it starts from; see `Study.runs`."""
-        taken = {*SET_BY_STUDIES, *PROMPTS, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'} - {'LEARNING_RATE'}
+        of_arms = {name for arm in self.arms(scale) for name in arm.bindings}
+        taken = {*SET_BY_STUDIES, *PROMPTS, *of_arms, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'} - {'LEARNING_RATE'}
         if clash := sorted(taken & set(given)):
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
         if scale != 'small' and BASE_CHECKPOINT not in given:
@@ -105,8 +106,15 @@ class PromptStudy(Study):
 
 def _pretraining(seed: int, folder: str, files: Sequence[str], given: Mapping[str, str]) -> PlannedRun:
     bindings = {'SEED': str(seed), 'MODEL_DIR': os.path.join(folder, BASE), 'MIXTURE_OR_TASK_NAME': TEXT}
+    # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
+    data = {name: os.environ[name] for name in ('TFDS_DATA_DIR',) if name in os.environ}
     return PlannedRun(
-        'pretraining', 'nothing', seed, ('gin/runs/pretrain.gin', *files[1:]), {**given, **bindings}, prepares=True
+        'pretraining',
+        'nothing',
+        seed,
+        ('gin/runs/pretrain.gin', *files[1:]),
+        {**data, **given, **bindings},
+        prepares=True,
     )
 
 

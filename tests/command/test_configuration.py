@@ -294,3 +294,14 @@ def test_finding_a_file_of_the_project_from_elsewhere_logs_no_error(tmp_path):
     code = "from flan_jax.command import configuration; configuration.load(['gin/runs/quickstart.gin'], {})"
     done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert 'Path not found' not in done.stderr
+
+
+def test_fields_of_the_runs_optimizer_and_schedule_count_and_others_are_refused():
+    small = ['gin/runs/small.gin']
+    data = {'TFDS_DATA_DIR': 'data'}
+    run = configuration.load(small, data | {'Adafactor.decay_rate': '0.7'})
+    assert run.training.optimizer.decay_rate == 0.7
+    with pytest.raises(UserError, match=r'AdamW.b2: Training.optimizer is @Adafactor'):
+        configuration.load(small, data | {'AdamW.b2': '0.95'})
+    chosen = configuration.load(small, data | {'Training.optimizer': '@AdamW()', 'AdamW.b2': '0.95'})
+    assert chosen.training.optimizer.b2 == 0.95

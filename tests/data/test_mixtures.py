@@ -17,7 +17,7 @@ from flan_jax.data.members import FORMS, REGISTERED, members, resolve
 from flan_jax.data.mixtures import missing_members, tuning_mixture
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.settings import Data
-from flan_jax.data.source import MissingDataError
+from flan_jax.data.source import MissingDataError, data_fingerprint
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -228,3 +228,15 @@ def test_names_are_resolved_by_their_longest_known_part():
     assert resolve('flan_first_3_clusters')[1] == '' and resolve('flan_first_4_templates')[1] == '_first_4_templates'
     with pytest.raises(UnknownName, match='rte_first_3_templates'):
         resolve('rte_first_3_templates')
+
+
+@pytest.mark.parametrize(('examples', 'expected'), [(5, 5), (31_000, 30_000)])
+def test_fewer_examples_of_a_dataset_are_never_more(examples, expected):
+    (member,) = members(Data(mixture='fix_punct', tfds_data_dir='nowhere', examples_per_dataset=examples))
+    assert member.dataset.splits.train_examples == expected
+
+
+def test_other_rows_of_the_same_data_are_other_data(samples_dir):
+    rte = catalogue.dataset('rte')
+    fewer = dataclasses.replace(rte, splits=dataclasses.replace(rte.splits, train_examples=3))
+    assert data_fingerprint(rte, samples_dir) != data_fingerprint(fewer, samples_dir)

@@ -92,6 +92,21 @@ def test_prompts_are_datasets_beside_ours(added, samples_dir):
     assert first.has_options and not why.has_options
 
 
+def test_the_same_file_again_changes_nothing_and_a_second_file_is_refused(added, samples_dir, tmp_path):
+    names = list(catalogue.DATASETS)
+    add_prompts([str(tmp_path / 'templates.yaml')], samples_dir)
+    assert list(catalogue.DATASETS) == names
+    (tmp_path / 'mine.yaml').write_text(COPA.replace('Why,', 'Why:'))
+    with pytest.raises(UserError, match='a second file for super_glue/copa'):
+        add_prompts([str(tmp_path / 'mine.yaml')], samples_dir)
+
+
+def test_every_dataset_takes_prompts():
+    for dataset in catalogue.DATASETS.values():
+        templates = [promptsource.from_ours(dataset, index) for index in range(len(dataset.templates))]
+        assert len(list(prompts_of(dataset, templates))) == len(dataset.forward_templates)
+
+
 def test_its_options_are_scored_and_its_prompts_are_tuned_on(added, samples_dir):
     first = catalogue.dataset('copa_promptsource_1')
     options = rank_task(first, 0, Vocabulary(), samples_dir)
