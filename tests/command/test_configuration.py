@@ -122,7 +122,7 @@ def hints_of(settings_class):
 
 
 def ways_to_hold(part):
-    """Bindings that put each settings class that a field of `part` may hold there, with what it must be given."""
+    """Each class that a field of `part` may hold, whose place it takes, and bindings that put it there."""
     for name, hint in hints_of(type(part)).items():
         for member in configurables().values():
             if dataclasses.is_dataclass(member) and holds(hint, member):
@@ -130,7 +130,7 @@ def ways_to_hold(part):
                 given = {f'{member.__name__}.{f.name}': repr(another_of(member, f.name, 4096)) for f in required}
                 reference = f'@{member.__name__}()'
                 value = f'({reference},)' if typing.get_origin(hint) is tuple else reference
-                yield member, {f'{type(part).__name__}.{name}': value} | given
+                yield member, type(getattr(part, name)).__name__, {f'{type(part).__name__}.{name}': value} | given
 
 
 def holds(hint, member):
@@ -148,7 +148,9 @@ def runs_with_every_class():
         for part in parts_of(configuration.load(QUICKSTART, given)):
             if type(part) not in found:
                 found[type(part)] = given
-                queue += [given | added for member, added in ways_to_hold(part) if member not in found]
+                for member, before, added in ways_to_hold(part):
+                    if member not in found:
+                        queue.append({k: v for k, v in given.items() if k.partition('.')[0] != before} | added)
     return found
 
 
