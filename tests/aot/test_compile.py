@@ -46,7 +46,8 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
 
 @needs_libtpu
 def test_the_scoring_step_reads_the_soft_prompt():
-    tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=1', '--gin.SEQUENCE_LENGTH=512', '--step=scoring']
+    tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=4', '--gin.SEQUENCE_LENGTH=512', '--step=scoring']
+    tiny += ['--gin.BATCH_SIZE=256']  # so that figures of two decimals tell
     prompt = ['--gin.Run.tuning=@Prompt()', '--gin.Prompt.length=512', '--gin.INITIAL_CHECKPOINT_PATH=base']
     done = []
     for tuning in ([], prompt):
