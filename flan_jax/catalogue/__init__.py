@@ -4,7 +4,8 @@ import importlib
 import itertools
 from collections.abc import Collection, Iterable
 
-from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError, check_templates
+from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError
+from flan_jax.catalogue.template_checks import check_templates
 from flan_jax.errors import UnknownName
 
 JOIN = '+'

@@ -1,8 +1,8 @@
 """What a dataset is: one declaration, from which every task, test, table and page derives.
 
-A declaration is checked when it is made, and its templates once more when it joins the catalogue. One that names an
-unknown field, carries a stray brace, repeats another or lacks its options raises `DeclarationError` with the names of
-dataset, template and field.
+A declaration is checked when it is made, and its templates once more when it joins the catalogue (see
+`template_checks`). One that names an unknown field, carries a stray brace, repeats another or lacks its options raises
+`DeclarationError` with the names of dataset, template and field.
 """
 
 import dataclasses
@@ -45,24 +45,10 @@ MetricName = Literal[
 
 ANSWER, OPTIONS, OPTION_TEXTS = 'answer', 'options', 'option_texts'
 BEFORE = HISTORY, SYSTEM, CONTEXT = 'dialogue_history', 'dialogue_system', 'dialogue_context'
-RESERVED_FIELDS = frozenset(
-    {
-        ANSWER,
-        OPTIONS,
-        OPTION_TEXTS,
-        *BEFORE,
-        'choices',
-        'group',
-        'idx',
-        'inputs',
-        'long_fields',
-        'prompts',
-        'references',
-        'reply_to_options',
-        'right',
-        'targets',
-    }
-)
+RESERVED_FIELDS = frozenset({
+    ANSWER, OPTIONS, OPTION_TEXTS, *BEFORE, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts', 'references',
+    'reply_to_options', 'right', 'targets',
+})  # fmt: skip
 """Names of what is derived from an example, which a declared field may not take."""
 
 
@@ -321,41 +307,3 @@ def _check_fields(dataset: Dataset, text: str, where: str) -> None:
         raise DeclarationError(f'{where}: stray brace in {text!r} ({error})') from error
     if unknown := sorted(used - allowed):
         raise DeclarationError(f'{where}: unknown field {unknown[0]!r}; the fields are {", ".join(sorted(allowed))}')
-
-
-def check_templates(dataset: Dataset) -> None:
-    """Raises DeclarationError unless every template asks a question that its inputs can answer, none of them twice.
-
-    The forms that ablations derive from a declaration, and the original project's templates, may do otherwise.
-    """
-    for index, template in enumerate(dataset.templates):
-        _check_template(dataset, index, template)
-    _check_unique(dataset)
-
-
-def _check_template(dataset: Dataset, index: int, template: Template) -> None:
-    where = f'{dataset.name}, template {index}'
-    used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
-    if not used['inputs']:
-        raise DeclarationError(f'{where}: the inputs name no field, so there would be no question')
-    if not used['targets']:
-        raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
-    if leaked := sorted(used['inputs'] & used['targets']):
-        raise DeclarationError(f'{where}: the inputs give away the target field {leaked[0]!r}')
-    if ANSWER in used['inputs'] and not template.inverted:
-        raise DeclarationError(f'{where}: the inputs give away the answer; mark the template inverted')
-    if not template.inverted and (telling := sorted(used['inputs'] & set(dataset.revealing))):
-        raise DeclarationError(
-            f'{where}: the inputs give away the answer by {telling[0]!r}; mark the template inverted'
-        )
-    if dataset.has_options and not template.inverted and OPTIONS not in used['inputs']:
-        raise DeclarationError(f'{where}: a dataset with options shows them; place {{options}} in the inputs')
-
-
-def _check_unique(dataset: Dataset) -> None:
-    seen: dict[tuple[str, str], int] = {}
-    for index, template in enumerate(dataset.templates):
-        key = (' '.join(template.inputs.split()), ' '.join(template.targets.split()))
-        if key in seen:
-            raise DeclarationError(f'{dataset.name}: templates {seen[key]} and {index} are the same')
-        seen[key] = index

@@ -2,7 +2,7 @@
 
 import argparse
 
-from flan_jax import catalogue
+from flan_jax.command.libraries import load_datasets
 from flan_jax.command.quiet import import_tensorflow
 
 
@@ -21,12 +21,7 @@ def load_catalogue(options: argparse.Namespace) -> None:
     Names the default folder where `options` name none.
     """
     import_tensorflow()
-    from flan_jax.data import own_instructions, source
+    from flan_jax.data import source
 
-    catalogue.load(options.module)
     options.data_dir = options.data_dir or source.default_data_dir()
-    own_instructions.declare_prepared(options.data_dir)
-    if options.promptsource:
-        from flan_jax.data.promptsource import add_prompts
-
-        add_prompts(options.promptsource, options.data_dir)
+    load_datasets(options.module, options.data_dir, options.promptsource)

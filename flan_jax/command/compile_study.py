@@ -86,21 +86,20 @@ def smallest_fit(name: str, run: Run, tunings: int = 1) -> Fit:
         mesh = make_mesh(on_slice.parallelism, topology_devices(f'v4:{shape}'))
         try:
             compiled = compile_training_of(on_slice, mesh)
+            break
         except DoesNotFit:
             if shape == large_enough[-1]:
                 raise
-            continue
-        return Fit(
-            name=name,
-            parameters=parameters,
-            slice=shape,
-            mesh=tuple(mesh.shape.values()),
-            peak=compiled.memory['peak'],
-            seconds=compiled.roofline.seconds,
-            utilisation=compiled.utilisation(mesh),
-            steps=run.training.steps * tunings,
-        )
-    raise AssertionError('there is at least one slice')
+    return Fit(
+        name=name,
+        parameters=parameters,
+        slice=shape,
+        mesh=tuple(mesh.shape.values()),
+        peak=compiled.memory['peak'],
+        seconds=compiled.roofline.seconds,
+        utilisation=compiled.utilisation(mesh),
+        steps=run.training.steps * tunings,
+    )
 
 
 def _models(loaded: Sequence[tuple]) -> Iterator[tuple]:

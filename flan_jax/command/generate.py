@@ -108,6 +108,8 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         param_dtype=options.param_dtype,
         prompt_format=format_named(options.prompt_format) if options.prompt_format else None,
     )
+    if options.task and not model.prompts:
+        raise UserError(f'--task={options.task}: {options.checkpoint} has no soft prompt for each task; leave it out')
     if model.prompts and options.task is None:
         raise UserError(
             f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'

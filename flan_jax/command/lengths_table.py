@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.command.tables import print_table
-from flan_jax.data.formats import format_of
+from flan_jax.data.formats import format_named
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('name', nargs='*', help='dataset; none means all that are prepared')
     parser.add_argument('--limit', type=int, default=200, help='training examples per dataset, in random templates')
     parser.add_argument('--vocabulary', help='path of a SentencePiece model or tokenizer.json; none: the bundled one')
-    parser.add_argument('--prompt_format', default='flan', help='flan, plain, ...')
+    parser.add_argument('--prompt_format', default='flan', help='flan, plain, ..., or the path of a chat template')
     parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
     parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     if not datasets or (options.name and missing):
         raise UserError(f'not prepared in {options.data_dir}: {", ".join(dataset.name for dataset in missing)}')
     lengths = {'inputs': options.input_length, 'targets': options.target_length}
-    vocabulary, prompt_format = Vocabulary(options.vocabulary), format_of({'name': options.prompt_format})
+    vocabulary, prompt_format = Vocabulary(options.vocabulary), format_named(options.prompt_format)
     found = {}
     with bar('measuring', len(datasets)) as advance:
         for dataset in datasets:

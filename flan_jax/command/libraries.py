@@ -1,5 +1,7 @@
 """What every command of a run needs before it starts: processes, compiled programs, the catalogue."""
 
+from collections.abc import Sequence
+
 from flan_jax.data.settings import Data
 
 
@@ -13,15 +15,21 @@ def prepare_libraries(data: Data) -> None:
     keep_compiled_programs()
     import_tensorflow()
 
-    from flan_jax import catalogue
     from flan_jax.catalogue.original_templates import replace_templates
-    from flan_jax.data.own_instructions import declare_prepared
 
-    catalogue.load(data.modules)
-    declare_prepared(data.tfds_data_dir)
+    load_datasets(data.modules, data.tfds_data_dir, data.promptsource)
     if data.original_templates:
         replace_templates(data.original_templates)
-    if data.promptsource:
+
+
+def load_datasets(modules: Sequence[str], data_dir: str, promptsource: Sequence[str]) -> None:
+    """Fills the catalogue: with its modules, the datasets that prepared data declare, and prompts of promptsource."""
+    from flan_jax import catalogue
+    from flan_jax.data.own_instructions import declare_prepared
+
+    catalogue.load(modules)
+    declare_prepared(data_dir)
+    if promptsource:
         from flan_jax.data.promptsource import add_prompts
 
-        add_prompts(data.promptsource, data.tfds_data_dir)
+        add_prompts(promptsource, data_dir)

@@ -1,8 +1,9 @@
 """The table of studies that `flan-jax reproduce --list` prints, and the data of the small ones."""
 
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.table import Table
 
@@ -51,9 +52,8 @@ def samples(root: str) -> str:
     from flan_jax.data.prepare import prepare_samples
 
     data_dir = os.path.join(root, 'samples')
-    if not os.path.isdir(data_dir):
-        CONSOLE.print(f'no TFDS_DATA_DIR: the bundled samples are prepared in {data_dir}')
-        prepare_samples(catalogue.DATASETS.values(), data_dir)
+    prepare = functools.partial(prepare_samples, catalogue.DATASETS.values())
+    _make_whole(data_dir, 'no TFDS_DATA_DIR: the bundled samples are prepared', prepare)
     return data_dir
 
 
@@ -62,13 +62,18 @@ def miniature(root: str) -> dict[str, str]:
     from flan_jax.tasks import miniature_data
 
     data_dir = os.path.join(root, 'data')
+    _make_whole(data_dir, "the miniature's world is written", miniature_data.prepare)
+    return {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
+
+
+def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> None:
+    """Prepares data in a folder unless it is there; an interruption leaves no half of it."""
     if not os.path.isdir(data_dir):
-        CONSOLE.print(f"the miniature's world is written to {data_dir}")
+        CONSOLE.print(f'{what} in {data_dir}')
         unfinished = f'{data_dir}.unfinished'
         shutil.rmtree(unfinished, ignore_errors=True)
-        miniature_data.prepare(unfinished)
+        prepare(unfinished)
         os.rename(unfinished, data_dir)
-    return {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
 
 
 def _studies() -> Iterator:

@@ -48,9 +48,6 @@ class Cuts:
             self.target_tokens_cut += learned
         return True
 
-    def __add__(self, other: 'Cuts') -> 'Cuts':
-        return Cuts(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
-
 
 def cuts_of(
     dataset: Dataset,

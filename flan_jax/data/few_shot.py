@@ -62,11 +62,9 @@ class Exemplars:
         Returns:
           Inputs and targets in turn, strings [2n], n at most `shots`.
         """
-        pool = self._pool()
-        seed = self._seed_of(values) if seed is None else seed
-        order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
-        rendered = render({name: tf.gather(texts, order) for name, texts in pool.items()})
-        inputs, targets = (tf.broadcast_to(text, tf.shape(order)) for text in rendered)  # a text may show no field
+        found = self._candidates(self._seed_of(values) if seed is None else seed)
+        shape = tf.shape(found[ANSWER])
+        inputs, targets = (tf.broadcast_to(text, shape) for text in render(found))  # a text may show no field
         query_inputs, query_targets = render(values)
         other = (inputs != query_inputs) | (targets != query_targets)
         sampled = tf.boolean_mask(tf.stack([inputs, targets], axis=1), other)[: self.shots]
@@ -79,16 +77,17 @@ class Exemplars:
           values: what `read` gives of the query.
           seed: two integers to sample by.
         """
-        pool = self._pool()
-        order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
-        found = {name: tf.gather(texts, order) for name, texts in pool.items()}
+        found = self._candidates(seed)
         other = tf.reduce_any(tf.stack([texts != values[name] for name, texts in found.items()]), axis=0)
         return {name: tf.boolean_mask(texts, other)[: self.shots] for name, texts in found.items()}
 
-    def _pool(self) -> Values:
+    def _candidates(self, seed: tf.Tensor) -> Values:
+        """What `read` gives of training examples sampled by `seed`, one more than `shots`, lest the query is one."""
         with tf.init_scope():
             data_dir = PreparedSource(self.dataset, self.data_dir).data_dir
-            return exemplar_pool(self.dataset, data_dir, self.seed, self.read)
+            pool = exemplar_pool(self.dataset, data_dir, self.seed, self.read)
+        order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(pool[ANSWER])), seed)[: self.shots + 1]
+        return {name: tf.gather(texts, order) for name, texts in pool.items()}
 
     def _seed_of(self, values: Values) -> tf.Tensor:
         text = tf.strings.join([values[name] for name in (*sorted(self.dataset.fields), ANSWER)], '\n')

@@ -11,7 +11,7 @@ from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.rendering import interpolate
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.tokenize import FormatTokenizer
-from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS, TARGETS_CUT
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
 LAYOUT = 'layout'
 """Feature of an example before it is tokenised: the index of its layout."""
@@ -58,19 +58,10 @@ def tokenize_laid_out(examples: tf.data.Dataset, sequence_length, tokenizer: For
         exemplars, layout = example.pop(EXEMPLARS), example.pop(LAYOUT)
         query, _, cuts = tokenizer.fit(example[INPUTS], example.pop(LONG_FIELDS, None), lengths.get(INPUTS))
         text, shots = fitted(tokenizer, query, exemplars, layout, min(bound, lengths.get(INPUTS) or bound))
-        response = tokenizer.response(example[TARGETS])
-        cuts[TARGETS_CUT] = tf.size(response) > (lengths.get(TARGETS) or tf.int32.max)
-        return (
-            example
-            | cuts
-            | {
-                INPUTS: tokenizer.prompt(text, lengths.get(INPUTS)),
-                TARGETS: response[: lengths.get(TARGETS)],
-                'shots': shots,
-                f'{INPUTS}_pretokenized': tokenizer.readable(text),
-                f'{TARGETS}_pretokenized': example[TARGETS],
-            }
-        )
+        response, cut = tokenizer.fit_response(example[TARGETS], lengths.get(TARGETS))
+        texts = {f'{INPUTS}_pretokenized': tokenizer.readable(text), f'{TARGETS}_pretokenized': example[TARGETS]}
+        tokens = {INPUTS: tokenizer.prompt(text, lengths.get(INPUTS)), TARGETS: response, 'shots': shots}
+        return example | cuts | cut | texts | tokens
 
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 

@@ -5,7 +5,8 @@ so that the longest loses first; instruction, question and options are never tou
 the vocabulary and prompt format that the prompt is for, whatever they are.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -17,8 +18,10 @@ LONG_FIELDS = 'long_fields'
 
 _MARK = '\x00long\x00'
 
-_WORD = r'(\s*\S{1,40})'
+_WORD = re.compile(r'([\t\n\f\r ]*[^\t\n\f\r ]{1,40})')
 """A word with the blanks before it; what has no blanks, such as an address or Chinese, is cut after 40 characters."""
+
+_BLANKS = ' \t\n\v\f\r'
 
 
 def marked(dataset: Dataset, values: Values) -> Values:
@@ -38,33 +41,45 @@ def unmarked(prompt: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(tf.strings.reduce_join(tf.strings.join([parts[::2], tf.concat([shown, ['']], 0)])))
 
 
-def shortened(
-    prompt: tf.Tensor, texts: tf.Tensor, count_tokens: Callable[[tf.Tensor], tf.Tensor], max_tokens: int
-) -> tf.Tensor:
+def shortened(prompt: tf.Tensor, texts: tf.Tensor, count_tokens: Callable[[str], int], max_tokens: int) -> tf.Tensor:
+    """`shortened_text` of scalar and [n] strings. It runs Python: a search traced as a graph is slow to begin."""
+
+    def in_python(prompt, texts):
+        return shortened_text(prompt.decode(), [text.decode() for text in texts], count_tokens, max_tokens).encode()
+
+    return tf.ensure_shape(tf.numpy_function(in_python, (prompt, texts), tf.string, stateful=False), [])
+
+
+def shortened_text(prompt: str, texts: Sequence[str], count_tokens: Callable[[str], int], max_tokens: int) -> str:
     """The prompt with as many words of each text as fit, one at least.
 
     Args:
-      prompt: inputs with marks, a scalar string.
-      texts: the long fields, strings [n].
+      prompt: inputs with marks.
+      texts: the long fields.
       count_tokens: the tokens of a prompt.
       max_tokens: tokens that it may have.
     """
-    words = tf.strings.split(tf.strings.regex_replace(texts, _WORD, rf'\1{_MARK}'), _MARK)
+    words = [_WORD.sub(rf'\1{_MARK}', text).split(_MARK) for text in texts]
 
     def with_words(count):
-        return unmarked(prompt, tf.strings.reduce_join(words[:, :count], axis=1))
+        return unmarked_text(prompt, [''.join(of_text[:count]) for of_text in words])
 
     def fits(count):
         return count_tokens(with_words(count)) <= max_tokens
 
-    def halve(least, most):
+    longest = max(map(len, words))
+    least, most = 1, max_tokens  # from about as many words as tokens, since a text may have far more
+    while most < longest and fits(most):
+        least, most = most, 2 * most
+    most = min(most, longest)
+    while least < most:
         middle = (least + most + 1) // 2
-        more = fits(middle)
-        return tf.where(more, middle, least), tf.where(more, most, middle - 1)
+        least, most = (middle, most) if fits(middle) else (least, middle - 1)
+    return with_words(least)
 
-    longest = tf.cast(tf.reduce_max(words.row_lengths()), tf.int32)
-    least, most = tf.while_loop(  # from about as many words as tokens, since a text may have far more
-        lambda least, most: (most < longest) & fits(most), lambda least, most: (most, 2 * most), (1, max_tokens)
-    )
-    count, _ = tf.while_loop(lambda least, most: least < most, halve, (least, tf.minimum(most, longest)))
-    return with_words(count)
+
+def unmarked_text(prompt: str, texts: Sequence[str]) -> str:
+    """`unmarked` in Python."""
+    parts = prompt.split(_MARK)
+    parts[1::2] = [texts[int(number)] for number in parts[1::2]]
+    return ''.join(parts).strip(_BLANKS)

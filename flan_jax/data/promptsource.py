@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Choice, Dataset, FreeText, Keep, Template, TfdsExample
 from flan_jax.catalogue.promptsource import OURS, PromptsourceTemplate, read
+from flan_jax.data.filters import both
 from flan_jax.data.rendering import read_values
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.source import MissingDataError, PreparedSource
@@ -114,7 +115,7 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
         metrics=metrics,
         long_fields=(),
         revealing=(),
-        keep=_both(dataset.keep, Keep('the prompt is not for such rows, or no option is its target', applies)),
+        keep=both(dataset.keep, Keep('the prompt is not for such rows, or no option is its target', applies)),
         note=f'promptsource: {template.name}',
     )
 
@@ -166,17 +167,6 @@ def _datasets_called(name: str) -> list[Dataset]:
         if _MADE not in dataset.name
         and (dataset.source_name == ours or (ours.endswith('/') and dataset.source_name.startswith(ours)))
     ]
-
-
-def _both(first: Keep | None, second: Keep) -> Keep:
-    """Rows that two filters keep; the second is asked only of those that the first keeps."""
-    if first is None:
-        return second
-
-    def test(ex: TfdsExample) -> tf.Tensor:
-        return tf.cond(first.test(ex), lambda: second.test(ex), lambda: False)
-
-    return Keep(f'{first.reason}; {second.reason}', test)
 
 
 def columns_of(ex: TfdsExample) -> dict[str, Any]:

@@ -40,9 +40,8 @@ def tokenize(
     def tokenize_one(example):
         targets, exemplars, texts = example[TARGETS], example.pop(EXEMPLARS, None), example.pop(LONG_FIELDS, None)
         inputs, prompt, cuts = tokenizer.fit(example[INPUTS], texts, lengths.get(INPUTS))
-        response = tokenizer.response(targets)
-        cuts[TARGETS_CUT] = tf.size(response) > (lengths.get(TARGETS) or tf.int32.max)
-        example |= cuts | {TARGETS: response[: lengths.get(TARGETS)], f'{TARGETS}_pretokenized': targets}
+        response, cut = tokenizer.fit_response(targets, lengths.get(TARGETS))
+        example |= cuts | cut | {TARGETS: response, f'{TARGETS}_pretokenized': targets}
         if exemplars is None:
             return example | {INPUTS: prompt, f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
         prompt, shots = tokenizer.few_shot_prompt(inputs, exemplars, lengths.get(INPUTS))
@@ -84,13 +83,21 @@ class FormatTokenizer:
             return inputs, tokens, {INPUTS_CUT: tf.constant(False), INPUTS_FIT: tf.constant(True)}
 
         def shorten():
-            inputs = shortened(text, long_texts, lambda text: tf.size(self.prompt(text)), max_length)
+            inputs = shortened(text, long_texts, self._prompt_length, max_length)
             return inputs, self.prompt(inputs)
 
         if long_texts is not None:
             inputs, tokens = tf.cond(tf.size(tokens) <= max_length, lambda: (inputs, tokens), shorten)
         cuts = {INPUTS_CUT: inputs != whole, INPUTS_FIT: tf.size(tokens) <= max_length}
         return inputs, self._cut(tokens, max_length), cuts
+
+    def _prompt_length(self, text: str) -> int:
+        return len(self.prompt_format.encode_prompt(self.vocabulary, text))
+
+    def fit_response(self, text: tf.Tensor, max_length: int | None) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The tokens of a response, at most `max_length`, and `TARGETS_CUT`."""
+        tokens = self.response(text)
+        return tokens[:max_length], {TARGETS_CUT: tf.size(tokens) > (max_length or tf.int32.max)}
 
     def response(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
         """The tokens of `PromptFormat.encode_response`."""

@@ -9,21 +9,12 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import BEFORE, CONTEXT, HISTORY, SYSTEM
 from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
-from flan_jax.data.tokenized import (
-    EXEMPLARS,
-    INPUTS,
-    INPUTS_CUT,
-    INPUTS_FIT,
-    LENGTH_BOUND,
-    TARGETS,
-    TARGETS_CUT,
-    WEIGHTS,
-)
+from flan_jax.data.long_fields import LONG_FIELDS, shortened_text, unmarked_text
+from flan_jax.data.tokenized import CUTS, EXEMPLARS, INPUTS, LENGTH_BOUND, TARGETS, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _TEXTS = (SYSTEM, CONTEXT, INPUTS, TARGETS)
-_LISTS = (HISTORY, EXEMPLARS)
+_LISTS = (HISTORY, EXEMPLARS, LONG_FIELDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +51,22 @@ class DialogueEncoder:
                 return encoded, shots
         return encode(self.vocabulary, dialogue, *bounds), 0
 
-    def prompt_length(self, dialogue: Dialogue) -> int:
-        """Tokens of the whole prompt of a dialogue."""
-        return len(self.prompt_format.encode_asked(self.vocabulary, dialogue).prompt)
+    def fit_inputs(
+        self, dialogue: Dialogue, long_texts: Sequence[str], max_length: int | None
+    ) -> tuple[Dialogue, bool]:
+        """A dialogue whose question is without marks, and whether its long fields had to be shortened."""
+        if not long_texts:
+            return dialogue, False
+
+        def count(question):
+            asked = dataclasses.replace(dialogue, question=question)
+            return len(self.prompt_format.encode_asked(self.vocabulary, asked).prompt)
+
+        whole = unmarked_text(dialogue.question, long_texts)
+        if max_length is None or count(whole) <= max_length:
+            return dataclasses.replace(dialogue, question=whole), False
+        question = shortened_text(dialogue.question, long_texts, count, max_length)
+        return dataclasses.replace(dialogue, question=question), True
 
 
 def tokenize_dialogues(
@@ -75,22 +79,22 @@ def tokenize_dialogues(
     lengths = dict(sequence_length or {})
 
     def in_python(*values):
-        dialogue, exemplars = _dialogue(values)
+        dialogue, exemplars, long_texts = _dialogue(values)
+        dialogue, shortened = encoder.fit_inputs(dialogue, long_texts, lengths.get(INPUTS))
         encoded, shots = encoder.encode(dialogue, exemplars, lengths)
         ids = (np.array(part, np.int32) for part in (encoded.prompt, encoded.response))
-        cuts = (np.bool_(known) for known in (encoded.prompt_cut, encoded.prompt_fits, encoded.response_cut))
-        return *ids, np.array(encoded.weights, np.float32), np.int32(shots), encoded.prompt_text.encode(), *cuts
+        cuts = (shortened or encoded.prompt_cut, encoded.prompt_fits, encoded.response_cut)
+        weights, text = np.array(encoded.weights, np.float32), encoded.prompt_text.encode()
+        return *ids, weights, np.int32(shots), text, *map(np.bool_, cuts)
 
     def tokenize_one(example):
-        example, shortened = _fit_inputs(example, encoder, lengths.get(INPUTS))
         types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool, tf.bool)
         found = tf.numpy_function(in_python, _texts(example), types, stateful=False)
         for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
             tensor.set_shape(shape)
-        prompt, response, weights, shots, text, prompt_cut, fits, targets_cut = found
-        kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS)}
-        kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text}
-        kept |= {INPUTS_CUT: shortened | prompt_cut, INPUTS_FIT: fits, TARGETS_CUT: targets_cut}
+        prompt, response, weights, shots, text, *cuts = found
+        kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS, LONG_FIELDS)}
+        kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text} | dict(zip(CUTS, cuts))
         if EXEMPLARS in example:
             kept['shots'] = shots
         return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})
@@ -105,34 +109,9 @@ def _texts(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
     ]
 
 
-def _dialogue(values: Sequence) -> tuple[Dialogue, list[str]]:
-    """The dialogue and the exemplars of what `_texts` gives, in Python."""
+def _dialogue(values: Sequence) -> tuple[Dialogue, list[str], list[str]]:
+    """The dialogue, the exemplars and the long fields of what `_texts` gives, in Python."""
     texts = {name: value.decode() for name, value in zip(_TEXTS, values)}
-    history, exemplars = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
-    return Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT]), exemplars
-
-
-def _fit_inputs(
-    example: dict[str, tf.Tensor], encoder: DialogueEncoder, max_length: int | None
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """An example whose long fields are shortened as far as its prompt needs it, and whether they are."""
-    texts = example.get(LONG_FIELDS)
-    if texts is None:
-        return example, tf.constant(False)
-    marked = example[INPUTS]
-    example = {name: value for name, value in example.items() if name != LONG_FIELDS}
-
-    def count(inputs):
-        def in_python(*values):
-            return np.int32(encoder.prompt_length(_dialogue(values)[0]))
-
-        return tf.ensure_shape(
-            tf.numpy_function(in_python, _texts(example | {INPUTS: inputs}), tf.int32, stateful=False), []
-        )
-
-    whole = unmarked(marked, texts)
-    if max_length is None:
-        return example | {INPUTS: whole}, tf.constant(False)
-    fits = count(whole) <= max_length
-    inputs = tf.cond(fits, lambda: whole, lambda: shortened(marked, texts, count, max_length))
-    return example | {INPUTS: inputs}, tf.logical_not(fits)
+    history, exemplars, long_texts = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
+    dialogue = Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT])
+    return dialogue, exemplars, long_texts

@@ -15,7 +15,8 @@ from etils import epath
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.holdout import METHOD
-from flan_jax.data.overlap.compared import EVALUATED_SPLITS, EvaluatedRows, Found, Rows
+from flan_jax.data.overlap.chunks import Rows
+from flan_jax.data.overlap.compared import EVALUATED_SPLITS, EvaluatedRows, Found
 from flan_jax.data.source import split_slices
 from flan_jax.files import write_whole
 from flan_jax.packing.example import Example
@@ -93,7 +94,7 @@ def _content(
     lines = {}
     for name in datasets:
         of_tasks = {task: vars(of_one[name]) for task, of_one in counts_by_task.items() if name in of_one}
-        dirty = {split: found.dirty(name, split) for split in ('validation', 'test')}
+        dirty = {split: found.dirty(name, split) for split in EVALUATED_SPLITS}
         lines[name] = {'overlap': vars(counts[name]) if name in counts else None, 'by_task': of_tasks, 'dirty': dirty}
     wanted = made_of(read.get('stream', read.get('corpus')), datasets, data_dir)
     return _signed(

@@ -10,6 +10,7 @@ import seqio
 import tensorflow as tf
 from etils import epath
 
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
@@ -18,7 +19,7 @@ from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
-from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS
+from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS, WEIGHTS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
@@ -43,49 +44,42 @@ def stream_recipe(
     mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
 ) -> dict:
     """Everything that a stream's sequences depend on."""
-    cut = {} if data.examples_per_dataset is None else {'examples_per_dataset': data.examples_per_dataset}
-    return (
-        cut
-        | {
-            'mixture': data.mixture,
-            'held_out': data.held_out,
-            'shots': {name: member.shots for name, member in mixture.members.items()},
-            'prompt_format': prompt_format.recipe,
-            'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
-            'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()}
-            | mixture.text,
-            'templates': {
-                name: fingerprint(
-                    {
-                        'templates': [(t.inputs, t.targets) for t in dataset.templates],
-                        'long_fields': dataset.long_fields,
-                    }
-                )
-                for name, dataset in mixture.datasets.items()
-            },
-            'vocabulary': Vocabulary(data.vocabulary).fingerprint,
-            'sequence_length': settings.sequence_length,
-            'max_targets': settings.max_targets,
-            'lengths': settings.lengths,
-            'window': settings.window,
-            'seed': settings.seed,
-            'sequences': num_sequences,
-            'storage': STORAGE,
-            **({'dropped': _dropped(mixture)} if mixture.dropped else {}),
-        }
-        | _parts_recipe(data)
-    )
+    return {
+        'mixture': data.mixture,
+        'held_out': data.held_out,
+        'shots': {name: member.shots for name, member in mixture.members.items()},
+        'prompt_format': prompt_format.recipe,
+        'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
+        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
+        'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
+        'vocabulary': Vocabulary(data.vocabulary).fingerprint,
+        'sequence_length': settings.sequence_length,
+        'max_targets': settings.max_targets,
+        'lengths': settings.lengths,
+        'window': settings.window,
+        'seed': settings.seed,
+        'sequences': num_sequences,
+        'storage': STORAGE,
+    } | _unusual(mixture, data)
 
 
-def _parts_recipe(data: Data) -> dict:
-    """What sequences depend on where forms are drawn."""
-    return {'parts': as_plain(data.parts), 'drawing': DRAWING} if data.parts else {}
+def _wording(dataset: Dataset) -> str:
+    """What identifies how a dataset's examples are put."""
+    templates = [(template.inputs, template.targets) for template in dataset.templates]
+    return fingerprint({'templates': templates, 'long_fields': dataset.long_fields})
 
 
-def _dropped(mixture: TuningMixture) -> dict:
-    """What identifies the examples that are left out because of their texts."""
-    found = mixture.dropped.items()
-    return {name: [dropped.examples, fingerprint({'keys': dropped.keys})] for name, dropped in found}
+def _unusual(mixture: TuningMixture, data: Data) -> dict:
+    """What sequences depend on where it is set, so that others keep their fingerprint."""
+    found = {}
+    if data.examples_per_dataset is not None:
+        found['examples_per_dataset'] = data.examples_per_dataset
+    if mixture.dropped:
+        dropped = mixture.dropped.items()
+        found['dropped'] = {name: [of.examples, fingerprint({'keys': of.keys})] for name, of in dropped}
+    if data.parts:
+        found |= {'parts': as_plain(data.parts), 'drawing': DRAWING}
+    return found
 
 
 def write_stream(
@@ -158,8 +152,7 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
 def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts) -> Iterator[Example]:
     """A task's tokenised training examples that fit, epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
-    fits = functools.partial(_fits, task.name, settings, cuts)
-    return tokenised(examples, index, fits)
+    return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts))
 
 
 def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndarray]) -> bool:
@@ -182,7 +175,7 @@ def tokenised(
     examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
 ) -> Iterator[Example]:
     """What SeqIO gives of task number `index` and `keep` is true of, as examples."""
-    kept = (INPUTS, TARGETS, 'template', 'weights', *CUTS)
+    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
         for values in zip(*batch.values()):
@@ -197,7 +190,7 @@ def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
             raise UserError(
                 f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
             )
-    weights = example.get('weights')
+    weights = example.get(WEIGHTS)
     weighted = weights is not None and not (weights == 1).all()
     return Example(
         example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)), (weights,) if weighted else None

@@ -14,7 +14,7 @@ from typing import Any
 from etils import epath
 
 from flan_jax import manifest
-from flan_jax.data.overlap.compared import Rows
+from flan_jax.data.overlap.chunks import Rows
 from flan_jax.evaluation import contamination
 from flan_jax.files import write_whole
 from flan_jax.reports.clean_scores import clean_lines

@@ -87,14 +87,15 @@ class MiniatureStudy(Study):
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
         """As `Study.runs`, after the runs that train the base model of every seed and size."""
-        if 'INITIAL_CHECKPOINT_PATH' in given:
-            raise UserError(f'INITIAL_CHECKPOINT_PATH is set by {self.id} itself; leave it out')
         planned = super().runs(scale, root, files, given, seeds)
         bases = {_base_folder(run, root): run for run in planned}
         return [
             *(self._base(run, folder) for folder, run in bases.items()),
             *(self._from_base(run, root) for run in planned),
         ]
+
+    def own_bindings(self, scale: Scale) -> set[str]:
+        return super().own_bindings(scale) | {'INITIAL_CHECKPOINT_PATH'}
 
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
         """Raises UserError unless every base model has learned what the questions are about."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
-from flan_jax.studies.study import BASE, SCALE_FILES, SET_BY_STUDIES, Arm, PlannedRun, Scale, Study
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
 from flan_jax.training.checkpoints import FOLDER
 
 BASE_CHECKPOINT = 'INITIAL_CHECKPOINT_PATH'
@@ -46,10 +46,7 @@ class PromptStudy(Study):
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
         """Every run of the study, each after those it starts from; see `Study.runs`."""
-        of_arms = {name for arm in self.arms(scale) for name in arm.bindings}
-        taken = {*SET_BY_STUDIES, *PROMPTS, *of_arms, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'} - {'LEARNING_RATE'}
-        if clash := sorted(taken & set(given)):
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
+        self.check_given(scale, given)
         if scale != 'small' and BASE_CHECKPOINT not in given:
             raise UserError(f'{self.id} learns prompts on a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         given = {'TRAIN_STEPS': str(STEPS[scale]), **given}
@@ -57,6 +54,10 @@ class PromptStudy(Study):
         for seed in range(seeds):
             planned += self._of_seed(seed, scale, root, files, given)
         return planned
+
+    def own_bindings(self, scale: Scale) -> set[str]:
+        of_prompts = {*PROMPTS, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'}
+        return super().own_bindings(scale) | of_prompts - {'LEARNING_RATE'}
 
     def _of_seed(self, seed, scale, root, files, given) -> list[PlannedRun]:
         """Base model, tuned models, prompts: in this order."""
@@ -107,15 +108,9 @@ class PromptStudy(Study):
 def _pretraining(seed: int, folder: str, files: Sequence[str], given: Mapping[str, str]) -> PlannedRun:
     bindings = {'SEED': str(seed), 'MODEL_DIR': os.path.join(folder, BASE), 'MIXTURE_OR_TASK_NAME': TEXT}
     # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
-    data = {name: os.environ[name] for name in ('TFDS_DATA_DIR',) if name in os.environ}
-    return PlannedRun(
-        'pretraining',
-        'nothing',
-        seed,
-        ('gin/runs/pretrain.gin', *files[1:]),
-        {**data, **given, **bindings},
-        prepares=True,
-    )
+    data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
+    files = ('gin/runs/pretrain.gin', *files[1:])
+    return PlannedRun('pretraining', 'nothing', seed, files, {**data, **given, **bindings}, prepares=True)
 
 
 def _starting_from(run: PlannedRun, checkpoint: str) -> PlannedRun:

@@ -129,12 +129,18 @@ class Study:
         """
         if scale not in self.files:
             raise UserError(f'--scale={scale}: {self.id} has the scales {", ".join(self.files)}')
-        arms = self.arms(scale)
-        taken = {*SET_BY_STUDIES, *(name for arm in arms for name in arm.bindings)}
-        if clash := sorted(taken & set(given)):
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
-        every = itertools.product(range(seeds), self.held_out, arms)
+        self.check_given(scale, given)
+        every = itertools.product(range(seeds), self.held_out, self.arms(scale))
         return [self._run(arm, held_out, seed, scale, root, files, given) for seed, held_out, arm in every]
+
+    def own_bindings(self, scale: Scale) -> set[str]:
+        """The names of bindings that the study sets itself."""
+        return {*SET_BY_STUDIES, *(name for arm in self.arms(scale) for name in arm.bindings)}
+
+    def check_given(self, scale: Scale, given: Mapping[str, str]) -> None:
+        """Raises UserError for a binding of the user's that the study sets itself."""
+        if clash := sorted(self.own_bindings(scale) & set(given)):
+            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
 
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
         """Raises UserError for runs that prepare others, if these cannot start from them."""

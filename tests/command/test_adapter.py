@@ -11,42 +11,24 @@ from etils import epath
 
 from flan_jax.command import main
 from flan_jax.convert.read import HuggingFaceModel
-from flan_jax.convert.write import write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.inference.scoring import Scorer
 from flan_jax.loaded_model import checkpoint_in, load
-from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.packing.example import Example
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.training.weights import content_of
-from tests.convert.tokenizers_trained import write_llama3
-from tests.toy import random_params
-
-CONFIG = DecoderConfig(
-    vocab_size=512, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=48, position=Rotary(),
-    activation='silu',
-)  # fmt: skip
-PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes', 'A man walks. Is he sitting?']
+from tests.command.converted_base import CONFIG, PROMPTS, run_command, settings_on_base, write_base
 
 
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory, samples_dir) -> epath.Path:
     """A folder with a converted base model `base`, a LoRA run `run` on it, and the run's adapter merged, `merged`."""
-    folder = epath.Path(tmp_path_factory.mktemp('lora'))
-    (folder / 'downloaded').mkdir()
-    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
-    write_llama3(folder / 'downloaded')
-    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
-    gin_file = folder / 'run.gin'
-    gin_file.write_text(f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @Lora()\n")
-    settings = {
-        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
-        'MIXTURE_OR_TASK_NAME': 'rte', 'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3,
-        'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200, 'Stream.target_length': 16, 'Lora.rank': 4,
-        'Lora.alpha': 32.0,
-    }  # fmt: skip
-    bindings = [f'--gin.{name}={value}' for name, value in settings.items()]
-    assert main.main(['train', f'--gin_file={gin_file}', *bindings]) in (0, None)
+    folder = write_base(tmp_path_factory.mktemp('lora'), 'Lora')
+    settings = settings_on_base(folder, samples_dir)
+    assert (
+        run_command('train', folder, settings | {'MIXTURE_OR_TASK_NAME': 'rte', 'Lora.rank': 4, 'Lora.alpha': 32.0})
+        == 0
+    )
     assert main.main(['adapter', 'merge', str(folder / 'run'), f'--to={folder / "merged"}']) == 0
     return folder
 

@@ -103,3 +103,8 @@ def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint
     assert 'no vocabulary is known of' in capsys.readouterr().err
     assert main.main(['generate', f'--checkpoint={tmp_path}', 'word']) == 2
     assert 'is not a checkpoint' in capsys.readouterr().err
+
+
+def test_a_task_is_refused_where_there_is_no_prompt_of_one(checkpoint, capsys):
+    assert main.main(arguments(checkpoint, '--task=rte', 'Is it good?')) == 2
+    assert '--task=rte' in capsys.readouterr().err

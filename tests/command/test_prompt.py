@@ -13,51 +13,33 @@ from etils import epath
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.train import tuning
-from flan_jax.convert.write import write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.errors import UserError
 from flan_jax.loaded_model import checkpoint_in, load
-from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.training import checkpoints
 from flan_jax.training.weights import content_of
-from tests.convert.tokenizers_trained import write_llama3
-from tests.toy import random_params
+from tests.command.converted_base import PROMPTS, run_command, settings_on_base, write_base
 
-CONFIG = DecoderConfig(
-    vocab_size=512, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=48, position=Rotary(),
-    activation='silu',
-)  # fmt: skip
-PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes', 'A man walks. Is he sitting?']
 LABELS = ('yes', 'no')
 
 
 def settings_of(folder, samples_dir, **changes):
-    settings = {
-        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
+    settings = settings_on_base(folder, samples_dir) | {
         'MIXTURE_OR_TASK_NAME': 'rte', 'EVAL_TASKS': ('rte',), 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
-        'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
-        'Stream.target_length': 16, 'Prompt.length': 7, 'Prompt.labels': LABELS,
+        'Prompt.length': 7, 'Prompt.labels': LABELS,
     }  # fmt: skip
     return settings | changes
 
 
 def command(verb, folder, samples_dir, **changes):
     """Runs a command on the run's settings in this process."""
-    bindings = [f'--gin.{name}={value}' for name, value in settings_of(folder, samples_dir, **changes).items()]
-    return main.main([verb, f'--gin_file={folder / "run.gin"}', *bindings]) or 0
+    return run_command(verb, folder, settings_of(folder, samples_dir, **changes))
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory, samples_dir) -> epath.Path:
     """A folder with a converted base model `base`, and a run on it, `run`, trained and evaluated."""
-    folder = epath.Path(tmp_path_factory.mktemp('prompt'))
-    (folder / 'downloaded').mkdir()
-    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
-    write_llama3(folder / 'downloaded')
-    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
-    (folder / 'run.gin').write_text(
-        f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @Prompt()\n"
-    )
+    folder = write_base(tmp_path_factory.mktemp('prompt'), 'Prompt')
     assert command('run', folder, samples_dir) == 0
     return folder
 

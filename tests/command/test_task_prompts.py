@@ -10,7 +10,6 @@ from etils import epath
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.train import tuning
-from flan_jax.convert.write import write_model
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.evaluation.evaluator import Evaluator
@@ -18,19 +17,15 @@ from flan_jax.loaded_model import checkpoint_in, load
 from flan_jax.studies.run_evaluation import eval_set_of
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.weights import content_of
-from tests.command.test_prompt import CONFIG
-from tests.convert.tokenizers_trained import write_llama3
-from tests.toy import random_params
+from tests.command.converted_base import run_command, settings_on_base, write_base
 
 TASKS = ('rte', 'cb')
 
 
 def settings_of(folder, samples_dir, **changes):
-    settings = {
-        'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir,
+    settings = settings_on_base(folder, samples_dir) | {
         'MIXTURE_OR_TASK_NAME': '+'.join(TASKS), 'EVAL_TASKS': TASKS, 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
-        'TRAIN_STEPS': 4, 'BATCH_SIZE': 2, 'LEARNING_RATE': 0.3, 'SEQUENCE_LENGTH': 256, 'Stream.input_length': 200,
-        'Stream.target_length': 16, 'TaskPrompts.tasks': TASKS, 'TaskPrompts.lengths': (7, 4),
+        'TaskPrompts.tasks': TASKS, 'TaskPrompts.lengths': (7, 4),
         'TaskPrompts.stopping': '@EarlyStopping()', 'EarlyStopping.every': 2, 'EarlyStopping.patience': 1,
         'EarlyStopping.examples': 4,
     }  # fmt: skip
@@ -38,21 +33,13 @@ def settings_of(folder, samples_dir, **changes):
 
 
 def command(verb, folder, samples_dir, **changes):
-    bindings = [f'--gin.{name}={value}' for name, value in settings_of(folder, samples_dir, **changes).items()]
-    return main.main([verb, f'--gin_file={folder / "run.gin"}', *bindings]) or 0
+    return run_command(verb, folder, settings_of(folder, samples_dir, **changes))
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory, samples_dir) -> epath.Path:
     """A folder with a base model, and a run on it, trained and evaluated."""
-    folder = epath.Path(tmp_path_factory.mktemp('prompts'))
-    (folder / 'downloaded').mkdir()
-    write_model(folder / 'downloaded', CONFIG, random_params(CONFIG))
-    write_llama3(folder / 'downloaded')
-    assert main.main(['convert', '--from=hf', '--to=flan', str(folder / 'downloaded'), str(folder / 'base')]) == 0
-    (folder / 'run.gin').write_text(
-        f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @TaskPrompts()\n"
-    )
+    folder = write_base(tmp_path_factory.mktemp('prompts'), 'TaskPrompts')
     assert command('run', folder, samples_dir) == 0
     return folder
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.overlap.chunks import Rows
 from flan_jax.data.overlap.definition import CONTAINED, EQUAL, LONGEST, NONE, shingle_size
 from flan_jax.data.overlap.raw_texts import raw_texts
 from flan_jax.data.overlap.shingles import Texts, words_from
@@ -14,9 +15,6 @@ from flan_jax.data.overlap.wanted import Wanted
 from flan_jax.data.source import MissingDataError, split_slices
 
 EVALUATED_SPLITS = ('validation', 'test')
-
-Rows = Sequence[Sequence[str]]
-"""The texts of each of some rows."""
 
 
 def is_evaluated(dataset: Dataset, data_dir: str) -> bool:

@@ -5,20 +5,17 @@ in files, one a line; `tfds:wiki40b/en:1.3.0:text` a field of a prepared TFDS da
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from etils import epath
 from tensorflow.io import gfile
 
+from flan_jax.data.overlap.chunks import CHARACTERS_AT_A_TIME, Rows, in_chunks
 from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError
 
 TEXT, JSONL, TFDS = KINDS = ('text:', 'jsonl:', 'tfds:')
 """How the names of corpora begin."""
-
-_CHARACTERS_AT_A_TIME = 4_000_000
-
-Rows = Sequence[Sequence[str]]
 
 
 def corpus_texts(name: str, data_dir: str) -> Iterator[Rows]:
@@ -28,15 +25,7 @@ def corpus_texts(name: str, data_dir: str) -> Iterator[Rows]:
       UserError: if the name is none, no file matches, or a line or example has no such text.
       MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
     """
-    held, characters = [], 0
-    for text in _documents(name, data_dir):
-        held.append([text])
-        characters += len(text)
-        if characters > _CHARACTERS_AT_A_TIME:
-            yield held
-            held, characters = [], 0
-    if held:
-        yield held
+    return in_chunks([text] for text in _documents(name, data_dir))
 
 
 def check_corpus(name: str, data_dir: str) -> None:
@@ -75,7 +64,7 @@ def _paragraphs(file: epath.Path) -> Iterator[str]:
             if line.strip():
                 lines.append(line)
                 characters += len(line)
-            if lines and (not line.strip() or characters > _CHARACTERS_AT_A_TIME):
+            if lines and (not line.strip() or characters > CHARACTERS_AT_A_TIME):
                 yield ''.join(lines)
                 lines, characters = [], 0
     if lines:

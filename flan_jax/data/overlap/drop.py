@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep, TfdsExample
+from flan_jax.data.filters import both
 from flan_jax.data.members import Member
 from flan_jax.data.overlap.compared import EvaluatedRows, Found, is_evaluated
 from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
@@ -82,7 +83,6 @@ def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
     if dropped is None:
         return member
     dataset, names = member.dataset, text_keys(catalogue.dataset(member.dataset.name), data_dir)
-    before = dataset.keep.test if dataset.keep else lambda ex: True
 
     def expand(row: TfdsExample) -> dict:
         examples = dict(dataset.expand(row))
@@ -91,10 +91,10 @@ def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
 
     def test(ex: TfdsExample) -> tf.Tensor:
         key = ex[_ROW] if dataset.expand else _key(ex, names)
-        return tf.logical_and(before(ex), tf.reduce_all(key != tf.constant(dropped.keys, tf.int64)))
+        return tf.reduce_all(key != tf.constant(dropped.keys, tf.int64))
 
-    reason = f'{dataset.keep.reason}; or texts that are held out' if dataset.keep else 'texts that are held out'
-    changed = dataclasses.replace(dataset, keep=Keep(reason, test), expand=expand if dataset.expand else None)
+    keep = both(dataset.keep, Keep('texts that are held out', test))
+    changed = dataclasses.replace(dataset, keep=keep, expand=expand if dataset.expand else None)
     return dataclasses.replace(member, dataset=changed)
 
 

@@ -11,10 +11,9 @@ from tensorflow_datasets.core import file_adapters
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.features import features_read
+from flan_jax.data.overlap.chunks import Rows, in_chunks
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.source import PreparedSource, prepared_builder
-
-_CHARACTERS_AT_A_TIME = 4_000_000
 
 _FILES_AT_ONCE = _ROWS_OF_EACH = 16
 """How TFDS reads the files of a split in turn (the defaults of `tfds.ReadConfig`)."""
@@ -22,11 +21,10 @@ _FILES_AT_ONCE = _ROWS_OF_EACH = 16
 _RAGGED = '/ragged_flat_values'
 """Ending of the key under which TFDS stores the values of a list of lists."""
 
-
 _INDEX = 'flan_jax_index'
 
 
-def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[list[list[str]]]:
+def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[Rows]:
     """The texts of the usable examples of 'train', 'validation' or 'test', in the order on disk, some at a time.
 
     The examples of one row all have its texts. These are the string features that the declaration reads, nested or
@@ -36,20 +34,16 @@ def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[list[list
     Raises:
       MissingDataError: if the dataset or its split is not prepared.
     """
+    return in_chunks(_texts_of_examples(dataset, split, data_dir))
+
+
+def _texts_of_examples(dataset: Dataset, split: str, data_dir: str) -> Iterator[list[str]]:
     keys = text_keys(dataset, data_dir)
     examples = _examples_of_rows(dataset, split, data_dir)
-    held, characters = [], 0
     for index, record in enumerate(_records(dataset, split, data_dir)):
-        count = 1 if examples is None else examples[index]
         features = tf.train.Example.FromString(record).features.feature
         texts = [text for key in keys for name in (key, key + _RAGGED) for text in features[name].bytes_list.value]
-        held += [[text.decode() for text in texts]] * count
-        characters += count * sum(map(len, texts))
-        if characters > _CHARACTERS_AT_A_TIME:
-            yield held
-            held, characters = [], 0
-    if held:
-        yield held
+        yield from [[text.decode() for text in texts]] * (1 if examples is None else examples[index])
 
 
 @functools.cache

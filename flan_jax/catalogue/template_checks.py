@@ -1,0 +1,41 @@
+"""What a template must have to join the catalogue, beyond what every declaration must."""
+
+from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Dataset, DeclarationError, Template, placeholders
+
+
+def check_templates(dataset: Dataset) -> None:
+    """Raises DeclarationError unless every template asks a question that its inputs can answer, none of them twice.
+
+    The forms that ablations derive from a declaration, and the original project's templates, may do otherwise.
+    """
+    for index, template in enumerate(dataset.templates):
+        _check_template(dataset, index, template)
+    _check_unique(dataset)
+
+
+def _check_template(dataset: Dataset, index: int, template: Template) -> None:
+    where = f'{dataset.name}, template {index}'
+    used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
+    if not used['inputs']:
+        raise DeclarationError(f'{where}: the inputs name no field, so there would be no question')
+    if not used['targets']:
+        raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
+    if leaked := sorted(used['inputs'] & used['targets']):
+        raise DeclarationError(f'{where}: the inputs give away the target field {leaked[0]!r}')
+    if ANSWER in used['inputs'] and not template.inverted:
+        raise DeclarationError(f'{where}: the inputs give away the answer; mark the template inverted')
+    if not template.inverted and (telling := sorted(used['inputs'] & set(dataset.revealing))):
+        raise DeclarationError(
+            f'{where}: the inputs give away the answer by {telling[0]!r}; mark the template inverted'
+        )
+    if dataset.has_options and not template.inverted and OPTIONS not in used['inputs']:
+        raise DeclarationError(f'{where}: a dataset with options shows them; place {{options}} in the inputs')
+
+
+def _check_unique(dataset: Dataset) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for index, template in enumerate(dataset.templates):
+        key = (' '.join(template.inputs.split()), ' '.join(template.targets.split()))
+        if key in seen:
+            raise DeclarationError(f'{dataset.name}: templates {seen[key]} and {index} are the same')
+        seen[key] = index
