@@ -14,7 +14,7 @@ import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, label_log_probs
-from flan_jax.objectives.objective import Batch, Metrics, Objective
+from flan_jax.objectives.objective import Batch, Metrics, Objective, Predictions
 from flan_jax.training.rounding import apply_updates
 from flan_jax.tuning.tuning import Tuning
 
@@ -89,7 +89,7 @@ def train_step(
     def microbatch_loss(params: Params, part: Batch):
         whole = learning.tuning.combine(frozen, params)
         log_probs = label_log_probs(learning.config, whole, part, learning.execution)
-        total, metrics = learning.objective(log_probs, part, clusters)
+        total, metrics = learning.objective(Predictions(log_probs), part, clusters)
         return total / denominator, metrics
 
     gradient_fn = jax.grad(microbatch_loss, has_aux=True)
