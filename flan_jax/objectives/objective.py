@@ -80,7 +80,14 @@ def by_cluster(
     name: str, values_BxP: jax.Array, weights_BxP: jax.Array, cluster_ids_BxP: jax.Array, clusters: Sequence[str]
 ) -> Metrics:
     """The weighted mean of values over all, and of each cluster as 'name/cluster'."""
-    sums_2xBxP = jax.lax.stop_gradient(jnp.stack([values_BxP * weights_BxP, weights_BxP]))
-    sums_2xC = jnp.zeros((2, len(clusters))).at[:, cluster_ids_BxP].add(sums_2xBxP)
+    return summed_by_cluster(name, values_BxP * weights_BxP, weights_BxP, cluster_ids_BxP, clusters)
+
+
+def summed_by_cluster(
+    name: str, totals: jax.Array, counts: jax.Array, cluster_ids: jax.Array, clusters: Sequence[str]
+) -> Metrics:
+    """The mean over all, and of each cluster as 'name/cluster', of arrays of one shape that add up to it."""
+    sums = jax.lax.stop_gradient(jnp.stack([totals, counts]))
+    sums_2xC = jnp.zeros((2, len(clusters))).at[:, cluster_ids].add(sums)
     metrics = {name: Metric(*sums_2xC.sum(axis=1))}
     return metrics | {f'{name}/{cluster}': Metric(*sums_2xC[:, index]) for index, cluster in enumerate(clusters)}
