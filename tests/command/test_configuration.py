@@ -154,6 +154,10 @@ def runs_with_every_class():
     return found
 
 
+IN_ITS_PLACE = {'Stream.epochs': {'Training.steps': 'None'}}
+"""What must be given up for a field."""
+
+
 def test_every_field_of_every_settings_class_can_be_set():
     ways = runs_with_every_class()
     members = {member for member in configurables().values() if dataclasses.is_dataclass(member)}
@@ -164,9 +168,8 @@ def test_every_field_of_every_settings_class_can_be_set():
         for name, hint in hints_of(member).items():
             value, key = getattr(part, name), f'{member.__name__}.{name}'
             if not any(holds(hint, held) for held in members):
-                other = another_of(member, name, value)
-                found = lines(configuration.load(QUICKSTART, given | {key: repr(other)}))
-                assert found == before | {key: repr(other)} != before
+                changed = {key: repr(another_of(member, name, value))} | IN_ITS_PLACE.get(key, {})
+                assert lines(configuration.load(QUICKSTART, given | changed)) == before | changed != before
 
 
 def test_what_could_not_be_set_before_is_among_what_can():
