@@ -96,6 +96,9 @@ def another(hint, value):
     return found[0] if found else next(another(part, value) for part in arguments if part is not type(None))
 
 
+BESIDE = {'Reward': {'Data.held_out': 'None'}}
+"""What a class wants set beside it: a reward model answers nothing."""
+
 TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{% endfor %}}' for mark in ('', " + '|'")]
 """Chat templates, which are no texts like any other: they must render."""
 
@@ -130,7 +133,8 @@ def ways_to_hold(part):
                 given = {f'{member.__name__}.{f.name}': repr(another_of(member, f.name, 4096)) for f in required}
                 reference = f'@{member.__name__}()'
                 value = f'({reference},)' if typing.get_origin(hint) is tuple else reference
-                yield member, type(getattr(part, name)).__name__, {f'{type(part).__name__}.{name}': value} | given
+                of_member = {f'{type(part).__name__}.{name}': value} | BESIDE.get(member.__name__, {})
+                yield member, type(getattr(part, name)).__name__, of_member | given
 
 
 def holds(hint, member):
