@@ -29,7 +29,7 @@ def naive(model, prompt, response):
     padded = np.pad(tokens, (0, 32 - len(tokens)))[None]
     inputs = Inputs(padded, np.arange(32)[None], (np.arange(32)[None] < len(tokens)).astype(np.int32))
     hidden = HIDDEN(model.config, model.params, inputs)
-    return np.dot(hidden[0, len(tokens) - 1], model.params[VALUE_HEAD])
+    return np.dot(hidden[0, len(tokens) - 1], model.params[VALUE_HEAD][:, 0])
 
 
 HIDDEN = jax.jit(decoder.hidden_states, static_argnums=0)
