@@ -13,7 +13,7 @@ from flan_jax.data.formats.beside import chat_template_beside
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.formats.plain import Plain
-from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.inference.loaded import LoadedModel
@@ -79,9 +79,10 @@ def _of_hugging_face(folder: epath.Path, mesh: Mesh, vocabulary: str | None, par
     pieces = Vocabulary(vocabulary or str(folder))
     if len(pieces) > opened.config.vocab_size:
         raise UserError(f'{pieces.path} has {len(pieces)} tokens, the model {opened.config.vocab_size}')
+    layout = parameter_layout(opened.config, mesh, param_dtype) | placed(opened.head, mesh)
     return LoadedModel(
         config=opened.config,
-        params=jax.block_until_ready(opened.params(parameter_layout(opened.config, mesh, param_dtype))),
+        params=jax.block_until_ready(opened.params(layout)),
         vocabulary=pieces,
         prompt_format=chat_template_beside(folder) or Plain(),
         placement=Placement(mesh),

@@ -50,10 +50,12 @@ def test_rewards_are_theirs_and_the_round_trip_is_bit_exact(pair, tmp_path):
     theirs.save_pretrained(tmp_path / 'theirs')
     write_byte_level(tmp_path / 'theirs', size=300)
     base_model.from_hugging_face(tmp_path / 'theirs', tmp_path / 'ours')
-    model = load(tmp_path / 'ours')
     prompt = np.arange(3, 9)
     example = Example(prompt, (np.array([10, 11, 12]), np.array([20, 21, 22, 23, 24])))
-    (ours,) = RewardModel(model, 256).rewards([example])
+    (ours,), (read_directly,) = (
+        RewardModel(load(tmp_path / name), 256).rewards([example]) for name in ('ours', 'theirs')
+    )
+    np.testing.assert_array_equal(read_directly, ours)
     with torch.no_grad():
         rows = [np.concatenate([prompt, response])[None] for response in example.responses]
         expected = [theirs(torch.tensor(row)).logits.item() for row in rows]
