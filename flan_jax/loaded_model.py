@@ -89,6 +89,14 @@ def _of_hugging_face(folder: epath.Path, mesh: Mesh, vocabulary: str | None, par
     )
 
 
+def vocabulary_and_format(folder: epath.PathLike) -> tuple[Vocabulary, PromptFormat]:
+    """What `load` would give of a model, without its weights; raises as it does."""
+    if is_hugging_face(folder):
+        return Vocabulary(str(folder)), chat_template_beside(folder) or Plain()
+    content = content_of(checkpoint_in(folder))
+    return vocabulary_of(content), prompt_format_of(content) or Flan()
+
+
 def is_hugging_face(folder: epath.PathLike) -> bool:
     """Whether a folder is one of transformers, rather than of a run, a checkpoint or a conversion."""
     return (epath.Path(folder) / CONFIG_FILE).exists()
