@@ -9,7 +9,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.command import instruction_data
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
-from flan_jax.command.tables import print_table
+from flan_jax.command.tables import counted, print_table
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
 
@@ -102,7 +102,7 @@ def _prepare_samples(names: list[str], data_dir: str) -> None:
         for name in names:
             prepare_samples([catalogue.dataset(name)], data_dir)
             advance(1, name)
-    CONSOLE.print(f'samples of {len(names)} datasets are in {data_dir}')
+    CONSOLE.print(f'samples of {counted(len(names), "dataset")} are in {data_dir}')
 
 
 def _prepare_miniature(options: argparse.Namespace) -> None:
@@ -132,7 +132,9 @@ def _download(options: argparse.Namespace) -> int:
             advance(1, f'{outcome.dataset.name}: {outcome.failure or "ready"}')
             if outcome.failure:
                 failed.add_row(outcome.dataset.name, outcome.failure)
-    CONSOLE.print(f'{len(datasets) - failed.row_count} of {len(datasets)} datasets are ready in {options.data_dir}')
+    CONSOLE.print(
+        f'{len(datasets) - failed.row_count} of {counted(len(datasets), "dataset")} are ready in {options.data_dir}'
+    )
     if failed.row_count:
         print_table(failed)
     return int(bool(failed.row_count))

@@ -121,7 +121,7 @@ def write_stream(
     recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
-        progress(num_sequences or 0)
+        progress(num_sequences or len(stream.PackedStream(folder)))
         return folder
     require_writable(settings.directory, 'Stream.directory')
     if num_sequences is not None:

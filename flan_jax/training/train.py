@@ -67,7 +67,7 @@ def train(
         state, frozen = _begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
-        advance = stack.enter_context(bar('tuning', training.steps, start))
+        advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
 
         for done, batch in _batches(program, training, stream, start, last):
