@@ -21,7 +21,10 @@ def pack(run: Run):
 
     with bar('packing sequences', run.num_sequences) as advance:
         folder = processes.first_does(
-            'pack', lambda: write_stream(run.data, run.stream, run.num_sequences, advance, run.prompt_format)
+            'pack',
+            lambda: write_stream(
+                run.data, run.stream, run.num_sequences, advance, run.prompt_format, run.objective.ranked
+            ),
         )
     stream = PackedStream(folder)
     CONSOLE.print(f'stream: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')
