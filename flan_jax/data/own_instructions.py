@@ -144,6 +144,7 @@ def prepare_instructions(
     data_dir: str,
     keys: Mapping[str, str] | None = None,
     keep_ties: bool = False,
+    origin: str | None = None,
 ) -> Written:
     """Writes instruction files as a prepared dataset with its declaration, and adds it to the catalogue.
 
@@ -154,6 +155,7 @@ def prepare_instructions(
       data_dir: directory of prepared datasets.
       keys: a key that the format reads to the one that the files have in its place.
       keep_ties: whether examples stay all of whose responses are equally good, which teach no preference.
+      origin: where the examples come from; None for files of the user's own.
 
     Raises:
       ExampleError: naming file and line of the first row that does not fit; nothing is written then.
@@ -175,8 +177,8 @@ def prepare_instructions(
     instructions = dataclasses.replace(instructions, responses=most)
     examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
     builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
-    origin = f'{format_name} files of your own'
-    folder = write_examples(builder, examples, {ORIGIN_KEY: origin, DECLARATION_KEY: dataclasses.asdict(instructions)})
+    metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
+    folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
     return Written(folder, instructions.dataset, ties)
 
