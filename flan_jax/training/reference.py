@@ -18,6 +18,7 @@ from flan_jax.distributed import processes
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, label_log_probs
+from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.objectives.responses import REFERENCE, sums
 from flan_jax.packing.columns import column_file, read_column, require_room, write_column
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
@@ -85,9 +86,8 @@ class ReferenceModel:
 def reference_of(program: TrainingProgram, base: BaseWeights) -> ReferenceModel:
     """The model that a run starts from, without what is trained beside it."""
     learning = program.learning
-    return ReferenceModel(
-        learning.config, base(program.frozen or program.layout.params), learning.execution, program.mesh
-    )
+    layout = {name: shape for name, shape in (program.frozen or program.layout.params).items() if name != VALUE_HEAD}
+    return ReferenceModel(learning.config, base(layout), learning.execution, program.mesh)
 
 
 def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int) -> PackedStream:
