@@ -8,7 +8,7 @@ from flan_jax.run import Run
 
 
 def reference_stream(run: Run, program, base, stream):
-    """The stream with the log-probabilities of the weights that the run starts from, and their model's fingerprint.
+    """The stream with the log-probabilities of the weights that the run starts from, and their model.
 
     Raises:
       StreamError: if the run goes on from a checkpoint that was trained with another reference.
@@ -28,7 +28,7 @@ def reference_stream(run: Run, program, base, stream):
         )
     found = with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference model: {model.fingerprint}, stream {stream.manifest.fingerprint}')
-    return found, model.fingerprint
+    return found, model
 
 
 def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None:
@@ -59,3 +59,16 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
 def batch_size_of(run: Run) -> int:
     """Sequences at a time: what training has in memory."""
     return run.training.batch_size // run.training.microbatches
+
+
+def held_out_of(run: Run, program, stream, reference):
+    """What rates the run's test rankings while it is trained; None for an objective that ranks nothing, or no data."""
+    from flan_jax.data.mixtures import tuning_mixture
+    from flan_jax.packing.held_out import held_out_batches
+    from flan_jax.training.held_out import HeldOutRankings
+
+    if not run.objective.ranked:
+        return None
+    mixture = tuning_mixture(run.data, run.prompt_format, ranked=True)
+    batches = held_out_batches(mixture, run.stream, stream.manifest, batch_size_of(run))
+    return HeldOutRankings(program, run.training, batches, stream.manifest.clusters, reference) if batches else None

@@ -8,7 +8,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.pack import pack
-from flan_jax.command.reference import reference_stream
+from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
@@ -63,11 +63,13 @@ def _trainer(run: Run, stream) -> Callable[[int], None]:
     training, mesh = run.training, make_mesh(run.parallelism)
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
-    encode, metadata = Vocabulary(run.data.vocabulary).encode, _metadata(run, stream)
+    encode, metadata, reference = Vocabulary(run.data.vocabulary).encode, _metadata(run, stream), None
     if run.objective.needs_reference:
-        stream, metadata['reference'] = reference_stream(run, program, base, stream)
+        stream, reference = reference_stream(run, program, base, stream)
+        metadata['reference'] = reference.fingerprint
     checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
-    validation = validation_of(run, program, stream) if run.tuning.stopping else None
+    stops = run.tuning.stopping
+    validation = validation_of(run, program, stream) if stops else held_out_of(run, program, stream, reference)
     return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
 
 

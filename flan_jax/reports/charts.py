@@ -109,15 +109,20 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     return svg_of(figure)
 
 
-def preference_curves(lines: Sequence[Mapping[str, float]]) -> str:
+def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()) -> str:
     """How often the better of two responses is rated higher by step, and how both are rated on average.
 
     Args:
       lines: the metrics of an objective that ranks responses, `PREFERRED` among them.
+      held_out: the same of test examples, by the names that begin with 'test/'.
     """
     figure, (above, below) = plt.subplots(2, figsize=(WIDTH, 4.4), sharex=True)
     steps = [line['step'] for line in lines]
     above.plot(steps, [100 * line[PREFERRED] for line in lines], lw=2, color=COLOURS['tuned'])
+    if held_out:
+        accuracies = [100 * line[f'test/{PREFERRED}'] for line in held_out]
+        above.plot([line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test')
+        above.legend(frameon=False)
     above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
     above.set_ylim(0, 102)
     above.set_ylabel('pairs ranked right, %')

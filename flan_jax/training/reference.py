@@ -19,6 +19,7 @@ from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, label_log_probs
 from flan_jax.model.value_head import VALUE_HEAD
+from flan_jax.objectives.objective import Batch
 from flan_jax.objectives.responses import REFERENCE, sums
 from flan_jax.packing.columns import column_file, read_column, require_room, write_column
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
@@ -59,13 +60,17 @@ class ReferenceModel:
         found = []
         with bar('reference log-probabilities', len(stream)) as advance, jax.set_mesh(self.mesh):
             for batch in self._batches(stream, batch_size):
-                found.append(self._of_batch(self.params, batch))
+                found.append(self.of_batch(batch))
                 if len(found) > 1:  # the one before, so that the device never waits for the host
                     found[-2] = np.asarray(found[-2])
                     advance(batch_size)
             values = np.concatenate([np.asarray(part) for part in found])[: len(stream)]
             advance(len(stream) - batch_size * (len(found) - 1))
         return values
+
+    def of_batch(self, batch: Batch) -> jax.Array:
+        """The same of a batch, [B, R], on every device."""
+        return self._of_batch(self.params, batch)
 
     @functools.cached_property
     def _of_batch(self):
