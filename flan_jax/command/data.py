@@ -82,7 +82,7 @@ def _prepare(options: argparse.Namespace) -> int:
     if options.miniature:
         _prepare_miniature(options)
     elif options.samples:
-        _prepare_samples(options.name or list(catalogue.DATASETS), options.data_dir)
+        _prepare_samples(options.name, options.data_dir)
     elif len(options.name) != 1:
         raise UserError('--from takes the examples of one dataset; name it')
     elif options.format:
@@ -96,11 +96,16 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _prepare_samples(names: list[str], data_dir: str) -> None:
+    from flan_jax.data.own_samples import FORMATS, prepare_own_samples
     from flan_jax.data.prepare import prepare_samples
 
+    names = names or [*(name for name in catalogue.DATASETS if name not in FORMATS), *FORMATS]
     with bar('writing samples', len(names)) as advance:
         for name in names:
-            prepare_samples([catalogue.dataset(name)], data_dir)
+            if name in FORMATS:
+                prepare_own_samples(name, data_dir)
+            else:
+                prepare_samples([catalogue.dataset(name)], data_dir)
             advance(1, name)
     CONSOLE.print(f'samples of {counted(len(names), "dataset")} are in {data_dir}')
 
