@@ -1,8 +1,8 @@
 """flan-jax serve MODEL: a model behind the HTTP interface that OpenAI's clients speak.
 
-POST /v1/completions, POST /v1/chat/completions and GET /v1/models, for judges and demonstrations: one request at a time,
-on the loopback unless --host says otherwise, without keys. Streams send an answer when it is complete, as one piece.
-What a request asks for and this does not do is refused, not passed over.
+POST /v1/completions, POST /v1/chat/completions and GET /v1/models, for judges and demonstrations: one request at a
+time, on the loopback unless --host says otherwise, without keys. Streams send an answer when it is complete, as one
+piece. What a request asks for and this does not do is refused, not passed over.
 """
 
 import argparse
@@ -18,6 +18,9 @@ from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 
 _ALLOWED = frozenset({'model', 'user', 'seed', 'stream', 'temperature', 'top_p', 'max_tokens', 'max_completion_tokens'})
+
+_MOST_BYTES = 1 << 24
+"""Bytes of a request at most."""
 
 _NOTHING: Mapping[str, tuple] = {
     'n': (1,), 'best_of': (1,), 'stop': ((), [], ''), 'frequency_penalty': (0,), 'presence_penalty': (0,),
@@ -91,15 +94,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path not in _KINDS:
             return self._send(404, _error(f'{self.path}: unknown; there are {", ".join(_KINDS)}'))
         try:
-            request = json.loads(self.rfile.read(int(self.headers.get('Content-Length', 0))))
-            if not isinstance(request, dict):
-                raise UserError('expected an object')
+            request = self._read()
             answers = self.answers(self.path, request)
-        except (UserError, json.JSONDecodeError) as error:
+        except UserError as error:
             return self._send(400, _error(str(error)))
         if request.get('stream'):
             return self._stream(answers)
         return self._send(200, self._body(answers, _KINDS[self.path], 'message'))
+
+    def _read(self) -> dict[str, Any]:
+        """The object that a request holds; raises UserError for anything else."""
+        length = self.headers.get('Content-Length', '')
+        if not length.isdigit() or int(length) > _MOST_BYTES:
+            raise UserError(f'Content-Length={length!r}: must be a number up to {_MOST_BYTES}')
+        try:
+            request = json.loads(self.rfile.read(int(length)))
+        except ValueError as error:
+            raise UserError(f'the request is not JSON: {error}') from error
+        if not isinstance(request, dict):
+            raise UserError('the request is not an object')
+        return request
 
     def _body(self, answers: list[str], kind: str, part: str) -> dict[str, Any]:
         is_chat = self.path == '/v1/chat/completions'
@@ -159,9 +173,8 @@ def _answer(model, path: str, request: Mapping[str, Any]) -> list[str]:
         return [model.generate(content, **decoding)]
     if not is_chat and isinstance(content, list) and content and all(isinstance(text, str) for text in content):
         return model.generate(content, **decoding)
-    raise UserError(
-        f'{wanted}={content!r}: expected ' + ('a list of {role, content}' if is_chat else 'a text, or several')
-    )
+    expected = 'a list of {role, content}' if is_chat else 'a text, or several'
+    raise UserError(f'{wanted}={content!r}: expected {expected}')
 
 
 def _are_messages(content: Any) -> bool:

@@ -52,9 +52,8 @@ def test_prompts_are_answered_as_from_python(model, port):
         expected = model.generate(prompt, max_new_tokens=4)
         assert status == 200 and texts == ([expected] if isinstance(prompt, str) else expected)
     status, content = asked(port, '/v1/completions', GREEDY | {'prompt': 'Who?', 'temperature': 2.0, 'seed': 3})
-    assert json.loads(content)['choices'][0]['text'] == model.generate(
-        'Who?', max_new_tokens=4, temperature=2.0, seed=3
-    )
+    sampled = model.generate('Who?', max_new_tokens=4, temperature=2.0, seed=3)
+    assert json.loads(content)['choices'][0]['text'] == sampled
 
 
 def test_dialogues_are_answered_whole_or_as_a_stream(model, port):
@@ -81,9 +80,11 @@ def test_the_model_is_listed(port):
         ('/v1/completions', {'temperature': 'hot'}, 400, "temperature='hot': must be a number"),
         ('/v1/completions', {'temperature': -1}, 400, 'Temperature.value=-1'),
         ('/v1/chat/completions', {'messages': [], 'prompt': None}, 400, 'must take turns'),
+        ('/v1/completions', None, 400, 'the request is not an object'),
         ('/v1/embeddings', {}, 404, '/v1/embeddings: unknown'),
     ],
 )
 def test_what_is_not_done_is_refused(port, path, change, status, message):
-    found, content = asked(port, path, GREEDY | {'prompt': 'Who?'} | change)
+    body = [1] if change is None else GREEDY | {'prompt': 'Who?'} | change
+    found, content = asked(port, path, body)
     assert found == status and message in json.loads(content)['error']['message']
