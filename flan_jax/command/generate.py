@@ -100,17 +100,21 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
+def _decoding(options: argparse.Namespace):
+    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    from flan_jax.inference.chosen import decoding_of
+
+    return decoding_of(options.temperature, options.top_k, options.top_p, options.beams)
+
+
 def _model(options: argparse.Namespace):
     """The model that the options name, as Python has it."""
     from flan_jax.api import Model, of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
-    from flan_jax.inference.chosen import decoding_of
     from flan_jax.loaded_model import load
 
-    given = _decoding(options)
-    decoding_of(**{name: value for name, value in given.items() if name not in ('max_new_tokens', 'seed')})
     prompt_format = format_named(options.prompt_format) if options.prompt_format else None
     keep_compiled_programs()
     loaded = load(
@@ -124,32 +128,28 @@ def _model(options: argparse.Namespace):
     return Model(of_task(loaded, options.task, options.checkpoint), options.batch_tokens)
 
 
-def _decoding(options: argparse.Namespace) -> dict:
-    """How answers are decoded, as `flan_jax.api.Decoding` has it."""
-    names = ('max_new_tokens', 'temperature', 'top_k', 'top_p', 'beams', 'seed')
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
-    model, decoding = _model(options), _decoding(options)
+    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    model = _model(options)
 
     def answer(prompts: Sequence[str]) -> list[str]:
         if len(prompts) == 1:
-            return model.generate(prompts, **decoding)
+            return model.generate(prompts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **decoding)
+            return model.generate(prompts, progress=advance, **chosen)
 
     return answer
 
 
 def _talk(options: argparse.Namespace) -> None:
     """Answers what is typed, each turn with all before it."""
-    model, decoding = _model(options), _decoding(options)
+    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    model = _model(options)
     messages = [{'role': 'system', 'content': options.system}] if options.system else []
     for question in _typed():
         messages.append({'role': 'user', 'content': question})
-        answer = model.chat(messages, **decoding)
+        answer = model.chat(messages, **chosen)
         messages.append({'role': 'assistant', 'content': answer})
         print(answer, flush=True)
 

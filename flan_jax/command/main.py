@@ -24,7 +24,8 @@ RUN_COMMANDS = {
 MODEL_COMMANDS = {
     'tune': 'tune a model on a file of instructions, in one line',
     'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
-    'generate': 'let a model answer prompts',
+    'generate': 'let a model answer prompts, or talk with it',
+    'serve': "a model behind the HTTP interface of OpenAI's clients",
     'compare': 'where two models differ, from their records',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
