@@ -82,3 +82,12 @@ def real_data_dir() -> str:
     if not REAL_DATA.is_dir():
         pytest.skip('no real data beside the repository (../shared/tfds)')
     return str(REAL_DATA)
+
+
+@pytest.fixture(scope='session')
+def instructions_dir() -> pathlib.Path:
+    """Real instruction sets, where they are beside the repository."""
+    folder = REAL_DATA.parent / 'instructions'
+    if not folder.is_dir():
+        pytest.skip('no real instruction sets beside the repository (../shared/instructions)')
+    return folder

@@ -35,28 +35,40 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog='flan-jax generate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('prompt', nargs='*', help='a prompt; quote it')
-    parser.add_argument('--checkpoint', required=True, help='folder of a run, of one of its steps, or of a conversion')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
+    add_model_arguments(parser)
+    add_decoding_arguments(parser).add_argument(
+        '--beams', type=int, help='beam search with so many beams and length penalty 0.6'
+    )
+    options = parser.parse_args(arguments)
+    _check(options)
+    return options
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say which model answers, and on which devices."""
+    parser.add_argument('--checkpoint', required=True, help='folder of a run, of one of its steps, or of a conversion')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
     parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the run, else flan')
-    decoding = parser.add_argument_group('decoding; default: take the likeliest token')
-    decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
-    decoding.add_argument('--temperature', type=float, help='sample at this temperature')
-    decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
-    decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
-    decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
-    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
     devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
     devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
     devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
     devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
-    options = parser.parse_args(arguments)
-    _check(options)
-    return options
+
+
+def add_decoding_arguments(parser: argparse.ArgumentParser):
+    """Adds the arguments that say how answers are decoded, in a group of their own, which is returned."""
+    decoding = parser.add_argument_group('decoding; default: take the likeliest token')
+    decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
+    decoding.add_argument('--temperature', type=float, help='sample at this temperature')
+    decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
+    decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
+    decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
+    return decoding
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -68,12 +80,17 @@ def _check(options: argparse.Namespace) -> None:
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
-    for name in ('max_new_tokens', 'batch_tokens', 'fsdp', 'tensor'):
+    check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
+
+
+def check_sizes(options: argparse.Namespace, *names: str) -> None:
+    """Raises UserError for options that are below 1."""
+    for name in names:
         if getattr(options, name) < 1:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
-def _decoding(options: argparse.Namespace):
+def decoding_of(options: argparse.Namespace):
     """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
     from flan_jax.inference.beam import Beams
     from flan_jax.inference.processors.temperature import Temperature
@@ -81,24 +98,20 @@ def _decoding(options: argparse.Namespace):
     from flan_jax.inference.processors.top_p import TopP
     from flan_jax.inference.sampling import Greedy, Sampling
 
-    if options.beams is not None:
+    if getattr(options, 'beams', None) is not None:
         return Beams(options.beams)
     given = {Temperature: options.temperature, TopK: options.top_k, TopP: options.top_p}
     processors = tuple(processor(value) for processor, value in given.items() if value is not None)
     return Sampling(processors=processors) if processors else Greedy()
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
-    """From prompts to answers with the model that the options name."""
-    import numpy as np
-
+def open_model(options: argparse.Namespace):
+    """The model that the options name; raises UserError for a task where there is none to choose, or none chosen."""
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
-    from flan_jax.inference.generation import Generator
     from flan_jax.loaded_model import load
 
-    decoding = _decoding(options)
     keep_compiled_programs()
     model = load(
         options.checkpoint,
@@ -114,7 +127,17 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         raise UserError(
             f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
         )
-    model = model.of_task(options.task)
+    return model.of_task(options.task)
+
+
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
+    """From prompts to answers with the model that the options name."""
+    import numpy as np
+
+    from flan_jax.inference.generation import Generator
+
+    decoding = decoding_of(options)
+    model = open_model(options)
     generator = Generator(
         model,
         max_new_tokens=options.max_new_tokens,

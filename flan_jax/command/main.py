@@ -24,6 +24,7 @@ RUN_COMMANDS = {
 MODEL_COMMANDS = {
     'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
     'generate': 'let a model answer prompts',
+    'samples': 'several answers to each question: draw them, vote, keep right ones to learn from, choose the best',
     'compare': 'where two models differ, from their records',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',

@@ -69,9 +69,16 @@ class Generator:
         self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
 
     def answer(
-        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None
+        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None, call: int = 0
     ) -> list[np.ndarray]:
         """The tokens generated after each prompt, without the EOS that ended them, in the order of the prompts.
+
+        A prompt may stand there several times; where answers are sampled, each is drawn for itself.
+
+        Args:
+          prompts: their tokens.
+          progress: told of every batch how many prompts were answered.
+          call: calls of another number sample with other random numbers.
 
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
@@ -88,7 +95,7 @@ class Generator:
         own = [prompt[shared:] for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
-                generated = self._answer_batch([own[i] for i in members], batch_size, prefix, members[0])
+                generated = self._answer_batch([own[i] for i in members], batch_size, prefix, (call, members[0]))
                 for index, answer in zip(members, generated):
                     answers[index] = answer
                 progress(len(members))
@@ -107,7 +114,7 @@ class Generator:
             yield members, min(most, 2 ** math.ceil(math.log2(len(members))))
 
     def _answer_batch(
-        self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], number: int
+        self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], draw: tuple[int, int]
     ) -> Iterator[np.ndarray]:
         """The answer to each prompt; they are sorted, longest first."""
         placement, params = self._model.placement, self._model.params
@@ -117,7 +124,7 @@ class Generator:
         for group, start in enumerate(range(0, len(prompts), size)):
             batch = placement.place(_pad(prompts[start : start + size], size))
             prefilled = self._prefill(params, batch, group, prefilled, prefix)
-        key = jax.random.fold_in(self._key, number)
+        key = jax.random.fold_in(jax.random.fold_in(self._key, draw[0]), draw[1])
         tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, key))
         for index in range(len(prompts)):
             place = index % size * groups + index // size
