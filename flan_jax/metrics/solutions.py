@@ -5,8 +5,11 @@ collect_rejection_sampling.py): the final answer equals the reference's as a num
 """
 
 import re
+from collections.abc import Sequence
 
 from flan_jax.metrics.arithmetic import evaluate
+from flan_jax.metrics.judgement import Judgement, Scores
+from flan_jax.metrics.metric import Metric, percent
 
 TOLERANCE = 1e-3
 """An equation holds when its sides differ by less."""
@@ -65,3 +68,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def marked_answer(judgements: Sequence[Judgement]) -> Scores:
+    """Share of solutions that arrive at a reference's answer, the number after "####"."""
+    return {'marked_answer': percent([any(is_right(j.prediction, r) for r in j.references) for j in judgements])}
+
+
+METRICS = {'marked_answer': Metric(marked_answer, 'marked_answer')}
