@@ -9,10 +9,14 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
+
+if TYPE_CHECKING:
+    from flan_jax.inference.loaded import LoadedModel
 
 
 def main(arguments: list[str]) -> int:
@@ -121,13 +125,7 @@ def open_model(options: argparse.Namespace):
         param_dtype=options.param_dtype,
         prompt_format=format_named(options.prompt_format) if options.prompt_format else None,
     )
-    if options.task and not model.prompts:
-        raise UserError(f'--task={options.task}: {options.checkpoint} has no soft prompt for each task; leave it out')
-    if model.prompts and options.task is None:
-        raise UserError(
-            f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
-        )
-    return model.of_task(options.task)
+    return _prompt_of_task(model, options)
 
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
@@ -158,6 +156,17 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
         return [finish(model.vocabulary.decode(ids)) for ids in answers]
 
     return answer
+
+
+def _prompt_of_task(model: 'LoadedModel', options: argparse.Namespace) -> 'LoadedModel':
+    """A model that reads the soft prompt that --task names, where it has several."""
+    if options.task and not model.prompts:
+        raise UserError(f'--task={options.task}: {options.checkpoint} has no soft prompt for each task; leave it out')
+    if model.prompts and options.task is None:
+        raise UserError(
+            f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
+        )
+    return model.of_task(options.task)
 
 
 def _read_prompts(path: pathlib.Path) -> list[str]:
