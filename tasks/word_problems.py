@@ -59,8 +59,8 @@ def problems(seed: int) -> Iterator[Problem]:
 
 def _problem(kind: str, rng: random.Random) -> Problem:
     wording, beginnings = KINDS[kind]
-    first = rng.randint(2, 5) if kind == 'bags' else rng.randint(10, 25)
-    numbers = {'a': first, 'b': rng.randint(2, 5) if kind == 'bags' else rng.randint(2, 9), 'c': rng.randint(2, 9)}
+    first = rng.randint(2, 4) if kind == 'bags' else rng.randint(8, 15)
+    numbers = {'a': first, 'b': rng.randint(2, 4) if kind == 'bags' else rng.randint(2, 6), 'c': rng.randint(2, 6)}
     items = rng.choice(ITEMS)
     question = wording.format(name=rng.choice(NAMES), items=items, **numbers)
     return Problem(question, solution(kind, rng.choice(beginnings), numbers, items))

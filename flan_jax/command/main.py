@@ -17,6 +17,7 @@ RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
     'pack': 'write the stream of packed sequences that a run learns from',
     'train': 'tune the model, packing first where the stream is missing',
+    'ppo': "learn from rewards of the model's own answers (Run.objective = @Ppo())",
     'evaluate': 'evaluate the base and the tuned model, on the held-out cluster or EVAL_TASKS',
     'certify': 'how much of what is evaluated stands in the stream that was trained on',
     'report': 'make report.html and report.json from what is on disk',

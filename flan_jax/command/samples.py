@@ -1,7 +1,8 @@
 """flan-jax samples: several answers to each question of a file.
 
 `draw` writes them into a folder, and goes on there when it was stopped. `vote` takes the majority's answer, `paths`
-keeps the right solutions to tune on (RFT), `best` chooses by a scorer and says what n answers are worth.
+keeps the right solutions to tune on (RFT), `best` chooses by a scorer and says what n answers are worth. `problems`
+writes word problems to try all this on.
 """
 
 import argparse
@@ -21,9 +22,9 @@ PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `draw`, `vote`, `paths` or `best`."""
+    """Carries out `draw`, `vote`, `paths`, `best` or `problems`."""
     options = _parse(arguments)
-    {'draw': _draw, 'vote': _vote, 'paths': _paths, 'best': _best}[options.action](options)
+    {'draw': _draw, 'vote': _vote, 'paths': _paths, 'best': _best, 'problems': _problems}[options.action](options)
     return 0
 
 
@@ -31,7 +32,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='flan-jax samples', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    actions = parser.add_subparsers(dest='action', required=True, metavar='{draw,vote,paths,best}')
+    actions = parser.add_subparsers(dest='action', required=True, metavar='{draw,vote,paths,best,problems}')
     _add_draw(actions.add_parser('draw', help='draw answers into a folder'))
     vote = actions.add_parser('vote', help="maj1@k and pass@k by the answers after '####'")
     vote.add_argument('folder', nargs='+', help='folder of samples; the answers of several models vote together')
@@ -45,6 +46,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
     best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
+    problems = actions.add_parser('problems', help='write generated word problems with solutions, and their vocabulary')
+    problems.add_argument(
+        '--output', type=pathlib.Path, required=True, help='folder of train.jsonl, test.jsonl, words/'
+    )
+    problems.add_argument('--train', type=int, default=1000, help='problems to train on (default: 1000)')
+    problems.add_argument('--test', type=int, default=200, help='problems to ask (default: 200)')
+    problems.add_argument('--seed', type=int, default=0, help='of the problems (default: 0)')
     return parser.parse_args(arguments)
 
 
@@ -167,3 +175,14 @@ def _best(options: argparse.Namespace) -> None:
             for found, of, best in zip(samples, scores, scores.argmax(axis=1))
         ]
         write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in chosen))
+
+
+def _problems(options: argparse.Namespace) -> None:
+    from flan_jax.tasks import word_problems
+
+    check_sizes(options, 'train', 'test')
+    word_problems.write(options.output, {'train': options.train, 'test': options.test}, options.seed)
+    CONSOLE.print(
+        f'{options.output} holds {options.train} problems to train on, {options.test} to ask, and their vocabulary, '
+        f'{word_problems.VOCABULARY}'
+    )
