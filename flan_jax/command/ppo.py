@@ -33,13 +33,15 @@ def ppo(run: Run, command: str) -> None:
     from flan_jax.training import checkpoints
 
     _check(run)
+    vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(run.objective.questions), {})
+    _check_lengths(run, vocabulary, questions)
+    asked = _asked(run, questions, vocabulary)
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
     samples.require_same(pathlib.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
-    vocabulary = Vocabulary(run.data.vocabulary)
     metadata = _metadata(run, vocabulary)
-    params = _learn(run, questions, vocabulary, metadata)
+    params = _learn(run, asked, metadata)
     policy = pathlib.Path(run.model_dir).absolute() / POLICY
     shutil.rmtree(policy, ignore_errors=True)
     checkpoints.save_params(policy, params, metadata)
@@ -49,6 +51,8 @@ def ppo(run: Run, command: str) -> None:
 def _check(run: Run) -> None:
     import jax
 
+    from flan_jax.rollouts.learn import steps_per_round
+
     if not isinstance(run.objective, Ppo):
         raise UserError(f'Run.objective=@{type(run.objective).__name__}() learns from data; use `flan-jax train`')
     if run.objective.questions is None:
@@ -57,47 +61,61 @@ def _check(run: Run) -> None:
         raise UserError('INITIAL_CHECKPOINT_PATH is None; name the tuned model that learning begins with')
     if jax.process_count() > 1:
         raise UserError('`flan-jax ppo` runs in one process; its devices share every batch')
-    needed = run.stream.input_length + run.objective.answers * run.objective.max_new_tokens
-    if needed > run.stream.sequence_length:
-        raise UserError(
-            f'SEQUENCE_LENGTH={run.stream.sequence_length}: a prompt of Stream.input_length={run.stream.input_length} '
-            f'tokens and Ppo.answers={run.objective.answers} of Ppo.max_new_tokens={run.objective.max_new_tokens} need '
-            f'{needed}; change one of them'
-        )
+    steps_per_round(run.objective, run.training)
     check_vocabulary(run)
 
 
-def _learn(run: Run, questions, vocabulary, metadata):
-    """The trained parameters without the value head."""
-    from flan_jax.distributed.mesh import make_mesh
-    from flan_jax.loaded_model import load
-    from flan_jax.rollouts.learn import Asked, learn
-    from flan_jax.rollouts.rewards import reward_called
-    from flan_jax.training.initial import base_weights
-    from flan_jax.training.program import training_program
-    from flan_jax.training.train import Checkpointing
+def _check_lengths(run: Run, vocabulary, questions) -> None:
+    """Raises UserError for questions that are too long, or a sequence too short for one with its answers."""
+    ppo, stream = run.objective, run.stream
+    needed = stream.input_length + ppo.answers * ppo.max_new_tokens
+    if needed > stream.sequence_length:
+        raise UserError(
+            f'SEQUENCE_LENGTH={stream.sequence_length}: a prompt of Stream.input_length={stream.input_length} tokens '
+            f'and Ppo.answers={ppo.answers} of Ppo.max_new_tokens={ppo.max_new_tokens} need {needed}; change one'
+        )
+    for question in questions:
+        tokens = len(run.prompt_format.encode_prompt(vocabulary, question.prompt))
+        if tokens > stream.input_length:
+            raise UserError(
+                f'the prompt {question.prompt[:60]!r} has {tokens} tokens; raise Stream.input_length='
+                f'{stream.input_length}, or leave it out'
+            )
 
-    training, objective, batch_tokens = run.training, run.objective, run.evaluation.batch_tokens
+
+def _asked(run: Run, questions, vocabulary):
+    """What is asked of the model that learning begins with."""
+    from flan_jax.loaded_model import load
+    from flan_jax.rollouts.learn import Asked
+    from flan_jax.rollouts.rewards import reward_called
+
+    batch_tokens = run.evaluation.batch_tokens
+    reward = reward_called(run.objective.reward, vocabulary, run.parallelism, batch_tokens)
     reference = load(
         run.initial_checkpoint,
         vocabulary=str(vocabulary.path),
         parallelism=run.parallelism,
-        dtype=training.dtype,
+        dtype=run.training.dtype,
         prompt_format=run.prompt_format,
     )
-    for question in questions:
-        tokens = len(run.prompt_format.encode_prompt(vocabulary, question.prompt))
-        if tokens > run.stream.input_length:
-            raise UserError(
-                f'the prompt {question.prompt[:60]!r} has {tokens} tokens; raise Stream.input_length='
-                f'{run.stream.input_length}, or leave it out'
-            )
-    reward = reward_called(objective.reward, vocabulary, run.parallelism, batch_tokens)
-    asked = Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)
-    mesh = make_mesh(run.parallelism)
-    program = training_program(run.model, objective, run.tuning, training, mesh, ('rollouts',))
-    base = base_weights(run.model, run.initial_checkpoint, training.seed)
-    return learn(program, training, asked, Checkpointing(run.model_dir, base, vocabulary.encode, metadata))
+    return Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)
+
+
+def _learn(run: Run, asked, metadata):
+    """The trained parameters without the value head."""
+    from flan_jax.distributed.mesh import make_mesh
+    from flan_jax.rollouts.learn import learn
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training.initial import base_weights
+    from flan_jax.training.program import training_program
+    from flan_jax.training.train import Checkpointing
+
+    program = training_program(
+        run.model, run.objective, run.tuning, run.training, make_mesh(run.parallelism), ('rollouts',)
+    )
+    base = base_weights(run.model, run.initial_checkpoint, run.training.seed)
+    checkpointing = Checkpointing(run.model_dir, base, Vocabulary(run.data.vocabulary).encode, metadata)
+    return learn(program, run.training, asked, checkpointing)
 
 
 def _metadata(run: Run, vocabulary) -> dict:
