@@ -20,6 +20,8 @@ from flan_jax.progress import CONSOLE, bar
 PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
 """RFT's (Yuan et al. 2023, section 3.3)."""
 
+REWARD_BATCH_TOKENS = 8192
+
 
 def main(arguments: list[str]) -> int:
     """Carries out `draw`, `vote`, `paths`, `best` or `problems`."""
@@ -42,7 +44,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     best = actions.add_parser('best', help='the best of n answers by a scorer, and its expected reward for every n')
     best.add_argument('folder', help='folder of samples')
     best.add_argument(
-        '--scorer', required=True, help='right, fewer_words, or FILE.jsonl with the scores of each question'
+        '--scorer', required=True, help='right, fewer_words, the folder of a reward model, or FILE.jsonl with scores'
     )
     best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
     best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
@@ -156,13 +158,12 @@ def _best(options: argparse.Namespace) -> None:
     import numpy as np
 
     from flan_jax.evaluation.samples import read
-    from flan_jax.evaluation.scorers import scores_by
     from flan_jax.metrics.bootstrap import mean_interval
     from flan_jax.metrics.repeated import expected_best, kl_of_best
 
     samples = read(options.folder)
-    scores = np.array(scores_by(options.scorer, samples))
-    rewards = np.array(scores_by(options.reward, samples)) if options.reward else scores
+    scores = np.array(_scores(options.scorer, samples))
+    rewards = np.array(_scores(options.reward, samples)) if options.reward else scores
     expected_QxN = expected_best(scores, rewards)
     table = Table('n', 'expected reward', '95 % interval', 'KL at most', box=None)
     for n, values_Q in enumerate(expected_QxN.T, start=1):
@@ -175,6 +176,18 @@ def _best(options: argparse.Namespace) -> None:
             for found, of, best in zip(samples, scores, scores.argmax(axis=1))
         ]
         write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in chosen))
+
+
+def _scores(name: str, samples) -> list[list[float]]:
+    """The scores of all answers by a reward model, where there is a folder of the name, or as `scores_by`."""
+    from flan_jax.evaluation.reward_scores import reward_scores
+    from flan_jax.evaluation.scorers import scores_by
+    from flan_jax.loaded_model import load
+
+    if not pathlib.Path(name).is_dir():
+        return scores_by(name, samples)
+    with bar('rating', len(samples)) as advance:
+        return reward_scores(load(name), samples, REWARD_BATCH_TOKENS, advance)
 
 
 def _problems(options: argparse.Namespace) -> None:

@@ -1,14 +1,20 @@
 """`flan-jax ppo` learns by a reward model, goes on where it was, and leaves a model that answers."""
 
 import json
+import pathlib
 import shutil
 
 import jax
+import numpy as np
 import pytest
 
+from flan_jax import loaded_model
 from flan_jax.command import configuration, main
+from flan_jax.evaluation import samples
+from flan_jax.inference.rewards import RewardModel
 from flan_jax.model import decoder
 from flan_jax.model.value_head import init_value_head
+from flan_jax.packing.example import Example
 from flan_jax.settings import as_plain
 from flan_jax.tasks import word_problems
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -64,6 +70,27 @@ def test_the_model_that_is_left_answers(capsys):
     arguments = ['--checkpoint=out/ppo/policy', '--max_new_tokens=3', '--temperature=1', 'Ada has 3 pens.']
     assert main.main(['generate', *arguments]) == 0
     assert capsys.readouterr().out.count('\n') >= 1
+
+
+def test_the_reward_model_chooses_among_samples(capsys):
+    arguments = ['--file=out/rft/train.jsonl', '--output=out/samples', '--samples=3', '--max_new_tokens=4']
+    assert main.main(['samples', 'draw', '--checkpoint=out/ppo/policy', *arguments]) == 0
+    assert main.main(['samples', 'best', 'out/samples', '--scorer=out/reward', '--output=out/best.jsonl']) == 0
+    expected = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[1:]]
+    model, drawn = loaded_model.load('out/reward'), samples.read('out/samples')
+    prompt = [Example(*tokens_of(model, answered)) for answered in drawn]
+    one_by_one = [RewardModel(model, 256).rewards([example])[0] for example in prompt]
+    assert expected == sorted(expected) and expected[-1] == pytest.approx(
+        np.mean([max(of) for of in one_by_one]), abs=1e-3
+    )
+    chosen = [json.loads(line)['answer'] for line in pathlib.Path('out/best.jsonl').read_text().splitlines()]
+    assert chosen == [answered.answers[of.argmax()] for answered, of in zip(drawn, one_by_one)]
+
+
+def tokens_of(model, answered):
+    encoded = (model.prompt_format.encode_response(model.vocabulary, answer) for answer in answered.answers)
+    prompt = model.prompt_format.encode_prompt(model.vocabulary, answered.question.prompt)
+    return np.array(prompt), tuple(map(np.array, encoded))
 
 
 def test_what_was_killed_goes_on_to_the_same_end(folder):
