@@ -65,7 +65,7 @@ setuptools.setup(
         'gpu': ['jax[cuda13]'],
         'test': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
-        'parity': ['torch', 'transformers'],
+        'parity': ['torch', 'transformers', 'trl'],
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},
 )

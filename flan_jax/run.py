@@ -49,6 +49,7 @@ class Run(Settings):
     initial_checkpoint: Path | None = None
 
     def check(self) -> None:
+        self._check_objective()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
                 f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
@@ -74,6 +75,20 @@ class Run(Settings):
                 f'Stream.input_length={self.stream.input_length} and Stream.target_length={self.stream.target_length} '
                 f'tokens{prompt} make examples longer than the {self.model.max_length} positions that the model has '
                 '(Learned.max_length); shorten them'
+            )
+
+    def _check_objective(self) -> None:
+        """Raises SettingsError where the objective lacks what it reads, or makes no model that the run can evaluate."""
+        name = type(self.objective).__name__
+        if self.objective.needs_reference and self.initial_checkpoint is None:
+            raise SettingsError(
+                f'Run.objective=@{name}() compares with the model that tuning starts from, which must know how to '
+                'answer: set Run.initial_checkpoint to a tuned model'
+            )
+        if self.objective.needs_values and (self.data.held_out or self.evaluation.targets):
+            raise SettingsError(
+                f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
+                f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
             )
 
     @property
