@@ -9,7 +9,7 @@ Shape letters: B sequences, P predicted tokens.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +47,7 @@ class Ppo(Objective):
       value_weight: weight of the value head's loss.
     """
 
-    needs_values = True
+    needs_values: ClassVar[bool] = True
 
     questions: Path | None = None
     reward: Text = 'fewer_words'

@@ -72,6 +72,13 @@ def test_the_model_that_is_left_answers(capsys):
     assert capsys.readouterr().out.count('\n') >= 1
 
 
+def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):
+    assert run(**{'Run.tuning': '@Lora()', 'MODEL_DIR': 'out/adapter', 'TRAIN_STEPS': 4}) == 0
+    names = set(checkpoints.parameter_metadata('out/adapter/policy'))
+    assert names and all('lora' in name for name in names)
+    assert main.main(['generate', '--checkpoint=out/adapter/policy', '--max_new_tokens=3', 'Ada has 3 pens.']) == 0
+
+
 def test_the_reward_model_chooses_among_samples(capsys):
     arguments = ['--file=out/rft/train.jsonl', '--output=out/samples', '--samples=3', '--max_new_tokens=4']
     assert main.main(['samples', 'draw', '--checkpoint=out/ppo/policy', *arguments]) == 0
