@@ -89,6 +89,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
         )
         state, frozen = begin(program, checkpointing, saved, training.seed)
         done = int(state.step)
+        state = state if done else _without_values(state)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, done))
         advance = stack.enter_context(bar('learning', training.steps, done))
         rounds = _Rounds(program, training, asked, checkpointing.model_dir)
@@ -105,6 +106,11 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
             if stops:
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
         return {name: value for name, value in state.params.items() if name != VALUE_HEAD}
+
+
+def _without_values(state: TrainState) -> TrainState:
+    """The state with a value head that gives 0: a random one would drown the first rewards."""
+    return dataclasses.replace(state, params=state.params | {VALUE_HEAD: state.params[VALUE_HEAD] * 0})
 
 
 class _Rounds:

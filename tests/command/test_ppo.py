@@ -111,7 +111,6 @@ def test_what_was_killed_goes_on_to_the_same_end(folder):
     ('changes', 'message'),
     [
         ({'Ppo.kl_reward': 0.1}, 'holds samples with another objective'),
-        ({'Run.objective': '@NextToken()'}, 'learns from data; use `flan-jax train`'),
         ({'Ppo.questions': 'None', 'MODEL_DIR': 'out/other'}, 'name a file of prompts'),
         ({'Ppo.reward': 'fewer_wrods', 'MODEL_DIR': 'out/other'}, 'did you mean fewer_words'),
         ({'Ppo.max_new_tokens': 500, 'MODEL_DIR': 'out/other'}, 'SEQUENCE_LENGTH=272'),
@@ -125,7 +124,9 @@ def test_what_cannot_work_is_refused(folder, changes, message, capsys):
     assert not (folder / 'out/other/rollouts').exists()
 
 
-def test_train_refuses_what_is_ppos(capsys):
+def test_each_command_refuses_what_is_the_others(capsys):
+    assert main.main(['ppo', '--gin_file=gin/runs/rft.gin', '--gin.MODEL_DIR=out/other']) == 2
+    assert 'learns from data; use `flan-jax train`' in capsys.readouterr().err
     bindings = [f'--gin.{name}={value}' for name, value in SETTINGS.items()]
     assert main.main(['train', '--gin_file=gin/runs/ppo.gin', *bindings]) == 2
     assert 'use `flan-jax ppo`' in capsys.readouterr().err
