@@ -49,6 +49,7 @@ class Run(Settings):
     initial_checkpoint: Path | None = None
 
     def check(self) -> None:
+        self._check_amount()
         self._check_objective()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
@@ -91,7 +92,25 @@ class Run(Settings):
                 f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
             )
 
+    def _check_amount(self) -> None:
+        """Raises SettingsError unless it is said once how much is read."""
+        epochs, steps = self.stream.epochs, self.training.steps
+        if epochs is None and steps is None:
+            raise SettingsError(
+                'Training.steps=None: nothing says when training ends; set Training.steps, or Stream.epochs'
+            )
+        if epochs is not None and steps is not None:
+            raise SettingsError(
+                f'Stream.epochs={epochs} and Training.steps={steps} both say when training ends; set one of them to '
+                'None'
+            )
+        if epochs is not None and self.data.parts:
+            raise SettingsError(
+                f'Stream.epochs={epochs} reads all examples equally often, so Data.parts cannot have weights of their '
+                'own; set Training.steps in its place'
+            )
+
     @property
-    def num_sequences(self) -> int:
-        """Sequences that training reads."""
-        return self.training.steps * self.training.batch_size
+    def num_sequences(self) -> int | None:
+        """Sequences that training reads; None where the stream tells, see `Stream.epochs`."""
+        return None if self.training.steps is None else self.training.steps * self.training.batch_size

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     instructions = Instructions(name=options.name[0], **given)
     files = _one_to_train(options.files) or files_by_split(options.files)
     folder = prepare_instructions(
-        instructions, files, options.format, options.data_dir, keys_by_name(options.keys or [])
+        instructions, files, options.format, options.data_dir, renamed_keys(options.keys or [])
     )
     examples = status(instructions.dataset, options.data_dir).examples
     counted = ', '.join(f'{count} {split}' for split, count in examples.items())
@@ -82,8 +82,8 @@ def _one_to_train(arguments: list[str]) -> dict[str, pathlib.Path]:
     return {'train': pathlib.Path(arguments[0])} if len(arguments) == 1 and '=' not in arguments[0] else {}
 
 
-def keys_by_name(arguments: list[str]) -> dict[str, str]:
-    """The keys that OURS=THEIRS arguments name; raises UserError for another form."""
+def renamed_keys(arguments: list[str]) -> dict[str, str]:
+    """A key that a format reads to the one that a file has in its place; raises UserError for another form."""
     return dict(_pairs('--keys', arguments, 'OURS=THEIRS, such as prompt=question'))
 
 

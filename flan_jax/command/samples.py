@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from flan_jax.command.generate import add_decoding_arguments, add_model_arguments, check_sizes, decoding_of, open_model
+from flan_jax.command.generate import add_arguments, check_sizes, open_model
 from flan_jax.command.tables import print_table
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
@@ -66,21 +66,24 @@ def _add_draw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--output', required=True, help='folder of the samples')
     parser.add_argument('--samples', type=int, default=PAPER_SAMPLES, help='answers to each question (default: 100)')
     parser.add_argument('--limit', type=int, help='ask the first so many questions')
-    add_model_arguments(parser)
-    add_decoding_arguments(parser)
+    parser.add_argument(
+        '--checkpoint', required=True, metavar='MODEL', help='a Hugging Face folder, a run, or one of its steps'
+    )
+    add_arguments(parser)
     parser.set_defaults(temperature=PAPER_TEMPERATURE, max_new_tokens=PAPER_MAX_NEW_TOKENS)
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from flan_jax.command.instruction_data import keys_by_name
+    from flan_jax.command.instruction_data import renamed_keys
     from flan_jax.evaluation import samples
+    from flan_jax.inference.chosen import decoding_of
     from flan_jax.inference.generation import Generator
 
     check_sizes(options, 'samples', 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
     if options.limit is not None:
         check_sizes(options, 'limit')
-    questions = samples.read_questions(options.file, keys_by_name(options.keys), options.limit)
-    decoding = decoding_of(options)
+    questions = samples.read_questions(options.file, renamed_keys(options.keys), options.limit)
+    decoding = decoding_of(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p)
     model = open_model(options)
     samples.require_same(options.output, _drawn_by(options, model, decoding, questions))
     generator = Generator(
