@@ -101,8 +101,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
     """All that the answers depend on."""
     from flan_jax.evaluation import samples
-    from flan_jax.evaluation.weights import checkpoint_identity
-    from flan_jax.loaded_model import checkpoint_in
+    from flan_jax.evaluation.weights import model_identity
     from flan_jax.settings import as_plain, fingerprint
 
     return {
@@ -110,7 +109,7 @@ def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mappin
         'questions_fingerprint': samples.fingerprint(questions),
         'questions_per_file': samples.QUESTIONS_PER_FILE,
         'samples': options.samples,
-        'weights': fingerprint(checkpoint_identity(checkpoint_in(options.checkpoint))),
+        'weights': fingerprint(model_identity(options.checkpoint)),
         'vocabulary': model.vocabulary.fingerprint,
         'prompt_format': model.prompt_format.recipe,
         'task': options.task,
