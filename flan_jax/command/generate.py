@@ -51,6 +51,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
+    add_arguments(parser).add_argument(
+        '--beams', type=int, help='beam search with so many beams and length penalty 0.6'
+    )
+    options = parser.parse_intermixed_args(arguments)
+    _take_model(options)
+    _check(options)
+    return options
+
+
+def add_arguments(parser: argparse.ArgumentParser):
+    """Adds the arguments that say how a model is opened and how it decodes; returns the group of those of decoding."""
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
     parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
@@ -60,17 +71,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
     decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
     decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
-    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
     devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
     devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
     devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
     devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
-    options = parser.parse_intermixed_args(arguments)
-    _take_model(options)
-    _check(options)
-    return options
+    return decoding
 
 
 def _take_model(options: argparse.Namespace) -> None:
@@ -95,7 +102,12 @@ def _check(options: argparse.Namespace) -> None:
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
-    for name in ('max_new_tokens', 'batch_tokens', 'fsdp', 'tensor'):
+    check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
+
+
+def check_sizes(options: argparse.Namespace, *names: str) -> None:
+    """Raises UserError for options that are below 1."""
+    for name in names:
         if getattr(options, name) < 1:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
@@ -109,7 +121,14 @@ def _decoding(options: argparse.Namespace):
 
 def _model(options: argparse.Namespace):
     """The model that the options name, as Python has it."""
-    from flan_jax.api import Model, of_task
+    from flan_jax.api import Model
+
+    return Model(open_model(options), options.batch_tokens)
+
+
+def open_model(options: argparse.Namespace):
+    """The model that the options name, ready for use."""
+    from flan_jax.api import of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
@@ -125,7 +144,7 @@ def _model(options: argparse.Namespace):
         param_dtype=options.param_dtype,
         prompt_format=prompt_format,
     )
-    return Model(of_task(loaded, options.task, options.checkpoint), options.batch_tokens)
+    return of_task(loaded, options.task, options.checkpoint)
 
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
