@@ -47,16 +47,35 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
     decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
     decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
+    decoding.add_argument(
+        '--repetition_penalty', type=float, help='divide positive logits of tokens that have occurred by this'
+    )
     decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    decoding.add_argument(
+        '--gin_file',
+        action='append',
+        default=[],
+        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
+        '--gin.NAME=value, but none of the options above it but --max_new_tokens and --seed',
+    )
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
     devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
     devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
     devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
     devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    options.bindings = _bindings(others)
     _check(options)
     return options
+
+
+def _bindings(arguments: Sequence[str]) -> dict[str, str]:
+    if not arguments:
+        return {}
+    from flan_jax.command.start import read_bindings
+
+    return read_bindings(arguments)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -66,6 +85,11 @@ def _check(options: argparse.Namespace) -> None:
     if options.output and not options.file:
         raise UserError('--output goes with --file')
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
+    chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
+    if options.bindings and not options.gin_file:
+        raise UserError(f'--gin.{next(iter(options.bindings))}: goes with --gin_file, which says how to decode')
+    if options.gin_file and chosen:
+        raise UserError(f'--gin_file says how to decode; leave out --{chosen[0]}, or set it there')
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
     for name in ('max_new_tokens', 'batch_tokens', 'fsdp', 'tensor'):
@@ -75,17 +99,23 @@ def _check(options: argparse.Namespace) -> None:
 
 def _decoding(options: argparse.Namespace):
     """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    if options.gin_file:
+        from flan_jax.command import configuration
+
+        return configuration.decoding(options.gin_file, options.bindings)
     from flan_jax.inference.beam import Beams
+    from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
     from flan_jax.inference.processors.temperature import Temperature
     from flan_jax.inference.processors.top_k import TopK
     from flan_jax.inference.processors.top_p import TopP
     from flan_jax.inference.sampling import Greedy, Sampling
 
+    penalties = () if options.repetition_penalty is None else (RepetitionPenalty(options.repetition_penalty),)
     if options.beams is not None:
-        return Beams(options.beams)
+        return Beams(options.beams, processors=penalties)
     given = {Temperature: options.temperature, TopK: options.top_k, TopP: options.top_p}
-    processors = tuple(processor(value) for processor, value in given.items() if value is not None)
-    return Sampling(processors=processors) if processors else Greedy()
+    warpers = tuple(processor(value) for processor, value in given.items() if value is not None)
+    return (Sampling if warpers else Greedy)(processors=penalties + warpers)
 
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
