@@ -145,13 +145,8 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
             f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
         )
     model = model.of_task(options.task)
-    generator = Generator(
-        model,
-        max_new_tokens=options.max_new_tokens,
-        batch_tokens=options.batch_tokens,
-        decoding=decoding,
-        seed=options.seed,
-    )
+    sizes = {'max_new_tokens': options.max_new_tokens, 'batch_tokens': options.batch_tokens}
+    generator = Generator(model, **sizes, decoding=decoding, seed=options.seed)
 
     encode, finish = model.prompt_format.encode_prompt, model.prompt_format.finish
 
