@@ -25,6 +25,7 @@ MODEL_COMMANDS = {
     'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',
+    'judge': 'which of two models answers better, prompt by prompt, and how often',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
     'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',
