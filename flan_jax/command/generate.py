@@ -51,10 +51,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
-    add_arguments(parser).add_argument(
-        '--beams', type=int, help='beam search with so many beams and length penalty 0.6'
+    decoding = add_arguments(parser)
+    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    decoding.add_argument(
+        '--gin_file',
+        action='append',
+        default=[],
+        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
+        '--gin.NAME=value, but of the other options of decoding only --max_new_tokens and --seed',
     )
-    options = parser.parse_intermixed_args(arguments)
+    options, others = parser.parse_known_intermixed_args(arguments)
+    options.bindings = _bindings(others)
     _take_model(options)
     _check(options)
     return options
@@ -71,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser):
     decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
     decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
     decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
+    decoding.add_argument(
+        '--repetition_penalty', type=float, help='divide positive logits of tokens that have occurred by this'
+    )
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
     devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
@@ -89,6 +99,14 @@ def _take_model(options: argparse.Namespace) -> None:
     options.prompt = options.words + options.prompt
 
 
+def _bindings(arguments: Sequence[str]) -> dict[str, str]:
+    if not arguments:
+        return {}
+    from flan_jax.command.start import read_bindings
+
+    return read_bindings(arguments)
+
+
 def _check(options: argparse.Namespace) -> None:
     """Raises UserError for options that do not go together."""
     if options.file and options.prompt:
@@ -100,6 +118,11 @@ def _check(options: argparse.Namespace) -> None:
     if options.system and not options.chat:
         raise UserError('--system goes with --chat')
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
+    chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
+    if options.bindings and not options.gin_file:
+        raise UserError(f'--gin.{next(iter(options.bindings))}: goes with --gin_file, which says how to decode')
+    if options.gin_file and chosen:
+        raise UserError(f'--gin_file says how to decode; leave out --{chosen[0]}, or set it there')
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
     check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
@@ -114,9 +137,13 @@ def check_sizes(options: argparse.Namespace, *names: str) -> None:
 
 def _decoding(options: argparse.Namespace):
     """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    if options.gin_file:
+        from flan_jax.command import configuration
+
+        return configuration.decoding(options.gin_file, options.bindings)
     from flan_jax.inference.chosen import decoding_of
 
-    return decoding_of(options.temperature, options.top_k, options.top_p, options.beams)
+    return decoding_of(options.temperature, options.top_k, options.top_p, options.beams, options.repetition_penalty)
 
 
 def _model(options: argparse.Namespace):

@@ -30,6 +30,7 @@ MODEL_COMMANDS = {
     'samples': 'several answers to each question: draw them, vote, keep right ones to learn from, choose the best',
     'compare': 'where two models differ, from their records',
     'ifs': 'does a model answer at all: the Instruction Following Score',
+    'judge': 'which of two models answers better, prompt by prompt, and how often',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
     'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',

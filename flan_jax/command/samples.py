@@ -83,7 +83,8 @@ def _draw(options: argparse.Namespace) -> None:
     if options.limit is not None:
         check_sizes(options, 'limit')
     questions = samples.read_questions(options.file, renamed_keys(options.keys), options.limit)
-    decoding = decoding_of(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p)
+    names = ('temperature', 'top_k', 'top_p', 'repetition_penalty')
+    decoding = decoding_of(**{name: getattr(options, name) for name in names})
     model = open_model(options)
     samples.require_same(options.output, _drawn_by(options, model, decoding, questions))
     generator = Generator(

@@ -77,7 +77,7 @@ def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> N
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import contamination, flan, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
     from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
@@ -85,6 +85,7 @@ def _studies() -> Iterator:
     yield from flan.STUDIES.values()
     yield MINIATURE
     yield from stilts.STUDIES.values()
+    yield from hewitt.STUDIES.values()
 
 
 def _cost(study, scale: str):

@@ -27,7 +27,7 @@ from flan_jax.inference.prefill import (
     prefill_group,
     shared_prefix,
 )
-from flan_jax.inference.processors.vocabulary_mask import VocabularyMask
+from flan_jax.inference.processors.processor import NO_TOKEN
 from flan_jax.inference.sampling import Greedy
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -52,7 +52,7 @@ class Generator:
         """Answers with up to `max_new_tokens` tokens each, about `batch_tokens` slots of KV cache at a time.
 
         Ids beyond the model's vocabulary are never generated, whatever the decoding. Raises UserError for a reward
-        model.
+        model, and for a processor that the model's vocabulary does not suit.
         """
         model.require_language_model()
         self._model = model
@@ -68,7 +68,7 @@ class Generator:
             functools.partial(prefill_group, model.config, execution=model.execution), donate_argnames='others'
         )
         stopping = StoppingCriteria(model.prompt_format.end_id(model.vocabulary), max_new_tokens)
-        decode = _decoding_program(model.config, model.execution, _masked(decoding, len(model.vocabulary)), stopping)
+        decode = _decoding_program(model.config, model.execution, decoding.of_model(model), stopping)
         self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
 
     def with_params(self, params: Params) -> 'Generator':
@@ -105,7 +105,8 @@ class Generator:
         own = [prompt[shared:] for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
-                generated = self._answer_batch([own[i] for i in members], batch_size, prefix, (call, members[0]))
+                key = jax.random.fold_in(jax.random.fold_in(self._key, call), members[0])
+                generated = self._answer_batch([prompts[i] for i in members], shared, batch_size, prefix, key)
                 for index, answer in zip(members, generated):
                     answers[index] = answer
                 progress(len(members))
@@ -124,9 +125,15 @@ class Generator:
             yield members, min(most, 2 ** math.ceil(math.log2(len(members))))
 
     def _answer_batch(
-        self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], draw: tuple[int, int]
+        self,
+        texts: Sequence[np.ndarray],
+        shared: int,
+        batch_size: int,
+        prefix: tuple[PrefixCache, ...],
+        key: jax.Array,
     ) -> Iterator[np.ndarray]:
-        """The answer to each prompt; they are sorted, longest first."""
+        """The answer to each prompt; they are sorted, longest first, and `prefix` holds their `shared` first tokens."""
+        prompts = [text[shared:] for text in texts]
         placement, params = self._model.placement, self._model.params
         size = placement.batch_size(-(-batch_size // GROUPS))
         groups = -(-batch_size // size)
@@ -134,10 +141,13 @@ class Generator:
         for group, start in enumerate(range(0, len(prompts), size)):
             batch = placement.place(_pad(prompts[start : start + size], size))
             prefilled = self._prefill(params, batch, group, prefilled, prefix)
-        key = jax.random.fold_in(jax.random.fold_in(self._key, draw[0]), draw[1])
-        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, key))
-        for index in range(len(prompts)):
-            place = index % size * groups + index // size
+        places = [index % size * groups + index // size for index in range(len(prompts))]
+        whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
+        for place, text in zip(places, texts):
+            whole[place, : len(text)] = text
+        whole = placement.place({'tokens': whole})['tokens']
+        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, whole, key))
+        for place in places:
             yield tokens[place, : lengths[place]]
 
 
@@ -146,15 +156,12 @@ def _decoding_program(
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """From parameters and prefilled prompts to answers, to be compiled."""
 
-    def decode(params: Params, prompts: PrefilledPrompts, prefix: Sequence[PrefixCache], key: jax.Array):
-        return decoding.decode(Continuation(config, params, prompts, prefix, execution), stopping, key)
+    def decode(
+        params: Params, prompts: PrefilledPrompts, prefix: Sequence[PrefixCache], tokens: jax.Array, key: jax.Array
+    ):
+        return decoding.decode(Continuation(config, params, prompts, prefix, tokens, execution), stopping, key)
 
     return decode
-
-
-def _masked(decoding: Decoding, vocabulary_size: int) -> Decoding:
-    """The same without ids beyond the vocabulary."""
-    return dataclasses.replace(decoding, processors=(VocabularyMask(vocabulary_size), *decoding.processors))
 
 
 def _pad(prompts: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:

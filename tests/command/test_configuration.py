@@ -12,6 +12,7 @@ from flan_jax.command import configuration, renamed
 from flan_jax.command.configurables import configurables
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.errors import UserError
+from flan_jax.inference.processors.top_p import TopP
 from flan_jax.run import Run
 from flan_jax.settings import Settings, allows, bindings
 from flan_jax.training.flops import parameter_count
@@ -87,7 +88,8 @@ def another(hint, value):
     """A value that a hint allows, other than `value`."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
-        return (another(arguments[0], value[0] if isinstance(value, tuple) and value else None),)
+        first, *others = value if isinstance(value, tuple) and value else (None,)
+        return (another(arguments[0], first), *others)  # as many, for fields that must be of one length
     number = value if type(value) in (int, float) else 0
     candidates = [number + 1, number + 0.5, number / 2, not value, 'other', 'another', *arguments]
     found = [
@@ -106,6 +108,8 @@ TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{%
 def another_of(settings_class, name, value):
     if (settings_class, name) == (ChatTemplate, 'template'):
         return next(template for template in TEMPLATES if template != value)
+    if (settings_class, name) == (TopP, 'p'):
+        return 0.5 if value != 0.5 else 0.25
     return another(hints_of(settings_class)[name], value)
 
 
