@@ -34,7 +34,8 @@ def test_every_run_file_resolves_to_the_settings_in_git(file):
 def test_every_run_file_opens_with_what_it_does(file):
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
-    assert ('flan-jax run' in head or 'flan-jax ppo' in head) and 'Result: ' in head and 'Time: ' in head
+    assert any(f'flan-jax {command}' in head for command in ('run', 'ppo', 'reproduce'))
+    assert 'Result: ' in head and 'Time: ' in head
 
 
 @pytest.mark.parametrize('file', MODELS)
