@@ -11,7 +11,7 @@ what a run consists of as a whole: `flan_jax.run.Run`.
 import dataclasses
 import hashlib
 import json
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -96,11 +96,20 @@ class Settings:
         for field in dataclasses.fields(self):
             value, hint = getattr(self, field.name), hints[field.name]
             if not allows(hint, value):
-                raise SettingsError(f'{type(self).__name__}.{field.name}={value!r}: must be {describe(hint)}')
+                raise SettingsError(f'{type(self).__name__}.{field.name}={_shortened(value)}: must be {describe(hint)}')
         self.check()
 
     def check(self) -> None:
         """Raises SettingsError where fields do not fit each other; settings that need it override this."""
+
+
+def _shortened(value: Any, longest: int = 200) -> str:
+    """How a value is spelled, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to spell out integers of thousands of digits
+        return 'an integer of thousands of digits'
+    return text if len(text) <= longest else f'{text[:longest]}...'
 
 
 def allows(hint: Any, value: Any) -> bool:
@@ -119,7 +128,7 @@ def allows(hint: Any, value: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and all(allows(arguments[0], element) for element in value)
     if hint in (int, float):
-        return isinstance(value, int | hint) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | hint) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return isinstance(value, hint)
 
 
