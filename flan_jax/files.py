@@ -1,15 +1,48 @@
 """Folders that are checked before hours are spent, and files and folders that are there only when they are complete."""
 
 import contextlib
+import json
 import os
+import pathlib
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from etils import epath
 
 from flan_jax.errors import UserError
+
+
+class DamagedFile(UserError):
+    """A file on disk is not what was written there."""
+
+
+def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Args:
+      path: the file.
+      advice: what to do where it is damaged.
+
+    Raises:
+      DamagedFile: if it is cut short, or no JSON object; names the file.
+    """
+    try:
+        content = json.loads(epath.Path(path).read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f'{path} is damaged: not JSON ({str(error)[:100]}); {advice}') from error
+    if not isinstance(content, dict):
+        raise DamagedFile(f'{path} is damaged: holds no JSON object; {advice}')
+    return content
+
+
+def cache_folder(name: str) -> epath.Path:
+    """A folder of this user's own below ~/.cache ($XDG_CACHE_HOME), which nobody else can write to."""
+    folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'flan_jax' / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return epath.Path(folder)
 
 
 def require_writable(folder: epath.PathLike, macro: str) -> None:

@@ -14,7 +14,7 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from flan_jax.errors import UserError
@@ -155,6 +155,36 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: as_plain(item) for name, item in value.items()}
     return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def from_plain(plain: Any, classes: Iterable[type[Settings]]) -> Any:
+    """The inverse of `as_plain`: settings from JSON, each of one of `classes`, lists as tuples.
+
+    Raises:
+      SettingsError: for another type, or fields that it has not or that are missing.
+    """
+    known = {made.__name__: made for made in classes}
+    if isinstance(plain, list):
+        return tuple(from_plain(item, known.values()) for item in plain)
+    if not isinstance(plain, Mapping):
+        return plain
+    fields = {name: from_plain(item, known.values()) for name, item in plain.items()}
+    made = known.get(str(fields.pop('type', None)))
+    if made is None:
+        raise SettingsError(f'type={_shortened(plain.get("type"))}: must be one of {", ".join(sorted(known))}')
+    allowed = {field.name: field for field in dataclasses.fields(made)}
+    required = {
+        name for name, field in allowed.items() if field.default is field.default_factory is dataclasses.MISSING
+    }
+    if wrong := sorted(fields.keys() - allowed.keys()) or sorted(required - fields.keys()):
+        raise SettingsError(f'{made.__name__}.{wrong[0]}: {"unknown" if wrong[0] in fields else "missing"}')
+    return made(**fields)
+
+
+def settings_in(module: types.ModuleType) -> list[type[Settings]]:
+    """The classes of settings that a module defines."""
+    members = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, Settings)]
+    return [member for member in members if member.__module__ == module.__name__]
 
 
 def fingerprint(value: Any) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
+from flan_jax.terminal import shown
 
 
 def main(arguments: list[str]) -> int:
@@ -23,10 +24,10 @@ def main(arguments: list[str]) -> int:
     if options.file:
         _write_answers(prompts, answer(prompts), options.output)
     elif prompts:
-        print('\n'.join(answer(prompts)))
+        print('\n'.join(map(shown, answer(prompts))))
     else:
         for prompt in _typed():
-            print(*answer([prompt]))
+            print(*map(shown, answer([prompt])))
     return 0
 
 

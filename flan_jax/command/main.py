@@ -75,7 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise UnknownName('command', command, COMMANDS)
         return importlib.import_module(f'flan_jax.command.{command}').main(rest) or 0
     except UserError as error:
-        print(f'flan-jax {command}: {error}', file=sys.stderr)
+        from flan_jax.terminal import shown  # needs rich
+
+        print(shown(f'flan-jax {command}: {error}'), file=sys.stderr)
         return error.exit_status
 
 

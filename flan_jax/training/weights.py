@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
 from flan_jax.model.decoder import Params, parameter_shapes
+from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
@@ -76,8 +77,14 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
     metadata = checkpoints.metadata(folder)
     if 'model' not in metadata:
         raise CheckpointError(f'{folder} does not say which decoder its weights are for; train or convert writes that')
-    tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
-    return CheckpointContent(epath.Path(folder), decoder_from_plain(metadata['model']), tuning, metadata)
+    try:
+        decoder = decoder_from_plain(metadata['model'])
+        tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
+    except SettingsError as error:
+        raise CheckpointError(
+            f'{folder} says something of its weights that this version does not know: {error}'
+        ) from error
+    return CheckpointContent(epath.Path(folder), decoder, tuning, metadata)
 
 
 def _cast(params: Params, dtype: str) -> Params:
