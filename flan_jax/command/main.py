@@ -6,6 +6,7 @@ Nothing heavy is imported before the command is known, so that help and mistyped
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 
@@ -74,6 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
         if command not in COMMANDS:
             raise UnknownName('command', command, COMMANDS)
         return importlib.import_module(f'flan_jax.command.{command}').main(rest) or 0
+    except KeyboardInterrupt:
+        print(f'\nflan-jax {command}: stopped; give the same command again to go on', file=sys.stderr)
+        return 128 + signal.SIGINT
     except UserError as error:
         from flan_jax.terminal import shown  # needs rich
 
@@ -88,4 +92,11 @@ def _table(commands: Mapping[str, str]) -> str:
 def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
+
+
+def _interrupt(*_) -> None:
+    """Stops by KeyboardInterrupt; a second Ctrl-C, or one that a library swallowed, ends the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from flan_jax.distributed.batches import addressed, check_replicas, device_batch
-from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.distributed.preemption import termination_noted
 from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
@@ -55,7 +55,7 @@ def train(
 
     Raises:
       TrainingError: naming step, sequences and tasks.
-      Preempted: after SIGTERM.
+      Preempted: after SIGTERM or Ctrl-C.
       StreamError, CheckpointError: before work starts.
     """
     with contextlib.ExitStack() as stack:
@@ -84,7 +84,7 @@ def train(
             if learned:
                 return
             if stops:
-                raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
 
 
 def _begin(

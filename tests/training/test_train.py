@@ -155,17 +155,21 @@ def wait_for(condition, child, seconds=120):
         time.sleep(0.01)
 
 
-def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted):
+@pytest.mark.parametrize(('received', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted, received, status):
     class SignallingStream(PackedStream):
         def batches(self, start, stop, *args):
             for step, batch in zip(range(start, stop), super().batches(start, stop, *args)):
                 if step == 4:
-                    os.kill(os.getpid(), signal.SIGTERM)
+                    os.kill(os.getpid(), received)
                 yield batch
 
     stream = open_stream(experiment)
-    with pytest.raises(Preempted, match='stopped after 5 of 7 steps'):
+    with pytest.raises(
+        Preempted, match='stopped after 5 of 7 steps, and saved; give the same command again'
+    ) as stopped:
         run_training(experiment, SignallingStream(stream.folder))
+    assert stopped.value.exit_status == status
     assert checkpoints.latest_folder(experiment.model_dir).name == '5'
     run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
