@@ -48,7 +48,7 @@ class Termination:
         self._received = received
 
     def __call__(self) -> bool:
-        before, self._pending = self._pending, _in_any_process(self.noted)
+        before, self._pending = self._pending, in_any_process(self.noted)
         return bool(before if self._run_ahead and jax.process_count() > 1 else self._pending)
 
     @property
@@ -81,7 +81,7 @@ def termination_noted(run_ahead: bool = False) -> Iterator[Termination]:
     """
     with _noting(Termination(run_ahead)) as termination:
         yield termination
-        came_late = bool(_in_any_process(termination.noted))
+        came_late = bool(in_any_process(termination.noted))
     if came_late:
         termination.send_again()
 
@@ -114,7 +114,7 @@ def _noting(termination: Termination) -> Iterator[Termination]:
             signal.signal(each, handler)
 
 
-def _in_any_process(flag: bool) -> jax.Array | bool:
+def in_any_process(flag: bool) -> jax.Array | bool:
     """Whether a flag is set in any process: every process may read the answer, and need not wait for it before."""
     if jax.process_count() == 1:
         return flag

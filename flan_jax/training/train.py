@@ -68,7 +68,7 @@ def train(
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start))
-        monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
+        monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
 
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
@@ -80,7 +80,7 @@ def train(
             if done % training.checkpoint_every == 0 or done == last or stops or learned:
                 monitor.catch_up()
                 log.flush()
-                saved.save(last if learned else done, state)
+                saved.save(last if learned else done, state, monitor.notes)
             if learned:
                 return
             if stops:
