@@ -22,7 +22,10 @@ def main(arguments: list[str]) -> None:
 
 def train(run: Run, command: str) -> None:
     """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
-    tuning(run, command)(run.training.steps)
+    from flan_jax.distributed.lock import only_run
+
+    with only_run(run.model_dir):
+        tuning(run, command)(run.training.steps)
 
 
 def tuning(run: Run, command: str) -> Callable[[int], None]:
