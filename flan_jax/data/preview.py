@@ -13,6 +13,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import FormatTokenizer
@@ -54,7 +55,7 @@ def rendered_examples(
 ) -> Iterator[RenderedExample]:
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    for example in _render_all(dataset, examples).take(limit).as_numpy_iterator():
+    for example in iterated(_render_all(dataset, examples).take(limit), f'{dataset.name}, {split} examples'):
         yield RenderedExample(
             prompts=tuple((inputs.decode(), targets.decode()) for inputs, targets in example['prompts']),
             fields={name: example[name].decode() for name in dataset.fields},
