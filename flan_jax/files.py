@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 from etils import epath
 
 from flan_jax.errors import UserError
+
+_UNFINISHED = '.unfinished'
 
 
 class DamagedFile(UserError):
@@ -48,11 +51,12 @@ def cache_folder(name: str) -> epath.Path:
 def require_writable(folder: epath.PathLike, macro: str) -> None:
     """Raises UserError, naming the macro that set the folder, unless files can be written there."""
     folder = epath.Path(folder)
-    probe = folder / f'.writable-{uuid.uuid4().hex}'  # processes of one job may try at the same time
+    probe = _beside(folder / 'writable')  # processes of one job may try at the same time
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_text('probe')
         probe.unlink()
+        remove_litter(folder)
     except OSError as error:
         raise UserError(f'{macro}={str(folder)!r} cannot be written: {error}; set {macro} to another folder') from error
 
@@ -98,7 +102,8 @@ def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Ite
     """
     destination = epath.Path(destination)
     if on_disk and in_bucket(destination):
-        folder = epath.Path(tempfile.mkdtemp(prefix=f'{destination.name}-'))
+        remove_litter(tempfile.gettempdir())
+        folder = epath.Path(tempfile.mkdtemp(prefix=f'.{destination.name}~{_owner()}~', suffix=_UNFINISHED))
     else:
         folder = _beside(destination)
         folder.mkdir(parents=True)
@@ -147,7 +152,32 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
 
 
 def _beside(path: epath.Path) -> epath.Path:
-    return path.parent / f'.{path.name}.{uuid.uuid4().hex}.unfinished'
+    return path.parent / f'.{path.name}~{_owner()}~{uuid.uuid4().hex}{_UNFINISHED}'
+
+
+def _owner() -> str:
+    return f'{socket.gethostname()}~{os.getpid()}'
+
+
+def remove_litter(folder: epath.PathLike) -> None:
+    """Removes what dead processes of this machine left unfinished in a folder, and in those of records below it."""
+    if in_bucket(folder):
+        return
+    for place in ('', '*/', 'evaluation/*/*/'):
+        for path in pathlib.Path(folder).glob(f'{place}.*{_UNFINISHED}'):
+            host, process = [*path.name.split('~'), '', ''][1:3]
+            if host == socket.gethostname() and process.isdigit() and not _is_alive(int(process)):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def in_bucket(path: epath.PathLike) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from flan_jax import __version__
 from flan_jax.command import renamed
-from flan_jax.errors import UnknownName, UserError
+from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
 RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
@@ -83,6 +83,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(shown(f'flan-jax {command}: {error}'), file=sys.stderr)
         return error.exit_status
+    except Exception as error:
+        if not says_disk_is_full(error):
+            raise
+        advice = 'make room and give the same command again: it goes on from what is complete'
+        print(f'flan-jax {command}: a disk is full ({" ".join(str(error).split())[:300]}); {advice}', file=sys.stderr)
+        return UserError.exit_status
 
 
 def _table(commands: Mapping[str, str]) -> str:

@@ -8,6 +8,8 @@ import contextlib
 import importlib.resources
 import io
 import pathlib
+import shutil
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +23,8 @@ from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
 
 SAMPLES = 'bundled samples'
+
+_LITTER_SECONDS = 3600
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
@@ -71,10 +75,18 @@ def write_examples(
     """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
     builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
+    _remove_litter(pathlib.Path(builder.data_path).parent)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
     return pathlib.Path(builder.data_path)
+
+
+def _remove_litter(folder: pathlib.Path) -> None:
+    """Removes what TFDS left where it was killed; it does not say whose it is, so that it must be an hour old."""
+    for path in folder.glob('incomplete.*'):
+        if path.is_dir() and time.time() - path.stat().st_mtime > _LITTER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Dataset]) -> None:
