@@ -31,7 +31,7 @@ MODEL_COMMANDS = {
     'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',
 }
 DATA_COMMANDS = {
-    'doctor': 'check that the installation is sound',
+    'doctor': 'check that the installation, or what a run left, is sound; kill runs to see them survive',
     'data': 'what data is ready; prepare or download more',
     'tasks': 'look at datasets and their templates',
 }

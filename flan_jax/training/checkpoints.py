@@ -21,7 +21,7 @@ from flan_jax.errors import UserError
 from flan_jax.files import require_space
 from flan_jax.model.decoder import Params
 from flan_jax.progress import CONSOLE
-from flan_jax.training.digests import digests
+from flan_jax.training.digests import digests, path_name
 from flan_jax.training.step import TrainState
 
 FOLDER = 'checkpoints'
@@ -186,14 +186,20 @@ def verify(folder: epath.PathLike) -> int:
     Raises:
       CheckpointError: naming what is damaged.
     """
+    read_all(folder)
+    return len((_metadata(folder).custom_metadata or {}).get(_DIGESTS, ()))
+
+
+def read_all(folder: epath.PathLike) -> dict[str, jax.Array]:
+    """All arrays of a checkpoint by their paths, on this process's first device. Raises CheckpointError as `verify`."""
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def layout(found) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=device)
 
-    found = _metadata(folder)
-    _verified(folder, {part: jax.tree.map(layout, found.metadata[part]) for part in found.metadata})
-    return len((found.custom_metadata or {}).get(_DIGESTS, ()))
+    parts = {part: jax.tree.map(layout, arrays) for part, arrays in _metadata(folder).metadata.items() if arrays}
+    named, _ = jax.tree_util.tree_flatten_with_path(_verified(folder, parts)[0])
+    return {path_name(path): array for path, array in named}
 
 
 def save_params(folder: epath.PathLike, params: Params, metadata: Mapping[str, Any]) -> None:
@@ -220,9 +226,14 @@ def saved_at(folder: epath.PathLike) -> int:
 
 def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     """The newest complete checkpoint of a run; None where there is none."""
+    return next(reversed(folders(model_dir)), None)
+
+
+def folders(model_dir: epath.PathLike) -> list[epath.Path]:
+    """The complete checkpoints of a run, by step."""
     root = epath.Path(model_dir).absolute() / FOLDER
     steps = checkpoint_steps(root)  # which are complete is Orbax's to say: on buckets a folder is there before that
-    return root / str(max(steps)) if steps else None
+    return [root / str(step) for step in sorted(steps)]
 
 
 def latest_step(model_dir: epath.PathLike) -> int:

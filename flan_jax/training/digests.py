@@ -27,8 +27,12 @@ def digests(tree: Any) -> dict[str, str]:
     sharding = named[0][1].sharding
     everywhere = NamedSharding(sharding.mesh, PartitionSpec()) if isinstance(sharding, NamedSharding) else sharding
     sums = jax.jit(_digests, out_shardings=everywhere)([array for _, array in named])
-    names = [jax.tree_util.keystr(path, simple=True, separator='/') for path, _ in named]
-    return {name: f'{value:08x}' for name, value in zip(names, np.asarray(sums).tolist())}
+    return {path_name(path): f'{value:08x}' for (path, _), value in zip(named, np.asarray(sums).tolist())}
+
+
+def path_name(path: tuple) -> str:
+    """The path of an array in a tree as text, such as 'params/embedding'."""
+    return jax.tree_util.keystr(path, simple=True, separator='/')
 
 
 def differing(found: Digests, saved: Digests) -> list[str]:
