@@ -99,10 +99,11 @@ def _prepare(data: pathlib.Path) -> None:
 
 
 def _start(arguments: list[str], log: pathlib.Path) -> subprocess.Popen:
-    """A process in a group of its own, so that all of it can be killed."""
+    """A process in a group of its own, so that all of it can be killed; what was compiled once is compiled."""
     command = arguments if arguments[0] == sys.executable else [sys.executable, '-m', 'flan_jax', *arguments]
+    kept = {'JAX_COMPILATION_CACHE_DIR': str(log.parent / 'xla'), 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0'}
     with log.open('w') as output:
-        return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=kept | os.environ)
 
 
 def _left_alone(place: _Place, log: pathlib.Path) -> dict[str, float]:
