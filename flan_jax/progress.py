@@ -17,14 +17,14 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextlib.contextmanager
-def bar(title: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Shows how much of `total` is done while the body runs, starting at `done`."""
+def bar(title: str, total: int | None, done: int = 0) -> Iterator[Advance]:
+    """Shows how much of `total`, None where it is not known, is done while the body runs, starting at `done`."""
     with _bar(title, total, done) if CONSOLE.is_terminal else _lines(title, total, done) as advance:
         yield advance
 
 
 @contextlib.contextmanager
-def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
+def _bar(title: str, total: int | None, done: int) -> Iterator[Advance]:
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
@@ -39,15 +39,16 @@ def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
 
 
 @contextlib.contextmanager
-def _lines(title: str, total: int, done: int) -> Iterator[Advance]:
+def _lines(title: str, total: int | None, done: int) -> Iterator[Advance]:
     started = printed = time.monotonic()
+    of_total = '' if total is None else f'/{total}'
 
     def advance(amount: int = 1, note: str = '') -> None:
         nonlocal done, printed
         done += amount
         now = time.monotonic()
-        if done >= total or now - printed >= _SECONDS_BETWEEN_LINES:
+        if (total is not None and done >= total) or now - printed >= _SECONDS_BETWEEN_LINES:
             printed = now
-            CONSOLE.print(f'{title}: {done}/{total} in {now - started:.0f} s  {note}')
+            CONSOLE.print(f'{title}: {done}{of_total} in {now - started:.0f} s  {note}')
 
     yield advance

@@ -34,6 +34,9 @@ SETTINGS = {
 
 _POLL_SECONDS = 0.005
 
+_WARM = 0.4
+"""About what a stage takes once its programs are compiled, of the seconds that it took before."""
+
 _OF_CLOCKS = ('tokens_per_second', 'model_flops_utilisation')
 """Figures of the log that are of the machine and its clock."""
 
@@ -127,7 +130,7 @@ def _chain(place: _Place, most: int, spans: dict[str, float], chance: random.Ran
     for stage in sorted(chosen, key=list(place.stages()).index):
         run, started = _start(place.command, log), time.time()
         if _has_begun(place, stage, run, started):
-            time.sleep(chance.uniform(0, spans[stage]))
+            time.sleep(chance.uniform(0, _WARM * spans[stage]))
         if run.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)

@@ -48,7 +48,8 @@ def compile_training_of(run: Run, mesh):
     from flan_jax.training.program import training_program
 
     clusters = [str(number) for number in range(CLUSTERS)]
-    program = training_program(run.model, run.objective, run.tuning, run.training, mesh, clusters)
+    training = run.training.over(run.training.batch_size)  # how many steps there are changes nothing in one
+    program = training_program(run.model, run.objective, run.tuning, training, mesh, clusters)
     size = BatchSize(run.training.batch_size, run.stream.sequence_length, run.stream.max_targets)
     return compile_training(program, size)
 

@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
         given['metrics'] = (options.metric,)
     instructions = Instructions(name=options.name[0], **given)
     files = _one_to_train(options.files) or files_by_split(options.files)
-    folder = prepare_instructions(instructions, files, options.format, options.data_dir, _renamed(options.keys or []))
+    folder = prepare_instructions(
+        instructions, files, options.format, options.data_dir, renamed_keys(options.keys or [])
+    )
     examples = status(instructions.dataset, options.data_dir).examples
     counted = ', '.join(f'{count} {split}' for split, count in examples.items())
     CONSOLE.print(f'{instructions.name} is prepared in {folder}: examples: {counted}')
@@ -80,7 +82,8 @@ def _one_to_train(arguments: list[str]) -> dict[str, pathlib.Path]:
     return {'train': pathlib.Path(arguments[0])} if len(arguments) == 1 and '=' not in arguments[0] else {}
 
 
-def _renamed(arguments: list[str]) -> dict[str, str]:
+def renamed_keys(arguments: list[str]) -> dict[str, str]:
+    """A key that a format reads to the one that a file has in its place; raises UserError for another form."""
     return dict(_pairs('--keys', arguments, 'OURS=THEIRS, such as prompt=question'))
 
 

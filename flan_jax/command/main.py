@@ -23,6 +23,7 @@ RUN_COMMANDS = {
     'report': 'make report.html and report.json from what is on disk',
 }
 MODEL_COMMANDS = {
+    'tune': 'tune a model on a file of instructions, in one line',
     'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',

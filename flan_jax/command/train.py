@@ -13,6 +13,7 @@ from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.training.settings import Training
 
 
 def main(arguments: list[str]) -> None:
@@ -25,11 +26,12 @@ def train(run: Run, command: str) -> None:
     from flan_jax.distributed.lock import only_run
 
     with only_run(run.model_dir):
-        tuning(run, command)(run.training.steps)
+        steps, tune_until = tuning(run, command)
+        tune_until(steps)
 
 
-def tuning(run: Run, command: str) -> Callable[[int], None]:
-    """Makes everything ready; returns what tunes until a step."""
+def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
+    """Makes everything ready; returns the number of steps, and what tunes until one of them."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
 
@@ -50,10 +52,11 @@ def tuning(run: Run, command: str) -> Callable[[int], None]:
     manifest.write(run.model_dir, made)
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
-    return _trainer(run, stream)
+    training = run.training.over(len(stream))
+    return training.steps, _trainer(run, training, stream)
 
 
-def _trainer(run: Run, stream) -> Callable[[int], None]:
+def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
     """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -62,7 +65,7 @@ def _trainer(run: Run, stream) -> Callable[[int], None]:
     from flan_jax.training.train import Checkpointing
     from flan_jax.training.train import train as train_until
 
-    training, mesh = run.training, make_mesh(run.parallelism)
+    mesh = make_mesh(run.parallelism)
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
     encode = Vocabulary(run.data.vocabulary).encode

@@ -24,8 +24,9 @@ from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS, WEIGHTS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
-from flan_jax.packing.best_fit import BestFitPacker
+from flan_jax.packing.best_fit import BestFitPacker, pack
 from flan_jax.packing.counts import Counts, Progress
+from flan_jax.packing.epochs import ORDER, examples_by_epoch
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
@@ -42,26 +43,40 @@ STORAGE = 2
 
 
 def stream_recipe(
-    mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
+    mixture: TuningMixture,
+    data: Data,
+    settings: Stream,
+    num_sequences: int | None,
+    prompt_format: PromptFormat = Flan(),
 ) -> dict:
-    """Everything that a stream's sequences depend on."""
-    return {
-        'mixture': data.mixture,
-        'held_out': data.held_out,
-        'shots': {name: member.shots for name, member in mixture.members.items()},
-        'prompt_format': prompt_format.recipe,
-        'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
-        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
-        'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
-        'vocabulary': Vocabulary(data.vocabulary).fingerprint,
-        'sequence_length': settings.sequence_length,
-        'max_targets': settings.max_targets,
-        'lengths': settings.lengths,
-        'window': settings.window,
-        'seed': settings.seed,
-        'sequences': num_sequences,
-        'storage': STORAGE,
-    } | _unusual(mixture, data)
+    """Everything that a stream's sequences depend on; arguments as of `write_stream`."""
+    return (
+        {
+            'mixture': data.mixture,
+            'held_out': data.held_out,
+            'shots': {name: member.shots for name, member in mixture.members.items()},
+            'prompt_format': prompt_format.recipe,
+            'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()}
+            | mixture.text,
+            'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
+            'vocabulary': Vocabulary(data.vocabulary).fingerprint,
+            'sequence_length': settings.sequence_length,
+            'max_targets': settings.max_targets,
+            'lengths': settings.lengths,
+            'window': settings.window,
+            'seed': settings.seed,
+            'storage': STORAGE,
+        }
+        | _amount(mixture, settings, num_sequences)
+        | _unusual(mixture, data)
+    )
+
+
+def _amount(mixture: TuningMixture, settings: Stream, num_sequences: int | None) -> dict:
+    """How often what is read: so many epochs of all, or so many sequences of a mixture."""
+    if settings.epochs is not None:
+        return {'epochs': settings.epochs, 'order': ORDER}
+    return {'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()}, 'sequences': num_sequences}
 
 
 def _wording(dataset: Dataset) -> str:
@@ -86,11 +101,18 @@ def _unusual(mixture: TuningMixture, data: Data) -> dict:
 def write_stream(
     data: Data,
     settings: Stream,
-    num_sequences: int,
+    num_sequences: int | None,
     progress: Progress = lambda sequences: None,
     prompt_format: PromptFormat = Flan(),
 ) -> epath.Path:
-    """Packs `num_sequences` sequences, unless the very same stream is on disk already; returns its folder.
+    """Packs a stream, unless the very same one is on disk already; returns its folder.
+
+    Args:
+      data: which examples there are.
+      settings: how they are packed.
+      num_sequences: how many sequences to pack; None for all of `settings.epochs`.
+      progress: called with the number of sequences that were just packed.
+      prompt_format: what stands around the texts of an example.
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
@@ -100,11 +122,12 @@ def write_stream(
     recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
-        progress(num_sequences)
+        progress(num_sequences or 0)
         return folder
     require_writable(settings.directory, 'Stream.directory')
-    stream_bytes = 4 * num_sequences * settings.sequence_length
-    require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
+    if num_sequences is not None:
+        stream_bytes = 4 * num_sequences * settings.sequence_length
+        require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
     sequences = counts.watch(packed_sequences(mixture, settings, num_sequences, counts.cuts), progress)
     stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
@@ -118,9 +141,14 @@ def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
 
 
 def packed_sequences(
-    mixture: TuningMixture, settings: Stream, num_sequences: int, cuts: Sequence[Cuts] | None = None
+    mixture: TuningMixture, settings: Stream, num_sequences: int | None, cuts: Sequence[Cuts] | None = None
 ) -> Iterator[PackedSequence]:
-    """The first `num_sequences` sequences of the endless packing of `sampled_examples`."""
+    """All sequences of `settings.epochs`, or the first `num_sequences` of the endless packing of `sampled_examples`."""
+    if settings.epochs is not None:
+        yield from pack(
+            whole_epochs(mixture, settings, cuts), settings.sequence_length, settings.max_targets, settings.window
+        )
+        return
     packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
     closed = (packer.add(example) for example in sampled_examples(mixture, settings, cuts))
     yield from itertools.islice((sequence for sequence in closed if sequence is not None), num_sequences)
@@ -150,9 +178,20 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
             yield next(streams[task])
 
 
-def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts) -> Iterator[Example]:
-    """A task's tokenised training examples that fit, epoch after epoch."""
-    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
+def whole_epochs(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
+    """Every example that fits `settings.epochs` times; see `examples_by_epoch`."""
+    tasks = mixture.seqio.tasks
+    cuts = cuts or [Cuts() for _ in tasks]
+    return examples_by_epoch(
+        mixture, settings, lambda task, seed: _task_examples(tasks[task], task, settings, seed, cuts[task], 1)
+    )
+
+
+def _task_examples(
+    task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts, num_epochs: int | None = None
+) -> Iterator[Example]:
+    """A task's tokenised training examples that fit, so many times or epoch after epoch."""
+    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=num_epochs)
     return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts), task.name)
 
 

@@ -80,6 +80,11 @@ class StreamManifest:
         """Sixteen hexadecimal digits that stand for the recipe."""
         return fingerprint(self.recipe)
 
+    @property
+    def num_epochs(self) -> int | None:
+        """How often every example is read; None for a stream that ends somewhere in an endless mixture."""
+        return self.recipe.get('epochs')
+
 
 def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:
     """Writes a stream; the folder appears only when it is complete, and stays as it is where another run was first.
@@ -169,7 +174,7 @@ class PackedStream:
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
         with self._named_damage():
-            return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)]
+            return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)] if indices else []
 
     @contextlib.contextmanager
     def _named_damage(self) -> Iterator[None]:
@@ -184,7 +189,7 @@ class PackedStream:
         """The arrays of one step, see `layout.lay_out`.
 
         With them are the cluster of every predicted token, cluster_ids [B, P], and the place of every sequence in the
-        stream, sequence_ids [B].
+        stream, sequence_ids [B]. After the end of the stream are sequences of padding, whose weights are 0.
 
         Args:
           step: updates done before it.
@@ -193,17 +198,21 @@ class PackedStream:
         """
         indices = range(batch_size) if indices is None else indices
         places = [step * batch_size + index for index in indices]
-        return lay_out_batch(self.manifest, self.sequences(places), places)
+        there = [place for place in places if place < len(self)]
+        return lay_out_batch(self.manifest, self.sequences(there), places, len(places))
 
     def batches(
         self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None
     ) -> Iterator[dict[str, np.ndarray]]:
         """The batches of steps [start_step, stop_step), read ahead in a thread by Grain; arguments as of `batch`.
 
+        The last step of a stream of whole epochs may be filled up with padding.
+
         Raises:
           StreamError: if the stream is too short.
         """
-        if stop_step * batch_size > len(self):
+        padding = -len(self) % batch_size if self.manifest.num_epochs else 0
+        if stop_step * batch_size > len(self) + padding:
             raise StreamError(
                 f'{self.folder} holds {len(self)} sequences; {stop_step} steps of {batch_size} need '
                 f'{stop_step * batch_size}'

@@ -20,6 +20,7 @@ from flan_jax.distributed.preemption import in_any_process
 from flan_jax.errors import UserError
 from flan_jax.files import require_space
 from flan_jax.model.decoder import Params
+from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.progress import CONSOLE
 from flan_jax.training.digests import digests, path_name
 from flan_jax.training.step import TrainState
@@ -137,6 +138,11 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
       CheckpointError: if there is no checkpoint, it is damaged, or it has other parameters or shapes; lists them.
     """
     found = parameter_metadata(folder)
+    if VALUE_HEAD in found and VALUE_HEAD not in like:
+        raise CheckpointError(
+            f'{folder} is a reward model: its scalar head rates responses, and a language model has none. Name a '
+            'checkpoint of a language model here'
+        )
     if differences := _differences(found, like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
     if all(found[name].dtype == like[name].dtype for name in like):

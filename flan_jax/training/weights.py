@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
 from flan_jax.model.decoder import Params, parameter_shapes
+from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
 from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
@@ -25,6 +26,7 @@ class CheckpointContent:
       folder: of the checkpoint.
       config: the decoder.
       tuning: which parameters it holds, with the settings they were trained with.
+      has_value_head: whether it holds a scalar head besides, as reward models do.
       metadata: everything that it says of itself.
     """
 
@@ -32,11 +34,12 @@ class CheckpointContent:
     config: DecoderConfig
     tuning: Tuning
     metadata: Mapping[str, Any]
+    has_value_head: bool = False
 
     def combined(self, mesh: Mesh, dtype: str = 'float32') -> Params:
         """What the decoder reads, laid out over a mesh; adapters stay float32 beside a base in `dtype`."""
         if not self.tuning.freezes_base:
-            return checkpoints.load_params(self.folder, parameter_layout(self.config, mesh, dtype))
+            return checkpoints.load_params(self.folder, parameter_layout(self.config, mesh, dtype) | self._head(mesh))
         return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
 
     def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
@@ -49,11 +52,17 @@ class CheckpointContent:
             return self.combined(mesh, dtype)
         jax.eval_shape(self.tuning.merge, parameter_shapes(self.config), self.tuning.shapes(self.config))
         merge = jax.jit(lambda frozen, trained: _cast(self.tuning.merge(frozen, trained), dtype), donate_argnums=0)
-        return merge(self._frozen(mesh, 'float32'), self.trained(mesh))
+        trained = self.trained(mesh)
+        head = {name: trained.pop(name) for name in value_head_shapes(self.config) if name in trained}
+        return merge(self._frozen(mesh, 'float32'), trained) | head
 
     def trained(self, mesh: Mesh) -> Params:
         """The parameters that the checkpoint itself holds, float32."""
-        return checkpoints.load_params(self.folder, placed(self.tuning.shapes(self.config), mesh))
+        return checkpoints.load_params(self.folder, placed(self.tuning.shapes(self.config), mesh) | self._head(mesh))
+
+    def _head(self, mesh: Mesh) -> Params:
+        """The layout of the scalar head, float32, where there is one."""
+        return placed(value_head_shapes(self.config), mesh) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
         base = self.metadata.get('base')
@@ -84,7 +93,8 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
         raise CheckpointError(
             f'{folder} says something of its weights that this version does not know: {error}'
         ) from error
-    return CheckpointContent(epath.Path(folder), decoder, tuning, metadata)
+    has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
+    return CheckpointContent(epath.Path(folder), decoder, tuning, metadata, has_head)
 
 
 def _cast(params: Params, dtype: str) -> Params:
