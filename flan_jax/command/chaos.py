@@ -25,12 +25,14 @@ from flan_jax.progress import CONSOLE, Advance, bar
 
 SETTINGS = {
     'MIXTURE_OR_TASK_NAME': 'sentiment', 'HELD_OUT': None, 'EVAL_TASKS': ('copa', 'natural_questions'),
-    'TRAIN_STEPS': 14, 'BATCH_SIZE': 4, 'Training.checkpoint_every': 2, 'EVAL_PERIOD': 7, 'Training.log_every': 4,
+    'TRAIN_STEPS': 10, 'BATCH_SIZE': 4, 'Training.checkpoint_every': 2, 'EVAL_PERIOD': 5, 'Training.log_every': 3,
     'Training.microbatches': 2, 'SEQUENCE_LENGTH': 160, 'Stream.input_length': 120, 'Stream.target_length': 8,
-    'Stream.targets_per_sequence': 40, 'lamda.d_model': 32, 'lamda.head_dim': 16, 'EVAL_LIMIT': 3,
+    'Stream.targets_per_sequence': 40, 'lamda.d_model': 32, 'lamda.head_dim': 16, 'EVAL_LIMIT': 2,
     'Evaluation.templates': (0, 1),
 }  # fmt: skip
 """The run: several epochs of bundled samples, gradient accumulation, an evaluation half way."""
+
+_DATASETS = ('imdb_reviews', 'sentiment140', 'sst2', 'yelp_polarity_reviews', 'copa', 'natural_questions')
 
 _POLL_SECONDS = 0.005
 
@@ -96,7 +98,7 @@ def chaos(kills: int, seed: int) -> None:
 
 
 def _prepare(data: pathlib.Path) -> None:
-    done = _start(['data', 'prepare', '--samples', f'--data_dir={data}'], data.parent / 'log').wait()
+    done = _start(['data', 'prepare', *_DATASETS, '--samples', f'--data_dir={data}'], data.parent / 'log').wait()
     if done:
         raise UserError(f'the samples could not be prepared:\n{_end_of(data.parent / "log")}')
 

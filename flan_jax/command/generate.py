@@ -152,7 +152,7 @@ def _talk(options: argparse.Namespace) -> None:
         messages.append({'role': 'user', 'content': question})
         answer = model.chat(messages, **decoding)
         messages.append({'role': 'assistant', 'content': answer})
-        print(answer, flush=True)
+        print(shown(answer), flush=True)
 
 
 def _read_prompts(path: pathlib.Path) -> list[str]:
