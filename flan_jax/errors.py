@@ -1,6 +1,8 @@
 """Errors that a user can mend. The command shows their message without a traceback."""
 
 import difflib
+import errno
+import re
 from collections.abc import Iterable
 
 
@@ -12,6 +14,21 @@ class UserError(Exception):
     """
 
     exit_status = 2
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_SAYS_FULL = re.compile('No space left on device|Disk quota exceeded|Disc quota exceeded')
+"""How libraries that write by themselves pass on that a disk is full."""
+
+
+def says_disk_is_full(error: BaseException) -> bool:
+    """Whether an error, or one of those that led to it, says that a disk is full, whichever library wrote to it."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in _FULL) or _SAYS_FULL.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class UnknownName(UserError, LookupError):

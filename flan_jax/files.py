@@ -1,25 +1,62 @@
 """Folders that are checked before hours are spent, and files and folders that are there only when they are complete."""
 
 import contextlib
+import json
 import os
+import pathlib
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from etils import epath
 
 from flan_jax.errors import UserError
 
+_UNFINISHED = '.unfinished'
+
+
+class DamagedFile(UserError):
+    """A file on disk is not what was written there."""
+
+
+def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Args:
+      path: the file.
+      advice: what to do where it is damaged.
+
+    Raises:
+      DamagedFile: if it is cut short, or no JSON object; names the file.
+    """
+    try:
+        content = json.loads(epath.Path(path).read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f'{path} is damaged: not JSON ({str(error)[:100]}); {advice}') from error
+    if not isinstance(content, dict):
+        raise DamagedFile(f'{path} is damaged: holds no JSON object; {advice}')
+    return content
+
+
+def cache_folder(name: str) -> epath.Path:
+    """A folder of this user's own below ~/.cache ($XDG_CACHE_HOME), which nobody else can write to."""
+    folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'flan_jax' / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return epath.Path(folder)
+
 
 def require_writable(folder: epath.PathLike, macro: str) -> None:
     """Raises UserError, naming the macro that set the folder, unless files can be written there."""
     folder = epath.Path(folder)
-    probe = folder / f'.writable-{uuid.uuid4().hex}'  # processes of one job may try at the same time
+    probe = _beside(folder / 'writable')  # processes of one job may try at the same time
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_text('probe')
         probe.unlink()
+        remove_litter(folder)
     except OSError as error:
         raise UserError(f'{macro}={str(folder)!r} cannot be written: {error}; set {macro} to another folder') from error
 
@@ -65,7 +102,8 @@ def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Ite
     """
     destination = epath.Path(destination)
     if on_disk and in_bucket(destination):
-        folder = epath.Path(tempfile.mkdtemp(prefix=f'{destination.name}-'))
+        remove_litter(tempfile.gettempdir())
+        folder = epath.Path(tempfile.mkdtemp(prefix=f'.{destination.name}~{_owner()}~', suffix=_UNFINISHED))
     else:
         folder = _beside(destination)
         folder.mkdir(parents=True)
@@ -114,7 +152,32 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
 
 
 def _beside(path: epath.Path) -> epath.Path:
-    return path.parent / f'.{path.name}.{uuid.uuid4().hex}.unfinished'
+    return path.parent / f'.{path.name}~{_owner()}~{uuid.uuid4().hex}{_UNFINISHED}'
+
+
+def _owner() -> str:
+    return f'{socket.gethostname()}~{os.getpid()}'
+
+
+def remove_litter(folder: epath.PathLike) -> None:
+    """Removes what dead processes of this machine left unfinished in a folder, and in those of records below it."""
+    if in_bucket(folder):
+        return
+    for place in ('', '*/', 'evaluation/*/*/'):
+        for path in pathlib.Path(folder).glob(f'{place}.*{_UNFINISHED}'):
+            host, process = [*path.name.split('~'), '', ''][1:3]
+            if host == socket.gethostname() and process.isdigit() and not _is_alive(int(process)):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def in_bucket(path: epath.PathLike) -> bool:

@@ -13,7 +13,7 @@ from etils import epath
 
 import flan_jax
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import read_json, write_whole
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.settings import Settings, as_plain, fingerprint
 
@@ -123,7 +123,7 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         raise ManifestError(f'no {FILE} in {model_dir}; `flan-jax train` or `flan-jax run` writes it')
-    manifest = json.loads(path.read_text())
+    manifest = read_json(path, 'remove it, and give the command of the run again, which writes it anew')
     if 'run' not in manifest:
         raise ManifestError(f'{path} is of an earlier version of flan_jax; choose another MODEL_DIR')
     return manifest

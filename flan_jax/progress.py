@@ -4,13 +4,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from flan_jax.terminal import SafeConsole
 
 Advance = Callable[..., None]
 """advance(amount=1, note=''): so much more is done; the note stands beside the bar."""
 
-CONSOLE = Console(stderr=True, highlight=False)
+CONSOLE = SafeConsole(stderr=True, highlight=False)
 
 _SECONDS_BETWEEN_LINES = 15.0
 

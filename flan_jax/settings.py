@@ -11,10 +11,10 @@ what a run consists of as a whole: `flan_jax.run.Run`.
 import dataclasses
 import hashlib
 import json
-import math
+import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from flan_jax.errors import UserError
@@ -96,11 +96,20 @@ class Settings:
         for field in dataclasses.fields(self):
             value, hint = getattr(self, field.name), hints[field.name]
             if not allows(hint, value):
-                raise SettingsError(f'{type(self).__name__}.{field.name}={value!r}: must be {describe(hint)}')
+                raise SettingsError(f'{type(self).__name__}.{field.name}={_shortened(value)}: must be {describe(hint)}')
         self.check()
 
     def check(self) -> None:
         """Raises SettingsError where fields do not fit each other; settings that need it override this."""
+
+
+def _shortened(value: Any, longest: int = 200) -> str:
+    """How a value is spelled, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to spell out integers of thousands of digits
+        return 'an integer of thousands of digits'
+    return text if len(text) <= longest else f'{text[:longest]}...'
 
 
 def allows(hint: Any, value: Any) -> bool:
@@ -119,7 +128,7 @@ def allows(hint: Any, value: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and all(allows(arguments[0], element) for element in value)
     if hint in (int, float):
-        return isinstance(value, int | hint) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | hint) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return isinstance(value, hint)
 
 
@@ -146,6 +155,36 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: as_plain(item) for name, item in value.items()}
     return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def from_plain(plain: Any, classes: Iterable[type[Settings]]) -> Any:
+    """The inverse of `as_plain`: settings from JSON, each of one of `classes`, lists as tuples.
+
+    Raises:
+      SettingsError: for another type, or fields that it has not or that are missing.
+    """
+    known = {made.__name__: made for made in classes}
+    if isinstance(plain, list):
+        return tuple(from_plain(item, known.values()) for item in plain)
+    if not isinstance(plain, Mapping):
+        return plain
+    fields = {name: from_plain(item, known.values()) for name, item in plain.items()}
+    made = known.get(str(fields.pop('type', None)))
+    if made is None:
+        raise SettingsError(f'type={_shortened(plain.get("type"))}: must be one of {", ".join(sorted(known))}')
+    allowed = {field.name: field for field in dataclasses.fields(made)}
+    required = {
+        name for name, field in allowed.items() if field.default is field.default_factory is dataclasses.MISSING
+    }
+    if wrong := sorted(fields.keys() - allowed.keys()) or sorted(required - fields.keys()):
+        raise SettingsError(f'{made.__name__}.{wrong[0]}: {"unknown" if wrong[0] in fields else "missing"}')
+    return made(**fields)
+
+
+def settings_in(module: types.ModuleType) -> list[type[Settings]]:
+    """The classes of settings that a module defines."""
+    members = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, Settings)]
+    return [member for member in members if member.__module__ == module.__name__]
 
 
 def fingerprint(value: Any) -> str:

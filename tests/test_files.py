@@ -1,6 +1,7 @@
 """Folders are checked before work starts; files and folders are whole or not there, however many write them."""
 
 import multiprocessing
+import os
 
 import pytest
 
@@ -119,3 +120,20 @@ def test_in_a_bucket_the_marker_comes_last_and_tells_the_winner(tmp_path, monkey
         assert not folder.exists()
     assert sorted(copied) == ['a', 'b', MARKER] and copied[-1] == MARKER
     assert (destination / 'inner' / 'b').read_text() == '1'
+
+
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path, monkeypatch):
+    child = multiprocessing.get_context('spawn').Process(target=int)
+    child.start()
+    child.join()
+    (tmp_path / 'sound.unfinished').mkdir()
+    (tmp_path / '.other~elsewhere~1~ab.unfinished').mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'getpid', lambda: child.pid)
+        for folder in (tmp_path, tmp_path / 'evaluation' / 'base' / 'rte-1'):
+            dead = files._beside(files.epath.Path(folder / 'records.jsonl'))
+            (dead / 'inside').mkdir(parents=True)
+    with unfinished_folder(tmp_path / 'stream') as living:
+        require_writable(tmp_path, 'MODEL_DIR')
+        left = {path.name for path in tmp_path.rglob('*.unfinished')}
+        assert left == {'sound.unfinished', '.other~elsewhere~1~ab.unfinished', living.name}

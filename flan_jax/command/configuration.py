@@ -5,12 +5,16 @@ gin files set macros in capitals, which gin/runs/defaults.gin binds to settings,
 """
 
 import ast
+import contextlib
+import dataclasses
 import inspect
 import logging
 import os
 import pathlib
 import re
 import shlex
+import tokenize
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 
 import flan_jax
@@ -21,9 +25,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.decoding import Decoding
 from flan_jax.run import Run
-from flan_jax.training.optimizers.optimizer import Optimizer
-from flan_jax.training.schedules.schedule import Schedule
-from flan_jax.training.settings import Training
+from flan_jax.settings import Settings
 
 FILES = 'gin'
 """Folder of the project's gin files; commands and includes name it first, wherever the project is installed."""
@@ -39,6 +41,16 @@ _CONFIGURABLES = configurables()
 
 for _configurable in _CONFIGURABLES.values():
     gin.external_configurable(_configurable, module=_MODULE)
+
+
+def _refuse_import(_, statement: gin.config_parser.ImportStatement) -> None:
+    raise UserError(
+        f'{statement.format()!r}: gin files set settings and run no code, so they import nothing; modules that declare '
+        'datasets are named in MODULES'
+    )
+
+
+gin.config.ParseContext.process_import = _refuse_import  # in included files too; also what turns registration on
 
 
 def files_root() -> pathlib.Path:
@@ -71,30 +83,44 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
         flags = ' '.join(f'--gin.{name}=...' for name in missing)
         raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
     run = _made(Run)
-    _check_chosen(run.training, bindings)
+    _check_chosen(run, bindings)
     return run
 
 
 def _made(configurable: type):
     """What is bound of a class, made; raises UserError for a value that a setting refuses."""
     try:
-        return gin.get_configurable(configurable)()
-    except (TypeError, ValueError, UserError) as error:
+        with _explained('the configuration'):
+            return gin.get_configurable(configurable)()
+    except UserError as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
         raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
 
 
-def _check_chosen(training: Training, bindings: Iterable[str]) -> None:
-    """Raises UserError for fields of an optimizer or a schedule on the command line that is not the run's."""
-    chosen = {Optimizer: ('optimizer', training.optimizer), Schedule: ('schedule', training.schedule)}
+def _check_chosen(run: Run, bindings: Iterable[str]) -> None:
+    """Raises UserError for a field on the command line of a class, or an argument of a function, that the run has not.
+
+    It would be ignored silently.
+    """
+    called = {selector.rpartition('.')[2] for _, selector in gin.config._OPERATIVE_CONFIG}
     for name in bindings:
-        bound = _CONFIGURABLES.get(name.partition('.')[0])
-        for kind, (field, value) in chosen.items():
-            if isinstance(bound, type) and issubclass(bound, kind) and not isinstance(value, bound):
-                raise UserError(
-                    f'{name}: Training.{field} is @{type(value).__name__}(); set Training.{field} = '
-                    f'@{bound.__name__}(), or leave it out'
-                )
+        bound = re.split(r'[./]', name)[-2] if '.' in name else None
+        if bound in _CONFIGURABLES and bound not in called:
+            places = [f'{field} is @{now}(); set {field} = @{bound}()' for field, now in _places_of(bound, run)]
+            raise UserError(f'{name}: {"; ".join(places) or f"the run has no @{bound}()"}, or leave it out')
+
+
+def _places_of(name: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    """The fields of settings, and of those they hold, that may hold a class instead of the one that they hold."""
+    hints = typing.get_type_hints(type(settings))
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if not isinstance(value, Settings):
+            continue
+        kind, bound = hints[field.name], _CONFIGURABLES[name]
+        if isinstance(kind, type) and isinstance(bound, type) and issubclass(bound, kind):
+            yield f'{type(settings).__name__}.{field.name}', type(value).__name__
+        yield from _places_of(name, value)
 
 
 def decoding(files: Iterable[str], bindings: Mapping[str, str]) -> Decoding:
@@ -149,21 +175,15 @@ def _parse(files: Iterable[str], bindings: Mapping[str, str]) -> None:
 
 
 def _parse_file(file: str) -> None:
-    if not pathlib.Path(file).exists() and not (files_root() / file).exists():
-        raise UnknownName('gin file', file, known_files())
-    try:
+    with _explained(file):
+        if not pathlib.Path(file).exists() and not (files_root() / file).exists():
+            raise UnknownName('gin file', file, known_files())
         gin.parse_config_file(file)
-    except OSError as error:
-        raise UserError(f'{file}: {error}') from error
-    except (ValueError, SyntaxError) as error:
-        raise _explained(str(error)) from error
 
 
 def _bind(name: str, value: str) -> None:
-    try:
+    with _explained(f'{name.removesuffix("/gin.macro.value")}={value}'):
         gin.bind_parameter(name, _literal(value))
-    except ValueError as error:
-        raise _explained(str(error)) from error
 
 
 def _literal(value: str):
@@ -171,7 +191,7 @@ def _literal(value: str):
         return gin.config.parse_value(value)
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
 
 
@@ -206,7 +226,7 @@ def _macros_referred_to() -> set[str]:
 
 
 def _is_macro(value: object) -> bool:
-    return isinstance(value, gin.config.ConfigurableReference) and value.selector == 'gin.macro'
+    return isinstance(value, gin.config.ConfigurableReference) and value.selector == 'gin.macro' and bool(value.scopes)
 
 
 def _with_macros(message: str) -> str:
@@ -219,9 +239,26 @@ def _with_macros(message: str) -> str:
     return re.sub(r'\b([A-Z]\w*)\.(\w+)', name, message)
 
 
-def _explained(message: str) -> UserError:
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raises as UserError whatever gin raises at what a user wrote, unknown names with the nearest right ones."""
+    try:
+        yield
+    except UserError:
+        raise
+    except RecursionError as error:
+        raise UserError(f'{what[:200]}: refers to itself, or is nested too deep') from error
+    except (SyntaxError, tokenize.TokenError, OSError) as error:
+        raise UserError(f'{what[:200]}: cannot be read: {error}') from error
+    except (ValueError, TypeError) as error:
+        raise _with_nearest(str(error)) from error
+    except (LookupError, ArithmeticError) as error:
+        raise UserError(f'{what[:200]}: {type(error).__name__}: {error}') from error
+
+
+def _with_nearest(message: str) -> UserError:
     """gin's complaint about an unknown name, with the nearest right ones."""
-    if match := re.search(r"No configurable matching '([\w./]+)'", message):
+    if match := re.search(r"No configurable matching (?:reference )?'@?([\w./]+)(?:\(\))?'", message):
         if match[1] in renamed.CLASSES:
             return UserError(f'{match[1]} is now {renamed.CLASSES[match[1]]}')
         return UnknownName('configurable', match[1], _CONFIGURABLES)

@@ -1,4 +1,4 @@
-"""flan-jax doctor: is the installation sound?"""
+"""flan-jax doctor: is the installation sound? Is what a run left? Does a run survive being killed?"""
 
 import argparse
 import importlib.metadata
@@ -6,8 +6,10 @@ import platform
 import sys
 from collections.abc import Iterator
 
+from rich.markup import escape
 from rich.table import Table
 
+from flan_jax.command.inspect_run import checks_of_run
 from flan_jax.command.quiet import import_tensorflow
 from flan_jax.progress import CONSOLE
 
@@ -17,15 +19,30 @@ REINSTALL = 'pip install --force-reinstall --no-deps seqio=={seqio} tensorflow-d
 
 
 def main(arguments: list[str]) -> int:
-    """Prints a table of checks; returns 1 if any failed."""
-    argparse.ArgumentParser(prog='flan-jax doctor', description=__doc__).parse_args(arguments)
+    """Prints a table of checks, of the installation or of a run, or kills runs; returns 1 if any failed."""
+    options = _parse(arguments)
+    if options.chaos is not None:
+        from flan_jax.command.chaos import chaos
+
+        chaos(options.chaos, options.seed)
+        return 0
     table = Table('check', 'found', '', box=None)
     failed = False
-    for name, found, advice in checks():
+    for name, found, advice in checks_of_run(options.model_dir) if options.model_dir else checks():
         failed |= bool(advice)
-        table.add_row(name, found, f'[red]✗ {advice}' if advice else '[green]✓')
+        table.add_row(name, found, f'[red]✗ {escape(advice)}' if advice else '[green]✓')
     CONSOLE.print(table)
     return int(failed)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='flan-jax doctor', description=__doc__)
+    parser.add_argument(
+        'model_dir', nargs='?', metavar='MODEL_DIR', help="read all of a run's checkpoints, stream and records instead"
+    )
+    parser.add_argument('--chaos', type=int, metavar='N', help='kill a tiny run N times and see what becomes of it')
+    parser.add_argument('--seed', type=int, default=0, help='with --chaos: of the moments (default: 0)')
+    return parser.parse_args(arguments)
 
 
 def checks() -> Iterator[tuple[str, str, str]]:

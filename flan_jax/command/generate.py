@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
+from flan_jax.terminal import shown
 
 
 def main(arguments: list[str]) -> int:
@@ -26,10 +27,10 @@ def main(arguments: list[str]) -> int:
     if options.file:
         _write_answers(prompts, answer(prompts), options.output)
     elif prompts:
-        print('\n'.join(answer(prompts)))
+        print('\n'.join(map(shown, answer(prompts))))
     else:
         for prompt in _typed():
-            print(*answer([prompt]))
+            print(*map(shown, answer([prompt])))
     return 0
 
 
@@ -197,7 +198,7 @@ def _talk(options: argparse.Namespace) -> None:
         messages.append({'role': 'user', 'content': question})
         answer = model.chat(messages, **chosen)
         messages.append({'role': 'assistant', 'content': answer})
-        print(answer, flush=True)
+        print(shown(answer), flush=True)
 
 
 def _read_prompts(path: pathlib.Path) -> list[str]:

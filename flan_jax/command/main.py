@@ -6,12 +6,13 @@ Nothing heavy is imported before the command is known, so that help and mistyped
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 
 from flan_jax import __version__
 from flan_jax.command import renamed
-from flan_jax.errors import UnknownName, UserError
+from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
 RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
@@ -36,7 +37,7 @@ MODEL_COMMANDS = {
     'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',
 }
 DATA_COMMANDS = {
-    'doctor': 'check that the installation is sound',
+    'doctor': 'check that the installation, or what a run left, is sound; kill runs to see them survive',
     'data': 'what data is ready; prepare or download more',
     'tasks': 'look at datasets and their templates',
 }
@@ -80,9 +81,20 @@ def main(arguments: list[str] | None = None) -> int:
         if command not in COMMANDS:
             raise UnknownName('command', command, COMMANDS)
         return importlib.import_module(f'flan_jax.command.{command}').main(rest) or 0
+    except KeyboardInterrupt:
+        print(f'\nflan-jax {command}: stopped; give the same command again to go on', file=sys.stderr)
+        return 128 + signal.SIGINT
     except UserError as error:
-        print(f'flan-jax {command}: {error}', file=sys.stderr)
+        from flan_jax.terminal import shown  # needs rich
+
+        print(shown(f'flan-jax {command}: {error}'), file=sys.stderr)
         return error.exit_status
+    except Exception as error:
+        if not says_disk_is_full(error):
+            raise
+        advice = 'make room and give the same command again: it goes on from what is complete'
+        print(f'flan-jax {command}: a disk is full ({" ".join(str(error).split())[:300]}); {advice}', file=sys.stderr)
+        return UserError.exit_status
 
 
 def _table(commands: Mapping[str, str]) -> str:
@@ -92,4 +104,11 @@ def _table(commands: Mapping[str, str]) -> str:
 def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
+
+
+def _interrupt(*_) -> None:
+    """Stops by KeyboardInterrupt; a second Ctrl-C, or one that a library swallowed, ends the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt

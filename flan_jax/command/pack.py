@@ -24,14 +24,20 @@ def main(arguments: list[str]) -> None:
 def pack(run: Run):
     """Writes a run's stream unless it is there; returns it, opened."""
     from flan_jax.distributed import processes
+    from flan_jax.distributed.preemption import interruptible
     from flan_jax.packing.pack import write_stream
     from flan_jax.packing.stream import PackedStream
 
-    with bar('packing sequences', run.num_sequences) as advance:
+    with interruptible() as check, bar('packing sequences', run.num_sequences) as advance:
+
+        def packed(sequences: int) -> None:
+            check('stopped packing; what was packed is lost')
+            advance(sequences)
+
         folder = processes.first_does(
             'pack',
             lambda: write_stream(
-                run.data, run.stream, run.num_sequences, advance, run.prompt_format, run.objective.ranked
+                run.data, run.stream, run.num_sequences, packed, run.prompt_format, run.objective.ranked
             ),
         )
     stream = PackedStream(folder)

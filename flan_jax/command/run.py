@@ -15,19 +15,27 @@ def main(arguments: list[str]) -> None:
 
 def complete(run: Run, command: str) -> None:
     """Packs, tunes, evaluates the base and the tuned model (every EVAL_PERIOD steps, too), certifies and reports."""
-    from flan_jax.studies.run_evaluation import eval_set_of, evaluates
-    from flan_jax.training import checkpoints
+    from flan_jax.distributed.lock import only_run
+    from flan_jax.studies.run_evaluation import evaluates
 
     if not evaluates(run):
         train(run, command)
         return report(run)
+    with only_run(run.model_dir):
+        _complete(run, command)
+    return report(run)
+
+
+def _complete(run: Run, command: str) -> None:
+    from flan_jax.studies.run_evaluation import eval_set_of
+    from flan_jax.training import checkpoints
+
     eval_set = eval_set_of(run)  # what cannot be evaluated is better known before hours of tuning
     steps, tune_until = tuning(run, command)
     for stop in _stops(steps, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
         evaluate(run, command, eval_set)
     certify(run, eval_set)
-    return report(run)
 
 
 def _stops(last: int, every: int | None, done: int) -> list[int]:

@@ -5,7 +5,6 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from flan_jax.data.formats.dialogue import EncodedDialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE
+from flan_jax.terminal import SafeConsole
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LEARNED, READ = 'bold black on green', 'dim'
@@ -23,7 +23,7 @@ LEGEND = Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵ ends a 
 
 def run(dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace) -> None:
     """Prints examples token by token in two colours; writes them as HTML, too, where `options` name a file."""
-    page = Console(record=True, file=io.StringIO(), width=OUT.width)
+    page = SafeConsole(record=True, file=io.StringIO(), width=OUT.width)
     for shown in (LEGEND, *_examples(dataset, list(templates), prompt_format, options)):
         OUT.print(shown)
         page.print(shown)

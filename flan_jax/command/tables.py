@@ -2,10 +2,11 @@
 
 import sys
 
-from rich.console import Console
 from rich.table import Table
 
-OUT = Console(highlight=False, soft_wrap=True)
+from flan_jax.terminal import SafeConsole
+
+OUT = SafeConsole(highlight=False, soft_wrap=True)
 """Standard output, for text that is cut nowhere."""
 
 _WIDE = 1000
@@ -19,5 +20,5 @@ def counted(count: int, noun: str) -> str:
 
 def print_table(table: Table) -> None:
     """Prints a table to standard output, fitted to a terminal's width, or at its own where it goes elsewhere."""
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    console = SafeConsole(highlight=False) if sys.stdout.isatty() else SafeConsole(highlight=False, width=_WIDE)
     console.print(table)

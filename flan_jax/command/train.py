@@ -25,8 +25,11 @@ def main(arguments: list[str]) -> None:
 
 def train(run: Run, command: str) -> None:
     """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
-    steps, tune_until = tuning(run, command)
-    tune_until(steps)
+    from flan_jax.distributed.lock import only_run
+
+    with only_run(run.model_dir):
+        steps, tune_until = tuning(run, command)
+        tune_until(steps)
 
 
 def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:

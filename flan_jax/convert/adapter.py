@@ -8,7 +8,7 @@ from safetensors.numpy import save
 
 from flan_jax.convert.base_model import new_folder, require_new
 from flan_jax.convert.families import Family, Part
-from flan_jax.convert.read import ConversionError
+from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.write import family_of
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.model.decoder import LORA_A, LORA_B, Params

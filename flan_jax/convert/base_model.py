@@ -6,7 +6,6 @@ FOLDER/huggingface what came with them.
 
 import contextlib
 import dataclasses
-import json
 import math
 from collections.abc import Iterator
 
@@ -15,13 +14,14 @@ from etils import epath
 from jax.sharding import Mesh
 
 from flan_jax.convert import companions
+from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.gin_text import gin_lines
-from flan_jax.convert.read import CONFIG_FILE, ConversionError, HuggingFaceModel
+from flan_jax.convert.read import CONFIG_FILE, HuggingFaceModel
 from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.errors import UserError
-from flan_jax.files import publish, unfinished_folder
+from flan_jax.files import publish, read_json, unfinished_folder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.progress import bar
 from flan_jax.settings import as_plain
@@ -114,7 +114,7 @@ def to_hugging_face(
             f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --vocabulary'
         )
     came_with = vocabulary.path.parent
-    like = json.loads((came_with / CONFIG_FILE).read_text()) if (came_with / CONFIG_FILE).exists() else {}
+    like = read_json(came_with / CONFIG_FILE, 'fetch it again') if (came_with / CONFIG_FILE).exists() else {}
     family, _ = family_of(config, like.get('model_type'))
     with new_folder(destination, marker=CONFIG_FILE) as unfinished:
         params = content.merged(_mesh(config), dtype)

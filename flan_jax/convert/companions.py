@@ -1,6 +1,5 @@
 """What goes along with a model's tensors: tokenizer, generation settings, licence."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,9 @@ import tokenizers
 from etils import epath
 from tokenizers import decoders, models, pre_tokenizers, processors
 
-from flan_jax.convert.read import CONFIG_FILE, ConversionError
+from flan_jax.convert.folder import ConversionError, own_file
+from flan_jax.convert.read import CONFIG_FILE
+from flan_jax.files import read_json
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
 
 PATTERNS = (
@@ -27,7 +28,7 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
     destination.mkdir(parents=True, exist_ok=True)
     for pattern in PATTERNS:
         for file in source.glob(pattern):
-            if file.name not in without:
+            if file.name not in without and own_file(source, file.name).is_file():
                 file.copy(destination / file.name, overwrite=True)
     older = [destination / 'vocab.json', destination / 'merges.txt']
     if not (destination / TOKENIZER_FILE).exists() and all(file.exists() for file in older):
@@ -36,13 +37,19 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
                 'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
             )
-        _byte_level(*older, _tokenizer_settings(destination)).save(str(destination / TOKENIZER_FILE))
+        try:
+            tokenizer = _byte_level(*older, _tokenizer_settings(destination))
+        except Exception as error:  # the tokenizers library raises no other class
+            raise ConversionError(
+                f'{older[0].name} and {older[1].name} of {source} are no tokenizer: {error}'
+            ) from error
+        tokenizer.save(str(destination / TOKENIZER_FILE))
 
 
 def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, Any]) -> tokenizers.Tokenizer:
     """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), begun by BOS where "add_bos_token" is set (OPT)."""
     pairs = [tuple(line.split(' ')) for line in merges.read_text().splitlines() if line and line[:8] != '#version']
-    tokenizer = tokenizers.Tokenizer(models.BPE(vocab=json.loads(vocab.read_text()), merges=pairs))
+    tokenizer = tokenizers.Tokenizer(models.BPE(vocab=read_json(vocab, 'fetch it again'), merges=pairs))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = {
@@ -62,5 +69,5 @@ def _tokenizer_settings(folder: epath.Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ('special_tokens_map.json', 'tokenizer_config.json'):
         if (folder / name).exists():
-            found |= json.loads((folder / name).read_text())
+            found |= read_json(folder / name, 'fetch it again')
     return found

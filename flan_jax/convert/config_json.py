@@ -40,6 +40,10 @@ ACTIVATIONS = {
 """Their names of activations to ours."""
 
 
+_MISREAD = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+"""What a clause raises at a value of another type than it reads."""
+
+
 class ConfigJson:
     """A config.json that remembers which of its keys were read, and collects what is wrong with it."""
 
@@ -248,9 +252,8 @@ class Window:
     def read(self, json):
         window = json.take('sliding_window', self.default, nullable=True)
         kinds = json.take('layer_types', None)
-        layers = json.values.get('num_hidden_layers') or 0
-        expected = ['full_attention' if i % self.every else 'sliding_attention' for i in range(layers)]
-        if kinds is not None and kinds != expected:
+        expected = ['full_attention' if i % self.every else 'sliding_attention' for i in range(len(kinds or ()))]
+        if kinds is not None and (kinds != expected or len(kinds) != json.values.get('num_hidden_layers')):
             json.refuse('layer_types', kinds, f'sliding_attention in every layer that {self.every} divides')
         return {'window': window, 'window_every': self.every}
 
@@ -290,13 +293,21 @@ def read_clauses(clauses: Sequence[Clause], values: Mapping[str, Any]) -> tuple[
             fields |= clause.read(json)
         except SettingsError as error:
             json.problems.append(str(error))
+        except _MISREAD as error:
+            json.problems.append(f'{_keys_of(clause)}: cannot be read: {error}')
     problems = json.problems + json.unread()
     if problems:
         return None, problems
     try:
         return DecoderConfig(**fields), []
-    except SettingsError as error:
+    except (SettingsError, *_MISREAD) as error:
         return None, [str(error)]
+
+
+def _keys_of(clause: Clause) -> str:
+    """What a clause reads, for a message."""
+    keys = [value for name, value in vars(clause).items() if 'key' in name and isinstance(value, str)]
+    return ', '.join(keys) or type(clause).__name__
 
 
 def write_clauses(clauses: Iterable[Clause], config: DecoderConfig) -> dict[str, Any]:

@@ -6,7 +6,6 @@ in the host's memory.
 
 import dataclasses
 import fnmatch
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,19 +16,18 @@ from etils import epath
 
 from flan_jax.convert.config_json import read_clauses
 from flan_jax.convert.families import FAMILIES, Family
+from flan_jax.convert.folder import ConversionError, own_file
 from flan_jax.convert.tensors import HEAD, places, their_shapes
-from flan_jax.errors import UserError
+from flan_jax.files import read_json
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import STACKED, Params
 from flan_jax.model.value_head import value_head_shapes
 
 CONFIG_FILE, TENSORS_FILE, INDEX_FILE = 'config.json', 'model.safetensors', 'model.safetensors.index.json'
 
+_FETCH = 'fetch it again'
+
 _DTYPES = ('BF16', 'F16', 'F32')
-
-
-class ConversionError(UserError):
-    """A model cannot be converted; the message lists every reason at once."""
 
 
 class HuggingFaceModel:
@@ -57,6 +55,11 @@ class HuggingFaceModel:
         self._tensors = {
             _full_name(name, self.family): (file, name) for file in self._files for name in sorted(file.keys())
         }
+        if self.config.num_layers > len(self._tensors):
+            raise ConversionError(
+                f'{self.folder}: {CONFIG_FILE} says {self.config.num_layers} layers, but there are no more than '
+                f'{len(self._tensors)} tensors'
+            )
         if problems := list(self._problems()):
             raise ConversionError(_listed(f'{self.folder}: tensors do not fit {CONFIG_FILE}', problems))
 
@@ -125,11 +128,11 @@ def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
     Raises:
       ConversionError: if there is none, its family is not supported, or it has keys or values that are not.
     """
-    path = folder / CONFIG_FILE
+    path = own_file(folder, CONFIG_FILE)
     if not path.exists():
         raise ConversionError(f'{folder} has no {CONFIG_FILE}; name a folder as transformers saves models')
-    values = json.loads(path.read_text())
-    family = FAMILIES.get(values.get('model_type'))
+    values = read_json(path, _FETCH)
+    family = FAMILIES.get(str(values.get('model_type')))
     if family is None:
         raise ConversionError(
             f'{path}: model_type={values.get("model_type")!r} is not supported; supported are {", ".join(FAMILIES)}'
@@ -148,7 +151,7 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
     """The opened safetensors files of a folder."""
     index, single = folder / INDEX_FILE, folder / TENSORS_FILE
     if index.exists():
-        names = sorted(set(json.loads(index.read_text())['weight_map'].values()))
+        names = _files_of(index)
     elif single.exists():
         names = [TENSORS_FILE]
     else:
@@ -156,12 +159,20 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
             f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; where it has pytorch_model.bin, load it with '
             'transformers and save it again, which writes safetensors'
         )
-    if absent := [name for name in names if not (folder / name).exists()]:
+    if absent := [name for name in names if not own_file(folder, name).exists()]:
         raise ConversionError(_listed(f'{folder}: files named in {INDEX_FILE} are missing', absent))
     try:
         return [safetensors.safe_open(folder / name, framework='numpy') for name in names]
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise ConversionError(f'{folder}: a safetensors file is broken ({error}); fetch it again') from error
+
+
+def _files_of(index: epath.Path) -> list[str]:
+    """The files that an index names; raises ConversionError."""
+    weight_map = read_json(index, _FETCH).get('weight_map')
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is no mapping of tensors to files')
+    return sorted(set(weight_map.values()))
 
 
 def _full_name(name: str, family: Family) -> str:

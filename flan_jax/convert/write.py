@@ -16,7 +16,8 @@ from safetensors.numpy import save_file
 
 from flan_jax.convert.config_json import WITHOUT_EFFECT, read_clauses, write_clauses
 from flan_jax.convert.families import FAMILIES, Family
-from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE, ConversionError
+from flan_jax.convert.folder import ConversionError
+from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE
 from flan_jax.convert.tensors import Place, places, their_shapes
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params

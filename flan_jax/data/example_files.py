@@ -26,12 +26,11 @@ def read_file(path: pathlib.Path) -> Iterator[Located]:
     if not path.is_file():
         raise ExampleError(f'{path}: no such file of examples')
     if path.suffix == '.parquet':
-        for index, ex in enumerate(pyarrow.parquet.read_table(path).to_pylist()):
-            yield f'{path}, example {index + 1}', ex
+        yield from _read_parquet(path)
     elif path.suffix == '.json' and _is_array(path):
         yield from _read_array(path)
     elif path.suffix in ('.jsonl', '.json'):
-        with path.open(encoding='utf-8') as lines:
+        with path.open('rb') as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f'{path}, line {number}', _parse_line(f'{path}, line {number}', line)
@@ -39,14 +38,26 @@ def read_file(path: pathlib.Path) -> Iterator[Located]:
         raise ExampleError(f'{path}: examples are read from .jsonl, .json or .parquet files')
 
 
+def _read_parquet(path: pathlib.Path) -> Iterator[Located]:
+    try:
+        examples = pyarrow.parquet.read_table(path).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise ExampleError(f'{path}: not Parquet, or damaged: {error}') from error
+    for number, ex in enumerate(examples, start=1):
+        yield f'{path}, example {number}', _require_object(f'{path}, example {number}', ex)
+
+
 def _is_array(path: pathlib.Path) -> bool:
-    with path.open(encoding='utf-8') as file:
-        return next((line.lstrip()[0] for line in file if line.strip()), '') == '['
+    with path.open('rb') as file:
+        return next((line.lstrip()[:1] for line in file if line.strip()), b'') == b'['
 
 
 def _read_array(path: pathlib.Path) -> Iterator[Located]:
     """The objects of a JSON array, each with the line on which it begins."""
-    text, decoder = path.read_text(encoding='utf-8'), json.JSONDecoder()
+    content, decoder = path.read_bytes(), json.JSONDecoder()
+    text = '\n'.join(
+        _decoded(f'{path}, line {number}', line) for number, line in enumerate(content.split(b'\n'), start=1)
+    )
     place, line, counted = text.index('[') + 1, 1, 0
     while True:
         place = _after_blanks(text, place)
@@ -57,6 +68,8 @@ def _read_array(path: pathlib.Path) -> Iterator[Located]:
             ex, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             raise ExampleError(f'{path}, line {error.lineno}: not JSON: {error}') from error
+        except RecursionError as error:
+            raise ExampleError(f'{path}, line {line}: nested too deep') from error
         yield f'{path}, line {line}', _require_object(f'{path}, line {line}', ex)
         place = _after_blanks(text, place)
         if text[place : place + 1] not in (',', ']'):
@@ -70,15 +83,26 @@ def _after_blanks(text: str, place: int) -> int:
     return place
 
 
-def _parse_line(where: str, line: str) -> Mapping[str, Any]:
+def _parse_line(where: str, line: bytes) -> Mapping[str, Any]:
     try:
-        ex = json.loads(line)
-    except json.JSONDecodeError as error:
+        ex = json.loads(_decoded(where, line))
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ExampleError(f'{where}: not JSON: {error}') from error
     return _require_object(where, ex)
+
+
+def _decoded(where: str, line: bytes) -> str:
+    try:
+        return line.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise ExampleError(f'{where}: not UTF-8: {error}; convert the file') from error
 
 
 def _require_object(where: str, ex: Any) -> Mapping[str, Any]:
     if not isinstance(ex, dict):
         raise ExampleError(f'{where}: expected an object, found {type(ex).__name__}')
+    try:
+        json.dumps(ex, ensure_ascii=False, default=str).encode('utf-8')
+    except UnicodeEncodeError as error:
+        raise ExampleError(f'{where}: holds half a character (a lone surrogate), which is no text: {error}') from error
     return ex

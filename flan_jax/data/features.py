@@ -98,6 +98,8 @@ def misfit(feature: Any, value: Any) -> str:
         is_label = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
         return '' if is_label else f'{value!r} is neither the name nor the number of a label'
     kind, given = np.dtype(feature.np_dtype).kind, np.asarray(value)
+    if isinstance(feature, tfds.features.Text) and not isinstance(value, str | bytes):
+        return f'{value!r} is not a text'
     if kind not in 'biuf' or not given.size:
         return ''
     if given.dtype.kind not in 'biuf':

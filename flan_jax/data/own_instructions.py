@@ -5,7 +5,6 @@ command that reads the folder of prepared data finds it again (`declare_prepared
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -36,6 +35,7 @@ from flan_jax.data.members import FORMS, own_mixtures
 from flan_jax.data.prepare import unprepared_builder, write_examples
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.files import DamagedFile, read_json
 
 CLUSTER = Cluster(name='instruction_following', title='Instruction following')
 """The cluster of all such datasets."""
@@ -190,10 +190,9 @@ def declare_prepared(data_dir: str) -> None:
       DeclarationError: if a module of the catalogue has a dataset of the same name.
     """
     for path in sorted(epath.Path(data_dir).glob('*/*/metadata.json')):
-        content = json.loads(path.read_text()).get(DECLARATION_KEY)
-        if content is None:
+        instructions = _declared_in(path)
+        if instructions is None:
             continue
-        instructions = Instructions(**content | {'metrics': tuple(content['metrics'])})
         name = instructions.name
         if _DECLARED.get(name) == instructions:
             continue
@@ -204,6 +203,20 @@ def declare_prepared(data_dir: str) -> None:
         catalogue.DATASETS.pop(name, None)
         catalogue.add(instructions.dataset)
         _DECLARED[name] = instructions
+
+
+def _declared_in(path: epath.Path) -> Instructions | None:
+    """What a prepared dataset's metadata declares; raises UserError where they are damaged."""
+    advice = f'remove {path.parent} and prepare the dataset again'
+    content = read_json(path, advice).get(DECLARATION_KEY)
+    if content is None:
+        return None
+    try:
+        instructions = Instructions(**content | {'metrics': tuple(content['metrics'])})
+        instructions.dataset  # noqa: B018  checks the declaration
+    except (TypeError, KeyError, ValueError) as error:
+        raise DamagedFile(f'{path} is damaged: {DECLARATION_KEY}: {error}; {advice}') from error
+    return instructions
 
 
 def require_free(name: str, data_dir: str) -> None:

@@ -8,6 +8,8 @@ import contextlib
 import importlib.resources
 import io
 import pathlib
+import shutil
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +18,13 @@ import tensorflow_datasets as tfds
 from flan_jax.catalogue.declaration import Dataset, Tail
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
+from flan_jax.data.renderable import check_rendering
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
 
 SAMPLES = 'bundled samples'
+
+_LITTER_SECONDS = 3600
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
@@ -60,7 +65,7 @@ def write_dataset(
         _check_splits(files, declarations)
     expected = builder.info.features
     read = {path for dataset in declarations for path in features_read(dataset, expected)} if declarations else None
-    examples = {split: checked_examples(expected, path, read) for split, path in files.items()}
+    examples = {split: checked_examples(expected, path, read, declarations) for split, path in files.items()}
     return write_examples(builder, examples, {ORIGIN_KEY: origin})
 
 
@@ -70,10 +75,18 @@ def write_examples(
     """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
     builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
+    _remove_litter(pathlib.Path(builder.data_path).parent)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
     return pathlib.Path(builder.data_path)
+
+
+def _remove_litter(folder: pathlib.Path) -> None:
+    """Removes what TFDS left where it was killed; it does not say whose it is, so that it must be an hour old."""
+    for path in folder.glob('incomplete.*'):
+        if path.is_dir() and time.time() - path.stat().st_mtime > _LITTER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Dataset]) -> None:
@@ -115,7 +128,10 @@ def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> 
 
 
 def checked_examples(
-    features: tfds.features.FeaturesDict, path: pathlib.Path, read: Collection[tuple[str, ...]] | None = None
+    features: tfds.features.FeaturesDict,
+    path: pathlib.Path,
+    read: Collection[tuple[str, ...]] | None = None,
+    declarations: Sequence[Dataset] = (),
 ) -> list[Mapping[str, Any]]:
     """All examples of a file, each proved to fit the features.
 
@@ -123,18 +139,21 @@ def checked_examples(
       features: the builder's.
       path: JSON Lines or Parquet.
       read: the features that are read; others may be absent and become empty. None where all are needed.
+      declarations: what will read the examples.
 
     Raises:
-      ExampleError: for the first that does not fit.
+      ExampleError: for the first that does not fit, or cannot be rendered.
     """
-    examples = []
+    located = []
     for where, ex in read_file(path):
         completed = ex if read is None else complete(features, ex, read)
         _check_example(features, where, completed)
-        examples.append(completed)
-    if not examples:
+        located.append((where, completed))
+    if not located:
         raise ExampleError(f'{path}: holds no examples')
-    return examples
+    for dataset in declarations:
+        check_rendering(dataset, features, located)
+    return [ex for _, ex in located]
 
 
 def _check_example(features: tfds.features.FeaturesDict, where: str, ex: Mapping[str, Any]) -> None:
@@ -148,7 +167,7 @@ def _check_example(features: tfds.features.FeaturesDict, where: str, ex: Mapping
         try:
             feature.encode_example(ex[name])
             problem = misfit(feature, ex[name])
-        except (TypeError, ValueError, KeyError, AssertionError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError) as error:
             raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {error}') from error
         if problem:
             raise ExampleError(f'{where}: {name}={ex[name]!r} does not fit {feature}: {problem}')

@@ -13,6 +13,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import FormatTokenizer
@@ -55,7 +56,7 @@ def rendered_examples(
 ) -> Iterator[RenderedExample]:
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    for example in _render_all(dataset, examples).take(limit).as_numpy_iterator():
+    for example in iterated(_render_all(dataset, examples).take(limit), f'{dataset.name}, {split} examples'):
         yield _rendered(dataset, example)
 
 
@@ -69,7 +70,7 @@ def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
         rendered = _render_all(dataset, tf.data.Dataset.from_tensors(dict(row)))
     except KeyError as error:
         raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
-    example = next(rendered.as_numpy_iterator(), None)
+    example = next(iterated(rendered, f'{dataset.name}, this row'), None)
     if example is None:
         raise UserError(f'{dataset.name} leaves such a row out: {dataset.keep.reason}')
     return _rendered(dataset, example)

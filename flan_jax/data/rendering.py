@@ -86,7 +86,12 @@ def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
     label = read_field(choice.label, ex)
     right = label if label.shape.rank else tf.range(tf.size(choices, out_type=label.dtype)) == label
     answers = tf.constant(choice.style.marks)[: tf.size(choices)] if choice.style.answer_is_mark else choices
-    references = tf.boolean_mask(answers, right)
+    is_one = tf.debugging.Assert(
+        (tf.size(right) == tf.size(choices)) & tf.reduce_any(right),
+        ['the label', label, 'is none of the', tf.size(choices), 'options'],
+    )
+    with tf.control_dependencies([is_one] if is_one is not None else []):
+        references = tf.boolean_mask(answers, right)
     return {
         'choices': answers,
         OPTION_TEXTS: choices,

@@ -1,7 +1,8 @@
-"""Stopping when asked to: schedulers send SIGTERM some seconds before they take a machine away."""
+"""Stopping when asked to: by a scheduler that is about to take the machine away (SIGTERM), or by Ctrl-C (SIGINT)."""
 
 import contextlib
 import functools
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -12,16 +13,61 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flan_jax.errors import UserError
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_ON_FIRST_INTERRUPT = b'\nCtrl-C: stopping as soon as what is under way is safe; once more stops at once\n'
+
 
 class Preempted(UserError):
-    """The run was asked to stop (SIGTERM); it has saved what it had and goes on when started again."""
+    """The run was asked to stop; it has saved what it had and goes on when started again.
 
-    exit_status = 143  # as the shell reports a process ended by SIGTERM: schedulers restart the job
+    Its exit status is the one with which a shell reports a process that the signal ended: 143 after SIGTERM, for which
+    schedulers restart a job, 130 after Ctrl-C.
+    """
+
+    def __init__(self, message: str, received: int = signal.SIGTERM):
+        super().__init__(message)
+        self.exit_status = 128 + received
+
+
+class Termination:
+    """Whether to stop: called after every step, or group of examples."""
+
+    def __init__(self, run_ahead: bool):
+        self._run_ahead = run_ahead
+        self._received: int | None = None
+        self._pending: jax.Array | bool = False
+
+    def note(self, received: int, _=None) -> None:
+        """Handles a signal: the first is noted, a second Ctrl-C ends the process as if nothing had handled it."""
+        if received == signal.SIGINT:
+            if self._received == signal.SIGINT:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGINT)
+            os.write(2, _ON_FIRST_INTERRUPT)
+        self._received = received
+
+    def __call__(self) -> bool:
+        before, self._pending = self._pending, in_any_process(self.noted)
+        return bool(before if self._run_ahead and jax.process_count() > 1 else self._pending)
+
+    @property
+    def noted(self) -> bool:
+        """Whether this process was asked to stop."""
+        return self._received is not None
+
+    def stopped(self, message: str) -> Preempted:
+        """What to raise where a call said so."""
+        return Preempted(f'{message}; give the same command again to go on', self._received or signal.SIGTERM)
+
+    def send_again(self) -> None:
+        """Lets a signal do now what it does where nothing handles it."""
+        signal.raise_signal(self._received or signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def termination_noted(run_ahead: bool = False) -> Iterator[Callable[[], bool]]:
-    """While the body runs, SIGTERM is noted instead of ending the process.
+def termination_noted(run_ahead: bool = False) -> Iterator[Termination]:
+    """While the body runs, SIGTERM and Ctrl-C are noted instead of ending the process.
 
     Of several processes any may get the signal; all stop at the same call. So all must enter, call and leave together.
     A signal that came after the last call is sent again, to all processes, when the body has ended well.
@@ -31,30 +77,44 @@ def termination_noted(run_ahead: bool = False) -> Iterator[Callable[[], bool]]:
         then that of the call before.
 
     Yields:
-      A function that says whether to save and raise Preempted; called after every step, or group of examples.
+      What says whether to save and raise its `stopped`.
     """
-    noted, pending = False, False
-
-    def note(*_):
-        nonlocal noted
-        noted = True
-
-    def should_stop() -> bool:
-        nonlocal pending
-        before, pending = pending, _in_any_process(noted)
-        return bool(before if run_ahead and jax.process_count() > 1 else pending)
-
-    previous = signal.signal(signal.SIGTERM, note)
-    try:
-        yield should_stop
-        came_late = bool(_in_any_process(noted))
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with _noting(Termination(run_ahead)) as termination:
+        yield termination
+        came_late = bool(in_any_process(termination.noted))
     if came_late:
-        signal.raise_signal(signal.SIGTERM)
+        termination.send_again()
 
 
-def _in_any_process(flag: bool) -> jax.Array | bool:
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[str], None]]:
+    """As `termination_noted` for what one process does alone, with nothing to save.
+
+    Yields:
+      A function that raises Preempted with its message where this process was asked to stop.
+    """
+    with _noting(Termination(run_ahead=False)) as termination:
+
+        def check(message: str) -> None:
+            if termination.noted:
+                raise termination.stopped(message)
+
+        yield check
+    if termination.noted:
+        termination.send_again()
+
+
+@contextlib.contextmanager
+def _noting(termination: Termination) -> Iterator[Termination]:
+    before = {each: signal.signal(each, termination.note) for each in _SIGNALS}
+    try:
+        yield termination
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def in_any_process(flag: bool) -> jax.Array | bool:
     """Whether a flag is set in any process: every process may read the answer, and need not wait for it before."""
     if jax.process_count() == 1:
         return flag

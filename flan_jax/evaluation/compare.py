@@ -13,9 +13,10 @@ import numpy as np
 from etils import epath
 
 from flan_jax import catalogue
-from flan_jax.errors import UserError
+from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation import records
 from flan_jax.evaluation.judges.exact import Exact
+from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.evaluation.records import SETTINGS_FILE, Record, RecordKey
 from flan_jax.metrics import significance
 from flan_jax.metrics.judgement import Judgement
@@ -73,8 +74,11 @@ def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', spli
       split: 'validation' or 'test'.
 
     Raises:
+      UnknownName: for a score that is none of `option_scores.SCORES`.
       ComparisonError: if that is nothing, if it is ambiguous, or if the examples behind the records differ.
     """
+    if score not in SCORES:
+        raise UnknownName('score', score, SCORES)
     groups: dict[str, list[Pair]] = collections.defaultdict(list)
     for a, b in paired_folders(folder_a, folder_b):
         for key in sorted(set(records.complete(a)) & set(records.complete(b)), key=dataclasses.astuple):

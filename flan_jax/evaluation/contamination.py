@@ -18,7 +18,7 @@ from flan_jax.data.holdout import METHOD
 from flan_jax.data.overlap.chunks import Rows
 from flan_jax.data.overlap.compared import EVALUATED_SPLITS, EvaluatedRows, Found
 from flan_jax.data.source import split_slices
-from flan_jax.files import write_whole
+from flan_jax.files import read_json, write_whole
 from flan_jax.packing.example import Example
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import CONSOLE, bar
@@ -82,8 +82,10 @@ def read(model_dir: epath.PathLike, wanted: Mapping[str, Any]) -> dict[str, Any]
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         return None
-    found = json.loads(path.read_text())
-    return found if found['made_of'] == wanted and _signed(found)['fingerprint'] == found['fingerprint'] else None
+    found = read_json(path, 'remove it; `flan-jax certify` writes it anew')
+    return (
+        found if found.get('made_of') == wanted and _signed(found)['fingerprint'] == found.get('fingerprint') else None
+    )
 
 
 def _content(

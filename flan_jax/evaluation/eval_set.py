@@ -14,6 +14,7 @@ from flan_jax.catalogue.option_styles import LETTERED, LISTED
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.data.tokenized import INPUTS, INPUTS_CUT, INPUTS_FIT
@@ -172,7 +173,8 @@ class EvalSet:
             dataset, key.template, vocabulary, self.data_dir, exemplars=exemplars, prompt_format=prompt_format
         )
         lengths = {INPUTS: self._lengths[INPUTS]}  # options are scored whole; what is written out is judged as text
-        examples = read_examples(task, lengths, split=key.split, shuffle=False).as_numpy_iterator()
+        rows = read_examples(task, lengths, split=key.split, shuffle=False)
+        examples = iterated(rows, f'{key.dataset}, {key.split} examples')
         if not dataset.has_options:
             return map(_written_out, examples)
         by_example = itertools.groupby(examples, key=lambda example: int(example['idx'][0]))

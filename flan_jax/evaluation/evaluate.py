@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 
 from flan_jax.distributed import processes
-from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.distributed.preemption import termination_noted
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalExample, EvalSet
 from flan_jax.evaluation.evaluator import Evaluator
@@ -32,7 +32,7 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
       model_records: where the model's records are.
 
     Raises:
-      Preempted: after SIGTERM to any process, in all of them after the same group of examples.
+      Preempted: after SIGTERM or Ctrl-C to any process, in all of them after the same group of examples.
       RecordsError: see `ModelRecords.open`.
     """
     missing = _decided_by_first(eval_set, model_records)
@@ -47,7 +47,7 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     with termination_noted() as should_stop, bar(title, total, total - len(missing), first=COMPILING) as advance:
         for group in _groups(eval_set, missing, model):
             if should_stop():
-                raise Preempted(f'stopped {title}; what it answered is on record, start again to go on')
+                raise should_stop.stopped(f'stopped {title}; what it answered is on record')
             found = evaluator_of(_prompt_of(model, next(iter(group)))).evaluate(group)
             if jax.process_index() == 0:
                 _write(found, eval_set, model_records)

@@ -14,7 +14,7 @@ from etils import epath
 
 from flan_jax import settings
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import read_json, write_whole
 
 FOLDER = 'evaluation'
 """Folder of a run's records in its MODEL_DIR: one subfolder per model, one below that per dataset."""
@@ -144,7 +144,7 @@ def folders_in(of_model: epath.Path) -> list[epath.Path]:
 
 def settings_of(folder: epath.Path) -> dict[str, Any]:
     """What the fingerprint of a dataset's folder covers."""
-    return json.loads((folder / SETTINGS_FILE).read_text())
+    return read_json(folder / SETTINGS_FILE, f'remove {folder}; `flan-jax evaluate` writes it anew')
 
 
 def write(folder: epath.Path, key: RecordKey, records: Iterable[Record]) -> None:
@@ -164,7 +164,10 @@ def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
     content = path.read_bytes() if path.exists() else b''
     if not _is_complete(content):
         raise RecordsError(f'{path}: not there, or cut short; `flan-jax evaluate` writes it anew')
-    return [json.loads(line) for line in content.decode().split('\n') if line]
+    try:
+        return [json.loads(line) for line in content.decode().split('\n') if line]
+    except ValueError as error:
+        raise RecordsError(f'{path} is damaged: {error}; remove it, and `flan-jax evaluate` writes it anew') from error
 
 
 def complete(folder: epath.Path) -> list[RecordKey]:
@@ -188,6 +191,11 @@ def _is_complete(content: bytes) -> bool:
 
 
 def _first_record(content: bytes) -> dict[str, Any]:
-    """The first record of a file; empty where its line is not ended."""
+    """The first record of a file; empty where its line is not ended, or damaged."""
     line, end, _ = content.partition(b'\n')
-    return json.loads(line) if end else {}
+    try:
+        record = json.loads(line) if end else {}
+    except ValueError:  # such a file is none, and is written anew
+        return {}
+    fields = {'num_records', *(field.name for field in dataclasses.fields(RecordKey))}
+    return record if isinstance(record, dict) and fields <= record.keys() else {}

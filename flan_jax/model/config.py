@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from flan_jax.settings import AtLeast, Between, Count, Positive, Settings, SettingsError
+from flan_jax.settings import AtLeast, Between, Count, Positive, Settings, SettingsError, from_plain, settings_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +153,12 @@ def lamda(*, num_layers: int, d_model: int, vocab_size: int, head_dim: int = 128
 
 
 def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
-    """The decoder whose fields JSON holds, as the metadata of checkpoints do."""
-    fields = {name: decoder_from_plain(value) if isinstance(value, Mapping) else value for name, value in plain.items()}
-    return globals()[fields.pop('type')](**fields)
+    """The decoder whose fields JSON holds, as the metadata of checkpoints do.
+
+    Raises:
+      SettingsError: for another type than those of this file, for fields that it has not, or values it does not allow.
+    """
+    config = from_plain(plain, settings_in(sys.modules[__name__]))
+    if not isinstance(config, DecoderConfig):
+        raise SettingsError(f'type={type(config).__name__}: must be DecoderConfig')
+    return config

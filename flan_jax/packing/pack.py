@@ -16,6 +16,7 @@ from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
+from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
@@ -216,7 +217,7 @@ def _task_examples(
 ) -> Iterator[Example]:
     """A task's tokenised training examples that fit, so many times or epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=num_epochs)
-    return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts))
+    return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts), task.name)
 
 
 def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndarray]) -> bool:
@@ -236,12 +237,16 @@ def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndar
 
 
 def tokenised(
-    examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
+    examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool], name: str = ''
 ) -> Iterator[Example]:
-    """What SeqIO gives of task number `index` and `keep` is true of, as examples."""
+    """What SeqIO gives of task number `index` and `keep` is true of, as examples.
+
+    Raises:
+      UserError: where an example cannot be rendered; names the task, `name`.
+    """
     kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
-    for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
+    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
         for values in zip(*batch.values()):
             example = dict(zip(batch, values))
             if keep(example):

@@ -4,21 +4,22 @@ Step s of a run reads sequences [s * B, (s + 1) * B), whatever the number of pro
 the step. This module does not need TensorFlow.
 """
 
+import contextlib
 import copy
 import dataclasses
 import functools
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import grain
 import numpy as np
+import safetensors
 from array_record.python import array_record_module
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.files import in_bucket, publish, unfinished_folder, whole_file
+from flan_jax.files import cache_folder, in_bucket, publish, read_json, unfinished_folder, whole_file
 from flan_jax.packing.example import PackedSequence
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.settings import fingerprint
@@ -27,6 +28,12 @@ SEQUENCES_FILE = 'sequences.array_record'
 MANIFEST_FILE = 'stream.json'
 
 _PREFETCH_STEPS = 4
+
+
+_PACK_AGAIN = 'remove the folder and give the command again: the same sequences are packed anew'
+
+_DAMAGE = (safetensors.SafetensorError, ValueError, IndexError, RuntimeError, OSError, EOFError)
+"""What readers raise at a file that is cut short or changed."""
 
 
 class StreamError(UserError):
@@ -109,11 +116,21 @@ def holds_streams(directory: epath.PathLike) -> bool:
     return directory.is_dir() and any((folder / MANIFEST_FILE).exists() for folder in directory.iterdir())
 
 
+def _read_manifest(folder: epath.Path) -> StreamManifest:
+    content = read_json(folder / MANIFEST_FILE, _PACK_AGAIN)
+    try:
+        return StreamManifest(**content)
+    except TypeError as error:
+        raise StreamError(
+            f'{folder / MANIFEST_FILE} is damaged, or of another version: {error}; {_PACK_AGAIN}'
+        ) from error
+
+
 def on_disk(file: epath.Path) -> epath.Path:
-    """The file where libraries read it that know no buckets: one in a bucket is copied once to the machine's disk."""
+    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's own cache."""
     if not in_bucket(file):
         return file
-    copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / file.parent.name / file.name
+    copied = cache_folder('streams') / file.parent.name / file.name
     if not copied.exists():
         with whole_file(copied) as unfinished:
             file.copy(unfinished)
@@ -142,13 +159,16 @@ class PackedStream:
         self.folder = epath.Path(folder)
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
-        self.manifest = StreamManifest(**json.loads((self.folder / MANIFEST_FILE).read_text()))
         self._columns: Mapping[str, Any] = {}
-        self._source = grain.sources.ArrayRecordDataSource([str(on_disk(self.folder / SEQUENCES_FILE))])
+        self.manifest = _read_manifest(self.folder)
+        if not (self.folder / SEQUENCES_FILE).exists():
+            raise StreamError(f'{self.folder / SEQUENCES_FILE} is missing; {_PACK_AGAIN}')
+        with self._named_damage():
+            self._source = grain.sources.ArrayRecordDataSource([str(on_disk(self.folder / SEQUENCES_FILE))])
         if len(self._source) != self.manifest.sequences:
             raise StreamError(
                 f'{self.folder} holds {len(self._source)} sequences, its manifest says {self.manifest.sequences}; '
-                'remove the folder and pack again'
+                f'{_PACK_AGAIN}'
             )
 
     def __len__(self) -> int:
@@ -167,7 +187,17 @@ class PackedStream:
 
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
-        return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)] if indices else []
+        with self._named_damage():
+            return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)] if indices else []
+
+    @contextlib.contextmanager
+    def _named_damage(self) -> Iterator[None]:
+        """Raises StreamError where ArrayRecord's checksums, or what is read, do not fit."""
+        try:
+            yield
+        except _DAMAGE as error:
+            message = f'{type(error).__name__}: {str(error)[:200]}'
+            raise StreamError(f'{self.folder / SEQUENCES_FILE} is damaged ({message}); {_PACK_AGAIN}') from error
 
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.

@@ -9,6 +9,7 @@ import tokenizers
 from etils import epath
 
 from flan_jax.errors import UserError
+from flan_jax.files import read_json
 
 TOKENIZER_FILE = 'tokenizer.json'
 _PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
@@ -16,6 +17,8 @@ _PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
 
 SPECIAL_TOKENS = ('bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token')
 """Special tokens that chat templates may name."""
+
+_ADVICE = 'fetch it again, or set VOCABULARY to another'
 
 _SETTINGS_FILES = ('special_tokens_map.json', 'tokenizer_config.json')
 
@@ -32,9 +35,9 @@ class HuggingFaceTokenizer:
         Raises:
           UserError: if it cannot be read, or no file names its EOS token.
         """
+        read_json(path, _ADVICE)
         text = path.read_text()
-        _check_format(path, text)
-        self._tokenizer = tokenizers.Tokenizer.from_str(text)
+        self._tokenizer = _tokenizer(path, text)
         self._path = path
         self.eos_id = self._special_id('eos')
         if self.eos_id is None:
@@ -100,7 +103,7 @@ class HuggingFaceTokenizer:
         settings: dict[str, Any] = {}
         for name in ('config.json', *_SETTINGS_FILES):
             if (file := self._path.parent / name).exists():
-                settings |= json.loads(file.read_text())
+                settings |= read_json(file, _ADVICE)
         return settings
 
 
@@ -121,10 +124,10 @@ def _prepends(normalizer: dict[str, Any]) -> bool:
     return normalizer.get('type') == 'Prepend'
 
 
-def _check_format(path: epath.Path, text: str) -> None:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f'VOCABULARY={str(path)!r} is no JSON: {error}') from error
-    if not isinstance(content, dict) or 'model' not in content:
+def _tokenizer(path: epath.Path, text: str) -> tokenizers.Tokenizer:
+    if 'model' not in json.loads(text):
         raise UserError(f'VOCABULARY={str(path)!r} is not the {TOKENIZER_FILE} of a tokenizer: it has no "model"')
+    try:
+        return tokenizers.Tokenizer.from_str(text)
+    except Exception as error:  # the library raises no other class
+        raise UserError(f'VOCABULARY={str(path)!r} is not the {TOKENIZER_FILE} of a tokenizer: {error}') from error

@@ -117,7 +117,10 @@ class _SentencePiece:
     def __init__(self, path: epath.Path):
         self._model = path.read_bytes()
         self.fingerprint = hashlib.sha256(self._model).hexdigest()[:16]
-        self._pieces = sentencepiece.SentencePieceProcessor(model_proto=self._model)
+        try:
+            self._pieces = sentencepiece.SentencePieceProcessor(model_proto=self._model)
+        except RuntimeError as error:
+            raise UserError(f'VOCABULARY={str(path)!r} is no SentencePiece model, or a damaged one: {error}') from error
         self.eos_id, self.bos_id, self.pad_id = (
             known if known >= 0 else None
             for known in (self._pieces.eos_id(), self._pieces.bos_id(), self._pieces.pad_id())

@@ -6,6 +6,7 @@ stream.
 
 import contextlib
 import math
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,16 +15,30 @@ from etils import epath
 from orbax.checkpoint import v1 as ocp
 from orbax.checkpoint.utils import checkpoint_steps
 
+from flan_jax.distributed import processes
+from flan_jax.distributed.preemption import in_any_process
 from flan_jax.errors import UserError
 from flan_jax.files import require_space
 from flan_jax.model.decoder import Params
 from flan_jax.model.value_head import VALUE_HEAD
+from flan_jax.progress import CONSOLE
+from flan_jax.training.digests import digests, path_name
 from flan_jax.training.step import TrainState
 
 FOLDER = 'checkpoints'
 """Folder of a run's checkpoints in its MODEL_DIR, one subfolder per step."""
 
 _PARAMS, _OPTIMIZER = 'params', 'optimizer'
+
+
+DAMAGED = 'damaged_checkpoints'
+"""Where a run puts a checkpoint that is damaged, in its MODEL_DIR."""
+
+_DIGESTS, _NOTES = 'digests', 'notes'
+"""Keys of what a checkpoint says of itself, beside what its weights belong to."""
+
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, ocp.errors.InvalidLayoutError)
+"""What Orbax and TensorStore raise at files that are missing, cut short or changed."""
 
 
 class CheckpointError(UserError):
@@ -41,18 +56,15 @@ class Checkpoints(contextlib.AbstractContextManager):
           keep: how many of the newest are kept.
           metadata: what the weights belong to, written beside them.
         """
+        self.notes: Mapping[str, Any] = {}
+        self._model_dir = epath.Path(model_dir).absolute()
         self._metadata = dict(metadata)
         self._at_once = keep + 1  # the newest is complete before the oldest goes
         self._checkpointer = ocp.training.Checkpointer(
-            epath.Path(model_dir).absolute() / FOLDER,
+            self._model_dir / FOLDER,
             preservation_policy=ocp.training.preservation_policies.LatestN(keep),
             cleanup_tmp_directories=True,
         )
-
-    @property
-    def latest_step(self) -> int | None:
-        """Updates done at the newest checkpoint; None where there is none."""
-        return self._checkpointer.latest.step if self._checkpointer.latest else None
 
     def require_space(self, like: TrainState) -> None:
         """Raises UserError unless as many checkpoints of this layout as are kept at once fit on the disk."""
@@ -61,30 +73,58 @@ class Checkpoints(contextlib.AbstractContextManager):
         content = f'checkpoints, {to_come} at a time,'
         require_space(self._checkpointer.directory, to_come * size, 'MODEL_DIR', content)
 
-    def save(self, step: int, state: TrainState) -> None:
-        """Saves the state after `step` updates; the writing goes on in the background."""
+    def save(self, step: int, state: TrainState, notes: Mapping[str, Any] | None = None) -> None:
+        """Saves the state after `step` updates, with notes in JSON's types; the writing goes on in the background."""
         parts = {_PARAMS: state.params, _OPTIMIZER: state.optimizer}
-        self._checkpointer.save_checkpointables_async(step, parts, force=True, custom_metadata=self._metadata)
+        said = self._metadata | {_DIGESTS: digests(parts), _NOTES: dict(notes or {})}
+        self._checkpointer.save_checkpointables_async(step, parts, force=True, custom_metadata=said)
 
     def restore(self, like: TrainState) -> TrainState | None:
-        """The newest checkpoint in the layout of `like` (arrays or shapes with shardings); None where there is none.
+        """The newest sound checkpoint in the layout of `like` (arrays or shapes with shardings); None where none is.
+
+        Its notes are in `notes` then. Damaged ones that are newer are put aside, into MODEL_DIR/`DAMAGED`.
 
         Raises:
-          CheckpointError: if it cannot be read; nothing is half-loaded.
+          CheckpointError: if there are checkpoints and none can be read; nothing is half-loaded.
         """
-        if self.latest_step is None:
-            return None
-        abstract = {_PARAMS: like.params, _OPTIMIZER: like.optimizer}
-        try:
-            loaded = self._checkpointer.load_checkpointables(self.latest_step, abstract)
-        except (ValueError, KeyError, OSError, ocp.errors.InvalidLayoutError) as error:
-            folder = self._checkpointer.directory / str(self.latest_step)
-            raise CheckpointError(
-                f'{folder} cannot be read; remove that folder to go on from the checkpoint before it\n'
-                f'({type(error).__name__}: {str(error)[:200]})'
-            ) from error
-        step = jax.device_put(jax.numpy.asarray(self.latest_step, like.step.dtype), like.step.sharding)
-        return TrainState(step, loaded[_PARAMS], loaded[_OPTIMIZER])
+        steps = sorted((found.step for found in self._checkpointer.checkpoints), reverse=True)
+        damaged: dict[int, CheckpointError] = {}
+        for step in steps:
+            try:
+                state = self._load(step, like)
+            except CheckpointError as error:
+                damaged[step] = error
+                continue
+            self._put_aside(damaged, step)
+            return state
+        if damaged:
+            raise damaged[steps[0]]
+        return None
+
+    def _load(self, step: int, like: TrainState) -> TrainState:
+        folder = self._checkpointer.directory / str(step)
+        loaded, said = _verified(folder, {_PARAMS: like.params, _OPTIMIZER: like.optimizer})
+        if self._metadata and not said:
+            raise CheckpointError(f'{folder} is damaged: it says nothing of itself')
+        self.notes = said.get(_NOTES, {})
+        step_array = jax.device_put(jax.numpy.asarray(step, like.step.dtype), like.step.sharding)
+        return TrainState(step_array, loaded[_PARAMS], loaded[_OPTIMIZER])
+
+    def _put_aside(self, damaged: Mapping[int, CheckpointError], instead: int) -> None:
+        """Moves damaged checkpoints out of the way, so that the run can write those steps again; deletes nothing."""
+        if damaged and jax.process_index() == 0:
+            for step, error in damaged.items():
+                place = self._model_dir / DAMAGED / f'{step}-{uuid.uuid4().hex[:8]}'
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (self._checkpointer.directory / str(step)).rename(place)
+                CONSOLE.print(
+                    f'{error}\ngoing on from step {instead}; what is damaged is in {place}',
+                    markup=False,
+                    soft_wrap=True,
+                )
+        if damaged:
+            processes.broadcast_from_first(None)
+            self._checkpointer.reload()
 
     def __exit__(self, *exception) -> None:
         """Waits until what is being written is complete."""
@@ -95,7 +135,7 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     """The weights of a checkpoint folder, in the layout of `like` (arrays, or shapes with shardings).
 
     Raises:
-      CheckpointError: if there is no checkpoint, or its parameters have other names or shapes; lists them.
+      CheckpointError: if there is no checkpoint, it is damaged, or it has other parameters or shapes; lists them.
     """
     found = parameter_metadata(folder)
     if VALUE_HEAD in found and VALUE_HEAD not in like:
@@ -105,12 +145,73 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
         )
     if differences := _differences(found, like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
-    return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
+    if all(found[name].dtype == like[name].dtype for name in like):
+        return _verified(folder, {_PARAMS: like})[0][_PARAMS]
+    # Verified as it was saved, one at a time so that little more than the weights in their new dtype is held.
+    return {name: _verified_and_cast(folder, name, found[name].dtype, like) for name in like}
+
+
+def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Params) -> jax.Array:
+    one = jax.ShapeDtypeStruct(like[name].shape, dtype, sharding=like[name].sharding)
+    others = {other: ocp.PLACEHOLDER for other in like if other != name}
+    loaded = _verified(folder, {_PARAMS: {name: one} | others})[0][_PARAMS][name]
+    return loaded.astype(like[name].dtype)
+
+
+def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Parts of a checkpoint in the layout of `like`, as they were saved, and what it says of itself.
+
+    Raises:
+      CheckpointError: if it cannot be read, or an array is another than was saved; names it.
+    """
+    folder = epath.Path(folder).absolute()
+    loaded, said, failure = {}, {}, None
+    try:
+        said = _metadata(folder).custom_metadata or {}
+        loaded = ocp.load_checkpointables(folder, dict(like))
+    except (CheckpointError, *_UNREADABLE) as error:
+        failure = error
+    if in_any_process(failure is not None):
+        raise CheckpointError(
+            f'{folder} cannot be read, it is damaged or of another model: '
+            f'{type(failure).__name__}: {" ".join(str(failure).split())[:200]}'
+        ) from failure
+    kept = jax.tree.map(lambda array, wanted: None if wanted is ocp.PLACEHOLDER else array, loaded, dict(like))
+    found = digests(kept) if _DIGESTS in said else {}
+    if wrong := [name for name, value in found.items() if said[_DIGESTS].get(name) != value]:
+        raise CheckpointError(
+            f'{folder} is damaged: {", ".join(wrong)} {"is" if len(wrong) == 1 else "are"} not as saved '
+            f'(digest {found[wrong[0]]}, saved {said[_DIGESTS].get(wrong[0])})'
+        )
+    return loaded, said
+
+
+def verify(folder: epath.PathLike) -> int:
+    """Reads all arrays of a checkpoint and compares their digests; returns how many have one.
+
+    Raises:
+      CheckpointError: naming what is damaged.
+    """
+    read_all(folder)
+    return len((_metadata(folder).custom_metadata or {}).get(_DIGESTS, ()))
+
+
+def read_all(folder: epath.PathLike) -> dict[str, jax.Array]:
+    """All arrays of a checkpoint by their paths, on this process's first device. Raises CheckpointError as `verify`."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+
+    def layout(found) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=device)
+
+    parts = {part: jax.tree.map(layout, arrays) for part, arrays in _metadata(folder).metadata.items() if arrays}
+    named, _ = jax.tree_util.tree_flatten_with_path(_verified(folder, parts)[0])
+    return {path_name(path): array for path, array in named}
 
 
 def save_params(folder: epath.PathLike, params: Params, metadata: Mapping[str, Any]) -> None:
     """Writes a checkpoint of weights alone, from which a run can start; `metadata` as in `Checkpoints`."""
-    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=dict(metadata))
+    said = dict(metadata) | {_DIGESTS: digests({_PARAMS: params})}
+    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=said)
 
 
 def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
@@ -120,7 +221,8 @@ def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
 
 def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
-    return _metadata(folder).custom_metadata or {}
+    said = _metadata(folder).custom_metadata or {}
+    return {name: value for name, value in said.items() if name not in (_DIGESTS, _NOTES)}
 
 
 def saved_at(folder: epath.PathLike) -> int:
@@ -130,9 +232,14 @@ def saved_at(folder: epath.PathLike) -> int:
 
 def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
     """The newest complete checkpoint of a run; None where there is none."""
+    return next(reversed(folders(model_dir)), None)
+
+
+def folders(model_dir: epath.PathLike) -> list[epath.Path]:
+    """The complete checkpoints of a run, by step."""
     root = epath.Path(model_dir).absolute() / FOLDER
     steps = checkpoint_steps(root)  # which are complete is Orbax's to say: on buckets a folder is there before that
-    return root / str(max(steps)) if steps else None
+    return [root / str(step) for step in sorted(steps)]
 
 
 def latest_step(model_dir: epath.PathLike) -> int:
@@ -145,7 +252,13 @@ def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     folder = epath.Path(folder).absolute()
     if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
         raise CheckpointError(f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000')
-    return ocp.checkpointables_metadata(folder)
+    try:
+        found = ocp.checkpointables_metadata(folder)
+    except _UNREADABLE as error:
+        raise CheckpointError(f'{folder} is damaged: {type(error).__name__}: {str(error)[:200]}') from error
+    if not isinstance(found.metadata.get(_PARAMS), Mapping):
+        raise CheckpointError(f'{folder} is damaged: it does not say which arrays it holds')
+    return found
 
 
 def _differences(found: Mapping[str, Any], like: Params) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jax
 from etils import epath
 
-from flan_jax.files import write_whole
+from flan_jax.files import DamagedFile, write_whole
 
 FILE = 'metrics.jsonl'
 
@@ -47,4 +47,18 @@ class MetricsLog(contextlib.AbstractContextManager):
 def read(model_dir: epath.PathLike) -> list[dict[str, float]]:
     """The scalars of a run by step, in order; empty where it has written none."""
     path = epath.Path(model_dir) / FILE
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [_parsed(line, f'{path}, line {number}') for number, line in enumerate(lines, start=1)]
+
+
+def _parsed(line: bytes, where: str) -> dict[str, float]:
+    try:
+        scalars = json.loads(line)
+    except ValueError as error:
+        scalars = error
+    if not isinstance(scalars, dict) or not isinstance(scalars.get('step'), int):
+        raise DamagedFile(
+            f'{where} is damaged: no JSON object with "step"; remove the line, or the file: the run goes on without '
+            'the figures noted there, its weights do not depend on them'
+        )
+    return scalars

@@ -2,6 +2,7 @@
 
 import collections
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,8 +23,19 @@ class TrainingError(UserError):
 class Monitor:
     """Reads a step's metrics after the next step is dispatched, so that the device never waits for the host."""
 
-    def __init__(self, training: Training, stream: PackedStream, log: MetricsLog, advance: Advance, step_flops: float):
-        """Watches a run of steps of `step_flops` operations, writing to `log` and advancing its bar."""
+    def __init__(
+        self,
+        training: Training,
+        stream: PackedStream,
+        log: MetricsLog,
+        advance: Advance,
+        step_flops: float,
+        notes: Mapping[str, Sequence[float]],
+    ):
+        """Watches a run of steps of `step_flops` operations, writing to `log` and advancing its bar.
+
+        Where the run goes on from a checkpoint, `notes` are those of the monitor that watched it until then.
+        """
         self._training = training
         self._stream = stream
         self._log = log
@@ -33,6 +45,12 @@ class Monitor:
         self._peak = peak_flops()
         self._since: tuple[int | None, float] = (None, time.monotonic())
         self._window: dict[str, np.ndarray] = collections.defaultdict(lambda: np.zeros(2))
+        self._window.update({name: np.array(sums, np.float64) for name, sums in notes.items()})
+
+    @property
+    def notes(self) -> dict[str, list[float]]:
+        """Sum and count of every metric since the last line of the log, which the next line begins with."""
+        return {name: sums.tolist() for name, sums in self._window.items()}
 
     def after_dispatch(self, done: int, metrics: StepMetrics) -> None:
         """Notes that step number `done` is on its way, and reads the one before."""

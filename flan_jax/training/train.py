@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from flan_jax.distributed.batches import addressed, check_replicas, device_batch
-from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.distributed.preemption import termination_noted
 from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
@@ -56,7 +56,7 @@ def train(
 
     Raises:
       TrainingError: naming step, sequences and tasks.
-      Preempted: after SIGTERM.
+      Preempted: after SIGTERM or Ctrl-C.
       StreamError, CheckpointError: before work starts.
     """
     with contextlib.ExitStack() as stack:
@@ -69,7 +69,7 @@ def train(
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
-        monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
+        monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
 
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
@@ -81,11 +81,11 @@ def train(
             if done % training.checkpoint_every == 0 or done == last or stops or learned:
                 monitor.catch_up()
                 log.flush()
-                saved.save(last if learned else done, state)
+                saved.save(last if learned else done, state, monitor.notes)
             if learned:
                 return
             if stops:
-                raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
 
 
 def begin(

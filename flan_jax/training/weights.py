@@ -12,6 +12,7 @@ from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
 from flan_jax.model.decoder import Params, parameter_shapes
 from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
+from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
@@ -90,9 +91,15 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
     metadata = checkpoints.metadata(folder)
     if 'model' not in metadata:
         raise CheckpointError(f'{folder} does not say which decoder its weights are for; train or convert writes that')
-    tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
+    try:
+        decoder = decoder_from_plain(metadata['model'])
+        tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
+    except SettingsError as error:
+        raise CheckpointError(
+            f'{folder} says something of its weights that this version does not know: {error}'
+        ) from error
     has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
-    return CheckpointContent(epath.Path(folder), decoder_from_plain(metadata['model']), tuning, metadata, has_head)
+    return CheckpointContent(epath.Path(folder), decoder, tuning, metadata, has_head)
 
 
 def _cast(params: Params, dtype: str) -> Params:

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import importlib
-import re
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
-from flan_jax.settings import Settings
+from flan_jax.settings import Settings, SettingsError, from_plain, settings_in
 from flan_jax.tuning.early_stopping import EarlyStopping
 
 Encode = Callable[[str], Sequence[int]]
@@ -99,17 +99,16 @@ class Tuning(Settings, abc.ABC):
 
 
 def tuning_from_plain(plain: Mapping[str, Any]) -> Tuning:
-    """The tuning whose type and fields JSON holds, as the metadata of checkpoints do; its file has its type's name."""
-    return _from_plain(plain)
+    """The tuning whose type and fields JSON holds, as the metadata of checkpoints do; it is one of this room.
 
-
-def _from_plain(value: Any) -> Any:
-    """Settings, tuples and what else fields may hold, from JSON."""
-    if isinstance(value, list):
-        return tuple(map(_from_plain, value))
-    if not isinstance(value, Mapping):
-        return value
-    fields = {name: _from_plain(field) for name, field in value.items()}
-    name = fields.pop('type')
-    file = re.sub('(?<!^)(?=[A-Z])', '_', name).lower()
-    return getattr(importlib.import_module(f'flan_jax.tuning.{file}'), name)(**fields)
+    Raises:
+      SettingsError: for another type, for fields that it has not, or values it does not allow.
+    """
+    room = importlib.import_module(__package__)
+    modules = [
+        importlib.import_module(f'{room.__name__}.{found.name}') for found in pkgutil.iter_modules(room.__path__)
+    ]
+    tuning = from_plain(plain, [made for module in modules for made in settings_in(module)])
+    if not isinstance(tuning, Tuning):
+        raise SettingsError(f'type={type(tuning).__name__}: must be a tuning')
+    return tuning

@@ -130,7 +130,7 @@ def hints_of(settings_class):
 
 
 def ways_to_hold(part):
-    """Each class that a field of `part` may hold, whose place it takes, and bindings that put it there."""
+    """Each class that a field of `part` may hold, the classes whose place it takes, and bindings that put it there."""
     for name, hint in hints_of(type(part)).items():
         for member in configurables().values():
             if dataclasses.is_dataclass(member) and holds(hint, member):
@@ -139,7 +139,13 @@ def ways_to_hold(part):
                 reference = f'@{member.__name__}()'
                 value = f'({reference},)' if typing.get_origin(hint) is tuple else reference
                 of_member = {f'{type(part).__name__}.{name}': value} | BESIDE.get(member.__name__, {})
-                yield member, type(getattr(part, name)).__name__, of_member | given
+                yield member, replaced(getattr(part, name)), of_member | given
+
+
+def replaced(value):
+    """The classes of settings that go when a value does, and those that these hold."""
+    held = value if isinstance(value, tuple) else (value,)
+    return {type(part).__name__ for settings in held if isinstance(settings, Settings) for part in parts_of(settings)}
 
 
 def holds(hint, member):
@@ -159,7 +165,7 @@ def runs_with_every_class():
                 found[type(part)] = given
                 for member, before, added in ways_to_hold(part):
                     if member not in found:
-                        queue.append({k: v for k, v in given.items() if k.partition('.')[0] != before} | added)
+                        queue.append({k: v for k, v in given.items() if k.partition('.')[0] not in before} | added)
     return found
 
 
@@ -319,3 +325,70 @@ def test_fields_of_the_runs_optimizer_and_schedule_count_and_others_are_refused(
         configuration.load(small, data | {'AdamW.b2': '0.95'})
     chosen = configuration.load(small, data | {'Training.optimizer': '@AdamW()', 'AdamW.b2': '0.95'})
     assert chosen.training.optimizer.b2 == 0.95
+
+
+# A gin file sets settings and runs nothing; what cannot be read is told in one line.
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'import this',
+        'from os import path',
+        "from __gin__ import dynamic_registration\nimport os\nMODEL_DIR = @os.mkdir()\nos.mkdir.path = 'PLACE'",
+    ],
+)
+@pytest.mark.parametrize('included', [False, True])
+def test_a_gin_file_runs_no_code(tmp_path, text, included):
+    file = tmp_path / 'theirs.gin'
+    file.write_text(text.replace('PLACE', str(tmp_path / 'made')))
+    if included:
+        (tmp_path / 'mine.gin').write_text(f"include 'gin/runs/quickstart.gin'\ninclude '{file}'\n")
+        file = tmp_path / 'mine.gin'
+    with pytest.raises(UserError, match=r'(import|from) .*run no code.* named in MODULES'):
+        configuration.load([str(file)], {})
+    assert 'this' not in sys.modules and not (tmp_path / 'made').exists()
+
+
+UNREADABLE_VALUES = ('@', '%%', '((@x', '@Lora(', '%TRAIN_STEPS', '(%TRAIN_STEPS,)', '@gin.macro()', '@gin.constant()')
+UNREADABLE_VALUES += ('@Run()', '@os.system()', '1' * 400, '(' * 3000, '[' * 3000, '9' * 5000, '1e999')
+
+
+@pytest.mark.parametrize('value', UNREADABLE_VALUES, ids=lambda value: value[:20])
+def test_a_value_that_gin_cannot_read_or_make_is_refused_in_few_words(value):
+    with pytest.raises(UserError) as error:
+        configuration.load(QUICKSTART, {'TRAIN_STEPS': value})
+    assert (
+        'TRAIN_STEPS' in str(error.value) or 'the configuration' in str(error.value) or value[1:-2] in str(error.value)
+    )
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(
+    'text', ['"""', 'SEED = (1,', 'A = %B\nB = %A\nSEED = %A', 'include "SELF"', 'Run.data = @Run()']
+)
+def test_a_file_that_gin_cannot_read_is_refused(tmp_path, text):
+    file = tmp_path / 'broken.gin'
+    file.write_text("include 'gin/runs/quickstart.gin'\n" + text.replace('SELF', str(file)))
+    with pytest.raises(UserError):
+        configuration.load([str(file)], {})
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        ({'Lora.rank': '3'}, r'Lora.rank: Run.tuning is @Full\(\); set Run.tuning = @Lora\(\)'),
+        ({'EarlyStopping.patience': '3'}, r'EarlyStopping.patience: the run has no @EarlyStopping\(\)'),
+        ({'Linear.end': '0.1'}, r'Linear.end: Training.schedule is @Constant\(\)'),
+    ],
+)
+def test_a_field_of_a_class_that_is_not_chosen_is_refused(given, message):
+    with pytest.raises(UserError, match=message):
+        configuration.load(QUICKSTART, given)
+
+
+def test_an_argument_of_a_function_that_is_not_called_is_refused():
+    files = [configuration.DEFAULTS, 'gin/models/pythia_70m.gin']
+    shorter = GIVEN | {'INITIAL_CHECKPOINT_PATH': 'x', 'VOCABULARY': 'x'}
+    with pytest.raises(UserError, match=r'lamda.num_layers: the run has no @lamda\(\)'):
+        configuration.load(files, shorter | {'lamda.num_layers': '3'})

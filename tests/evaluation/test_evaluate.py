@@ -159,14 +159,15 @@ def test_the_first_process_decides_what_is_missing(model, samples_dir, tmp_path,
     assert evaluated == eval_set.keys[:1]
 
 
-def test_stopping_keeps_what_is_answered(model, samples_dir, tmp_path, monkeypatch):
-    """SIGTERM arrives while the first group is evaluated."""
+@pytest.mark.parametrize('received', [signal.SIGTERM, signal.SIGINT])
+def test_stopping_keeps_what_is_answered(model, samples_dir, tmp_path, monkeypatch, received):
+    """A signal arrives while the first group is evaluated."""
     eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
     monkeypatch.setattr(evaluation, 'EXAMPLES_AT_A_TIME', 1)
     real = evaluation.Evaluator.evaluate
 
     def evaluate_and_stop(self, group):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), received)
         return real(self, group)
 
     monkeypatch.setattr(evaluation.Evaluator, 'evaluate', evaluate_and_stop)

@@ -148,7 +148,7 @@ def test_sentencepiece_prompts_begin_with_bos_where_the_model_has_one(tmp_path):
     ('files', 'message'),
     [
         ({}, 'holds neither tokenizer.json nor tokenizer.model'),
-        ({'tokenizer.json': '{"version'}, 'is no JSON'),
+        ({'tokenizer.json': '{"version'}, 'is damaged: not JSON'),
         ({'tokenizer.json': '{"version": "1.0"}'}, 'has no "model"'),
         ({'tokenizer.json': None}, 'nothing says which token ends a text'),
     ],

@@ -58,7 +58,7 @@ def open_stream(experiment):
     return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_sequences))
 
 
-def run_training(experiment, stream, base=None):
+def run_training(experiment, stream, base=None, last=None):
     """Trains to the end as the command does."""
     clusters, mesh = stream.manifest.clusters, make_mesh(experiment.parallelism)
     program = training_program(
@@ -66,7 +66,7 @@ def run_training(experiment, stream, base=None):
     )
     base = base or base_weights(experiment.model, experiment.initial_checkpoint, experiment.training.seed)
     checkpointing = Checkpointing(experiment.model_dir, base, encode=Vocabulary().encode, metadata={})
-    train(program, experiment.training, stream, checkpointing, experiment.training.steps)
+    train(program, experiment.training, stream, checkpointing, last or experiment.training.steps)
 
 
 def layout(experiment):
@@ -155,17 +155,21 @@ def wait_for(condition, child, seconds=120):
         time.sleep(0.01)
 
 
-def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted):
+@pytest.mark.parametrize(('received', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted, received, status):
     class SignallingStream(PackedStream):
         def batches(self, start, stop, *args):
             for step, batch in zip(range(start, stop), super().batches(start, stop, *args)):
                 if step == 4:
-                    os.kill(os.getpid(), signal.SIGTERM)
+                    os.kill(os.getpid(), received)
                 yield batch
 
     stream = open_stream(experiment)
-    with pytest.raises(Preempted, match='stopped after 5 of 7 steps'):
+    with pytest.raises(
+        Preempted, match='stopped after 5 of 7 steps, and saved; give the same command again'
+    ) as stopped:
         run_training(experiment, SignallingStream(stream.folder))
+    assert stopped.value.exit_status == status
     assert checkpoints.latest_folder(experiment.model_dir).name == '5'
     run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
@@ -190,18 +194,42 @@ def test_a_loss_that_is_not_finite_names_step_sequences_and_tasks(experiment):
     assert checkpoints.latest_folder(experiment.model_dir) is None
 
 
-def test_a_broken_newest_checkpoint_is_named(uninterrupted, tmp_path):
+def test_where_the_newest_checkpoint_is_broken_the_one_before_is_used(uninterrupted, tmp_path, capsys):
     copy = dataclasses.replace(uninterrupted, model_dir=str(tmp_path / 'copy'))
     shutil.copytree(uninterrupted.model_dir, copy.model_dir)
     newest = checkpoints.latest_folder(copy.model_dir)
     for file in pathlib.Path(newest, 'params').rglob('*'):
         if file.is_file():
             os.truncate(file, 0)
-    with pytest.raises(checkpoints.CheckpointError, match='/7 cannot be read; remove that folder'):
-        run_training(copy, open_stream(copy))
-    newest.rmtree()
     run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
+    message = ' '.join(capsys.readouterr().err.split())
+    assert '/7 cannot be read' in message and 'going on from step 6' in message
+    assert [path.name.partition('-')[0] for path in pathlib.Path(copy.model_dir, checkpoints.DAMAGED).iterdir()] == [
+        '7'
+    ]
+
+
+def test_where_no_checkpoint_is_sound_nothing_is_lost(uninterrupted, tmp_path):
+    copy = dataclasses.replace(uninterrupted, model_dir=str(tmp_path / 'copy'))
+    shutil.copytree(uninterrupted.model_dir, copy.model_dir)
+    for file in pathlib.Path(copy.model_dir, checkpoints.FOLDER).rglob('*'):
+        if file.is_file() and 'params' in file.parts:
+            os.truncate(file, 0)
+    before = sorted(pathlib.Path(copy.model_dir).rglob('*'))
+    with pytest.raises(checkpoints.CheckpointError, match='/7 cannot be read'):
+        run_training(copy, open_stream(copy))
+    assert set(before) <= set(pathlib.Path(copy.model_dir).rglob('*'))
+
+
+def test_after_a_resume_lines_of_the_log_cover_the_same_steps(samples_dir, streams, tmp_path):
+    often = {'log_every': 3, 'checkpoint_every': 2}
+    whole, parts = (make_experiment(tmp_path / name, samples_dir, streams, **often) for name in ('whole', 'parts'))
+    run_training(whole, open_stream(whole))
+    for last in (2, 5, STEPS):
+        run_training(parts, open_stream(parts), last=last)
+    losses = [[(line['step'], line['loss']) for line in metrics_log.read(run.model_dir)] for run in (whole, parts)]
+    assert losses[0] == losses[1] and [step for step, _ in losses[0]] == [3, 6, 7]
 
 
 def test_another_models_checkpoint_is_refused_with_the_difference(uninterrupted):

@@ -1,10 +1,9 @@
 """The chat template that came with a model, where one did."""
 
-import json
-
 from etils import epath
 
 from flan_jax.data.formats.chat_template import CONFIG_FILE, TEMPLATE_FILE, ChatTemplate
+from flan_jax.files import read_json
 
 
 def chat_template_beside(folder: epath.PathLike) -> ChatTemplate | None:
@@ -17,5 +16,5 @@ def chat_template_beside(folder: epath.PathLike) -> ChatTemplate | None:
     if (folder / TEMPLATE_FILE).exists():
         return ChatTemplate(str(folder))
     config = folder / CONFIG_FILE
-    has_one = config.exists() and json.loads(config.read_text()).get('chat_template')
+    has_one = config.exists() and read_json(config, 'fetch it again').get('chat_template')
     return ChatTemplate(str(folder)) if has_one else None

@@ -19,6 +19,7 @@ import jinja2.sandbox
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
+from flan_jax.files import read_json
 from flan_jax.settings import Text
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -206,7 +207,7 @@ def _read(template: Any) -> Any:
         raise ChatTemplateError(f'ChatTemplate.template={template!r}: {path} does not exist')
     if path.suffix != '.json':
         return path.read_text()
-    found = json.loads(path.read_text()).get('chat_template')
+    found = read_json(path, 'name another file').get('chat_template')
     if isinstance(found, list):  # several by name
         found = {each['name']: each['template'] for each in found}.get('default')
     if not isinstance(found, str):

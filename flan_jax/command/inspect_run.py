@@ -1,0 +1,69 @@
+"""flan-jax doctor MODEL_DIR: is what a run left on disk as it was written?"""
+
+from collections.abc import Callable, Iterator
+
+from etils import epath
+
+from flan_jax.errors import UserError
+
+Check = tuple[str, str, str]
+"""Name of a check, what was found, and what is wrong (else empty)."""
+
+
+def checks_of_run(model_dir: str) -> Iterator[Check]:
+    """Reads every array, sequence, record and line of a run."""
+    from flan_jax import manifest
+    from flan_jax.training import checkpoints, metrics_log
+
+    root = epath.Path(model_dir)
+    if not root.is_dir():
+        raise UserError(f'{model_dir}: no such folder of a run')
+    yield _check('manifest', lambda: manifest.exists(root) and manifest.read(root) and 'sound')
+    for folder in checkpoints.folders(root):
+        yield _check(f'checkpoint {folder.name}', lambda folder=folder: _arrays(checkpoints.verify(folder)))
+    yield _check('metrics', lambda: f'{len(metrics_log.read(root))} lines')
+    yield _check('stream', lambda: _stream(root))
+    yield _check('records', lambda: _records(root))
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return name, look() or 'none', ''
+    except UserError as error:
+        return name, 'damaged', str(error)
+
+
+def _arrays(verified: int) -> str:
+    return f'{verified} arrays as saved' if verified else 'read; saved by a version without digests'
+
+
+def _stream(root: epath.Path) -> str:
+    """Reads all sequences: ArrayRecord has checksums of its own."""
+    from flan_jax import manifest
+    from flan_jax.packing.stream import MANIFEST_FILE, PackedStream
+    from flan_jax.settings import fingerprint
+
+    made = manifest.read(root) if manifest.exists(root) else {}
+    if not made.get('stream'):
+        return ''
+    directory = epath.Path(made['run']['stream']['directory'])
+    folders = directory.glob(f'*-{fingerprint(made["stream"]["recipe"])}') if directory.is_dir() else ()
+    for folder in folders:
+        if (folder / MANIFEST_FILE).exists():
+            stream = PackedStream(folder)
+            return f'{sum(len(stream.sequences([place])) for place in range(len(stream)))} sequences'
+    return f'not in {directory} any more'
+
+
+def _records(root: epath.Path) -> str:
+    from flan_jax.evaluation import records
+
+    of_models = [records.model_folder(root, model) for model in records.models_in(root)]
+    folders = [folder for of_model in of_models for folder in records.folders_in(of_model)]
+    for folder in folders:
+        records.settings_of(folder)
+        whole = records.complete(folder)
+        torn = {path.name for path in folder.glob('*.jsonl')} - {key.file for key in whole}
+        if torn:
+            raise UserError(f'{folder / min(torn)} is damaged; `flan-jax evaluate` writes it anew')
+    return f'{sum(len(records.read(f, key)) for f in folders for key in records.complete(f))} records'

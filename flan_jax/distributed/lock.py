@@ -1,0 +1,73 @@
+"""One run at a time in a folder: a second one is refused, and told which is there."""
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+
+import jax
+from etils import epath
+
+from flan_jax.distributed import processes
+from flan_jax.distributed.processes import ProcessesError
+from flan_jax.errors import UserError
+from flan_jax.files import in_bucket
+from flan_jax.progress import CONSOLE
+
+FILE = '.run.lock'
+"""In MODEL_DIR. The operating system keeps the lock, and gives it up when its process ends, however that ends."""
+
+
+@contextlib.contextmanager
+def only_run(model_dir: epath.PathLike) -> Iterator[None]:
+    """Keeps other runs out of a folder while the body runs; of a job's processes the first holds the lock for all.
+
+    Buckets know no locks; nothing keeps a second run out there.
+
+    Raises:
+      UserError: if another run is in the folder; names its process and host.
+    """
+    with contextlib.ExitStack() as stack:
+        failure = None
+        if jax.process_index() == 0 and not in_bucket(model_dir):
+            try:
+                stack.enter_context(_locked(epath.Path(model_dir)))
+            except UserError as error:
+                failure = error
+        message = processes.broadcast_from_first(failure and str(failure))
+        if message is not None:
+            raise failure or ProcessesError(f'process 0: {message}')
+        yield
+
+
+@contextlib.contextmanager
+def _locked(folder: epath.Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / FILE, 'a+', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f'MODEL_DIR={str(folder)!r}: another run is at work there{_holder(file)}; wait for its end, stop '
+                'it, or choose another MODEL_DIR'
+            ) from error
+        except OSError as error:
+            CONSOLE.print(f'{folder} is on a disk without locks ({error.strerror}): start no second run there')
+        file.truncate(0)
+        began = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
+        file.write(json.dumps({'host': socket.gethostname(), 'pid': os.getpid(), 'since': began}))
+        file.flush()
+        yield
+
+
+def _holder(file) -> str:
+    """Who holds a lock, as far as its file says."""
+    file.seek(0)
+    try:
+        held = json.loads(file.read())
+        return f': process {held["pid"]} on {held["host"]}, since {held["since"]}'
+    except (ValueError, LookupError, TypeError):  # it holds the lock, and is about to write who it is
+        return ''

@@ -1,0 +1,145 @@
+"""Rows that cannot be read or rendered are named, with file and line before anything is written."""
+
+import json
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Template
+from flan_jax.data import own_instructions
+from flan_jax.data.example_files import ExampleError, read_file
+from flan_jax.data.prepare import checked_examples, write_dataset
+from flan_jax.data.preview import rendered_examples
+from flan_jax.data.renderable import iterated
+from flan_jax.errors import UserError
+
+GOOD = b'{"a": "b"}\n'
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        (b'{"a": "\xff"}', 'not UTF-8'),
+        (b'\xff\xfe{\x00', 'not UTF-8'),
+        (b'null', 'found NoneType'),
+        (b'3', 'found int'),
+        (b'{"a": "\\ud800"}', 'half a character'),
+        (b'{"a": {"b": ["\\udfff"]}}', 'half a character'),
+        (b'[' * 100_000, 'not JSON|expected an object|nested too deep'),
+        (b'{"a": 1', 'not JSON'),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(tmp_path, line, message):
+    (tmp_path / 'x.jsonl').write_bytes(GOOD + line + b'\n')
+    (tmp_path / 'x.json').write_bytes(b'[' + GOOD + b',' + line + b']')
+    for name in ('x.jsonl', 'x.json'):
+        with pytest.raises(ExampleError, match=f'{name}, line 2: .*({message}|not JSON)'):
+            list(read_file(tmp_path / name))
+
+
+@pytest.mark.parametrize('content', [b'', b'PAR1', b'PAR1' + b'\x00' * 100 + b'PAR1', b'{"a": 1}'])
+def test_a_file_that_is_no_parquet_is_named(tmp_path, content):
+    (tmp_path / 'x.parquet').write_bytes(content)
+    with pytest.raises(ExampleError, match=r'x.parquet: not Parquet, or damaged'):
+        list(read_file(tmp_path / 'x.parquet'))
+
+
+def test_damaged_parquet_and_text_that_is_none_are_named(tmp_path):
+    text = pyarrow.array([b'sound', b'\xff\xfe'], pyarrow.binary()).view(pyarrow.string())
+    pyarrow.parquet.write_table(pyarrow.table({'a': text}), tmp_path / 'x.parquet')
+    with pytest.raises(ExampleError, match=r'x.parquet'):
+        list(read_file(tmp_path / 'x.parquet'))
+    pyarrow.parquet.write_table(pyarrow.table({'a': ['text'] * 100}), tmp_path / 'y.parquet')
+    whole = (tmp_path / 'y.parquet').read_bytes()
+    (tmp_path / 'y.parquet').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ExampleError, match=r'y.parquet'):
+        list(read_file(tmp_path / 'y.parquet'))
+
+
+RIDDLES = Dataset(
+    name='hostile_riddles',
+    cluster=Cluster(name='hostile', title='Hostile'),
+    paper_name='',
+    source='hostile_riddles:1.0.0',
+    features={
+        'riddle': tfds.features.Text(),
+        'answers': tfds.features.Sequence(tfds.features.Text()),
+        'right': np.int64,
+    },
+    splits=Splits(validation='validation', test='test'),
+    fields={'riddle': 'riddle', 'last': lambda ex: tf.strings.split(ex['riddle'], ' ')[2]},
+    answer=Choice(options='answers', label='right'),
+    templates=(Template('{riddle} {last}\n{options}'),),
+    metrics=('accuracy',),
+    licence='',
+    citation='',
+)
+SOUND = {'riddle': 'What is it?', 'answers': ['a', 'b'], 'right': 1}
+FEATURES = tfds.features.FeaturesDict(RIDDLES.features)
+
+BROKEN = {
+    'an option out of range': {'right': 2},
+    'label -1': {'right': -1},
+    'no options': {'answers': []},
+    'a field that does not compute': {'riddle': 'What?'},
+    'null': {'riddle': None},
+    'a number': {'riddle': 3},
+    'options that are a text': {'answers': 3},
+    'null among options': {'answers': ['a', None]},
+    'a nested list': {'answers': [['a'], ['b']]},
+    'a label beyond 64 bits': {'right': 2**70},
+    'a label that is a list': {'right': [1]},
+}
+
+
+def write(path, rows):
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    return path
+
+
+@pytest.mark.parametrize('change', BROKEN.values(), ids=BROKEN)
+def test_a_row_that_cannot_be_rendered_is_named_before_anything_is_written(tmp_path, change):
+    file = write(tmp_path / 'x.jsonl', [SOUND, SOUND, SOUND | change, SOUND])
+    with pytest.raises(ExampleError, match=r'x.jsonl, line 3: '):
+        checked_examples(FEATURES, file, None, [RIDDLES])
+
+
+def test_sound_rows_and_those_that_are_never_used_are_kept(tmp_path):
+    file = write(tmp_path / 'x.jsonl', [SOUND] * 3)
+    assert checked_examples(FEATURES, file, None, [RIDDLES]) == [SOUND] * 3
+    snli = catalogue.dataset('snli')  # pairs without a label, -1, are left out by its filter
+    rows = [{'premise': 'A.', 'hypothesis': 'B.', 'label': label} for label in (0, -1, 2)]
+    features = tfds.builder(snli.source, data_dir=str(tmp_path)).info.features
+    assert len(checked_examples(features, write(tmp_path / 'y.jsonl', rows), None, [snli])) == 3
+
+
+def test_a_row_that_lies_on_disk_is_named_with_its_dataset(tmp_path):
+    files = {split: write(tmp_path / split, [SOUND] * 4).rename(tmp_path / f'{split}.jsonl') for split in ('train',)}
+    files['test'] = write(tmp_path / 't.jsonl', [SOUND, SOUND | {'right': 7}])
+    write_dataset(RIDDLES.source, files, str(tmp_path / 'data'), '', RIDDLES.features)
+    with pytest.raises(UserError, match=r'hostile_riddles, test examples: .*the label.*7.*is none of'):
+        list(rendered_examples(RIDDLES, 'test', str(tmp_path / 'data')))
+
+
+def test_what_tensorflow_says_becomes_one_line():
+    broken = tf.data.Dataset.range(3).map(lambda i: tf.constant([1, 2])[i])
+    with pytest.raises(UserError, match='rte, test: after 2 examples, one cannot be read') as error:
+        list(iterated(broken, 'rte, test'))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'content',
+    ['', '{', '[]', '{"flan_jax_declaration": 3}', '{"flan_jax_declaration": {"name": "../x", "metrics": []}}'],
+)
+def test_a_damaged_declaration_of_prepared_data_is_named(tmp_path, content):
+    folder = tmp_path / 'own' / '1.0.0'
+    folder.mkdir(parents=True)
+    (folder / 'metadata.json').write_text(content)
+    with pytest.raises(UserError, match=r'metadata.json is damaged|dataset name'):
+        own_instructions.declare_prepared(str(tmp_path))
