@@ -27,7 +27,7 @@ from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 
-CONFIG = lamda(num_layers=4, d_model=256, vocab_size=4096, head_dim=64)
+CONFIG = lamda(num_layers=2, d_model=192, vocab_size=4096, head_dim=48)
 
 Sequences = list[list[Example]]
 
@@ -106,7 +106,10 @@ def compare(prompts: int, answers: int, options: argparse.Namespace) -> None:
     for name, seconds in measured.items():
         size, memory = batches[name]['tokens'].size, steps[name].megabytes
         print(f'{name:>8}: {size:6} tokens, {prompts / statistics.median(seconds):6.3f} prompts/s, {memory:6.0f} MB')
-    print(f'   trees are {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})')
+    print(
+        f'   trees are {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})',
+        flush=True,
+    )
 
 
 def main():
@@ -115,7 +118,7 @@ def main():
     parser.add_argument('--answer', type=int, default=100, help='tokens')
     parser.add_argument('--repeats', type=int, default=3)
     options = parser.parse_args()
-    compare(8, 2, options)
+    compare(4, 2, options)
     compare(1, 9, options)
 
 
