@@ -50,7 +50,8 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
         )
     folder = checkpoint_in(checkpoint) if checkpoint else run.initial_checkpoint
     mesh = make_mesh(run.parallelism)
-    program = training_program(run.model, run.objective, run.tuning, run.training, mesh, stream.manifest.clusters)
+    training = run.training.over(len(stream))
+    program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     model = reference_of(program, base_weights(run.model, folder, run.training.seed))
     with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference: {folder or "fresh weights"}, model {model.fingerprint}, beside {stream.folder}')
@@ -61,8 +62,16 @@ def batch_size_of(run: Run) -> int:
     return run.training.batch_size // run.training.microbatches
 
 
-def held_out_of(run: Run, program, stream, reference):
-    """What rates the run's test rankings while it is trained; None for an objective that ranks nothing, or no data."""
+def held_out_of(run: Run, training, program, stream, reference):
+    """What rates the run's test rankings while it is trained; None for an objective that ranks nothing, or no data.
+
+    Args:
+      run: its settings.
+      training: those of training, with its number of steps.
+      program: what trains.
+      stream: what is trained on.
+      reference: the model that is compared with; None where the objective needs none.
+    """
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.packing.held_out import held_out_batches
     from flan_jax.training.held_out import HeldOutRankings
@@ -71,4 +80,4 @@ def held_out_of(run: Run, program, stream, reference):
         return None
     mixture = tuning_mixture(run.data, run.prompt_format, ranked=True)
     batches = held_out_batches(mixture, run.stream, stream.manifest, batch_size_of(run))
-    return HeldOutRankings(program, run.training, batches, stream.manifest.clusters, reference) if batches else None
+    return HeldOutRankings(program, training, batches, stream.manifest.clusters, reference) if batches else None

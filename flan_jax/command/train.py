@@ -78,7 +78,9 @@ def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
         metadata['reference'] = reference.fingerprint
     checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
     stops = run.tuning.stopping
-    validation = validation_of(run, program, stream) if stops else held_out_of(run, program, stream, reference)
+    validation = (
+        validation_of(run, program, stream) if stops else held_out_of(run, training, program, stream, reference)
+    )
     return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
 
 

@@ -116,8 +116,7 @@ def write_stream(
       num_sequences: how many sequences to pack; None for all of `settings.epochs`.
       progress: called with the number of sequences that were just packed.
       prompt_format: what stands around the texts of an example.
-
-    A `ranked` one holds prompts with all their responses, others chains of a prompt and its answer.
+      ranked: whether prompts have all their responses; otherwise they are chains of a prompt and its answer.
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.

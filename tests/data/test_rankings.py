@@ -154,6 +154,18 @@ def test_next_token_takes_the_best_response_as_a_chain(prepared, tmp_path):
             assert Vocabulary().decode(example.responses[0].tolist()) in best
 
 
+def test_an_epoch_holds_every_tree_once_and_ends_in_padding(prepared, tmp_path):
+    stream = packed(prepared, tmp_path, sequences=None, epochs=1)
+    trees = [ex for sequence in stream.sequences(range(len(stream))) for ex in sequence.examples()]
+    assert sorted(len(tree.responses) for tree in trees) == [2, 3, 4, 5, 6]
+    write_column(stream, 'reference', 'model', np.ones((len(stream), stream.manifest.responses_per_sequence)))
+    stream = stream.with_columns({'reference': read_column(stream, 'reference', 'model')})
+    last = stream.batch(0, 2 * len(stream), indices=range(len(stream), 2 * len(stream)))
+    assert set(last) == set(stream.batch(0, len(stream)))
+    assert not last['weights'].any() and (last['example_ids'] == -1).all() and not last['score'].any()
+    assert not last['reference'].any() and stream.batch(0, len(stream))['reference'].all()
+
+
 def test_long_responses_are_counted_and_large_trees_refused(prepared, tmp_path):
     stream = packed(prepared, tmp_path, target_length=3)
     cuts = stream.manifest.cuts['counts']
