@@ -174,11 +174,6 @@ class PackedStream:
     def __len__(self) -> int:
         return len(self._source)
 
-    @functools.cached_property
-    def _annotations(self) -> tuple[str, ...]:
-        """Names of what every response has."""
-        return tuple(self.sequences([0])[0].annotations) if self.manifest.responses_per_sequence else ()
-
     def with_columns(self, columns: Mapping[str, Any]) -> 'PackedStream':
         """The same stream, whose batches also have these annotations; see `flan_jax.packing.columns.Column`."""
         other = copy.copy(self)
