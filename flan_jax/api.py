@@ -170,10 +170,10 @@ def load(
     dtype: str = 'auto',
     param_dtype: str = 'float32',
 ) -> Model:
-    """Opens a model: a Hugging Face folder, a run or one of its steps, whatever was tuned, or a conversion.
+    """Opens a model: a Hugging Face folder, a LoRA adapter of PEFT's, a run or one of its steps, or a conversion.
 
     Args:
-      path: its folder.
+      path: its folder; whatever a run has tuned, its base model is found.
       vocabulary: path of its vocabulary; None for the one that it names.
       prompt_format: a format, its name (flan, plain, alpaca, tulu) or the path of a chat template; None for the one
         that the model was trained with or that came with it.

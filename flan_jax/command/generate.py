@@ -138,7 +138,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
     def answer(prompts: Sequence[str]) -> list[str]:
         if len(prompts) == 1:
             return model.generate(prompts, **decoding)
-        with bar('answering', len(prompts)) as advance:
+        with bar('answering', len(prompts), first='compiling') as advance:
             return model.generate(prompts, progress=advance, **decoding)
 
     return answer

@@ -8,6 +8,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.pack import pack
+from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
@@ -68,9 +69,13 @@ def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
     mesh = make_mesh(run.parallelism)
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
-    encode = Vocabulary(run.data.vocabulary).encode
-    checkpointing = Checkpointing(run.model_dir, base, encode, _metadata(run, stream))
-    validation = validation_of(run, program, stream) if run.tuning.stopping else None
+    encode, metadata, reference = Vocabulary(run.data.vocabulary).encode, _metadata(run, stream), None
+    if run.objective.needs_reference:
+        stream, reference = reference_stream(run, program, base, stream)
+        metadata['reference'] = reference.fingerprint
+    checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
+    stops = run.tuning.stopping
+    validation = validation_of(run, program, stream) if stops else held_out_of(run, program, stream, reference)
     return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
 
 

@@ -44,10 +44,13 @@ def base_of(path: str, output: str) -> Base:
     Raises:
       ConversionError, CheckpointError, UserError: where it cannot be tuned.
     """
+    from flan_jax.convert.peft import is_adapter
     from flan_jax.loaded_model import checkpoint_in, is_hugging_face, prompt_format_of, vocabulary_of
     from flan_jax.training.weights import content_of
 
     made = f'{output}/{FOLDER}'
+    if is_adapter(path):
+        raise UserError(f'{path} is an adapter; tune the model beside which it stands, or one into which it is merged')
     if is_hugging_face(path):
         return _of_hugging_face(path, made)
     content = content_of(checkpoint_in(path))

@@ -12,22 +12,22 @@ import jax.numpy as jnp
 from flan_jax.model.config import DecoderConfig
 
 VALUE_HEAD = 'value_head/kernel'
-"""Name of the head's kernel [D]; it has no bias, for a constant changes no comparison of rewards."""
+"""Name of the head's kernel [D, 1]; it has no bias, for a constant changes no comparison of rewards."""
 
 
 def value_head_shapes(config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
     """Shape and dtype of the head's parameters."""
-    return {VALUE_HEAD: jax.ShapeDtypeStruct((config.d_model,), jnp.float32)}
+    return {VALUE_HEAD: jax.ShapeDtypeStruct((config.d_model, 1), jnp.float32)}
 
 
 def init_value_head(config: DecoderConfig, key: jax.Array) -> dict[str, jax.Array]:
     """A fresh head: normal with standard deviation 1 / sqrt(D + 1) (Stiennon et al. 2020, appendix B)."""
-    return {VALUE_HEAD: (config.d_model + 1) ** -0.5 * jax.random.normal(key, (config.d_model,))}
+    return {VALUE_HEAD: (config.d_model + 1) ** -0.5 * jax.random.normal(key, (config.d_model, 1))}
 
 
 def values(params: dict[str, jax.Array], hidden: jax.Array) -> jax.Array:
     """The head's values of hidden states: [..., D] to float32 [...]."""
-    kernel_D = params[VALUE_HEAD].astype(jnp.float32)
+    kernel_D = params[VALUE_HEAD][:, 0].astype(jnp.float32)
     return jnp.einsum('...d,d->...', hidden.astype(jnp.float32), kernel_D, precision='highest')
 
 

@@ -100,7 +100,7 @@ def _columns(examples: Sequence[Example], first_position: int, read_last: bool) 
 
 def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
     """The annotations of every response, and which example it belongs to."""
-    names = sequences[0][0].annotations
+    names = sequences[0][0].annotations if sequences else ()
     size = (shape.batch_size, shape.responses)
     batch = {name: np.zeros(size, np.float32) for name in names} | {'example_ids': np.full(size, -1, np.int32)}
     for index, examples in enumerate(sequences):

@@ -20,7 +20,7 @@ from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
-from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS, WEIGHTS
+from flan_jax.data.tokenized import BRANCH_LENGTHS, BRANCHES, CUTS, INPUTS, SCORES, TARGETS, WEIGHTS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
@@ -95,6 +95,8 @@ def _unusual(mixture: TuningMixture, data: Data) -> dict:
         found['dropped'] = {name: [of.examples, fingerprint({'keys': of.keys})] for name, of in dropped}
     if data.parts:
         found |= {'parts': as_plain(data.parts), 'drawing': DRAWING}
+    if mixture.ranked:
+        found['ranked'] = True
     return found
 
 
@@ -104,6 +106,7 @@ def write_stream(
     num_sequences: int | None,
     progress: Progress = lambda sequences: None,
     prompt_format: PromptFormat = Flan(),
+    ranked: bool = False,
 ) -> epath.Path:
     """Packs a stream, unless the very same one is on disk already; returns its folder.
 
@@ -114,15 +117,20 @@ def write_stream(
       progress: called with the number of sequences that were just packed.
       prompt_format: what stands around the texts of an example.
 
+    A `ranked` one holds prompts with all their responses, others chains of a prompt and its answer.
+
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
-      UserError: if the stream cannot be written, or the disk has no room for it.
+      UserError: if a prompt with as many responses as there may be does not fit a sequence, the stream cannot be
+        written, or the disk has no room for it.
     """
-    mixture = tuning_mixture(data, prompt_format)
+    mixture = tuning_mixture(data, prompt_format, ranked)
+    if ranked:
+        require_trees_fit(mixture, settings)
     recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
-        progress(num_sequences or 0)
+        progress(num_sequences or len(stream.PackedStream(folder)))
         return folder
     require_writable(settings.directory, 'Stream.directory')
     if num_sequences is not None:
@@ -132,6 +140,23 @@ def write_stream(
     sequences = counts.watch(packed_sequences(mixture, settings, num_sequences, counts.cuts), progress)
     stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
     return folder
+
+
+def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
+    """Raises UserError unless a sequence holds a prompt with as many responses as any of a mixture has."""
+    most = max(dataset.ranking.most for dataset in mixture.datasets.values())
+    targets = most * settings.target_length
+    if settings.input_length + targets > settings.sequence_length:
+        raise UserError(
+            f'Stream.sequence_length={settings.sequence_length} cannot hold a prompt of up to Stream.input_length='
+            f'{settings.input_length} tokens with {most} responses of up to Stream.target_length='
+            f'{settings.target_length}; it takes {settings.input_length + targets}, or shorten one of the others'
+        )
+    if targets > settings.max_targets:
+        raise UserError(
+            f'Stream.targets_per_sequence={settings.targets_per_sequence} is less than {most} responses of up to '
+            f'Stream.target_length={settings.target_length} tokens; raise it to {targets}, or shorten the responses'
+        )
 
 
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
@@ -219,7 +244,7 @@ def tokenised(
     Raises:
       UserError: where an example cannot be rendered; names the task, `name`.
     """
-    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS)
+    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
         for values in zip(*batch.values()):
@@ -234,8 +259,19 @@ def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
             raise UserError(
                 f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
             )
+    if BRANCHES in example:
+        return _tree(example, index)
     weights = example.get(WEIGHTS)
     weighted = weights is not None and not (weights == 1).all()
     return Example(
         example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)), (weights,) if weighted else None
     )
+
+
+def _tree(example: Mapping[str, np.ndarray], index: int) -> Example:
+    """A prompt with all its responses and their scores."""
+    branches = np.split(example[BRANCHES], np.cumsum(example[BRANCH_LENGTHS])[:-1])
+    if not all(map(len, branches)):
+        raise UserError('a response has no token; choose a Run.prompt_format that ends responses')
+    scores = {'score': tuple(map(float, example[SCORES]))}
+    return Example(example[INPUTS], tuple(branches), index, int(example.get('template', -1)), annotations=scores)

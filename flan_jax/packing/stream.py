@@ -5,7 +5,9 @@ the step. This module does not need TensorFlow.
 """
 
 import contextlib
+import copy
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -124,8 +126,8 @@ def _read_manifest(folder: epath.Path) -> StreamManifest:
         ) from error
 
 
-def _on_disk(file: epath.Path) -> epath.Path:
-    """The file where ArrayRecord can read them: what lies in a bucket is copied once to the user's own cache."""
+def on_disk(file: epath.Path) -> epath.Path:
+    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's cache."""
     if not in_bucket(file):
         return file
     copied = cache_folder('streams') / file.parent.name / file.name
@@ -158,10 +160,11 @@ class PackedStream:
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
         self.manifest = _read_manifest(self.folder)
+        self._columns: Mapping[str, Any] = {}
         if not (self.folder / SEQUENCES_FILE).exists():
             raise StreamError(f'{self.folder / SEQUENCES_FILE} is missing; {_PACK_AGAIN}')
         with self._named_damage():
-            self._source = grain.sources.ArrayRecordDataSource([str(_on_disk(self.folder / SEQUENCES_FILE))])
+            self._source = grain.sources.ArrayRecordDataSource([str(on_disk(self.folder / SEQUENCES_FILE))])
         if len(self._source) != self.manifest.sequences:
             raise StreamError(
                 f'{self.folder} holds {len(self._source)} sequences, its manifest says {self.manifest.sequences}; '
@@ -170,6 +173,17 @@ class PackedStream:
 
     def __len__(self) -> int:
         return len(self._source)
+
+    def with_columns(self, columns: Mapping[str, Any]) -> 'PackedStream':
+        """The same stream, whose batches also have these annotations; see `flan_jax.packing.columns.Column`."""
+        other = copy.copy(self)
+        other._columns = {**self._columns, **columns}
+        return other
+
+    @functools.cached_property
+    def _annotations(self) -> tuple[str, ...]:
+        """Names of what is kept for each response, which batches of nothing but padding have, too."""
+        return tuple(self.sequences([0])[0].annotations) if self.manifest.responses_per_sequence else ()
 
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
@@ -188,8 +202,9 @@ class PackedStream:
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.
 
-        With them are the cluster of every predicted token, cluster_ids [B, P], and the place of every sequence in the
-        stream, sequence_ids [B]. After the end of the stream are sequences of padding, whose weights are 0.
+        With them are the cluster of every predicted token, cluster_ids [B, P], the place of every sequence in the
+        stream, sequence_ids [B], and the numbers of columns, [B, R]. After the end of the stream are sequences of
+        padding, whose weights are 0.
 
         Args:
           step: updates done before it.
@@ -199,7 +214,10 @@ class PackedStream:
         indices = range(batch_size) if indices is None else indices
         places = [step * batch_size + index for index in indices]
         there = [place for place in places if place < len(self)]
-        return lay_out_batch(self.manifest, self.sequences(there), places, len(places))
+        batch = lay_out_batch(self.manifest, self.sequences(there), places, len(places))
+        padding = np.zeros((len(places), self.manifest.responses_per_sequence), np.float32)
+        columns = {name: column.rows(places) for name, column in self._columns.items()}
+        return dict.fromkeys(self._annotations, padding) | batch | columns
 
     def batches(
         self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None

@@ -23,6 +23,8 @@ from flan_jax.reports.predictions import predictions
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log
 
+HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
+
 _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
 
@@ -56,6 +58,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }
@@ -104,7 +107,15 @@ def render(content: Mapping[str, Any]) -> str:
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
+        preference_chart=charts.preference_curves(content['loss'], content['rankings'])
+        if _ranks(content['loss'])
+        else None,
     )
+
+
+def _ranks(lines: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the metrics of a run are of responses that are ranked."""
+    return bool(lines) and charts.PREFERRED in lines[-1]
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:

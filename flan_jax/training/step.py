@@ -90,7 +90,7 @@ def train_step(
 
     def microbatch_loss(params: Params, part: Batch):
         whole = learning.tuning.combine(frozen, params)
-        total, metrics = learning.objective(_predictions(learning, whole, part), part, clusters)
+        total, metrics = learning.objective(predictions(learning, whole, part), part, clusters)
         return total / denominator, metrics
 
     gradient_fn = jax.grad(microbatch_loss, has_aux=True)
@@ -107,7 +107,7 @@ def train_step(
     return TrainState(state.step + 1, params, optimizer_state), StepMetrics(metrics, optax.global_norm(gradient))
 
 
-def _predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
+def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
     """What the objective reads; what it does not read is not computed, as the compiler finds that nothing needs it."""
     hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution)
     log_probs = log_probs_after(learning.config, params, hidden, batch)

@@ -39,7 +39,9 @@ class CheckpointContent:
     def combined(self, mesh: Mesh, dtype: str = 'float32') -> Params:
         """What the decoder reads, laid out over a mesh; adapters stay float32 beside a base in `dtype`."""
         if not self.tuning.freezes_base:
-            return checkpoints.load_params(self.folder, parameter_layout(self.config, mesh, dtype) | self._head(mesh))
+            return checkpoints.load_params(
+                self.folder, parameter_layout(self.config, mesh, dtype) | placed(self.head, mesh)
+            )
         return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
 
     def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
@@ -58,11 +60,14 @@ class CheckpointContent:
 
     def trained(self, mesh: Mesh) -> Params:
         """The parameters that the checkpoint itself holds, float32."""
-        return checkpoints.load_params(self.folder, placed(self.tuning.shapes(self.config), mesh) | self._head(mesh))
+        return checkpoints.load_params(
+            self.folder, placed(self.tuning.shapes(self.config), mesh) | placed(self.head, mesh)
+        )
 
-    def _head(self, mesh: Mesh) -> Params:
-        """The layout of the scalar head, float32, where there is one."""
-        return placed(value_head_shapes(self.config), mesh) if self.has_value_head else {}
+    @property
+    def head(self) -> Params:
+        """Shape and dtype of the scalar head, where there is one."""
+        return value_head_shapes(self.config) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
         base = self.metadata.get('base')

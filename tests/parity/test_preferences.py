@@ -178,7 +178,7 @@ def test_the_reward_loss_and_its_gradient_are_those_of_trl(centring, pair, tmp_p
     theirs.backward()
 
     batch, objective = trees(preferences()), Reward(centring=centring)
-    params = pair.params | {VALUE_HEAD: jnp.asarray(model.score.weight.detach().numpy()[0])}
+    params = pair.params | {VALUE_HEAD: jnp.asarray(model.score.weight.detach().numpy().T)}
 
     @jax.jit
     @jax.value_and_grad
@@ -190,7 +190,7 @@ def test_the_reward_loss_and_its_gradient_are_those_of_trl(centring, pair, tmp_p
 
     ours, gradient = loss(params)
     assert pair.note('reward loss', ours, theirs.item()) < TOLERANCE
-    assert pair.note('head grad', gradient[VALUE_HEAD], model.score.weight.grad.numpy()[0]) < TOLERANCE * 10
+    assert pair.note('head grad', gradient[VALUE_HEAD], model.score.weight.grad.numpy().T) < TOLERANCE * 10
     language_model = copy.deepcopy(pair.theirs)
     language_model.model.load_state_dict(model.model.state_dict())
     for parameter, source in zip(language_model.model.parameters(), model.model.parameters()):

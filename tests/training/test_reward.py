@@ -120,7 +120,7 @@ def test_a_reward_model_goes_on_with_its_head_and_is_no_language_model(stream, l
     tune(tmp_path / 'first', stream, Full(), language_model, last=2)
     folder = checkpoints.latest_folder(tmp_path / 'first')
     head = checkpoints.parameter_metadata(folder)[VALUE_HEAD]
-    assert head.shape == (MODEL.d_model,)
+    assert head.shape == (MODEL.d_model, 1)
     mesh = make_mesh(Parallelism())
     begun = content_of(folder).combined(mesh)
     program = training_program(MODEL, Reward(), Full(), Training(batch_size=BATCH), mesh, ('a',))
@@ -145,7 +145,7 @@ def test_no_vocabulary_is_multiplied_where_rewards_alone_are_learned():
         config = CONFIGS['rotary']
         batch = batch_of(rows(ranked()), predicted=predicted)
         learning = Learning(config, objective, Full(), optax.sgd(1.0), Execution())
-        params = random_params(config) | {VALUE_HEAD: jax.numpy.ones(config.d_model)}
+        params = random_params(config) | {VALUE_HEAD: jax.numpy.ones((config.d_model, 1))}
         if not objective.needs_values:
             del params[VALUE_HEAD]
         state = fresh_state(params, learning.optimizer)
