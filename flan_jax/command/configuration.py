@@ -22,6 +22,8 @@ import gin
 from flan_jax.command import renamed
 from flan_jax.command.configurables import configurables
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.evaluation.settings import Evaluation
+from flan_jax.inference.decoding import Decoding
 from flan_jax.run import Run
 from flan_jax.settings import Settings
 
@@ -80,14 +82,19 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
     if missing := _missing_macros():
         flags = ' '.join(f'--gin.{name}=...' for name in missing)
         raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
+    run = _made(Run)
+    _check_chosen(run, bindings)
+    return run
+
+
+def _made(configurable: type):
+    """What is bound of a class, made; raises UserError for a value that a setting refuses."""
     try:
         with _explained('the configuration'):
-            run = gin.get_configurable(Run)()
+            return gin.get_configurable(configurable)()
     except UserError as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
         raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
-    _check_chosen(run, bindings)
-    return run
 
 
 def _check_chosen(run: Run, bindings: Iterable[str]) -> None:
@@ -114,6 +121,12 @@ def _places_of(name: str, settings: Settings) -> Iterator[tuple[str, str]]:
         if isinstance(kind, type) and isinstance(bound, type) and issubclass(bound, kind):
             yield f'{type(settings).__name__}.{field.name}', type(value).__name__
         yield from _places_of(name, value)
+
+
+def decoding(files: Iterable[str], bindings: Mapping[str, str]) -> Decoding:
+    """The `Evaluation.decoding` that gin files and bindings describe; raises as `load`."""
+    _parse(files, bindings)
+    return _made(Evaluation).decoding
 
 
 def missing_macros(files: Iterable[str]) -> list[str]:

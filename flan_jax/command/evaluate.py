@@ -40,7 +40,7 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
     eval_set = eval_set or run_evaluation.eval_set_of(run)
     if latest is None:
         manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
-    load = {'base': _base_model, 'tuned': functools.partial(_open, folder=latest)}
+    load = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}
     for label, model_records in run_evaluation.models_of(run).items():
         prompt_format = run_evaluation.format_of(run, label)
         evaluate_model(functools.partial(load[label], run, prompt_format), eval_set, model_records)
@@ -49,7 +49,7 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
 def _base_model(run: Run, prompt_format):
     """The model that a run starts from."""
     if run.initial_checkpoint is not None:
-        return _open(run, prompt_format, run.initial_checkpoint)
+        return open_model(run, prompt_format, run.initial_checkpoint)
     from flan_jax.distributed.mesh import make_mesh, parameter_layout
     from flan_jax.distributed.placement import Placement
     from flan_jax.inference.loaded import LoadedModel
@@ -69,7 +69,7 @@ def _base_model(run: Run, prompt_format):
     )
 
 
-def _open(run: Run, prompt_format, folder):
+def open_model(run: Run, prompt_format, folder):
     """The model of a checkpoint, whatever was tuned, on the run's devices."""
     from flan_jax.loaded_model import load
     from flan_jax.tokenizers.vocabulary import Vocabulary

@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     if options.compile:
         compile_study(loaded)
         return 0
-    prepare_libraries(loaded[0][1].data)
+    prepare_libraries(loaded[-1][1].data)
+    work.check_data(loaded[-1][1])
     if options.corpus:
         _check_corpus(options.corpus, loaded[0][1])
     if options.plan:
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
     else:
         _carry_out(prepares)
         work.check(prepares)
-        _carry_out([pair for pair in loaded if not pair[0].prepares])
+        _carry_out(_without_preparing(loaded))
     CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
 
@@ -69,11 +70,13 @@ class Work:
       runs: its runs; those that others start from come before them.
       write: writes its page from them, and gives the page's path.
       check: raises UserError for runs that prepare others, if these cannot start from them.
+      check_data: raises UserError for data that is missing.
     """
 
     runs: Sequence[PlannedRun]
     write: Callable[[Loaded], os.PathLike]
     check: Callable[[Loaded], None] = lambda prepared: None
+    check_data: Callable[[Run], None] = lambda run: None
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -113,7 +116,8 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
     if options.id == 'miniature':
         return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
-    if options.scale == 'small' and not named and not options.gin_file:
+    of_samples = not options.id.startswith('hewitt.')  # which has no instruction data of that paper's
+    if options.scale == 'small' and not named and not options.gin_file and of_samples:
         given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
     return given
 
@@ -128,9 +132,11 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
-    from flan_jax.studies import contamination, flan, leave_one_out
+    from flan_jax.command.evaluate import open_model
+    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
+    from flan_jax.studies.response_ranking import write_ranking
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
@@ -145,18 +151,28 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE}
+    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
+    if options.id in hewitt.STUDIES:
+        return Work(
+            runs,
+            lambda loaded: write_ranking(root, study, _without_preparing(loaded), open_model),
+            check_data=study.check_data,
+        )
     return Work(
         runs,
-        lambda loaded: write_study(root, study, options.scale, [pair for pair in loaded if not pair[0].prepares]),
+        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
         study.check,
     )
+
+
+def _without_preparing(loaded: Loaded) -> Loaded:
+    return [pair for pair in loaded if not pair[0].prepares]
 
 
 def _check_corpus(corpus: str, run: Run) -> None:

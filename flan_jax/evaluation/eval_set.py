@@ -22,7 +22,9 @@ from flan_jax.errors import UserError
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
+from flan_jax.inference.sampling import Greedy
 from flan_jax.progress import CONSOLE
+from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 STYLES = {'listed': LISTED, 'lettered': LETTERED}
@@ -115,7 +117,7 @@ class EvalSet:
     def _settings_of(self, dataset_name: str, few_shot: bool) -> dict[str, Any]:
         dataset = self.datasets[dataset_name]
         splits = [split for split in split_slices(dataset, self.data_dir) if few_shot or split != 'train']
-        return {
+        settings = {
             'dataset': dataset_name,
             'source': dataset.source,
             'contents': {split: contents_fingerprint(dataset, split, self.data_dir) for split in sorted(splits)},
@@ -124,7 +126,12 @@ class EvalSet:
             'lengths': self._lengths,
             'limit': self.evaluation.limit,
             'exemplars': {'fixed': self.evaluation.fixed_exemplars, 'seed': self._seed} if few_shot else None,
-        } | ({'options': self.evaluation.options} if self.evaluation.options != 'listed' else {})
+        }
+        if self.evaluation.options != 'listed':
+            settings['options'] = self.evaluation.options
+        if not dataset.has_options and self.evaluation.decoding != Greedy():
+            settings['decoding'] = as_plain(self.evaluation.decoding)
+        return settings
 
     def examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
         """The examples of a key as a model's vocabulary and prompt format have them; read once.

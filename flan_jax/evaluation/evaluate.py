@@ -96,7 +96,8 @@ def _prompt_of(model: LoadedModel, key: RecordKey) -> str:
 
 
 def _evaluator(model: LoadedModel, eval_set: EvalSet, task: str) -> Evaluator:
-    return Evaluator(model.of_task(task), eval_set.max_new_tokens, eval_set.evaluation.batch_tokens)
+    settings = eval_set.evaluation
+    return Evaluator(model.of_task(task), eval_set.max_new_tokens, settings.batch_tokens, settings.decoding)
 
 
 def _write(found: dict[RecordKey, list[dict]], eval_set: EvalSet, model_records: ModelRecords) -> None:

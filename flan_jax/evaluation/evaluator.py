@@ -9,8 +9,10 @@ import numpy as np
 from flan_jax.evaluation.eval_set import EvalExample
 from flan_jax.evaluation.option_scores import option_scores
 from flan_jax.evaluation.records import RecordKey
+from flan_jax.inference.decoding import Decoding
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.sampling import Greedy
 from flan_jax.inference.scoring import Scorer
 from flan_jax.packing.example import Example
 
@@ -18,11 +20,11 @@ from flan_jax.packing.example import Example
 class Evaluator:
     """Scores options and writes answers with one model."""
 
-    def __init__(self, model: LoadedModel, max_new_tokens: int, batch_tokens: int):
+    def __init__(self, model: LoadedModel, max_new_tokens: int, batch_tokens: int, decoding: Decoding = Greedy()):
         """Evaluates `model`, about `batch_tokens` tokens at a time; answers have `max_new_tokens` tokens at most."""
         self._model = model
         self._scorer = Scorer(model, batch_tokens)
-        self._generator = Generator(model, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens)
+        self._generator = Generator(model, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, decoding=decoding)
         self._alone: dict[bytes, np.ndarray] = {}
 
     def evaluate(self, examples: Mapping[RecordKey, Sequence[EvalExample]]) -> dict[RecordKey, list[dict[str, Any]]]:

@@ -7,6 +7,8 @@ from flan_jax.catalogue.forms import Instructions
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.settings import Shots
+from flan_jax.inference.decoding import Decoding
+from flan_jax.inference.sampling import Greedy
 from flan_jax.settings import AtLeast, Count, NotEmpty, Path, Settings, SettingsError, Text
 
 
@@ -33,6 +35,7 @@ class Evaluation(Settings):
       score: how options are ranked: 'sum' of token log-likelihoods (FLAN), 'mean' per token, 'byte' per UTF-8 byte, or
         'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
         '_without_eos' leaves out the EOS that ends an option.
+      decoding: how answers that are written out are decoded; options are scored without it.
     """
 
     targets: tuple[Text, ...] = ()
@@ -51,6 +54,7 @@ class Evaluation(Settings):
         'sum', 'mean', 'byte', 'unconditional',
         'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',
     ] = 'sum'  # fmt: skip
+    decoding: Decoding = Greedy()
 
     def check(self) -> None:
         if self.options != 'listed' and self.instructions != 'templates':

@@ -84,7 +84,7 @@ class Beams(Decoding):
     def _extend(self, state: _State, prompts: Continuation, eos_id: int) -> _State:
         """The search after one more token."""
         batch = len(state.scores)
-        totals_BxWxV = self._totals(state, prompts.logits(state.hidden))
+        totals_BxWxV = self._totals(state, prompts)
         # Of 2 W candidates at most W end, so W stay open.
         scores_BxC, flat_BxC = jax.lax.top_k(totals_BxWxV.reshape(batch, -1), 2 * self.width)
         parents_BxC, chosen_BxC = jnp.divmod(flat_BxC, totals_BxWxV.shape[-1])
@@ -101,10 +101,12 @@ class Beams(Decoding):
         hidden, cache = prompts.step(chosen.reshape(-1).astype(jnp.int32), state.cache.take(beams))
         return _State(state.count + 1, tokens, open_scores, hidden, cache, *ended)
 
-    def _totals(self, state: _State, logits: jax.Array) -> jax.Array:
+    def _totals(self, state: _State, prompts: Continuation) -> jax.Array:
         """Log-probabilities of every beam with every next token, [B, W, V]."""
         batch, width, new = state.tokens.shape
-        logits = process(self.processors, logits, Generated(state.tokens.reshape(batch * width, new), state.count))
+        texts = jnp.repeat(prompts.tokens_BxP, width, axis=0)
+        generated = Generated(state.tokens.reshape(batch * width, new), state.count, texts)
+        logits = process(self.processors, prompts.logits(state.hidden), generated)
         log_probs = jax.nn.log_softmax(logits).reshape(batch, width, -1)
         return jnp.maximum(state.scores[:, :, None] + log_probs, _IMPOSSIBLE)
 

@@ -3,6 +3,7 @@
 from flan_jax.errors import UserError
 from flan_jax.inference.beam import Beams
 from flan_jax.inference.decoding import Decoding
+from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
 from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.processors.top_k import TopK
 from flan_jax.inference.processors.top_p import TopP
@@ -10,18 +11,24 @@ from flan_jax.inference.sampling import Greedy, Sampling
 
 
 def decoding_of(
-    temperature: float | None = None, top_k: int | None = None, top_p: float | None = None, beams: int | None = None
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    beams: int | None = None,
+    repetition_penalty: float | None = None,
 ) -> Decoding:
-    """Beam search with so many beams; or sampling, by what is given of the others; or the likeliest token.
+    """Beam search with so many beams; or sampling, by what is given of the others; or the likeliest token. What has
+    occurred is penalised in all of them where that is asked for.
 
     Raises:
       SettingsError: for values that are not allowed.
       UserError: for beams together with sampling.
     """
+    penalties = () if repetition_penalty is None else (RepetitionPenalty(repetition_penalty),)
     given = {Temperature: temperature, TopK: top_k, TopP: top_p}
-    processors = tuple(processor(value) for processor, value in given.items() if value is not None)
-    if beams is not None and processors:
+    warpers = tuple(processor(value) for processor, value in given.items() if value is not None)
+    if beams is not None and warpers:
         raise UserError('beam search does not sample: give beams, or temperature, top_k and top_p')
     if beams is not None:
-        return Beams(beams)
-    return Sampling(processors=processors) if processors else Greedy()
+        return Beams(beams, processors=penalties)
+    return (Sampling if warpers else Greedy)(processors=penalties + warpers)

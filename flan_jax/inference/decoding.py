@@ -1,6 +1,6 @@
 """What decoding is: how prefilled prompts are continued, token by token.
 
-Shape letters: B prompts, C copies of each, N new tokens, D model, V vocabulary.
+Shape letters: B prompts, P tokens of each, C copies of each, N new tokens, D model, V vocabulary.
 """
 
 import abc
@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import PrefilledPrompts
 from flan_jax.inference.processors.processor import LogitsProcessor
+from flan_jax.inference.processors.vocabulary_mask import VocabularyMask
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -38,6 +40,7 @@ class Continuation:
     Attributes:
       hidden_BxD: last hidden state of each prompt.
       is_prompt_B: False for padding, after which nothing is generated.
+      tokens_BxP: the tokens of each prompt, at the left, then `NO_TOKEN`.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Continuation:
         params: Params,
         prompts: PrefilledPrompts,
         prefix: Sequence[PrefixCache],
+        tokens_BxP: jax.Array,
         execution: Execution,
     ):
         """Goes on after `prompts`, which themselves continue `prefix`."""
@@ -53,6 +57,7 @@ class Continuation:
         caches = (*prefix, prompts.cache)
         self._end_B = caches[-1].end
         self._step = decoder.decode_step(config, params, caches, execution)
+        self.tokens_BxP = tokens_BxP
         self.is_prompt_B = caches[-1].length > 0
         self.hidden_BxD = prompts.hidden.reshape(len(self._end_B), -1)
 
@@ -78,6 +83,11 @@ class Decoding(Settings, abc.ABC):
     """
 
     processors: tuple[LogitsProcessor, ...] = dataclasses.field(default=(), kw_only=True)
+
+    def of_model(self, model: LoadedModel) -> 'Decoding':
+        """The same for one model: its processors know its vocabulary, beyond which no id is ever generated."""
+        processors = (VocabularyMask(len(model.vocabulary)), *(p.of_model(model) for p in self.processors))
+        return dataclasses.replace(self, processors=processors)
 
     @abc.abstractmethod
     def decode(self, prompts: Continuation, stopping: StoppingCriteria, key: jax.Array) -> tuple[jax.Array, jax.Array]:

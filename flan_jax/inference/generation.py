@@ -6,6 +6,7 @@ Their cache is only read from then on; every generated token stands in the same 
 Shape letters: R prompts of a group, G groups, P prompt tokens, N new tokens.
 """
 
+import copy
 import dataclasses
 import functools
 import math
@@ -26,7 +27,7 @@ from flan_jax.inference.prefill import (
     prefill_group,
     shared_prefix,
 )
-from flan_jax.inference.processors.vocabulary_mask import VocabularyMask
+from flan_jax.inference.processors.processor import NO_TOKEN
 from flan_jax.inference.sampling import Greedy
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
@@ -51,11 +52,11 @@ class Generator:
         """Answers with up to `max_new_tokens` tokens each, about `batch_tokens` slots of KV cache at a time.
 
         Ids beyond the model's vocabulary are never generated, whatever the decoding. Raises UserError for a reward
-        model.
+        model, and for a processor that the model's vocabulary does not suit.
         """
         model.require_language_model()
         self._model = model
-        self._max_new_tokens = max_new_tokens
+        self.max_new_tokens = max_new_tokens
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
         self._prefixes = PrefixReader(model)
@@ -67,21 +68,35 @@ class Generator:
             functools.partial(prefill_group, model.config, execution=model.execution), donate_argnames='others'
         )
         stopping = StoppingCriteria(model.prompt_format.end_id(model.vocabulary), max_new_tokens)
-        decode = _decoding_program(model.config, model.execution, _masked(decoding, len(model.vocabulary)), stopping)
+        decode = _decoding_program(model.config, model.execution, decoding.of_model(model), stopping)
         self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
 
+    def with_params(self, params: Params) -> 'Generator':
+        """The same with other weights, without compiling anything again."""
+        other = copy.copy(self)
+        other._model = dataclasses.replace(self._model, params=params)
+        other._prefixes = self._prefixes.of_model(other._model)
+        return other
+
     def answer(
-        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None
+        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None, call: int = 0
     ) -> list[np.ndarray]:
         """The tokens generated after each prompt, without the EOS that ended them, in the order of the prompts.
+
+        A prompt may stand there several times; where answers are sampled, each is drawn for itself.
+
+        Args:
+          prompts: their tokens.
+          progress: told of every batch how many prompts were answered.
+          call: calls of another number sample with other random numbers.
 
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
         """
-        longest = min(LENGTHS[-1], self._model.max_length - self._max_new_tokens)
+        longest = min(LENGTHS[-1], self._model.max_length - self.max_new_tokens)
         for prompt in prompts:
             if not 0 < len(prompt) <= longest:
-                more = f'before max_new_tokens={self._max_new_tokens} more'
+                more = f'before max_new_tokens={self.max_new_tokens} more'
                 raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
         prompts = [np.asarray(prompt) for prompt in prompts]
@@ -90,7 +105,8 @@ class Generator:
         own = [prompt[shared:] for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
-                generated = self._answer_batch([own[i] for i in members], batch_size, prefix, members[0])
+                key = jax.random.fold_in(jax.random.fold_in(self._key, call), members[0])
+                generated = self._answer_batch([prompts[i] for i in members], shared, batch_size, prefix, key)
                 for index, answer in zip(members, generated):
                     answers[index] = answer
                 progress(len(members))
@@ -103,15 +119,21 @@ class Generator:
         """
         order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
         while order:
-            slots = padded_length(len(prompts[order[0]])) + self._max_new_tokens
+            slots = padded_length(len(prompts[order[0]])) + self.max_new_tokens
             most = max(1, (self._batch_tokens - shared) // slots)
             members, order = order[:most], order[most:]
             yield members, min(most, 2 ** math.ceil(math.log2(len(members))))
 
     def _answer_batch(
-        self, prompts: Sequence[np.ndarray], batch_size: int, prefix: tuple[PrefixCache, ...], number: int
+        self,
+        texts: Sequence[np.ndarray],
+        shared: int,
+        batch_size: int,
+        prefix: tuple[PrefixCache, ...],
+        key: jax.Array,
     ) -> Iterator[np.ndarray]:
-        """The answer to each prompt; they are sorted, longest first."""
+        """The answer to each prompt; they are sorted, longest first, and `prefix` holds their `shared` first tokens."""
+        prompts = [text[shared:] for text in texts]
         placement, params = self._model.placement, self._model.params
         size = placement.batch_size(-(-batch_size // GROUPS))
         groups = -(-batch_size // size)
@@ -119,10 +141,13 @@ class Generator:
         for group, start in enumerate(range(0, len(prompts), size)):
             batch = placement.place(_pad(prompts[start : start + size], size))
             prefilled = self._prefill(params, batch, group, prefilled, prefix)
-        key = jax.random.fold_in(self._key, number)
-        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, key))
-        for index in range(len(prompts)):
-            place = index % size * groups + index // size
+        places = [index % size * groups + index // size for index in range(len(prompts))]
+        whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
+        for place, text in zip(places, texts):
+            whole[place, : len(text)] = text
+        whole = placement.place({'tokens': whole})['tokens']
+        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, whole, key))
+        for place in places:
             yield tokens[place, : lengths[place]]
 
 
@@ -131,15 +156,12 @@ def _decoding_program(
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """From parameters and prefilled prompts to answers, to be compiled."""
 
-    def decode(params: Params, prompts: PrefilledPrompts, prefix: Sequence[PrefixCache], key: jax.Array):
-        return decoding.decode(Continuation(config, params, prompts, prefix, execution), stopping, key)
+    def decode(
+        params: Params, prompts: PrefilledPrompts, prefix: Sequence[PrefixCache], tokens: jax.Array, key: jax.Array
+    ):
+        return decoding.decode(Continuation(config, params, prompts, prefix, tokens, execution), stopping, key)
 
     return decode
-
-
-def _masked(decoding: Decoding, vocabulary_size: int) -> Decoding:
-    """The same without ids beyond the vocabulary."""
-    return dataclasses.replace(decoding, processors=(VocabularyMask(vocabulary_size), *decoding.processors))
 
 
 def _pad(prompts: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:

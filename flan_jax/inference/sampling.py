@@ -29,7 +29,8 @@ class TokenByToken(Decoding):
 
         def extend(carry):
             count, hidden_BxD, cache, tokens_BxN, ended_B, lengths_B = carry
-            logits_BxV = process(self.processors, prompts.logits(hidden_BxD), Generated(tokens_BxN, count))
+            generated = Generated(tokens_BxN, count, prompts.tokens_BxP)
+            logits_BxV = process(self.processors, prompts.logits(hidden_BxD), generated)
             token_B = self.choose(logits_BxV, jax.random.fold_in(key, count))
             ended_B |= token_B == stopping.eos_id
             tokens_BxN = tokens_BxN.at[:, count].set(token_B)

@@ -38,6 +38,12 @@ def interval(metric: str, templates: Sequence[Sequence[Judgement]], seed: int = 
     return percentiles(resampled_means(metric, templates, weights(templates[0], seed)))
 
 
+def mean_interval(values_E: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The percentile interval of the mean of one value for each example."""
+    values_E = np.asarray(values_E, np.float64)
+    return percentiles(times_sampled(len(values_E), seed) @ values_E / len(values_E))
+
+
 def percentiles(values_S: np.ndarray) -> tuple[float, float]:
     """The ends of what holds `LEVEL` of the values in the middle."""
     tail = 50 * (1 - LEVEL)
@@ -54,7 +60,7 @@ def resampled_means(metric: str, templates: Sequence[Sequence[Judgement]], weigh
 def weights(judgements: Sequence[Judgement], seed: int = 0) -> np.ndarray:
     """How often each example is in each resample, [SAMPLES, E]; examples of one group as often as each other."""
     unit_of_example = units(judgements)
-    return _times_sampled(int(unit_of_example.max()) + 1, seed)[:, unit_of_example]
+    return times_sampled(int(unit_of_example.max()) + 1, seed)[:, unit_of_example]
 
 
 def units(judgements: Sequence[Judgement]) -> np.ndarray:
@@ -65,7 +71,7 @@ def units(judgements: Sequence[Judgement]) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=2)
-def _times_sampled(count: int, seed: int) -> np.ndarray:
+def times_sampled(count: int, seed: int = 0) -> np.ndarray:
     """How often each of `count` units is sampled in each resample, [SAMPLES, count]."""
     random = np.random.default_rng(seed)
     return random.multinomial(count, np.full(count, 1 / count), size=SAMPLES).astype(np.float64)

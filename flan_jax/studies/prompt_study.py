@@ -11,14 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
 from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
-from flan_jax.training.checkpoints import FOLDER
-
-BASE_CHECKPOINT = 'INITIAL_CHECKPOINT_PATH'
-"""The base model; a small study pretrains one where it is not given."""
-
-TEXT = 'tfds:cnn_dailymail:3.4.0:article'
-"""What a small base model is pretrained on; it is among the bundled samples."""
 
 STEPS: Mapping[Scale, int] = {'small': 600, 'paper': 30_000, 'own': 30_000}
 """Updates of every model and of all prompts, where TRAIN_STEPS does not say."""
@@ -65,15 +59,15 @@ class PromptStudy(Study):
         shared = {**given, 'SEED': str(seed), 'Evaluation.base_dir': os.path.join(root, BASE)}
         pretraining = []
         if BASE_CHECKPOINT not in given:
-            pretraining.append(_pretraining(seed, folder, files, given))
-            shared[BASE_CHECKPOINT] = _last_checkpoint(pretraining[0])
+            pretraining.append(pretraining_run(seed, folder, files, given))
+            shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])
         waits_for = shared[BASE_CHECKPOINT] if pretraining else ''
         tuned, prompts = [], []
         for held_out in self.held_out:
             shared['MODEL_DIR'] = os.path.join(folder, held_out)
             base = PlannedRun(TUNED, held_out, seed, files, shared, waits_for)
             tuned.append(self._tuned_from(base))
-            of_tuned = _starting_from(base, _last_checkpoint(tuned[-1]))
+            of_tuned = _starting_from(base, last_checkpoint(tuned[-1]))
             starts = {ON_BASE: base, TUNED: of_tuned}
             prompts += [self._prompts_on(starts[arm.bindings[MODEL]], arm) for arm in self.arms(scale)]
         return [*pretraining, *tuned, *prompts]
@@ -105,18 +99,6 @@ class PromptStudy(Study):
         return tuple(dict.fromkeys(name for column in self.held_out[held_out] for name in self.columns[column]))
 
 
-def _pretraining(seed: int, folder: str, files: Sequence[str], given: Mapping[str, str]) -> PlannedRun:
-    bindings = {'SEED': str(seed), 'MODEL_DIR': os.path.join(folder, BASE), 'MIXTURE_OR_TASK_NAME': TEXT}
-    # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
-    data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
-    files = ('gin/runs/pretrain.gin', *files[1:])
-    return PlannedRun('pretraining', 'nothing', seed, files, {**data, **given, **bindings}, prepares=True)
-
-
 def _starting_from(run: PlannedRun, checkpoint: str) -> PlannedRun:
     """A run as it is from another's checkpoint."""
     return dataclasses.replace(run, bindings={**run.bindings, BASE_CHECKPOINT: checkpoint}, waits_for=checkpoint)
-
-
-def _last_checkpoint(run: PlannedRun) -> str:
-    return os.path.join(run.bindings['MODEL_DIR'], FOLDER, run.bindings['TRAIN_STEPS'])

@@ -19,6 +19,10 @@ SENTENCEPIECE_FILE = 'tokenizer.model'
 """Name of a SentencePiece model in folders that keep it beside a model of transformers."""
 
 
+class TokenTextError(UserError):
+    """A text is no single token of a vocabulary."""
+
+
 class Vocabulary:
     """Text to ids and back: a SentencePiece model, or Hugging Face's tokenizer.json.
 
@@ -69,6 +73,31 @@ class Vocabulary:
     def encode_continuation(self, text: str) -> list[int]:
         """The ids of a text that continues another, as it is: no space is put before it."""
         return self._tokenizer.encode_continuation(text)
+
+    def token_id(self, text: str) -> int:
+        """The id of the token that says exactly this text inside another, such as ' We' after a word.
+
+        Where several do, as bytes beside pieces, the one that the tokenizer itself writes is meant.
+
+        Raises:
+          TokenTextError: if there is no such token, or nothing tells several apart.
+        """
+        found = self._ids_by_text.get(text, [])
+        if len(found) > 1:
+            found = [i for i in found if self.encode_continuation(text) == [i]] or found
+        if len(found) != 1:
+            number = f'several tokens ({", ".join(map(str, found))})' if found else 'no token'
+            raise TokenTextError(f'{self.path} has {number} for {text!r}')
+        return found[0]
+
+    @functools.cached_property
+    def _ids_by_text(self) -> dict[str, list[int]]:
+        """What tokens say after a letter, to their ids."""
+        before = self.encode_continuation('a')
+        start, found = self.decode_all(before), {}
+        for i in range(len(self)):
+            found.setdefault(self.decode_all([*before, i]).removeprefix(start), []).append(i)
+        return found
 
     def decode(self, ids) -> str:
         """Ids up to the first EOS to text."""

@@ -12,6 +12,7 @@ from flan_jax.command import configuration, renamed
 from flan_jax.command.configurables import configurables
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.errors import UserError
+from flan_jax.inference.processors.top_p import TopP
 from flan_jax.run import Run
 from flan_jax.settings import Settings, allows, bindings
 from flan_jax.training.flops import parameter_count
@@ -33,7 +34,8 @@ def test_every_run_file_resolves_to_the_settings_in_git(file):
 def test_every_run_file_opens_with_what_it_does(file):
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
-    assert 'flan-jax run' in head and 'Result: ' in head and 'Time: ' in head
+    assert any(f'flan-jax {command}' in head for command in ('run', 'ppo', 'reproduce'))
+    assert 'Result: ' in head and 'Time: ' in head
 
 
 @pytest.mark.parametrize('file', MODELS)
@@ -87,7 +89,8 @@ def another(hint, value):
     """A value that a hint allows, other than `value`."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
-        return (another(arguments[0], value[0] if isinstance(value, tuple) and value else None),)
+        first, *others = value if isinstance(value, tuple) and value else (None,)
+        return (another(arguments[0], first), *others)  # as many, for fields that must be of one length
     number = value if type(value) in (int, float) else 0
     candidates = [number + 1, number + 0.5, number / 2, not value, 'other', 'another', *arguments]
     found = [
@@ -96,8 +99,8 @@ def another(hint, value):
     return found[0] if found else next(another(part, value) for part in arguments if part is not type(None))
 
 
-BESIDE = {'Reward': {'Data.held_out': 'None'}}
-"""What a class wants set beside it: a reward model answers nothing."""
+BESIDE = {name: {'Data.held_out': 'None'} for name in ('Reward', 'Ppo')}
+"""What a class wants set beside it: what leaves a value head answers nothing."""
 
 TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{% endfor %}}' for mark in ('', " + '|'")]
 """Chat templates, which are no texts like any other: they must render."""
@@ -106,6 +109,8 @@ TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{%
 def another_of(settings_class, name, value):
     if (settings_class, name) == (ChatTemplate, 'template'):
         return next(template for template in TEMPLATES if template != value)
+    if (settings_class, name) == (TopP, 'p'):
+        return 0.5 if value != 0.5 else 0.25
     return another(hints_of(settings_class)[name], value)
 
 

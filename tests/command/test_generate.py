@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import jax
 import pytest
@@ -53,6 +54,36 @@ def test_a_file_of_lines_is_answered(checkpoint, answers, tmp_path, capsys):
     (tmp_path / 'prompts.txt').write_text('\n\n'.join(PROMPTS))
     assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.txt')) == 0
     assert [json.loads(line)['answer'] for line in capsys.readouterr().out.splitlines()] == answers
+
+
+RULES = [
+    '--gin_file=gin/decoding/rule_adapter.gin',
+    "--gin.TokenScores.texts=('I',)",
+    '--gin.TokenScores.scores=(-5.0,)',
+]
+
+
+def test_a_gin_file_says_how_to_decode(checkpoint, answers, capsys):
+    assert main.main(arguments(checkpoint, *RULES, '--gin.Greedy.processors=()', *PROMPTS)) == 0
+    assert capsys.readouterr().out == '\n'.join(answers) + '\n'
+    assert main.main(arguments(checkpoint, *RULES, '--gin.EosRamp.weight=1e6', *PROMPTS)) == 0
+    first_token, *_ = capsys.readouterr().out.splitlines()  # before it nothing is added, before the second enough
+    assert first_token and answers[0].startswith(first_token) and answers[0] != first_token
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (RULES[:1], "TokenScores.texts: .* has no token for ' <'"),
+        ([*RULES, '--beams=2'], '--gin_file says how to decode; leave out --beams'),
+        (['--gin.EosRamp.weight=1'], '--gin.EosRamp.weight: goes with --gin_file'),
+        (['--gin_file=gin/decoding/rule_adaptor.gin'], 'did you mean gin/decoding/rule_adapter.gin'),
+        (['--repetition_penalty=0'], 'RepetitionPenalty.value=0.0: must be a number above 0'),
+    ],
+)
+def test_decoding_that_cannot_be_is_refused(checkpoint, more, message, capsys):
+    assert main.main(arguments(checkpoint, *more, 'yes')) == 2
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_typed_lines_are_answered_one_by_one(checkpoint, answers, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from flan_jax.inference.processors.vocabulary_mask import VocabularyMask
 from flan_jax.inference.sampling import Sampling
 from flan_jax.settings import SettingsError
 
-NOTHING_YET = Generated(jnp.zeros((1, 0), int), jnp.zeros((), int))
+NOTHING_YET = Generated(jnp.zeros((1, 0), int), jnp.zeros((), int), jnp.zeros((1, 0), int))
 
 ROWS = np.random.default_rng(0).normal(0, 3, (50, 12)).astype(np.float32)
 

@@ -3,11 +3,11 @@
 import dataclasses
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import Positive, Settings
+from flan_jax.settings import Positive
 
 
 @dataclasses.dataclass(frozen=True)
-class Temperature(LogitsProcessor, Settings):
+class Temperature(LogitsProcessor):
     """Divides logits by a temperature.
 
     Attributes:

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import Count, Settings
+from flan_jax.settings import Count
 
 
 @dataclasses.dataclass(frozen=True)
-class TopK(LogitsProcessor, Settings):
+class TopK(LogitsProcessor):
     """Makes all tokens impossible but the likeliest.
 
     Attributes:

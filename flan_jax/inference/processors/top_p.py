@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import Settings, SettingsError
+from flan_jax.settings import SettingsError
 
 
 @dataclasses.dataclass(frozen=True)
-class TopP(LogitsProcessor, Settings):
+class TopP(LogitsProcessor):
     """Makes all tokens impossible but the fewest likeliest that together have a probability.
 
     Attributes:

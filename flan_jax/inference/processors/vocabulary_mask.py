@@ -5,11 +5,11 @@ import dataclasses
 import jax.numpy as jnp
 
 from flan_jax.inference.processors.processor import LogitsProcessor
-from flan_jax.settings import Count, Settings
+from flan_jax.settings import Count
 
 
 @dataclasses.dataclass(frozen=True)
-class VocabularyMask(LogitsProcessor, Settings):
+class VocabularyMask(LogitsProcessor):
     """Makes ids beyond the vocabulary impossible.
 
     Attributes:

@@ -1,0 +1,79 @@
+"""A decoder of ours as a judge: it names the better answer by one token, as AlpacaEval's weighted annotator does.
+
+Answers are called m and M; with p their likelihoods, the second is better with probability p(M) / (p(m) + p(M)). The
+judge sees every pair in both orders, and both are on record.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from flan_jax.evaluation.judges.answers import Pair
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.scoring import Scorer
+from flan_jax.packing.example import Example
+
+FIRST, SECOND = NAMES = ('m', 'M')
+
+QUESTION = """Two models, m and M, have answered the same instruction. Say which answer is better.
+
+Instruction:
+{prompt}
+
+Answer of model m:
+{first}
+
+Answer of model M:
+{second}
+
+Which of the two is the better answer, m or M?"""
+
+
+@dataclasses.dataclass(frozen=True)
+class LikelihoodJudge(PairwiseJudge):
+    """Judges by the likelihoods of the two names.
+
+    Attributes:
+      model: the judge.
+      batch_tokens: tokens scored at a time.
+      name: what the records call it.
+      progress: told how many more pairs are judged.
+    """
+
+    model: LoadedModel
+    batch_tokens: int
+    name: str
+    progress: Callable[[int], None] = lambda pairs: None
+
+    @property
+    def recipe(self):
+        return {'kind': 'likelihood', 'model': self.name, 'question': QUESTION, 'names': list(NAMES)}
+
+    def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
+        texts = [(pair.prompt, *answers) for pair in pairs for answers in _both_orders(pair)]
+        second_S = self._second_is_better([QUESTION.format(prompt=p, first=a, second=b) for p, a, b in texts])
+        return [
+            Verdict(pair, (float(there), float(1 - back)))
+            for pair, there, back in zip(pairs, second_S[::2], second_S[1::2])
+        ]
+
+    def _second_is_better(self, questions: Sequence[str]) -> np.ndarray:
+        """The probability that the second answer of each question is better, [S]."""
+        encode = self.model.prompt_format.encode_prompt
+        names = tuple(self._tokens(name) for name in NAMES)
+        examples = [Example(np.array(encode(self.model.vocabulary, text), np.int32), names) for text in questions]
+        scorer = Scorer(self.model, self.batch_tokens)
+        scores_Sx2 = np.array([[s.sum() for s in of] for of in scorer.score(examples, self.progress)])
+        return 1 / (1 + np.exp(scores_Sx2[:, 0] - scores_Sx2[:, 1]))
+
+    def _tokens(self, name: str) -> np.ndarray:
+        """A name as a response, without its end."""
+        ids = self.model.prompt_format.encode_response(self.model.vocabulary, name)
+        end = self.model.prompt_format.end_id(self.model.vocabulary)
+        return np.array(ids[:-1] if ids[-1] == end and len(ids) > 1 else ids, np.int32)
+
+
+def _both_orders(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (pair.answer_a, pair.answer_b), (pair.answer_b, pair.answer_a)

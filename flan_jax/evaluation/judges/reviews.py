@@ -1,0 +1,86 @@
+"""Reviews that score two answers from 1 to 10, as GPT-4 wrote them for Vicuna, and the relative score of them all.
+
+The relative score of a model is the sum of its scores over that of its opponent's, over all questions (Peng et al.
+2023, section 4.2). Vicuna's files keep the scores beside the text; those of the math questions, whose reviews do not
+begin with them, were entered there by hand.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from flan_jax.errors import UserError
+from flan_jax.evaluation.judges.answers import read_rows
+
+Scores = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class RelativeScore:
+    """The scores of two assistants over some questions.
+
+    Attributes:
+      first: sum of the first one's.
+      second: sum of the second one's.
+      questions: reviews with scores.
+      entered: those of them whose scores are not what the text begins with.
+      unread: reviews without scores; they count for nothing.
+    """
+
+    first: float
+    second: float
+    questions: int
+    entered: int
+    unread: int
+
+    @property
+    def per_cent(self) -> float:
+        """The first one's sum as a share of the second one's."""
+        return 100 * self.first / self.second
+
+
+def parse_scores(review: str) -> Scores | None:
+    """The two numbers in the first line of a review, parted by a space or a comma; None where it has no two."""
+    return _pair(review.strip().split('\n')[0].replace(',', ' ').split())
+
+
+def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
+    """The relative score of the first assistant.
+
+    Args:
+      reviews: each with a 'text', and a 'score' of two numbers where it is kept beside it; [-1, -1] is none.
+
+    Raises:
+      UserError: where there are no scores.
+    """
+    scores = [(_kept(review), parse_scores(review['text'])) for review in reviews]
+    found = [kept or parsed for kept, parsed in scores if kept or parsed]
+    first, second = (sum(pair[i] for pair in found) for i in (0, 1))
+    if not second:
+        raise UserError(f'none of {len(reviews)} reviews has two scores')
+    entered = sum(kept is not None and kept != parsed for kept, parsed in scores)
+    return RelativeScore(first, second, len(found), entered, len(reviews) - len(found))
+
+
+def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
+    """The reviews of a file of JSON lines with the key 'text'; raises UserError for a file of something else."""
+    rows = list(read_rows(path))
+    for where, row in rows:
+        if not isinstance(row.get('text'), str):
+            raise UserError(f'{where}: a review has a text called "text"')
+    return [row for _, row in rows]
+
+
+def _kept(review: Mapping[str, Any]) -> Scores | None:
+    pair = _pair(review.get('score', ()))
+    return pair if pair and min(pair) >= 0 else None
+
+
+def _pair(words: Sequence) -> Scores | None:
+    try:
+        first, second = map(float, words)
+    except (ValueError, TypeError):
+        return None
+    return first, second

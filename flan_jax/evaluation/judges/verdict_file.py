@@ -1,0 +1,57 @@
+"""A judge that has spoken already: verdicts read from a file, of ours, of AlpacaEval's annotators, or of people."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from etils import epath
+
+from flan_jax.errors import UserError
+from flan_jax.evaluation.judges.answers import Pair, read_rows
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
+from flan_jax.metrics.length_controlled import instruction_hash
+
+HASH = 'instruction_hash'
+
+
+@dataclasses.dataclass(frozen=True)
+class VerdictFile(PairwiseJudge):
+    """Looks verdicts up by the hash of the instruction.
+
+    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, and 'instruction' or
+    'instruction_hash'; where it has the answers as well, they must be the same.
+
+    Attributes:
+      path: a file of JSON lines, or a JSON list.
+    """
+
+    path: str
+
+    @property
+    def recipe(self):
+        return {'kind': 'file', 'name': epath.Path(self.path).name}
+
+    def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
+        known: dict[str, tuple[str, Mapping]] = {}
+        for where, row in read_rows(self.path):
+            name = row.get(HASH) or instruction_hash(str(row.get('instruction', '')))
+            if name in known:
+                raise UserError(f'{where}: a second verdict on one instruction')
+            known[name] = where, row
+        return [self._verdict(pair, known) for pair in pairs]
+
+    def _verdict(self, pair: Pair, known: Mapping[str, tuple[str, Mapping]]) -> Verdict:
+        if instruction_hash(pair.prompt) not in known:
+            raise UserError(f'{self.path}: no verdict on {pair.prompt[:80]!r}; verdicts are joined by the instruction')
+        where, row = known[instruction_hash(pair.prompt)]
+        for name, answer in (('output_1', pair.answer_a), ('output_2', pair.answer_b)):
+            if row.get(name, answer) != answer:
+                raise UserError(f'{where}: {name} is not the answer that is judged here')
+        preference = row.get('preference')
+        if isinstance(preference, bool) or not isinstance(preference, int | float) or not _allowed(preference):
+            raise UserError(f'{where}: preference is {preference!r}; it must be from 1 to 2, or 0 for a tie')
+        orders = row.get('orders') or (0.5 if preference == 0 else preference - 1,)
+        return Verdict(pair, tuple(map(float, orders)))
+
+
+def _allowed(preference: float) -> bool:
+    return preference == 0 or 1 <= preference <= 2

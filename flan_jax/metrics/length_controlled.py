@@ -1,0 +1,287 @@
+"""Win rates of one model against another, raw and length-controlled as AlpacaEval 2 has them (Dubois et al. 2024).
+
+The length-controlled rate is what the raw rate would be if both answered at the same length. With p the probability
+that the model's answer is preferred, a logistic regression without intercept is fitted for each model,
+
+  logit p = length * tanh(d / std(d)) + difficulty * gamma + model
+
+where d is the characters of the baseline's answer minus those of the model's, its standard deviation is that of a
+sample and d is not centred, and gamma says how hard an instruction is. The rate is the mean of p with the first term
+left out.
+
+What AlpacaEval adds to the data is a prior: comparisons of its baseline with terse and verbose versions of itself,
+which count little and have no model term. It needs their files; without them a rate is labelled 'without prior'.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from flan_jax.errors import UserError
+
+PRIOR_WEIGHT = 0.2
+"""What all sets of the prior weigh together, each beside the model's own data."""
+
+STRENGTHS = tuple(np.logspace(-4, 4, 10))
+"""Inverse strengths of the L1 penalty that cross-validation chooses from."""
+
+FOLDS, SEED = 5, 123
+
+JOINT_STRENGTH = 3.0
+"""Inverse strength of the L2 penalty of the joint fit: of 0.3, 1, 3 and 10 the one whose log-loss on held-out
+comparisons was the lowest, over 21 models of AlpacaEval's repository. AlpacaEval does not say what it took."""
+
+Variant = Literal['length-controlled', 'length-controlled without prior', 'length-controlled minimal']
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparisons:
+    """The answers of a model set against a baseline's.
+
+    Attributes:
+      instructions: a hash of each instruction, no two the same, see `instruction_hash`; [E].
+      wins: the probability that the model's answer is preferred; half for a tie; [E].
+      baseline_characters: length of the baseline's answers, [E].
+      model_characters: length of the model's answers, [E].
+    """
+
+    instructions: tuple[str, ...]
+    wins: np.ndarray
+    baseline_characters: np.ndarray
+    model_characters: np.ndarray
+
+    def __post_init__(self):
+        if not self.instructions:
+            raise UserError('there are no comparisons')
+        if len(set(self.instructions)) < len(self.instructions):
+            raise UserError('an instruction has several comparisons; give one each')
+        if not ((self.wins >= 0) & (self.wins <= 1)).all():
+            raise UserError('the probability that a model wins must be from 0 to 1')
+
+    @property
+    def win_rate(self) -> float:
+        """The raw win rate, per cent."""
+        return 100 * float(self.wins.mean())
+
+    @property
+    def length(self) -> np.ndarray:
+        """The feature of length, [E]; 0 where all answers differ in length by nothing."""
+        d_E = (self.baseline_characters - self.model_characters).astype(float)
+        std = d_E.std(ddof=1) if len(d_E) > 1 else 0.0
+        return np.tanh(d_E / std) if std > 0 else np.zeros_like(d_E)
+
+    def swapped(self) -> 'Comparisons':
+        """The same with baseline and model exchanged."""
+        return Comparisons(self.instructions, 1 - self.wins, self.model_characters, self.baseline_characters)
+
+    def take(self, indices: np.ndarray) -> 'Comparisons':
+        """The comparisons at some places; those taken several times are told apart."""
+        names = tuple(f'{self.instructions[i]} {number}' for number, i in enumerate(indices))
+        return Comparisons(names, self.wins[indices], self.baseline_characters[indices], self.model_characters[indices])
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """What a fit found: the weights of the features."""
+
+    length: float
+    difficulty: float
+    model: float
+
+    def rate(self, difficulty_E: np.ndarray) -> float:
+        """The mean preference, per cent, where the length makes no difference."""
+        return 100 * float(_sigmoid(self.difficulty * difficulty_E + self.model).mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class LengthControlled:
+    """A length-controlled win rate.
+
+    Attributes:
+      rate: per cent.
+      weights: of the fit.
+      strength: inverse strength of its penalty, chosen by cross-validation.
+      variant: what it is made with; rates of different variants are not to be compared.
+      warning: what to know where the rate is far from the raw one; empty where it is not.
+    """
+
+    rate: float
+    weights: Weights
+    strength: float
+    variant: Variant
+    warning: str = ''
+
+
+def instruction_hash(instruction: str) -> str:
+    """Twelve hexadecimal digits that stand for an instruction."""
+    return hashlib.sha1(instruction.encode()).hexdigest()[:12]
+
+
+def wins_of(preferences: np.ndarray) -> np.ndarray:
+    """Preferences as AlpacaEval writes them, 1 for the baseline, 2 for the model, 0 for a tie, as wins."""
+    return np.where(preferences == 0, 1.5, preferences) - 1
+
+
+def length_controlled(
+    comparisons: Comparisons,
+    difficulty: Mapping[str, float] | None = None,
+    prior: Sequence[Comparisons] = (),
+    strength: float | None = None,
+) -> LengthControlled:
+    """The length-controlled win rate.
+
+    Args:
+      comparisons: of the model.
+      difficulty: of each instruction, by its hash, as `fit_difficulty` gives it; None for the minimal variant, which is
+        no stand-in away from parity.
+      prior: the comparisons of the prior, if there are any; needs difficulties.
+      strength: inverse strength of the penalty; None to choose by cross-validation.
+
+    Raises:
+      UserError: for an instruction without a difficulty.
+    """
+    gamma_E = _gamma(comparisons, difficulty)
+    rows = _Rows.of(comparisons, gamma_E, prior, difficulty)
+    strength = rows.chosen_strength() if strength is None else strength
+    weights = Weights(*rows.fit(strength))
+    rate, variant = weights.rate(gamma_E), _variant(difficulty, prior)
+    return LengthControlled(rate, weights, strength, variant, _warning(comparisons.win_rate, rate))
+
+
+def interval(
+    comparisons: Comparisons,
+    difficulty: Mapping[str, float] | None = None,
+    prior: Sequence[Comparisons] = (),
+    samples: int = 200,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The 95 % confidence interval of the length-controlled rate: instructions are resampled, and the fit is made anew.
+
+    The penalty's strength is that of the whole data, and difficulties are taken as known.
+    """
+    strength = length_controlled(comparisons, difficulty, prior).strength
+    random, count, rates = np.random.default_rng(seed), len(comparisons.instructions), []
+    for _ in range(samples):
+        indices = random.integers(count, size=count)
+        sample = comparisons.take(indices)
+        known = None if difficulty is None else {name: difficulty[name.split()[0]] for name in sample.instructions}
+        rates.append(length_controlled(sample, known and known | dict(difficulty), prior, strength).rate)
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def fit_difficulty(models: Sequence[Comparisons], strength: float = JOINT_STRENGTH) -> dict[str, float]:
+    """How hard each instruction is, by hash: one logistic regression over the comparisons of several models.
+
+    Every model has a term of its own and a slope of length; an instruction's term is shared by all. Higher is easier to
+    win.
+    """
+    import scipy.sparse
+    from sklearn.linear_model import LogisticRegression
+
+    names = sorted({name for model in models for name in model.instructions})
+    column = {name: 2 * len(models) + i for i, name in enumerate(names)}
+    entries = [
+        ([number, len(models) + number, column[name]], [length, 1.0, 1.0])
+        for number, model in enumerate(models)
+        for name, length in zip(model.instructions, model.length)
+    ]
+    columns, values = (np.concatenate([entry[i] for entry in entries]) for i in (0, 1))
+    starts = np.arange(0, 3 * len(entries) + 1, 3)
+    features = scipy.sparse.csr_matrix((values, columns, starts), shape=(len(entries), 2 * len(models) + len(names)))
+    wins = np.concatenate([model.wins for model in models])
+    fitted = LogisticRegression(C=strength, fit_intercept=False, max_iter=2000, tol=1e-6).fit(
+        scipy.sparse.vstack([features, features]), *_twice(wins)
+    )
+    return {name: float(fitted.coef_[0][column[name]]) for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """The rows of a fit.
+
+    Attributes:
+      features: [R, 3].
+      wins: [R].
+      weights: [R].
+    """
+
+    features: np.ndarray
+    wins: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, comparisons, gamma_E, prior, difficulty) -> '_Rows':
+        sets = [(comparisons, gamma_E, 1.0, 1.0)]
+        sets += [(one, _gamma(one, difficulty), 0.0, PRIOR_WEIGHT / len(prior)) for one in prior]
+        features = [np.stack([one.length, gamma, np.full(len(gamma), own)], axis=1) for one, gamma, own, _ in sets]
+        weights = [np.full(len(gamma), weight) for _, gamma, _, weight in sets]
+        return cls(np.concatenate(features), np.concatenate([s[0].wins for s in sets]), np.concatenate(weights))
+
+    def take(self, chosen: np.ndarray) -> '_Rows':
+        return _Rows(self.features[chosen], self.wins[chosen], self.weights[chosen])
+
+    def fit(self, strength: float) -> np.ndarray:
+        """The weights of the features, [3]; every row is a win and a loss, each as far as it is probable."""
+        from sklearn.linear_model import LogisticRegression
+
+        labels, weights = _twice(self.wins)
+        model = LogisticRegression(
+            C=strength, l1_ratio=1.0, solver='liblinear', fit_intercept=False, random_state=SEED, max_iter=1000
+        )
+        model.fit(np.concatenate([self.features] * 2), labels, weights * np.tile(self.weights, 2))
+        return model.coef_[0]
+
+    def log_loss(self, coefficients: np.ndarray) -> float:
+        z_R = self.features @ coefficients
+        losses_R = self.wins * np.logaddexp(0, -z_R) + (1 - self.wins) * np.logaddexp(0, z_R)
+        return float((self.weights * losses_R).sum() / self.weights.sum())
+
+    def chosen_strength(self) -> float:
+        """The strength of the lowest log-loss on held-out rows; a row's win and loss are held out together."""
+        fold_R = np.arange(len(self.wins)) % FOLDS
+        folds = [fold for fold in range(FOLDS) if (fold_R == fold).any() and (fold_R != fold).any()]
+
+        def loss(strength: float) -> float:
+            fits = ((self.take(fold_R != f).fit(strength), self.take(fold_R == f)) for f in folds)
+            return float(np.mean([held_out.log_loss(coefficients) for coefficients, held_out in fits]))
+
+        return float(min(STRENGTHS, key=loss)) if folds else STRENGTHS[-1]
+
+
+def _twice(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and weights of rows that stand twice, as a win and as a loss."""
+    return np.repeat([1, 0], len(wins)), np.concatenate([wins, 1 - wins])
+
+
+def _gamma(comparisons: Comparisons, difficulty: Mapping[str, float] | None) -> np.ndarray:
+    if difficulty is None:
+        return np.zeros(len(comparisons.instructions))
+    if unknown := [name for name in comparisons.instructions if name not in difficulty]:
+        raise UserError(
+            f'{len(unknown)} of {len(comparisons.instructions)} instructions have no difficulty, such as {unknown[0]}; '
+            'fit one for these instructions, or leave difficulties out'
+        )
+    return np.array([difficulty[name] for name in comparisons.instructions])
+
+
+def _variant(difficulty, prior) -> Variant:
+    if difficulty is None:
+        return 'length-controlled minimal'
+    return 'length-controlled' if prior else 'length-controlled without prior'
+
+
+def _warning(raw: float, rate: float) -> str:
+    """AlpacaEval's own bounds of what is no longer plausible."""
+    if min(raw - raw / 4, raw - 10) <= rate <= max(raw + (100 - raw) / 4, raw + 10):
+        return ''
+    return (
+        f'the length-controlled rate {rate:.1f} is far from the raw {raw:.1f}; answers may differ in length throughout'
+    )
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, -z))

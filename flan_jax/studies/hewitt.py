@@ -1,0 +1,122 @@
+"""Hewitt et al. 2024: which runs its tables take, and what it printed there."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+from flan_jax import catalogue
+from flan_jax.data.source import MissingDataError, split_slices
+from flan_jax.errors import UserError
+from flan_jax.run import Run
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale
+
+PRETRAINING_STEPS = '600'
+"""Of the small base model, where TRAIN_STEPS does not say."""
+
+TUNED_ON, RANKED = 'lima', 'alpaca'
+"""The datasets that models are tuned on, and whose responses they rank, as they are called when they are prepared."""
+
+PREPARE = (
+    'flan-jax data prepare lima --from lima_messages.jsonl --format messages',
+    'flan-jax data prepare alpaca --from test=alpaca_data.json --format alpaca',
+)
+"""The commands that prepare them, which `--data_dir` completes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingTable:
+    """A table of response ranking: base models beside what was tuned from them.
+
+    Attributes:
+      id: what the command calls it.
+      title: what is asked.
+      source: the paper's table.
+      arms: the ways to tune.
+      paper: the paper's values by base model and arm, per cent.
+      files: the gin files of a run at each scale.
+    """
+
+    id: str
+    title: str
+    source: str
+    arms: Sequence[Arm]
+    paper: Mapping[str, Mapping[str, float]]
+    files: Mapping[Scale, tuple[str, ...]]
+
+    def runs(
+        self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
+    ) -> list[PlannedRun]:
+        """Every run: where no base model is given a small one learns text first, then every arm tunes it.
+
+        Args:
+          scale: how large they are.
+          root: the study's folder.
+          files: gin files that follow the scale's.
+          given: bindings of the user's.
+          seeds: runs of each arm with different seeds, all from one base model.
+
+        Raises:
+          UserError: for a binding that the table sets itself, or a missing base model.
+        """
+        own = {*SET_BY_STUDIES, *(name for arm in self.arms for name in arm.bindings)}
+        if clash := sorted(own & set(given)):
+            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
+        if scale != 'small' and BASE_CHECKPOINT not in given:
+            raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
+        shared, pretraining = dict(given), []
+        if BASE_CHECKPOINT not in given:
+            steps = {'TRAIN_STEPS': PRETRAINING_STEPS, **given}
+            pretraining = [pretraining_run(0, root, ('', *files), steps)]
+            shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])
+        waits_for = shared[BASE_CHECKPOINT] if pretraining else ''
+        every = [(seed, arm) for seed in range(seeds) for arm in self.arms]
+        return [*pretraining, *(self._run(arm, seed, scale, root, files, shared, waits_for) for seed, arm in every)]
+
+    def _run(self, arm, seed, scale, root, files, shared, waits_for) -> PlannedRun:
+        of_study = {
+            'MODEL_DIR': os.path.join(root, f'seed_{seed}', arm.folder),
+            'Evaluation.base_dir': os.path.join(root, BASE),
+            'HELD_OUT': 'None',
+            'EVAL_TASKS': '()',  # responses are ranked afterwards
+            'SEED': str(seed),
+        }
+        files = (*self.files[scale], *files)
+        return PlannedRun(arm.name, 'nothing', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
+
+    def check_data(self, run: Run) -> None:
+        """Raises UserError, with the commands that help, unless what is tuned on and ranked is prepared."""
+        missing = [name for name in (TUNED_ON, RANKED) if not _is_prepared(name, run.data.tfds_data_dir)]
+        if missing:
+            commands = '; '.join(f'{command} --data_dir={run.data.tfds_data_dir}' for command in PREPARE)
+            raise UserError(
+                f'{self.id}: {" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not prepared in '
+                f'{run.data.tfds_data_dir}; the files are of Zhou et al. 2023 and Taori et al. 2023: {commands}'
+            )
+
+
+def _is_prepared(name: str, data_dir: str) -> bool:
+    try:
+        return name in catalogue.DATASETS and bool(split_slices(catalogue.DATASETS[name], data_dir))
+    except MissingDataError:
+        return False
+
+
+MIXTURE = 'MIXTURE_OR_TASK_NAME'
+
+TABLE_2 = RankingTable(
+    id='hewitt.table2',
+    title='Response ranking: is the own response likelier than those of others?',
+    source='Table 2, section 4.4',
+    arms=(
+        Arm('instruction tuning', {MIXTURE: TUNED_ON}),
+        Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'}),
+    ),
+    paper={
+        'Llama-2-7B': {'base': 80.4, 'instruction tuning': 77.4},
+        'OLMo-7B-Feb2024': {'base': 74.5, 'instruction tuning': 74.3},
+    },
+    files={'small': ('gin/runs/hewitt_small.gin',), 'paper': ('gin/runs/hewitt_llama2_7b.gin',), 'own': ()},
+)
+
+STUDIES = {study.id: study for study in (TABLE_2,)}

@@ -1,0 +1,107 @@
+"""`reproduce hewitt.table2` runs whole: a base model, two tunings, and the ranking of all three."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from flan_jax import catalogue
+from flan_jax.command import main
+from flan_jax.data import prepare
+from flan_jax.inference.scoring import Scorer
+from flan_jax.loaded_model import load
+from flan_jax.packing.example import Example
+
+LIMIT = 5
+SMALL = {
+    'TRAIN_STEPS': 2,
+    'BATCH_SIZE': 2,
+    'SEQUENCE_LENGTH': 384,
+    'Stream.input_length': 64,
+    'Stream.target_length': 319,
+    'Stream.targets_per_sequence': 384,
+    'lamda.num_layers': 1,
+    'lamda.d_model': 16,
+    'lamda.head_dim': 8,
+}
+WORDS = ['apple', 'river', 'stone', 'cloud', 'music', 'paper', 'silver', 'garden', 'window', 'summer']
+
+
+@pytest.fixture(scope='module')
+def before():
+    """The catalogue, which prepared instruction files join, as it was."""
+    kept = dict(catalogue.DATASETS)
+    yield
+    catalogue.DATASETS.clear()
+    catalogue.DATASETS.update(kept)
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory, before):
+    folder = tmp_path_factory.mktemp('hewitt')
+    prepare.prepare_samples([catalogue.DATASETS['cnn_dailymail']], str(folder / 'data'))
+    turns = [[{'role': 'user', 'content': f'Name {w}.'}, {'role': 'assistant', 'content': f'{w}!'}] for w in WORDS]
+    rows = [{'instruction': f'Say {word}.', 'input': '', 'output': f'{word} {word}'} for word in WORDS]
+    (folder / 'lima.jsonl').write_text(''.join(json.dumps({'messages': messages}) + '\n' for messages in turns))
+    (folder / 'alpaca.json').write_text(json.dumps(rows))
+    for name, file, form in (('lima', 'lima.jsonl', 'messages'), ('alpaca', 'test={}alpaca.json', 'alpaca')):
+        path = file.format(f'{folder}/') if '{}' in file else f'{folder}/{file}'
+        prepared = ['data', 'prepare', name, '--from', path, '--format', form, f'--data_dir={folder}/data']
+        assert main.main(prepared) == 0
+    return f'{folder}/data'
+
+
+def arguments(data_dir, root, *more):
+    given = SMALL | {'TFDS_DATA_DIR': data_dir, 'MODEL_DIR': root, 'Stream.directory': f'{root}/streams'}
+    bound = [f'--gin.{name}={value}' for name, value in given.items()]
+    return ['reproduce', 'hewitt.table2', f'--limit={LIMIT}', *bound, *more]
+
+
+@pytest.fixture(scope='module')
+def root(data_dir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('table2')
+    assert main.main(arguments(data_dir, folder)) == 0
+    return folder
+
+
+def test_three_models_are_ranked_by_two_scores_beside_the_paper(root):
+    found = json.loads((root / 'report.json').read_text())
+    names = ['base', 'instruction tuning', 'response tuning']
+    assert [(line['model'], line['score']) for line in found['models']] == [
+        (n, s) for n in names for s in ('mean', 'sum')
+    ]
+    assert all(line['interval'][0] <= line['per_cent'] <= line['interval'][1] for line in found['models'])
+    assert len({line['comparisons'] for line in found['models']}) == 1 and not found['unfinished']
+    rows = list(csv.DictReader((root / 'table.csv').open()))
+    assert rows[0]['Llama-2-7B'] == '80.4' and rows[2]['OLMo-7B-Feb2024'] == '74.3' and len(rows) == 6
+    assert '80.4' in (root / 'report.html').read_text()
+
+
+def test_records_hold_what_the_model_says_of_each_pair(root):
+    (path,) = root.glob('seed_0/instruction_tuning/evaluation/step_2/alpaca-*/test_template_0.jsonl')
+    record = json.loads(path.read_text().splitlines()[3])
+    (word,) = [word for word in WORDS if word in record['prompt']]
+    model = load(root / 'seed_0/instruction_tuning')
+    prompt = model.prompt_format.encode_prompt(model.vocabulary, f'Say {word}.')
+    response = model.prompt_format.encode_response(model.vocabulary, f'{word} {word}')
+    assert record['tokens'][0] == len(response) and len(record['log_likelihoods']) == 6
+    ((alone,),) = Scorer(model, 512).score([Example(np.array(prompt), (np.array(response),))])
+    assert record['log_likelihoods'][0] == pytest.approx(alone.sum(), abs=1e-3)
+
+
+def test_what_is_on_record_is_not_ranked_again(root, data_dir, capsys):
+    files = {path: path.stat().st_mtime_ns for path in root.glob('**/evaluation/**/*.jsonl')}
+    assert len(files) == 3 and main.main(arguments(data_dir, root, '--join')) == 0
+    assert files == {path: path.stat().st_mtime_ns for path in root.glob('**/evaluation/**/*.jsonl')}
+
+
+def test_missing_data_is_refused_with_the_commands_that_prepare_it(tmp_path, capsys):
+    (tmp_path / 'empty').mkdir()
+    assert main.main(['reproduce', 'hewitt.table2', f'--gin.TFDS_DATA_DIR={tmp_path}/empty']) == 2
+    assert 'data prepare lima --from' in capsys.readouterr().err
+
+
+def test_what_the_table_sets_itself_is_refused(data_dir, tmp_path, capsys):
+    assert main.main(arguments(data_dir, tmp_path, '--gin.HELD_OUT=nli')) == 2
+    assert 'HELD_OUT is set by hewitt.table2 itself' in capsys.readouterr().err
