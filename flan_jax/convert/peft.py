@@ -1,6 +1,5 @@
 """LoRA adapters in: a folder as PEFT keeps it, beside the base model that it names."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +10,9 @@ from etils import epath
 
 from flan_jax.convert.adapter import CONFIG_FILE, TENSORS_FILE
 from flan_jax.convert.families import Family, Part
-from flan_jax.convert.read import ConversionError
+from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.write import family_of
+from flan_jax.files import read_json
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import LORA_A, LORA_B, STACKED
 from flan_jax.tuning.lora import Lora
@@ -96,4 +96,4 @@ def _places(family: Family, num_layers: int) -> dict[str, tuple[str, int]]:
 
 
 def _settings(folder: epath.PathLike) -> Mapping[str, Any]:
-    return json.loads((epath.Path(folder) / CONFIG_FILE).read_text())
+    return read_json(epath.Path(folder) / CONFIG_FILE, 'fetch it again')

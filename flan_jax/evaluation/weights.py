@@ -1,12 +1,12 @@
 """What identifies the weights that answered, so that the answers of other weights are never taken for theirs."""
 
-import json
 from typing import Any
 
 from etils import epath
 
 from flan_jax.convert import peft
 from flan_jax.convert.read import CONFIG_FILE
+from flan_jax.files import read_json
 from flan_jax.loaded_model import checkpoint_in, is_hugging_face
 from flan_jax.training import checkpoints
 
@@ -44,7 +44,7 @@ def _files_identity(folder: epath.Path, config: str) -> dict[str, Any]:
     """By its configuration, and name, size and time of its safetensors."""
     files = [(file.name, file.stat()) for file in sorted(folder.glob('*.safetensors'))]
     tensors = {name: [found.length, int(found.mtime)] for name, found in files}
-    return {'config': json.loads((folder / config).read_text()), 'tensors': tensors}
+    return {'config': read_json(folder / config, 'fetch it again'), 'tensors': tensors}
 
 
 def fresh_identity(model: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _read_manifest(folder: epath.Path) -> StreamManifest:
 
 
 def on_disk(file: epath.Path) -> epath.Path:
-    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's own cache."""
+    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's cache."""
     if not in_bucket(file):
         return file
     copied = cache_folder('streams') / file.parent.name / file.name
@@ -159,8 +159,8 @@ class PackedStream:
         self.folder = epath.Path(folder)
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
-        self._columns: Mapping[str, Any] = {}
         self.manifest = _read_manifest(self.folder)
+        self._columns: Mapping[str, Any] = {}
         if not (self.folder / SEQUENCES_FILE).exists():
             raise StreamError(f'{self.folder / SEQUENCES_FILE} is missing; {_PACK_AGAIN}')
         with self._named_damage():

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from flan_jax.distributed.batches import device_batch
-from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.distributed.preemption import termination_noted
 from flan_jax.evaluation.samples import Question
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
@@ -78,7 +78,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
     Raises:
       SettingsError: if the settings do not fit each other.
       TrainingError: naming the step whose loss is not finite.
-      Preempted: after SIGTERM.
+      Preempted: after SIGTERM or Ctrl-C.
     """
     per_round = steps_per_round(program.learning.objective, training)
     with contextlib.ExitStack() as stack:
@@ -104,7 +104,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
                 log.flush()
                 saved.save(done, state)
             if stops:
-                raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
         return {name: value for name, value in state.params.items() if name != VALUE_HEAD}
 
 
