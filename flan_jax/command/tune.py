@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     _prepare(options, tuned, file_format, keys)
     write_whole(path, text)
     base.make()
-    return _run(path)
+    return _run(path, tuned.objective.needs_values)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -59,7 +59,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
     parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
     data = parser.add_argument_group('data')
-    data.add_argument('--format', help='alpaca, messages, prompt_completion or preference; default: found by the keys')
+    data.add_argument(
+        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
+    )
     data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
     data.add_argument(
         '--chat_template',
@@ -72,9 +74,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     training.add_argument('--lora', action='store_true', help='train a LoRA adapter beside the model')
     training.add_argument('--objective', default='next_token', help='what is learned (default: next_token)')
     training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
-    training.add_argument(
-        '--learning_rate', type=float, help=f'default: {RATES["Full"]}, with --lora {RATES["Lora"]}, which then falls'
-    )
+    rates = f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth of it for dpo and its kind'
+    training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
     training.add_argument('--length', type=int, help='tokens of an example at most; default: 2048')
     options = parser.parse_args(arguments)
     options.output = options.output.rstrip('/')
@@ -115,7 +116,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
         dataset='own_' + re.sub(r'\W+', '_', options.data.stem.lower()),
         data_dir=f'{options.output}/{DATA}/{digest}',
         prompt_format=prompt_format,
-        objective=objective.__name__,
+        objective=objective,
         tuning='Lora' if options.lora else 'Full',
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -190,18 +191,19 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
     CONSOLE.print(f'{options.data} is read as {file_format}, in the prompt format {tuned.prompt_format.name}')
 
 
-def _run(path: pathlib.Path) -> int:
+def _run(path: pathlib.Path, rates: bool) -> int:
+    """Runs, and says what to do next with a model that answers, or that `rates` answers."""
     from flan_jax.command.run import complete
     from flan_jax.command.start import start_run
 
     complete(*start_run('run', [str(path)], {}))
     output = path.parent
-    CONSOLE.print(
-        f'\n{output} holds the tuned model. Next:\n'
-        f'  flan-jax generate {output} --chat                       ask it\n'
-        f'  flan-jax evaluate {output} --tasks=DATASET              measure it\n'
+    use = [
+        f'  flan-jax generate {output} --chat                       ask it',
+        f'  flan-jax evaluate {output} --tasks=DATASET              measure it',
         f'  flan-jax convert --from=flan {output} --to=hf FOLDER    take it elsewhere',
-        soft_wrap=True,
-        markup=False,
-    )
+    ]
+    again = f'  flan-jax run --gin_file={path}    the same, or what you change there'
+    lines = [f'\n{output} holds the {"reward" if rates else "tuned"} model. Next:', *([] if rates else use), again]
+    CONSOLE.print('\n'.join(lines), soft_wrap=True, markup=False)
     return 0

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from flan_jax.command.tune_base import Base
 from flan_jax.convert.gin_text import gin_lines
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.objectives.objective import Objective
 from flan_jax.settings import bindings
 
 FILE = 'run.gin'
 
 RATES = {'Full': 2e-5, 'Lora': 2e-4}
 """Learning rate by tuning: Stanford Alpaca's for 7B parameters; ten times as much for an adapter."""
+
+BESIDE_REFERENCE = 0.05
+"""Of these rates for objectives that compare with the model tuned from: 1e-6 (Rafailov et al. 2023, appendix B)."""
 
 LENGTH = 2048
 """Tokens of an example at most, where --length does not say."""
@@ -28,7 +32,7 @@ class Tuned:
       dataset: name of the prepared data.
       data_dir: folder of the prepared data.
       prompt_format: what stands around the texts.
-      objective: name of its class.
+      objective: its class.
       tuning: name of its class.
       epochs: how often every example is read.
       batch_size: sequences in a step.
@@ -44,7 +48,7 @@ class Tuned:
     dataset: str
     data_dir: str
     prompt_format: PromptFormat
-    objective: str
+    objective: type[Objective]
     tuning: str
     epochs: int
     batch_size: int
@@ -80,14 +84,18 @@ class Tuned:
 
     def _training(self) -> Iterator[str]:
         yield f'Run.tuning = @{self.tuning}()'
-        yield f'Run.objective = @{self.objective}()'
+        yield f'Run.objective = @{self.objective.__name__}()'
         yield 'TRAIN_STEPS = None  # they follow from the epochs'
         yield f'Stream.epochs = {self.epochs}'
         yield f'BATCH_SIZE = {self.batch_size}'
-        yield f'LEARNING_RATE = {self.learning_rate or RATES[self.tuning]}'
+        yield f'LEARNING_RATE = {self.learning_rate or self._rate()}'
         yield 'Training.optimizer = @AdamW()'
         yield 'Training.schedule = @Cosine()'
         yield 'Training.warmup_share = 0.03'
+
+    def _rate(self) -> float:
+        """The learning rate where none is given, in two digits."""
+        return float(f'{RATES[self.tuning] * (BESIDE_REFERENCE if self.objective.needs_reference else 1):.1e}')
 
     def _stream(self) -> Iterator[str]:
         length = self.length or int(min(LENGTH, self.base.config.max_length))
