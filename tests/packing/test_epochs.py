@@ -19,7 +19,7 @@ from flan_jax.settings import SettingsError
 from flan_jax.training.schedules.linear import Linear
 from flan_jax.training.settings import Training
 
-EPOCHS = 3
+EPOCHS = 2
 
 
 def settings(directory='unused', **changes):
@@ -64,7 +64,7 @@ def test_every_epoch_is_whole_and_in_an_order_of_its_own_by_seed(samples_dir):
     size = sum(expected.values())
     epochs = [of_seed[0][start : start + size] for start in range(0, EPOCHS * size, size)]
     assert all(collections.Counter(epoch) == expected for epoch in epochs)
-    assert epochs[0] != epochs[1] != epochs[2] and of_seed[0] != of_seed[1]
+    assert epochs[0] != epochs[1] and of_seed[0] != of_seed[1]
     assert list(map(identity, whole_epochs(mixture, settings()))) == of_seed[0]
     tasks = [task for task, *_ in epochs[0]]
     assert tasks != sorted(tasks) and tasks != sorted(tasks, reverse=True)
@@ -73,8 +73,8 @@ def test_every_epoch_is_whole_and_in_an_order_of_its_own_by_seed(samples_dir):
 def test_templates_are_drawn_anew_in_every_epoch(samples_dir):
     mixture = tuning_mixture(data(samples_dir, mixture='sst2', templates_per_dataset=None))
     templates = [example.template for example in whole_epochs(mixture, settings())]
-    first, second, third = np.split(np.array(templates), EPOCHS)
-    assert sorted(first.tolist()) != sorted(second.tolist()) or sorted(second.tolist()) != sorted(third.tolist())
+    first, second = np.split(np.array(templates), EPOCHS)
+    assert sorted(first.tolist()) != sorted(second.tolist())
 
 
 def test_the_last_step_is_filled_up_with_padding(stream):
