@@ -13,8 +13,8 @@ from flan_jax.tuning.full import Full
 from tests.toy import loaded, random_params
 from tests.training.test_reference import CONFIG, MESH, base, preferences, write
 
-STEPS = 40
-TRAINING = Training(batch_size=4, steps=STEPS, learning_rate=0.03, log_every=1, checkpoint_every=20, remat='none')
+STEPS = 60
+TRAINING = Training(batch_size=4, steps=STEPS, learning_rate=0.02, log_every=1, checkpoint_every=20, remat='none')
 
 
 def accuracy(params, examples):
