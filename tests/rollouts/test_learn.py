@@ -32,7 +32,7 @@ CONFIG = DecoderConfig(
 )
 PPO = Ppo(prompts=8, answers=4, max_new_tokens=8, epochs=2, kl_reward=0.05)
 TRAINING = Training(
-    steps=32, batch_size=4, learning_rate=0.01, optimizer=AdamW(), checkpoint_every=4, log_every=1, seed=3
+    steps=48, batch_size=4, learning_rate=0.003, optimizer=AdamW(), checkpoint_every=4, log_every=1, seed=3
 )
 QUESTIONS = [Question(letter) for letter in 'abcdef']
 
@@ -68,13 +68,14 @@ def test_the_reward_rises_and_the_model_stays_near(whole):
     rewards, far = ([line[name] for line in lines] for name in ('reward', 'kl_of_answers'))
     assert rewards[0] < 0.7 and np.mean(rewards[-2:]) > 0.95
     assert abs(far[0]) < 1e-4 and 0 < far[-1] < 2
-    assert lines[0]['step'] == 4 and lines[-1]['step'] == 32
+    assert lines[0]['step'] == 4 and lines[-1]['step'] == 48
 
 
 def test_a_stronger_penalty_keeps_the_model_nearer(whole, tmp_path):
     run(tmp_path, dataclasses.replace(PPO, kl_reward=10.0))
-    free, held = (metrics_log.read(folder)[-1]['kl_of_answers'] for folder in (whole[0], tmp_path))
-    assert held < 0.3 * free
+    last = [metrics_log.read(folder)[-4:] for folder in (whole[0], tmp_path)]
+    free, held = (np.mean([line['kl_of_answers'] for line in lines]) for lines in last)
+    assert held < 0.3 * free and np.mean([line['reward'] for line in last[1]]) < 0.8
 
 
 def test_a_run_that_stopped_goes_on_bit_for_bit(whole, tmp_path):
@@ -89,7 +90,7 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(whole, tmp_path):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     assert (tmp_path / records.FOLDER / 'round_00004.jsonl').stat().st_mtime_ns == before
     names = sorted(path.name for path in (folder / records.FOLDER).iterdir())
-    assert len(names) == 8
+    assert len(names) == 12
     for name in names:
         assert (tmp_path / records.FOLDER / name).read_text() == (folder / records.FOLDER / name).read_text()
 
