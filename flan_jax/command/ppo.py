@@ -24,15 +24,22 @@ def ppo(run: Run, command: str) -> None:
     """Learns to the end, going on where it was stopped; leaves the model in MODEL_DIR/policy.
 
     Raises:
-      UserError: for a run with another objective, or without what learning begins with.
+      UserError: for a run with another objective, or without what learning begins with; if another run is in MODEL_DIR.
     """
+    from flan_jax.distributed.lock import only_run
+
+    _check(run)
+    with only_run(run.model_dir):
+        _ppo(run, command)
+
+
+def _ppo(run: Run, command: str) -> None:
     from flan_jax import manifest
     from flan_jax.evaluation import samples
     from flan_jax.rollouts.rollout import FOLDER
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
 
-    _check(run)
     vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(run.objective.questions), {})
     _check_lengths(run, vocabulary, questions)
