@@ -21,7 +21,7 @@ setuptools.setup(
     packages=[*LIBRARY_PACKAGES, 'flan_jax.tasks', 'flan_jax.gin'],
     package_dir={'flan_jax.tasks': 'tasks', 'flan_jax.gin': 'gin'},
     package_data={
-        'flan_jax': ['**/*.model', '**/*.html', '**/*.css'],
+        'flan_jax': ['py.typed', '**/*.model', '**/*.html', '**/*.css'],
         'flan_jax.tasks': ['samples/**/*.jsonl'],
         'flan_jax.gin': ['**/*.gin'],
     },
@@ -65,7 +65,7 @@ setuptools.setup(
         'gpu': ['jax[cuda13]'],
         'test': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
-        'parity': ['torch', 'transformers'],
+        'parity': ['torch', 'transformers', 'trl'],
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},
 )

@@ -1,16 +1,24 @@
-"""The one way to open weights: a checkpoint becomes a model ready for use, whatever was tuned."""
+"""The one way to open weights: a checkpoint, or a folder of Hugging Face's, becomes a model ready for use."""
+
+import dataclasses
 
 import jax
 from etils import epath
+from jax.sharding import Mesh
 
+from flan_jax.convert import peft
 from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS
+from flan_jax.convert.read import CONFIG_FILE, HuggingFaceModel
 from flan_jax.data.formats import format_of
+from flan_jax.data.formats.beside import chat_template_beside
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.data.formats.plain import Plain
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.program import execution_of, platform_of
@@ -26,34 +34,95 @@ def load(
     param_dtype: str = 'float32',
     prompt_format: PromptFormat | None = None,
 ) -> LoadedModel:
-    """Opens a checkpoint.
+    """Opens a model.
 
     Args:
-      folder: one step of a run, a run (its newest complete checkpoint is meant), or a converted model.
+      folder: one step of a run, a run (its newest complete checkpoint is meant), a converted model, a model as Hugging
+        Face's transformers keeps it, or a LoRA adapter as PEFT does, beside the base model that it names.
       vocabulary: path of the vocabulary; None for the one that the run or the conversion names.
       parallelism: how devices share weights and work.
       dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
       param_dtype: dtype of the weights.
       prompt_format: what stands before, between and after the texts of a prompt; None for the one that the
-        checkpoint was trained with, FLAN's where it does not say.
+        checkpoint was trained with or the chat template that came with it, FLAN's where neither says, and none around
+        texts (plain) for a model of Hugging Face's without a chat template.
 
     Raises:
       CheckpointError: if there is no checkpoint, or the base model of an adapter is missing.
+      ConversionError: if a folder of Hugging Face's cannot be read.
       UserError: if the vocabulary cannot be found, or is not the one the model was trained with.
     """
+    mesh = make_mesh(parallelism)
+    model = _opened(epath.Path(folder), mesh, vocabulary, param_dtype)
+    prompt_format = prompt_format or model.prompt_format
+    return dataclasses.replace(model, prompt_format=prompt_format, execution=execution_of(dtype, platform_of(mesh)))
+
+
+def _opened(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:
+    if peft.is_adapter(folder):
+        return _with_adapter(folder, mesh, vocabulary, param_dtype)
+    if is_hugging_face(folder):
+        return _of_hugging_face(folder, mesh, vocabulary, param_dtype)
+    return _of_checkpoint(folder, mesh, vocabulary, param_dtype)
+
+
+def _with_adapter(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:
+    base = _opened(epath.Path(peft.base_of_adapter(folder)), mesh, vocabulary, param_dtype)
+    lora, arrays = peft.read_adapter(folder, base.config)
+    layout = placed(lora.shapes(base.config), mesh)
+    trained = {name: jax.device_put(arrays[name], like.sharding) for name, like in layout.items()}
+    return dataclasses.replace(
+        base,
+        params=lora.combine(base.params, trained),
+        prompt_format=chat_template_beside(folder) or base.prompt_format,
+        metadata={**base.metadata, 'tuning': as_plain(lora)},
+    )
+
+
+def _of_checkpoint(folder: epath.PathLike, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:
     content = content_of(checkpoint_in(folder))
     pieces = vocabulary_of(content, vocabulary)
-    mesh = make_mesh(parallelism)
     return LoadedModel(
         config=content.config,
         params=jax.block_until_ready(content.combined(mesh, param_dtype)),
         vocabulary=pieces,
-        prompt_format=prompt_format or _format_of(content),
-        execution=execution_of(dtype, platform_of(mesh)),
+        prompt_format=prompt_format_of(content) or Flan(),
         placement=Placement(mesh),
         metadata=content.metadata,
         prompts=content.tuning.prompt_names,
     )
+
+
+def _of_hugging_face(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:
+    opened = HuggingFaceModel(folder)
+    pieces = Vocabulary(vocabulary or str(folder))
+    if len(pieces) > opened.config.vocab_size:
+        raise UserError(f'{pieces.path} has {len(pieces)} tokens, the model {opened.config.vocab_size}')
+    layout = parameter_layout(opened.config, mesh, param_dtype) | placed(opened.head, mesh)
+    return LoadedModel(
+        config=opened.config,
+        params=jax.block_until_ready(opened.params(layout)),
+        vocabulary=pieces,
+        prompt_format=chat_template_beside(folder) or Plain(),
+        placement=Placement(mesh),
+        metadata={'model': as_plain(opened.config), 'vocabulary': pieces.fingerprint},
+    )
+
+
+def vocabulary_and_format(folder: epath.PathLike) -> tuple[Vocabulary, PromptFormat]:
+    """What `load` would give of a model, without its weights; raises as it does."""
+    if peft.is_adapter(folder):
+        vocabulary, prompt_format = vocabulary_and_format(peft.base_of_adapter(folder))
+        return vocabulary, chat_template_beside(folder) or prompt_format
+    if is_hugging_face(folder):
+        return Vocabulary(str(folder)), chat_template_beside(folder) or Plain()
+    content = content_of(checkpoint_in(folder))
+    return vocabulary_of(content), prompt_format_of(content) or Flan()
+
+
+def is_hugging_face(folder: epath.PathLike) -> bool:
+    """Whether a folder is one of transformers, rather than of a run, a checkpoint or a conversion."""
+    return (epath.Path(folder) / CONFIG_FILE).exists()
 
 
 def checkpoint_in(folder: epath.PathLike) -> epath.Path:
@@ -90,6 +159,7 @@ def _path_of_vocabulary(content: CheckpointContent) -> str | None:
     raise UserError(f'no vocabulary is known of {content.folder}; name one by --vocabulary')
 
 
-def _format_of(content: CheckpointContent) -> PromptFormat:
+def prompt_format_of(content: CheckpointContent) -> PromptFormat | None:
+    """The format that a checkpoint was trained with, or the chat template that came with it; None for neither."""
     recipe = content.metadata.get('prompt_format')
-    return format_of(recipe) if recipe else Flan()
+    return format_of(recipe) if recipe else chat_template_beside(content.folder.parent / COMPANIONS)

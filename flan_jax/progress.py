@@ -16,14 +16,19 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextlib.contextmanager
-def bar(title: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Shows how much of `total` is done while the body runs, starting at `done`."""
+def bar(title: str, total: int | None, done: int = 0, first: str = '') -> Iterator[Advance]:
+    """Shows how much of `total`, None where it is not known, is done while the body runs, starting at `done`.
+
+    `first` says what goes on before there is any progress, such as compiling.
+    """
     with _bar(title, total, done) if CONSOLE.is_terminal else _lines(title, total, done) as advance:
+        if first:
+            advance(0, first)
         yield advance
 
 
 @contextlib.contextmanager
-def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
+def _bar(title: str, total: int | None, done: int) -> Iterator[Advance]:
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
@@ -38,15 +43,16 @@ def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
 
 
 @contextlib.contextmanager
-def _lines(title: str, total: int, done: int) -> Iterator[Advance]:
+def _lines(title: str, total: int | None, done: int) -> Iterator[Advance]:
     started = printed = time.monotonic()
+    of_total = '' if total is None else f'/{total}'
 
     def advance(amount: int = 1, note: str = '') -> None:
         nonlocal done, printed
         done += amount
         now = time.monotonic()
-        if done >= total or now - printed >= _SECONDS_BETWEEN_LINES:
+        if amount == 0 or (total is not None and done >= total) or now - printed >= _SECONDS_BETWEEN_LINES:
             printed = now
-            CONSOLE.print(f'{title}: {done}/{total} in {now - started:.0f} s  {note}')
+            CONSOLE.print(f'{title}: {done}{of_total} in {now - started:.0f} s  {note}')
 
     yield advance

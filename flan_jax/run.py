@@ -49,6 +49,8 @@ class Run(Settings):
     initial_checkpoint: Path | None = None
 
     def check(self) -> None:
+        self._check_amount()
+        self._check_objective()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
                 f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
@@ -76,7 +78,39 @@ class Run(Settings):
                 '(Learned.max_length); shorten them'
             )
 
+    def _check_objective(self) -> None:
+        """Raises SettingsError where the objective lacks what it reads, or makes no model that the run can evaluate."""
+        name = type(self.objective).__name__
+        if self.objective.needs_reference and self.initial_checkpoint is None:
+            raise SettingsError(
+                f'Run.objective=@{name}() compares with the model that tuning starts from, which must know how to '
+                'answer: set Run.initial_checkpoint to a tuned model'
+            )
+        if self.objective.needs_values and (self.data.held_out or self.evaluation.targets):
+            raise SettingsError(
+                f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
+                f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
+            )
+
+    def _check_amount(self) -> None:
+        """Raises SettingsError unless it is said once how much is read."""
+        epochs, steps = self.stream.epochs, self.training.steps
+        if epochs is None and steps is None:
+            raise SettingsError(
+                'Training.steps=None: nothing says when training ends; set Training.steps, or Stream.epochs'
+            )
+        if epochs is not None and steps is not None:
+            raise SettingsError(
+                f'Stream.epochs={epochs} and Training.steps={steps} both say when training ends; set one of them to '
+                'None'
+            )
+        if epochs is not None and self.data.parts:
+            raise SettingsError(
+                f'Stream.epochs={epochs} reads all examples equally often, so Data.parts cannot have weights of their '
+                'own; set Training.steps in its place'
+            )
+
     @property
-    def num_sequences(self) -> int:
-        """Sequences that training reads."""
-        return self.training.steps * self.training.batch_size
+    def num_sequences(self) -> int | None:
+        """Sequences that training reads; None where the stream tells, see `Stream.epochs`."""
+        return None if self.training.steps is None else self.training.steps * self.training.batch_size

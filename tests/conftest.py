@@ -28,7 +28,8 @@ WHOLE_RUNS = (
     'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
     'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
-    'test_chat_run.py', 'command/test_task_prompts.py', 'test_hewitt_table2.py',
+    'test_chat_run.py', 'command/test_task_prompts.py', 'command/test_tune.py', 'test_evaluate_models.py',
+    'test_preference_run.py', 'test_hewitt_table2.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 

@@ -1,5 +1,6 @@
 """Every command of the README and docs/evaluation.md runs, on samples and for a few steps where it would run long."""
 
+import json
 import pathlib
 import re
 import shlex
@@ -8,12 +9,19 @@ import subprocess
 
 import pytest
 
+from flan_jax import catalogue
 from flan_jax.command import main
+from flan_jax.convert.write import write_model
+from flan_jax.data import own_instructions
+from tests.command.converted_base import CONFIG
+from tests.convert.tokenizers_trained import write_llama3
+from tests.toy import random_params
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
 PAGES = README + (ROOT / 'docs/evaluation.md').read_text()
 BLOCKS = re.findall(r'```sh\n(.*?)```', PAGES, flags=re.DOTALL)
+EXAMPLES = re.findall(r'```python\n(.*?)```', README, flags=re.DOTALL)
 COMMANDS = [line.partition(' #')[0].strip() for block in BLOCKS for line in block.splitlines()]
 
 FEW_STEPS = {
@@ -36,7 +44,7 @@ FEW_STEPS = {
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory, samples_dir):
-    """A folder like the one the reader is in: samples where data would be, two files of rows of her own."""
+    """A folder like the one the reader is in: samples where data would be, files of rows and a model of her own."""
     folder = tmp_path_factory.mktemp('reader')
     shutil.copytree(samples_dir, folder / 'out' / 'tfds')
     shutil.rmtree(folder / 'out' / 'tfds' / 'story_cloze')  # the reader prepares it from her own files
@@ -44,6 +52,10 @@ def folder(tmp_path_factory, samples_dir):
     (folder / 'out' / 'quickstart').symlink_to('sentiment')  # one run less: pages ask for either
     for file in (ROOT / 'tasks/samples/story_cloze/2016').glob('*.jsonl'):
         shutil.copy(file, folder)
+    (folder / 'downloads/model').mkdir(parents=True)
+    write_model(folder / 'downloads/model', CONFIG, random_params(CONFIG))
+    write_llama3(folder / 'downloads/model')
+    (folder / 'alpaca.json').write_text(json.dumps([{'instruction': 'Name a fruit.', 'output': 'A fig.'}] * 3))
     return folder
 
 
@@ -66,6 +78,10 @@ def test_the_flan_jax_commands_run(folder, monkeypatch, capfd):
             check(command, capfd)
             ran += 1
     assert ran == PAGES.count('\nflan-jax ')
+    for example in EXAMPLES:
+        found = {}
+        exec(example, found)
+        assert isinstance(found['answer'], str) and len(found['scores']) == len(found['asked'].options) == 2
 
 
 def check(command, capfd):
@@ -73,10 +89,16 @@ def check(command, capfd):
     words = shlex.split(command)
     if words[1] in ('run', 'report'):
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items()]
+    if words[1] == 'tune':
+        words += ['--length=800', '--batch_size=1']
+    if words[1] == 'evaluate' and '--gin_file' not in command:
+        words += ['--limit=1', '--templates=0']
     if words[1] == 'reproduce' and '--list' not in words:
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVAL_TASKS']
         words += ['--clusters=coreference']
     status = main.main(words[1:])
+    for name in list(own_instructions._DECLARED):  # as in a process of its own, the next command declares them anew
+        del catalogue.DATASETS[name], own_instructions._DECLARED[name]
     said = ''.join(capfd.readouterr())
     if words[1:3] == ['data', 'download']:
         assert 'datasets are ready in' in said and all(name in said for name in words[3:]), said

@@ -20,6 +20,7 @@ from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, label_log_probs
+from flan_jax.objectives.responses import REFERENCE, SCORE
 from flan_jax.training.flops import BatchSize, forward_flops, training_flops
 from flan_jax.training.program import TrainingProgram
 from flan_jax.tuning.tuning import Tuning
@@ -58,14 +59,22 @@ class Compiled:
         return self.model_flops / self.roofline.seconds / _chip(mesh).flops
 
 
-def compile_training(program: TrainingProgram, batch_size: BatchSize) -> Compiled:
-    """Compiles one update on sequences without branches; raises DoesNotFit."""
+def compile_training(program: TrainingProgram, batch_size: BatchSize, responses: int = 0) -> Compiled:
+    """Compiles one update; raises DoesNotFit.
+
+    Args:
+      program: what trains.
+      batch_size: what a step computes on.
+      responses: in a sequence, where the objective ranks them as branches of their prompts; else 0.
+    """
     ids, mesh = jnp.dtype('int32'), program.mesh
     shape = (batch_size.sequences, batch_size.length)
     columns = ('tokens', 'positions', 'segment_ids', *(('prompt_ids',) if program.learning.tuning.prompt_names else ()))
     batch = _arrays(dict.fromkeys(columns, ids), shape, mesh)
     targets = dict.fromkeys(('predict_at', 'labels', 'cluster_ids'), ids) | {'weights': jnp.dtype('float32')}
     batch |= _arrays(targets, (batch_size.sequences, batch_size.predicted), mesh)
+    if program.learning.objective.ranked:
+        batch |= _branches(batch_size, responses, mesh)
     arguments = (program.layout, program.frozen, batch)
     needed = training_flops(program.learning.config, program.learning.tuning, batch_size)
     return _compile('training', mesh, program.step, arguments, batch_size.tokens, needed)
@@ -90,6 +99,18 @@ def compile_scoring(
     params = parameter_layout(config, mesh, dtype) | placed(tuning.shapes_in_use(config), mesh)
     needed = forward_flops(config, batch_size, tuning.positions)
     return _compile('scoring', mesh, step, (params, batch), batch_size.tokens, needed)
+
+
+def _branches(batch_size: BatchSize, responses: int, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """What a batch of trees holds besides."""
+    ids, numbers = jnp.dtype('int32'), jnp.dtype('float32')
+    rows = batch_size.sequences
+    of_responses = {'example_ids': ids, 'response_ends': ids, SCORE: numbers, REFERENCE: numbers}
+    return {
+        **_arrays({'segment_exits': ids}, (rows, batch_size.length), mesh),
+        **_arrays({'response_ids': ids}, (rows, batch_size.predicted), mesh),
+        **_arrays(of_responses, (rows, responses), mesh),
+    }
 
 
 def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:

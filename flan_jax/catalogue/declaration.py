@@ -45,9 +45,10 @@ MetricName = Literal[
 
 ANSWER, OPTIONS, OPTION_TEXTS = 'answer', 'options', 'option_texts'
 BEFORE = HISTORY, SYSTEM, CONTEXT = 'dialogue_history', 'dialogue_system', 'dialogue_context'
+RANKED = RANKED_RESPONSES, RANKED_SCORES = 'ranked_responses', 'ranked_scores'
 RESERVED_FIELDS = frozenset({
-    ANSWER, OPTIONS, OPTION_TEXTS, *BEFORE, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts', 'references',
-    'reply_to_options', 'right', 'targets',
+    ANSWER, OPTIONS, OPTION_TEXTS, *BEFORE, *RANKED, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts',
+    'references', 'reply_to_options', 'right', 'targets',
 })  # fmt: skip
 """Names of what is derived from an example, which a declared field may not take."""
 
@@ -148,6 +149,21 @@ class Dialogue:
     shows_questions: bool = True
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Several responses to each prompt, and how good each of them is.
+
+    Attributes:
+      responses: field giving the responses, strings of shape [k], the answer first.
+      scores: field giving a number for each of them, float32 of shape [k], higher for a better one.
+      most: responses of any example at most.
+    """
+
+    responses: Field
+    scores: Field
+    most: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Template:
     """One way to phrase a dataset as an instruction.
@@ -208,6 +224,7 @@ class Dataset:
       group: field giving a key under which examples are judged together (MultiRC's question).
       manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
       dialogue: what stands before the question; None where every example is a question by itself.
+      ranking: other responses beside the answer, with scores; None where an example has its answer alone.
       features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
       note: where source, version or examples differ from the paper's or the original code's, and why.
     """
@@ -232,6 +249,7 @@ class Dataset:
     group: Field | None = None
     manual_step: str = ''
     dialogue: Dialogue | None = None
+    ranking: Ranking | None = None
     features: Mapping[str, Any] | None = None
     note: str = ''
 
@@ -291,6 +309,8 @@ def _check_dataset(dataset: Dataset) -> None:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
     if dataset.dialogue and dataset.has_options:
         raise DeclarationError(f'{dataset.name}: the answers of a dialogue are written out; declare them as FreeText')
+    if dataset.ranking and any(template.targets != f'{{{ANSWER}}}' for template in dataset.templates):
+        raise DeclarationError(f'{dataset.name}: ranked responses are written as they are; give targets {{answer}}')
     if not dataset.metrics:
         raise DeclarationError(f'{dataset.name}: declare at least one metric')
     for index, template in enumerate(dataset.templates):

@@ -1,6 +1,8 @@
 """flan-jax compile: compile a run's training and scoring step for a TPU slice that is not here."""
 
 import argparse
+import functools
+import math
 import os
 
 from rich.table import Table
@@ -8,6 +10,7 @@ from rich.table import Table
 from flan_jax.command import configuration
 from flan_jax.command.start import read_bindings
 from flan_jax.command.tables import OUT, print_table
+from flan_jax.errors import UserError
 from flan_jax.run import Run
 
 GIB = 2**30
@@ -33,24 +36,42 @@ def main(arguments: list[str]) -> int:
     mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
-    steps = {'training': compile_training_of, 'scoring': _scoring}
+    steps = {'training': functools.partial(compile_training_of, responses=options.responses), 'scoring': _scoring}
     for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](run, mesh)
         _print(compiled, mesh)
+        if name == 'training' and run.objective.ranked:
+            _print_ranked(run, options.responses, compiled.roofline.seconds)
     return 0
 
 
-def compile_training_of(run: Run, mesh):
-    """The compiled training step of a run on a mesh; raises DoesNotFit."""
+def compile_training_of(run: Run, mesh, responses: int = 2):
+    """The compiled training step of a run on a mesh; raises DoesNotFit.
+
+    Where the objective ranks, each prompt has so many responses, and prompts and responses are as long as may be.
+    """
     from flan_jax.aot.compile import compile_training
     from flan_jax.training.flops import BatchSize
     from flan_jax.training.program import training_program
 
     clusters = [str(number) for number in range(CLUSTERS)]
-    program = training_program(run.model, run.objective, run.tuning, run.training, mesh, clusters)
+    training = run.training.over(run.training.batch_size)  # how many steps there are changes nothing in one
+    program = training_program(run.model, run.objective, run.tuning, training, mesh, clusters)
     size = BatchSize(run.training.batch_size, run.stream.sequence_length, run.stream.max_targets)
-    return compile_training(program, size)
+    return compile_training(program, size, max(1, run.stream.sequence_length // _tree(run, responses)) * responses)
+
+
+def _tree(run: Run, responses: int) -> int:
+    """Tokens of the longest prompt with the longest responses; raises UserError where no sequence holds them."""
+    tokens = run.stream.input_length + responses * run.stream.target_length
+    if run.objective.ranked and tokens > run.stream.sequence_length:
+        raise UserError(
+            f'Stream.sequence_length={run.stream.sequence_length} cannot hold a prompt of up to Stream.input_length='
+            f'{run.stream.input_length} tokens with --responses={responses} of up to Stream.target_length='
+            f'{run.stream.target_length}; lengthen it to {tokens}, or shorten one of the others'
+        )
+    return tokens
 
 
 def _scoring(run: Run, mesh):
@@ -70,8 +91,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
     )
+    parser.add_argument(
+        '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
+    )
     parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
     return parser
+
+
+def _print_ranked(run: Run, responses: int, seconds: float) -> None:
+    """What a step is worth in examples, with and without trees."""
+    stream, pairs = run.stream, math.comb(responses, 2)
+    tree, pair = _tree(run, responses), 2 * stream.example_length
+    examples = run.training.batch_size * (stream.sequence_length // tree)
+    apart = run.training.batch_size * (stream.sequence_length / (pair * pairs))
+    OUT.print(
+        f'a prompt of {stream.input_length} tokens with {responses} responses of {stream.target_length}: as a tree '
+        f'{tree:,} tokens, {examples} a step, {examples / seconds:,.1f}/s; its pairs apart ({pairs}) {pair * pairs:,} '
+        f'tokens, {apart:,.1f} a step, {apart / seconds:,.1f}/s'
+    )
 
 
 def _print(compiled, mesh) -> None:

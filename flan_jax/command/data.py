@@ -9,7 +9,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.command import instruction_data
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
-from flan_jax.command.tables import print_table
+from flan_jax.command.tables import counted, print_table
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
 
@@ -82,7 +82,7 @@ def _prepare(options: argparse.Namespace) -> int:
     if options.miniature:
         _prepare_miniature(options)
     elif options.samples:
-        _prepare_samples(options.name or list(catalogue.DATASETS), options.data_dir)
+        _prepare_samples(options.name, options.data_dir)
     elif len(options.name) != 1:
         raise UserError('--from takes the examples of one dataset; name it')
     elif options.format:
@@ -96,13 +96,18 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _prepare_samples(names: list[str], data_dir: str) -> None:
+    from flan_jax.data.own_samples import FORMATS, prepare_own_samples
     from flan_jax.data.prepare import prepare_samples
 
+    names = names or [*(name for name in catalogue.DATASETS if name not in FORMATS), *FORMATS]
     with bar('writing samples', len(names)) as advance:
         for name in names:
-            prepare_samples([catalogue.dataset(name)], data_dir)
+            if name in FORMATS:
+                prepare_own_samples(name, data_dir)
+            else:
+                prepare_samples([catalogue.dataset(name)], data_dir)
             advance(1, name)
-    CONSOLE.print(f'samples of {len(names)} datasets are in {data_dir}')
+    CONSOLE.print(f'samples of {counted(len(names), "dataset")} are in {data_dir}')
 
 
 def _prepare_miniature(options: argparse.Namespace) -> None:
@@ -132,7 +137,9 @@ def _download(options: argparse.Namespace) -> int:
             advance(1, f'{outcome.dataset.name}: {outcome.failure or "ready"}')
             if outcome.failure:
                 failed.add_row(outcome.dataset.name, outcome.failure)
-    CONSOLE.print(f'{len(datasets) - failed.row_count} of {len(datasets)} datasets are ready in {options.data_dir}')
+    CONSOLE.print(
+        f'{len(datasets) - failed.row_count} of {counted(len(datasets), "dataset")} are ready in {options.data_dir}'
+    )
     if failed.row_count:
         print_table(failed)
     return int(bool(failed.row_count))

@@ -1,8 +1,8 @@
-"""flan-jax evaluate: evaluate the base and the tuned model."""
+"""flan-jax evaluate: evaluate the base and the tuned model of a run; or any models, where these are named."""
 
 import functools
 
-from flan_jax.command import configuration
+from flan_jax.command import configuration, evaluate_models
 from flan_jax.command.start import start
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
@@ -10,7 +10,10 @@ from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluates the run that the arguments describe."""
+    """Evaluates the run that the arguments describe, or the models that they begin with."""
+    if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--tasks')):
+        evaluate_models.main(arguments)
+        return
     evaluate(*start('evaluate', arguments))
 
 

@@ -1,4 +1,4 @@
-"""flan-jax generate: let a model answer prompts.
+"""flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
 Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl file, the key
 "prompt" of each line. Answers to a file are JSON lines with "prompt" and "answer".
@@ -18,6 +18,9 @@ from flan_jax.progress import CONSOLE, bar
 def main(arguments: list[str]) -> int:
     """Answers what the command names, or what is typed until the end of input."""
     options = _parse(arguments)
+    if options.chat:
+        _talk(options)
+        return 0
     prompts = _read_prompts(options.file) if options.file else options.prompt
     answer = _answerer(options)
     if options.file:
@@ -34,13 +37,32 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='flan-jax generate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('prompt', nargs='*', help='a prompt; quote it')
-    parser.add_argument('--checkpoint', required=True, help='folder of a run, of one of its steps, or of a conversion')
+    parser.add_argument(
+        'words',
+        nargs='*',
+        metavar='MODEL PROMPT',
+        help='a Hugging Face folder, a run, one of its steps or a conversion; and prompts, in quotes',
+    )
+    parser.add_argument(
+        '--checkpoint', metavar='MODEL', help='the model, where only prompts are to stand by themselves'
+    )
+    parser.add_argument('--prompt', action='append', default=[], help='a prompt; may be repeated')
+    parser.add_argument('--chat', action='store_true', help='talk: what is typed is answered with all turns before it')
+    parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
     parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the run, else flan')
+    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
+    _add_decoding_and_devices(parser)
+    options, others = parser.parse_known_intermixed_args(arguments)
+    options.bindings = _bindings(others)
+    _take_model(options)
+    _check(options)
+    return options
+
+
+def _add_decoding_and_devices(parser: argparse.ArgumentParser) -> None:
     decoding = parser.add_argument_group('decoding; default: take the likeliest token')
     decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
     decoding.add_argument('--temperature', type=float, help='sample at this temperature')
@@ -56,7 +78,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action='append',
         default=[],
         help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
-        '--gin.NAME=value, but none of the options above it but --max_new_tokens and --seed',
+        '--gin.NAME=value, and of the options above with --max_new_tokens and --seed only',
     )
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
@@ -64,10 +86,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
     devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
     devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
-    options, others = parser.parse_known_args(arguments)
-    options.bindings = _bindings(others)
-    _check(options)
-    return options
+
+
+def _take_model(options: argparse.Namespace) -> None:
+    """Tells the model from the prompts; raises UserError where there is none."""
+    if options.checkpoint is None and not options.words:
+        raise UserError('name a model: flan-jax generate MODEL --prompt "..."')
+    if options.checkpoint is None:
+        options.checkpoint, *options.words = options.words
+    options.prompt = options.words + options.prompt
 
 
 def _bindings(arguments: Sequence[str]) -> dict[str, str]:
@@ -84,6 +111,10 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError('give prompts or --file, not both')
     if options.output and not options.file:
         raise UserError('--output goes with --file')
+    if options.chat and (options.prompt or options.file):
+        raise UserError('--chat reads what is typed or piped; leave the prompts out')
+    if options.system and not options.chat:
+        raise UserError('--system goes with --chat')
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.bindings and not options.gin_file:
@@ -97,69 +128,63 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
-def _decoding(options: argparse.Namespace):
-    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
-    if options.gin_file:
-        from flan_jax.command import configuration
-
-        return configuration.decoding(options.gin_file, options.bindings)
-    from flan_jax.inference.beam import Beams
-    from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
-    from flan_jax.inference.processors.temperature import Temperature
-    from flan_jax.inference.processors.top_k import TopK
-    from flan_jax.inference.processors.top_p import TopP
-    from flan_jax.inference.sampling import Greedy, Sampling
-
-    penalties = () if options.repetition_penalty is None else (RepetitionPenalty(options.repetition_penalty),)
-    if options.beams is not None:
-        return Beams(options.beams, processors=penalties)
-    given = {Temperature: options.temperature, TopK: options.top_k, TopP: options.top_p}
-    warpers = tuple(processor(value) for processor, value in given.items() if value is not None)
-    return (Sampling if warpers else Greedy)(processors=penalties + warpers)
-
-
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
-    """From prompts to answers with the model that the options name."""
-    import numpy as np
-
+def _model(options: argparse.Namespace):
+    """The model that the options name, as Python has it."""
+    from flan_jax.api import Model, of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
-    from flan_jax.inference.generation import Generator
+    from flan_jax.inference.chosen import decoding_of
     from flan_jax.loaded_model import load
 
-    decoding = _decoding(options)
+    given = _decoding(options)
+    decoding_of(**{name: value for name, value in given.items() if name not in ('max_new_tokens', 'seed')})
+    prompt_format = format_named(options.prompt_format) if options.prompt_format else None
     keep_compiled_programs()
-    model = load(
+    loaded = load(
         options.checkpoint,
         vocabulary=options.vocabulary,
         parallelism=Parallelism(fsdp=options.fsdp, tensor=options.tensor),
         dtype=options.dtype,
         param_dtype=options.param_dtype,
-        prompt_format=format_named(options.prompt_format) if options.prompt_format else None,
+        prompt_format=prompt_format,
     )
-    if options.task and not model.prompts:
-        raise UserError(f'--task={options.task}: {options.checkpoint} has no soft prompt for each task; leave it out')
-    if model.prompts and options.task is None:
-        raise UserError(
-            f'{options.checkpoint} has a soft prompt for each task; name one: --task={"|".join(model.prompts)}'
-        )
-    model = model.of_task(options.task)
-    sizes = {'max_new_tokens': options.max_new_tokens, 'batch_tokens': options.batch_tokens}
-    generator = Generator(model, **sizes, decoding=decoding, seed=options.seed)
+    return Model(of_task(loaded, options.task, options.checkpoint), options.batch_tokens)
 
-    encode, finish = model.prompt_format.encode_prompt, model.prompt_format.finish
+
+def _decoding(options: argparse.Namespace) -> dict:
+    """How answers are decoded, as `flan_jax.api.Decoding` has it."""
+    names = ('max_new_tokens', 'temperature', 'top_k', 'top_p', 'repetition_penalty', 'beams', 'seed')
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.gin_file:
+        from flan_jax.command import configuration
+
+        given['decoding'] = configuration.decoding(options.gin_file, options.bindings)
+    return given
+
+
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
+    """From prompts to answers with the model that the options name."""
+    model, decoding = _model(options), _decoding(options)
 
     def answer(prompts: Sequence[str]) -> list[str]:
-        tokens = [np.array(encode(model.vocabulary, prompt), np.int32) for prompt in prompts]
-        if len(tokens) == 1:
-            answers = generator.answer(tokens)
-        else:
-            with bar('answering', len(tokens)) as advance:
-                answers = generator.answer(tokens, advance)
-        return [finish(model.vocabulary.decode(ids)) for ids in answers]
+        if len(prompts) == 1:
+            return model.generate(prompts, **decoding)
+        with bar('answering', len(prompts), first='compiling') as advance:
+            return model.generate(prompts, progress=advance, **decoding)
 
     return answer
+
+
+def _talk(options: argparse.Namespace) -> None:
+    """Answers what is typed, each turn with all before it."""
+    model, decoding = _model(options), _decoding(options)
+    messages = [{'role': 'system', 'content': options.system}] if options.system else []
+    for question in _typed():
+        messages.append({'role': 'user', 'content': question})
+        answer = model.chat(messages, **decoding)
+        messages.append({'role': 'assistant', 'content': answer})
+        print(answer, flush=True)
 
 
 def _read_prompts(path: pathlib.Path) -> list[str]:

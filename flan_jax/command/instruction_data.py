@@ -8,7 +8,7 @@ from flan_jax.catalogue.declaration import MetricName
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 
-_DECLARED = ('keys', 'train_examples', 'test_examples', 'metric', 'licence', 'citation')
+_DECLARED = ('keys', 'ties', 'train_examples', 'test_examples', 'metric', 'licence', 'citation')
 """Options that say what is declared of a dataset; they go with --format."""
 
 
@@ -17,12 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'instruction files, which become a new dataset; --from takes one FILE to train on'
     )
-    group.add_argument('--format', help='of the files: alpaca, messages, prompt_completion or preference')
+    group.add_argument('--format', help='of the files: alpaca, messages, prompt_completion, preference or ranked')
     group.add_argument(
         '--keys',
         nargs='+',
         metavar='OURS=THEIRS',
         help='keys with other names, such as prompt=question completion=answer',
+    )
+    group.add_argument(
+        '--ties', choices=('drop', 'keep'), help='examples whose responses are all equally good; default: drop'
     )
     group.add_argument('--train_examples', type=int, help='train on the first so many; default: all')
     group.add_argument('--test_examples', type=int, help='keep the last so many training examples for the test split')
@@ -47,17 +50,23 @@ def run(options: argparse.Namespace) -> None:
     for name in ('train_examples', 'test_examples'):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
-    given = {name: getattr(options, name) for name in _DECLARED if name not in ('keys', 'metric')}
+    given = {name: getattr(options, name) for name in _DECLARED if name not in ('keys', 'ties', 'metric')}
     given = {name: value for name, value in given.items() if value is not None}
     if options.metric:
         given['metrics'] = (options.metric,)
     instructions = Instructions(name=options.name[0], **given)
     files = _one_to_train(options.files) or files_by_split(options.files)
-    folder = prepare_instructions(instructions, files, options.format, options.data_dir, _renamed(options.keys or []))
-    examples = status(instructions.dataset, options.data_dir).examples
+    keys, keep_ties = renamed_keys(options.keys or []), options.ties == 'keep'
+    written = prepare_instructions(instructions, files, options.format, options.data_dir, keys, keep_ties)
+    dataset = written.dataset
+    examples = status(dataset, options.data_dir).examples
     counted = ', '.join(f'{count} {split}' for split, count in examples.items())
-    CONSOLE.print(f'{instructions.name} is prepared in {folder}: examples: {counted}')
-    dataset = instructions.dataset
+    CONSOLE.print(f'{instructions.name} is prepared in {written.folder}: examples: {counted}')
+    if dataset.ranking:
+        CONSOLE.print(
+            f'up to {dataset.ranking.most} responses to a prompt; {written.ties_dropped} examples were dropped whose '
+            'responses are all equally good'
+        )
     unused = sum(count - usable_examples(dataset, split, options.data_dir) for split, count in examples.items())
     if unused:
         CONSOLE.print(f'{unused} of them are never used: {dataset.keep.reason}')
@@ -80,7 +89,8 @@ def _one_to_train(arguments: list[str]) -> dict[str, pathlib.Path]:
     return {'train': pathlib.Path(arguments[0])} if len(arguments) == 1 and '=' not in arguments[0] else {}
 
 
-def _renamed(arguments: list[str]) -> dict[str, str]:
+def renamed_keys(arguments: list[str]) -> dict[str, str]:
+    """A key that a format reads to the one that a file has in its place; raises UserError for another form."""
     return dict(_pairs('--keys', arguments, 'OURS=THEIRS, such as prompt=question'))
 
 

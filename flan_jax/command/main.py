@@ -17,11 +17,12 @@ RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
     'pack': 'write the stream of packed sequences that a run learns from',
     'train': 'tune the model, packing first where the stream is missing',
-    'evaluate': 'evaluate the base and the tuned model, on the held-out cluster or EVAL_TASKS',
+    'evaluate': 'evaluate the base and the tuned model of a run, or any models that are named',
     'certify': 'how much of what is evaluated stands in the stream that was trained on',
     'report': 'make report.html and report.json from what is on disk',
 }
 MODEL_COMMANDS = {
+    'tune': 'tune a model on a file of instructions, in one line',
     'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
     'generate': 'let a model answer prompts',
     'compare': 'where two models differ, from their records',

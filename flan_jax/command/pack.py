@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 
+from flan_jax.command.reference import write_reference
 from flan_jax.command.start import start
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Packs the stream of the run that the arguments describe."""
-    run, _ = start('pack', arguments)
-    pack(run)
+    """Packs the stream of the run that the arguments describe.
+
+    --reference also writes the log-probabilities of the weights that the run starts from, --reference=CHECKPOINT those
+    of others.
+    """
+    named = [argument for argument in arguments if argument.partition('=')[0] == '--reference']
+    run, _ = start('pack', [argument for argument in arguments if argument not in named])
+    stream = pack(run)
+    if named:
+        write_reference(run, stream, named[-1].partition('=')[2] or None)
 
 
 def pack(run: Run):
@@ -21,7 +29,10 @@ def pack(run: Run):
 
     with bar('packing sequences', run.num_sequences) as advance:
         folder = processes.first_does(
-            'pack', lambda: write_stream(run.data, run.stream, run.num_sequences, advance, run.prompt_format)
+            'pack',
+            lambda: write_stream(
+                run.data, run.stream, run.num_sequences, advance, run.prompt_format, run.objective.ranked
+            ),
         )
     stream = PackedStream(folder)
     CONSOLE.print(f'stream: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')

@@ -6,7 +6,6 @@ from flan_jax.command.report import report
 from flan_jax.command.start import start
 from flan_jax.command.train import train, tuning
 from flan_jax.run import Run
-from flan_jax.training.settings import Training
 
 
 def main(arguments: list[str]) -> None:
@@ -23,16 +22,15 @@ def complete(run: Run, command: str) -> None:
         train(run, command)
         return report(run)
     eval_set = eval_set_of(run)  # what cannot be evaluated is better known before hours of tuning
-    tune_until = tuning(run, command)
-    for stop in _stops(run.training, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
+    steps, tune_until = tuning(run, command)
+    for stop in _stops(steps, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
         evaluate(run, command, eval_set)
     certify(run, eval_set)
     return report(run)
 
 
-def _stops(training: Training, every: int | None, done: int) -> list[int]:
+def _stops(last: int, every: int | None, done: int) -> list[int]:
     """The steps after which a run evaluates the model, those before its newest checkpoint left out."""
-    last = training.steps
     between = range(every or last, last, every or last)
     return [stop for stop in (*between, last) if stop >= min(done, last)]

@@ -71,8 +71,8 @@ def _show_zero_shot(
             prompt = [prompt_format.encode_prompt(vocabulary, inputs), kept]
             response = [prompt_format.encode_response(vocabulary, targets, n) for n in (None, options.target_length)]
             OUT.print(f'[dim]{_label(dataset, index)}')
-            OUT.print(_cut(vocabulary, *prompt, 'white'))
-            OUT.print(_cut(vocabulary, *response, 'green') + '\n')
+            _print_part('prompt', _cut(vocabulary, *prompt, 'white'))
+            _print_part('response', _cut(vocabulary, *response, 'green') + '\n')
 
 
 def _show_few_shot(
@@ -89,10 +89,18 @@ def _show_few_shot(
         for number, prompt in enumerate(prompts):
             OUT.rule(f'{dataset.name}, {options.split} example {number}')
             OUT.print(f'[dim]{_label(dataset, index)}, {prompt.shots} of {options.shots} exemplars fit')
-            for part in _before(prompt.parts):
+            for place, part in enumerate(_before(prompt.parts)):
+                if place % 2 == 0:
+                    OUT.print('[dim]exemplar:')
                 OUT.print(part)
-            OUT.print(f'{escape(prompt.parts[-1])} [dim]({prompt.tokens} tokens in all)[/]')
-            OUT.print(f'[green]{escape(prompt.targets)}[/]\n')
+            _print_part('prompt', f'{escape(prompt.parts[-1])} [dim]({prompt.tokens} tokens in all)[/]')
+            _print_part('response', f'[green]{escape(prompt.targets)}[/]\n')
+
+
+def _print_part(name: str, text: str) -> None:
+    """A part of an example below its name, which a pipe would not tell by its colour."""
+    OUT.print(f'[dim]{name}:')
+    OUT.print(text)
 
 
 def _before(parts: tuple[str, ...]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from flan_jax import catalogue
 from flan_jax.command import lengths_table, mixture_table, show_examples, verify_table
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
-from flan_jax.command.tables import OUT, print_table
+from flan_jax.command.tables import OUT, counted, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
@@ -91,7 +91,7 @@ def _list(options: argparse.Namespace) -> None:
                 else '–',
                 dataset.licence,
             )
-        OUT.print(f'\n[bold]{cluster.title}[/] ({cluster.name}), {len(members)} datasets')
+        OUT.print(f'\n[bold]{cluster.title}[/] ({cluster.name}), {counted(len(members), "dataset")}')
         print_table(table)
 
 

@@ -8,11 +8,13 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.pack import pack
+from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.training.settings import Training
 
 
 def main(arguments: list[str]) -> None:
@@ -22,11 +24,12 @@ def main(arguments: list[str]) -> None:
 
 def train(run: Run, command: str) -> None:
     """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
-    tuning(run, command)(run.training.steps)
+    steps, tune_until = tuning(run, command)
+    tune_until(steps)
 
 
-def tuning(run: Run, command: str) -> Callable[[int], None]:
-    """Makes everything ready; returns what tunes until a step."""
+def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
+    """Makes everything ready; returns the number of steps, and what tunes until one of them."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
 
@@ -47,10 +50,11 @@ def tuning(run: Run, command: str) -> Callable[[int], None]:
     manifest.write(run.model_dir, made)
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
-    return _trainer(run, stream)
+    training = run.training.over(len(stream))
+    return training.steps, _trainer(run, training, stream)
 
 
-def _trainer(run: Run, stream) -> Callable[[int], None]:
+def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
     """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -59,12 +63,16 @@ def _trainer(run: Run, stream) -> Callable[[int], None]:
     from flan_jax.training.train import Checkpointing
     from flan_jax.training.train import train as train_until
 
-    training, mesh = run.training, make_mesh(run.parallelism)
+    mesh = make_mesh(run.parallelism)
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
-    encode = Vocabulary(run.data.vocabulary).encode
-    checkpointing = Checkpointing(run.model_dir, base, encode, _metadata(run, stream))
-    validation = validation_of(run, program, stream) if run.tuning.stopping else None
+    encode, metadata, reference = Vocabulary(run.data.vocabulary).encode, _metadata(run, stream), None
+    if run.objective.needs_reference:
+        stream, reference = reference_stream(run, program, base, stream)
+        metadata['reference'] = reference.fingerprint
+    checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
+    stops = run.tuning.stopping
+    validation = validation_of(run, program, stream) if stops else held_out_of(run, program, stream, reference)
     return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
 
 

@@ -45,6 +45,11 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
       ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
     """
     lora = _adapter_of(content)
+    if content.has_value_head:
+        raise ConversionError(
+            f'{content.folder} is a reward model, whose head is no part of an adapter; `flan-jax adapter merge` and '
+            '`flan-jax convert` give the whole model'
+        )
     family, _ = family_of(content.config)
     modules = {target: _module(family, target) for target in lora.targets}
     settings = {

@@ -5,6 +5,7 @@ FOLDER/huggingface what came with them.
 """
 
 import contextlib
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from flan_jax.convert.gin_text import gin_lines
 from flan_jax.convert.read import CONFIG_FILE, ConversionError, HuggingFaceModel
 from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
-from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.errors import UserError
 from flan_jax.files import publish, unfinished_folder
 from flan_jax.model.config import DecoderConfig
@@ -67,7 +68,8 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
             raise UserError(
                 f'{source}: the tokenizer has {len(vocabulary)} tokens, the model {model.config.vocab_size}'
             )
-        layout = parameter_layout(model.config, _mesh(model.config))
+        mesh = _mesh(model.config)
+        layout = parameter_layout(model.config, mesh) | placed(model.head, mesh)
         with bar('reading parameters', len(layout)) as advance:
             params = model.params(layout, advance)
         metadata = {'model': as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
@@ -104,6 +106,8 @@ def to_hugging_face(
         there.
     """
     destination, config = epath.Path(destination), content.config
+    if content.has_value_head:  # a reward model has no unembedding in transformers
+        config = dataclasses.replace(config, tied_embedding=True)
     family_of(config)
     if vocabulary.path.name != TOKENIZER_FILE:
         raise ConversionError(
@@ -114,8 +118,10 @@ def to_hugging_face(
     family, _ = family_of(config, like.get('model_type'))
     with new_folder(destination, marker=CONFIG_FILE) as unfinished:
         params = content.merged(_mesh(config), dtype)
+        if content.has_value_head:
+            params.pop('unembedding/kernel', None)
         companions.copy(came_with, unfinished, family.model_type, without=[CONFIG_FILE])
-        with bar('writing tensors', len(their_shapes(places(family, config), config))) as advance:
+        with bar('writing tensors', len(their_shapes(places(family, config, content.head), config))) as advance:
             write_model(unfinished, config, params, dtype, like, advance)
     return family.model_type
 

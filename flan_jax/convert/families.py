@@ -5,6 +5,7 @@ Adding a family means adding one `Family`: clauses for its config.json, and a ta
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,11 @@ class Family:
     transposed: bool = True
     prefix: str = 'model.'
     buffers: Sequence[str] = ('*.rotary_emb.inv_freq',)
+
+    @property
+    def classifier(self) -> str:
+        """The class that AutoModelForSequenceClassification loads; with one label it is a reward model."""
+        return re.sub('LMHeadModel$|ForCausalLM$', 'ForSequenceClassification', self.architecture)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ A parameter is assembled shard by shard from slices of the files, so besides the
 in the host's memory.
 """
 
+import dataclasses
 import fnmatch
 import json
 from collections.abc import Callable, Mapping
@@ -16,10 +17,11 @@ from etils import epath
 
 from flan_jax.convert.config_json import read_clauses
 from flan_jax.convert.families import FAMILIES, Family
-from flan_jax.convert.tensors import places, their_shapes
+from flan_jax.convert.tensors import HEAD, places, their_shapes
 from flan_jax.errors import UserError
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import STACKED, Params
+from flan_jax.model.value_head import value_head_shapes
 
 CONFIG_FILE, TENSORS_FILE, INDEX_FILE = 'config.json', 'model.safetensors', 'model.safetensors.index.json'
 
@@ -31,7 +33,14 @@ class ConversionError(UserError):
 
 
 class HuggingFaceModel:
-    """A folder with config.json and safetensors, opened; no tensor is read before `params`."""
+    """A folder with config.json and safetensors, opened; no tensor is read before `params`.
+
+    Attributes:
+      folder: where it is.
+      family: its architecture.
+      config: the decoder.
+      head: shape and dtype of its scalar head, which reward models have (...ForSequenceClassification with one label).
+    """
 
     def __init__(self, folder: epath.PathLike):
         """Opens the folder and checks that config and tensors can be converted, all of them.
@@ -41,8 +50,9 @@ class HuggingFaceModel:
             unused, or of another shape or dtype than it should be.
         """
         self.folder = epath.Path(folder)
-        self.family, self.config = read_config(self.folder)
-        self._places = places(self.family, self.config)
+        self.family, self.config, rates = read_config(self.folder)
+        self.head = value_head_shapes(self.config) if rates else {}
+        self._places = places(self.family, self.config, self.head)
         self._files = _tensor_files(self.folder)
         self._tensors = {
             _full_name(name, self.family): (file, name) for file in self._files for name in sorted(file.keys())
@@ -107,8 +117,10 @@ class HuggingFaceModel:
         return np.array_equal(self._slice(unembedding)[:], twin[:])
 
 
-def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig]:
-    """The family and the decoder of a folder's config.json.
+def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
+    """The family and the decoder of a folder's config.json, and whether it is a reward model, with a scalar head.
+
+    A reward model has no unembedding: it counts as tied.
 
     Raises:
       ConversionError: if there is none, its family is not supported, or it has keys or values that are not.
@@ -123,11 +135,13 @@ def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig]:
             f'{path}: model_type={values.get("model_type")!r} is not supported; supported are {", ".join(FAMILIES)}'
         )
     config, problems = read_clauses(family.clauses, values)
-    if values.get('architectures') not in (None, [family.architecture]):
-        problems.insert(0, f'architectures={values["architectures"]}: not supported, only {family.architecture}')
+    rates = values.get('architectures') == [family.classifier]
+    if not rates and values.get('architectures') not in (None, [family.architecture]):
+        known = f'{family.architecture}, and {family.classifier} with one label'
+        problems.insert(0, f'architectures={values["architectures"]}: not supported, only {known}')
     if problems:
         raise ConversionError(_listed(f'{path} cannot be converted', problems))
-    return family, config
+    return family, dataclasses.replace(config, tied_embedding=True) if rates else config, rates
 
 
 def _tensor_files(folder: epath.Path) -> list[Any]:
@@ -152,7 +166,7 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
 
 def _full_name(name: str, family: Family) -> str:
     """The name of a tensor with the prefix that some files leave out."""
-    complete = (family.prefix, f'{family.modules["unembedding"]}.')
+    complete = (family.prefix, f'{family.modules["unembedding"]}.', f'{HEAD}.')
     return name if name.startswith(complete) else family.prefix + name
 
 

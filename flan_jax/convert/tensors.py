@@ -5,16 +5,22 @@ with kernels [out, in], and sometimes one tensor for queries, keys and values.
 """
 
 import dataclasses
+import types
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from flan_jax.convert.families import Family, Part
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import STACKED, parameter_shapes
+from flan_jax.model.value_head import VALUE_HEAD
 
 Index = tuple[slice, ...]
+
+HEAD = 'score'
+"""What all families call the head of their sequence classifiers."""
 
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias'}
 
@@ -86,9 +92,12 @@ class Place:
         return ours.start // width, -(-ours.stop // width)
 
 
-def places(family: Family, config: DecoderConfig) -> dict[str, Place]:
-    """The place of every parameter of a decoder, by our name."""
-    return {name: _place(family, config, name, shape.shape) for name, shape in parameter_shapes(config).items()}
+def places(
+    family: Family, config: DecoderConfig, head: Mapping[str, jax.ShapeDtypeStruct] = types.MappingProxyType({})
+) -> dict[str, Place]:
+    """The place of every parameter of a decoder, and of its scalar head where it has one, by our name."""
+    shapes = parameter_shapes(config) | dict(head)
+    return {name: _place(family, config, name, shape.shape) for name, shape in shapes.items()}
 
 
 def their_shapes(found: Mapping[str, Place], config: DecoderConfig) -> dict[str, tuple[int, ...]]:
@@ -104,7 +113,7 @@ def _place(family: Family, config: DecoderConfig, name: str, shape: tuple[int, .
     module, _, leaf = name.rpartition('/')
     if leaf not in _LEAVES:  # the tables of embeddings are parameters of the decoder itself
         module, leaf = name, 'scale'
-    theirs = family.modules[module]
+    theirs = HEAD if name == VALUE_HEAD else family.modules[module]
     fused = theirs if isinstance(theirs, Part) else None
     groups = config.num_heads if fused and fused.grouped_by_head else 1
     return Place(

@@ -1,4 +1,7 @@
-"""Writing a folder that transformers' AutoModelForCausalLM loads: config.json and safetensors."""
+"""Writing a folder that transformers loads: config.json and safetensors.
+
+AutoModelForCausalLM takes a language model, AutoModelForSequenceClassification a reward model.
+"""
 
 import dataclasses
 import itertools
@@ -17,6 +20,7 @@ from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE, Convers
 from flan_jax.convert.tensors import Place, places, their_shapes
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
+from flan_jax.model.value_head import VALUE_HEAD
 
 FILE_BYTES = 5 * 10**9
 """Tensors in one file at most, as transformers counts them."""
@@ -74,10 +78,13 @@ def write_model(
     like = like or {}
     family, keys = family_of(config, like.get('model_type'))
     kept = {key: value for key, value in like.items() if key in WITHOUT_EFFECT}
+    head = {name: params[name] for name in (VALUE_HEAD,) if name in params}
     values = kept | keys | {'torch_dtype': dtype, 'dtype': dtype}
+    if head:
+        values = _as_classifier(values, family)
     (folder / CONFIG_FILE).write_text(json.dumps(dict(sorted(values.items())), indent=2) + '\n')
 
-    found = places(family, config)
+    found = places(family, config, head)
     shapes = their_shapes(found, config)
     files = _files(shapes, np.dtype(DTYPES[dtype]).itemsize, file_bytes)
     tensors = _tensors(found, params, config.num_layers, DTYPES[dtype])
@@ -90,6 +97,19 @@ def write_model(
         total = sum(int(np.prod(shape)) for shape in shapes.values()) * np.dtype(DTYPES[dtype]).itemsize
         index = {'metadata': {'total_size': total}, 'weight_map': weight_map}
         (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + '\n')
+
+
+def _as_classifier(values: dict[str, Any], family: Family) -> dict[str, Any]:
+    """The config.json of a reward model.
+
+    Theirs reads the last token that is not padding. Where padding is the EOS, that would be the token before the end;
+    without padding it is the last token, one text at a time.
+    """
+    values = values | {'architectures': [family.classifier], 'id2label': {'0': 'reward'}, 'label2id': {'reward': 0}}
+    ends = values.get('eos_token_id')
+    if values.get('pad_token_id') in (ends if isinstance(ends, list) else [ends]):
+        values['pad_token_id'] = None
+    return values
 
 
 def _files(shapes: Mapping[str, tuple[int, ...]], itemsize: int, file_bytes: int) -> dict[str, list[str]]:

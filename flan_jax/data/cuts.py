@@ -10,7 +10,7 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import read_examples, training_task
-from flan_jax.data.tokenized import INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT, WEIGHTS
+from flan_jax.data.tokenized import BRANCHES, INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -22,7 +22,8 @@ class Cuts:
       examples: examples sampled, dropped ones among them.
       shortened: examples whose long fields lost words, so that all else of their prompts fits.
       dropped: examples whose prompts do not fit even so, which are not trained on.
-      targets_cut: examples whose targets go on after their tokens, which therefore do not end, or lack whole turns.
+      targets_cut: examples whose targets (of several responses, any) go on after their tokens, which therefore do not
+        end, or lack whole turns.
       target_tokens: tokens of the targets of all examples that are not dropped.
       target_tokens_cut: those of them that belong to targets that are cut.
     """
@@ -41,7 +42,8 @@ class Cuts:
             self.dropped += 1
             return False
         self.shortened += bool(example.get(INPUTS_CUT, False))
-        learned = int(np.sum(example[WEIGHTS])) if WEIGHTS in example else len(example[TARGETS])
+        targets = len(example[BRANCHES] if BRANCHES in example else example[TARGETS])
+        learned = int(np.sum(example[WEIGHTS])) if WEIGHTS in example else targets
         self.target_tokens += learned
         if example.get(TARGETS_CUT, False):
             self.targets_cut += 1

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.rendering import read_before, read_values
+from flan_jax.data.rendering import read_before, read_ranking, read_values
 
 Path = tuple[str, ...]
 """A feature's name, after those of the features that hold it."""
@@ -45,6 +45,7 @@ def features_read(dataset: Dataset, features: tfds.features.FeaturesDict) -> set
             recording = {name: values[0] for name, values in dataset.expand(recording).items()}
         read_values(dataset, recording)
         read_before(dataset, recording)
+        read_ranking(dataset, recording)
         if dataset.keep is not None:
             dataset.keep.test(recording)
 

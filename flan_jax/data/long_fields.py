@@ -8,6 +8,7 @@ the vocabulary and prompt format that the prompt is for, whatever they are.
 import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
@@ -45,6 +46,7 @@ def shortened(prompt: tf.Tensor, texts: tf.Tensor, count_tokens: Callable[[str],
     """`shortened_text` of scalar and [n] strings. It runs Python: a search traced as a graph is slow to begin."""
 
     def in_python(prompt, texts):
+        prompt = prompt.item() if isinstance(prompt, np.ndarray) else prompt  # an array outside of graphs
         return shortened_text(prompt.decode(), [text.decode() for text in texts], count_tokens, max_tokens).encode()
 
     return tf.ensure_shape(tf.numpy_function(in_python, (prompt, texts), tf.string, stateful=False), [])

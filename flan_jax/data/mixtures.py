@@ -39,6 +39,7 @@ class TuningMixture:
       members: the catalogue's dataset of every task, and its exemplars, by the task's name; empty where tasks are not
         made from the catalogue.
       text: what identifies the running text that is learned in place of datasets; empty for none.
+      ranked: whether its examples have all their responses, with scores, rather than their answer alone.
       dropped: the training examples that are left out because of their texts, by dataset; see `overlap.drop.Dropped`.
     """
 
@@ -46,6 +47,7 @@ class TuningMixture:
     members: dict[str, Member]
     text: dict = dataclasses.field(default_factory=dict)
     dropped: dict[str, Dropped] = dataclasses.field(default_factory=dict)
+    ranked: bool = False
 
     @property
     def datasets(self) -> dict[str, Dataset]:
@@ -64,15 +66,17 @@ class TuningMixture:
         return {name: rate / sum(rates.values()) for name, rate in rates.items()}
 
 
-def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan()) -> TuningMixture:
-    """The mixture of `data`, examples-proportional up to `MAX_RATE`.
+def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: bool = False) -> TuningMixture:
+    """The mixture of `data`, examples-proportional up to `MAX_RATE`; where it is `ranked`, with all responses.
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
-      UserError: if a cluster is held out of a mixture of which it is not known what is in it, or overlaps are to be
-        dropped and nothing is held out.
+      UserError: if a cluster is held out of a mixture of which it is not known what is in it, overlaps are to be
+        dropped and nothing is held out, or responses shall be ranked that have no scores.
       MissingDataError: if datasets are not prepared and `data.allow_missing` is off; lists them and what to do.
     """
+    if ranked:
+        require_rankings(data)
     if not data.parts and is_text(data.mixture):
         return _text_mixture(data)
     if not data.parts and _is_registered_elsewhere(data):
@@ -83,8 +87,23 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan()) -> TuningMi
         present = [member for member in present if usable_examples(member.dataset, 'train', data.tfds_data_dir)]
         if not present:
             raise nothing_left(data)
-    mixture = mix(data.mixture, present, Vocabulary(data.vocabulary), data.tfds_data_dir, prompt_format)
-    return TuningMixture(mixture, {member.task: member for member in present}, dropped=dropped)
+    mixture = mix(data.mixture, present, Vocabulary(data.vocabulary), data.tfds_data_dir, prompt_format, ranked)
+    return TuningMixture(mixture, {member.task: member for member in present}, dropped=dropped, ranked=ranked)
+
+
+def require_rankings(data: Data) -> None:
+    """Raises UserError unless all that `data` tunes on has several responses to each prompt, with scores."""
+    if data.parts or not is_own(data.mixture):
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, which only datasets of the '
+            'catalogue have, without Data.parts'
+        )
+    if without := [member.dataset.name for member in members(data) if member.dataset.ranking is None]:
+        raise UserError(
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, but {", ".join(without)} have none '
+            'with scores; name datasets that `flan-jax data prepare --format=preference` or `--format=ranked` made, or '
+            'take @NextToken()'
+        )
 
 
 def prepared_members(data: Data) -> list[Member]:
@@ -103,6 +122,7 @@ def mix(
     vocabulary: Vocabulary,
     data_dir: str | None = None,
     prompt_format: PromptFormat = Flan(),
+    ranked: bool = False,
 ) -> seqio.Mixture:
     """A SeqIO mixture of the members' training tasks.
 
@@ -112,17 +132,19 @@ def mix(
     rates = weighted_rates(members, data_dir) if any(member.part for member in members) else {}
     tasks = []
     for member in members:
-        task = _task_of(member, vocabulary, data_dir, prompt_format)
+        task = _task_of(member, vocabulary, data_dir, prompt_format, ranked)
         rate = rates.get(member.task)
         tasks.append((task, rate or (lambda task, dataset=member.dataset: mixing_rate(dataset, data_dir))))
     return seqio.Mixture(name, tasks)
 
 
-def _task_of(member: Member, vocabulary: Vocabulary, data_dir: str | None, prompt_format: PromptFormat) -> seqio.Task:
+def _task_of(
+    member: Member, vocabulary: Vocabulary, data_dir: str | None, prompt_format: PromptFormat, ranked: bool
+) -> seqio.Task:
     if member.part:
         return drawn_task(member.dataset, member.part, vocabulary, data_dir, prompt_format, member.task)
     exemplars = Exemplars(member.dataset, member.shots, data_dir=data_dir) if member.shots else None
-    return training_task(member.dataset, vocabulary, data_dir, exemplars, prompt_format, member.task)
+    return training_task(member.dataset, vocabulary, data_dir, exemplars, prompt_format, member.task, ranked)
 
 
 def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str, float]:

@@ -23,6 +23,7 @@ from flan_jax.catalogue.declaration import (
     FreeText,
     Keep,
     MetricName,
+    Ranking,
     Splits,
     Tail,
     Template,
@@ -30,6 +31,7 @@ from flan_jax.catalogue.declaration import (
 )
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.instruction_files import format_called
+from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.members import FORMS, own_mixtures
 from flan_jax.data.prepare import unprepared_builder, write_examples
 from flan_jax.data.source import ORIGIN_KEY
@@ -54,6 +56,15 @@ FEATURES = {
 """The features of `Conversation` on disk."""
 
 
+RANKED_FEATURES = FEATURES | {'scores': tfds.features.Sequence(tf.float32)}
+"""The features of `Conversation` on disk where its answers have scores."""
+
+
+def all_answers(ex: TfdsExample) -> tf.Tensor:
+    """The response and the others, in the order of their scores' places."""
+    return tf.concat([[ex['response']], ex['rejected']], 0)
+
+
 def answers(ex: TfdsExample) -> tf.Tensor:
     """Whether the response of an example says anything."""
     return tf.strings.length(tf.strings.strip(ex['response'])) > 0
@@ -70,6 +81,7 @@ class Instructions:
       metrics: how answers are judged.
       licence: the terms of the data.
       citation: the publication to cite.
+      responses: responses to a prompt at most, where they have scores; 0 where each has one, or none says how good.
     """
 
     name: str
@@ -78,6 +90,7 @@ class Instructions:
     metrics: tuple[MetricName, ...] = ('rouge',)
     licence: str = 'not stated'
     citation: str = 'not stated'
+    responses: int = 0
 
     @property
     def dataset(self) -> Dataset:
@@ -100,8 +113,24 @@ class Instructions:
             citation=self.citation,
             keep=Keep('An empty response teaches nothing.', answers),
             dialogue=Dialogue(history='history', system='system', context='input'),
-            features=FEATURES,
+            ranking=Ranking(responses=all_answers, scores='scores', most=self.responses) if self.responses else None,
+            features=RANKED_FEATURES if self.responses else FEATURES,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What was made of instruction files.
+
+    Attributes:
+      folder: where the dataset lies.
+      dataset: as the catalogue has it now.
+      ties_dropped: examples left out because all their responses are equally good.
+    """
+
+    folder: pathlib.Path
+    dataset: Dataset
+    ties_dropped: int
 
 
 _DECLARED: dict[str, Instructions] = {}
@@ -114,7 +143,9 @@ def prepare_instructions(
     format_name: str,
     data_dir: str,
     keys: Mapping[str, str] | None = None,
-) -> pathlib.Path:
+    keep_ties: bool = False,
+    origin: str | None = None,
+) -> Written:
     """Writes instruction files as a prepared dataset with its declaration, and adds it to the catalogue.
 
     Args:
@@ -123,9 +154,8 @@ def prepare_instructions(
       format_name: one of `flan_jax.data.instruction_files`.
       data_dir: directory of prepared datasets.
       keys: a key that the format reads to the one that the files have in its place.
-
-    Returns:
-      The directory written.
+      keep_ties: whether examples stay all of whose responses are equally good, which teach no preference.
+      origin: where the examples come from; None for files of the user's own.
 
     Raises:
       ExampleError: naming file and line of the first row that does not fit; nothing is written then.
@@ -138,12 +168,19 @@ def prepare_instructions(
         raise UnknownName('split', unknown[0], SPLITS)
     if 'test' in files and instructions.test_examples:
         raise UserError('the test split has a file, so give no number of examples to keep for it')
-    examples = {split: _examples(path, format_name, keys or {}) for split, path in files.items()}
-    builder = unprepared_builder(dataset.source, FEATURES, data_dir)
-    origin = f'{format_name} files of your own'
-    folder = write_examples(builder, examples, {ORIGIN_KEY: origin, DECLARATION_KEY: dataclasses.asdict(instructions)})
+    conversations = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
+    kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in conversations.items()}
+    if emptied := [split for split, found in kept.items() if not found]:
+        raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
+    ties = sum(map(len, conversations.values())) - sum(map(len, kept.values()))
+    most = max(len(conversation.scores) for found in kept.values() for conversation in found)
+    instructions = dataclasses.replace(instructions, responses=most)
+    examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
+    builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
+    metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
+    folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
-    return folder
+    return Written(folder, instructions.dataset, ties)
 
 
 def declare_prepared(data_dir: str) -> None:
@@ -181,13 +218,13 @@ def require_free(name: str, data_dir: str) -> None:
         raise UserError(f'{name!r} would read as a form of {name.removesuffix(suffix)!r}; do not end it in {suffix!r}')
 
 
-def _examples(path: pathlib.Path, format_name: str, keys: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The conversations of a file, as they lie on disk."""
+def _conversations(path: pathlib.Path, format_name: str, keys: Mapping[str, str]) -> list[Conversation]:
+    """The conversations of a file."""
     read = format_called(format_name).read
-    examples = [read(where, _renamed(where, row, keys)).as_example() for where, row in read_file(path)]
-    if not examples:
+    found = [read(where, _renamed(where, row, keys)) for where, row in read_file(path)]
+    if not found:
         raise ExampleError(f'{path}: holds no examples')
-    return examples
+    return found
 
 
 def _renamed(where: str, row: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import FormatTokenizer
+from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -55,16 +56,36 @@ def rendered_examples(
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
     for example in _render_all(dataset, examples).take(limit).as_numpy_iterator():
-        yield RenderedExample(
-            prompts=tuple((inputs.decode(), targets.decode()) for inputs, targets in example['prompts']),
-            fields={name: example[name].decode() for name in dataset.fields},
-            answer=example['answer'].decode(),
-            references=_decode_all(example['references']),
-            choices=_decode_all(example.get('choices', ())),
-            right=tuple(map(bool, example.get('right', ()))),
-            group=example.get('group', b'').decode(),
-            before={name: _decode(example[name]) for name in BEFORE if name in example},
-        )
+        yield _rendered(dataset, example)
+
+
+def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
+    """A row, its features as TFDS has them, under all templates.
+
+    Raises:
+      UserError: if a feature is missing, or the dataset's filter leaves such a row out.
+    """
+    try:
+        rendered = _render_all(dataset, tf.data.Dataset.from_tensors(dict(row)))
+    except KeyError as error:
+        raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
+    example = next(rendered.as_numpy_iterator(), None)
+    if example is None:
+        raise UserError(f'{dataset.name} leaves such a row out: {dataset.keep.reason}')
+    return _rendered(dataset, example)
+
+
+def _rendered(dataset: Dataset, example: Mapping[str, Any]) -> RenderedExample:
+    return RenderedExample(
+        prompts=tuple((inputs.decode(), targets.decode()) for inputs, targets in example['prompts']),
+        fields={name: example[name].decode() for name in dataset.fields},
+        answer=example['answer'].decode(),
+        references=_decode_all(example['references']),
+        choices=_decode_all(example.get('choices', ())),
+        right=tuple(map(bool, example.get('right', ()))),
+        group=example.get('group', b'').decode(),
+        before={name: _decode(example[name]) for name in BEFORE if name in example},
+    )
 
 
 @tf.autograph.experimental.do_not_convert

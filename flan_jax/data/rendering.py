@@ -11,6 +11,8 @@ from flan_jax.catalogue.declaration import (
     HISTORY,
     OPTION_TEXTS,
     OPTIONS,
+    RANKED_RESPONSES,
+    RANKED_SCORES,
     SYSTEM,
     Choice,
     Dataset,
@@ -68,6 +70,14 @@ def read_before(dataset: Dataset, ex: TfdsExample) -> Values:
         values = {name: tf.zeros_like(text) for name, text in values.items()}
         history = tf.where(tf.range(tf.size(history)) % 2 == 0, '', history)
     return values | {HISTORY: history}
+
+
+def read_ranking(dataset: Dataset, ex: TfdsExample) -> Values:
+    """The ranked responses, strings [k], and their scores, float32 [k]; empty for datasets without."""
+    if dataset.ranking is None:
+        return {}
+    responses, scores = (read_field(field, ex) for field in (dataset.ranking.responses, dataset.ranking.scores))
+    return {RANKED_RESPONSES: tf.strings.strip(responses), RANKED_SCORES: tf.cast(scores, tf.float32)}
 
 
 def _read_choice(choice: Choice, ex: TfdsExample) -> Values:

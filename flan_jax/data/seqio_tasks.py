@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import BEFORE, OPTION_TEXTS, Dataset
+from flan_jax.catalogue.declaration import BEFORE, OPTION_TEXTS, RANKED, Dataset
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -39,23 +39,25 @@ def training_task(
     exemplars: Exemplars | None = None,
     prompt_format: PromptFormat = Flan(),
     name: str | None = None,
+    ranked: bool = False,
 ) -> seqio.Task:
     """The task that phrases each example with a random template, anew in every epoch.
 
     SeqIO may cache what templates show of an example; the template is sampled after that. The task has the dataset's
-    name where it is not given another.
+    name where it is not given another. A `ranked` one gives all responses, and no earlier answer is learned.
     """
 
     @seqio.map_over_dataset
     def read(ex):
-        return rendering.read_shown(dataset, ex) | rendering.read_before(dataset, ex)
+        values = rendering.read_shown(dataset, ex) | rendering.read_before(dataset, ex)
+        return values | (rendering.read_ranking(dataset, ex) if ranked else {})
 
     @functools.partial(seqio.map_over_dataset, num_seeds=1)
     def render_random(values, seed):
         shown = long_fields.marked(dataset, values)
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
         example = {INPUTS: inputs, TARGETS: targets, 'template': template}
-        example |= long_field_texts(dataset, values) | _before(values)
+        example |= long_field_texts(dataset, values) | _passed_on(values)
         if exemplars is not None:
             render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
             another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
@@ -216,8 +218,8 @@ def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
     return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
-def _before(values: rendering.Values) -> rendering.Values:
-    return {name: values[name] for name in BEFORE if name in values}
+def _passed_on(values: rendering.Values) -> rendering.Values:
+    return {name: values[name] for name in (*BEFORE, *RANKED) if name in values}
 
 
 def _number(examples: tf.data.Dataset) -> tf.data.Dataset:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import HISTORY
+from flan_jax.catalogue.declaration import HISTORY, RANKED_RESPONSES
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.formats.format import EOS_MARK, PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
 from flan_jax.data.rendering import interpolate
 from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
 from flan_jax.data.tokenize_dialogues import DialogueEncoder, tokenize_dialogues
+from flan_jax.data.tokenize_rankings import tokenize_rankings
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, INPUTS_CUT, INPUTS_FIT, LENGTH_BOUND, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -32,6 +33,8 @@ def tokenize(
     texts, go through Python (`flan_jax.data.tokenize_dialogues`); `learns_history` says whether earlier answers are
     targets, too.
     """
+    if RANKED_RESPONSES in examples.element_spec:
+        return tokenize_rankings(examples, sequence_length, DialogueEncoder(prompt_format, vocabulary))
     if HISTORY in examples.element_spec or isinstance(prompt_format, ChatTemplate):
         return tokenize_dialogues(examples, sequence_length, DialogueEncoder(prompt_format, vocabulary, learns_history))
     tokenizer = FormatTokenizer(prompt_format, vocabulary)

@@ -79,7 +79,7 @@ def tokenize_dialogues(
     lengths = dict(sequence_length or {})
 
     def in_python(*values):
-        dialogue, exemplars, long_texts = _dialogue(values)
+        dialogue, exemplars, long_texts = dialogue_of(values)
         dialogue, shortened = encoder.fit_inputs(dialogue, long_texts, lengths.get(INPUTS))
         encoded, shots = encoder.encode(dialogue, exemplars, lengths)
         ids = (np.array(part, np.int32) for part in (encoded.prompt, encoded.response))
@@ -89,7 +89,7 @@ def tokenize_dialogues(
 
     def tokenize_one(example):
         types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool, tf.bool)
-        found = tf.numpy_function(in_python, _texts(example), types, stateful=False)
+        found = tf.numpy_function(in_python, texts_of(example), types, stateful=False)
         for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
             tensor.set_shape(shape)
         prompt, response, weights, shots, text, *cuts = found
@@ -102,15 +102,16 @@ def tokenize_dialogues(
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _texts(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+def texts_of(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    """The texts of an example, as `dialogue_of` takes them in Python."""
     return [
         *(example.get(name, '') for name in _TEXTS),
         *(example.get(name, tf.constant([], tf.string)) for name in _LISTS),
     ]
 
 
-def _dialogue(values: Sequence) -> tuple[Dialogue, list[str], list[str]]:
-    """The dialogue, the exemplars and the long fields of what `_texts` gives, in Python."""
+def dialogue_of(values: Sequence) -> tuple[Dialogue, list[str], list[str]]:
+    """The dialogue, the exemplars and the long fields of what `texts_of` gives, in Python."""
     texts = {name: value.decode() for name, value in zip(_TEXTS, values)}
     history, exemplars, long_texts = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
     dialogue = Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT])

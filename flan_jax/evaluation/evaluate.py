@@ -14,6 +14,9 @@ from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.progress import bar
 
+COMPILING = 'reading examples, and compiling for their lengths'
+"""What goes on before the first answers."""
+
 EXAMPLES_AT_A_TIME = 1000
 """Examples evaluated together, and recorded when all have answers."""
 
@@ -41,7 +44,7 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     evaluator_of = functools.cache(functools.partial(_evaluator, model, eval_set))
     total = len(eval_set.keys)
     title = f'evaluating {model_records.model}'
-    with termination_noted() as should_stop, bar(title, total, total - len(missing)) as advance:
+    with termination_noted() as should_stop, bar(title, total, total - len(missing), first=COMPILING) as advance:
         for group in _groups(eval_set, missing, model):
             if should_stop():
                 raise Preempted(f'stopped {title}; what it answered is on record, start again to go on')

@@ -1,9 +1,13 @@
 """What identifies the weights that answered, so that the answers of other weights are never taken for theirs."""
 
+import json
 from typing import Any
 
 from etils import epath
 
+from flan_jax.convert import peft
+from flan_jax.convert.read import CONFIG_FILE
+from flan_jax.loaded_model import checkpoint_in, is_hugging_face
 from flan_jax.training import checkpoints
 
 SAVED = 'saved'
@@ -20,6 +24,27 @@ def checkpoint_identity(folder: epath.PathLike) -> dict[str, Any]:
     metadata = checkpoints.metadata(folder)
     step = int(folder.name) if folder.name.isdigit() else None
     return {'step': step, SAVED: checkpoints.saved_at(folder), 'metadata': dict(metadata)}
+
+
+def model_identity(folder: epath.PathLike) -> dict[str, Any]:
+    """What identifies the weights of a model that `flan_jax.loaded_model.load` opens.
+
+    Raises:
+      CheckpointError: if there is none.
+    """
+    folder = epath.Path(folder)
+    if peft.is_adapter(folder):
+        return _files_identity(folder, peft.CONFIG_FILE) | {'base': model_identity(peft.base_of_adapter(folder))}
+    if is_hugging_face(folder):
+        return _files_identity(folder, CONFIG_FILE)
+    return checkpoint_identity(checkpoint_in(folder))
+
+
+def _files_identity(folder: epath.Path, config: str) -> dict[str, Any]:
+    """By its configuration, and name, size and time of its safetensors."""
+    files = [(file.name, file.stat()) for file in sorted(folder.glob('*.safetensors'))]
+    tensors = {name: [found.length, int(found.mtime)] for name, found in files}
+    return {'config': json.loads((folder / config).read_text()), 'tensors': tensors}
 
 
 def fresh_identity(model: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -49,9 +49,10 @@ class Generator:
     ):
         """Answers with up to `max_new_tokens` tokens each, about `batch_tokens` slots of KV cache at a time.
 
-        Ids beyond the model's vocabulary are never generated, whatever the decoding. Raises UserError for a processor
-        that the model's vocabulary does not suit.
+        Ids beyond the model's vocabulary are never generated, whatever the decoding. Raises UserError for a reward
+        model, and for a processor that the model's vocabulary does not suit.
         """
+        model.require_language_model()
         self._model = model
         self._max_new_tokens = max_new_tokens
         self._batch_tokens = batch_tokens

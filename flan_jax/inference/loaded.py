@@ -11,10 +11,11 @@ import numpy as np
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.placement import DEFAULT_DEVICE, Placement
-from flan_jax.errors import UnknownName
+from flan_jax.errors import UnknownName, UserError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
+from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -76,6 +77,22 @@ class LoadedModel:
     def max_length(self) -> float:
         """Tokens of the longest text that it can read."""
         return decoder.max_length(self.config, self.params)
+
+    def require_language_model(self) -> None:
+        """Raises UserError for a reward model: its weights have learned to rate responses, not to give them."""
+        if VALUE_HEAD in self.params:
+            raise UserError(
+                'this is a reward model: it rates responses, and neither answers nor scores options; name a language '
+                'model, such as the one that it was tuned from'
+            )
+
+    def require_value_head(self) -> None:
+        """Raises UserError for a model without a scalar head."""
+        if VALUE_HEAD not in self.params:
+            raise UserError(
+                'this is a language model, which has no scalar head to rate responses with; name a run with '
+                'Run.objective = @Reward(), or tune one'
+            )
 
     def mesh_context(self) -> contextlib.AbstractContextManager:
         """Within it, what is compiled is laid out over the model's devices."""

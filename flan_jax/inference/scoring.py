@@ -8,20 +8,18 @@ prompts begin with, such as the same exemplars, is computed once for all of them
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
 from flan_jax.inference.loaded import LoadedModel
-from flan_jax.inference.prefill import LENGTHS, PrefixReader, PromptError, padded_length, shared_prefix
+from flan_jax.inference.prefill import LENGTHS, PrefixReader, PromptError, shared_prefix
+from flan_jax.inference.tree_batches import batches
 from flan_jax.model.decoder import label_log_probs
 from flan_jax.model.kv_cache import PrefixCache
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
-
-_SHORTEST_SEQUENCE = 128
-"""Sequences are this long at least, for they hold as many examples as fit."""
 
 _SMALLEST_PREDICTED = 8
 
@@ -30,7 +28,8 @@ class Scorer:
     """Scores the options of prompts with one model, in batches of few shapes."""
 
     def __init__(self, model: LoadedModel, batch_tokens: int):
-        """Scores about `batch_tokens` tokens at a time."""
+        """Scores about `batch_tokens` tokens at a time; raises UserError for a reward model."""
+        model.require_language_model()
         self._model = model
         self._batch_tokens = batch_tokens
         self._prefixes = PrefixReader(model)
@@ -54,7 +53,7 @@ class Scorer:
         prefix = self._prefixes.prefill(examples[0].prompt[:shared]) if shared else ()
         own = [dataclasses.replace(example, prompt=example.prompt[shared:]) for example in examples]
         with self._model.mesh_context():
-            for length, batch in self._batches(own):
+            for length, batch in batches(list(map(read_tokens, own)), self._batch_size):
                 sequences = [[own[index] for index in members] for members in batch]
                 for members, values in zip(batch, self._score_batch(sequences, length, shared, prefix)):
                     _hand_out(members, own, values, scores)
@@ -74,18 +73,6 @@ class Scorer:
     def _batch_size(self, length: int) -> int:
         return self._model.placement.batch_size(self._batch_tokens // length)
 
-    def _batches(self, examples: Sequence[Example]) -> Iterator[tuple[int, list[list[int]]]]:
-        """Lengths, and sequences of indices; sequences that fill no batch wait for the next length."""
-        waiting: list[int] = []
-        by_length = sorted(_by_length(examples).items())
-        for length, members in by_length:
-            sequences = _next_fit([(index, examples[index]) for index in (*waiting, *members)], length)
-            size = self._batch_size(length)
-            full = len(sequences) if length == by_length[-1][0] else len(sequences) // size * size
-            for start in range(0, full, size):
-                yield length, sequences[start : start + size]
-            waiting = [index for sequence in sequences[full:] for index in sequence]
-
 
 def read_tokens(example: Example) -> int:
     """Tokens that an example takes in a sequence; the last token of a response is only predicted, never read."""
@@ -102,26 +89,6 @@ def _check(example: Example, max_length: float) -> None:
             f'a prompt with options of {read_tokens(example)} tokens is too long: prompt and longest option may have '
             f'{longest}, prompt and all options {LENGTHS[-1]}'
         )
-
-
-def _by_length(examples: Sequence[Example]) -> dict[int, list[int]]:
-    groups: dict[int, list[int]] = {}
-    for index, example in enumerate(examples):
-        groups.setdefault(padded_length(read_tokens(example), _SHORTEST_SEQUENCE), []).append(index)
-    return groups
-
-
-def _next_fit(members: Sequence[tuple[int, Example]], length: int) -> list[list[int]]:
-    """Sequences of indices, next fit over examples in order of size, so that sequences are alike."""
-    sequences: list[list[int]] = []
-    free = 0
-    for index, example in sorted(members, key=lambda member: read_tokens(member[1])):
-        if read_tokens(example) > free:
-            sequences.append([])
-            free = length
-        sequences[-1].append(index)
-        free -= read_tokens(example)
-    return sequences
 
 
 def _predicted(sequences: Sequence[Sequence[Example]]) -> int:

@@ -3,6 +3,8 @@
 Parameters are a dictionary from names such as 'layers/attention/query/kernel' to arrays; those under 'layers/' are
 stacked, their first axis being the layer. Nothing outside this folder sees a module.
 
+A scalar head among the parameters is no part of the decoder (`flan_jax.model.value_head`).
+
 A soft prompt among the parameters stands before every text, at positions -R to -1, so that texts, packed or not, count
 from 0 with it as without. It reads nothing but itself: its keys and values are the same before every text, and are
 computed once for all (the prompt of Lester et al. 2021, as a prefix of Li & Liang 2021). Several prompts lie one after
@@ -26,6 +28,7 @@ from flan_jax.model.config import DecoderConfig, RelativeBias
 from flan_jax.model.inputs import Inputs, attention_mask
 from flan_jax.model.kv_cache import DecodeCache, PrefixCache, append_cache, unstack
 from flan_jax.model.module import Decoder, Execution
+from flan_jax.model.value_head import VALUE_HEAD
 
 Params = dict[str, jax.Array]
 
@@ -93,7 +96,13 @@ def label_log_probs(
 
     Only these positions are projected onto the vocabulary. `batch` holds what `Inputs.of` takes as well.
     """
-    hidden = hidden_states(config, params, Inputs.of(batch), execution, prefix)
+    return log_probs_after(config, params, hidden_states(config, params, Inputs.of(batch), execution, prefix), batch)
+
+
+def log_probs_after(
+    config: DecoderConfig, params: Params, hidden: jax.Array, batch: Mapping[str, jax.Array]
+) -> jax.Array:
+    """As `label_log_probs`, from the last hidden states [B, T, D]."""
     hidden_BxPxD = jnp.take_along_axis(hidden, batch['predict_at'][..., None], axis=1)
     logits_BxPxV = logits(config, params, hidden_BxPxD).astype(jnp.float32)
     return -optax.softmax_cross_entropy_with_integer_labels(logits_BxPxV, batch['labels'])
@@ -256,7 +265,8 @@ def _mask(decoder: Decoder, positions_MxQ, key_positions_MxS, visible, in_order:
 
 
 def _decoder(config: DecoderConfig, params: Params) -> Decoder:
-    state = nnx.from_flat_state([(tuple(name.split('/')), value) for name, value in params.items()])
+    own = [(tuple(name.split('/')), value) for name, value in params.items() if name != VALUE_HEAD]
+    state = nnx.from_flat_state(own)
     with_term = frozenset(name.removesuffix(LORA_A) for name in params if name.endswith(LORA_A))
     prompts = frozenset({PROMPT, PROMPT_IDS} & set(params))
     return nnx.merge(_graph(config, with_term, prompts), state)

@@ -26,6 +26,7 @@ PARAMETER_AXES: dict[str, tuple[str | None, ...]] = {
     'prompt': (None, 'embed'),
     'prompts/*': (None, 'embed'),
     'unembedding/kernel': ('embed', 'vocab'),
+    'value_head/kernel': ('embed', None),
     'position_embedding': (None, 'embed'),
     'relative_bias': (None, 'heads'),
     'layers/attention/query_norm/*': ('layers', None),

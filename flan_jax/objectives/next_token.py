@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import jax
 
-from flan_jax.objectives.objective import LOSS, Batch, Metrics, Objective, by_cluster
+from flan_jax.objectives.objective import LOSS, Batch, Metrics, Objective, Predictions, by_cluster
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class NextToken(Objective):
     def denominator(self, batch: Batch) -> jax.Array:
         return batch['weights'].sum()
 
-    def __call__(self, log_probs_BxP: jax.Array, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
-        weights = batch['weights']
+    def __call__(self, predictions: Predictions, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
+        log_probs_BxP, weights = predictions.log_probs_BxP, batch['weights']
         metrics = by_cluster(LOSS, -log_probs_BxP, weights, batch['cluster_ids'], clusters)
         return -(log_probs_BxP * weights).sum(), metrics

@@ -45,7 +45,8 @@ def lay_out(
       predict_at[b, p]; weights, float32 [B, P], 0 for padding; response_ids, int32 [B, P]: the response in its sequence
       that a predicted token belongs to; tasks, int32 [B, P].
       Where R is not 0 also example_ids, int32 [B, R]: the example in its sequence that a response belongs to, -1 for
-      padding; and every annotation, float32 [B, R].
+      padding; every annotation, float32 [B, R]; and, where it is read, response_ends, int32 [B, R]: the position in the
+      sequence of the last token of a response, 0 for padding.
     """
     of_tokens = ('tokens', 'positions', 'segment_ids', 'segment_exits', 'task_ids')
     tokens = dict.fromkeys(of_tokens, (shape.length, np.int32))
@@ -56,7 +57,9 @@ def lay_out(
     for index, examples in enumerate(sequences):
         for name, column in _columns(examples, first_position, read_last).items():
             batch[name][index, : len(column)] = column
-    return batch | (_per_response(sequences, shape) if shape.responses else {})
+    if not shape.responses:
+        return batch
+    return batch | _per_response(sequences, shape) | (_response_ends(sequences, shape) if read_last else {})
 
 
 def _columns(examples: Sequence[Example], first_position: int, read_last: bool) -> dict[str, np.ndarray]:
@@ -97,7 +100,7 @@ def _columns(examples: Sequence[Example], first_position: int, read_last: bool) 
 
 def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
     """The annotations of every response, and which example it belongs to."""
-    names = sequences[0][0].annotations
+    names = sequences[0][0].annotations if sequences else ()
     size = (shape.batch_size, shape.responses)
     batch = {name: np.zeros(size, np.float32) for name in names} | {'example_ids': np.full(size, -1, np.int32)}
     for index, examples in enumerate(sequences):
@@ -106,3 +109,14 @@ def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[
         for name in names:
             batch[name][index, : sum(counts)] = np.concatenate([example.annotations[name] for example in examples])
     return batch
+
+
+def _response_ends(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
+    """Where the last token of every response stands."""
+    ends_BxR = np.zeros((shape.batch_size, shape.responses), np.int32)
+    for index, examples in enumerate(sequences):
+        pieces = [(len(piece), piece is not ex.prompt) for ex in examples for piece in (ex.prompt, *ex.responses)]
+        lengths, of_response = map(np.array, zip(*pieces))
+        ends = (np.cumsum(lengths) - 1)[of_response]
+        ends_BxR[index, : len(ends)] = ends
+    return {'response_ends': ends_BxR}

@@ -19,12 +19,13 @@ from flan_jax.data.mixtures import TuningMixture, tuning_mixture
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
-from flan_jax.data.tokenized import CUTS, INPUTS, TARGETS, WEIGHTS
+from flan_jax.data.tokenized import BRANCH_LENGTHS, BRANCHES, CUTS, INPUTS, SCORES, TARGETS, WEIGHTS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
-from flan_jax.packing.best_fit import BestFitPacker
+from flan_jax.packing.best_fit import BestFitPacker, pack
 from flan_jax.packing.counts import Counts, Progress
+from flan_jax.packing.epochs import ORDER, examples_by_epoch
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
@@ -41,26 +42,40 @@ STORAGE = 2
 
 
 def stream_recipe(
-    mixture: TuningMixture, data: Data, settings: Stream, num_sequences: int, prompt_format: PromptFormat = Flan()
+    mixture: TuningMixture,
+    data: Data,
+    settings: Stream,
+    num_sequences: int | None,
+    prompt_format: PromptFormat = Flan(),
 ) -> dict:
-    """Everything that a stream's sequences depend on."""
-    return {
-        'mixture': data.mixture,
-        'held_out': data.held_out,
-        'shots': {name: member.shots for name, member in mixture.members.items()},
-        'prompt_format': prompt_format.recipe,
-        'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()},
-        'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()} | mixture.text,
-        'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
-        'vocabulary': Vocabulary(data.vocabulary).fingerprint,
-        'sequence_length': settings.sequence_length,
-        'max_targets': settings.max_targets,
-        'lengths': settings.lengths,
-        'window': settings.window,
-        'seed': settings.seed,
-        'sequences': num_sequences,
-        'storage': STORAGE,
-    } | _unusual(mixture, data)
+    """Everything that a stream's sequences depend on; arguments as of `write_stream`."""
+    return (
+        {
+            'mixture': data.mixture,
+            'held_out': data.held_out,
+            'shots': {name: member.shots for name, member in mixture.members.items()},
+            'prompt_format': prompt_format.recipe,
+            'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()}
+            | mixture.text,
+            'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
+            'vocabulary': Vocabulary(data.vocabulary).fingerprint,
+            'sequence_length': settings.sequence_length,
+            'max_targets': settings.max_targets,
+            'lengths': settings.lengths,
+            'window': settings.window,
+            'seed': settings.seed,
+            'storage': STORAGE,
+        }
+        | _amount(mixture, settings, num_sequences)
+        | _unusual(mixture, data)
+    )
+
+
+def _amount(mixture: TuningMixture, settings: Stream, num_sequences: int | None) -> dict:
+    """How often what is read: so many epochs of all, or so many sequences of a mixture."""
+    if settings.epochs is not None:
+        return {'epochs': settings.epochs, 'order': ORDER}
+    return {'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()}, 'sequences': num_sequences}
 
 
 def _wording(dataset: Dataset) -> str:
@@ -79,35 +94,68 @@ def _unusual(mixture: TuningMixture, data: Data) -> dict:
         found['dropped'] = {name: [of.examples, fingerprint({'keys': of.keys})] for name, of in dropped}
     if data.parts:
         found |= {'parts': as_plain(data.parts), 'drawing': DRAWING}
+    if mixture.ranked:
+        found['ranked'] = True
     return found
 
 
 def write_stream(
     data: Data,
     settings: Stream,
-    num_sequences: int,
+    num_sequences: int | None,
     progress: Progress = lambda sequences: None,
     prompt_format: PromptFormat = Flan(),
+    ranked: bool = False,
 ) -> epath.Path:
-    """Packs `num_sequences` sequences, unless the very same stream is on disk already; returns its folder.
+    """Packs a stream, unless the very same one is on disk already; returns its folder.
+
+    Args:
+      data: which examples there are.
+      settings: how they are packed.
+      num_sequences: how many sequences to pack; None for all of `settings.epochs`.
+      progress: called with the number of sequences that were just packed.
+      prompt_format: what stands around the texts of an example.
+
+    A `ranked` one holds prompts with all their responses, others chains of a prompt and its answer.
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
-      UserError: if the stream cannot be written, or the disk has no room for it.
+      UserError: if a prompt with as many responses as there may be does not fit a sequence, the stream cannot be
+        written, or the disk has no room for it.
     """
-    mixture = tuning_mixture(data, prompt_format)
+    mixture = tuning_mixture(data, prompt_format, ranked)
+    if ranked:
+        require_trees_fit(mixture, settings)
     recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
-        progress(num_sequences)
+        progress(num_sequences or len(stream.PackedStream(folder)))
         return folder
     require_writable(settings.directory, 'Stream.directory')
-    stream_bytes = 4 * num_sequences * settings.sequence_length
-    require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
+    if num_sequences is not None:
+        stream_bytes = 4 * num_sequences * settings.sequence_length
+        require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
     sequences = counts.watch(packed_sequences(mixture, settings, num_sequences, counts.cuts), progress)
     stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
     return folder
+
+
+def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
+    """Raises UserError unless a sequence holds a prompt with as many responses as any of a mixture has."""
+    most = max(dataset.ranking.most for dataset in mixture.datasets.values())
+    targets = most * settings.target_length
+    if settings.input_length + targets > settings.sequence_length:
+        raise UserError(
+            f'Stream.sequence_length={settings.sequence_length} cannot hold a prompt of up to Stream.input_length='
+            f'{settings.input_length} tokens with {most} responses of up to Stream.target_length='
+            f'{settings.target_length}; it takes {settings.input_length + targets}, or shorten one of the others'
+        )
+    if targets > settings.max_targets:
+        raise UserError(
+            f'Stream.targets_per_sequence={settings.targets_per_sequence} is less than {most} responses of up to '
+            f'Stream.target_length={settings.target_length} tokens; raise it to {targets}, or shorten the responses'
+        )
 
 
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
@@ -117,9 +165,14 @@ def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
 
 
 def packed_sequences(
-    mixture: TuningMixture, settings: Stream, num_sequences: int, cuts: Sequence[Cuts] | None = None
+    mixture: TuningMixture, settings: Stream, num_sequences: int | None, cuts: Sequence[Cuts] | None = None
 ) -> Iterator[PackedSequence]:
-    """The first `num_sequences` sequences of the endless packing of `sampled_examples`."""
+    """All sequences of `settings.epochs`, or the first `num_sequences` of the endless packing of `sampled_examples`."""
+    if settings.epochs is not None:
+        yield from pack(
+            whole_epochs(mixture, settings, cuts), settings.sequence_length, settings.max_targets, settings.window
+        )
+        return
     packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
     closed = (packer.add(example) for example in sampled_examples(mixture, settings, cuts))
     yield from itertools.islice((sequence for sequence in closed if sequence is not None), num_sequences)
@@ -149,9 +202,20 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
             yield next(streams[task])
 
 
-def _task_examples(task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts) -> Iterator[Example]:
-    """A task's tokenised training examples that fit, epoch after epoch."""
-    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=None)
+def whole_epochs(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
+    """Every example that fits `settings.epochs` times; see `examples_by_epoch`."""
+    tasks = mixture.seqio.tasks
+    cuts = cuts or [Cuts() for _ in tasks]
+    return examples_by_epoch(
+        mixture, settings, lambda task, seed: _task_examples(tasks[task], task, settings, seed, cuts[task], 1)
+    )
+
+
+def _task_examples(
+    task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts, num_epochs: int | None = None
+) -> Iterator[Example]:
+    """A task's tokenised training examples that fit, so many times or epoch after epoch."""
+    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=num_epochs)
     return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts))
 
 
@@ -175,7 +239,7 @@ def tokenised(
     examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
 ) -> Iterator[Example]:
     """What SeqIO gives of task number `index` and `keep` is true of, as examples."""
-    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS)
+    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
     examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
     for batch in examples.ragged_batch(_EXAMPLES_PER_FETCH).as_numpy_iterator():
         for values in zip(*batch.values()):
@@ -190,8 +254,19 @@ def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
             raise UserError(
                 f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
             )
+    if BRANCHES in example:
+        return _tree(example, index)
     weights = example.get(WEIGHTS)
     weighted = weights is not None and not (weights == 1).all()
     return Example(
         example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)), (weights,) if weighted else None
     )
+
+
+def _tree(example: Mapping[str, np.ndarray], index: int) -> Example:
+    """A prompt with all its responses and their scores."""
+    branches = np.split(example[BRANCHES], np.cumsum(example[BRANCH_LENGTHS])[:-1])
+    if not all(map(len, branches)):
+        raise UserError('a response has no token; choose a Run.prompt_format that ends responses')
+    scores = {'score': tuple(map(float, example[SCORES]))}
+    return Example(example[INPUTS], tuple(branches), index, int(example.get('template', -1)), annotations=scores)

@@ -23,6 +23,8 @@ class Stream(Settings):
         tokens) saves time and memory.
       window: sequences that are open for packing at a time.
       seed: seed of the mixing, the shuffling and the choice of templates.
+      epochs: every training example of every dataset is read so many times, whatever the rates of a mixture, and the
+        stream ends; the steps follow from it. None for an endless mixture of which `Training.steps` says how much.
     """
 
     directory: Path = 'out/streams'
@@ -32,6 +34,7 @@ class Stream(Settings):
     targets_per_sequence: Count | None = 512
     window: Count = 128
     seed: Annotated[int, AtLeast(0)] = 0
+    epochs: Count | None = None
 
     def check(self) -> None:
         if self.example_length > self.sequence_length:

@@ -4,7 +4,9 @@ Step s of a run reads sequences [s * B, (s + 1) * B), whatever the number of pro
 the step. This module does not need TensorFlow.
 """
 
+import copy
 import dataclasses
+import functools
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,6 +75,11 @@ class StreamManifest:
         """Sixteen hexadecimal digits that stand for the recipe."""
         return fingerprint(self.recipe)
 
+    @property
+    def num_epochs(self) -> int | None:
+        """How often every example is read; None for a stream that ends somewhere in an endless mixture."""
+        return self.recipe.get('epochs')
+
 
 def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:
     """Writes a stream; the folder appears only when it is complete, and stays as it is where another run was first.
@@ -102,8 +109,8 @@ def holds_streams(directory: epath.PathLike) -> bool:
     return directory.is_dir() and any((folder / MANIFEST_FILE).exists() for folder in directory.iterdir())
 
 
-def _on_disk(file: epath.Path) -> epath.Path:
-    """The file where ArrayRecord can read them: what lies in a bucket is copied once to the machine's own disk."""
+def on_disk(file: epath.Path) -> epath.Path:
+    """The file where libraries read it that know no buckets: one in a bucket is copied once to the machine's disk."""
     if not in_bucket(file):
         return file
     copied = epath.Path(tempfile.gettempdir()) / 'flan_jax_streams' / file.parent.name / file.name
@@ -136,7 +143,8 @@ class PackedStream:
         if not (self.folder / MANIFEST_FILE).exists():
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
         self.manifest = StreamManifest(**json.loads((self.folder / MANIFEST_FILE).read_text()))
-        self._source = grain.sources.ArrayRecordDataSource([str(_on_disk(self.folder / SEQUENCES_FILE))])
+        self._columns: Mapping[str, Any] = {}
+        self._source = grain.sources.ArrayRecordDataSource([str(on_disk(self.folder / SEQUENCES_FILE))])
         if len(self._source) != self.manifest.sequences:
             raise StreamError(
                 f'{self.folder} holds {len(self._source)} sequences, its manifest says {self.manifest.sequences}; '
@@ -146,15 +154,27 @@ class PackedStream:
     def __len__(self) -> int:
         return len(self._source)
 
+    def with_columns(self, columns: Mapping[str, Any]) -> 'PackedStream':
+        """The same stream, whose batches also have these annotations; see `flan_jax.packing.columns.Column`."""
+        other = copy.copy(self)
+        other._columns = {**self._columns, **columns}
+        return other
+
+    @functools.cached_property
+    def _annotations(self) -> tuple[str, ...]:
+        """Names of what is kept for each response, which batches of nothing but padding have, too."""
+        return tuple(self.sequences([0])[0].annotations) if self.manifest.responses_per_sequence else ()
+
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
-        return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)]
+        return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)] if indices else []
 
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.
 
-        With them are the cluster of every predicted token, cluster_ids [B, P], and the place of every sequence in the
-        stream, sequence_ids [B].
+        With them are the cluster of every predicted token, cluster_ids [B, P], the place of every sequence in the
+        stream, sequence_ids [B], and the numbers of columns, [B, R]. After the end of the stream are sequences of
+        padding, whose weights are 0.
 
         Args:
           step: updates done before it.
@@ -163,17 +183,24 @@ class PackedStream:
         """
         indices = range(batch_size) if indices is None else indices
         places = [step * batch_size + index for index in indices]
-        return lay_out_batch(self.manifest, self.sequences(places), places)
+        there = [place for place in places if place < len(self)]
+        batch = lay_out_batch(self.manifest, self.sequences(there), places, len(places))
+        padding = np.zeros((len(places), self.manifest.responses_per_sequence), np.float32)
+        columns = {name: column.rows(places) for name, column in self._columns.items()}
+        return dict.fromkeys(self._annotations, padding) | batch | columns
 
     def batches(
         self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None
     ) -> Iterator[dict[str, np.ndarray]]:
         """The batches of steps [start_step, stop_step), read ahead in a thread by Grain; arguments as of `batch`.
 
+        The last step of a stream of whole epochs may be filled up with padding.
+
         Raises:
           StreamError: if the stream is too short.
         """
-        if stop_step * batch_size > len(self):
+        padding = -len(self) % batch_size if self.manifest.num_epochs else 0
+        if stop_step * batch_size > len(self) + padding:
             raise StreamError(
                 f'{self.folder} holds {len(self)} sequences; {stop_step} steps of {batch_size} need '
                 f'{stop_step * batch_size}'

@@ -14,6 +14,9 @@ from matplotlib.ticker import MaxNLocator
 WIDTH = 6.4
 """Inches; narrow, so that labels stay readable when the page is shown on a phone."""
 
+PREFERRED = 'accuracy'
+"""Name of the metric that objectives have which rank responses: the share of pairs that are ranked right."""
+
 COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': '#b0b0b0'}
 
 plt.rcParams.update(
@@ -101,8 +104,35 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2, color=COLOURS['tuned'])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
-    axes.set_ylabel('loss, nats per target token')
+    axes.set_ylabel('loss, a mean over prompts' if PREFERRED in lines[-1] else 'loss, nats per target token')
     axes.set_ylim(bottom=0)
+    return svg_of(figure)
+
+
+def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()) -> str:
+    """How often the better of two responses is rated higher by step, and how both are rated on average.
+
+    Args:
+      lines: the metrics of an objective that ranks responses, `PREFERRED` among them.
+      held_out: the same of test examples, by the names that begin with 'test/'.
+    """
+    figure, (above, below) = plt.subplots(2, figsize=(WIDTH, 4.4), sharex=True)
+    steps = [line['step'] for line in lines]
+    above.plot(steps, [100 * line[PREFERRED] for line in lines], lw=2, color=COLOURS['tuned'])
+    if held_out:
+        accuracies = [100 * line[f'test/{PREFERRED}'] for line in held_out]
+        above.plot([line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test')
+        above.legend(frameon=False)
+    above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
+    above.set_ylim(0, 102)
+    above.set_ylabel('pairs ranked right, %')
+    (rated,) = {name.removeprefix('chosen_') for name in lines[-1] if name in ('chosen_reward', 'chosen_score')}
+    for kind, colour in (('chosen', COLOURS['tuned']), ('rejected', COLOURS['paper'])):
+        below.plot(steps, [line[f'{kind}_{rated}'] for line in lines], lw=2, color=colour, label=kind)
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    below.set_xlabel('step')
+    below.set_ylabel(f'{rated}, mean over pairs')
+    below.legend(frameon=False)
     return svg_of(figure)
 
 

@@ -1,5 +1,6 @@
 """The report: what was run, what came of it, and how to run it again, as one page and as JSON."""
 
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.predictions import predictions
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log
+
+HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
@@ -49,10 +52,13 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
     return {
         'title': title(evaluated, of_run),
         'steps': records.step_of(tuned.model) if tuned else 0,
+        'total_steps': _total_steps(of_run),
+        'epochs': of_run['stream']['recipe'].get('epochs') if of_run['stream'] else None,
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }
@@ -101,7 +107,15 @@ def render(content: Mapping[str, Any]) -> str:
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
+        preference_chart=charts.preference_curves(content['loss'], content['rankings'])
+        if _ranks(content['loss'])
+        else None,
     )
+
+
+def _ranks(lines: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the metrics of a run are of responses that are ranked."""
+    return bool(lines) and charts.PREFERRED in lines[-1]
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
@@ -118,16 +132,29 @@ def _chart_line(line: Mapping[str, Any]) -> dict[str, Any]:
     return {'base': (), 'tuned': ()} | scores | {'name': line['name'], 'chance': line['chance'], 'paper': paper}
 
 
+def _total_steps(of_run: Mapping[str, Any]) -> int | None:
+    """The steps that were asked for, or that the epochs of the stream take; None where nothing is tuned."""
+    training, stream = of_run['run']['training'], of_run['stream']
+    return training['steps'] or (math.ceil(stream['sequences'] / training['batch_size']) if stream else None)
+
+
 def _mixture(stream: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was tuned on, by cluster."""
+    rates = stream['recipe'].get('rates') or _shares(stream)
     lines = [
         {
             'task': task,
             'cluster': stream['clusters'][cluster],
-            'rate': 100 * stream['recipe']['rates'][task],
+            'rate': 100 * rates[task],
             'examples': examples,
             'epochs': stream['epochs'].get(task),
         }
         for task, cluster, examples in zip(stream['tasks'], stream['cluster_of_task'], stream['examples'])
     ]
     return sorted(lines, key=lambda line: (line['cluster'], line['task']))
+
+
+def _shares(stream: Mapping[str, Any]) -> dict[str, float]:
+    """The share of the examples that came from each task, where all were read equally often."""
+    total = sum(stream['examples'])
+    return {task: count / total for task, count in zip(stream['tasks'], stream['examples'])}

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from flan_jax.distributed.chips import CHIPS
 from flan_jax.run import Run
+from flan_jax.settings import SettingsError
 from flan_jax.training.flops import BatchSize, training_flops
 
 CPU_UTILISATION = 0.33
@@ -62,8 +63,14 @@ def core_flops() -> float:
 
 
 def cost_of(runs: Iterable[Run]) -> Cost:
-    """The cost of runs; those that ask one model in several ways tune it once."""
+    """The cost of runs; those that ask one model in several ways tune it once.
+
+    Raises:
+      SettingsError: if a run does not say how many steps it takes.
+    """
     tunings = {run.model_dir: run for run in runs}.values()
+    if any(run.training.steps is None for run in tunings):
+        raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')
     sizes = [BatchSize(r.training.batch_size, r.stream.sequence_length, r.stream.max_targets) for r in tunings]
     return Cost(
         tunings=len(sizes),

@@ -17,6 +17,7 @@ from orbax.checkpoint.utils import checkpoint_steps
 from flan_jax.errors import UserError
 from flan_jax.files import require_space
 from flan_jax.model.decoder import Params
+from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.training.step import TrainState
 
 FOLDER = 'checkpoints'
@@ -96,7 +97,13 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     Raises:
       CheckpointError: if there is no checkpoint, or its parameters have other names or shapes; lists them.
     """
-    if differences := _differences(parameter_metadata(folder), like):
+    found = parameter_metadata(folder)
+    if VALUE_HEAD in found and VALUE_HEAD not in like:
+        raise CheckpointError(
+            f'{folder} is a reward model: its scalar head rates responses, and a language model has none. Name a '
+            'checkpoint of a language model here'
+        )
+    if differences := _differences(found, like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
     return ocp.load_checkpointables(epath.Path(folder).absolute(), {_PARAMS: like})[_PARAMS]
 

@@ -8,6 +8,7 @@ from etils import epath
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Params
+from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.training import checkpoints
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.step import TrainState
@@ -21,14 +22,28 @@ BaseWeights = Callable[[Layout], Params]
 
 
 def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed: int) -> BaseWeights:
-    """The weights of a checkpoint's folder, or fresh ones by seed where there is none."""
+    """The weights of a checkpoint's folder, or fresh ones by seed where there is none.
+
+    A scalar head that is asked for is the checkpoint's, where that is a reward model's, or else a fresh one.
+    """
 
     def load(layout: Layout) -> Params:
-        if checkpoint is not None:
-            return checkpoints.load_params(checkpoint, dict(layout))
-        return initialised(lambda key: decoder.initialise(config, key), seed, layout)
+        layout = dict(layout)
+        of_head = {VALUE_HEAD: layout.pop(VALUE_HEAD)} if VALUE_HEAD in layout else {}
+        if checkpoint is None:
+            weights = initialised(lambda key: decoder.initialise(config, key), seed, layout)
+        elif VALUE_HEAD in checkpoints.parameter_metadata(checkpoint):
+            return checkpoints.load_params(checkpoint, layout | of_head)
+        else:
+            weights = checkpoints.load_params(checkpoint, layout)
+        return weights | fresh_head(config, seed, of_head)
 
     return load
+
+
+def fresh_head(config: DecoderConfig, seed: int, layout: Layout) -> Params:
+    """A scalar head by seed, laid out as asked; nothing where the layout is empty."""
+    return initialised(lambda key: init_value_head(config, jax.random.fold_in(key, 1)), seed, layout) if layout else {}
 
 
 def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, encode: Encode, seed: int) -> TrainState:
@@ -49,7 +64,10 @@ def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, e
     def fresh(key: jax.Array, frozen: Params) -> Params:
         return learning.tuning.init(learning.config, key, frozen, encode)
 
-    return program.start(initialised(fresh, seed, layout, frozen))
+    of_tuning = dict(layout)
+    of_head = {VALUE_HEAD: of_tuning.pop(VALUE_HEAD)} if VALUE_HEAD in layout else {}
+    head = fresh_head(learning.config, seed, of_head)
+    return program.start(initialised(fresh, seed, of_tuning, frozen) | head)
 
 
 def initialised(initialise: Callable[..., Params], seed: int, layout: Layout, *others: Params) -> Params:

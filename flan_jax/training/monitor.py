@@ -50,9 +50,11 @@ class Monitor:
         self._check(done, sums[LOSS], gradient_norm)
         for name, of_step in sums.items():
             self._window[name] += of_step
-        self._advance(1, f'loss {sums[LOSS][0] / sums[LOSS][1]:.3f}')
+        self._advance(1, f'{self._epoch_note(done)}loss {sums[LOSS][0] / sums[LOSS][1]:.3f}')
         if done % self._training.log_every == 0 or done == self._training.steps:
-            self._log.write(done, self._means() | {'gradient_norm': gradient_norm} | self._speed(done))
+            self._log.write(
+                done, self._means() | {'gradient_norm': gradient_norm} | self._speed(done) | self._epoch(done)
+            )
 
     def _check(self, done: int, loss: np.ndarray, gradient_norm: float) -> None:
         total, count = loss
@@ -60,13 +62,22 @@ class Monitor:
             return
         last = done * self._training.batch_size
         first = last - self._training.batch_size
-        sequences = self._stream.sequences(range(first, last))
+        sequences = self._stream.sequences(range(first, min(last, len(self._stream))))
         tasks = sorted({self._stream.manifest.tasks[task] for sequence in sequences for task in sequence.tasks})
         what = f'loss {total} and gradient norm {gradient_norm}' if count else 'nothing to learn'
         raise TrainingError(
             f'step {done}: {what}, in sequences {first} to {last - 1} of {self._stream.folder}, with examples of '
             f'{", ".join(tasks)}. Checkpoints written before this step are sound.'
         )
+
+    def _epoch(self, done: int) -> dict[str, float]:
+        """How often the examples have been read, on average; nothing for a stream without epochs."""
+        epochs = self._stream.manifest.num_epochs
+        return {'epoch': epochs * done / self._training.steps} if epochs else {}
+
+    def _epoch_note(self, done: int) -> str:
+        epochs = self._stream.manifest.num_epochs
+        return f'epoch {self._epoch(done)["epoch"]:.2f} of {epochs}  ' if epochs else ''
 
     def _means(self) -> dict[str, float]:
         """The mean of every metric since the last call, where anything was counted."""

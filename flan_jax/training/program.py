@@ -12,6 +12,7 @@ from flan_jax.distributed.batches import check_batch
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.value_head import value_head_shapes
 from flan_jax.objectives.objective import Objective
 from flan_jax.training.settings import Training
 from flan_jax.training.sharding import state_shardings
@@ -56,6 +57,8 @@ def training_program(
     check_batch(mesh, training.batch_size, training.microbatches)
     weights = parameter_layout(config, mesh, training.param_dtype)
     trained, frozen = (placed(tuning.shapes(config), mesh), weights) if tuning.freezes_base else (weights, {})
+    if objective.needs_values:  # a head is trained in full, whatever else is
+        trained = trained | placed(value_head_shapes(config), mesh, 'float32' if frozen else training.param_dtype)
     learning = Learning(
         config=config,
         objective=objective,

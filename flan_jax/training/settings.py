@@ -18,7 +18,7 @@ class Training(Settings):
     """How the weights move.
 
     Attributes:
-      steps: number of updates.
+      steps: number of updates; None where they follow from `Stream.epochs`.
       batch_size: sequences in a step, over all processes and microbatches (FLAN: 8,192 tokens, four of 2,048).
       microbatches: parts into which a step is cut to save memory; the update is the same but for rounding.
       optimizer: how gradients become updates (FLAN: Adafactor).
@@ -37,7 +37,7 @@ class Training(Settings):
       keep_checkpoints: how many of the newest are kept.
     """
 
-    steps: Count = 30_000
+    steps: Count | None = 30_000
     batch_size: Count = 4
     microbatches: Count = 1
     optimizer: Optimizer = Adafactor()
@@ -65,6 +65,11 @@ class Training(Settings):
                 f'Training.warmup_steps={self.warmup_steps} and Training.warmup_share={self.warmup_share} both say how '
                 'long the learning rate rises; leave out one of the two'
             )
+
+    def over(self, num_sequences: int) -> 'Training':
+        """The same with as many steps as it takes to read so many sequences once, where no number is set."""
+        steps = math.ceil(num_sequences / self.batch_size)
+        return self if self.steps is not None else dataclasses.replace(self, steps=steps)
 
     @property
     def learning_rates(self) -> optax.Schedule:

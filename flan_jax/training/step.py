@@ -13,8 +13,10 @@ import jax.numpy as jnp
 import optax
 
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params, label_log_probs
-from flan_jax.objectives.objective import Batch, Metrics, Objective
+from flan_jax.model.decoder import Execution, Params, hidden_states, log_probs_after
+from flan_jax.model.inputs import Inputs
+from flan_jax.model.value_head import response_values
+from flan_jax.objectives.objective import Batch, Metrics, Objective, Predictions
 from flan_jax.training.rounding import apply_updates
 from flan_jax.tuning.tuning import Tuning
 
@@ -88,8 +90,7 @@ def train_step(
 
     def microbatch_loss(params: Params, part: Batch):
         whole = learning.tuning.combine(frozen, params)
-        log_probs = label_log_probs(learning.config, whole, part, learning.execution)
-        total, metrics = learning.objective(log_probs, part, clusters)
+        total, metrics = learning.objective(predictions(learning, whole, part), part, clusters)
         return total / denominator, metrics
 
     gradient_fn = jax.grad(microbatch_loss, has_aux=True)
@@ -104,6 +105,15 @@ def train_step(
     )
     params = apply_updates(state.params, updates, state.step)
     return TrainState(state.step + 1, params, optimizer_state), StepMetrics(metrics, optax.global_norm(gradient))
+
+
+def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
+    """What the objective reads; what it does not read is not computed, as the compiler finds that nothing needs it."""
+    hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution)
+    log_probs = log_probs_after(learning.config, params, hidden, batch)
+    if not learning.objective.needs_values:
+        return Predictions(log_probs)
+    return Predictions(log_probs, response_values(params, hidden, batch['response_ends']))
 
 
 def _in_float32(tree):

@@ -14,6 +14,7 @@ from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.flops import BatchSize, training_flops
+from flan_jax.training.held_out import HeldOutRankings
 from flan_jax.training.initial import BaseWeights, initial_state
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
@@ -47,7 +48,7 @@ def train(
     stream: PackedStream,
     checkpointing: Checkpointing,
     last: int,
-    validation: Validation | None = None,
+    validation: Validation | HeldOutRankings | None = None,
 ) -> None:
     """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
 
@@ -67,7 +68,7 @@ def train(
         state, frozen = _begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
-        advance = stack.enter_context(bar('tuning', training.steps, start))
+        advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream))
 
         for done, batch in _batches(program, training, stream, start, last):

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
 from flan_jax.model.decoder import Params, parameter_shapes
+from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
@@ -24,6 +25,7 @@ class CheckpointContent:
       folder: of the checkpoint.
       config: the decoder.
       tuning: which parameters it holds, with the settings they were trained with.
+      has_value_head: whether it holds a scalar head besides, as reward models do.
       metadata: everything that it says of itself.
     """
 
@@ -31,11 +33,14 @@ class CheckpointContent:
     config: DecoderConfig
     tuning: Tuning
     metadata: Mapping[str, Any]
+    has_value_head: bool = False
 
     def combined(self, mesh: Mesh, dtype: str = 'float32') -> Params:
         """What the decoder reads, laid out over a mesh; adapters stay float32 beside a base in `dtype`."""
         if not self.tuning.freezes_base:
-            return checkpoints.load_params(self.folder, parameter_layout(self.config, mesh, dtype))
+            return checkpoints.load_params(
+                self.folder, parameter_layout(self.config, mesh, dtype) | placed(self.head, mesh)
+            )
         return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
 
     def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
@@ -48,11 +53,20 @@ class CheckpointContent:
             return self.combined(mesh, dtype)
         jax.eval_shape(self.tuning.merge, parameter_shapes(self.config), self.tuning.shapes(self.config))
         merge = jax.jit(lambda frozen, trained: _cast(self.tuning.merge(frozen, trained), dtype), donate_argnums=0)
-        return merge(self._frozen(mesh, 'float32'), self.trained(mesh))
+        trained = self.trained(mesh)
+        head = {name: trained.pop(name) for name in value_head_shapes(self.config) if name in trained}
+        return merge(self._frozen(mesh, 'float32'), trained) | head
 
     def trained(self, mesh: Mesh) -> Params:
         """The parameters that the checkpoint itself holds, float32."""
-        return checkpoints.load_params(self.folder, placed(self.tuning.shapes(self.config), mesh))
+        return checkpoints.load_params(
+            self.folder, placed(self.tuning.shapes(self.config), mesh) | placed(self.head, mesh)
+        )
+
+    @property
+    def head(self) -> Params:
+        """Shape and dtype of the scalar head, where there is one."""
+        return value_head_shapes(self.config) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
         base = self.metadata.get('base')
@@ -77,7 +91,8 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
     if 'model' not in metadata:
         raise CheckpointError(f'{folder} does not say which decoder its weights are for; train or convert writes that')
     tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
-    return CheckpointContent(epath.Path(folder), decoder_from_plain(metadata['model']), tuning, metadata)
+    has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
+    return CheckpointContent(epath.Path(folder), decoder_from_plain(metadata['model']), tuning, metadata, has_head)
 
 
 def _cast(params: Params, dtype: str) -> Params:

@@ -45,6 +45,18 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
 
 
 @needs_libtpu
+def test_the_step_of_a_ranking_objective_compiles_on_trees():
+    tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=2', '--gin.SEQUENCE_LENGTH=512', '--step=training']
+    tiny += ['--gin.Stream.input_length=120', '--gin.Stream.target_length=40', '--gin.INITIAL_CHECKPOINT_PATH=base']
+    dpo = ['--topology=v5e:2x2', *tiny, '--gin.Run.objective=@Dpo()']
+    status, output, errors = compiled(*dpo, '--responses=9')
+    assert status == 0, errors
+    assert 'as a tree 480 tokens, 4 a step' in output and 'its pairs apart (36) 11,520 tokens' in output
+    status, _, errors = compiled(*dpo, '--responses=10')
+    assert status != 0 and '--responses=10' in errors and 'Traceback' not in errors
+
+
+@needs_libtpu
 def test_the_scoring_step_reads_the_soft_prompt():
     tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=4', '--gin.SEQUENCE_LENGTH=512', '--step=scoring']
     tiny += ['--gin.BATCH_SIZE=256']  # so that figures of two decimals tell

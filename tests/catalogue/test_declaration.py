@@ -10,9 +10,9 @@ from flan_jax.catalogue.declaration import (
     FreeText,
     Splits,
     Template,
-    check_templates,
     placeholders,
 )
+from flan_jax.catalogue.template_checks import check_templates
 
 CLUSTER = Cluster(name='tests', title='Tests')
 

@@ -1,5 +1,6 @@
 """A LoRA run is used like any other run: to generate, to convert, sharded; and its adapter can be merged."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import pytest
 from etils import epath
 
 from flan_jax.command import main
-from flan_jax.convert.read import HuggingFaceModel
+from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.evaluation.weights import model_identity
 from flan_jax.inference.scoring import Scorer
-from flan_jax.loaded_model import checkpoint_in, load
+from flan_jax.loaded_model import checkpoint_in, load, vocabulary_and_format
 from flan_jax.packing.example import Example
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.training.weights import content_of
@@ -98,3 +100,35 @@ def test_a_base_that_is_gone_is_named(folders):
             load(folders / 'run')
     finally:
         (folders / 'elsewhere').rename(folders / 'base' / 'checkpoint')
+
+
+def test_an_exported_adapter_is_opened_beside_the_base_that_it_names(folders, tmp_path):
+    """The base as Hugging Face keeps it, or as a conversion."""
+    for base in ('downloaded', 'base'):
+        folder = tmp_path / base
+        asked = ['adapter', 'export', str(folders / 'run'), f'--to={folder}', f'--base={folders / base}']
+        assert main.main(asked) == 0
+        model = load(folder)
+        for name, value in load(folders / 'run').params.items():
+            np.testing.assert_allclose(model.params[name], value, atol=1e-6, err_msg=name)
+        vocabulary, prompt_format = vocabulary_and_format(folder)
+        assert vocabulary.fingerprint == model.vocabulary.fingerprint and prompt_format == model.prompt_format
+    assert model_identity(tmp_path / 'base') != model_identity(folders / 'base')
+
+
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        ({'base_model_name_or_path': 'someone/model'}, 'is no folder here'),
+        ({'use_rslora': True}, 'use_rslora=True'),
+        ({'peft_type': 'IA3'}, "peft_type='IA3'"),
+        ({'r': 3}, 'the model takes'),
+    ],
+)
+def test_an_adapter_that_cannot_be_followed_is_refused(folders, tmp_path, changed, message):
+    asked = ['adapter', 'export', str(folders / 'run'), f'--to={tmp_path / "peft"}', f'--base={folders / "downloaded"}']
+    assert main.main(asked) == 0
+    config = tmp_path / 'peft' / 'adapter_config.json'
+    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
+    with pytest.raises(ConversionError, match=message):
+        load(tmp_path / 'peft')

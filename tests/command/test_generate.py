@@ -108,6 +108,8 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
         (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
         (['--file=nothing.txt', 'word'], 'give prompts or --file, not both'),
         (['--beams=2', '--temperature=1', 'word'], 'give --beams or --temperature'),
+        (['--chat', 'word'], 'leave the prompts out'),
+        (['--system=x', 'word'], '--system goes with --chat'),
         (['--beams=0', 'word'], 'width=0: must be an integer of at least 1'),
         (['--temperature=0', 'word'], 'Temperature.value=0.0: must be a number above 0'),
         (['--top_k=0', 'word'], 'TopK.k=0: must be an integer of at least 1'),
@@ -138,4 +140,4 @@ def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint
 
 def test_a_task_is_refused_where_there_is_no_prompt_of_one(checkpoint, capsys):
     assert main.main(arguments(checkpoint, '--task=rte', 'Is it good?')) == 2
-    assert '--task=rte' in capsys.readouterr().err
+    assert 'task=rte' in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Folders of transformers, written and read without transformers; what does not fit is listed, all of it at once."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.convert.write import family_of, write_model
-from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, Rotary, lamda
+from flan_jax.model.value_head import VALUE_HEAD
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 4, 'head_dim': 4, 'd_ff': 24}
 PLAIN = {'norm': 'layer', 'norm_epsilon': 1e-5, 'gated': False, 'attention_bias': 'all', 'feed_forward_bias': True}
@@ -51,6 +53,29 @@ def test_what_was_written_is_read(name, file_bytes, tmp_path):
     files = [load_file(path) for path in tmp_path.glob('*.safetensors')]
     assert len({key for file in files for key in file}) == sum(map(len, files))
     assert (len(files) == 1) == (file_bytes == 10**9)
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_a_reward_model_is_a_classifier_with_one_label(name, tmp_path):
+    config = dataclasses.replace(CONFIGS[name], tied_embedding=True)
+    head = {VALUE_HEAD: jax.random.normal(jax.random.key(2), (config.d_model, 1))}
+    params = decoder.initialise(config, jax.random.key(0)) | head
+    ends = {'model_type': name, 'eos_token_id': 1, 'pad_token_id': 1}
+    write_model(epath.Path(tmp_path), config, params, like=ends)
+    model = HuggingFaceModel(tmp_path)
+    assert model.config == config and model.head.keys() == head.keys()
+    mesh = make_mesh(Parallelism())
+    found = model.params(parameter_layout(config, mesh) | placed(model.head, mesh))
+    assert found.keys() == params.keys()
+    assert all(np.array_equal(found[key], params[key]) for key in params)
+    keys = json.loads((tmp_path / 'config.json').read_text())
+    assert keys['pad_token_id'] is None  # the last token that is not padding would not be the EOS
+    assert keys['architectures'][0].endswith('ForSequenceClassification') and len(keys['id2label']) == 1
+
+    (path,) = tmp_path.glob('*.safetensors')
+    save_file(load_file(path) | {'score.weight': np.zeros((3, config.d_model), np.float32)}, path)
+    with pytest.raises(ConversionError, match=r'score.weight: shape \(3, 16\), expected \(1, 16\)'):
+        HuggingFaceModel(tmp_path)
 
 
 def test_files_hold_no_more_than_they_may(tmp_path):

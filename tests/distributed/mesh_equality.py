@@ -23,6 +23,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.training.digest import digests
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
@@ -117,6 +118,16 @@ def losses_and_scores(mesh):
     return np.array(losses), log_likelihoods(mesh, INDIVISIBLE)
 
 
+def digests_agree(shapes) -> dict:
+    """Whether the weights have the same digests on every mesh as on one device."""
+
+    def on(mesh):
+        return digests(laid_out(first_params(), parameter_layout(CONFIG, mesh)), mesh)
+
+    alone = on(make_mesh(Parallelism(), jax.devices()[:1]))
+    return {'digests': all(on(make_mesh(Parallelism(fsdp=f, tensor=t))) == alone for f, t in shapes)}
+
+
 def furthest(ours, expected, scale_of) -> float:
     """The largest difference in any array, as a share of the array's scale."""
     differences = jax.tree.map(lambda a, b, s: float(abs(a - b).max() / s), ours, expected, scale_of)
@@ -159,6 +170,7 @@ def main(as_json: bool) -> None:
                 mesh = ' x '.join(map(str, row['mesh']))
                 numbers = f'{row["loss"]:<10.1e}{row["update"]:<10.1e}{row["parameters"]:<12.1e}{row["optimizer"]:.1e}'
                 print(f'{mesh:22}{microbatches:<14}{numbers}', flush=True)
+    print(json.dumps(digests_agree(shapes)), flush=True)
     for parallelism in ({'tensor': 2}, {'fsdp': 8}):
         print(json.dumps(compare_indivisible(**parallelism)), flush=True)
 

@@ -51,6 +51,10 @@ def test_axes_that_the_mesh_does_not_divide_change_nothing(distances):
     assert len(rows) == 2 and all(row['loss'] < 1e-5 and row['log_likelihood'] < 2e-5 for row in rows), rows
 
 
+def test_weights_have_the_same_digest_however_they_are_laid_out(distances):
+    assert [row['digests'] for row in distances if 'digests' in row] == [True]
+
+
 def test_rounding_at_random_keeps_the_mean():
     x = jnp.linspace(-3, 3, 7) * 1.001
     keys = jax.random.split(jax.random.key(0), 4000)

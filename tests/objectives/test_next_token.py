@@ -12,6 +12,7 @@ import pytest
 from flan_jax.model import decoder
 from flan_jax.model.inputs import Inputs
 from flan_jax.objectives.next_token import NextToken
+from flan_jax.objectives.objective import Predictions
 from flan_jax.packing.best_fit import pack
 from tests.toy import CONFIGS, LENGTH, batch_of, log_probs, logits, random_examples, random_params
 
@@ -34,7 +35,7 @@ def alone(examples):
 @functools.partial(jax.jit, static_argnums=0)
 def loss_and_gradient(config, params, batch):
     def summed(params):
-        return NextToken()(decoder.label_log_probs(config, params, batch), batch, CLUSTERS)
+        return NextToken()(Predictions(decoder.label_log_probs(config, params, batch)), batch, CLUSTERS)
 
     return jax.value_and_grad(summed, has_aux=True)(params)
 

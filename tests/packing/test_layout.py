@@ -61,6 +61,16 @@ def test_padding_weighs_nothing_and_responses_are_told_apart():
         np.testing.assert_array_equal(arrays['example_ids'][index], owners + [-1] * (SHAPE.responses - len(owners)))
 
 
+def test_responses_end_where_their_last_token_stands():
+    sequences, arrays = batch()
+    for index, examples in enumerate(sequences):
+        last = [response[-1] for example in examples for response in example.responses]
+        ends = arrays['response_ends'][index]
+        np.testing.assert_array_equal(arrays['tokens'][index, ends[: len(last)]], last)
+        assert len(set(ends[: len(last)])) == len(last) and not ends[len(last) :].any()
+    assert 'response_ends' not in batch(read_last=False)[1]
+
+
 def test_positions_begin_where_they_are_told_to():
     np.testing.assert_array_equal(
         batch(first_position=30)[1]['positions'][0, :50], batch()[1]['positions'][0, :50] + 30

@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config, items):
         return
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason='parity with transformers: `make parity` runs it'))
+            item.add_marker(pytest.mark.skip(reason='parity with transformers and TRL: `make parity` runs it'))
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -49,7 +49,9 @@ def pytest_terminal_summary(terminalreporter):
     if not FOUND:
         return
     measures = list(dict.fromkeys(measure for found in FOUND.values() for measure in found))
-    terminalreporter.write_line('\nlargest difference of logits from transformers, in float32:')
+    terminalreporter.write_line(
+        '\nlargest difference from transformers and TRL (logits, losses, gradients), in float32:'
+    )
     terminalreporter.write_line(f'{"":24}' + ''.join(f'{measure:>16}' for measure in measures))
     for name, found in FOUND.items():
         cells = (f'{found[measure]:16.1e}' if measure in found else f'{"":16}' for measure in measures)

@@ -6,7 +6,9 @@ import pytest
 from flan_jax.convert import base_model
 from flan_jax.convert.read import HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
-from flan_jax.loaded_model import checkpoint_in, vocabulary_of
+from flan_jax.inference.rewards import RewardModel
+from flan_jax.loaded_model import checkpoint_in, load, vocabulary_of
+from flan_jax.packing.example import Example
 from flan_jax.training.weights import content_of
 from tests.convert.tokenizers_trained import write_byte_level
 from tests.parity.models import make_pair, torch, transformers
@@ -38,6 +40,29 @@ def test_round_trip_is_bit_exact(pair, tmp_path):
     text = 'Ça va? 🙂\n\tdef f(x): return x'
     before, after = (transformers.AutoTokenizer.from_pretrained(tmp_path / name) for name in ('wide', 'back'))
     assert before(text).input_ids == after(text).input_ids and after.eos_token == '<|endoftext|>'
+
+
+def test_rewards_are_theirs_and_the_round_trip_is_bit_exact(pair, tmp_path):
+    """A classifier with one label, in and out again; texts of two lengths, one after the other."""
+    keys = pair.theirs.config.to_dict() | {'num_labels': 1, 'pad_token_id': None, 'vocab_size': 304}
+    config = transformers.AutoConfig.for_model(keys.pop('model_type'), **keys)
+    theirs = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    theirs.save_pretrained(tmp_path / 'theirs')
+    write_byte_level(tmp_path / 'theirs', size=300)
+    base_model.from_hugging_face(tmp_path / 'theirs', tmp_path / 'ours')
+    prompt = np.arange(3, 9)
+    example = Example(prompt, (np.array([10, 11, 12]), np.array([20, 21, 22, 23, 24])))
+    (ours,), (read_directly,) = (
+        RewardModel(load(tmp_path / name), 256).rewards([example]) for name in ('ours', 'theirs')
+    )
+    np.testing.assert_array_equal(read_directly, ours)
+    with torch.no_grad():
+        rows = [np.concatenate([prompt, response])[None] for response in example.responses]
+        expected = [theirs(torch.tensor(row)).logits.item() for row in rows]
+    assert pair.note('rewards', ours, expected) < 1e-5
+    convert_back(tmp_path)
+    back = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / 'back')
+    assert back.config.num_labels == 1 and equal_states(back, theirs)
 
 
 @pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])

@@ -7,14 +7,38 @@ import optax
 import pytest
 
 from flan_jax.model.decoder import Execution
+from flan_jax.model.value_head import VALUE_HEAD, init_value_head
+from flan_jax.objectives.dpo import Dpo
 from flan_jax.objectives.next_token import NextToken
+from flan_jax.objectives.reward import Reward
+from flan_jax.objectives.rrhf import Rrhf
 from flan_jax.packing.best_fit import pack
 from flan_jax.training.step import Learning, fresh_state, train_step
 from flan_jax.tuning.full import Full
 from tests.objectives.test_next_token import CLUSTERS, assert_trees_close
+from tests.objectives.test_preferences import ranked, rows
 from tests.toy import CONFIGS, LENGTH, batch_of, random_examples, random_params
 
 LEARNING = Learning(CONFIGS['relative'], NextToken(), Full(), optax.sgd(1.0), Execution())
+
+
+def update_on_trees(learning):
+    """Parameters and metrics after one update on trees, of which sequences hold unequal numbers."""
+    sequences = rows(ranked(30))[:8]
+    assert len({sum(len(example.responses) for example in examples) for examples in sequences}) > 3
+    params = random_params(learning.config) | init_value_head(learning.config, jax.random.key(1))
+    if not learning.objective.needs_values:
+        del params[VALUE_HEAD]
+    state = fresh_state(params, learning.optimizer)
+    state, metrics = jax.jit(lambda *args: train_step(learning, CLUSTERS, *args))(state, {}, batch_of(sequences))
+    return state.params, metrics
+
+
+@pytest.mark.parametrize('objective', [Reward(centring=0.01), Dpo(), Rrhf()])
+def test_accumulated_update_on_trees_equals_that_of_the_whole_batch(objective):
+    learning = dataclasses.replace(LEARNING, objective=objective)
+    accumulated = dataclasses.replace(learning, microbatches=4)
+    assert_trees_close(update_on_trees(accumulated), update_on_trees(learning), rtol=2e-4, atol=1e-5)
 
 
 def update(learning):

@@ -22,7 +22,8 @@ class Conversation:
       input: what the instruction is about, where a file keeps it apart (Alpaca's `input`).
       system: the system message; empty for none.
       history: earlier questions and answers, in turn.
-      rejected: worse answers than the response.
+      rejected: other answers, none better than the response.
+      scores: how good the response and each of the others is, higher for better; empty where nobody says.
     """
 
     instruction: str
@@ -31,10 +32,18 @@ class Conversation:
     system: str = ''
     history: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether all answers are equally good."""
+        return bool(self.scores) and len(set(self.scores)) == 1
 
     def as_example(self) -> dict[str, Any]:
         """The conversation in the features of its prepared dataset."""
-        return dataclasses.asdict(self) | {'history': list(self.history), 'rejected': list(self.rejected)}
+        example = dataclasses.asdict(self) | {'history': list(self.history), 'rejected': list(self.rejected)}
+        del example['scores']
+        return example | ({'scores': list(self.scores)} if self.scores else {})
 
 
 def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = None) -> str:
@@ -53,7 +62,25 @@ def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = 
     return value
 
 
-def conversation_of(where: str, messages: Sequence[Any], rejected: tuple[str, ...] = ()) -> Conversation:
+def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The first of the names that a row has a value for."""
+    return next((name for name in names if row.get(name) is not None), None)
+
+
+def prompt_messages(prompt: Any) -> Any:
+    """The messages of a prompt that is a text; anything else as it is."""
+    return [{'role': USER, 'content': prompt}] if isinstance(prompt, str) else prompt
+
+
+def conversation_with(
+    where: str, prompt: Sequence[Any], answers: Sequence[str], scores: Sequence[float]
+) -> Conversation:
+    """The conversation of a prompt's messages and its answers, the best first; raises ExampleError."""
+    messages = [*prompt, {'role': ASSISTANT, 'content': answers[0]}]
+    return dataclasses.replace(conversation_of(where, messages), rejected=tuple(answers[1:]), scores=tuple(scores))
+
+
+def conversation_of(where: str, messages: Sequence[Any]) -> Conversation:
     """The conversation of messages: a system message or none, then user and assistant in turn, the assistant last.
 
     Raises:
@@ -68,7 +95,7 @@ def conversation_of(where: str, messages: Sequence[Any], rejected: tuple[str, ..
             'one system message, the assistant last'
         )
     *history, instruction, response = (text for _, text in turns)
-    return Conversation(instruction, response, system=system, history=tuple(history), rejected=rejected)
+    return Conversation(instruction, response, system=system, history=tuple(history))
 
 
 def _turn(where: str, message: Any) -> tuple[str, str]:

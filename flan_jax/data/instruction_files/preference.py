@@ -4,22 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from flan_jax.data.example_files import ExampleError
-from flan_jax.data.instruction_files.conversation import ASSISTANT, Conversation, conversation_of, text_of
+from flan_jax.data.instruction_files.conversation import Conversation, conversation_with, prompt_messages, text_of
 
 KEYS = 'prompt, chosen, rejected; a prompt may be a list of messages (also called conversations), an answer a message'
 
 
 def read(where: str, row: Mapping[str, Any]) -> Conversation:
-    """The conversation of a row; raises ExampleError."""
-    prompt = row.get('prompt', row.get('conversations'))
-    if isinstance(prompt, str):
-        prompt = [{'role': 'user', 'content': prompt}]
+    """The conversation of a row, whose answers score 1 and 0, or both 0.5 where they are equally good.
+
+    They are where their texts are the same, or `score_chosen` and `score_rejected`, where a row has them.
+
+    Raises:
+      ExampleError: for a row of another form.
+    """
+    prompt = prompt_messages(row.get('prompt', row.get('conversations', _shared_messages(row))))
     if not isinstance(prompt, list):
         raise ExampleError(f'{where}: expected {KEYS}; the keys are {", ".join(map(str, row)) or "none"}')
     chosen, rejected = (_answer(where, row, key, len(prompt)) for key in ('chosen', 'rejected'))
-    if chosen == rejected:
-        raise ExampleError(f'{where}: chosen and rejected are the same')
-    return conversation_of(where, [*prompt, {'role': ASSISTANT, 'content': chosen}], rejected=(rejected,))
+    scores = [row.get(key) for key in ('score_chosen', 'score_rejected')]
+    tied = chosen == rejected or (None not in scores and scores[0] == scores[1])
+    return conversation_with(where, prompt, [chosen, rejected], [0.5, 0.5] if tied else [1.0, 0.0])
+
+
+def _shared_messages(row: Mapping[str, Any]) -> list[Any] | None:
+    """What two whole dialogues have in common before their last messages, where a row has no prompt beside them."""
+    chosen, rejected = row.get('chosen'), row.get('rejected')
+    if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and chosen[:-1] == rejected[:-1]:
+        return chosen[:-1]
+    return None
 
 
 def _answer(where: str, row: Mapping[str, Any], key: str, after: int) -> str:

@@ -1,0 +1,249 @@
+"""The library from Python: a model that scores, answers and talks, and examples as it reads them.
+
+import flan_jax
+
+model = flan_jax.load('out/mine')
+model.generate('Is it good?', max_new_tokens=20)
+"""
+
+import functools
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, Unpack, overload
+
+import numpy as np
+
+from flan_jax.data.formats import format_named
+from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.errors import UserError
+from flan_jax.inference import decoding as inference_decoding
+from flan_jax.inference.chosen import decoding_of
+from flan_jax.inference.generation import Generator
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.prefill import LENGTHS
+from flan_jax.inference.scoring import Scorer
+from flan_jax.loaded_model import load as load_model
+from flan_jax.packing.example import Example
+
+Message = Mapping[str, str]
+"""{'role': 'system', 'user' or 'assistant', 'content': text}."""
+
+Progress = Callable[[int], None]
+"""Called with how many more are done."""
+
+BATCH_TOKENS = 8192
+"""Tokens scored, or slots of KV cache, at a time."""
+
+_ANY_ANSWER = 'AnswerProbe'
+"""Stands for the answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
+
+
+def _silent(done: int) -> None:
+    """Tells nobody."""
+
+
+class Decoding(TypedDict, total=False):
+    """How answers are decoded; without any of them the likeliest token is taken, 128 times at most.
+
+    Attributes:
+      max_new_tokens: tokens of an answer at most.
+      temperature: sample at this temperature.
+      top_k: sample among so many likeliest tokens.
+      top_p: sample among the likeliest tokens of this total probability.
+      beams: beam search with so many beams.
+      repetition_penalty: divide positive logits of tokens that have occurred by this, and multiply negative ones.
+      decoding: how, as a whole, in place of the names above; any chain of processors (flan_jax.inference).
+      seed: of sampling.
+    """
+
+    max_new_tokens: int
+    temperature: float
+    top_k: int
+    top_p: float
+    beams: int
+    repetition_penalty: float
+    decoding: inference_decoding.Decoding
+    seed: int
+
+
+class Rendered(NamedTuple):
+    """An example as a model reads it.
+
+    Attributes:
+      prompt: what it is asked.
+      response: what it shall answer.
+      options: what may be answered; empty where the answer is free.
+    """
+
+    prompt: str
+    response: str
+    options: tuple[str, ...]
+
+
+class Model:
+    """A model ready for use; `load` makes one."""
+
+    def __init__(self, loaded: LoadedModel, batch_tokens: int = BATCH_TOKENS):
+        """Uses a loaded model, about `batch_tokens` tokens at a time."""
+        self.loaded = loaded
+        self._batch_tokens = batch_tokens
+        self._scorer = Scorer(loaded, batch_tokens)
+        self._generator = functools.lru_cache(maxsize=8)(self._make_generator)
+
+    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+        """The log-probability of each option as the answer to a prompt, in nats, with the end of the answer.
+
+        It is the sum over tokens, by which FLAN ranks options (section 2.3).
+
+        Raises:
+          PromptError: if prompt and option are too long for the model, or empty.
+        """
+        prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
+        unique = list(dict.fromkeys(options))  # equal options get the very same score
+        responses = tuple(_ids(prompt_format.encode_response(vocabulary, option)) for option in unique)
+        (scores,) = self._scorer.score([Example(_ids(prompt_format.encode_prompt(vocabulary, prompt)), responses)])
+        by_option = dict(zip(unique, (float(of_tokens.sum(dtype=np.float64)) for of_tokens in scores)))
+        return [by_option[option] for option in options]
+
+    @overload
+    def generate(self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[Decoding]) -> str: ...
+
+    @overload
+    def generate(
+        self, prompts: Sequence[str], *, progress: Progress = ..., **decoding: Unpack[Decoding]
+    ) -> list[str]: ...
+
+    def generate(
+        self, prompts: str | Sequence[str], *, progress: Progress = _silent, **decoding: Unpack[Decoding]
+    ) -> str | list[str]:
+        """The answer to a prompt, or the answers to several, which are computed together.
+
+        Args:
+          prompts: one or several.
+          progress: called with the number of prompts that were just answered.
+          **decoding: see `Decoding`.
+
+        Raises:
+          PromptError: for a prompt that is too long for the model, or empty.
+          UserError: for decoding that is not allowed.
+        """
+        if isinstance(prompts, str):
+            return self.generate([prompts], progress=progress, **decoding)[0]
+        encode = self.loaded.prompt_format.encode_prompt
+        tokens = [_ids(encode(self.loaded.vocabulary, prompt)) for prompt in prompts]
+        return self._answer(tokens, progress, **decoding)
+
+    def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
+        """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
+
+        Warns where the first turns are left out, because all of them are too long for the model.
+
+        Raises:
+          UserError: for messages in another order, or decoding that is not allowed.
+        """
+        dialogue = _dialogue(messages)
+        longest = min(LENGTHS[-1], self.loaded.max_length) - decoding.get('max_new_tokens', 128)
+        encoded = self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue, int(longest))
+        if encoded.prompt_cut:
+            warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
+        return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
+
+    def _answer(self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[Decoding]) -> list[str]:
+        finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
+        return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
+
+    def _make_generator(self, max_new_tokens: int = 128, seed: int = 0, **decoding: Any) -> Generator:
+        if max_new_tokens < 1:
+            raise UserError(f'max_new_tokens={max_new_tokens}: must be at least 1')
+        return Generator(
+            self.loaded,
+            max_new_tokens=max_new_tokens,
+            batch_tokens=self._batch_tokens,
+            decoding=decoding_of(**decoding),
+            seed=seed,
+        )
+
+
+def load(
+    path: str,
+    *,
+    vocabulary: str | None = None,
+    prompt_format: str | PromptFormat | None = None,
+    task: str | None = None,
+    dtype: str = 'auto',
+    param_dtype: str = 'float32',
+) -> Model:
+    """Opens a model: a Hugging Face folder, a LoRA adapter of PEFT's, a run or one of its steps, or a conversion.
+
+    Args:
+      path: its folder; whatever a run has tuned, its base model is found.
+      vocabulary: path of its vocabulary; None for the one that it names.
+      prompt_format: a format, its name (flan, plain, alpaca, tulu) or the path of a chat template; None for the one
+        that the model was trained with or that came with it.
+      task: whose soft prompt to read, where the model has one for each task.
+      dtype: of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
+      param_dtype: of weights.
+
+    Raises:
+      UserError: if there is no such model, or something does not fit it.
+    """
+    if isinstance(prompt_format, str):
+        prompt_format = format_named(prompt_format)
+    found = load_model(path, vocabulary=vocabulary, dtype=dtype, param_dtype=param_dtype, prompt_format=prompt_format)
+    return Model(of_task(found, task, path))
+
+
+def of_task(loaded: LoadedModel, task: str | None, path: str) -> LoadedModel:
+    """The model that reads the soft prompt of a task, where the one at `path` has several; else itself.
+
+    Raises:
+      UserError: if a task is named without need, or none where it is needed.
+    """
+    if task and not loaded.prompts:
+        raise UserError(f'task={task}: {path} has no soft prompt for each task; leave it out')
+    if loaded.prompts and task is None:
+        raise UserError(f'{path} has a soft prompt for each task; name a task: {", ".join(loaded.prompts)}')
+    return loaded.of_task(task) if task else loaded
+
+
+def render(task: str, row: Mapping[str, Any], template: int = 0) -> Rendered:
+    """A row of a dataset as one of its templates puts it.
+
+    Args:
+      task: the name of a dataset of the catalogue, such as 'rte'.
+      row: its features as TFDS has them; `flan-jax tasks show` lists what they are.
+      template: index of the template.
+
+    Raises:
+      UnknownName: for a dataset or a template that is not there.
+      UserError: if a feature is missing, or the dataset leaves out such rows.
+    """
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # before TensorFlow, which is imported here alone
+    from flan_jax import catalogue
+    from flan_jax.data.preview import rendered_row
+
+    catalogue.load()
+    example = rendered_row(catalogue.dataset(task), row)
+    if not 0 <= template < len(example.prompts):
+        raise UserError(f'template={template}: {task} has templates 0 to {len(example.prompts) - 1}')
+    return Rendered(*example.prompts[template], example.choices)
+
+
+def _dialogue(messages: Sequence[Message]) -> Dialogue:
+    """Messages as a dialogue of which the last answer is wanted; raises UserError."""
+    turns = [(message['role'], message['content']) for message in messages]
+    system = turns.pop(0)[1] if turns and turns[0][0] == 'system' else ''
+    roles = [role for role, _ in turns]
+    if roles != [('user', 'assistant')[place % 2] for place in range(len(roles))] or len(roles) % 2 == 0:
+        raise UserError(
+            f'the roles are {", ".join(roles) or "none"}: user and assistant must take turns after at most one system '
+            'message, the user last'
+        )
+    *history, question = (text for _, text in turns)
+    return Dialogue(question, _ANY_ANSWER, tuple(history), system)
+
+
+def _ids(ids: Sequence[int]) -> np.ndarray:
+    return np.array(ids, np.int32)

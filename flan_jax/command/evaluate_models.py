@@ -1,0 +1,155 @@
+"""flan-jax evaluate MODEL...: one table of several models on the same datasets, without a run.
+
+A model is a Hugging Face folder, a run or one of its steps, whatever was tuned, or a conversion; NAME=FOLDER names it.
+Records, report.html and report.json go to --output, and results in the format of lm-evaluation-harness to
+OUTPUT/lm_eval/NAME. What is on record is not evaluated again.
+"""
+
+import argparse
+import functools
+import json
+import pathlib
+from collections.abc import Mapping
+
+from etils import epath
+from rich.table import Table
+
+from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
+from flan_jax.command.compilation_cache import keep_compiled_programs
+from flan_jax.command.tables import print_table
+from flan_jax.errors import UserError
+from flan_jax.files import require_writable, write_whole
+from flan_jax.progress import CONSOLE
+
+LM_EVAL = 'lm_eval'
+"""Folder of the results that lm-evaluation-harness's readers take."""
+
+
+def main(arguments: list[str]) -> int:
+    """Evaluates what is not on record, prints the table, writes the report."""
+    options = _parse(arguments)
+    paths = _named(options.models)
+    require_writable(options.output, '--output')
+    load_catalogue(options)
+    keep_compiled_programs()
+    eval_set = _eval_set(options)
+    models = {name: _records(path, name, options) for name, path in paths.items()}
+    _evaluate(eval_set, models, paths, options)
+    _report(eval_set, models, paths, options.output)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax evaluate',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[catalogue_arguments()],
+    )
+    parser.add_argument('models', nargs='+', metavar='MODEL', help='a model, or NAME=MODEL')
+    parser.add_argument('--tasks', required=True, help='clusters and datasets, joined by commas')
+    parser.add_argument('--shots', default='0', help='numbers of exemplars, joined by commas (default: 0)')
+    parser.add_argument('--templates', default='', help='templates, joined by commas (default: all)')
+    parser.add_argument('--limit', type=int, help='examples of each dataset and template at most (default: all)')
+    parser.add_argument('--score', default='sum', help='how options are ranked (default: sum)')
+    parser.add_argument('--prompt_format', help='of all models (default: that of each)')
+    parser.add_argument('--input_length', type=int, default=1024, help='tokens of a prompt at most (default: 1024)')
+    parser.add_argument('--max_new_tokens', type=int, default=256, help='of a written answer (default: 256)')
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens at a time (default: 8192)')
+    parser.add_argument('--output', default='out/evaluate', help='folder to write to (default: out/evaluate)')
+    return parser.parse_intermixed_args(arguments)
+
+
+def _named(models: list[str]) -> dict[str, str]:
+    """Name to folder; raises UserError for two of one name."""
+    found: dict[str, str] = {}
+    for argument in models:
+        name, equals, path = argument.partition('=')
+        name, path = (name, path) if equals else (pathlib.PurePath(argument).name, argument)
+        if name in found:
+            raise UserError(f'two models are called {name!r}: {found[name]} and {path}; name them: NAME={path}')
+        if not name or not path or '/' in name:
+            raise UserError(f'cannot read {argument!r}; a model is a folder, or NAME=FOLDER')
+        found[name] = path
+    return found
+
+
+def _eval_set(options: argparse.Namespace):
+    """What is evaluated; raises UserError where that cannot be."""
+    from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
+    from flan_jax.evaluation.selection import named_datasets
+    from flan_jax.evaluation.settings import Evaluation
+
+    evaluation = Evaluation(
+        targets=tuple(filter(None, options.tasks.split(','))),
+        splits=('test',),
+        limit=options.limit,
+        templates=_numbers('templates', options.templates),
+        shots=_numbers('shots', options.shots),
+        score=options.score,
+        batch_tokens=options.batch_tokens,
+    )
+    datasets = prepared_datasets(named_datasets(evaluation, None), options.data_dir, allow_missing=False)
+    lengths = {'inputs': options.input_length, 'targets': options.max_new_tokens}
+    return EvalSet(evaluation, datasets, lengths, options.data_dir, seed=0)
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(',') if number)
+    except ValueError as error:
+        raise UserError(f'--{name}={text}: expected numbers joined by commas, such as 0,5') from error
+
+
+def _records(path: str, name: str, options: argparse.Namespace):
+    """Where the records of a model are; it is not loaded for that. Raises UserError if there is no such model."""
+    from flan_jax.data.formats import format_named
+    from flan_jax.evaluation.records import ModelRecords
+    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.loaded_model import vocabulary_and_format
+
+    vocabulary, prompt_format = vocabulary_and_format(path)
+    prompt_format = format_named(options.prompt_format) if options.prompt_format else prompt_format
+    settings = {
+        'weights': model_identity(path),
+        'vocabulary': vocabulary.fingerprint,
+        'prompt_format': prompt_format.recipe,
+    }
+    return ModelRecords(options.output, name, settings)
+
+
+def _evaluate(eval_set, models: Mapping, paths: Mapping[str, str], options: argparse.Namespace) -> None:
+    from flan_jax.data.formats import format_named
+    from flan_jax.evaluation.evaluate import evaluate
+    from flan_jax.loaded_model import load
+
+    prompt_format = format_named(options.prompt_format) if options.prompt_format else None
+    for name, model_records in models.items():
+        evaluate(functools.partial(load, paths[name], prompt_format=prompt_format), eval_set, model_records)
+
+
+def _report(eval_set, models: Mapping, paths: Mapping[str, str], output: str) -> None:
+    from flan_jax.reports.lm_eval_results import lm_eval_results
+    from flan_jax.reports.models import lines, write_models_report
+    from flan_jax.reports.result_lines import results_by_model
+
+    found = results_by_model(eval_set, models)
+    print_table(_table(lines(found), list(models)))
+    for name, results in found.items():
+        for shots in sorted({result.shots for result in results}):
+            of_shots = [result for result in results if result.shots == shots]
+            content = lm_eval_results(paths[name], of_shots, eval_set.evaluation.limit)
+            path = epath.Path(output) / LM_EVAL / name / f'results_{shots}_shot.json'
+            write_whole(path, json.dumps(content, indent=2))
+    page = write_models_report(output, eval_set, models, paths, found)
+    CONSOLE.print(f'report: {page}', soft_wrap=True)
+
+
+def _table(by_line: Mapping, names: list[str]) -> Table:
+    """Mean over templates with its standard deviation, a column for each model."""
+    table = Table('dataset', 'shots', 'score', 'examples', *names, box=None)
+    for (name, shots), by_model in by_line.items():
+        some = next(iter(by_model.values()))
+        cells = [f'{r.mean:.1f} ± {r.std:.1f}' if (r := by_model.get(model)) else '–' for model in names]
+        table.add_row(name, str(shots), some.headline, f'{some.num_examples} x {len(some.templates)}', *cells)
+    return table

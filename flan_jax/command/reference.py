@@ -1,0 +1,74 @@
+"""The reference model of a run whose objective compares with one."""
+
+from etils import epath
+
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+from flan_jax.run import Run
+
+
+def reference_stream(run: Run, program, base, stream):
+    """The stream with the log-probabilities of the weights that the run starts from, and their model.
+
+    Raises:
+      StreamError: if the run goes on from a checkpoint that was trained with another reference.
+    """
+    from flan_jax.packing.stream import StreamError
+    from flan_jax.training import checkpoints
+    from flan_jax.training.reference import reference_of, with_reference
+
+    model = reference_of(program, base)
+    latest = checkpoints.latest_folder(run.model_dir)
+    before = checkpoints.metadata(latest).get('reference') if latest else None
+    if before not in (None, model.fingerprint):
+        raise StreamError(
+            f'{latest} was trained with the reference model {before}; Run.initial_checkpoint='
+            f'{run.initial_checkpoint!r} and Training.dtype={run.training.dtype!r} give {model.fingerprint} now; put '
+            'back what they were, or choose another MODEL_DIR'
+        )
+    found = with_reference(stream, model, batch_size_of(run))
+    CONSOLE.print(f'reference model: {model.fingerprint}, stream {stream.manifest.fingerprint}')
+    return found, model
+
+
+def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None:
+    """Writes the log-probabilities of a checkpoint beside a run's stream; None for what the run starts from.
+
+    Raises:
+      UserError: if the run's objective reads one response to each prompt, or the checkpoint is of another decoder.
+    """
+    from flan_jax.distributed.mesh import make_mesh
+    from flan_jax.loaded_model import checkpoint_in
+    from flan_jax.training.initial import base_weights
+    from flan_jax.training.program import training_program
+    from flan_jax.training.reference import reference_of, with_reference
+
+    if not run.objective.ranked:
+        raise UserError(
+            f'--reference goes with an objective that ranks responses; Run.objective=@{type(run.objective).__name__}() '
+            'reads one response to each prompt'
+        )
+    folder = checkpoint_in(checkpoint) if checkpoint else run.initial_checkpoint
+    mesh = make_mesh(run.parallelism)
+    program = training_program(run.model, run.objective, run.tuning, run.training, mesh, stream.manifest.clusters)
+    model = reference_of(program, base_weights(run.model, folder, run.training.seed))
+    with_reference(stream, model, batch_size_of(run))
+    CONSOLE.print(f'reference: {folder or "fresh weights"}, model {model.fingerprint}, beside {stream.folder}')
+
+
+def batch_size_of(run: Run) -> int:
+    """Sequences at a time: what training has in memory."""
+    return run.training.batch_size // run.training.microbatches
+
+
+def held_out_of(run: Run, program, stream, reference):
+    """What rates the run's test rankings while it is trained; None for an objective that ranks nothing, or no data."""
+    from flan_jax.data.mixtures import tuning_mixture
+    from flan_jax.packing.held_out import held_out_batches
+    from flan_jax.training.held_out import HeldOutRankings
+
+    if not run.objective.ranked:
+        return None
+    mixture = tuning_mixture(run.data, run.prompt_format, ranked=True)
+    batches = held_out_batches(mixture, run.stream, stream.manifest, batch_size_of(run))
+    return HeldOutRankings(program, run.training, batches, stream.manifest.clusters, reference) if batches else None

@@ -1,0 +1,199 @@
+"""flan-jax tune: tune a model on a file of instructions, without a gin file or a module of one's own.
+
+The file is JSON Lines, a JSON array or Parquet, with the keys of Alpaca (instruction, input, output), with messages,
+with prompt and completion, or with chosen and rejected. What is done stands in OUTPUT/run.gin, from which
+`flan-jax run --gin_file=OUTPUT/run.gin` goes on. The same command given again goes on where it was.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import re
+import tempfile
+from collections.abc import Mapping
+
+from flan_jax.command import configuration
+from flan_jax.command.instruction_data import renamed_keys
+from flan_jax.command.tune_base import Base, base_of
+from flan_jax.command.tune_gin import FILE, RATES, Tuned
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.files import require_writable, write_whole
+from flan_jax.progress import CONSOLE
+
+DATA = 'data'
+"""Folder in the output of the prepared data."""
+
+DEFAULT_FORMATS = {'alpaca': 'alpaca'}
+"""The prompt format for a format of instruction files, where no model brings one: Tulu's for all others."""
+
+
+def main(arguments: list[str]) -> int:
+    """Checks everything, then prepares what is missing, and runs."""
+    options = _parse(arguments)
+    keys = renamed_keys(options.keys or [])
+    file_format = _file_format(options, keys)
+    base = base_of(options.base, options.output)
+    tuned = _tuned(options, base, file_format)
+    text = tuned.gin_text()
+    path = pathlib.Path(options.output) / FILE
+    if path.exists() and path.read_text() != text:
+        raise UserError(
+            f'{path} is there and asks for something else; choose another --output, or go on with that by flan-jax run '
+            f'--gin_file={path}'
+        )
+    _check(text, base)
+    require_writable(options.output, '--output')
+    _prepare(options, tuned, file_format, keys)
+    write_whole(path, text)
+    base.make()
+    return _run(path)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax tune', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--base', required=True, help='the model: a Hugging Face folder, a conversion, a run or one of its steps'
+    )
+    parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
+    parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
+    data = parser.add_argument_group('data')
+    data.add_argument('--format', help='alpaca, messages, prompt_completion or preference; default: found by the keys')
+    data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
+    data.add_argument(
+        '--chat_template',
+        help="such as alpaca, tulu or flan, or the path of a chat template; default: the model's own, else alpaca for "
+        'files of its kind and tulu for others',
+    )
+    data.add_argument('--test_examples', type=int, default=0, help='keep the last so many to evaluate on (default: 0)')
+    training = parser.add_argument_group('training')
+    training.add_argument('--epochs', type=int, default=3, help='how often every example is read (default: 3)')
+    training.add_argument('--lora', action='store_true', help='train a LoRA adapter beside the model')
+    training.add_argument('--objective', default='next_token', help='what is learned (default: next_token)')
+    training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
+    training.add_argument(
+        '--learning_rate', type=float, help=f'default: {RATES["Full"]}, with --lora {RATES["Lora"]}, which then falls'
+    )
+    training.add_argument('--length', type=int, help='tokens of an example at most; default: 2048')
+    options = parser.parse_args(arguments)
+    options.output = options.output.rstrip('/')
+    for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
+        if (value := getattr(options, name)) is not None and value <= 0:
+            raise UserError(f'--{name}={value}: must be above 0')
+    if options.test_examples < 0:
+        raise UserError(f'--test_examples={options.test_examples}: must not be below 0')
+    return options
+
+
+def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
+    """The format of the data, named or found; raises before anything is written."""
+    from flan_jax.data.example_files import read_file
+    from flan_jax.data.instruction_files import format_called, known_formats
+    from flan_jax.data.instruction_files.detected import format_of_file
+
+    if options.format:
+        format_called(options.format)
+        next(read_file(options.data), None)  # a file that cannot be read is better known now
+        return options.format
+    return format_of_file(options.data, known_formats(), keys)
+
+
+def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
+    from flan_jax.data.formats import format_named
+
+    digest = hashlib.sha256(options.data.read_bytes() + file_format.encode()).hexdigest()[:8]
+    if options.chat_template:
+        prompt_format = format_named(options.chat_template)
+    else:
+        prompt_format = base.prompt_format or format_named(DEFAULT_FORMATS.get(file_format, 'tulu'))
+    return Tuned(
+        command=configuration.joined(['flan-jax', 'tune', *_given(options)]),
+        output=options.output,
+        base=base,
+        dataset='own_' + re.sub(r'\W+', '_', options.data.stem.lower()),
+        data_dir=f'{options.output}/{DATA}/{digest}',
+        prompt_format=prompt_format,
+        objective=_objective(options.objective, file_format),
+        tuning='Lora' if options.lora else 'Full',
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        length=options.length,
+        test_examples=options.test_examples,
+    )
+
+
+def _given(options: argparse.Namespace) -> list[str]:
+    """The options that ask for the same again, without those that have their default value."""
+    words = []
+    for name, value in vars(options).items():
+        if value is True:
+            words.append(f'--{name}')
+        elif isinstance(value, list):
+            words += [f'--{name}', *value]
+        elif value and value != _DEFAULTS.get(name):
+            words.append(f'--{name}={value}')
+    return words
+
+
+_DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
+
+
+def _objective(name: str, file_format: str) -> str:
+    """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
+    from flan_jax.command.configurables import configurables
+    from flan_jax.objectives.objective import Objective
+
+    members = [found for found in configurables().values() if isinstance(found, type) and issubclass(found, Objective)]
+    known = {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', found.__name__).lower(): found for found in members}
+    if name not in known:
+        raise UnknownName('objective', name, known)
+    if getattr(known[name], 'ranked', False) and file_format != 'preference':
+        raise UserError(
+            f'--objective={name} learns from several answers to each question, which a file of the format '
+            f'{file_format} does not have; give one with chosen and rejected'
+        )
+    return known[name].__name__
+
+
+def _check(text: str, base: Base) -> None:
+    """Raises UserError for settings that cannot work, before anything is made."""
+    in_place = {'ChatTemplate.template': base.prompt_format.template} if base.template and base.template in text else {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / FILE
+        path.write_text(text)
+        configuration.load([str(path)], in_place)
+
+
+def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
+    """Writes the data as a dataset, unless it is there."""
+    from flan_jax.command.libraries import load_datasets
+    from flan_jax.command.quiet import import_tensorflow
+
+    import_tensorflow()
+    from flan_jax.data.own_instructions import Instructions, prepare_instructions
+
+    load_datasets((), tuned.data_dir, ())
+    if (pathlib.Path(tuned.data_dir) / tuned.dataset).exists():
+        return
+    instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples)
+    prepare_instructions(instructions, {'train': options.data}, file_format, tuned.data_dir, keys)
+    CONSOLE.print(f'{options.data} is read as {file_format}, in the prompt format {tuned.prompt_format.name}')
+
+
+def _run(path: pathlib.Path) -> int:
+    from flan_jax.command.run import complete
+    from flan_jax.command.start import start_run
+
+    complete(*start_run('run', [str(path)], {}))
+    output = path.parent
+    CONSOLE.print(
+        f'\n{output} holds the tuned model. Next:\n'
+        f'  flan-jax generate {output} --chat                       ask it\n'
+        f'  flan-jax evaluate {output} --tasks=DATASET              measure it\n'
+        f'  flan-jax convert --from=flan {output} --to=hf FOLDER    take it elsewhere',
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0

@@ -1,0 +1,97 @@
+"""What `flan-jax tune --base` names: a Hugging Face folder, a conversion, a run or one of its steps."""
+
+import dataclasses
+from collections.abc import Callable
+
+from etils import epath
+
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.errors import UserError
+from flan_jax.model.config import DecoderConfig
+
+FOLDER = 'base'
+"""Folder in the output of what is made of a base model that a run cannot start from as it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """A base model as a run needs it.
+
+    Attributes:
+      config: the decoder.
+      checkpoint: where its weights are, or will be.
+      vocabulary: path of its vocabulary.
+      prompt_format: the one that it was trained with or that came with it; None where nothing says.
+      make: writes what is not there yet.
+      template: folder in which its chat template will be; None where the run has to hold it.
+    """
+
+    config: DecoderConfig
+    checkpoint: str
+    vocabulary: str
+    prompt_format: PromptFormat | None
+    make: Callable[[], None]
+    template: str | None = None
+
+
+def base_of(path: str, output: str) -> Base:
+    """The base model that a path names, checked as far as that goes without reading its weights.
+
+    Args:
+      path: folder of a model.
+      output: folder in which to put what has to be made of it.
+
+    Raises:
+      ConversionError, CheckpointError, UserError: where it cannot be tuned.
+    """
+    from flan_jax.convert.peft import is_adapter
+    from flan_jax.loaded_model import checkpoint_in, is_hugging_face, prompt_format_of, vocabulary_of
+    from flan_jax.training.weights import content_of
+
+    made = f'{output}/{FOLDER}'
+    if is_adapter(path):
+        raise UserError(f'{path} is an adapter; tune the model beside which it stands, or one into which it is merged')
+    if is_hugging_face(path):
+        return _of_hugging_face(path, made)
+    content = content_of(checkpoint_in(path))
+    vocabulary = str(vocabulary_of(content).path)
+    checkpoint, make = str(content.folder), _nothing
+    if content.tuning.freezes_base:
+        checkpoint, make = _merged(content, made)
+    return Base(content.config, checkpoint, vocabulary, prompt_format_of(content), make)
+
+
+def _of_hugging_face(path: str, made: str) -> Base:
+    from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS, from_hugging_face
+    from flan_jax.convert.read import HuggingFaceModel
+    from flan_jax.data.formats.beside import chat_template_beside
+
+    def make() -> None:
+        if not epath.Path(made).exists():
+            from_hugging_face(path, made)
+
+    config = HuggingFaceModel(path).config
+    chat_template, beside = chat_template_beside(path), f'{made}/{COMPANIONS}'
+    return Base(config, f'{made}/{CHECKPOINT}', beside, chat_template, make, beside if chat_template else None)
+
+
+def _merged(content, made: str) -> tuple[str, Callable[[], None]]:
+    """Where an adapter merged into its base will be, and what puts it there."""
+    from flan_jax.convert import adapter
+    from flan_jax.tuning.lora import Lora
+
+    if not isinstance(content.tuning, Lora):
+        raise UserError(
+            f'{content.folder} holds what {type(content.tuning).__name__} trained, which cannot be merged into a base '
+            'to tune on; name its own base model'
+        )
+
+    def make() -> None:
+        if not epath.Path(made).exists():
+            adapter.merge(content, made)
+
+    return made, make
+
+
+def _nothing() -> None:
+    """A checkpoint is there already."""

@@ -1,0 +1,101 @@
+"""The gin file that `flan-jax tune` writes: all that it does stands there, to be read, changed and run again."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from flan_jax.command.tune_base import Base
+from flan_jax.convert.gin_text import gin_lines
+from flan_jax.data.formats.format import PromptFormat
+from flan_jax.settings import bindings
+
+FILE = 'run.gin'
+
+RATES = {'Full': 2e-5, 'Lora': 2e-4}
+"""Learning rate by tuning: Stanford Alpaca's for 7B parameters; ten times as much for an adapter."""
+
+LENGTH = 2048
+"""Tokens of an example at most, where --length does not say."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What a tuning is asked to be.
+
+    Attributes:
+      command: the command line that asks for it.
+      output: its folder.
+      base: the model to tune.
+      dataset: name of the prepared data.
+      data_dir: folder of the prepared data.
+      prompt_format: what stands around the texts.
+      objective: name of its class.
+      tuning: name of its class.
+      epochs: how often every example is read.
+      batch_size: sequences in a step.
+      learning_rate: its peak; None for that of `RATES`.
+      length: tokens of an example at most; None for as many as the model reads, up to `LENGTH`.
+      test_examples: how many examples are kept to evaluate on.
+    """
+
+    command: str
+    output: str
+    base: Base
+    dataset: str
+    data_dir: str
+    prompt_format: PromptFormat
+    objective: str
+    tuning: str
+    epochs: int
+    batch_size: int
+    learning_rate: float | None
+    length: int | None
+    test_examples: int
+
+    def gin_text(self) -> str:
+        """The gin file."""
+        return '\n'.join(self._lines()) + '\n'
+
+    def _lines(self) -> Iterator[str]:
+        yield f'# Tunes a model on {self.dataset}, a file of instructions. Written by'
+        yield f'#   {self.command}'
+        yield '# and goes on from here: change what you like, and'
+        yield f'#   flan-jax run --gin_file={self.output}/{FILE}'
+        yield '# Result: checkpoints, metrics and report.html in MODEL_DIR; `flan-jax generate` asks the model.'
+        yield '# Time: `flan-jax run` tells while it trains.'
+        yield "\ninclude 'gin/runs/defaults.gin'\n"
+        yield f'MODEL_DIR = {self.output!r}'
+        yield f'TFDS_DATA_DIR = {self.data_dir!r}'
+        yield f'MIXTURE_OR_TASK_NAME = {self.dataset!r}'
+        if self.test_examples:
+            yield f'EVAL_TASKS = ({self.dataset!r},)'
+        yield f'\nINITIAL_CHECKPOINT_PATH = {self.base.checkpoint!r}'
+        yield f'VOCABULARY = {self.base.vocabulary!r}'
+        yield from gin_lines(self.base.config)
+        yield ''
+        yield from self._training()
+        yield ''
+        yield from self._stream()
+
+    def _training(self) -> Iterator[str]:
+        yield f'Run.tuning = @{self.tuning}()'
+        yield f'Run.objective = @{self.objective}()'
+        yield 'TRAIN_STEPS = None  # they follow from the epochs'
+        yield f'Stream.epochs = {self.epochs}'
+        yield f'BATCH_SIZE = {self.batch_size}'
+        yield f'LEARNING_RATE = {self.learning_rate or RATES[self.tuning]}'
+        yield 'Training.optimizer = @AdamW()'
+        yield 'Training.schedule = @Cosine()'
+        yield 'Training.warmup_share = 0.03'
+
+    def _stream(self) -> Iterator[str]:
+        length = self.length or int(min(LENGTH, self.base.config.max_length))
+        yield f'Run.prompt_format = @{type(self.prompt_format).__name__}()'
+        if self.base.template and self.prompt_format == self.base.prompt_format:
+            yield f'ChatTemplate.template = {self.base.template!r}  # the one that came with the model'
+        else:
+            yield from bindings(self.prompt_format, defaults=False)
+        yield f"Stream.directory = '{self.output}/streams'"
+        yield f'SEQUENCE_LENGTH = {length}'
+        yield f'Stream.input_length = {length // 2}  # longer prompts are left out, and counted'
+        yield f'Stream.target_length = {length - length // 2}  # longer answers are cut, and counted'
+        yield 'Stream.targets_per_sequence = None'

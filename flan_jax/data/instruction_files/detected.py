@@ -1,0 +1,44 @@
+"""Which format an instruction file has, found by its first row."""
+
+import pathlib
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from flan_jax.data.example_files import ExampleError, read_file
+
+
+def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: Mapping[str, str]) -> str:
+    """The name of the one format that can read the first row of a file.
+
+    Args:
+      path: the file.
+      formats: name to format, see `known_formats`.
+      keys: a key that a format reads to the one that the file has in its place.
+
+    Raises:
+      ExampleError: if the file is empty, or none can read it, or several can.
+    """
+    where, row = next(read_file(path), (str(path), None))
+    if row is None:
+        raise ExampleError(f'{path}: holds no examples')
+    row = {**row, **{ours: row[theirs] for ours, theirs in keys.items() if theirs in row}}
+    found = [name for name, made in formats.items() if _can_read(made, where, row)]
+    if len(found) > 1:
+        raise ExampleError(f'{where}: can be read as {" and as ".join(found)}; name one by --format')
+    if not found:
+        known = '\n'.join(f'  {name}: {made.KEYS}' for name, made in formats.items())
+        raise ExampleError(
+            f'{where}: the keys are {", ".join(map(str, row)) or "none"}, and no format reads these:\n{known}\n'
+            'name keys by --keys OURS=THEIRS, such as prompt=question completion=answer; or name a --format to see '
+            'what it misses'
+        )
+    return found[0]
+
+
+def _can_read(made: ModuleType, where: str, row: Mapping[str, Any]) -> bool:
+    try:
+        made.read(where, row)
+    except ExampleError:
+        return False
+    return True

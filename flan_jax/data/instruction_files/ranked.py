@@ -1,0 +1,72 @@
+"""A prompt with several responses and a score for each, as rankings and sampled answers are kept.
+
+Read as they are: RRHF's rows (query, responses, scores), UltraFeedback's (instruction, completions of {response,
+overall_score}), Nectar's (prompt, answers of {answer, rank}) and GPT-4-LLM's (user_input, responses_and_scores).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from flan_jax.data.example_files import ExampleError
+from flan_jax.data.instruction_files.conversation import (
+    Conversation,
+    conversation_with,
+    first_key,
+    prompt_messages,
+    text_of,
+)
+
+KEYS = 'prompt, a text or messages; responses, texts or messages; scores, numbers, which may stand in the responses'
+
+PROMPTS = ('prompt', 'query', 'instruction', 'user_input', 'messages', 'conversations')
+RESPONSES = ('responses', 'completions', 'answers', 'responses_and_scores')
+_TEXTS = ('response', 'answer', 'content', 'value', 'text')
+_SCORES = ('score', 'overall_score')
+
+FEWEST, MOST = 2, 64
+"""Responses that a prompt may have."""
+
+
+def read(where: str, row: Mapping[str, Any]) -> Conversation:
+    """The conversation of a row, its best response first; raises ExampleError."""
+    prompt, responses = (first_key(row, names) for names in (PROMPTS, RESPONSES))
+    if prompt is None or responses is None or not isinstance(row[responses], list):
+        raise ExampleError(f'{where}: expected {KEYS}; the keys are {", ".join(map(str, row)) or "none"}')
+    if not FEWEST <= len(row[responses]) <= MOST:
+        raise ExampleError(f'{where}: {responses} has {len(row[responses])} entries; {FEWEST} to {MOST} can be ranked')
+    texts = [_text(f'{where}, {responses} {n}', entry) for n, entry in enumerate(row[responses], start=1)]
+    scores = _scores(where, row, row[responses])
+    best = max(range(len(texts)), key=scores.__getitem__)
+    order = [best, *(index for index in range(len(texts)) if index != best)]
+    return conversation_with(where, prompt_messages(row[prompt]), [texts[i] for i in order], [scores[i] for i in order])
+
+
+def _text(where: str, entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry
+    if not isinstance(entry, Mapping):
+        raise ExampleError(f'{where}: expected a text or a message, found {entry!r}')
+    return text_of(where, entry, first_key(entry, _TEXTS) or _TEXTS[0])
+
+
+def _scores(where: str, row: Mapping[str, Any], responses: list[Any]) -> list[float]:
+    """A number for each response, higher for a better one: that of `scores`, or of the responses, or of their ranks."""
+    found = row.get('scores')
+    if found is None:
+        found = [_score(f'{where}, response {n}', entry) for n, entry in enumerate(responses, start=1)]
+    if not isinstance(found, list) or len(found) != len(responses):
+        raise ExampleError(f'{where}: scores={found!r} must hold a number for each of {len(responses)} responses')
+    for score in found:
+        if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
+            raise ExampleError(f'{where}: score {score!r} is not a finite number')
+    return [float(score) for score in found]
+
+
+def _score(where: str, entry: Any) -> Any:
+    if isinstance(entry, Mapping):
+        if (name := first_key(entry, _SCORES)) is not None:
+            return entry[name]
+        if isinstance(entry.get('rank'), (int, float)):
+            return -entry['rank']  # the first rank is the best
+    raise ExampleError(f'{where}: no score; give scores beside the responses, or score or rank in each of them')

@@ -1,0 +1,23 @@
+"""Bundled instruction files: hand-written samples that are prepared as a user's own files are."""
+
+import importlib.resources
+import pathlib
+
+from etils import epath
+
+from flan_jax.data.own_instructions import SPLITS, Instructions, prepare_instructions
+from flan_jax.data.prepare import SAMPLES
+
+FORMATS = {'ranked_answers': 'ranked'}
+"""Name of a dataset to the format of its files. `ranked_answers`: forty questions with three answers each, of which one
+with fewer words is better."""
+
+
+def prepare_own_samples(name: str, data_dir: str) -> None:
+    """Writes a dataset of `FORMATS` unless it is prepared in `data_dir`."""
+    instructions = Instructions(name=name, licence='Apache-2.0', citation='written for flan_jax')
+    if (epath.Path(data_dir) / instructions.dataset.source.replace(':', '/') / 'dataset_info.json').exists():
+        return
+    folder = pathlib.Path(str(importlib.resources.files('flan_jax.tasks') / 'samples' / 'instructions' / name))
+    files = {split: folder / f'{split}.jsonl' for split in SPLITS if (folder / f'{split}.jsonl').is_file()}
+    prepare_instructions(instructions, files, FORMATS[name], data_dir, origin=SAMPLES)

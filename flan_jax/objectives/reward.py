@@ -1,0 +1,34 @@
+"""Reward models: a scalar head learns which of two responses is preferred (Ouyang et al. 2022, section 3.5)."""
+
+import dataclasses
+from typing import Annotated, ClassVar
+
+import jax
+
+from flan_jax.objectives.objective import Batch, Predictions
+from flan_jax.objectives.pairwise import Pairwise
+from flan_jax.settings import AtLeast
+
+
+@dataclasses.dataclass(frozen=True)
+class Reward(Pairwise):
+    """-log sigmoid(better - worse), averaged over the C(K, 2) pairs of K responses (equation 1).
+
+    A constant added to all rewards changes nothing; `centring` keeps them near 0.
+
+    Attributes:
+      margin: by how much the better reward must exceed the worse before the loss falls below ln 2 (Touvron et al. 2023,
+        Llama 2, section 3.2.2, have one for each degree of preference).
+      centring: factor on the square of the sum of two rewards (TRL suggests 0.01).
+    """
+
+    margin: Annotated[float, AtLeast(0)] = 0.0
+    centring: Annotated[float, AtLeast(0)] = 0.0
+
+    needs_values: ClassVar[bool] = True
+
+    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
+        return predictions.values_BxR
+
+    def pair_loss(self, better: jax.Array, worse: jax.Array) -> jax.Array:
+        return -jax.nn.log_sigmoid(better - worse - self.margin) + self.centring * (better + worse) ** 2

@@ -1,0 +1,47 @@
+"""Rankings that are not trained on, packed as those that are: what tells whether a preference is learned."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from flan_jax.data.cuts import Cuts
+from flan_jax.data.mixtures import TuningMixture
+from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.packing.best_fit import pack
+from flan_jax.packing.example import Example
+from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.packing.pack import tokenised
+from flan_jax.packing.settings import Stream
+from flan_jax.packing.stream import StreamManifest
+
+MOST = 1000
+"""Test examples of a task that are read at most."""
+
+
+def held_out_batches(
+    mixture: TuningMixture, settings: Stream, manifest: StreamManifest, batch_size: int
+) -> list[dict[str, np.ndarray]]:
+    """Batches of the first `MOST` test examples of every task, as `PackedStream.batch` has them; [] without any."""
+    tasks = [(index, task) for index, task in enumerate(mixture.seqio.tasks) if 'test' in task.splits]
+    read = itertools.chain.from_iterable(_examples(task, index, settings) for index, task in tasks)
+    packed = pack(read, settings.sequence_length, settings.max_targets, settings.window)
+    sequences = [sequence.examples() for sequence in packed]
+    most = max((sum(len(ex.responses) for ex in examples) for examples in sequences), default=0)
+    shape = Shape(batch_size, settings.sequence_length, settings.max_targets, most)
+    clusters = np.asarray(manifest.cluster_of_task, np.int32)
+    return [
+        _with_clusters(lay_out(sequences[start : start + batch_size], shape), clusters)
+        for start in range(0, len(sequences), batch_size)
+    ]
+
+
+def _examples(task, index: int, settings: Stream) -> Iterator[Example]:
+    examples = read_examples(task, settings.lengths, split='test', shuffle=False, seed=settings.seed)
+    return tokenised(examples.take(MOST), index, Cuts().keep)
+
+
+def _with_clusters(batch: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, np.ndarray]:
+    ids = {name: value for name, value in batch.items() if name != 'tasks'}
+    sequence_ids = np.arange(len(batch['tokens']), dtype=np.int32)
+    return ids | {'cluster_ids': clusters[batch['tasks']], 'sequence_ids': sequence_ids}

@@ -1,0 +1,114 @@
+"""Reference log-probabilities: what the model that training starts from says of every response, computed once.
+
+They are a column of the stream, so that no second model is in memory while another is trained, and whoever goes on or
+starts again with the same weights and stream reads the same numbers.
+
+Shape letters: B sequences of a batch, N sequences of the stream, R responses.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from flan_jax.distributed import processes
+from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Execution, Params, label_log_probs
+from flan_jax.model.value_head import VALUE_HEAD
+from flan_jax.objectives.objective import Batch
+from flan_jax.objectives.responses import REFERENCE, sums
+from flan_jax.packing.columns import column_file, read_column, require_room, write_column
+from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
+from flan_jax.progress import bar
+from flan_jax.settings import as_plain, fingerprint
+from flan_jax.training.digest import digests
+from flan_jax.training.initial import BaseWeights
+from flan_jax.training.program import TrainingProgram
+
+
+@dataclasses.dataclass(frozen=True)
+class ReferenceModel:
+    """A decoder that is compared with.
+
+    Attributes:
+      config: the decoder.
+      params: its weights.
+      execution: how it is computed; the dtype of activations is part of what it is.
+      mesh: where it lies.
+    """
+
+    config: DecoderConfig
+    params: Params
+    execution: Execution
+    mesh: Mesh
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that stand for all that its log-probabilities depend on but for rounding."""
+        weights = digests(self.params, self.mesh)
+        return fingerprint({'model': as_plain(self.config), 'dtype': self.execution.dtype, 'weights': weights})
+
+    def log_probs(self, stream: PackedStream, batch_size: int) -> np.ndarray:
+        """The weighted sum of the log-probabilities of each response's tokens, float32 [N, R]; 0 for padding.
+
+        All processes must call it together; each reads the sequences of its devices, and all get the whole.
+        """
+        found = []
+        with bar('reference log-probabilities', len(stream)) as advance, jax.set_mesh(self.mesh):
+            for batch in self._batches(stream, batch_size):
+                found.append(self.of_batch(batch))
+                if len(found) > 1:  # the one before, so that the device never waits for the host
+                    found[-2] = np.asarray(found[-2])
+                    advance(batch_size)
+            values = np.concatenate([np.asarray(part) for part in found])[: len(stream)]
+            advance(len(stream) - batch_size * (len(found) - 1))
+        return values
+
+    def of_batch(self, batch: Batch) -> jax.Array:
+        """The same of a batch, [B, R], on every device."""
+        return self._of_batch(self.params, batch)
+
+    @functools.cached_property
+    def _of_batch(self):
+        def of_batch(params, batch):
+            return sums(label_log_probs(self.config, params, batch, self.execution), batch)
+
+        return jax.jit(of_batch, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
+
+    def _batches(self, stream: PackedStream, batch_size: int) -> Iterator[dict[str, jax.Array]]:
+        """All sequences in order; the last batch repeats the last sequence where it is not full."""
+        indices = addressed(self.mesh, batch_size)
+        for start in range(0, len(stream), batch_size):
+            places = np.minimum(start + indices, len(stream) - 1).tolist()
+            local = lay_out_batch(stream.manifest, stream.sequences(places), places)
+            yield device_batch(local, indices, self.mesh, batch_size)
+
+
+def reference_of(program: TrainingProgram, base: BaseWeights) -> ReferenceModel:
+    """The model that a run starts from, without what is trained beside it."""
+    learning = program.learning
+    layout = {name: shape for name, shape in (program.frozen or program.layout.params).items() if name != VALUE_HEAD}
+    return ReferenceModel(learning.config, base(layout), learning.execution, program.mesh)
+
+
+def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int) -> PackedStream:
+    """The stream with a model's log-probabilities as annotation `reference`, computed unless they are beside it.
+
+    Raises:
+      StreamError: if a stream has a single response to every prompt, or what is beside it is of something else.
+      UserError: if nothing can be written there.
+    """
+    if not stream.manifest.responses_per_sequence:
+        raise StreamError(f'{stream.folder} keeps nothing of each response; pack it for an objective that ranks them')
+    file = column_file(stream, REFERENCE, model.fingerprint)
+    if not processes.broadcast_from_first(file.exists()):
+        processes.first_does(REFERENCE, lambda: require_room(stream))
+        values = model.log_probs(stream, batch_size)
+        processes.first_does(
+            REFERENCE, lambda: file.exists() or write_column(stream, REFERENCE, model.fingerprint, values)
+        )
+    return stream.with_columns({REFERENCE: read_column(stream, REFERENCE, model.fingerprint)})

@@ -1,0 +1,114 @@
+"""From a file and a Hugging Face folder to a tuned model in one command, which goes on, and grows into a gin file."""
+
+import json
+
+import pytest
+from etils import epath
+
+from flan_jax.command import configuration, main
+from flan_jax.convert.write import write_model
+from flan_jax.data.formats.alpaca import Alpaca
+from flan_jax.data.formats.chat_template import ChatTemplate
+from flan_jax.loaded_model import load
+from flan_jax.packing.stream import PackedStream
+from flan_jax.training import checkpoints, metrics_log
+from flan_jax.tuning.lora import Lora
+from tests.command.converted_base import CONFIG
+from tests.convert.tokenizers_trained import write_chat
+from tests.data.chat_templates import STOCK, text_of
+from tests.toy import random_params
+
+ANSWERS = ['yes', 'no', 'up', 'down', 'left']
+SIZES = ['--batch_size=2', '--length=160', '--learning_rate=0.03']
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with a model as Hugging Face keeps it, `model`, and two files of a user's own."""
+    folder = epath.Path(tmp_path_factory.mktemp('tune'))
+    (folder / 'model').mkdir()
+    write_model(folder / 'model', CONFIG, random_params(CONFIG))
+    stock = STOCK['qwen3']
+    write_chat(folder / 'model', stock.special_tokens, stock.tokens, text_of('qwen3'))
+    alpaca = [{'instruction': f'Say {answer}.', 'input': '', 'output': answer} for answer in ANSWERS]
+    (folder / 'alpaca.json').write_text(json.dumps(alpaca))
+    turns = [{'role': 'user', 'content': 'Who?'}, {'role': 'assistant', 'content': 'Ann.'}]
+    (folder / 'chat.jsonl').write_text('\n'.join([json.dumps({'messages': turns})] * 4))
+    return folder
+
+
+def tune(folder, *more):
+    return main.main(['tune', *SIZES, *more])
+
+
+@pytest.fixture(scope='module')
+def tuned(folder):
+    """A LoRA run on the model in its own chat template."""
+    asked = [
+        f'--base={folder}/model', f'--data={folder}/alpaca.json', f'--output={folder}/out', '--epochs=4', '--lora',
+        '--test_examples=1',
+    ]  # fmt: skip
+    assert tune(folder, *asked) == 0
+    return asked
+
+
+def test_the_model_is_tuned_for_so_many_epochs_in_its_own_template(folder, tuned):
+    (packed,) = (folder / 'out' / 'streams').iterdir()
+    stream = PackedStream(packed)
+    assert stream.manifest.num_epochs == 4 and list(stream.manifest.examples) == [16]
+    steps = -(-len(stream) // 2)
+    assert checkpoints.latest_step(folder / 'out') == steps
+    lines = metrics_log.read(folder / 'out')
+    assert lines[-1]['step'] == steps and lines[-1]['epoch'] == 4.0
+    model = load(folder / 'out')
+    assert model.prompt_format == ChatTemplate(text_of('qwen3'))
+    report = json.loads((folder / 'out' / 'report.json').read_text())
+    assert [line['dataset'] for line in report['results']] == ['own_alpaca'] and report['total_steps'] == steps
+
+
+def test_the_same_command_goes_on_and_another_is_refused(folder, tuned, capsys):
+    before = checkpoints.saved_at(checkpoints.latest_folder(folder / 'out'))
+    assert tune(folder, *tuned) == 0
+    assert checkpoints.saved_at(checkpoints.latest_folder(folder / 'out')) == before
+    assert f'flan-jax generate {folder}/out' in capsys.readouterr().err.replace('\n', '')
+    assert tune(folder, *tuned, '--epochs=5') == 2
+    assert 'asks for something else' in capsys.readouterr().err
+
+
+def test_the_gin_file_is_the_run(folder, tuned):
+    run = configuration.load([str(folder / 'out' / 'run.gin')], {})
+    assert run.tuning == Lora() and run.stream.epochs == 4 and run.training.steps is None
+    assert run.training.batch_size == 2 and run.model == CONFIG
+
+
+def test_a_lora_run_is_tuned_further_in_the_format_it_has_or_another(folder, tuned):
+    asked = [f'--base={folder}/out', f'--data={folder}/chat.jsonl', f'--output={folder}/more', '--epochs=1']
+    assert tune(folder, *asked, '--chat_template=alpaca', '--length=800') == 0
+    model = load(folder / 'more')
+    assert model.prompt_format == Alpaca() and not any('lora' in name for name in model.params)
+    text = (folder / 'more' / 'run.gin').read_text()
+    assert f"INITIAL_CHECKPOINT_PATH = '{folder}/more/base'" in text
+
+
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        ({'data': 'nothing.json'}, 'nothing.json: no such file'),
+        ({'data': 'odd.jsonl'}, 'no format reads these'),
+        ({'data': 'late.jsonl'}, "late.jsonl, line 2: 'output' is missing"),
+        ({'base': 'alpaca.json'}, 'is not a checkpoint'),
+        ({'objective': 'next_tokn'}, 'did you mean next_token'),
+        ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
+        ({'epochs': '0'}, '--epochs=0: must be above 0'),
+        ({'length': '3'}, 'Stream.input_length=1: must be'),
+        ({'format': 'messages'}, 'expected messages, a list of'),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_converted(folder, capsys, changed, message):
+    (folder / 'odd.jsonl').write_text('{"text": "a"}')
+    (folder / 'late.jsonl').write_text('{"instruction": "a", "output": "b"}\n{"instruction": "a"}')
+    given = {'base': 'model', 'data': 'alpaca.json', 'output': 'refused'} | changed
+    paths = {name: f'{folder}/{given[name]}' for name in ('base', 'data', 'output')}
+    assert tune(folder, *(f'--{name}={value}' for name, value in (given | paths).items())) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / 'refused' / 'base').exists() and not (folder / 'refused' / 'run.gin').exists()

@@ -1,0 +1,139 @@
+"""The library from Python: what it says is what the model computes, whichever way the model is named."""
+
+import io
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import flan_jax
+from flan_jax.command import main
+from flan_jax.convert.base_model import from_hugging_face
+from flan_jax.convert.write import write_model
+from flan_jax.data.formats.chat_template import ChatTemplate
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.inference.generation import Generator
+from flan_jax.loaded_model import load as load_model
+from flan_jax.model.inputs import Inputs
+from tests.command.converted_base import CONFIG
+from tests.convert.tokenizers_trained import write_chat
+from tests.data.chat_templates import STOCK, text_of
+from tests.toy import logits, random_params
+
+TURNS = [('system', 'Be brief.'), ('user', 'Who?'), ('assistant', 'Ann.'), ('user', 'And?')]
+MESSAGES = [{'role': role, 'content': text} for role, text in TURNS]
+SHORT = {'max_new_tokens': 6}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A model as Hugging Face keeps it, with a chat template."""
+    folder = tmp_path_factory.mktemp('model') / 'hf'
+    folder.mkdir()
+    write_model(folder, CONFIG, random_params(CONFIG))
+    stock = STOCK['qwen3']
+    write_chat(folder, stock.special_tokens, stock.tokens, text_of('qwen3'))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def model(folder):
+    return flan_jax.load(str(folder))
+
+
+def test_importing_it_imports_nothing_heavy():
+    """Nor does a model need TensorFlow."""
+    code = (
+        'import sys, flan_jax\n'
+        'assert not {"jax", "numpy", "tensorflow"} & set(sys.modules)\n'
+        'flan_jax.load, flan_jax.Model, flan_jax.render\n'
+        'assert "jax" in sys.modules and "tensorflow" not in sys.modules'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_scores_are_log_probabilities_of_whole_answers(model):
+    options = ['yes', 'no', 'maybe', 'yes']
+    scores = model.score('Is it good?', options)
+    vocabulary, prompt_format = model.loaded.vocabulary, model.loaded.prompt_format
+    prompt = prompt_format.encode_prompt(vocabulary, 'Is it good?')
+    for option, score in zip(options, scores):
+        response = prompt_format.encode_response(vocabulary, option)
+        tokens = jnp.array([prompt + response])
+        positions = jnp.arange(tokens.shape[1])[None]
+        inputs = Inputs(tokens, positions, jnp.ones_like(tokens))
+        log_probs = jax.nn.log_softmax(logits(CONFIG, model.loaded.params, inputs))[0]
+        expected = sum(log_probs[len(prompt) - 1 + place, token] for place, token in enumerate(response))
+        assert score == pytest.approx(float(expected), abs=1e-3)
+    assert scores[0] == scores[3]
+
+
+def test_a_dialogue_is_asked_as_the_template_renders_it(model):
+    text = model.loaded.prompt_format._render(MESSAGES, model.loaded.vocabulary.special_tokens, asks=True)
+    generator = Generator(model.loaded, max_new_tokens=6, batch_tokens=512)
+    (ids,) = generator.answer([np.array(model.loaded.vocabulary.encode(text), np.int32)])
+    expected = model.loaded.prompt_format.finish(model.loaded.vocabulary.decode(ids))
+    assert model.chat(MESSAGES, **SHORT) == expected
+    assert model.chat(MESSAGES[1:2], **SHORT) == model.generate('Who?', **SHORT)
+
+
+def test_several_prompts_are_answered_as_each_alone(model):
+    prompts = ['Is it good?', 'yes', 'A man walks. Is he sitting?']
+    assert model.generate(prompts, **SHORT) == [model.generate(prompt, **SHORT) for prompt in prompts]
+    sampled = [model.generate('yes', temperature=3.0, seed=seed, **SHORT) for seed in (1, 1, 2)]
+    assert sampled[0] == sampled[1] != sampled[2]
+
+
+def test_a_folder_and_its_conversion_are_one_model(folder, model, tmp_path):
+    from_hugging_face(folder, tmp_path / 'converted')
+    converted = load_model(tmp_path / 'converted')
+    assert converted.prompt_format == model.loaded.prompt_format == ChatTemplate(text_of('qwen3'))
+    for name, value in model.loaded.params.items():
+        np.testing.assert_array_equal(converted.params[name], value)
+
+
+def test_the_command_answers_and_talks_like_it(folder, model, monkeypatch, capsys):
+    asked = [str(folder), '--max_new_tokens=6']
+    assert main.main(['generate', *asked, '--prompt', 'yes', '--prompt', 'no']) == 0
+    assert capsys.readouterr().out.split('\n') == [*model.generate(['yes', 'no'], **SHORT), '']
+    monkeypatch.setattr('sys.stdin', io.StringIO('Who?\n\nAnd?\n'))
+    assert main.main(['generate', *asked, '--chat', '--system=Be brief.']) == 0
+    first = model.chat(MESSAGES[:2], **SHORT)
+    second = model.chat([*MESSAGES[:2], {'role': 'assistant', 'content': first}, MESSAGES[3]], **SHORT)
+    assert capsys.readouterr().out.split('\n') == [first, second, '']
+
+
+def test_what_does_not_fit_is_refused(model, tmp_path):
+    for turns in ([], MESSAGES[:3], MESSAGES[1:] + MESSAGES[1:2], MESSAGES[:1]):
+        with pytest.raises(UserError, match='must take turns'):
+            model.chat(turns)
+    with pytest.raises(UserError, match='beam search does not sample'):
+        model.generate('yes', beams=2, temperature=1.0)
+    with pytest.raises(UserError, match='is not a checkpoint'):
+        flan_jax.load(str(tmp_path))
+    with pytest.raises(AttributeError):
+        getattr(flan_jax, 'lode')  # noqa: B009
+
+
+def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
+    from flan_jax import catalogue
+    from flan_jax.data.preview import rendered_examples
+    from flan_jax.data.source import PreparedSource
+
+    dataset = catalogue.dataset('rte')
+    rows = PreparedSource(dataset, samples_dir).get_dataset('train', shuffle=False).as_numpy_iterator()
+    for row, expected in zip(rows, rendered_examples(dataset, 'train', samples_dir, limit=3)):
+        found = [flan_jax.render('rte', row, template) for template in range(10)]
+        assert [(each.prompt, each.response) for each in found] == list(expected.prompts)
+        assert {each.options for each in found} == {expected.choices}
+    plain = {'premise': 'A man walks.', 'hypothesis': 'He sits.', 'label': 1}
+    assert 'A man walks.' in flan_jax.render('rte', plain).prompt
+    with pytest.raises(UserError, match='hypothesis'):
+        flan_jax.render('rte', {'premise': 'A man walks.', 'label': 1})
+    with pytest.raises(UserError, match='rte has templates 0 to 9'):
+        flan_jax.render('rte', plain, 10)
+    with pytest.raises(UnknownName):
+        flan_jax.render('rtee', plain)
