@@ -18,8 +18,8 @@ from flan_jax.data.formats import format_named
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UserError
-from flan_jax.inference import decoding as inference_decoding
 from flan_jax.inference.chosen import decoding_of
+from flan_jax.inference.decoding import Decoding as DecodingMethod
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import LENGTHS
@@ -53,9 +53,8 @@ class Decoding(TypedDict, total=False):
       top_k: sample among so many likeliest tokens.
       top_p: sample among the likeliest tokens of this total probability.
       beams: beam search with so many beams.
-      repetition_penalty: divide positive logits of tokens that have occurred by this, and multiply negative ones.
-      decoding: how, as a whole, in place of the names above; any chain of processors (flan_jax.inference).
       seed: of sampling.
+      decoding: in place of the four before `seed`, what `flan_jax.inference` has, with processors of your own.
     """
 
     max_new_tokens: int
@@ -63,9 +62,8 @@ class Decoding(TypedDict, total=False):
     top_k: int
     top_p: float
     beams: int
-    repetition_penalty: float
-    decoding: inference_decoding.Decoding
     seed: int
+    decoding: DecodingMethod
 
 
 class Rendered(NamedTuple):
@@ -154,14 +152,16 @@ class Model:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
         return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
 
-    def _make_generator(self, max_new_tokens: int = 128, seed: int = 0, **decoding: Any) -> Generator:
+    def _make_generator(
+        self, max_new_tokens: int = 128, seed: int = 0, decoding: DecodingMethod | None = None, **chosen: Any
+    ) -> Generator:
         if max_new_tokens < 1:
             raise UserError(f'max_new_tokens={max_new_tokens}: must be at least 1')
         return Generator(
             self.loaded,
             max_new_tokens=max_new_tokens,
             batch_tokens=self._batch_tokens,
-            decoding=decoding_of(**decoding),
+            decoding=decoding_of(**chosen) if decoding is None else decoding,
             seed=seed,
         )
 

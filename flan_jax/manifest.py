@@ -108,6 +108,11 @@ def run_fingerprint(run: Settings, stream: StreamManifest, base: str | None = No
     return fingerprint(depends_on | {'base': base})
 
 
+def trained_by(run: Settings) -> dict[str, Any]:
+    """The parts of a run's settings on which its weights depend, as JSON has them."""
+    return _trained_by(as_plain(run))
+
+
 def exists(model_dir: epath.PathLike) -> bool:
     """Whether a run has begun there."""
     return (epath.Path(model_dir) / FILE).exists()

@@ -29,7 +29,7 @@ WHOLE_RUNS = (
     'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
     'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
     'test_chat_run.py', 'command/test_task_prompts.py', 'command/test_tune.py', 'test_evaluate_models.py',
-    'test_preference_run.py', 'test_hewitt_table2.py',
+    'test_preference_run.py', 'rollouts/test_learn.py', 'command/test_ppo.py', 'test_hewitt_table2.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
@@ -83,3 +83,12 @@ def real_data_dir() -> str:
     if not REAL_DATA.is_dir():
         pytest.skip('no real data beside the repository (../shared/tfds)')
     return str(REAL_DATA)
+
+
+@pytest.fixture(scope='session')
+def instructions_dir() -> pathlib.Path:
+    """Real instruction sets, where they are beside the repository."""
+    folder = REAL_DATA.parent / 'instructions'
+    if not folder.is_dir():
+        pytest.skip('no real instruction sets beside the repository (../shared/instructions)')
+    return folder

@@ -39,7 +39,7 @@ MAX_TRAIN_EXAMPLES = 30_000
 
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
-    'exact_match', 'final_answer', 'edit_distance', 'rouge', 'bleu',
+    'exact_match', 'final_answer', 'marked_answer', 'edit_distance', 'rouge', 'bleu',
 ]  # fmt: skip
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
 

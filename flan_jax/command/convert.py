@@ -12,7 +12,8 @@ flan-jax convert --from=hf downloads/pythia-410m --to=flan out/pythia-410m
     makes a folder whose model.gin a run includes
 
 flan-jax convert --from=flan out/tuned --to=hf out/tuned-hf
-    makes a folder that AutoModelForCausalLM and AutoTokenizer load; an adapter is merged into its base
+    makes a folder that AutoModelForCausalLM (of a reward model AutoModelForSequenceClassification) and AutoTokenizer
+    load; an adapter is merged into its base
 """
 
 

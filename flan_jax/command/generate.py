@@ -51,10 +51,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
-    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
-    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    _add_decoding_and_devices(parser)
+    decoding = add_arguments(parser)
+    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    decoding.add_argument(
+        '--gin_file',
+        action='append',
+        default=[],
+        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
+        '--gin.NAME=value, but of the other options of decoding only --max_new_tokens and --seed',
+    )
     options, others = parser.parse_known_intermixed_args(arguments)
     options.bindings = _bindings(others)
     _take_model(options)
@@ -62,7 +67,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _add_decoding_and_devices(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser):
+    """Adds the arguments that say how a model is opened and how it decodes; returns the group of those of decoding."""
+    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
+    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
+    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
     decoding = parser.add_argument_group('decoding; default: take the likeliest token')
     decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
     decoding.add_argument('--temperature', type=float, help='sample at this temperature')
@@ -72,20 +81,13 @@ def _add_decoding_and_devices(parser: argparse.ArgumentParser) -> None:
     decoding.add_argument(
         '--repetition_penalty', type=float, help='divide positive logits of tokens that have occurred by this'
     )
-    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
-    decoding.add_argument(
-        '--gin_file',
-        action='append',
-        default=[],
-        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
-        '--gin.NAME=value, and of the options above with --max_new_tokens and --seed only',
-    )
     devices = parser.add_argument_group('devices')
     devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
     devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
     devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
     devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
     devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
+    return decoding
 
 
 def _take_model(options: argparse.Namespace) -> None:
@@ -123,22 +125,42 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f'--gin_file says how to decode; leave out --{chosen[0]}, or set it there')
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
-    for name in ('max_new_tokens', 'batch_tokens', 'fsdp', 'tensor'):
+    check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
+
+
+def check_sizes(options: argparse.Namespace, *names: str) -> None:
+    """Raises UserError for options that are below 1."""
+    for name in names:
         if getattr(options, name) < 1:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
+def _decoding(options: argparse.Namespace):
+    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    if options.gin_file:
+        from flan_jax.command import configuration
+
+        return configuration.decoding(options.gin_file, options.bindings)
+    from flan_jax.inference.chosen import decoding_of
+
+    return decoding_of(options.temperature, options.top_k, options.top_p, options.beams, options.repetition_penalty)
+
+
 def _model(options: argparse.Namespace):
     """The model that the options name, as Python has it."""
-    from flan_jax.api import Model, of_task
+    from flan_jax.api import Model
+
+    return Model(open_model(options), options.batch_tokens)
+
+
+def open_model(options: argparse.Namespace):
+    """The model that the options name, ready for use."""
+    from flan_jax.api import of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
     from flan_jax.distributed.mesh import Parallelism
-    from flan_jax.inference.chosen import decoding_of
     from flan_jax.loaded_model import load
 
-    given = _decoding(options)
-    decoding_of(**{name: value for name, value in given.items() if name not in ('max_new_tokens', 'seed')})
     prompt_format = format_named(options.prompt_format) if options.prompt_format else None
     keep_compiled_programs()
     loaded = load(
@@ -149,40 +171,31 @@ def _model(options: argparse.Namespace):
         param_dtype=options.param_dtype,
         prompt_format=prompt_format,
     )
-    return Model(of_task(loaded, options.task, options.checkpoint), options.batch_tokens)
-
-
-def _decoding(options: argparse.Namespace) -> dict:
-    """How answers are decoded, as `flan_jax.api.Decoding` has it."""
-    names = ('max_new_tokens', 'temperature', 'top_k', 'top_p', 'repetition_penalty', 'beams', 'seed')
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    if options.gin_file:
-        from flan_jax.command import configuration
-
-        given['decoding'] = configuration.decoding(options.gin_file, options.bindings)
-    return given
+    return of_task(loaded, options.task, options.checkpoint)
 
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
-    model, decoding = _model(options), _decoding(options)
+    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    model = _model(options)
 
     def answer(prompts: Sequence[str]) -> list[str]:
         if len(prompts) == 1:
-            return model.generate(prompts, **decoding)
+            return model.generate(prompts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **decoding)
+            return model.generate(prompts, progress=advance, **chosen)
 
     return answer
 
 
 def _talk(options: argparse.Namespace) -> None:
     """Answers what is typed, each turn with all before it."""
-    model, decoding = _model(options), _decoding(options)
+    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    model = _model(options)
     messages = [{'role': 'system', 'content': options.system}] if options.system else []
     for question in _typed():
         messages.append({'role': 'user', 'content': question})
-        answer = model.chat(messages, **decoding)
+        answer = model.chat(messages, **chosen)
         messages.append({'role': 'assistant', 'content': answer})
         print(answer, flush=True)
 

@@ -133,7 +133,7 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
     from flan_jax.command.evaluate import open_model
-    from flan_jax.studies import contamination, flan, hewitt, leave_one_out
+    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.response_ranking import write_ranking
@@ -151,7 +151,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE, **hewitt.STUDIES}
+    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies])
     if options.clusters:

@@ -77,13 +77,14 @@ def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> N
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import contamination, flan, hewitt, leave_one_out
+    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
     from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
     yield contamination.TABLE
     yield from flan.STUDIES.values()
     yield MINIATURE
+    yield from stilts.STUDIES.values()
     yield from hewitt.STUDIES.values()
 
 

@@ -12,6 +12,7 @@ from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.task_prompts import check_prompts, validation_of
 from flan_jax.errors import UserError
+from flan_jax.objectives.ppo import Ppo
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 from flan_jax.training.settings import Training
@@ -33,6 +34,8 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
 
+    if isinstance(run.objective, Ppo):
+        raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
     check_vocabulary(run)
     if run.tuning.prompt_names:
         check_prompts(run)

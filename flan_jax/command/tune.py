@@ -103,6 +103,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
     from flan_jax.data.formats import format_named
 
     digest = hashlib.sha256(options.data.read_bytes() + file_format.encode()).hexdigest()[:8]
+    objective = _objective(options.objective, file_format)
     if options.chat_template:
         prompt_format = format_named(options.chat_template)
     else:
@@ -114,13 +115,14 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
         dataset='own_' + re.sub(r'\W+', '_', options.data.stem.lower()),
         data_dir=f'{options.output}/{DATA}/{digest}',
         prompt_format=prompt_format,
-        objective=_objective(options.objective, file_format),
+        objective=objective.__name__,
         tuning='Lora' if options.lora else 'Full',
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         length=options.length,
         test_examples=options.test_examples,
+        responses=_PAIR if objective.ranked else 1,
     )
 
 
@@ -137,10 +139,16 @@ def _given(options: argparse.Namespace) -> list[str]:
     return words
 
 
+RANKED_FORMATS = ('preference', 'ranked')
+"""Formats of files with several answers to each question."""
+
+_PAIR = 2
+"""Answers to a question of which one is preferred; longer rankings take a --length that holds them."""
+
 _DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
 
 
-def _objective(name: str, file_format: str) -> str:
+def _objective(name: str, file_format: str) -> type:
     """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
     from flan_jax.command.configurables import configurables
     from flan_jax.objectives.objective import Objective
@@ -149,12 +157,12 @@ def _objective(name: str, file_format: str) -> str:
     known = {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', found.__name__).lower(): found for found in members}
     if name not in known:
         raise UnknownName('objective', name, known)
-    if getattr(known[name], 'ranked', False) and file_format != 'preference':
+    if known[name].ranked and file_format not in RANKED_FORMATS:
         raise UserError(
             f'--objective={name} learns from several answers to each question, which a file of the format '
             f'{file_format} does not have; give one with chosen and rejected'
         )
-    return known[name].__name__
+    return known[name]
 
 
 def _check(text: str, base: Base) -> None:

@@ -35,6 +35,7 @@ class Tuned:
       learning_rate: its peak; None for that of `RATES`.
       length: tokens of an example at most; None for as many as the model reads, up to `LENGTH`.
       test_examples: how many examples are kept to evaluate on.
+      responses: responses that a sequence holds of a prompt at most.
     """
 
     command: str
@@ -50,6 +51,7 @@ class Tuned:
     learning_rate: float | None
     length: int | None
     test_examples: int
+    responses: int = 1
 
     def gin_text(self) -> str:
         """The gin file."""
@@ -97,5 +99,5 @@ class Tuned:
         yield f"Stream.directory = '{self.output}/streams'"
         yield f'SEQUENCE_LENGTH = {length}'
         yield f'Stream.input_length = {length // 2}  # longer prompts are left out, and counted'
-        yield f'Stream.target_length = {length - length // 2}  # longer answers are cut, and counted'
+        yield f'Stream.target_length = {length // 2 // self.responses}  # longer answers are cut, and counted'
         yield 'Stream.targets_per_sequence = None'

@@ -13,6 +13,8 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.members import Member, is_own, members, nothing_left
+from flan_jax.data.mixing.mixing import Mixing
+from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.seqio_tasks import keep_usable, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
@@ -23,8 +25,10 @@ from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
-MAX_RATE = 3_000
-"""Mixing rate of a dataset at most; further examples add no weight (FLAN, footnote 2; Raffel et al. 2020, 3.5.2)."""
+_OF_THE_CATALOGUE = (
+    'mixing', 'instructions', 'templates_per_dataset', 'examples_per_dataset', 'shots', 'drop_overlaps',
+)  # fmt: skip
+"""Settings that say nothing of mixtures that are taken as they are."""
 
 OTHER_CLUSTER = 'other'
 """Cluster of tasks that are not made from the catalogue."""
@@ -67,7 +71,7 @@ class TuningMixture:
 
 
 def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: bool = False) -> TuningMixture:
-    """The mixture of `data`, examples-proportional up to `MAX_RATE`; where it is `ranked`, with all responses.
+    """The mixture of `data`, sampled as `Data.mixing` says; where it is `ranked`, with all responses.
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
@@ -87,7 +91,8 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: boo
         present = [member for member in present if usable_examples(member.dataset, 'train', data.tfds_data_dir)]
         if not present:
             raise nothing_left(data)
-    mixture = mix(data.mixture, present, Vocabulary(data.vocabulary), data.tfds_data_dir, prompt_format, ranked)
+    vocabulary = Vocabulary(data.vocabulary)
+    mixture = mix(data.mixture, present, vocabulary, data.tfds_data_dir, prompt_format, ranked, data.mixing)
     return TuningMixture(mixture, {member.task: member for member in present}, dropped=dropped, ranked=ranked)
 
 
@@ -123,10 +128,11 @@ def mix(
     data_dir: str | None = None,
     prompt_format: PromptFormat = Flan(),
     ranked: bool = False,
+    mixing: Mixing = ProportionalMixing(),
 ) -> seqio.Mixture:
     """A SeqIO mixture of the members' training tasks.
 
-    They are sampled in proportion to their examples up to `MAX_RATE`; members of parts up to that of the part, and all
+    They are sampled as `mixing` says; members of parts in proportion to their examples up to the part's rate, and all
     of a part as its weight says.
     """
     rates = weighted_rates(members, data_dir) if any(member.part for member in members) else {}
@@ -134,7 +140,7 @@ def mix(
     for member in members:
         task = _task_of(member, vocabulary, data_dir, prompt_format, ranked)
         rate = rates.get(member.task)
-        tasks.append((task, rate or (lambda task, dataset=member.dataset: mixing_rate(dataset, data_dir))))
+        tasks.append((task, rate or (lambda task, of=member.dataset: mixing_rate(of, data_dir, mixing))))
     return seqio.Mixture(name, tasks)
 
 
@@ -155,7 +161,7 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     Raises:
       UserError: if no example of a part is usable.
     """
-    sizes = {member.task: mixing_rate(member.dataset, data_dir, member.part.max_rate) for member in members}
+    sizes = {m.task: mixing_rate(m.dataset, data_dir, ProportionalMixing(m.part.max_rate)) for m in members}
     parts = {member.part.name: member.part for member in members}
     of_part = {name: sum(sizes[m.task] for m in members if m.part.name == name) for name in parts}
     if empty := [name for name, size in of_part.items() if not size]:
@@ -173,9 +179,9 @@ def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
     return sum(1 for _ in keep_usable(source.get_dataset(split, shuffle=False), dataset))
 
 
-def mixing_rate(dataset: Dataset, data_dir: str | None, maximum: int = MAX_RATE) -> float:
-    """The unnormalised rate of a dataset: usable training examples, at most `maximum`."""
-    return float(min(usable_examples(dataset, 'train', data_dir), maximum))
+def mixing_rate(dataset: Dataset, data_dir: str | None, mixing: Mixing = ProportionalMixing()) -> float:
+    """The unnormalised rate of a dataset, by the number of its usable training examples."""
+    return mixing.rate(usable_examples(dataset, 'train', data_dir))
 
 
 def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset]:
@@ -243,12 +249,10 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 
 
 def _require_as_it_is(data: Data) -> None:
-    if (data.instructions, data.templates_per_dataset, data.examples_per_dataset, data.shots, data.drop_overlaps) != (
-        'templates', None, None, 0, False,
-    ):  # fmt: skip
+    if given := [name for name in _OF_THE_CATALOGUE if getattr(data, name) != getattr(Data, name)]:
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is; Data.instructions, Data.templates_per_dataset, '
-            'Data.examples_per_dataset, Data.shots and Data.drop_overlaps apply to mixtures of the catalogue'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is, but Data.{given[0]} is set, which applies to '
+            'mixtures of the catalogue; leave it out'
         )
 
 

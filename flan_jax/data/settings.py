@@ -4,6 +4,8 @@ import dataclasses
 from typing import Annotated
 
 from flan_jax.catalogue.forms import Instructions
+from flan_jax.data.mixing.mixing import Mixing
+from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.parts import Part
 from flan_jax.settings import Between, Count, Path, Settings, SettingsError, Text
 
@@ -24,6 +26,7 @@ class Data(Settings):
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
       parts: what is tuned on as parts with weights of their own, whose forms are drawn for each example (Flan 2022);
         `mixture` is no more than a title then. Empty for what `mixture` names.
+      mixing: how often each dataset of `mixture` is sampled; parts have weights instead.
       held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
         none.
       drop_overlaps: leave out training examples whose texts overlap validation or test examples of the clusters left
@@ -43,6 +46,7 @@ class Data(Settings):
     tfds_data_dir: Path
     mixture: Text = 'flan'
     parts: tuple[Part, ...] = ()
+    mixing: Mixing = ProportionalMixing()
     held_out: Text | None = None
     drop_overlaps: bool = False
     allow_missing: bool = False
@@ -59,3 +63,8 @@ class Data(Settings):
         names = [part.name for part in self.parts]
         if len(set(names)) < len(names):
             raise SettingsError(f'Data.parts: {", ".join(names)}: give every part a name of its own (Part.name)')
+        if self.parts and self.mixing != ProportionalMixing():
+            raise SettingsError(
+                f'Data.mixing=@{type(self.mixing).__name__}() weighs the datasets of MIXTURE_OR_TASK_NAME, which '
+                'Data.parts replace; weigh these by Part.weight and Part.max_rate'
+            )

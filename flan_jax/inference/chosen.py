@@ -16,23 +16,19 @@ def decoding_of(
     top_p: float | None = None,
     beams: int | None = None,
     repetition_penalty: float | None = None,
-    decoding: Decoding | None = None,
 ) -> Decoding:
-    """What is named as a whole; or so many beams; or sampling, by what is given; or else the likeliest token.
+    """Beam search with so many beams; or sampling, by what is given of the others; or the likeliest token. What has
+    occurred is penalised in all of them where that is asked for.
 
     Raises:
       SettingsError: for values that are not allowed.
-      UserError: for beams together with sampling, or a whole together with its parts.
+      UserError: for beams together with sampling.
     """
-    given = {RepetitionPenalty: repetition_penalty, Temperature: temperature, TopK: top_k, TopP: top_p}
-    processors = tuple(processor(value) for processor, value in given.items() if value is not None)
-    samples = any(not isinstance(processor, RepetitionPenalty) for processor in processors)
-    if decoding is not None and (processors or beams is not None):
-        raise UserError('decoding says it all: leave out temperature, top_k, top_p, repetition_penalty and beams')
-    if decoding is not None:
-        return decoding
-    if beams is not None and samples:
+    penalties = () if repetition_penalty is None else (RepetitionPenalty(repetition_penalty),)
+    given = {Temperature: temperature, TopK: top_k, TopP: top_p}
+    warpers = tuple(processor(value) for processor, value in given.items() if value is not None)
+    if beams is not None and warpers:
         raise UserError('beam search does not sample: give beams, or temperature, top_k and top_p')
     if beams is not None:
-        return Beams(beams, processors=processors)
-    return (Sampling if samples else Greedy)(processors=processors)
+        return Beams(beams, processors=penalties)
+    return (Sampling if warpers else Greedy)(processors=penalties + warpers)

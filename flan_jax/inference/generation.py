@@ -6,6 +6,8 @@ Their cache is only read from then on; every generated token stands in the same 
 Shape letters: R prompts of a group, G groups, P prompt tokens, N new tokens.
 """
 
+import copy
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +56,7 @@ class Generator:
         """
         model.require_language_model()
         self._model = model
-        self._max_new_tokens = max_new_tokens
+        self.max_new_tokens = max_new_tokens
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
         self._prefixes = PrefixReader(model)
@@ -69,18 +71,32 @@ class Generator:
         decode = _decoding_program(model.config, model.execution, decoding.of_model(model), stopping)
         self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
 
+    def with_params(self, params: Params) -> 'Generator':
+        """The same with other weights, without compiling anything again."""
+        other = copy.copy(self)
+        other._model = dataclasses.replace(self._model, params=params)
+        other._prefixes = self._prefixes.of_model(other._model)
+        return other
+
     def answer(
-        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None
+        self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None, call: int = 0
     ) -> list[np.ndarray]:
         """The tokens generated after each prompt, without the EOS that ended them, in the order of the prompts.
+
+        A prompt may stand there several times; where answers are sampled, each is drawn for itself.
+
+        Args:
+          prompts: their tokens.
+          progress: told of every batch how many prompts were answered.
+          call: calls of another number sample with other random numbers.
 
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
         """
-        longest = min(LENGTHS[-1], self._model.max_length - self._max_new_tokens)
+        longest = min(LENGTHS[-1], self._model.max_length - self.max_new_tokens)
         for prompt in prompts:
             if not 0 < len(prompt) <= longest:
-                more = f'before max_new_tokens={self._max_new_tokens} more'
+                more = f'before max_new_tokens={self.max_new_tokens} more'
                 raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
         prompts = [np.asarray(prompt) for prompt in prompts]
@@ -89,8 +105,8 @@ class Generator:
         own = [prompt[shared:] for prompt in prompts]
         with self._model.mesh_context():
             for members, batch_size in self._batches(own, shared):
-                texts, key = [prompts[i] for i in members], jax.random.fold_in(self._key, members[0])
-                generated = self._answer_batch(texts, shared, batch_size, prefix, key)
+                key = jax.random.fold_in(jax.random.fold_in(self._key, call), members[0])
+                generated = self._answer_batch([prompts[i] for i in members], shared, batch_size, prefix, key)
                 for index, answer in zip(members, generated):
                     answers[index] = answer
                 progress(len(members))
@@ -103,7 +119,7 @@ class Generator:
         """
         order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
         while order:
-            slots = padded_length(len(prompts[order[0]])) + self._max_new_tokens
+            slots = padded_length(len(prompts[order[0]])) + self.max_new_tokens
             most = max(1, (self._batch_tokens - shared) // slots)
             members, order = order[:most], order[most:]
             yield members, min(most, 2 ** math.ceil(math.log2(len(members))))

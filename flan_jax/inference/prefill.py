@@ -4,6 +4,7 @@ Shape letters: R prompts of a group, G groups, P prompt tokens, L layers, K key 
 dimensions, D model.
 """
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,12 @@ class PrefixReader:
             functools.partial(decoder.prefill, model.config, execution=model.execution),
             out_shardings=model.placement.everywhere,
         )
+
+    def of_model(self, model: LoadedModel) -> 'PrefixReader':
+        """The same for another model of the same configuration, without compiling anything again."""
+        other = copy.copy(self)
+        other._model = model
+        return other
 
     def prefill(self, tokens: np.ndarray) -> tuple[PrefixCache, ...]:
         """The cache of the tokens, for one prefix; none of no tokens."""

@@ -38,6 +38,12 @@ def interval(metric: str, templates: Sequence[Sequence[Judgement]], seed: int = 
     return percentiles(resampled_means(metric, templates, weights(templates[0], seed)))
 
 
+def mean_interval(values_E: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The percentile interval of the mean of one value for each example."""
+    values_E = np.asarray(values_E, np.float64)
+    return percentiles(times_sampled(len(values_E), seed) @ values_E / len(values_E))
+
+
 def percentiles(values_S: np.ndarray) -> tuple[float, float]:
     """The ends of what holds `LEVEL` of the values in the middle."""
     tail = 50 * (1 - LEVEL)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from flan_jax.metrics import classification, correlation, question_answering, text
+from flan_jax.metrics import classification, correlation, question_answering, solutions, text
 from flan_jax.metrics.judgement import Judgement, Scores
 from flan_jax.metrics.metric import Metric
 
-METRICS: dict[str, Metric] = classification.METRICS | question_answering.METRICS | correlation.METRICS | text.METRICS
+METRICS: dict[str, Metric] = (
+    classification.METRICS | question_answering.METRICS | correlation.METRICS | text.METRICS | solutions.METRICS
+)
 """Name to metric, with the headline that FLAN's Tables 1 and 2 print."""
 
 

@@ -127,11 +127,15 @@ class Study:
         Raises:
           UserError: for a scale that the study does not have, or a binding that it sets itself.
         """
-        if scale not in self.files:
-            raise UserError(f'--scale={scale}: {self.id} has the scales {", ".join(self.files)}')
+        self.require_scale(scale)
         self.check_given(scale, given)
         every = itertools.product(range(seeds), self.held_out, self.arms(scale))
         return [self._run(arm, held_out, seed, scale, root, files, given) for seed, held_out, arm in every]
+
+    def require_scale(self, scale: Scale) -> None:
+        """Raises UserError for a scale that the study does not have."""
+        if scale not in self.files:
+            raise UserError(f'--scale={scale}: {self.id} has the scales {", ".join(self.files)}')
 
     def own_bindings(self, scale: Scale) -> set[str]:
         """The names of bindings that the study sets itself."""

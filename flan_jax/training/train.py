@@ -65,7 +65,7 @@ def train(
         saved = stack.enter_context(
             Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
         )
-        state, frozen = _begin(program, checkpointing, saved, training.seed)
+        state, frozen = begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
@@ -88,10 +88,13 @@ def train(
                 raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
 
 
-def _begin(
+def begin(
     program: TrainingProgram, checkpointing: Checkpointing, saved: Checkpoints, seed: int
 ) -> tuple[TrainState, Params]:
-    """The state of the newest checkpoint, or a fresh one, and the weights that are not trained."""
+    """The state of the newest checkpoint, or a fresh one, and the weights that are not trained.
+
+    Raises UserError where checkpoints would not fit on the disk.
+    """
     saved.require_space(program.layout)
     frozen = checkpointing.base(program.frozen) if program.frozen else {}
     state = saved.restore(program.layout)

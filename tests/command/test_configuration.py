@@ -34,7 +34,8 @@ def test_every_run_file_resolves_to_the_settings_in_git(file):
 def test_every_run_file_opens_with_what_it_does(file):
     head = (configuration.files_root() / file).read_text().split('\n\n')[0]
     assert all(line.startswith('#') for line in head.splitlines())
-    assert 'flan-jax run' in head and 'Result: ' in head and 'Time: ' in head
+    assert any(f'flan-jax {command}' in head for command in ('run', 'ppo', 'reproduce'))
+    assert 'Result: ' in head and 'Time: ' in head
 
 
 @pytest.mark.parametrize('file', MODELS)
@@ -98,8 +99,8 @@ def another(hint, value):
     return found[0] if found else next(another(part, value) for part in arguments if part is not type(None))
 
 
-BESIDE = {'Reward': {'Data.held_out': 'None'}}
-"""What a class wants set beside it: a reward model answers nothing."""
+BESIDE = {name: {'Data.held_out': 'None'} for name in ('Reward', 'Ppo')}
+"""What a class wants set beside it: what leaves a value head answers nothing."""
 
 TEMPLATES = [f'{{% for m in messages %}}{{{{ m.content + eos_token{mark} }}}}{{% endfor %}}' for mark in ('', " + '|'")]
 """Chat templates, which are no texts like any other: they must render."""

@@ -35,6 +35,11 @@ def test_few_shot_prompts_are_shown_part_by_part(samples_dir, capsys):
     assert printed.out.count('OPTIONS:') == 3 and 'tokens in all' in printed.out
 
 
+def test_a_pipe_tells_prompts_from_responses_without_colours(samples_dir, capsys):
+    status, printed = run(capsys, 'show', 'rte', f'--data_dir={samples_dir}', '--template=1', '--n=2')
+    assert status == 0 and [printed.out.count(f'\n{part}:\n') for part in ('prompt', 'response')] == [2, 2]
+
+
 def test_verify_counts_rows_and_takes_samples_for_what_is_missing(tmp_path, capsys):
     status, printed = run(capsys, 'verify', 'rte', 'snli', 'copa', f'--data_dir={tmp_path}')
     assert status == 0

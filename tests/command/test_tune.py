@@ -98,6 +98,7 @@ def test_a_lora_run_is_tuned_further_in_the_format_it_has_or_another(folder, tun
         ({'data': 'late.jsonl'}, "late.jsonl, line 2: 'output' is missing"),
         ({'base': 'alpaca.json'}, 'is not a checkpoint'),
         ({'objective': 'next_tokn'}, 'did you mean next_token'),
+        ({'objective': 'dpo'}, 'learns from several answers'),
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),

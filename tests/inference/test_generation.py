@@ -158,3 +158,23 @@ def test_ids_beyond_the_vocabulary_are_never_generated(decoding):
 
     assert answers(40).max() >= 30
     assert answers(30).max() < 30
+
+
+def test_calls_of_other_numbers_draw_other_answers_and_copies_are_drawn_each_for_itself():
+    config = CONFIGS['rotary']
+    sampler = generator(config, decoding=Sampling(), seed=1)
+    prompts = [np.arange(2, 9)] * 6
+    first, second, other = ([answer.tolist() for answer in sampler.answer(prompts, call=call)] for call in (0, 0, 1))
+    assert first == second != other and len(set(map(tuple, first))) > 3
+
+
+def test_other_weights_are_read_without_another_generator():
+    config = CONFIGS['rotary']
+    prompts = [np.arange(2, 9 + length) for length in range(80, 83)]  # their beginning is prefilled once
+    others = {name: value[::-1] if name == 'embedding' else value for name, value in random_params(config).items()}
+    expected = Generator(loaded(config, others, EOS), max_new_tokens=NEW, batch_tokens=400).answer(prompts)
+    first = generator(config)
+    before = [answer.tolist() for answer in first.answer(prompts)]
+    found = [answer.tolist() for answer in first.with_params(others).answer(prompts)]
+    assert found == [answer.tolist() for answer in expected] != before
+    assert [answer.tolist() for answer in first.answer(prompts)] == before

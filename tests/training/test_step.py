@@ -1,8 +1,10 @@
 """Accumulation and remat change how an update is computed, never what it is."""
 
 import dataclasses
+import functools
 
 import jax
+import numpy as np
 import optax
 import pytest
 
@@ -13,6 +15,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.reward import Reward
 from flan_jax.objectives.rrhf import Rrhf
 from flan_jax.packing.best_fit import pack
+from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.training.step import Learning, fresh_state, train_step
 from flan_jax.tuning.full import Full
 from tests.objectives.test_next_token import CLUSTERS, assert_trees_close
@@ -55,6 +58,22 @@ def update(learning):
 def test_accumulated_update_equals_that_of_the_whole_batch(change):
     """A mean of the microbatches' means would differ."""
     assert_trees_close(update(dataclasses.replace(LEARNING, **change)), update(LEARNING), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('microbatches', [1, 4])
+def test_sequences_of_padding_change_nothing(microbatches):
+    """As in the last step of whole epochs; of four microbatches two hold nothing else."""
+    examples = [sequence.examples() for sequence in pack(random_examples(40), LENGTH, LENGTH, 1)][:3]
+    padded = lay_out(examples, Shape(8, LENGTH, LENGTH))
+    padded['cluster_ids'] = np.array([0, 1, 1], np.int32)[padded.pop('tasks')]
+    del padded['segment_exits']
+    updates = []
+    for parts, batch in ((1, batch_of(examples)), (microbatches, padded)):
+        learning = dataclasses.replace(LEARNING, microbatches=parts)
+        state = fresh_state(random_params(learning.config), learning.optimizer)
+        updates.append(jax.jit(functools.partial(train_step, learning, CLUSTERS))(state, {}, batch))
+    (alone, metrics), (filled_up, of_filled_up) = updates
+    assert_trees_close((filled_up.params, of_filled_up), (alone.params, metrics), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize('remat', ['dots', 'full'])

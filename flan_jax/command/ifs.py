@@ -1,0 +1,121 @@
+"""flan-jax ifs: does a model answer, or go on with what it was given? The Instruction Following Score.
+
+A reconstruction of AlShikh et al. 2023, who published neither code, data nor classifier:
+
+  flan-jax ifs data alpaca_data.json --format=alpaca --output=out/ifs
+  flan-jax ifs train --data=out/ifs
+  flan-jax generate --checkpoint=RUN --file=out/ifs/instructions.jsonl --output=answers.jsonl --prompt_format=alpaca
+  flan-jax ifs score answers.jsonl --data=out/ifs
+
+The paper's prompts A, B and C are the formats alpaca, responsesuffix and plain.
+"""
+
+import argparse
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from flan_jax.command.tables import print_table
+from flan_jax.errors import UserError
+from flan_jax.files import write_whole
+from flan_jax.progress import CONSOLE
+
+SETS = ('train', 'validation', 'instructions')
+CLASSIFIER = 'classifier'
+"""Folder of the classifier, in that of the data, unless --classifier names another."""
+
+
+def main(arguments: list[str]) -> int:
+    """Carries out `data`, `train` or `score`."""
+    options = _parse(arguments)
+    {'data': _data, 'train': _train, 'score': _score}[options.action](options)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax ifs', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    actions = parser.add_subparsers(dest='action', required=True)
+    data = actions.add_parser('data', help='instructions, and responses for a classifier, from dialogues')
+    data.add_argument('files', nargs='+', type=pathlib.Path, help='dialogues: JSONL, JSON or Parquet')
+    data.add_argument('--format', default='alpaca', help='of the files, as `data prepare` has it (default: alpaca)')
+    data.add_argument('--output', type=pathlib.Path, required=True, help='folder to write')
+    data.add_argument('--seed', type=int, default=0, help='of cuts and split (default: 0)')
+    train = actions.add_parser('train', help='learn to tell answers from continuations')
+    score = actions.add_parser('score', help="the score of a model's answers")
+    score.add_argument(
+        'answers', type=pathlib.Path, help='what `generate --file` wrote: prompt and answer in each line'
+    )
+    for action in (train, score):
+        action.add_argument('--data', type=pathlib.Path, required=True, help='folder that `ifs data` wrote')
+        action.add_argument('--classifier', type=pathlib.Path, help=f'its folder; default: {CLASSIFIER} in --data')
+    return parser.parse_args(arguments)
+
+
+def _data(options: argparse.Namespace) -> None:
+    from flan_jax.data.example_files import read_file
+    from flan_jax.data.instruction_files import format_called
+    from flan_jax.data.instruction_following import build
+
+    read = format_called(options.format).read
+    built = build((read(where, row) for file in options.files for where, row in read_file(file)), options.seed)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in SETS:
+        lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in getattr(built, name))
+        write_whole(options.output / f'{name}.jsonl', ''.join(lines))
+    counts = ', '.join(f'{len(getattr(built, name))} {name}' for name in SETS)
+    CONSOLE.print(f'{options.output}: {counts}; {built.skipped} dialogues were skipped: no place to cut, or said twice')
+
+
+def _train(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.instruction_following import classifier
+    from flan_jax.evaluation.instruction_following.quality import PAPER, quality
+
+    train, validation = (_rows(options.data / f'{name}.jsonl', ('text', 'label')) for name in SETS[:2])
+    learned = classifier.fit([row['text'] for row in train], [row['label'] for row in train])
+    classifier.save(learned, _classifier(options))
+    found = quality(learned, [row['text'] for row in validation], [row['label'] for row in validation])
+    table = Table('on held-out dialogues', 'here', "in the paper (BERT, OASST's dialogues)", box=None)
+    for name, value in found.items():
+        table.add_row(name, f'{value:.3f}', f'{PAPER[name]:.3f}')
+    print_table(table)
+    CONSOLE.print(
+        f'{len(train)} texts to learn from, {len(validation)} held out, {len(learned.features)} features; '
+        f'written to {_classifier(options)}. Ours, a reconstruction: the paper published no classifier'
+    )
+
+
+def _score(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.instruction_following.classifier import load
+    from flan_jax.evaluation.instruction_following.score import instruction_following
+
+    kinds = {row['prompt']: row['kind'] for row in _rows(options.data / 'instructions.jsonl', ('prompt', 'kind'))}
+    answers = _rows(options.answers, ('prompt', 'answer'))
+    if unknown := [row['prompt'] for row in answers if row['prompt'] not in kinds]:
+        raise UserError(f'{options.answers}: the prompt {unknown[0][:80]!r} is none of {options.data}')
+    found = instruction_following(
+        load(_classifier(options)), [row['answer'] for row in answers], [kinds[row['prompt']] for row in answers]
+    )
+    table = Table('', 'score', '95 % interval', 'responses', box=None)
+    for name, share in found.items():
+        table.add_row(name, f'{share.value:.3f}', f'{share.low:.3f} to {share.high:.3f}', str(share.count))
+    print_table(table)
+
+
+def _classifier(options: argparse.Namespace) -> pathlib.Path:
+    return options.classifier or options.data / CLASSIFIER
+
+
+def _rows(path: pathlib.Path, keys: Sequence[str]) -> list[Mapping]:
+    """The rows of a file, each with these keys; raises UserError."""
+    from flan_jax.data.example_files import read_file
+
+    rows = []
+    for where, row in read_file(path):
+        if missing := [key for key in keys if key not in row]:
+            raise UserError(f'{where}: {missing[0]!r} is missing; each line has {", ".join(keys)}')
+        rows.append(row)
+    return rows

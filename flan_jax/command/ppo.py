@@ -1,0 +1,133 @@
+"""flan-jax ppo: learn from rewards of the model's own answers."""
+
+import pathlib
+import shutil
+
+from flan_jax.command import configuration
+from flan_jax.command.start import start
+from flan_jax.command.train import check_vocabulary
+from flan_jax.errors import UserError
+from flan_jax.objectives.ppo import Ppo
+from flan_jax.progress import CONSOLE
+from flan_jax.run import Run
+
+POLICY = 'policy'
+"""Folder of the language model that was learned, in MODEL_DIR; it has no value head, so that it can be used as any."""
+
+
+def main(arguments: list[str]) -> None:
+    """Learns as the run that the arguments describe."""
+    ppo(*start('ppo', arguments))
+
+
+def ppo(run: Run, command: str) -> None:
+    """Learns to the end, going on where it was stopped; leaves the model in MODEL_DIR/policy.
+
+    Raises:
+      UserError: for a run with another objective, or without what learning begins with.
+    """
+    from flan_jax import manifest
+    from flan_jax.evaluation import samples
+    from flan_jax.rollouts.rollout import FOLDER
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training import checkpoints
+
+    _check(run)
+    vocabulary = Vocabulary(run.data.vocabulary)
+    questions = samples.read_questions(pathlib.Path(run.objective.questions), {})
+    _check_lengths(run, vocabulary, questions)
+    asked = _asked(run, questions, vocabulary)
+    made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
+    samples.require_same(pathlib.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
+    manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
+    metadata = _metadata(run, vocabulary)
+    params = _learn(run, asked, metadata)
+    policy = pathlib.Path(run.model_dir).absolute() / POLICY
+    shutil.rmtree(policy, ignore_errors=True)
+    checkpoints.save_params(policy, params, metadata)
+    CONSOLE.print(f'{policy} holds the model; `flan-jax generate --checkpoint={policy}` asks it')
+
+
+def _check(run: Run) -> None:
+    import jax
+
+    from flan_jax.rollouts.learn import steps_per_round
+
+    if not isinstance(run.objective, Ppo):
+        raise UserError(f'Run.objective=@{type(run.objective).__name__}() learns from data; use `flan-jax train`')
+    if run.objective.questions is None:
+        raise UserError('Ppo.questions is None; name a file of prompts, JSON lines with "prompt"')
+    if run.initial_checkpoint is None:
+        raise UserError('INITIAL_CHECKPOINT_PATH is None; name the tuned model that learning begins with')
+    if jax.process_count() > 1:
+        raise UserError('`flan-jax ppo` runs in one process; its devices share every batch')
+    steps_per_round(run.objective, run.training)
+    check_vocabulary(run)
+
+
+def _check_lengths(run: Run, vocabulary, questions) -> None:
+    """Raises UserError for questions that are too long, or a sequence too short for one with its answers."""
+    ppo, stream = run.objective, run.stream
+    needed = stream.input_length + ppo.answers * ppo.max_new_tokens
+    if needed > stream.sequence_length:
+        raise UserError(
+            f'SEQUENCE_LENGTH={stream.sequence_length}: a prompt of Stream.input_length={stream.input_length} tokens '
+            f'and Ppo.answers={ppo.answers} of Ppo.max_new_tokens={ppo.max_new_tokens} need {needed}; change one'
+        )
+    for question in questions:
+        tokens = len(run.prompt_format.encode_prompt(vocabulary, question.prompt))
+        if tokens > stream.input_length:
+            raise UserError(
+                f'the prompt {question.prompt[:60]!r} has {tokens} tokens; raise Stream.input_length='
+                f'{stream.input_length}, or leave it out'
+            )
+
+
+def _asked(run: Run, questions, vocabulary):
+    """What is asked of the model that learning begins with."""
+    from flan_jax.loaded_model import load
+    from flan_jax.rollouts.learn import Asked
+    from flan_jax.rollouts.rewards import reward_called
+
+    batch_tokens = run.evaluation.batch_tokens
+    reward = reward_called(run.objective.reward, vocabulary, run.parallelism, batch_tokens)
+    reference = load(
+        run.initial_checkpoint,
+        vocabulary=str(vocabulary.path),
+        parallelism=run.parallelism,
+        dtype=run.training.dtype,
+        prompt_format=run.prompt_format,
+    )
+    return Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)
+
+
+def _learn(run: Run, asked, metadata):
+    """The trained parameters without the value head."""
+    from flan_jax.distributed.mesh import make_mesh
+    from flan_jax.rollouts.learn import learn
+    from flan_jax.tokenizers.vocabulary import Vocabulary
+    from flan_jax.training.initial import base_weights
+    from flan_jax.training.program import training_program
+    from flan_jax.training.train import Checkpointing
+
+    program = training_program(
+        run.model, run.objective, run.tuning, run.training, make_mesh(run.parallelism), ('rollouts',)
+    )
+    base = base_weights(run.model, run.initial_checkpoint, run.training.seed)
+    checkpointing = Checkpointing(run.model_dir, base, Vocabulary(run.data.vocabulary).encode, metadata)
+    return learn(program, run.training, asked, checkpointing)
+
+
+def _metadata(run: Run, vocabulary) -> dict:
+    """What every checkpoint says of its weights."""
+    from flan_jax.settings import as_plain
+
+    return {
+        'model': as_plain(run.model),
+        'vocabulary': vocabulary.fingerprint,
+        'vocabulary_path': run.data.vocabulary,
+        'prompt_format': run.prompt_format.recipe,
+        'objective': as_plain(run.objective),
+        'tuning': as_plain(run.tuning),
+        'base': run.initial_checkpoint,
+    }

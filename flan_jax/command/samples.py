@@ -1,0 +1,204 @@
+"""flan-jax samples: several answers to each question of a file.
+
+`draw` writes them into a folder, and goes on there when it was stopped. `vote` takes the majority's answer, `paths`
+keeps the right solutions to tune on (RFT), `best` chooses by a scorer and says what n answers are worth. `problems`
+writes word problems to try all this on.
+"""
+
+import argparse
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from flan_jax.command.generate import add_arguments, check_sizes, open_model
+from flan_jax.command.tables import print_table
+from flan_jax.files import write_whole
+from flan_jax.progress import CONSOLE, bar
+
+PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
+"""RFT's (Yuan et al. 2023, section 3.3)."""
+
+REWARD_BATCH_TOKENS = 8192
+
+
+def main(arguments: list[str]) -> int:
+    """Carries out `draw`, `vote`, `paths`, `best` or `problems`."""
+    options = _parse(arguments)
+    {'draw': _draw, 'vote': _vote, 'paths': _paths, 'best': _best, 'problems': _problems}[options.action](options)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='flan-jax samples', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    actions = parser.add_subparsers(dest='action', required=True, metavar='{draw,vote,paths,best,problems}')
+    _add_draw(actions.add_parser('draw', help='draw answers into a folder'))
+    vote = actions.add_parser('vote', help="maj1@k and pass@k by the answers after '####'")
+    vote.add_argument('folder', nargs='+', help='folder of samples; the answers of several models vote together')
+    paths = actions.add_parser('paths', help='keep right solutions with distinct equations, beside the references')
+    paths.add_argument('folder', nargs='+', help='folder of samples; several models are united in this order')
+    paths.add_argument('--output', type=pathlib.Path, required=True, help='JSON lines with "prompt" and "completion"')
+    best = actions.add_parser('best', help='the best of n answers by a scorer, and its expected reward for every n')
+    best.add_argument('folder', help='folder of samples')
+    best.add_argument(
+        '--scorer', required=True, help='right, fewer_words, the folder of a reward model, or FILE.jsonl with scores'
+    )
+    best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
+    best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
+    problems = actions.add_parser('problems', help='write generated word problems with solutions, and their vocabulary')
+    problems.add_argument(
+        '--output', type=pathlib.Path, required=True, help='folder of train.jsonl, test.jsonl, words/'
+    )
+    problems.add_argument('--train', type=int, default=1000, help='problems to train on (default: 1000)')
+    problems.add_argument('--test', type=int, default=200, help='problems to ask (default: 200)')
+    problems.add_argument('--seed', type=int, default=0, help='of the problems (default: 0)')
+    return parser.parse_args(arguments)
+
+
+def _add_draw(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--file', type=pathlib.Path, required=True, help='questions: .jsonl, .json or .parquet')
+    parser.add_argument(
+        '--keys', nargs='+', metavar='OURS=THEIRS', default=[], help='such as prompt=question completion=answer'
+    )
+    parser.add_argument('--output', required=True, help='folder of the samples')
+    parser.add_argument('--samples', type=int, default=PAPER_SAMPLES, help='answers to each question (default: 100)')
+    parser.add_argument('--limit', type=int, help='ask the first so many questions')
+    parser.add_argument(
+        '--checkpoint', required=True, metavar='MODEL', help='a Hugging Face folder, a run, or one of its steps'
+    )
+    add_arguments(parser)
+    parser.set_defaults(temperature=PAPER_TEMPERATURE, max_new_tokens=PAPER_MAX_NEW_TOKENS)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from flan_jax.command.instruction_data import renamed_keys
+    from flan_jax.evaluation import samples
+    from flan_jax.inference.chosen import decoding_of
+    from flan_jax.inference.generation import Generator
+
+    check_sizes(options, 'samples', 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
+    if options.limit is not None:
+        check_sizes(options, 'limit')
+    questions = samples.read_questions(options.file, renamed_keys(options.keys), options.limit)
+    names = ('temperature', 'top_k', 'top_p', 'repetition_penalty')
+    decoding = decoding_of(**{name: getattr(options, name) for name in names})
+    model = open_model(options)
+    samples.require_same(options.output, _drawn_by(options, model, decoding, questions))
+    generator = Generator(
+        model,
+        max_new_tokens=options.max_new_tokens,
+        batch_tokens=options.batch_tokens,
+        decoding=decoding,
+        seed=options.seed,
+    )
+    with bar('sampling', len(questions)) as advance:
+        samples.draw(options.output, questions, samples.Sampler(model, generator, options.samples).answers, advance)
+    CONSOLE.print(f'{options.output} holds {options.samples} answers to each of {len(questions)} questions')
+
+
+def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
+    """All that the answers depend on."""
+    from flan_jax.evaluation import samples
+    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.settings import as_plain, fingerprint
+
+    return {
+        'questions': len(questions),
+        'questions_fingerprint': samples.fingerprint(questions),
+        'questions_per_file': samples.QUESTIONS_PER_FILE,
+        'samples': options.samples,
+        'weights': fingerprint(model_identity(options.checkpoint)),
+        'vocabulary': model.vocabulary.fingerprint,
+        'prompt_format': model.prompt_format.recipe,
+        'task': options.task,
+        'decoding': as_plain(decoding),
+        'seed': options.seed,
+        'max_new_tokens': options.max_new_tokens,
+        'batch_tokens': options.batch_tokens,
+    }
+
+
+def _read(folders: Sequence[str]):
+    """The samples of folders, united; raises SamplesError."""
+    from flan_jax.evaluation import samples
+
+    return samples.union([samples.read(folder) for folder in folders])
+
+
+def _vote(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.votes import votes
+
+    table = Table('k', 'maj1@k', '95 % interval', 'pass@k', box=None)
+    for row in votes(_read(options.folder)):
+        low, high = row.interval
+        table.add_row(str(row.k), f'{row.majority:.1f}', f'{low:.1f} to {high:.1f}', f'{row.passed:.1f}')
+    print_table(table)
+
+
+def _paths(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.rejection import keep_paths
+
+    samples = _read(options.folder)
+    with bar('keeping paths', len(samples)) as advance:
+        kept = keep_paths(samples, advance)
+    rows = [
+        {'prompt': question.prompt, 'completion': solution}
+        for question, solutions in zip(kept.questions, kept.paths)
+        for solution in (question.reference, *solutions)
+    ]
+    write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
+    CONSOLE.print(
+        f'{len(samples)} questions, {kept.drawn} samples: {kept.right} right, {kept.accepted} of them with sound '
+        f'equations, {kept.distinct} distinct paths, {kept.distinct / len(samples):.2f} a question; '
+        f'{options.output} holds {len(rows)} examples'
+    )
+
+
+def _best(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from flan_jax.evaluation.samples import read
+    from flan_jax.metrics.bootstrap import mean_interval
+    from flan_jax.metrics.repeated import expected_best, kl_of_best
+
+    samples = read(options.folder)
+    scores = np.array(_scores(options.scorer, samples))
+    rewards = np.array(_scores(options.reward, samples)) if options.reward else scores
+    expected_QxN = expected_best(scores, rewards)
+    table = Table('n', 'expected reward', '95 % interval', 'KL at most', box=None)
+    for n, values_Q in enumerate(expected_QxN.T, start=1):
+        low, high = mean_interval(values_Q)
+        table.add_row(str(n), f'{values_Q.mean():.4f}', f'{low:.4f} to {high:.4f}', f'{kl_of_best(n):.3f}')
+    print_table(table)
+    if options.output:
+        chosen = [
+            {'prompt': found.question.prompt, 'answer': found.answers[best], 'score': float(of[best])}
+            for found, of, best in zip(samples, scores, scores.argmax(axis=1))
+        ]
+        write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in chosen))
+
+
+def _scores(name: str, samples) -> list[list[float]]:
+    """The scores of all answers by a reward model, where there is a folder of the name, or as `scores_by`."""
+    from flan_jax.evaluation.reward_scores import reward_scores
+    from flan_jax.evaluation.scorers import scores_by
+    from flan_jax.loaded_model import load
+
+    if not pathlib.Path(name).is_dir():
+        return scores_by(name, samples)
+    with bar('rating', len(samples)) as advance:
+        return reward_scores(load(name), samples, REWARD_BATCH_TOKENS, advance)
+
+
+def _problems(options: argparse.Namespace) -> None:
+    from flan_jax.tasks import word_problems
+
+    check_sizes(options, 'train', 'test')
+    word_problems.write(options.output, {'train': options.train, 'test': options.test}, options.seed)
+    CONSOLE.print(
+        f'{options.output} holds {options.train} problems to train on, {options.test} to ask, and their vocabulary, '
+        f'{word_problems.VOCABULARY}'
+    )

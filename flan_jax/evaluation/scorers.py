@@ -1,0 +1,59 @@
+"""Scorers: from a question and its answers to a number for each answer, higher is better."""
+
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.evaluation.samples import Answered
+from flan_jax.metrics.solutions import is_right
+
+Scorer = Callable[[Answered], list[float]]
+
+
+def right(answered: Answered) -> list[float]:
+    """1 for a solution that arrives at the reference's answer, else 0."""
+    return [float(is_right(answer, answered.question.reference)) for answer in answered.answers]
+
+
+def fewer_words(answered: Answered) -> list[float]:
+    """The number of words, negative."""
+    return [-float(len(answer.split())) for answer in answered.answers]
+
+
+SCORERS: dict[str, Scorer] = {'right': right, 'fewer_words': fewer_words}
+
+
+def scores_by(name: str, samples: Sequence[Answered]) -> list[list[float]]:
+    """The scores of all answers, by the scorer of a name or as a file has them.
+
+    A file is JSON lines, one for each question in its order, such as {"scores": [0.5, -1.2]}: whatever gave them.
+
+    Raises:
+      UnknownName: for another name.
+      UserError: for a file that does not have a number for each answer.
+    """
+    if name in SCORERS:
+        return [SCORERS[name](answered) for answered in samples]
+    if not name.endswith('.jsonl'):
+        raise UnknownName('scorer', name, [*SCORERS, 'FILE.jsonl'])
+    path = pathlib.Path(name)
+    if not path.is_file():
+        raise UserError(f'{path}: no such file of scores')
+    lines = [line for line in path.read_text().split('\n') if line.strip()]
+    if len(lines) != len(samples):
+        raise UserError(f'{path}: scores of {len(lines)} questions, where {len(samples)} are sampled')
+    return [
+        _scores_of(line, f'{path}, line {number}', len(answered.answers))
+        for number, (line, answered) in enumerate(zip(lines, samples), start=1)
+    ]
+
+
+def _scores_of(line: str, where: str, count: int) -> list[float]:
+    try:
+        scores = [float(score) for score in json.loads(line)['scores']]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f'{where}: expected an object such as {{"scores": [0.5, -1.2]}}') from error
+    if len(scores) != count:
+        raise UserError(f'{where}: {len(scores)} scores for {count} answers')
+    return scores

@@ -1,0 +1,193 @@
+"""Learning from rollouts, round by round: answers are drawn, rewarded, and learned from; then the next are drawn.
+
+A round is a function of the weights before it, its number and the seed, and checkpoints stand between rounds. So a run
+that was killed goes on bit for bit, and finds the answers that it had drawn on disk.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from flan_jax.distributed.batches import device_batch
+from flan_jax.distributed.preemption import Preempted, termination_noted
+from flan_jax.evaluation.samples import Question
+from flan_jax.inference.generation import Generator
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.sampling import Sampling
+from flan_jax.model.decoder import Params, hidden_states, label_log_probs, log_probs_after
+from flan_jax.model.inputs import Inputs
+from flan_jax.model.value_head import VALUE_HEAD, response_values
+from flan_jax.objectives.ppo import Ppo
+from flan_jax.packing.layout import Shape
+from flan_jax.progress import bar
+from flan_jax.rollouts import rollout as records
+from flan_jax.rollouts.batches import Seen, divergences, lay_out_rollouts, with_advantages
+from flan_jax.rollouts.rollout import Reward, Rollout
+from flan_jax.settings import SettingsError
+from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.metrics_log import MetricsLog
+from flan_jax.training.monitor import TrainingError
+from flan_jax.training.program import TrainingProgram
+from flan_jax.training.settings import Training
+from flan_jax.training.step import TrainState
+from flan_jax.training.train import Checkpointing, begin
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked, of whom, and what it is worth.
+
+    Attributes:
+      reference: the model that learning begins with, and does not go far from.
+      questions: to draw the prompts of rounds from, in an order by seed, all of them before any again.
+      reward: what answers are worth.
+      length: tokens of a sequence, which holds a prompt and its answers.
+      batch_tokens: slots of the KV cache while answers are drawn.
+    """
+
+    reference: LoadedModel
+    questions: Sequence[Question]
+    reward: Reward
+    length: int
+    batch_tokens: int = 8192
+
+
+def steps_per_round(ppo: Ppo, training: Training) -> int:
+    """Updates in a round.
+
+    Raises:
+      SettingsError: unless rounds are whole batches, and the run whole rounds.
+    """
+    if ppo.prompts % training.batch_size:
+        raise SettingsError(f'Ppo.prompts={ppo.prompts} must be a multiple of BATCH_SIZE={training.batch_size}')
+    steps = ppo.epochs * ppo.prompts // training.batch_size
+    if training.steps % steps:
+        raise SettingsError(
+            f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates of a round: Ppo.epochs='
+            f'{ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
+        )
+    return steps
+
+
+def learn(program: TrainingProgram, training: Training, asked: Asked, checkpointing: Checkpointing) -> Params:
+    """Learns to the end, from the newest checkpoint where there is one; returns what was trained, without the head.
+
+    Raises:
+      SettingsError: if the settings do not fit each other.
+      TrainingError: naming the step whose loss is not finite.
+      Preempted: after SIGTERM.
+    """
+    per_round = steps_per_round(program.learning.objective, training)
+    with contextlib.ExitStack() as stack:
+        should_stop = stack.enter_context(termination_noted())
+        stack.enter_context(jax.set_mesh(program.mesh))
+        saved = stack.enter_context(
+            Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
+        )
+        state, frozen = begin(program, checkpointing, saved, training.seed)
+        done = int(state.step)
+        state = state if done else _without_values(state)
+        log = stack.enter_context(MetricsLog(checkpointing.model_dir, done))
+        advance = stack.enter_context(bar('learning', training.steps, done))
+        rounds = _Rounds(program, training, asked, checkpointing.model_dir)
+        while done < training.steps:
+            state, scalars = rounds.carry_out(done // per_round, state, frozen)
+            due = (done + per_round) // training.checkpoint_every > done // training.checkpoint_every
+            done += per_round
+            log.write(done, scalars)
+            advance(per_round, f'reward {scalars["reward"]:.3f}, KL {scalars["kl_of_answers"]:.3f}')
+            stops = should_stop()
+            if due or stops or done == training.steps:
+                log.flush()
+                saved.save(done, state)
+            if stops:
+                raise Preempted(f'stopped after {done} of {training.steps} steps; start again to go on')
+        return {name: value for name, value in state.params.items() if name != VALUE_HEAD}
+
+
+def _without_values(state: TrainState) -> TrainState:
+    """The state with a value head that gives 0: a random one would drown the first rewards."""
+    return dataclasses.replace(state, params=state.params | {VALUE_HEAD: state.params[VALUE_HEAD] * 0})
+
+
+class _Rounds:
+    """Carries out rounds of one run."""
+
+    def __init__(self, program: TrainingProgram, training: Training, asked: Asked, model_dir: str):
+        self._program, self._training, self._asked, self._model_dir = program, training, asked, model_dir
+        self._ppo: Ppo = program.learning.objective
+        self._generator = Generator(
+            asked.reference,
+            max_new_tokens=self._ppo.max_new_tokens,
+            batch_tokens=asked.batch_tokens,
+            decoding=Sampling(),
+            seed=training.seed,
+        )
+        self._see = jax.jit(self._see_batch)
+
+    def carry_out(self, number: int, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
+        """The state after a round, and what is told of it."""
+        program, ppo = self._program, self._ppo
+        params = program.learning.tuning.combine(frozen, state.params)
+        rollouts = records.read(self._model_dir, number) or self._draw(number, params)
+        size = self._training.batch_size
+        shape = Shape(size, self._asked.length, ppo.answers * ppo.max_new_tokens)
+        batches = lay_out_rollouts(rollouts, shape)
+        seen = [Seen(*map(np.array, self._see(params, self._asked.reference.params, self._place(b)))) for b in batches]
+        ready = [self._place(batch) for batch in with_advantages(ppo, rollouts, batches, seen)]
+        sums: dict[str, np.ndarray] = {}
+        for epoch in range(ppo.epochs):
+            for index in np.random.default_rng([self._training.seed, number, epoch]).permutation(len(ready)):
+                state, metrics = program.step(state, frozen, ready[index])
+                for name, metric in metrics.objective.items():
+                    sums[name] = sums.get(name, 0) + np.asarray(metric, np.float64)
+        means = {name: total / count for name, (total, count) in sums.items()}
+        if not all(map(np.isfinite, means.values())):
+            raise TrainingError(
+                f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is sound'
+            )
+        return state, means | _told(rollouts, divergences(rollouts, seen, size))
+
+    def _draw(self, number: int, params: Params) -> list[Rollout]:
+        questions = round_questions(self._asked.questions, number, self._ppo.prompts, self._training.seed)
+        actor = {name: value for name, value in params.items() if name != VALUE_HEAD}
+        generator = self._generator.with_params(actor)
+        answered, examples = records.draw(self._asked.reference, generator, questions, self._ppo.answers, number)
+        rewards = self._asked.reward(answered, examples)
+        rollouts = [Rollout(*found, tuple(map(float, of))) for *found, of in zip(answered, examples, rewards)]
+        records.write(self._model_dir, number, rollouts)
+        return rollouts
+
+    def _place(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        columns = self._program.learning.tuning.columns(batch, ())
+        size = self._training.batch_size
+        return device_batch(columns, np.arange(size), self._program.mesh, size)
+
+    def _see_batch(self, params: Params, reference: Params, batch):
+        """log-probabilities and values by `params`, log-probabilities by the reference, float32 [B, P] each."""
+        config, execution = self._program.learning.config, self._program.learning.execution
+        hidden = hidden_states(config, params, Inputs.of(batch), execution)
+        values = response_values(params, hidden, batch['response_ends'])
+        of_reference = label_log_probs(config, reference, batch, execution)
+        return log_probs_after(config, params, hidden, batch), values, of_reference
+
+
+def round_questions(questions: Sequence[Question], number: int, count: int, seed: int) -> list[Question]:
+    """The questions of a round: all come in an order by seed before any comes again, in another order."""
+    places = range(number * count, (number + 1) * count)
+    epochs = sorted({place // len(questions) for place in places})
+    orders = {epoch: np.random.default_rng([seed, epoch]).permutation(len(questions)) for epoch in epochs}
+    return [questions[orders[place // len(questions)][place % len(questions)]] for place in places]
+
+
+def _told(rollouts: Sequence[Rollout], divergences: Sequence[float]) -> dict[str, float]:
+    rewards = [reward for rollout in rollouts for reward in rollout.rewards]
+    lengths = [len(response) for rollout in rollouts for response in rollout.example.responses]
+    return {
+        'reward': float(np.mean(rewards)),
+        'answer_tokens': float(np.mean(lengths)),
+        'kl_of_answers': float(np.mean(divergences)),
+    }

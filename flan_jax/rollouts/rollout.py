@@ -1,0 +1,97 @@
+"""Rollouts: the answers of a round with their rewards, as records on disk.
+
+MODEL_DIR/rollouts/round_00003.jsonl has a line for each prompt. A file is there only when it is complete, so a run that
+was killed reads what it had drawn.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from etils import epath
+
+from flan_jax.evaluation.samples import Answered, Question
+from flan_jax.files import write_whole
+from flan_jax.inference.generation import Generator
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.packing.example import Example
+
+FOLDER = 'rollouts'
+"""Folder of a run's rollouts in its MODEL_DIR."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rollout:
+    """A prompt and its answers.
+
+    Attributes:
+      answered: the texts.
+      example: the tokens; an answer that ended by itself has the EOS at its end.
+      rewards: of each answer.
+    """
+
+    answered: Answered
+    example: Example
+    rewards: tuple[float, ...]
+
+
+Reward = Callable[[Sequence[Answered], Sequence[Example]], list[list[float]]]
+"""From the texts and the tokens of a round to the reward of every answer."""
+
+
+def draw(
+    model: LoadedModel, generator: Generator, questions: Sequence[Question], answers: int, call: int
+) -> tuple[list[Answered], list[Example]]:
+    """Answers to questions by sampling, as texts and as tokens; `generator` is of `model`, or of later weights.
+
+    An answer that did not end within the generator's bound has no EOS.
+    """
+    vocabulary, prompt_format = model.vocabulary, model.prompt_format
+    prompts = [np.array(prompt_format.encode_prompt(vocabulary, q.prompt), np.int32) for q in questions]
+    given = generator.answer([prompt for prompt in prompts for _ in range(answers)], call=call)
+    end = [prompt_format.end_id(vocabulary)]
+    texts = [prompt_format.finish(vocabulary.decode(ids)) for ids in given]
+    tokens = [ids if len(ids) == generator.max_new_tokens else np.append(ids, end).astype(np.int32) for ids in given]
+    places = [slice(start, start + answers) for start in range(0, len(given), answers)]
+    return (
+        [Answered(question, tuple(texts[place])) for question, place in zip(questions, places)],
+        [Example(prompt, tuple(tokens[place])) for prompt, place in zip(prompts, places)],
+    )
+
+
+def write(model_dir: epath.PathLike, number: int, rollouts: Sequence[Rollout]) -> None:
+    """Writes the rollouts of a round."""
+    lines = (json.dumps(_record(rollout), ensure_ascii=False) + '\n' for rollout in rollouts)
+    write_whole(_file(model_dir, number), ''.join(lines))
+
+
+def read(model_dir: epath.PathLike, number: int) -> list[Rollout] | None:
+    """The rollouts of a round; None where they are not on disk."""
+    path = _file(model_dir, number)
+    if not path.exists():
+        return None
+    return [_rollout(json.loads(line)) for line in path.read_text().split('\n') if line]
+
+
+def _file(model_dir: epath.PathLike, number: int) -> epath.Path:
+    return epath.Path(model_dir) / FOLDER / f'round_{number:05d}.jsonl'
+
+
+def _record(rollout: Rollout) -> dict:
+    question, example = rollout.answered.question, rollout.example
+    return {
+        'prompt': question.prompt,
+        'reference': question.reference,
+        'answers': list(rollout.answered.answers),
+        'rewards': list(map(float, rollout.rewards)),
+        'prompt_tokens': example.prompt.tolist(),
+        'answer_tokens': [response.tolist() for response in example.responses],
+    }
+
+
+def _rollout(record: dict) -> Rollout:
+    answered = Answered(Question(record['prompt'], record['reference']), tuple(record['answers']))
+    tokens = (np.array(response, np.int32) for response in record['answer_tokens'])
+    example = Example(np.array(record['prompt_tokens'], np.int32), tuple(tokens))
+    return Rollout(answered, example, tuple(record['rewards']))

@@ -1,0 +1,106 @@
+"""STILTs (Phang, Févry & Bowman 2018): an intermediate task before the target; many tasks at once, then the target.
+
+Targets are tuned in four ways, each restarted with every seed: directly; from a model of the intermediate task; all at
+once with it; from the model of all. Restarts share the pretrained and the intermediate model, and shuffle anew.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+from flan_jax.catalogue import JOIN
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
+
+DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE = 'direct', 'from MNLI', 'multi-task', 'multi-task, then single'
+
+ALL = 'all'
+"""What the runs of the multi-task arm are evaluated on."""
+
+STEPS = '600'
+"""Updates of every model, where TRAIN_STEPS does not say."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferStudy(Study):
+    """A study whose arms start from the pretrained model, or from models that it tunes on other tasks.
+
+    Attributes:
+      intermediate: the dataset that is learned before the targets.
+    """
+
+    intermediate: str = 'mnli_matched'
+
+    def runs(
+        self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
+    ) -> list[PlannedRun]:
+        """Every run of the study, each after those it starts from; see `Study.runs`."""
+        self.require_scale(scale)
+        self.check_given(scale, given)
+        files = (*self.files[scale], *files)
+        given = {'TRAIN_STEPS': STEPS, 'Evaluation.base_dir': os.path.join(root, BASE), **given}
+        planned = []
+        if BASE_CHECKPOINT not in given:
+            planned.append(pretraining_run(0, root, files, given))
+            given[BASE_CHECKPOINT] = last_checkpoint(planned[0])
+        base = PlannedRun('', '', 0, files, given, given[BASE_CHECKPOINT] if planned else '')
+        intermediate = self._tuned(base, INTERMEDIATE, self.intermediate, os.path.join(root, 'intermediate'))
+        planned.append(dataclasses.replace(intermediate, held_out='nothing', prepares=True))
+        for seed in range(seeds):
+            folder = os.path.join(root, f'seed_{seed}')
+            planned += self._restart(dataclasses.replace(base, seed=seed), last_checkpoint(intermediate), folder)
+        return planned
+
+    def own_bindings(self, scale: Scale) -> set[str]:
+        return super().own_bindings(scale) | {'MIXTURE_OR_TASK_NAME'}
+
+    def _restart(self, base: PlannedRun, intermediate: str, folder: str) -> list[PlannedRun]:
+        """The runs of a seed that the table shows."""
+        multi_task = self._tuned(base, MULTI_TASK, ALL, os.path.join(folder, ALL))
+        starts = {DIRECT: base, INTERMEDIATE: _from(base, intermediate)}
+        starts[THEN_SINGLE] = _from(base, last_checkpoint(multi_task))
+        targets = [target for target in self.held_out if target != ALL]
+        return [
+            multi_task,
+            *(
+                self._tuned(start, arm, target, os.path.join(folder, target, arm.replace(', ', '_').replace(' ', '_')))
+                for arm, start in starts.items()
+                for target in targets
+            ),
+        ]
+
+    def _tuned(self, start: PlannedRun, arm: str, target: str, folder: str) -> PlannedRun:
+        """The run that tunes on a dataset, or on all of them, and is evaluated on the same."""
+        targets = [name for name in self.held_out if name != ALL]
+        tuned_on = [self.intermediate, *targets] if target == ALL else [target]
+        bindings = {
+            'MODEL_DIR': folder,
+            'SEED': str(start.seed),
+            'HELD_OUT': 'None',
+            'MIXTURE_OR_TASK_NAME': JOIN.join(tuned_on),
+            'EVAL_TASKS': repr(tuple(targets if target == ALL else tuned_on)),
+        }
+        return dataclasses.replace(start, arm=arm, held_out=target, bindings={**start.bindings, **bindings})
+
+
+def _from(run: PlannedRun, checkpoint: str) -> PlannedRun:
+    return dataclasses.replace(run, bindings={**run.bindings, BASE_CHECKPOINT: checkpoint}, waits_for=checkpoint)
+
+
+TARGETS = {'RTE': 'rte', 'MRPC': 'glue_mrpc', 'SST-2': 'sst2', 'QNLI': 'qnli'}
+
+GLUE = TransferStudy(
+    id='stilts.glue',
+    title='Intermediate tasks and multi-task learning',
+    source='Phang et al. 2018 (1811.01088), development sets of GLUE',
+    arms=lambda scale: [Arm(name, {}) for name in (DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE)],
+    held_out={dataset: (column,) for column, dataset in TARGETS.items()} | {ALL: tuple(TARGETS)},
+    columns={column: (dataset,) for column, dataset in TARGETS.items()},
+    paper={INTERMEDIATE: {'RTE': 84.1, 'MRPC': 90.4, 'SST-2': 93.9, 'QNLI': 92.3}},
+    figure='bars',
+    note='The published values are of BERT-large with a classifier (the authors’ repository); a decoder answers in '
+    'words here. Columns say what a model was tuned on and asked: nothing is held out.',
+    files={'small': SCALE_FILES['small'], 'own': ()},
+)
+
+STUDIES = {GLUE.id: GLUE}

@@ -1,0 +1,132 @@
+"""`flan-jax ppo` learns by a reward model, goes on where it was, and leaves a model that answers."""
+
+import json
+import pathlib
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from flan_jax import loaded_model
+from flan_jax.command import configuration, main
+from flan_jax.evaluation import samples
+from flan_jax.inference.rewards import RewardModel
+from flan_jax.model import decoder
+from flan_jax.model.value_head import init_value_head
+from flan_jax.packing.example import Example
+from flan_jax.settings import as_plain
+from flan_jax.tasks import word_problems
+from flan_jax.tokenizers.vocabulary import Vocabulary
+from flan_jax.training import checkpoints, metrics_log
+
+SETTINGS = {
+    'DecoderConfig.num_layers': 1, 'DecoderConfig.d_model': 16, 'DecoderConfig.num_heads': 2, 'DecoderConfig.d_ff': 32,
+    'DecoderConfig.head_dim': 8, 'TRAIN_STEPS': 8, 'BATCH_SIZE': 2, 'Training.checkpoint_every': 4,
+    'Training.warmup_steps': 0, 'Ppo.prompts': 4, 'Ppo.answers': 2, 'Ppo.max_new_tokens': 4, 'Ppo.reward': 'out/reward',
+    'MODEL_DIR': 'out/ppo',
+}  # fmt: skip
+
+
+def run(**changes):
+    bindings = [f'--gin.{name}={value}' for name, value in (SETTINGS | changes).items()]
+    return main.main(['ppo', '--gin_file=gin/runs/ppo.gin', *bindings])
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where a user is who has tuned a model and a reward model; and has begun with PPO."""
+    folder = tmp_path_factory.mktemp('user')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        word_problems.write(folder / 'out/rft', {'train': 6, 'test': 2})
+        settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
+        metadata = {
+            'model': as_plain(settings.model),
+            'vocabulary': Vocabulary('out/rft/words').fingerprint,
+            'vocabulary_path': 'out/rft/words',
+        }
+        params = decoder.initialise(settings.model, jax.random.key(0))
+        checkpoints.save_params(folder / settings.initial_checkpoint, params, metadata)
+        head = init_value_head(settings.model, jax.random.key(1))
+        checkpoints.save_params(folder / 'out/reward', params | head, metadata)
+        assert run() == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def test_rounds_are_told_and_their_answers_kept(folder):
+    lines = metrics_log.read(folder / 'out/ppo')
+    assert [line['step'] for line in lines] == [4, 8] and all('reward' in line for line in lines)
+    records = (folder / 'out/ppo/rollouts/round_00001.jsonl').read_text().splitlines()
+    assert len(records) == 4 and len(json.loads(records[0])['rewards']) == 2
+
+
+def test_the_model_that_is_left_answers(capsys):
+    arguments = ['--checkpoint=out/ppo/policy', '--max_new_tokens=3', '--temperature=1', 'Ada has 3 pens.']
+    assert main.main(['generate', *arguments]) == 0
+    assert capsys.readouterr().out.count('\n') >= 1
+
+
+def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):
+    assert run(**{'Run.tuning': '@Lora()', 'MODEL_DIR': 'out/adapter', 'TRAIN_STEPS': 4}) == 0
+    names = set(checkpoints.parameter_metadata('out/adapter/policy'))
+    assert names and all('lora' in name for name in names)
+    assert main.main(['generate', '--checkpoint=out/adapter/policy', '--max_new_tokens=3', 'Ada has 3 pens.']) == 0
+
+
+def test_the_reward_model_chooses_among_samples(capsys):
+    arguments = ['--file=out/rft/train.jsonl', '--output=out/samples', '--samples=3', '--max_new_tokens=4']
+    assert main.main(['samples', 'draw', '--checkpoint=out/ppo/policy', *arguments]) == 0
+    assert main.main(['samples', 'best', 'out/samples', '--scorer=out/reward', '--output=out/best.jsonl']) == 0
+    expected = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[1:]]
+    model, drawn = loaded_model.load('out/reward'), samples.read('out/samples')
+    prompt = [Example(*tokens_of(model, answered)) for answered in drawn]
+    one_by_one = [RewardModel(model, 256).rewards([example])[0] for example in prompt]
+    assert expected == sorted(expected) and expected[-1] == pytest.approx(
+        np.mean([max(of) for of in one_by_one]), abs=1e-3
+    )
+    chosen = [json.loads(line)['answer'] for line in pathlib.Path('out/best.jsonl').read_text().splitlines()]
+    assert chosen == [answered.answers[of.argmax()] for answered, of in zip(drawn, one_by_one)]
+
+
+def tokens_of(model, answered):
+    encoded = (model.prompt_format.encode_response(model.vocabulary, answer) for answer in answered.answers)
+    prompt = model.prompt_format.encode_prompt(model.vocabulary, answered.question.prompt)
+    return np.array(prompt), tuple(map(np.array, encoded))
+
+
+def test_what_was_killed_goes_on_to_the_same_end(folder):
+    before = (folder / 'out/ppo/metrics.jsonl').read_text()
+    shutil.rmtree(folder / 'out/ppo/checkpoints/8')
+    assert run() == 0
+    assert (folder / 'out/ppo/metrics.jsonl').read_text() == before
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'Ppo.kl_reward': 0.1}, 'holds samples with another objective'),
+        ({'Ppo.questions': 'None', 'MODEL_DIR': 'out/other'}, 'name a file of prompts'),
+        ({'Ppo.reward': 'fewer_wrods', 'MODEL_DIR': 'out/other'}, 'did you mean fewer_words'),
+        ({'Ppo.max_new_tokens': 500, 'MODEL_DIR': 'out/other'}, 'SEQUENCE_LENGTH=272'),
+        ({'Stream.input_length': 8, 'MODEL_DIR': 'out/other'}, 'raise Stream.input_length=8'),
+        ({'TRAIN_STEPS': 9, 'MODEL_DIR': 'out/other'}, 'must be a multiple of the 4 updates'),
+    ],
+)
+def test_what_cannot_work_is_refused(folder, changes, message, capsys):
+    assert run(**changes) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / 'out/other/rollouts').exists()
+
+
+def test_each_command_refuses_what_is_the_others(capsys):
+    assert main.main(['ppo', '--gin_file=gin/runs/rft.gin', '--gin.MODEL_DIR=out/other']) == 2
+    assert 'learns from data; use `flan-jax train`' in capsys.readouterr().err
+    bindings = [f'--gin.{name}={value}' for name, value in SETTINGS.items()]
+    assert main.main(['train', '--gin_file=gin/runs/ppo.gin', *bindings]) == 2
+    assert 'use `flan-jax ppo`' in capsys.readouterr().err
