@@ -47,7 +47,7 @@ class RankingTable:
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """Every run: where no base model is given a small one learns text first, then every arm tunes it.
+        """Every run: at the small scale a base model learns text first where none is given; every arm tunes it.
 
         Args:
           scale: how large they are.
@@ -57,15 +57,13 @@ class RankingTable:
           seeds: runs of each arm with different seeds, all from one base model.
 
         Raises:
-          UserError: for a binding that the table sets itself, or a missing base model.
+          UserError: for a binding that the table sets itself.
         """
         own = {*SET_BY_STUDIES, *(name for arm in self.arms for name in arm.bindings)}
         if clash := sorted(own & set(given)):
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
-        if scale != 'small' and BASE_CHECKPOINT not in given:
-            raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         shared, pretraining = dict(given), []
-        if BASE_CHECKPOINT not in given:
+        if scale == 'small' and BASE_CHECKPOINT not in given:
             steps = {'TRAIN_STEPS': PRETRAINING_STEPS, **given}
             pretraining = [pretraining_run(0, root, ('', *files), steps)]
             shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])
@@ -85,7 +83,9 @@ class RankingTable:
         return PlannedRun(arm.name, 'nothing', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
 
     def check_data(self, run: Run) -> None:
-        """Raises UserError, with the commands that help, unless what is tuned on and ranked is prepared."""
+        """Raises UserError without a base model, or unless what is tuned on and ranked is prepared."""
+        if run.initial_checkpoint is None:
+            raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         missing = [name for name in (TUNED_ON, RANKED) if not _is_prepared(name, run.data.tfds_data_dir)]
         if missing:
             commands = '; '.join(f'{command} --data_dir={run.data.tfds_data_dir}' for command in PREPARE)

@@ -23,6 +23,8 @@ from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.evaluation.records import ModelRecords
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
+from flan_jax.inference.sampling import Greedy
 from flan_jax.model import decoder
 from flan_jax.model.config import lamda
 from flan_jax.model.decoder import Execution
@@ -118,6 +120,15 @@ def test_answers_of_other_settings_or_weights_do_not_count(model, samples_dir, t
     weights = change.get('weights', 'any')
     eval_set = eval_set_of(samples_dir, **{name: value for name, value in change.items() if name != 'weights'})
     assert unevaluated(eval_set, records_of(tmp_path, weights)) == eval_set.keys
+
+
+def test_decoding_matters_to_answers_that_are_written_only(samples_dir, tmp_path):
+    penalised = Greedy(processors=(RepetitionPenalty(1.2),))
+    sets = [eval_set_of(samples_dir, ('copa', 'trivia_qa'), decoding=decoding) for decoding in (Greedy(), penalised)]
+    folders = [{key: records_of(tmp_path).folder(s.settings(key)) for key in s.keys} for s in sets]
+    for key in sets[0].keys:
+        assert (folders[0][key] == folders[1][key]) == sets[0].datasets[key.dataset].has_options
+    assert len({dataset.has_options for dataset in sets[0].datasets.values()}) == 2
 
 
 def test_exemplars_matter_to_few_shot_records_only(samples_dir, tmp_path):
