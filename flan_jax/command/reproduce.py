@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import itertools
 import os
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from flan_jax.command import configuration, study_table
@@ -33,8 +34,16 @@ def main(arguments: list[str]) -> int:
     options, bindings = _parse(arguments)
     import_tensorflow()
     from flan_jax import catalogue
+    from flan_jax.studies import gpt4llm
+    from flan_jax.studies.file_study import write_file_study
 
     catalogue.load()
+    if options.id in gpt4llm.STUDIES:
+        root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
+        CONSOLE.print(f'report: {write_file_study(root, gpt4llm.STUDIES[options.id], options.files)}')
+        return 0
+    if options.files:
+        raise UserError(f'--from: {options.id} reads no files; leave it out')
     if options.list:
         study_table.print_studies()
         return 0
@@ -92,6 +101,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument(
         '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; else the stream'
     )
+    parser.add_argument(
+        '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='for gpt4llm.*: the files it is made of'
+    )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     parser.add_argument(
@@ -133,7 +145,7 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
     from flan_jax.command.evaluate import open_model
-    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, gpt4llm, hewitt, leave_one_out, stilts
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.response_ranking import write_ranking
@@ -153,7 +165,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
     studies = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
     if options.id not in studies:
-        raise UnknownName('study', options.id, [*tables, *studies])
+        raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]

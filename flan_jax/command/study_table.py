@@ -22,7 +22,7 @@ ELSEWHERE = {
 
 def print_studies() -> None:
     """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
-    from flan_jax.studies import cost
+    from flan_jax.studies import cost, gpt4llm
 
     table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
     sustained = cost.core_flops()
@@ -36,6 +36,8 @@ def print_studies() -> None:
             f'{small.core_hours(sustained):.1f}',
             f'{paper.chip_hours:,.0f}' if paper else '–',
         )
+    for study in gpt4llm.STUDIES.values():
+        table.add_row(study.id, study.source, study.title, '–', '0.0', '–')
     print_table(table)
     CONSOLE.print(
         f'Estimates of the tuning of one seed; evaluation comes on top. Core hours: hours of one CPU core at '

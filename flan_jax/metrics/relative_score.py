@@ -1,0 +1,27 @@
+"""The relative score of a model by a judge that scores two answers (Vicuna's evaluation; Peng et al. 2023, 4.2)."""
+
+from collections.abc import Iterable
+
+Pair = tuple[float, float]
+"""The scores of the first and of the second answer."""
+
+
+def parse_scores(review: str) -> Pair | None:
+    """The two scores on the first line of a review; None where it does not have exactly two numbers."""
+    words = review.split('\n')[0].replace(',', ' ').split()
+    try:
+        first, second = map(float, words)
+    except ValueError:
+        return None
+    return first, second
+
+
+def totals(pairs: Iterable[Pair]) -> Pair:
+    """The sums of first and of second scores."""
+    firsts, seconds = zip(*pairs)
+    return sum(firsts), sum(seconds)
+
+
+def relative_score(total: float, of_opponent: float) -> float:
+    """A model's total over its opponent's on the same questions, per cent."""
+    return 100 * total / of_opponent

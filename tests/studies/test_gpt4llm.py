@@ -1,0 +1,132 @@
+"""The figures of instruction tuning with GPT-4 that need no model come out as they were published."""
+
+import json
+
+import pytest
+from rouge_score import rouge_scorer
+
+from flan_jax.errors import UserError
+from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
+from flan_jax.metrics.rouge_by_length import ALL, GROUPS, group_of, rouge_l_by_length
+from flan_jax.studies.file_study import write_file_study
+from flan_jax.studies.gpt4llm import FIGURE_4, RELATIVE, ROUGE, SCORES, STUDIES, VICUNA_TOTALS, VOTES
+from tests.conftest import REAL_DATA
+
+FILES = REAL_DATA.parent / 'instructions'
+
+
+@pytest.fixture
+def published():
+    if not FILES.is_dir():
+        pytest.skip('no published files beside the repository (../shared/instructions)')
+    return FILES
+
+
+def write(path, rows):
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    return path
+
+
+def test_printed_percentages_follow_from_the_totals():
+    table = STUDIES['gpt4llm.figure4'].make([])
+    assert {name: round(of[RELATIVE]) for name, of in table.ours.items()} == {
+        name: percent for name, (_, _, percent) in FIGURE_4.items()
+    }
+
+
+def test_reviews_come_to_the_published_totals(published):
+    files = [published / 'vicuna_reviews' / f'review_{model}_vicuna-13b.jsonl' for model in VICUNA_TOTALS]
+    ours = STUDIES['gpt4llm.figure4'].make(files).ours
+    found = {
+        model: (ours[f'{model}_vicuna-13b']['model'], ours[f'{model}_vicuna-13b']['opponent'])
+        for model in VICUNA_TOTALS
+    }
+    assert found == VICUNA_TOTALS
+
+
+def test_score_lists_have_the_published_statistics(published):
+    ours = STUDIES['gpt4llm.figure2'].make([published / 'gpt4_score_lists.json']).ours
+    assert {name: {column: round(value, 2) for column, value in of.items()} for name, of in ours.items()} == SCORES
+
+
+@pytest.mark.parametrize(
+    ('review', 'scores'),
+    [
+        ('9 8.5\nBoth', (9.0, 8.5)), ('8, 10', (8.0, 10.0)), ('9', None), ('9 8 7', None), ('Both did well.', None),
+        ('', None), ('\n9 8', None),
+    ],
+)  # fmt: skip
+def test_a_review_begins_with_two_numbers(review, scores):
+    assert parse_scores(review) == scores
+
+
+def test_a_relative_score_is_of_sums():
+    assert totals([(1, 2), (8, 2.5)]) == (9, 4.5) and relative_score(9, 4.5) == 200
+
+
+def test_reviews_that_contradict_their_scores_are_refused(tmp_path):
+    make = STUDIES['gpt4llm.figure4'].make
+    with pytest.raises(UserError, match='mend one of the two'):
+        make([write(tmp_path / 'review_a.jsonl', [{'text': '9 8\nGood.', 'score': [9.0, 7.0]}])])
+    with pytest.raises(UserError, match='no two numbers'):
+        make([write(tmp_path / 'review_a.jsonl', [{'text': 'Good.'}])])
+
+
+def test_every_length_has_one_group():
+    lengths = {count: group_of('word ' * count) for count in range(40)}
+    assert list(dict.fromkeys(lengths.values())) == list(GROUPS)
+    assert [count for count in range(1, 40) if lengths[count] != lengths[count - 1]] == [3, 6, 11]
+
+
+def test_groups_are_means_of_rouge_l_and_make_up_the_whole():
+    references = ['yes', 'no', 'a b c d', 'one two three four five six seven', 'x ' * 20]
+    answers = ['yes', 'maybe', 'a c d e', 'seven six one two', 'x ' * 10]
+    found = rouge_l_by_length(references, answers)
+    scorer = rouge_scorer.RougeScorer(['rougeL'])
+    each = [scorer.score(r, a)['rougeL'].fmeasure for r, a in zip(references, answers)]
+    assert found['0-2'].rouge_l == pytest.approx(sum(each[:2]) / 2, abs=1e-9)
+    assert [found[name].count for name in (*GROUPS, ALL)] == [2, 1, 1, 1, 5]
+    assert sum(found[name].count * found[name].rouge_l for name in GROUPS) == pytest.approx(5 * found[ALL].rouge_l)
+    assert rouge_l_by_length(['yes'], ['no'])['10>'].rouge_l is None
+
+
+def test_the_published_groups_make_up_the_published_whole():
+    groups = [ROUGE[name] for name in GROUPS]
+    assert sum(group['answers'] for group in groups) == ROUGE[ALL]['answers']
+    for model in ('Alpaca', 'LLaMA-GPT4', 'GPT-4'):
+        mean = sum(group['answers'] * group[model] for group in groups) / 9_000
+        assert abs(mean - ROUGE[ALL][model]) < 0.00026
+
+
+def test_answers_of_a_file_are_grouped(tmp_path):
+    rows = [
+        {'instruction': 'i', 'input': '', 'label': 'yes', 'output': 'yes', 'ours': 'no'},
+        {'instruction': 'i', 'input': '', 'label': 'w ' * 12, 'output': 'w', 'ours': 'w ' * 12},
+    ]
+    ours = STUDIES['gpt4llm.figure6'].make([write(tmp_path / 'a.jsonl', rows)]).ours
+    assert ours['0-2'] == {'answers': 1, 'GPT-4': 1.0, 'ours': 0.0} and ours['10>']['ours'] == 1.0
+    with pytest.raises(UserError, match='"label", is missing'):
+        STUDIES['gpt4llm.figure6'].make([write(tmp_path / 'a.jsonl', [{'output': 'x'}])])
+
+
+def test_votes_are_tallied_as_the_paper_prints_them(tmp_path):
+    counts = {'win': 381, 'lose': 139, 'tie': 184}
+    rows = [
+        {'opponent': 'Alpaca', 'criterion': 'helpful', 'vote': vote} for vote, n in counts.items() for _ in range(n)
+    ]
+    of = STUDIES['gpt4llm.figure3'].make([write(tmp_path / 'votes.jsonl', rows)]).ours['Alpaca, helpful']
+    assert of.pop('votes') == 704 and {vote: round(share, 2) for vote, share in of.items()} == VOTES['Alpaca, helpful']
+    assert all(sum(shares.values()) == pytest.approx(100, abs=0.02) for shares in VOTES.values())
+    with pytest.raises(UserError, match="vote='draw'; it is win, lose or tie"):
+        STUDIES['gpt4llm.figure3'].make([write(tmp_path / 'votes.jsonl', [{'vote': 'draw'}])])
+
+
+def test_a_page_is_written_with_the_papers_values_beside_ours(tmp_path):
+    page = write_file_study(tmp_path, STUDIES['gpt4llm.figure4'], [])
+    assert '117.7' in page.read_text() and {path.suffix for path in tmp_path.iterdir()} == {
+        '.html', '.json', '.svg', '.png', '.csv',
+    }  # fmt: skip
+    with pytest.raises(UserError, match='name them: --from cmp_data_scores.json'):
+        write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [])
+    with pytest.raises(UserError, match='no such file'):
+        write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [tmp_path / 'nothing.json'])
