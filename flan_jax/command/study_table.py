@@ -78,6 +78,14 @@ def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> N
         os.rename(unfinished, data_dir)
 
 
+def studies() -> Iterator:
+    """Every study, those that tune no model last."""
+    from flan_jax.studies import gpt4llm
+
+    yield from _studies()
+    yield from gpt4llm.STUDIES.values()
+
+
 def _studies() -> Iterator:
     from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
     from flan_jax.studies.miniature import MINIATURE
