@@ -3,7 +3,6 @@
 import pathlib
 import re
 
-
 from flan_jax.command import main
 from flan_jax.command.study_table import studies
 
@@ -32,7 +31,7 @@ def test_every_command_and_file_is_there():
 
 
 def test_every_row_has_a_state_and_a_reason_where_there_is_no_command():
-    rows = [row for row in ROWS if row[0] != 'table or figure']
+    rows = [row for row in ROWS if row[0] not in ('table or figure', 'method')]
     assert len(rows) > 25
     for _, command, state in rows:
         assert any(known in state for known in STATES), state
