@@ -60,6 +60,8 @@ def _data(options: argparse.Namespace) -> None:
     from flan_jax.data.instruction_files import format_called
     from flan_jax.data.instruction_following import build
 
+    if options.seed < 0:
+        raise UserError(f'--seed={options.seed}: must be at least 0')
     read = format_called(options.format).read
     built = build((read(where, row) for file in options.files for where, row in read_file(file)), options.seed)
     options.output.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flan_jax.data.formats.alpaca import Alpaca
+from flan_jax.data.formats.plain import Plain
+from flan_jax.data.formats.response_suffix import ResponseSuffix
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.instruction_following import ANSWER, CONTINUATION, SHARES, build, cut_of
 from flan_jax.errors import UserError
@@ -27,6 +30,10 @@ def test_fragment_and_rest_are_the_instruction_cut_between_words(words, blank, c
         words + context.split()
     )
     assert cut == cut_of(instruction, context, 'an answer', np.random.default_rng(seed))
+
+
+def test_prompt_b_is_the_end_of_prompt_a():
+    assert Alpaca().prompt.endswith(ResponseSuffix().prompt) and Plain().prompt == '{input}'
 
 
 def test_every_word_boundary_is_cut_at():

@@ -75,6 +75,10 @@ def test_a_classifier_is_kept_as_numbers_and_words(learned, tmp_path):
     (tmp_path / WORDS_FILE).write_text(json.dumps({'version': 0, 'features': []}))
     with pytest.raises(UserError, match='train it anew'):
         load(tmp_path)
+    for file in (WEIGHTS_FILE, WORDS_FILE):
+        (tmp_path / file).write_text('{')
+        with pytest.raises(UserError, match='is damaged'):
+            load(tmp_path)
     with pytest.raises(UserError, match='holds no classifier'):
         load(tmp_path / 'nothing')
 
@@ -117,5 +121,7 @@ def test_the_command_goes_from_dialogues_to_a_score(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert '0.970' in printed and 'IFS partial' in printed and '1.000  ' in printed
     answers.write_text(json.dumps({'prompt': 'another', 'answer': ''}))
+    with pytest.raises(UserError, match='--seed=-1: must be at least 0'):
+        ifs.main(['data', str(tmp_path / 'rows.json'), f'--output={data}', '--seed=-1'])
     with pytest.raises(UserError, match="the prompt 'another' is none of"):
         ifs.main(['score', str(answers), f'--data={data}'])

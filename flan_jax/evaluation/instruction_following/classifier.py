@@ -131,15 +131,19 @@ def load(folder: epath.PathLike) -> AnswerClassifier:
     Raises:
       UserError: if the folder holds no classifier, one of another version, or files that do not fit each other.
     """
+    import safetensors
     import safetensors.numpy
 
     folder = epath.Path(folder)
     if not (folder / WORDS_FILE).exists() or not (folder / WEIGHTS_FILE).exists():
         raise UserError(f'{folder} holds no classifier; train one: flan-jax ifs train --output={folder}')
-    words = json.loads((folder / WORDS_FILE).read_text())
+    try:
+        words = json.loads((folder / WORDS_FILE).read_text())
+        arrays = safetensors.numpy.load((folder / WEIGHTS_FILE).read_bytes())
+    except (ValueError, safetensors.SafetensorError) as error:
+        raise UserError(f'{folder}: a file of the classifier is damaged ({error}); train it anew') from error
     if words.get('version') != VERSION:
         raise UserError(f'{folder}: features of version {words.get("version")}, not {VERSION}; train it anew')
-    arrays = safetensors.numpy.load((folder / WEIGHTS_FILE).read_bytes())
     if arrays['weights'].shape != (len(words['features']),):
         raise UserError(f'{folder}: {arrays["weights"].shape} weights for {len(words["features"])} features')
     return AnswerClassifier(words['features'], arrays['weights'], float(arrays['bias'][0]))
