@@ -21,6 +21,14 @@ STEPS = '600'
 """Updates of every model, where TRAIN_STEPS does not say."""
 
 
+class TransferRun(PlannedRun):
+    """A run that is tuned on what it is evaluated on, where others hold it out."""
+
+    @property
+    def name(self) -> str:
+        return f'{self.arm}, on {self.held_out}, seed {self.seed}'
+
+
 @dataclasses.dataclass(frozen=True)
 class TransferStudy(Study):
     """A study whose arms start from the pretrained model, or from models that it tunes on other tasks.
@@ -43,9 +51,9 @@ class TransferStudy(Study):
         if BASE_CHECKPOINT not in given:
             planned.append(pretraining_run(0, root, files, given))
             given[BASE_CHECKPOINT] = last_checkpoint(planned[0])
-        base = PlannedRun('', '', 0, files, given, given[BASE_CHECKPOINT] if planned else '')
+        base = TransferRun('', '', 0, files, given, given[BASE_CHECKPOINT] if planned else '')
         intermediate = self._tuned(base, INTERMEDIATE, self.intermediate, os.path.join(root, 'intermediate'))
-        planned.append(dataclasses.replace(intermediate, held_out='nothing', prepares=True))
+        planned.append(dataclasses.replace(intermediate, arm='intermediate', prepares=True))
         for seed in range(seeds):
             folder = os.path.join(root, f'seed_{seed}')
             planned += self._restart(dataclasses.replace(base, seed=seed), last_checkpoint(intermediate), folder)

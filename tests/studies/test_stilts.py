@@ -22,6 +22,7 @@ def test_every_run_starts_from_one_before_it():
         assert planned.waits_for == (run.initial_checkpoint or '')
         assert not planned.waits_for or planned.waits_for in made
         made.add(f'{run.model_dir}/checkpoints/7')
+    assert len({planned.name for planned, _ in loaded()}) == len(made)
     assert len(made) == 2 + 2 * (1 + 3 * len(TARGETS))
 
 
