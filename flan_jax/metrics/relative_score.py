@@ -1,17 +1,21 @@
 """The relative score of a model by a judge that scores two answers (Vicuna's evaluation; Peng et al. 2023, 4.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 Pair = tuple[float, float]
 """The scores of the first and of the second answer."""
 
 
 def parse_scores(review: str) -> Pair | None:
-    """The two scores on the first line of a review; None where it does not have exactly two numbers."""
-    words = review.split('\n')[0].replace(',', ' ').split()
+    """The two scores on the first line of a review, parted by a space or a comma; None where it has no two numbers."""
+    return pair_of(review.split('\n')[0].replace(',', ' ').split())
+
+
+def pair_of(values: Sequence) -> Pair | None:
+    """Two values as numbers; None where they are not two, or no numbers."""
     try:
-        first, second = map(float, words)
-    except ValueError:
+        first, second = map(float, values)
+    except (ValueError, TypeError):
         return None
     return first, second
 

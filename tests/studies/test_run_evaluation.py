@@ -53,7 +53,8 @@ def stopped(samples_dir, tmp_path_factory):
     where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     run = configuration.load([QUICKSTART], bindings(where))
     prepare_libraries(run.data)
-    tuning(run, 'flan-jax train')(1)
+    _, tune_until = tuning(run, 'flan-jax train')
+    tune_until(1)
     assert command('evaluate', where) == command('report', where) == 0
     return where, report_of(where)
 

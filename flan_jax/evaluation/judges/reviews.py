@@ -13,8 +13,8 @@ from etils import epath
 
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import read_rows
-
-Scores = tuple[float, float]
+from flan_jax.metrics import relative_score as metric
+from flan_jax.metrics.relative_score import Pair, pair_of, parse_scores, totals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +38,7 @@ class RelativeScore:
     @property
     def per_cent(self) -> float:
         """The first one's sum as a share of the second one's."""
-        return 100 * self.first / self.second
-
-
-def parse_scores(review: str) -> Scores | None:
-    """The two numbers in the first line of a review, parted by a space or a comma; None where it has no two."""
-    return _pair(review.strip().split('\n')[0].replace(',', ' ').split())
+        return metric.relative_score(self.first, self.second)
 
 
 def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
@@ -57,7 +52,7 @@ def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
     """
     scores = [(_kept(review), parse_scores(review['text'])) for review in reviews]
     found = [kept or parsed for kept, parsed in scores if kept or parsed]
-    first, second = (sum(pair[i] for pair in found) for i in (0, 1))
+    first, second = totals(found) if found else (0, 0)
     if not second:
         raise UserError(f'none of {len(reviews)} reviews has two scores')
     entered = sum(kept is not None and kept != parsed for kept, parsed in scores)
@@ -73,14 +68,6 @@ def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
     return [row for _, row in rows]
 
 
-def _kept(review: Mapping[str, Any]) -> Scores | None:
-    pair = _pair(review.get('score', ()))
+def _kept(review: Mapping[str, Any]) -> Pair | None:
+    pair = pair_of(review.get('score', ()))
     return pair if pair and min(pair) >= 0 else None
-
-
-def _pair(words: Sequence) -> Scores | None:
-    try:
-        first, second = map(float, words)
-    except (ValueError, TypeError):
-        return None
-    return first, second
