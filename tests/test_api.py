@@ -18,6 +18,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.generation import Generator
 from flan_jax.loaded_model import load as load_model
 from flan_jax.model.inputs import Inputs
+from flan_jax.terminal import shown
 from tests.command.converted_base import CONFIG
 from tests.convert.tokenizers_trained import write_chat
 from tests.data.chat_templates import STOCK, text_of
@@ -98,12 +99,12 @@ def test_a_folder_and_its_conversion_are_one_model(folder, model, tmp_path):
 def test_the_command_answers_and_talks_like_it(folder, model, monkeypatch, capsys):
     asked = [str(folder), '--max_new_tokens=6']
     assert main.main(['generate', *asked, '--prompt', 'yes', '--prompt', 'no']) == 0
-    assert capsys.readouterr().out.split('\n') == [*model.generate(['yes', 'no'], **SHORT), '']
+    assert capsys.readouterr().out == shown('\n'.join([*model.generate(['yes', 'no'], **SHORT), '']))
     monkeypatch.setattr('sys.stdin', io.StringIO('Who?\n\nAnd?\n'))
     assert main.main(['generate', *asked, '--chat', '--system=Be brief.']) == 0
     first = model.chat(MESSAGES[:2], **SHORT)
     second = model.chat([*MESSAGES[:2], {'role': 'assistant', 'content': first}, MESSAGES[3]], **SHORT)
-    assert capsys.readouterr().out.split('\n') == [first, second, '']
+    assert capsys.readouterr().out == shown('\n'.join([first, second, '']))
 
 
 def test_what_does_not_fit_is_refused(model, tmp_path):

@@ -54,10 +54,11 @@ def test_exemplars_are_training_examples_in_the_querys_template(name, vocabulary
     make_task = rank_task if dataset.has_options else generation_task
     task = make_task(dataset, 1, vocabulary, samples_dir, exemplars=Exemplars(dataset, 3, data_dir=samples_dir))
     queries = {ex.prompts[1][0] for ex in rendered_examples(dataset, 'test', samples_dir)}
+    of_training = {ex.prompts[1] for ex in rendered_examples(dataset, 'train', samples_dir)}
     for example in examples_of(task, 'test'):
         exemplars, query = solved(example['inputs'])
         assert len(exemplars) == example['shots'] == 3 == len(set(exemplars))
-        assert set(exemplars) <= train_prompts(name, 1, samples_dir) and query in queries
+        assert set(exemplars) <= of_training and query in queries
 
 
 def test_the_query_is_never_among_its_exemplars(vocabulary, samples_dir):
@@ -98,14 +99,16 @@ def test_exemplars_are_sampled_by_seed_anew_for_every_example_and_epoch(vocabula
         task = training_task(dataset, vocabulary, samples_dir, Exemplars(dataset, 3, data_dir=samples_dir))
         return [tuple(example['inputs']) for example in examples_of(task, 'train', seed=seed, **kwargs)]
 
-    assert prompts(5) == prompts(5) != prompts(6)
-    assert prompts(5, num_epochs=2)[: len(prompts(5))] != prompts(5, num_epochs=2)[len(prompts(5)) :]
+    one_epoch, two_epochs = prompts(5), prompts(5, num_epochs=2)
+    assert one_epoch == prompts(5) != prompts(6)
+    assert two_epochs[: len(one_epoch)] != two_epochs[len(one_epoch) :]
 
     def evaluated(seed):
         task = generation_task(dataset, 0, vocabulary, samples_dir, Exemplars(dataset, 3, seed, data_dir=samples_dir))
         return [tuple(example['inputs']) for example in examples_of(task, 'test')]
 
-    assert evaluated(0) == evaluated(0) != evaluated(1)
+    first = evaluated(0)
+    assert first == evaluated(0) != evaluated(1)
 
 
 def test_exemplars_do_not_depend_on_where_an_example_stands_nor_on_the_template(vocabulary, samples_dir):
@@ -119,9 +122,10 @@ def test_exemplars_do_not_depend_on_where_an_example_stands_nor_on_the_template(
         examples = examples_of(generation_task(queried, template, vocabulary, samples_dir, exemplars), 'test')
         return {parts(e['inputs'])[-1]: tuple(number[x] for x in solved(e['inputs'])[0]) for e in examples}
 
-    assert 0 < len(sampled(0, half)) < len(sampled(0)) and sampled(0, half).items() <= sampled(0).items()
-    assert list(sampled(0).values()) == list(sampled(3).values())
-    assert len(set(sampled(0).values())) > 1
+    of_all, of_half = sampled(0), sampled(0, half)
+    assert 0 < len(of_half) < len(of_all) and of_half.items() <= of_all.items()
+    assert list(of_all.values()) == list(sampled(3).values())
+    assert len(set(of_all.values())) > 1
 
 
 def test_fixed_exemplars_are_the_same_for_every_query_and_differ_by_seed(vocabulary, samples_dir):
@@ -132,7 +136,8 @@ def test_fixed_exemplars_are_the_same_for_every_query_and_differ_by_seed(vocabul
         examples = examples_of(rank_task(dataset, 0, vocabulary, samples_dir, exemplars=exemplars), 'test')
         return {tuple(solved(example['inputs'])[0]) for example in examples}
 
-    assert len(sampled(0)) == 1 == len(sampled(1)) and sampled(0) != sampled(1)
+    first, second = sampled(0), sampled(1)
+    assert len(first) == 1 == len(second) and first != second
 
 
 @pytest.mark.parametrize('input_length', [200, 400, 1024, None])

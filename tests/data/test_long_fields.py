@@ -108,11 +108,12 @@ def test_questions_and_options_are_in_every_prompt_that_fits(form, vocabulary, s
     declared = catalogue.dataset('cosmos_qa')
     dataset = in_form(declared, FORMS[form].instructions)
     task = rank_task(dataset, 0, vocabulary, samples_dir)
+    rendered = list(rendered_examples(declared, 'test', samples_dir))
     kept = []
     for limit in (40, 60, 90, 120):
         examples = read_examples(task, {'inputs': limit}, split='test', shuffle=False).as_numpy_iterator()
         for number, example in enumerate(examples):
-            ex = list(rendered_examples(declared, 'test', samples_dir))[number // 4]
+            ex = rendered[number // 4]
             prompt = vocabulary.decode(example['inputs'])
             assert len(example['inputs']) <= limit
             assert example['targets'].tolist() == [*vocabulary.encode(ex.choices[number % 4]), vocabulary.eos_id]
