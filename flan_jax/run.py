@@ -4,6 +4,7 @@ import dataclasses
 
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism
 from flan_jax.evaluation.settings import Evaluation
@@ -108,6 +109,12 @@ class Run(Settings):
             raise SettingsError(
                 f'Stream.epochs={epochs} reads all examples equally often, so Data.parts cannot have weights of their '
                 'own; set Training.steps in its place'
+            )
+        if epochs is not None and self.data.mixing != ProportionalMixing():
+            raise SettingsError(
+                f'Stream.epochs={epochs} reads all examples equally often, so '
+                f'Data.mixing=@{type(self.data.mixing).__name__}() would change nothing; set Training.steps in place of '
+                'epochs, or leave Data.mixing as it is'
             )
 
     @property

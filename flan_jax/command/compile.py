@@ -11,6 +11,7 @@ from flan_jax.command import configuration
 from flan_jax.command.start import read_bindings
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
+from flan_jax.objectives.ppo import Ppo
 from flan_jax.run import Run
 
 GIB = 2**30
@@ -29,6 +30,11 @@ def main(arguments: list[str]) -> int:
     files = [configuration.DEFAULTS, *options.gin_file]
     not_needed = dict.fromkeys(configuration.missing_macros(files), 'unused')
     run = configuration.load(files, not_needed | read_bindings(others))
+    if isinstance(run.objective, Ppo) and options.step != ['scoring']:
+        raise UserError(
+            'Run.objective=@Ppo() learns from answers of the model itself, and its step cannot be compiled ahead of '
+            'time; --step=scoring can'
+        )
 
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh

@@ -75,6 +75,14 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
       UnknownName: for a file, macro, configurable or parameter that does not exist, naming the nearest.
       UserError: for a value that is still missing (all of them at once), or that a setting refuses.
     """
+    run, unread = load_with_unread(files, bindings)
+    if unread:
+        raise UserError(next(iter(unread.values())))
+    return run
+
+
+def load_with_unread(files: Iterable[str], bindings: Mapping[str, str]) -> tuple[Run, dict[str, str]]:
+    """The run, and the bindings that it would ignore, with the reason and what to do; otherwise as `load`."""
     _parse(files, bindings)
     for name in FROM_ENVIRONMENT:
         if name in os.environ and _bound_macros().get(name) is gin.REQUIRED:
@@ -83,8 +91,7 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
         flags = ' '.join(f'--gin.{name}=...' for name in missing)
         raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
     run = _made(Run)
-    _check_chosen(run, bindings)
-    return run
+    return run, _unread(run, bindings)
 
 
 def _made(configurable: type):
@@ -97,17 +104,27 @@ def _made(configurable: type):
         raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
 
 
-def _check_chosen(run: Run, bindings: Iterable[str]) -> None:
-    """Raises UserError for a field on the command line of a class, or an argument of a function, that the run has not.
-
-    It would be ignored silently.
-    """
-    called = {selector.rpartition('.')[2] for _, selector in gin.config._OPERATIVE_CONFIG}
+def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
+    """Fields on the command line of a class, or arguments of a function, that the run has not, and what to do."""
+    called = {(scope, selector.rpartition('.')[2]) for scope, selector in gin.config._OPERATIVE_CONFIG}
+    found = {}
     for name in bindings:
-        bound = re.split(r'[./]', name)[-2] if '.' in name else None
-        if bound in _CONFIGURABLES and bound not in called:
-            places = [f'{field} is @{now}(); set {field} = @{bound}()' for field, now in _places_of(bound, run)]
-            raise UserError(f'{name}: {"; ".join(places) or f"the run has no @{bound}()"}, or leave it out')
+        scope, _, field = name.rpartition('/')
+        bound = field.split('.')[-2] if '.' in field else None
+        # What is bound in a scope holds in those within it, too.
+        if bound in _CONFIGURABLES and not any(
+            bound == what and f'{where}/'.startswith(f'{scope}/' if scope else '') for where, what in called
+        ):
+            reason = '; '.join(_places_to_set(bound, scope, run)) or f'the run has no @{name.rpartition(".")[0]}()'
+            found[name] = f'{name}: {reason}, or leave it out'
+    return found
+
+
+def _places_to_set(bound: str, scope: str, run: Run) -> Iterator[str]:
+    """What to set so that a run has a class that it has not; nothing where it has it in another scope."""
+    if not scope:
+        for field, now in _places_of(bound, run):
+            yield f'{field} is @{now}(); set {field} = @{bound}()'
 
 
 def _places_of(name: str, settings: Settings) -> Iterator[tuple[str, str]]:

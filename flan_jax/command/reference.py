@@ -1,5 +1,7 @@
 """The reference model of a run whose objective compares with one."""
 
+import contextlib
+
 from etils import epath
 
 from flan_jax.errors import UserError
@@ -14,21 +16,32 @@ def reference_stream(run: Run, program, base, stream):
       StreamError: if the run goes on from a checkpoint that was trained with another reference.
     """
     from flan_jax.packing.stream import StreamError
-    from flan_jax.training import checkpoints
     from flan_jax.training.reference import reference_of, with_reference
 
     model = reference_of(program, base)
-    latest = checkpoints.latest_folder(run.model_dir)
-    before = checkpoints.metadata(latest).get('reference') if latest else None
+    before = reference_before(run.model_dir)
     if before not in (None, model.fingerprint):
         raise StreamError(
-            f'{latest} was trained with the reference model {before}; Run.initial_checkpoint='
+            f'{run.model_dir} was trained with the reference model {before}; Run.initial_checkpoint='
             f'{run.initial_checkpoint!r} and Training.dtype={run.training.dtype!r} give {model.fingerprint} now; put '
             'back what they were, or choose another MODEL_DIR'
         )
     found = with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference model: {model.fingerprint}, stream {stream.manifest.fingerprint}')
     return found, model
+
+
+def reference_before(model_dir: epath.PathLike) -> str | None:
+    """The reference model of a run until now, by its newest checkpoint that says so; None where none does.
+
+    A damaged checkpoint is passed over: whoever restores says so, and goes on from the one before.
+    """
+    from flan_jax.training import checkpoints
+
+    for folder in reversed(checkpoints.folders(model_dir)):
+        with contextlib.suppress(checkpoints.CheckpointError):
+            return checkpoints.metadata(folder).get('reference')
+    return None
 
 
 def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None:

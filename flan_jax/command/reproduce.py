@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         return 0
     given = _with_defaults(options, bindings)
     work = _study(options, given)
-    loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in work.runs]
+    loaded = _load(work.runs, given)
     if options.compile:
         compile_study(loaded)
         return 0
@@ -69,6 +69,29 @@ def main(arguments: list[str]) -> int:
         _carry_out(_without_preparing(loaded))
     CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
+
+
+def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
+    """The settings of planned runs, which keep those of the user's bindings that they read.
+
+    Raises:
+      UserError: for a binding that no run reads; as `configuration.load` besides.
+    """
+    from flan_jax.studies.cost import check_steps
+
+    loaded, read, reasons = [], set(), {}
+    for planned in runs:
+        run, unread = configuration.load_with_unread(planned.files, planned.bindings)
+        if own := [name for name in unread if name not in given]:
+            raise UserError(unread[own[0]])
+        kept = {name: value for name, value in planned.bindings.items() if name not in unread}
+        read |= set(kept)
+        reasons |= unread
+        loaded.append((dataclasses.replace(planned, bindings=kept), run))
+    if nowhere := [name for name in reasons if name not in read]:
+        raise UserError(reasons[nowhere[0]])
+    check_steps(run for _, run in loaded)
+    return loaded
 
 
 @dataclasses.dataclass(frozen=True)

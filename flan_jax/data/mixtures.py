@@ -18,17 +18,12 @@ from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.seqio_tasks import keep_usable, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.settings import Data
+from flan_jax.data.settings import OF_THE_CATALOGUE, Data
 from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
 from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
-
-_OF_THE_CATALOGUE = (
-    'mixing', 'instructions', 'templates_per_dataset', 'examples_per_dataset', 'shots', 'drop_overlaps',
-)  # fmt: skip
-"""Settings that say nothing of mixtures that are taken as they are."""
 
 OTHER_CLUSTER = 'other'
 """Cluster of tasks that are not made from the catalogue."""
@@ -249,7 +244,7 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 
 
 def _require_as_it_is(data: Data) -> None:
-    if given := [name for name in _OF_THE_CATALOGUE if getattr(data, name) != getattr(Data, name)]:
+    if given := [name for name in OF_THE_CATALOGUE if getattr(data, name) != getattr(Data, name)]:
         raise UserError(
             f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is, but Data.{given[0]} is set, which applies to '
             'mixtures of the catalogue; leave it out'

@@ -12,6 +12,11 @@ from flan_jax.settings import Between, Count, Path, Settings, SettingsError, Tex
 MAX_SHOTS = 16
 """Exemplars in a prompt at most (FLAN, section 4.4)."""
 
+OF_THE_CATALOGUE = (
+    'mixing', 'instructions', 'templates_per_dataset', 'examples_per_dataset', 'shots', 'drop_overlaps',
+)  # fmt: skip
+"""Fields of `Data` that say nothing of mixtures that are taken as they are, such as running text."""
+
 Shots = Annotated[int, Between(0, MAX_SHOTS)]
 """How many exemplars stand in a prompt."""
 

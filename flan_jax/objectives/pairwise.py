@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from flan_jax.objectives.objective import LOSS, Batch, Metrics, Objective, Predictions
 from flan_jax.objectives.responses import REFERENCE, pair_metrics, pair_weights, sums
@@ -35,8 +36,8 @@ class Pairwise(Objective):
         """The loss of pairs with these rewards, whose shapes broadcast."""
 
     def denominator(self, batch: Batch) -> jax.Array:
-        """The number of examples with at least one pair."""
-        return pair_weights(batch).sum()
+        """The number of examples with at least one pair; 1 where all are ties, whose loss is 0 then."""
+        return jnp.maximum(pair_weights(batch).sum(), 1.0)
 
     def __call__(self, predictions: Predictions, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
         rewards_BxR, weights_BxRxR = self.rewards(predictions, batch), pair_weights(batch)

@@ -100,6 +100,7 @@ def render(content: Mapping[str, Any]) -> str:
     """The page."""
     lines = [_chart_line(line) for line in content['results']]
     proof = content['manifest'].get('hold_out')
+    ranked = [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
     return page_of(
         _TEMPLATE,
         content,
@@ -107,15 +108,9 @@ def render(content: Mapping[str, Any]) -> str:
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
-        preference_chart=charts.preference_curves(content['loss'], content['rankings'])
-        if _ranks(content['loss'])
-        else None,
+        ranked=ranked,
+        preference_chart=charts.preference_curves(ranked, content['rankings']) if ranked else None,
     )
-
-
-def _ranks(lines: Sequence[Mapping[str, float]]) -> bool:
-    """Whether the metrics of a run are of responses that are ranked."""
-    return bool(lines) and charts.PREFERRED in lines[-1]
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:

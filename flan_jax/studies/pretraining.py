@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from flan_jax.data.settings import OF_THE_CATALOGUE
+from flan_jax.errors import UserError
 from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training.checkpoints import FOLDER
 
@@ -19,7 +21,23 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
     # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
     data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
     files = ('gin/runs/pretrain.gin', *files[1:])
+    given = {name: value for name, value in given.items() if not _of_the_catalogue(name)}
     return PlannedRun('pretraining', 'nothing', seed, files, {**data, **given, **bindings}, prepares=True)
+
+
+def _of_the_catalogue(name: str) -> bool:
+    """Whether a binding says which examples of the catalogue are tuned on, of which running text has none."""
+    bound, _, field = name.rpartition('.')
+    return bound.endswith('Mixing') or (bound == 'Data' and field in ('parts', *OF_THE_CATALOGUE))
+
+
+def check_steps(study: str, given: Mapping[str, str]) -> None:
+    """Raises UserError where the user's bindings say otherwise than by TRAIN_STEPS which checkpoint is the last."""
+    if 'Training.steps' in given:
+        raise UserError(
+            f'Training.steps={given["Training.steps"]}: runs of {study} start from the last checkpoints of others, '
+            'which TRAIN_STEPS names; set TRAIN_STEPS in its place'
+        )
 
 
 def last_checkpoint(run: PlannedRun) -> str:

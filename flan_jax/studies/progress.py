@@ -5,6 +5,7 @@ import dataclasses
 from etils import epath
 
 from flan_jax.evaluation.evaluate import unevaluated
+from flan_jax.evaluation.records import ModelRecords
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
 from flan_jax.training import checkpoints
@@ -45,6 +46,15 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
     eval_set = run_evaluation.eval_set_of(run)
     if waits_for and not epath.Path(waits_for).exists():
         return Progress(steps, run.training.steps, 0, 2 * len(eval_set.keys))
-    models = run_evaluation.models_of(run).values()
+    models = [run_evaluation.base_records(run), *_tuned_records(run)]
     recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
     return Progress(steps, run.training.steps, recorded, 2 * len(eval_set.keys))
+
+
+def _tuned_records(run: Run) -> list[ModelRecords]:
+    """Where the records of the newest checkpoint are; none where it is damaged, which the run mends by itself."""
+    try:
+        found = run_evaluation.tuned_records(run)
+    except checkpoints.CheckpointError:
+        return []
+    return [found] if found else []

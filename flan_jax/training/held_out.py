@@ -37,7 +37,8 @@ class HeldOutRankings:
         self._training = training
         self._batches = [_placed(batch, program) for batch in batches]
         if reference is not None:
-            self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]
+            with jax.set_mesh(reference.mesh):
+                self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]
         self._metrics = jax.jit(functools.partial(_metrics, program.learning, tuple(clusters)))
 
     def is_due(self, done: int) -> bool:

@@ -68,7 +68,8 @@ class Monitor:
         self._check(done, sums[LOSS], gradient_norm)
         for name, of_step in sums.items():
             self._window[name] += of_step
-        self._advance(1, f'{self._epoch_note(done)}loss {sums[LOSS][0] / sums[LOSS][1]:.3f}')
+        total, count = sums[LOSS]
+        self._advance(1, f'{self._epoch_note(done)}loss {total / max(count, 1.0):.3f}')
         if done % self._training.log_every == 0 or done == self._training.steps:
             self._log.write(
                 done, self._means() | {'gradient_norm': gradient_norm} | self._speed(done) | self._epoch(done)
@@ -76,7 +77,8 @@ class Monitor:
 
     def _check(self, done: int, loss: np.ndarray, gradient_norm: float) -> None:
         total, count = loss
-        if count > 0 and np.isfinite(total) and np.isfinite(gradient_norm):
+        may_be_empty = self._stream.manifest.responses_per_sequence > 0  # all answers of a batch may be ties
+        if (count > 0 or may_be_empty) and np.isfinite(total) and np.isfinite(gradient_norm):
             return
         last = done * self._training.batch_size
         first = last - self._training.batch_size
