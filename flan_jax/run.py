@@ -112,9 +112,9 @@ class Run(Settings):
             )
         if epochs is not None and self.data.mixing != ProportionalMixing():
             raise SettingsError(
-                f'Stream.epochs={epochs} reads all examples equally often, so '
-                f'Data.mixing=@{type(self.data.mixing).__name__}() would change nothing; set Training.steps in place of '
-                'epochs, or leave Data.mixing as it is'
+                f'Stream.epochs={epochs} reads all examples equally often, so Data.mixing='
+                f'@{type(self.data.mixing).__name__}() would change nothing; leave Data.mixing as it is, or set '
+                'Training.steps in place of epochs'
             )
 
     @property

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flan_jax.data.mixing.equal import EqualMixing
 from flan_jax.data.settings import Data
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import lamda
@@ -11,6 +12,7 @@ from flan_jax.objectives.slic import Slic
 from flan_jax.packing.settings import Stream
 from flan_jax.run import Run
 from flan_jax.settings import SettingsError
+from flan_jax.training.settings import Training
 
 MODEL = lamda(num_layers=2, d_model=32, vocab_size=64, head_dim=16)
 
@@ -32,3 +34,11 @@ def test_a_reward_model_is_not_evaluated_by_its_answers():
     with pytest.raises(SettingsError, match=r"@Reward.* Evaluation.targets=\('rte',\) empty"):
         run(Reward(), evaluation=Evaluation(targets=('rte',)))
     assert run(Reward()).objective.needs_values
+
+
+def test_epochs_are_not_mixed():
+    """They would read every example as often, whatever the mixing."""
+    parts = {'data': Data(tfds_data_dir='data', mixing=EqualMixing()), 'model_dir': 'run', 'model': MODEL}
+    with pytest.raises(SettingsError, match='@EqualMixing.* would change nothing'):
+        Run(stream=Stream(epochs=2), training=Training(steps=None), **parts)
+    assert Run(stream=Stream(), **parts).data.mixing == EqualMixing()

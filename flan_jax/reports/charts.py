@@ -104,9 +104,8 @@ def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
     axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2, color=COLOURS['tuned'])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
-    axes.set_ylabel(
-        'loss, a mean over prompts' if any(PREFERRED in line for line in lines) else 'loss, nats per target token'
-    )
+    ranks = any(PREFERRED in line for line in lines)
+    axes.set_ylabel('loss, a mean over prompts' if ranks else 'loss, nats per target token')
     axes.set_ylim(bottom=0)
     return svg_of(figure)
 

@@ -10,6 +10,8 @@ import pytest
 
 from flan_jax.aot.collectives import collectives
 from flan_jax.aot.roofline import product_flops
+from flan_jax.command import compile as compile_command
+from flan_jax.errors import UserError
 
 needs_libtpu = pytest.mark.skipif(
     importlib.util.find_spec('libtpu') is None, reason='libtpu is not installed; `make compile` installs it'
@@ -28,6 +30,12 @@ def compiled(*words):
     command = [sys.executable, '-m', 'flan_jax', 'compile', '--gin_file=gin/models/lamda_small.gin', *words]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'})
     return done.returncode, done.stdout, done.stderr
+
+
+def test_a_step_on_answers_of_the_model_itself_is_refused(monkeypatch):
+    monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
+    with pytest.raises(UserError, match='@Ppo.*--step=scoring'):
+        compile_command.main(['--topology=v4:2x2x1', '--gin_file=gin/runs/ppo.gin', '--step=training'])
 
 
 @needs_libtpu

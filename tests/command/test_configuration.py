@@ -392,3 +392,11 @@ def test_an_argument_of_a_function_that_is_not_called_is_refused():
     shorter = GIVEN | {'INITIAL_CHECKPOINT_PATH': 'x', 'VOCABULARY': 'x'}
     with pytest.raises(UserError, match=r'lamda.num_layers: the run has no @lamda\(\)'):
         configuration.load(files, shorter | {'lamda.num_layers': '3'})
+
+
+def test_a_field_in_a_scope_that_the_run_has_not_is_refused():
+    with pytest.raises(UserError, match=r'the run has no @x/Training\(\)'):
+        configuration.load(QUICKSTART, {'x/Training.steps': '3'})
+    files = ['gin/runs/flan2022.gin']
+    run = configuration.load(files, GIVEN | {'chain_of_thought/Part.weight': '7.0'})
+    assert 7.0 in [part.weight for part in run.data.parts]

@@ -278,6 +278,18 @@ def test_equal_scores_and_padding_make_no_pair():
     np.testing.assert_allclose([padded, tied], without, rtol=1e-6)
 
 
+@each_against_reference
+def test_a_batch_of_ties_has_a_loss_of_0_and_no_gradient(name):
+    predictions, batch = numbers([0.3, -0.2], [1, 1])
+    objective = OBJECTIVES[name]
+
+    def loss_of(values):
+        return objective(Predictions(values, values), batch, CLUSTERS)[0] / objective.denominator(batch)
+
+    value, gradient = jax.value_and_grad(loss_of)(predictions.log_probs_BxP)
+    assert value == 0 and not np.asarray(gradient).any()
+
+
 def test_rrhf_ranks_as_in_the_worked_example():
     """Pairs (0, 1), (0, 2) and (2, 1) cost 1, 0 and 1.5; the best response is the likeliest no more."""
     p, scores = [-1.0, -2.0, -0.5], [1, 3, 2]

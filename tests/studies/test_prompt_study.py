@@ -1,12 +1,18 @@
 """The runs of a study of soft prompts: what starts from what."""
 
+import dataclasses
+import shutil
+
+import jax.numpy as jnp
 import pytest
 
 from flan_jax.command import configuration
-from flan_jax.command.reproduce import _print_plan
+from flan_jax.command.reproduce import _load, _print_plan
 from flan_jax.errors import UserError
 from flan_jax.studies.flan import FIGURE_10
+from flan_jax.studies.progress import progress_of
 from flan_jax.studies.prompt_study import BASE_CHECKPOINT, PROMPTS
+from flan_jax.training import checkpoints
 
 GIVEN = {'TFDS_DATA_DIR': 'data', 'TRAIN_STEPS': '7'}
 
@@ -52,6 +58,31 @@ def test_a_base_model_that_is_given_is_not_pretrained():
 def test_what_does_not_fit_is_refused(given, message):
     with pytest.raises(UserError, match=message):
         FIGURE_10.runs('paper', 'root', (), given)
+
+
+def test_a_binding_belongs_to_the_runs_that_read_it():
+    """The models before the prompts have no early stopping; a class that no run has is a mistake."""
+    given = GIVEN | {'EarlyStopping.patience': '3'}
+    runs = _load(FIGURE_10.runs('small', 'root', (), given), given)
+    assert {run.tuning.stopping.patience for planned, run in runs if not planned.prepares} == {3}
+    for planned, run in runs:
+        assert configuration.load(planned.files, planned.bindings) == run
+        assert ('EarlyStopping.patience' in planned.bindings) == (not planned.prepares)
+    given = GIVEN | {'Linear.end': '0.1'}
+    with pytest.raises(UserError, match=r'Linear.end: Training.schedule is @Constant'):
+        _load(FIGURE_10.runs('small', 'root', (), given), given)
+
+
+def test_a_run_whose_newest_checkpoint_is_damaged_is_not_finished(samples_dir, tmp_path):
+    """The run itself puts it aside and goes on from the one before."""
+    planned = FIGURE_10.runs('small', str(tmp_path), (), GIVEN | {'TFDS_DATA_DIR': samples_dir})
+    run = next(configuration.load(one.files, one.bindings) for one in planned if not one.waits_for and one.prepares)
+    run = dataclasses.replace(run, evaluation=dataclasses.replace(run.evaluation, targets=('sst2',)))
+    newest = tmp_path / run.model_dir / checkpoints.FOLDER / '7'
+    checkpoints.save_params(newest, {'a': jnp.ones(3)}, {})
+    shutil.rmtree(newest / 'params')
+    progress = progress_of(run)
+    assert progress.steps == progress.total_steps == 7 and not progress.finished
 
 
 def test_the_plan_parts_what_can_go_on_at_the_same_time(samples_dir, tmp_path, capsys):

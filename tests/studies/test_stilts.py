@@ -3,7 +3,10 @@
 import pytest
 
 from flan_jax.command import configuration
+from flan_jax.command.reproduce import _load
 from flan_jax.data.members import members
+from flan_jax.data.mixing.proportional import ProportionalMixing
+from flan_jax.data.mixing.temperature import TemperatureMixing
 from flan_jax.errors import UserError
 from flan_jax.studies.pretraining import BASE_CHECKPOINT
 from flan_jax.studies.stilts import ALL, DIRECT, GLUE, INTERMEDIATE, MULTI_TASK, TARGETS, THEN_SINGLE
@@ -68,3 +71,18 @@ def test_what_does_not_fit_is_refused():
         GLUE.runs('paper', 'root', (), GIVEN)
     with pytest.raises(UserError, match='MIXTURE_OR_TASK_NAME is set by stilts.glue'):
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
+    with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
+        GLUE.runs('small', 'root', (), GIVEN | {'Training.steps': '9'})
+
+
+def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():
+    given = GIVEN | {'Data.mixing': '@TemperatureMixing()', 'TemperatureMixing.temperature': '4.0'}
+    (_, pretraining), *others = _load(GLUE.runs('small', 'root', (), given), given)
+    assert pretraining.data.mixing == ProportionalMixing()
+    assert {run.data.mixing for _, run in others} == {TemperatureMixing(temperature=4.0)}
+
+
+def test_epochs_are_refused():
+    given = GIVEN | {'TRAIN_STEPS': 'None', 'Stream.epochs': '2'}
+    with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
+        _load(GLUE.runs('small', 'root', (), given), given)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flan_jax.command.reference import reference_before
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.training.digests import digests
@@ -28,6 +29,16 @@ def test_the_newest_checkpoint_has_the_highest_step(run, tmp_path):
     (run / checkpoints.FOLDER / '400.orbax-checkpoint-tmp-1').mkdir()
     assert checkpoints.latest_folder(run).name == '100'
     assert checkpoints.latest_folder(tmp_path / 'nothing') is None
+
+
+def test_a_reference_model_is_known_past_a_damaged_checkpoint(tmp_path):
+    for step in (1, 2):
+        said = {'reference': f'model {step}'}
+        checkpoints.save_params(tmp_path / checkpoints.FOLDER / str(step), {'a': jnp.ones(3)}, said)
+    assert reference_before(tmp_path) == 'model 2'
+    shutil.rmtree(tmp_path / checkpoints.FOLDER / '2' / 'params')
+    assert checkpoints.latest_step(tmp_path) == 2 and reference_before(tmp_path) == 'model 1'
+    assert reference_before(tmp_path / 'nothing') is None
 
 
 def test_on_a_bucket_a_checkpoint_that_is_not_committed_does_not_count(run, monkeypatch):

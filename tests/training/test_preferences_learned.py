@@ -1,10 +1,12 @@
 """A tiny decoder learns a small synthetic preference: answers in fewer words."""
 
+import dataclasses
+
 import numpy as np
 
 from flan_jax.inference.scoring import Scorer
 from flan_jax.objectives.dpo import Dpo
-from flan_jax.training import checkpoints
+from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.program import training_program
 from flan_jax.training.reference import reference_of, with_reference
 from flan_jax.training.settings import Training
@@ -47,3 +49,17 @@ def test_dpo_learns_to_prefer_fewer_words_and_goes_on_bit_for_bit(tmp_path):
     stopped = run(tmp_path / 'stopped', 13, STEPS)
     for name, value in params.items():
         np.testing.assert_array_equal(stopped[name], value)
+
+
+def test_a_step_of_nothing_but_ties_is_no_end(tmp_path):
+    """It moves nothing, and its line of the log has no mean of pairs; the steps around it have."""
+    training = dataclasses.replace(TRAINING, steps=3, checkpoint_every=3)
+    program = training_program(CONFIG, Dpo(), Full(), training, MESH, ['words'])
+    stream = write(tmp_path / 'stream', 12)
+    scores = np.concatenate([stream.batch(step, 4)['score'] for step in range(3)])
+    scores[4:8] = 1.0
+    stream = with_reference(stream, reference_of(program, base), 4).with_columns({'score': scores})
+    train(program, training, stream, Checkpointing(str(tmp_path / 'run'), base, None, {}), 3)
+    first, tied, last = metrics_log.read(tmp_path / 'run')
+    assert 'loss' in first and 'accuracy' in last and tied['gradient_norm'] == 0
+    assert not {'loss', 'accuracy'} & set(tied)
