@@ -6,6 +6,7 @@ import numpy as np
 
 from flan_jax.inference.scoring import Scorer
 from flan_jax.objectives.dpo import Dpo
+from flan_jax.packing.columns import read_column, write_column
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.program import training_program
 from flan_jax.training.reference import reference_of, with_reference
@@ -58,7 +59,9 @@ def test_a_step_of_nothing_but_ties_is_no_end(tmp_path):
     stream = write(tmp_path / 'stream', 12)
     scores = np.concatenate([stream.batch(step, 4)['score'] for step in range(3)])
     scores[4:8] = 1.0
-    stream = with_reference(stream, reference_of(program, base), 4).with_columns({'score': scores})
+    write_column(stream, 'score', 'ties', scores)
+    stream = with_reference(stream, reference_of(program, base), 4)
+    stream = stream.with_columns({'score': read_column(stream, 'score', 'ties')})
     train(program, training, stream, Checkpointing(str(tmp_path / 'run'), base, None, {}), 3)
     first, tied, last = metrics_log.read(tmp_path / 'run')
     assert 'loss' in first and 'accuracy' in last and tied['gradient_norm'] == 0
