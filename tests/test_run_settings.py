@@ -6,6 +6,7 @@ from flan_jax.data.settings import Data
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import lamda
 from flan_jax.objectives.dpo import Dpo
+from flan_jax.objectives.ppo import Ppo
 from flan_jax.objectives.reward import Reward
 from flan_jax.objectives.slic import Slic
 from flan_jax.packing.settings import Stream
@@ -32,3 +33,8 @@ def test_a_reward_model_is_not_evaluated_by_its_answers():
     with pytest.raises(SettingsError, match=r"@Reward.* Evaluation.targets=\('rte',\) empty"):
         run(Reward(), evaluation=Evaluation(targets=('rte',)))
     assert run(Reward()).objective.needs_values
+
+
+def test_what_learns_from_rewards_is_evaluated_afterwards():
+    with pytest.raises(SettingsError, match='@Ppo.* MODEL_DIR/policy'):
+        run(Ppo(), evaluation=Evaluation(targets=('rte',)))

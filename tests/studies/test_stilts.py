@@ -68,3 +68,5 @@ def test_what_does_not_fit_is_refused():
         GLUE.runs('paper', 'root', (), GIVEN)
     with pytest.raises(UserError, match='MIXTURE_OR_TASK_NAME is set by stilts.glue'):
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
+    with pytest.raises(UserError, match='set that'):
+        GLUE.runs('small', 'root', (), GIVEN | {'Training.steps': '100'})
