@@ -180,6 +180,12 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def absolute(path: epath.PathLike) -> epath.Path:
+    """The absolute path; one in a bucket stays as it is, which `epath` would take for a relative one."""
+    path = epath.Path(path)
+    return path if in_bucket(path) else path.absolute()
+
+
 def in_bucket(path: epath.PathLike) -> bool:
     """Whether a path is in a bucket (gs://, s3://), where there are no folders to rename, and no end of space."""
     return '://' in str(path)

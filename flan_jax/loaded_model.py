@@ -24,6 +24,9 @@ from flan_jax.training import checkpoints
 from flan_jax.training.program import execution_of, platform_of
 from flan_jax.training.weights import CheckpointContent, content_of
 
+POLICY = 'policy'
+"""Folder of the language model that a run learned from rewards, in its MODEL_DIR."""
+
 
 def load(
     folder: epath.PathLike,
@@ -126,10 +129,15 @@ def is_hugging_face(folder: epath.PathLike) -> bool:
 
 
 def checkpoint_in(folder: epath.PathLike) -> epath.Path:
-    """The checkpoint that a folder means: a conversion's, the newest complete one of a run, or the folder itself."""
+    """The checkpoint that a folder means.
+
+    It is a conversion's, the policy of a run that learned from rewards, the newest complete one of another run, or the
+    folder itself.
+    """
     folder = epath.Path(folder)
-    if (folder / CHECKPOINT).is_dir():
-        return folder / CHECKPOINT
+    for name in (CHECKPOINT, POLICY):
+        if (folder / name).is_dir():
+            return folder / name
     return checkpoints.latest_folder(folder) or folder
 
 

@@ -11,6 +11,7 @@ from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import DecoderConfig
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.objective import Objective
+from flan_jax.objectives.ppo import Ppo
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import Path, Settings, SettingsError
 from flan_jax.training.schedules.constant import Constant
@@ -87,7 +88,14 @@ class Run(Settings):
                 f'Run.objective=@{name}() compares with the model that tuning starts from, which must know how to '
                 'answer: set Run.initial_checkpoint to a tuned model'
             )
-        if self.objective.needs_values and (self.data.held_out or self.evaluation.targets):
+        evaluated = self.data.held_out or self.evaluation.targets
+        if isinstance(self.objective, Ppo) and evaluated:
+            raise SettingsError(
+                f'Run.objective=@Ppo() learns from rewards and is evaluated afterwards, by `flan-jax evaluate '
+                f'MODEL_DIR/policy`: leave Data.held_out={self.data.held_out!r} and Evaluation.targets='
+                f'{self.evaluation.targets!r} empty'
+            )
+        if self.objective.needs_values and evaluated:
             raise SettingsError(
                 f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
                 f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'

@@ -7,6 +7,7 @@ from flan_jax.data.settings import Data
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import lamda
 from flan_jax.objectives.dpo import Dpo
+from flan_jax.objectives.ppo import Ppo
 from flan_jax.objectives.reward import Reward
 from flan_jax.objectives.slic import Slic
 from flan_jax.packing.settings import Stream
@@ -42,3 +43,8 @@ def test_epochs_are_not_mixed():
     with pytest.raises(SettingsError, match='@EqualMixing.* would change nothing'):
         Run(stream=Stream(epochs=2), training=Training(steps=None), **parts)
     assert Run(stream=Stream(), **parts).data.mixing == EqualMixing()
+
+
+def test_what_learns_from_rewards_is_evaluated_afterwards():
+    with pytest.raises(SettingsError, match='@Ppo.* MODEL_DIR/policy'):
+        run(Ppo(), evaluation=Evaluation(targets=('rte',)))

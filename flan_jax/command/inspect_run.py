@@ -13,6 +13,8 @@ Check = tuple[str, str, str]
 def checks_of_run(model_dir: str) -> Iterator[Check]:
     """Reads every array, sequence, record and line of a run."""
     from flan_jax import manifest
+    from flan_jax.loaded_model import POLICY
+    from flan_jax.rollouts import rollout
     from flan_jax.training import checkpoints, metrics_log
 
     root = epath.Path(model_dir)
@@ -21,6 +23,10 @@ def checks_of_run(model_dir: str) -> Iterator[Check]:
     yield _check('manifest', lambda: manifest.exists(root) and manifest.read(root) and 'sound')
     for folder in checkpoints.folders(root):
         yield _check(f'checkpoint {folder.name}', lambda folder=folder: _arrays(checkpoints.verify(folder)))
+    if (root / POLICY).is_dir():
+        yield _check('policy', lambda: _arrays(checkpoints.verify(root / POLICY)))
+    if (root / rollout.FOLDER).is_dir():
+        yield _check('rollouts', lambda: f'{rollout.verify(root)} rollouts')
     yield _check('metrics', lambda: f'{len(metrics_log.read(root))} lines')
     yield _check('stream', lambda: _stream(root))
     yield _check('records', lambda: _records(root))

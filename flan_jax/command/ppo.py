@@ -1,18 +1,17 @@
 """flan-jax ppo: learn from rewards of the model's own answers."""
 
 import pathlib
-import shutil
+
+from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.start import start
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
+from flan_jax.files import absolute
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
-
-POLICY = 'policy'
-"""Folder of the language model that was learned, in MODEL_DIR; it has no value head, so that it can be used as any."""
 
 
 def main(arguments: list[str]) -> None:
@@ -36,23 +35,33 @@ def ppo(run: Run, command: str) -> None:
 def _ppo(run: Run, command: str) -> None:
     from flan_jax import manifest
     from flan_jax.evaluation import samples
+    from flan_jax.evaluation.scorers import require_references
     from flan_jax.rollouts.rollout import FOLDER
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
 
     vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(run.objective.questions), {})
+    require_references(run.objective.reward, questions)
     _check_lengths(run, vocabulary, questions)
     asked = _asked(run, questions, vocabulary)
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
-    samples.require_same(pathlib.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
+    samples.require_same(epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
     metadata = _metadata(run, vocabulary)
     params = _learn(run, asked, metadata)
-    policy = pathlib.Path(run.model_dir).absolute() / POLICY
-    shutil.rmtree(policy, ignore_errors=True)
+    policy = policy_folder(run.model_dir)
+    if policy.exists():
+        policy.rmtree()
     checkpoints.save_params(policy, params, metadata)
     CONSOLE.print(f'{policy} holds the model; `flan-jax generate --checkpoint={policy}` asks it')
+
+
+def policy_folder(model_dir: epath.PathLike) -> epath.Path:
+    """Folder of the language model that was learned; it has no value head, so that it can be used as any."""
+    from flan_jax.loaded_model import POLICY
+
+    return absolute(model_dir) / POLICY
 
 
 def _check(run: Run) -> None:
@@ -68,6 +77,11 @@ def _check(run: Run) -> None:
         raise UserError('INITIAL_CHECKPOINT_PATH is None; name the tuned model that learning begins with')
     if jax.process_count() > 1:
         raise UserError('`flan-jax ppo` runs in one process; its devices share every batch')
+    if run.training.steps is None:
+        raise UserError(
+            f'Stream.epochs={run.stream.epochs} counts readings of data, and rounds read their own answers; set '
+            'TRAIN_STEPS, and Stream.epochs to None'
+        )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
 
@@ -97,7 +111,7 @@ def _asked(run: Run, questions, vocabulary):
     from flan_jax.rollouts.rewards import reward_called
 
     batch_tokens = run.evaluation.batch_tokens
-    reward = reward_called(run.objective.reward, vocabulary, run.parallelism, batch_tokens)
+    reward = reward_called(run.objective.reward, vocabulary, run.prompt_format, run.parallelism, batch_tokens)
     reference = load(
         run.initial_checkpoint,
         vocabulary=str(vocabulary.path),

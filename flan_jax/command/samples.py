@@ -111,6 +111,8 @@ def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mappin
         'questions_per_file': samples.QUESTIONS_PER_FILE,
         'samples': options.samples,
         'weights': fingerprint(model_identity(options.checkpoint)),
+        'dtype': model.execution.dtype,
+        'param_dtype': options.param_dtype,
         'vocabulary': model.vocabulary.fingerprint,
         'prompt_format': model.prompt_format.recipe,
         'task': options.task,

@@ -7,6 +7,7 @@ with prompt and completion, or with chosen and rejected. What is done stands in 
 
 import argparse
 import hashlib
+import json
 import pathlib
 import re
 import tempfile
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     keys = renamed_keys(options.keys or [])
     file_format = _file_format(options, keys)
     base = base_of(options.base, options.output)
-    tuned = _tuned(options, base, file_format)
+    tuned = _tuned(options, base, file_format, keys)
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
     if path.exists() and path.read_text() != text:
@@ -100,15 +101,18 @@ def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
     return format_of_file(options.data, known_formats(), keys)
 
 
-def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
+def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapping[str, str]) -> Tuned:
     from flan_jax.data.formats import format_named
+    from flan_jax.data.instruction_files import format_called
+    from flan_jax.data.instruction_files.detected import most_responses
 
-    digest = hashlib.sha256(options.data.read_bytes() + file_format.encode()).hexdigest()[:8]
     objective = _objective(options.objective, file_format)
+    responses = most_responses(options.data, format_called(file_format), keys) if objective.ranked else 1
     if options.chat_template:
         prompt_format = format_named(options.chat_template)
     else:
         prompt_format = base.prompt_format or format_named(DEFAULT_FORMATS.get(file_format, 'tulu'))
+    digest = _digest(options, file_format, keys)
     return Tuned(
         command=configuration.joined(['flan-jax', 'tune', *_given(options)]),
         output=options.output,
@@ -123,8 +127,14 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str) -> Tuned:
         learning_rate=options.learning_rate,
         length=options.length,
         test_examples=options.test_examples,
-        responses=_PAIR if objective.ranked else 1,
+        responses=responses,
     )
+
+
+def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, str]) -> str:
+    """What identifies the data as it is prepared."""
+    read_as = json.dumps([file_format, sorted(keys.items()), options.test_examples])
+    return hashlib.sha256(options.data.read_bytes() + read_as.encode()).hexdigest()[:8]
 
 
 def _given(options: argparse.Namespace) -> list[str]:
@@ -143,9 +153,6 @@ def _given(options: argparse.Namespace) -> list[str]:
 RANKED_FORMATS = ('preference', 'ranked')
 """Formats of files with several answers to each question."""
 
-_PAIR = 2
-"""Answers to a question of which one is preferred; longer rankings take a --length that holds them."""
-
 _DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
 
 
@@ -153,9 +160,15 @@ def _objective(name: str, file_format: str) -> type:
     """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
     from flan_jax.command.configurables import configurables
     from flan_jax.objectives.objective import Objective
+    from flan_jax.objectives.ppo import Ppo
 
     members = [found for found in configurables().values() if isinstance(found, type) and issubclass(found, Objective)]
     known = {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', found.__name__).lower(): found for found in members}
+    if known.get(name) is Ppo:
+        raise UserError(
+            '--objective=ppo learns from rewards of its own answers, not from a file of them; use `flan-jax ppo '
+            '--gin_file=gin/runs/ppo.gin`'
+        )
     if name not in known:
         raise UnknownName('objective', name, known)
     if known[name].ranked and file_format not in RANKED_FORMATS:

@@ -72,7 +72,7 @@ class Tuned:
         yield f'MODEL_DIR = {self.output!r}'
         yield f'TFDS_DATA_DIR = {self.data_dir!r}'
         yield f'MIXTURE_OR_TASK_NAME = {self.dataset!r}'
-        if self.test_examples:
+        if self.test_examples and not self.objective.needs_values:  # a reward model answers nothing
             yield f'EVAL_TASKS = ({self.dataset!r},)'
         yield f'\nINITIAL_CHECKPOINT_PATH = {self.base.checkpoint!r}'
         yield f'VOCABULARY = {self.base.vocabulary!r}'

@@ -19,13 +19,15 @@ from flan_jax import settings
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.instruction_files.conversation import text_of
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import DamagedFile, read_json, write_whole
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 
 SETTINGS_FILE = 'settings.json'
 
 QUESTIONS_PER_FILE = 64
+
+_ADVICE = 'remove the folder, and draw anew'
 
 
 class SamplesError(UserError):
@@ -93,13 +95,13 @@ class Sampler:
 
 
 def require_same(folder: epath.PathLike, drawn_by: Mapping[str, Any]) -> None:
-    """Begins a folder of samples, or goes on with one; raises SamplesError for one of other settings."""
+    """Begins a folder of samples, or goes on with one; raises SamplesError for one of other settings, DamagedFile."""
     path = epath.Path(folder) / SETTINGS_FILE
     text = json.dumps(drawn_by, indent=2, sort_keys=True) + '\n'
     if not path.exists():
         write_whole(path, text)
         return
-    before = json.loads(path.read_text())
+    before = read_json(path, _ADVICE)
     if different := sorted(name for name in before | dict(drawn_by) if before.get(name) != json.loads(text).get(name)):
         raise SamplesError(
             f'{folder} holds samples with another {", ".join(different)}; take another folder, or the settings '
@@ -134,11 +136,14 @@ def read(folder: epath.PathLike) -> list[Answered]:
 
     Raises:
       SamplesError: if it holds none, or not all.
+      DamagedFile: for a file that is not what was written.
     """
     path = epath.Path(folder) / SETTINGS_FILE
     if not path.exists():
         raise SamplesError(f'{folder} holds no samples; `flan-jax samples draw --output={folder}` draws them')
-    expected = json.loads(path.read_text())['questions']
+    expected = read_json(path, _ADVICE).get('questions')
+    if not isinstance(expected, int):
+        raise DamagedFile(f'{path} is damaged: does not say how many "questions" there are; {_ADVICE}')
     found = [record for number in range(-(-expected // QUESTIONS_PER_FILE)) for record in _records(folder, number)]
     if len(found) != expected:
         raise SamplesError(
@@ -185,4 +190,7 @@ def _record(index: int, answered: Answered) -> dict[str, Any]:
 def _records(folder: epath.PathLike, number: int) -> Iterator[dict[str, Any]]:
     path = _file(folder, number)
     if path.exists():
-        yield from (json.loads(line) for line in path.read_text().split('\n') if line)
+        try:
+            yield from [json.loads(line) for line in path.read_bytes().splitlines()]
+        except ValueError as error:
+            raise DamagedFile(f'{path} is damaged: not JSON; remove it, and draw again: the rest stays') from error

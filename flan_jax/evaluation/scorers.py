@@ -5,14 +5,15 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.evaluation.samples import Answered
-from flan_jax.metrics.solutions import is_right
+from flan_jax.evaluation.samples import Answered, Question
+from flan_jax.metrics.solutions import final_answer, is_right
 
 Scorer = Callable[[Answered], list[float]]
 
 
 def right(answered: Answered) -> list[float]:
-    """1 for a solution that arrives at the reference's answer, else 0."""
+    """1 for a solution that arrives at the reference's answer, else 0; raises UserError where that has none."""
+    require_references('right', [answered.question])
     return [float(is_right(answer, answered.question.reference)) for answer in answered.answers]
 
 
@@ -22,6 +23,17 @@ def fewer_words(answered: Answered) -> list[float]:
 
 
 SCORERS: dict[str, Scorer] = {'right': right, 'fewer_words': fewer_words}
+
+
+def require_references(name: str, questions: Sequence[Question]) -> None:
+    """Raises UserError where a scorer compares with references, and a question's has no answer to compare with."""
+    lacking = [question for question in questions if final_answer(question.reference) is None]
+    if name == 'right' and lacking:
+        raise UserError(
+            f"the scorer right compares with the number after '####' in a reference, and that of the question "
+            f'{lacking[0].prompt[:60]!r} has none: {lacking[0].reference[-60:]!r}; add references as "completion", or '
+            'take another scorer'
+        )
 
 
 def scores_by(name: str, samples: Sequence[Answered]) -> list[list[float]]:

@@ -15,7 +15,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
-from flan_jax.model.value_head import VALUE_HEAD
+from flan_jax.model.value_head import VALUE_HEAD, of_ppo
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -80,6 +80,7 @@ class LoadedModel:
 
     def require_language_model(self) -> None:
         """Raises UserError for a reward model: its weights have learned to rate responses, not to give them."""
+        self._require_no_value_function()
         if VALUE_HEAD in self.params:
             raise UserError(
                 'this is a reward model: it rates responses, and neither answers nor scores options; name a language '
@@ -87,11 +88,19 @@ class LoadedModel:
             )
 
     def require_value_head(self) -> None:
-        """Raises UserError for a model without a scalar head."""
+        """Raises UserError for a model without a scalar head, or whose head gives no rewards, as PPO's."""
+        self._require_no_value_function()
         if VALUE_HEAD not in self.params:
             raise UserError(
                 'this is a language model, which has no scalar head to rate responses with; name a run with '
                 'Run.objective = @Reward(), or tune one'
+            )
+
+    def _require_no_value_function(self) -> None:
+        if VALUE_HEAD in self.params and of_ppo(self.metadata):
+            raise UserError(
+                'this is a checkpoint of PPO, whose scalar head foretells rewards and gives none; name MODEL_DIR/'
+                'policy for the language model, or the reward model that it learned from'
             )
 
     def mesh_context(self) -> contextlib.AbstractContextManager:

@@ -6,6 +6,9 @@ its parameters hold it.
 Shape letters: B sequences, T tokens, R responses, D model.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +16,11 @@ from flan_jax.model.config import DecoderConfig
 
 VALUE_HEAD = 'value_head/kernel'
 """Name of the head's kernel [D, 1]; it has no bias, for a constant changes no comparison of rewards."""
+
+
+def of_ppo(metadata: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint that says this of itself is of PPO, so that its head foretells rewards and gives none."""
+    return (metadata.get('objective') or {}).get('type') == 'Ppo'
 
 
 def value_head_shapes(config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
+from flan_jax.data.formats.format import PromptFormat
 from flan_jax.distributed.mesh import Parallelism
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation.samples import Answered
@@ -15,12 +16,14 @@ from flan_jax.rollouts.rollout import Reward
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
-def reward_called(name: str, vocabulary: Vocabulary, parallelism: Parallelism, batch_tokens: int) -> Reward:
+def reward_called(
+    name: str, vocabulary: Vocabulary, prompt_format: PromptFormat, parallelism: Parallelism, batch_tokens: int
+) -> Reward:
     """The scorer of a name, or the reward model in a folder, which reads the very tokens that were drawn.
 
     Raises:
       UnknownName: for what is neither.
-      UserError: for a reward model of another vocabulary, or a language model.
+      UserError: for a reward model of another vocabulary or prompt format, or a language model.
     """
     if name in SCORERS:
         scorer = SCORERS[name]
@@ -30,6 +33,11 @@ def reward_called(name: str, vocabulary: Vocabulary, parallelism: Parallelism, b
     model = load(name, parallelism=parallelism, vocabulary=str(vocabulary.path))
     if model.vocabulary.fingerprint != vocabulary.fingerprint:
         raise UserError(f'Ppo.reward={name!r} has another vocabulary than the run; tune one with VOCABULARY as here')
+    if model.prompt_format.recipe != prompt_format.recipe:
+        raise UserError(
+            f'Ppo.reward={name!r} was tuned with the prompt format {model.prompt_format.recipe}, and would read '
+            f'answers in the format {prompt_format.recipe}; set Run.prompt_format to its format, or tune one with this'
+        )
     judge = RewardModel(model, batch_tokens)
 
     def rewards(answered: Sequence[Answered], examples: Sequence[Example]) -> list[list[float]]:

@@ -12,7 +12,7 @@ import numpy as np
 from etils import epath
 
 from flan_jax.evaluation.samples import Answered, Question
-from flan_jax.files import write_whole
+from flan_jax.files import DamagedFile, write_whole
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.packing.example import Example
@@ -67,11 +67,30 @@ def write(model_dir: epath.PathLike, number: int, rollouts: Sequence[Rollout]) -
 
 
 def read(model_dir: epath.PathLike, number: int) -> list[Rollout] | None:
-    """The rollouts of a round; None where they are not on disk."""
+    """The rollouts of a round; None where they are not on disk. Raises DamagedFile for what was not written so."""
     path = _file(model_dir, number)
     if not path.exists():
         return None
-    return [_rollout(json.loads(line)) for line in path.read_text().split('\n') if line]
+    return [_parsed(f'{path}, line {n}', line) for n, line in enumerate(path.read_bytes().splitlines(), start=1)]
+
+
+def verify(model_dir: epath.PathLike) -> int:
+    """Reads the rollouts of all rounds, and gives their number; raises DamagedFile."""
+    return sum(len(read(model_dir, number) or ()) for number in _rounds(model_dir))
+
+
+def _rounds(model_dir: epath.PathLike) -> list[int]:
+    folder = epath.Path(model_dir) / FOLDER
+    return sorted(int(path.stem.removeprefix('round_')) for path in folder.glob('round_*.jsonl'))
+
+
+def _parsed(where: str, line: bytes) -> Rollout:
+    try:
+        return _rollout(json.loads(line))
+    except (ValueError, LookupError, TypeError) as error:
+        raise DamagedFile(
+            f'{where} is damaged: no rollout; remove the file, and `flan-jax ppo` draws that round anew'
+        ) from error
 
 
 def _file(model_dir: epath.PathLike, number: int) -> epath.Path:

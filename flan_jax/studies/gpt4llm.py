@@ -4,13 +4,14 @@ Printed values are of the paper and of its repository's notebooks; verdicts of j
 """
 
 import collections
-import json
 import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 
 from flan_jax.data.example_files import read_file
 from flan_jax.errors import UserError
+from flan_jax.evaluation.judges.reviews import kept_scores
+from flan_jax.files import read_json
 from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
 from flan_jax.metrics.rouge_by_length import ALL, rouge_l_by_length
 from flan_jax.studies.file_study import FileStudy, Table
@@ -71,10 +72,16 @@ OF_TEXTS = {'GPT-4': 'output'}
 def score_distributions(files: Sequence[pathlib.Path]) -> Table:
     """Statistics of score lists, a JSON object of them."""
     (file,) = _exactly_one(files)
-    lists = json.loads(file.read_text())
-    if not isinstance(lists, dict) or not all(isinstance(scores, list) and scores for scores in lists.values()):
-        raise UserError(f'{file}: expected an object of lists of scores')
+    lists = read_json(file, 'fetch it again')
+    if wrong := [name for name, scores in lists.items() if not _are_scores(scores)]:
+        raise UserError(f'{file}: {wrong[0]!r} is no list of numbers; expected an object of lists of scores')
+    if not lists:
+        raise UserError(f'{file}: holds no lists of scores')
     return Table({name: _statistics(scores) for name, scores in lists.items()}, SCORES, 'mean')
+
+
+def _are_scores(scores: object) -> bool:
+    return isinstance(scores, list) and bool(scores) and all(type(score) in (int, float) for score in scores)
 
 
 def _statistics(scores: Sequence[float]) -> dict[str, float]:
@@ -89,7 +96,10 @@ def relative_scores(files: Sequence[pathlib.Path]) -> Table:
     paper = {name: {RELATIVE: percent} for name, (_, _, percent) in FIGURE_4.items()}
     for file in files:
         name = file.stem.removeprefix('review_')
-        ours[name] = _relative(*totals(_reviewed(file)))
+        score, opponent = totals([(0, 0), *_reviewed(file)])
+        if not opponent:
+            raise UserError(f'{file}: holds no scores of an opponent above 0')
+        ours[name] = _relative(score, opponent)
         if known := VICUNA_TOTALS.get(name.removesuffix('_vicuna-13b')):
             paper[name] = _relative(*known)
     return Table(ours, paper, RELATIVE)
@@ -111,12 +121,15 @@ def _reviewed(file: pathlib.Path) -> list[tuple[float, float]]:
 def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
     if not isinstance(row.get('text'), str):
         raise UserError(f'{where}: expected a review with the key "text"')
-    parsed, stored = parse_scores(row['text']), row.get('score')
-    if parsed and stored and parsed != tuple(stored):
+    parsed, stored = parse_scores(row['text']), kept_scores(row)
+    if parsed and stored and parsed != stored:
         raise UserError(f'{where}: the review says {parsed}, its score {stored}; mend one of the two')
     if not parsed and not stored:
-        raise UserError(f'{where}: no two numbers on the first line of the review, and no score; add "score"')
-    return parsed or tuple(map(float, stored))
+        raise UserError(
+            f'{where}: no two numbers on the first line of the review, and score={row.get("score")!r}; '
+            'add two as "score", where -1 says that there is none'
+        )
+    return parsed or stored
 
 
 def rouge_by_length(files: Sequence[pathlib.Path]) -> Table:

@@ -18,7 +18,7 @@ from orbax.checkpoint.utils import checkpoint_steps
 from flan_jax.distributed import processes
 from flan_jax.distributed.preemption import in_any_process
 from flan_jax.errors import UserError
-from flan_jax.files import require_space
+from flan_jax.files import absolute, require_space
 from flan_jax.model.decoder import Params
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.progress import CONSOLE
@@ -57,7 +57,7 @@ class Checkpoints(contextlib.AbstractContextManager):
           metadata: what the weights belong to, written beside them.
         """
         self.notes: Mapping[str, Any] = {}
-        self._model_dir = epath.Path(model_dir).absolute()
+        self._model_dir = absolute(model_dir)
         self._metadata = dict(metadata)
         self._at_once = keep + 1  # the newest is complete before the oldest goes
         self._checkpointer = ocp.training.Checkpointer(
@@ -164,7 +164,7 @@ def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str
     Raises:
       CheckpointError: if it cannot be read, or an array is another than was saved; names it.
     """
-    folder = epath.Path(folder).absolute()
+    folder = absolute(folder)
     loaded, said, failure = {}, {}, None
     try:
         said = _metadata(folder).custom_metadata or {}
@@ -211,7 +211,7 @@ def read_all(folder: epath.PathLike) -> dict[str, jax.Array]:
 def save_params(folder: epath.PathLike, params: Params, metadata: Mapping[str, Any]) -> None:
     """Writes a checkpoint of weights alone, from which a run can start; `metadata` as in `Checkpoints`."""
     said = dict(metadata) | {_DIGESTS: digests({_PARAMS: params})}
-    ocp.save_checkpointables(epath.Path(folder).absolute(), {_PARAMS: params}, custom_metadata=said)
+    ocp.save_checkpointables(absolute(folder), {_PARAMS: params}, custom_metadata=said)
 
 
 def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
@@ -237,7 +237,7 @@ def latest_folder(model_dir: epath.PathLike) -> epath.Path | None:
 
 def folders(model_dir: epath.PathLike) -> list[epath.Path]:
     """The complete checkpoints of a run, by step."""
-    root = epath.Path(model_dir).absolute() / FOLDER
+    root = absolute(model_dir) / FOLDER
     steps = checkpoint_steps(root)  # which are complete is Orbax's to say: on buckets a folder is there before that
     return [root / str(step) for step in sorted(steps)]
 
@@ -249,7 +249,7 @@ def latest_step(model_dir: epath.PathLike) -> int:
 
 
 def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
-    folder = epath.Path(folder).absolute()
+    folder = absolute(folder)
     if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
         raise CheckpointError(f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000')
     try:

@@ -10,6 +10,12 @@ import pytest
 
 from flan_jax import loaded_model
 from flan_jax.command import configuration, main
+from flan_jax.command.inspect_run import checks_of_run
+from flan_jax.command.ppo import policy_folder
+from flan_jax.convert.base_model import to_hugging_face
+from flan_jax.convert.folder import ConversionError
+from flan_jax.data.formats.tulu import Tulu
+from flan_jax.errors import UserError
 from flan_jax.evaluation import samples
 from flan_jax.inference.rewards import RewardModel
 from flan_jax.model import decoder
@@ -19,6 +25,7 @@ from flan_jax.settings import as_plain
 from flan_jax.tasks import word_problems
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
+from flan_jax.training.weights import content_of
 
 SETTINGS = {
     'DecoderConfig.num_layers': 1, 'DecoderConfig.d_model': 16, 'DecoderConfig.num_heads': 2, 'DecoderConfig.d_ff': 32,
@@ -50,6 +57,9 @@ def folder(tmp_path_factory):
         checkpoints.save_params(folder / settings.initial_checkpoint, params, metadata)
         head = init_value_head(settings.model, jax.random.key(1))
         checkpoints.save_params(folder / 'out/reward', params | head, metadata)
+        of_tulu = metadata | {'prompt_format': Tulu().recipe}
+        checkpoints.save_params(folder / 'out/reward_in_tulu', params | head, of_tulu)
+        (folder / 'out/prompts.jsonl').write_text('{"prompt": "Ada has 3 pens."}\n')
         assert run() == 0
     return folder
 
@@ -67,9 +77,36 @@ def test_rounds_are_told_and_their_answers_kept(folder):
 
 
 def test_the_model_that_is_left_answers(capsys):
-    arguments = ['--checkpoint=out/ppo/policy', '--max_new_tokens=3', '--temperature=1', 'Ada has 3 pens.']
-    assert main.main(['generate', *arguments]) == 0
-    assert capsys.readouterr().out.count('\n') >= 1
+    arguments = ['--max_new_tokens=3', '--temperature=1', 'Ada has 3 pens.']
+    assert main.main(['generate', '--checkpoint=out/ppo/policy', *arguments]) == 0
+    answer = capsys.readouterr().out
+    assert answer.count('\n') >= 1
+    assert main.main(['generate', '--checkpoint=out/ppo', *arguments]) == 0  # the folder of the run means it
+    assert capsys.readouterr().out == answer
+
+
+def test_a_value_function_is_taken_for_no_reward_model_and_no_language_model(folder, capsys):
+    with pytest.raises(UserError, match='checkpoint of PPO'):
+        loaded_model.load('out/ppo/checkpoints/8').require_value_head()
+    content = content_of('out/ppo/checkpoints/8')
+    with pytest.raises(ConversionError, match='checkpoint of PPO'):
+        to_hugging_face(content, loaded_model.vocabulary_of(content), folder / 'out/converted')
+    assert main.main(['generate', '--checkpoint=out/ppo/checkpoints/8', 'Ada has 3 pens.']) == 2
+    assert 'checkpoint of PPO' in capsys.readouterr().err
+
+
+def test_the_folder_of_a_policy_may_be_in_a_bucket():
+    assert str(policy_folder('gs://bucket/run')) == 'gs://bucket/run/policy'
+    assert policy_folder('out/ppo').is_absolute()
+
+
+def test_the_doctor_reads_policy_and_rollouts(folder, capsys):
+    assert main.main(['doctor', 'out/ppo']) == 0
+    shutil.copytree('out/ppo', 'out/torn')
+    (path,) = pathlib.Path('out/torn/rollouts').glob('round_00001.jsonl')
+    path.write_bytes(path.read_bytes()[:-9])
+    shutil.rmtree('out/torn/policy/params')
+    assert {name for name, _, wrong in checks_of_run('out/torn') if wrong} == {'policy', 'rollouts'}
 
 
 def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):
@@ -116,12 +153,28 @@ def test_what_was_killed_goes_on_to_the_same_end(folder):
         ({'Ppo.max_new_tokens': 500, 'MODEL_DIR': 'out/other'}, 'SEQUENCE_LENGTH=272'),
         ({'Stream.input_length': 8, 'MODEL_DIR': 'out/other'}, 'raise Stream.input_length=8'),
         ({'TRAIN_STEPS': 9, 'MODEL_DIR': 'out/other'}, 'must be a multiple of the 4 updates'),
+        ({'TRAIN_STEPS': 'None', 'Stream.epochs': 2, 'MODEL_DIR': 'out/other'}, 'set TRAIN_STEPS'),
+        ({'HELD_OUT': 'sentiment', 'MODEL_DIR': 'out/other'}, 'flan-jax evaluate MODEL_DIR/policy'),
+        ({'Ppo.reward': 'out/ppo', 'MODEL_DIR': 'out/other'}, 'this is a language model'),
     ],
 )
 def test_what_cannot_work_is_refused(folder, changes, message, capsys):
     assert run(**changes) == 2
     assert message in capsys.readouterr().err
     assert not (folder / 'out/other/rollouts').exists()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'Ppo.reward': 'out/reward_in_tulu'}, 'was tuned with the prompt format'),
+        ({'Ppo.reward': 'out/ppo/checkpoints/8'}, 'checkpoint of PPO'),
+        ({'Ppo.reward': 'right', 'Ppo.questions': 'out/prompts.jsonl'}, 'has none'),
+    ],
+)
+def test_what_gives_no_rewards_of_these_answers_is_refused(changes, message, capsys):
+    assert run(**changes, MODEL_DIR='out/unrewarded') == 2
+    assert message in capsys.readouterr().err
 
 
 def test_each_command_refuses_what_is_the_others(capsys):

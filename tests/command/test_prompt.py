@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_prompt(folder, samples_dir):
     bindings = {name: str(value) for name, value in settings_of(folder, samples_dir, **where).items()}
     run = configuration.load([str(folder / 'run.gin')], bindings)
     prepare_libraries(run.data)
-    tuning(run, 'flan-jax train')(2)
+    tuning(run, 'flan-jax train')[1](2)
     after_two = prompt_of(folder / 'stopped')
     assert command('train', folder, samples_dir, **where) == 0
     np.testing.assert_array_equal(prompt_of(folder / 'stopped'), prompt_of(folder / 'run'))

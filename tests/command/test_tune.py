@@ -90,6 +90,20 @@ def test_a_lora_run_is_tuned_further_in_the_format_it_has_or_another(folder, tun
     assert f"INITIAL_CHECKPOINT_PATH = '{folder}/more/base'" in text
 
 
+def test_rankings_of_three_fit_and_a_reward_model_keeps_test_examples(folder):
+    rows = [{'prompt': f'Say {a}.', 'responses': [a, f'{a} {a}', a * 3], 'scores': [3, 2, 1]} for a in ANSWERS]
+    (folder / 'ranked.jsonl').write_text('\n'.join(map(json.dumps, rows)))
+    asked = [f'--base={folder}/model', f'--data={folder}/ranked.jsonl', f'--output={folder}/rates', '--epochs=1']
+    asked += ['--objective=reward', '--length=400']
+    assert tune(folder, *asked, '--test_examples=1') == 0
+    run = configuration.load([str(folder / 'rates' / 'run.gin')], {})
+    assert run.stream.input_length + 3 * run.stream.target_length <= run.stream.sequence_length
+    assert not run.evaluation.targets and 'test/accuracy' in metrics_log.read(folder / 'rates')[-1]
+    (folder / 'rates' / 'run.gin').unlink()  # as where it was killed while it prepared the data
+    tune(folder, *asked, '--test_examples=2')
+    assert len(list((folder / 'rates' / 'data').iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     ('changed', 'message'),
     [
@@ -99,6 +113,7 @@ def test_a_lora_run_is_tuned_further_in_the_format_it_has_or_another(folder, tun
         ({'base': 'alpaca.json'}, 'is not a checkpoint'),
         ({'objective': 'next_tokn'}, 'did you mean next_token'),
         ({'objective': 'dpo'}, 'learns from several answers'),
+        ({'objective': 'ppo'}, 'use `flan-jax ppo'),
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),

@@ -68,6 +68,13 @@ def test_files_of_scores_that_do_not_fit_are_refused(tmp_path, content, message)
         scores_by(str(path), TWO)
 
 
+def test_what_cannot_be_right_is_refused():
+    assert scores_by('right', TWO) == [[0, 1, 1, 0], [1, 0, 0, 1]]
+    for reference in ('', 'two'):
+        with pytest.raises(UserError, match="'two.' has none"):
+            scores_by('right', [TWO[0], Answered(Question('two?', reference), ('#### 2',))])
+
+
 def test_unknown_scorers_are_refused(tmp_path):
     with pytest.raises(UnknownName, match='did you mean right'):
         scores_by('rigth', TWO)

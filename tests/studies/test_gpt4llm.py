@@ -72,6 +72,26 @@ def test_reviews_that_contradict_their_scores_are_refused(tmp_path):
         make([write(tmp_path / 'review_a.jsonl', [{'text': 'Good.'}])])
 
 
+def test_a_review_that_could_not_be_read_counts_for_nothing_silently(tmp_path):
+    make = STUDIES['gpt4llm.figure4'].make
+    with pytest.raises(UserError, match='line 2: .*-1'):
+        rows = [{'text': '8 4', 'score': [8, 4]}, {'text': 'Both.', 'score': [-1, -1]}]
+        make([write(tmp_path / 'review_a.jsonl', rows)])
+    with pytest.raises(UserError, match='score=7'):
+        make([write(tmp_path / 'review_a.jsonl', [{'text': 'Both.', 'score': 7}])])
+    with pytest.raises(UserError, match='no scores'):
+        make([write(tmp_path / 'review_a.jsonl', [])])
+    rows = [{'text': '8 4', 'score': [-1, -1]}, {'text': 'Both.', 'score': [1, 2]}]
+    assert make([write(tmp_path / 'review_a.jsonl', rows)]).ours['a'][RELATIVE] == 150
+
+
+@pytest.mark.parametrize('text', ['{', '[1]', '{}', '{"a": []}', '{"a": 3}', '{"a": [1, "2"]}', '{"a": [[1]]}'])
+def test_score_lists_of_another_form_are_refused_by_the_name_of_their_file(tmp_path, text):
+    (tmp_path / 'lists.json').write_text(text)
+    with pytest.raises(UserError, match='lists.json'):
+        STUDIES['gpt4llm.figure2'].make([tmp_path / 'lists.json'])
+
+
 def test_every_length_has_one_group():
     lengths = {count: group_of('word ' * count) for count in range(40)}
     assert list(dict.fromkeys(lengths.values())) == list(GROUPS)

@@ -22,7 +22,7 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
     where, row = next(read_file(path), (str(path), None))
     if row is None:
         raise ExampleError(f'{path}: holds no examples')
-    row = {**row, **{ours: row[theirs] for ours, theirs in keys.items() if theirs in row}}
+    row = _renamed(row, keys)
     found = [name for name, made in formats.items() if _can_read(made, where, row)]
     if len(found) > 1:
         raise ExampleError(f'{where}: can be read as {" and as ".join(found)}; name one by --format')
@@ -34,6 +34,16 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
             'what it misses'
         )
     return found[0]
+
+
+def most_responses(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> int:
+    """The most responses that any row of a file has; raises ExampleError for a row that cannot be read."""
+    found = (made.read(where, _renamed(row, keys)) for where, row in read_file(path))
+    return max((1 + len(conversation.rejected) for conversation in found), default=1)
+
+
+def _renamed(row: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:
+    return {**row, **{ours: row[theirs] for ours, theirs in keys.items() if theirs in row}}
 
 
 def _can_read(made: ModuleType, where: str, row: Mapping[str, Any]) -> bool:

@@ -50,7 +50,7 @@ def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
     Raises:
       UserError: where there are no scores.
     """
-    scores = [(_kept(review), parse_scores(review['text'])) for review in reviews]
+    scores = [(kept_scores(review), parse_scores(review['text'])) for review in reviews]
     found = [kept or parsed for kept, parsed in scores if kept or parsed]
     first, second = totals(found) if found else (0, 0)
     if not second:
@@ -68,6 +68,7 @@ def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
     return [row for _, row in rows]
 
 
-def _kept(review: Mapping[str, Any]) -> Pair | None:
+def kept_scores(review: Mapping[str, Any]) -> Pair | None:
+    """The two scores beside a review's text; None where there are none, as [-1, -1] says."""
     pair = pair_of(review.get('score', ()))
     return pair if pair and min(pair) >= 0 else None
