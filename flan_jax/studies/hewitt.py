@@ -8,8 +8,8 @@ from flan_jax import catalogue
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.run import Run
-from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run, require_macro
-from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale, require_macro
 
 PRETRAINING_STEPS = '600'
 """Of the small base model, where TRAIN_STEPS does not say."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from flan_jax.errors import UserError
 from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training.checkpoints import FOLDER
 
@@ -21,15 +20,6 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
     data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
     files = ('gin/runs/pretrain.gin', *files[1:])
     return PlannedRun('pretraining', 'nothing', seed, files, {**data, **given, **bindings}, prepares=True)
-
-
-def require_macro(given: Mapping[str, str]) -> None:
-    """Raises UserError for steps given without TRAIN_STEPS, which names the checkpoints that others start from."""
-    if 'Training.steps' in given:
-        raise UserError(
-            f'Training.steps={given["Training.steps"]}: runs of this study start from checkpoints of others, which '
-            'they find by TRAIN_STEPS; set that'
-        )
 
 
 def last_checkpoint(run: PlannedRun) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
-from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run, require_macro
-from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study, require_macro
 
 STEPS: Mapping[Scale, int] = {'small': 600, 'paper': 30_000, 'own': 30_000}
 """Updates of every model and of all prompts, where TRAIN_STEPS does not say."""

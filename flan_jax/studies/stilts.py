@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
-from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run, require_macro
-from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study, require_macro
 
 DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE = 'direct', 'from MNLI', 'multi-task', 'multi-task, then single'
 
