@@ -29,12 +29,12 @@ def test_an_objective_that_compares_with_a_reference_starts_from_a_model():
     assert run(Slic()).initial_checkpoint is None
 
 
+def test_what_learns_from_rewards_is_evaluated_afterwards():
+    with pytest.raises(SettingsError, match='@Ppo.* MODEL_DIR/policy'):
+        run(Ppo(), evaluation=Evaluation(targets=('rte',)))
+
+
 def test_a_reward_model_is_not_evaluated_by_its_answers():
     with pytest.raises(SettingsError, match=r"@Reward.* Evaluation.targets=\('rte',\) empty"):
         run(Reward(), evaluation=Evaluation(targets=('rte',)))
     assert run(Reward()).objective.needs_values
-
-
-def test_what_learns_from_rewards_is_evaluated_afterwards():
-    with pytest.raises(SettingsError, match='@Ppo.* MODEL_DIR/policy'):
-        run(Ppo(), evaluation=Evaluation(targets=('rte',)))

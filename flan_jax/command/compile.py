@@ -11,7 +11,6 @@ from flan_jax.command import configuration
 from flan_jax.command.start import read_bindings
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
-from flan_jax.objectives.ppo import Ppo
 from flan_jax.run import Run
 
 GIB = 2**30
@@ -21,10 +20,6 @@ CLUSTERS = 12
 
 PREDICTED_TOKENS = 256
 """Option tokens in a scored sequence."""
-
-
-STEPS = ('training', 'scoring')
-"""What can be compiled."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,16 +33,11 @@ def main(arguments: list[str]) -> int:
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh
 
-    names = options.step or list(STEPS)
-    if 'training' in names and isinstance(run.objective, Ppo):
-        raise UserError(
-            'Run.objective=@Ppo(): its step reads rollouts, which training makes itself; give --step=scoring'
-        )
     mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
     steps = {'training': functools.partial(compile_training_of, responses=options.responses), 'scoring': _scoring}
-    for name in names:
+    for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](run, mesh)
         _print(compiled, mesh)
@@ -104,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
     )
-    parser.add_argument('--step', action='append', choices=STEPS, help='only this one')
+    parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
     return parser
 
 

@@ -35,7 +35,6 @@ def main(arguments: list[str]) -> int:
     import_tensorflow()
     from flan_jax import catalogue
     from flan_jax.studies import gpt4llm
-    from flan_jax.studies.cost import require_steps
     from flan_jax.studies.file_study import write_file_study
 
     catalogue.load()
@@ -51,7 +50,6 @@ def main(arguments: list[str]) -> int:
     given = _with_defaults(options, bindings)
     work = _study(options, given)
     loaded = [(planned, configuration.load(planned.files, planned.bindings)) for planned in work.runs]
-    require_steps(run for _, run in loaded)
     if options.compile:
         compile_study(loaded)
         return 0

@@ -62,12 +62,6 @@ def core_flops() -> float:
     return CPU_UTILISATION * 2 * size**3 / best
 
 
-def require_steps(runs: Iterable[Run]) -> None:
-    """Raises SettingsError if a run does not say how many steps it takes."""
-    if any(run.training.steps is None for run in runs):
-        raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')
-
-
 def cost_of(runs: Iterable[Run]) -> Cost:
     """The cost of runs; those that ask one model in several ways tune it once.
 
@@ -75,7 +69,8 @@ def cost_of(runs: Iterable[Run]) -> Cost:
       SettingsError: if a run does not say how many steps it takes.
     """
     tunings = {run.model_dir: run for run in runs}.values()
-    require_steps(tunings)
+    if any(run.training.steps is None for run in tunings):
+        raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')
     sizes = [BatchSize(r.training.batch_size, r.stream.sequence_length, r.stream.max_targets) for r in tunings]
     return Cost(
         tunings=len(sizes),

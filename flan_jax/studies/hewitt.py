@@ -9,7 +9,7 @@ from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.run import Run
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
-from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale, require_macro
+from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale
 
 PRETRAINING_STEPS = '600'
 """Of the small base model, where TRAIN_STEPS does not say."""
@@ -64,7 +64,11 @@ class RankingTable:
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
         shared, pretraining = dict(given), []
         if scale == 'small' and BASE_CHECKPOINT not in given:
-            require_macro(given)
+            if 'Training.steps' in given:
+                raise UserError(
+                    f'Training.steps={given["Training.steps"]}: the runs of {self.id} start from the last checkpoint '
+                    'of another, which TRAIN_STEPS names; set that'
+                )
             steps = {'TRAIN_STEPS': PRETRAINING_STEPS, **given}
             pretraining = [pretraining_run(0, root, ('', *files), steps)]
             shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])

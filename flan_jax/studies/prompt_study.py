@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
-from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study, require_macro
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
 
 STEPS: Mapping[Scale, int] = {'small': 600, 'paper': 30_000, 'own': 30_000}
 """Updates of every model and of all prompts, where TRAIN_STEPS does not say."""
@@ -41,7 +41,6 @@ class PromptStudy(Study):
     ) -> list[PlannedRun]:
         """Every run of the study, each after those it starts from; see `Study.runs`."""
         self.check_given(scale, given)
-        require_macro(given)
         if scale != 'small' and BASE_CHECKPOINT not in given:
             raise UserError(f'{self.id} learns prompts on a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         given = {'TRAIN_STEPS': str(STEPS[scale]), **given}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
-from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study, require_macro
+from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
 
 DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE = 'direct', 'from MNLI', 'multi-task', 'multi-task, then single'
 
@@ -45,7 +45,6 @@ class TransferStudy(Study):
         """Every run of the study, each after those it starts from; see `Study.runs`."""
         self.require_scale(scale)
         self.check_given(scale, given)
-        require_macro(given)
         files = (*self.files[scale], *files)
         given = {'TRAIN_STEPS': STEPS, 'Evaluation.base_dir': os.path.join(root, BASE), **given}
         planned = []

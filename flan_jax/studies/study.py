@@ -30,15 +30,6 @@ SET_BY_STUDIES = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS', 'SEED')
 """What a study gives each of its runs."""
 
 
-def require_macro(given: Mapping[str, str]) -> None:
-    """Raises UserError for steps given without TRAIN_STEPS, which names the checkpoints that others start from."""
-    if 'Training.steps' in given:
-        raise UserError(
-            f'Training.steps={given["Training.steps"]}: runs of this study start from checkpoints of others, which '
-            'they find by TRAIN_STEPS; set that'
-        )
-
-
 @dataclasses.dataclass(frozen=True)
 class Arm:
     """One of the ways to tune and to ask that a study sets side by side.

@@ -5,7 +5,6 @@ import pytest
 from flan_jax.command import configuration
 from flan_jax.data.members import members
 from flan_jax.errors import UserError
-from flan_jax.studies import hewitt
 from flan_jax.studies.pretraining import BASE_CHECKPOINT
 from flan_jax.studies.stilts import ALL, DIRECT, GLUE, INTERMEDIATE, MULTI_TASK, TARGETS, THEN_SINGLE
 
@@ -69,12 +68,3 @@ def test_what_does_not_fit_is_refused():
         GLUE.runs('paper', 'root', (), GIVEN)
     with pytest.raises(UserError, match='MIXTURE_OR_TASK_NAME is set by stilts.glue'):
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
-
-
-def test_steps_by_another_name_than_that_of_checkpoints_are_refused():
-    steps = {'Training.steps': '100'}
-    for study in (GLUE, hewitt.TABLE_2):
-        with pytest.raises(UserError, match='set that'):
-            study.runs('small', 'root', (), GIVEN | steps)
-    given = GIVEN | steps | {BASE_CHECKPOINT: 'base'}  # nothing is pretrained, and no run starts from another
-    assert all(planned.bindings['Training.steps'] == '100' for planned in hewitt.TABLE_2.runs('small', 'r', (), given))
