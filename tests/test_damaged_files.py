@@ -9,10 +9,13 @@ from etils import epath
 
 from flan_jax import manifest
 from flan_jax.errors import UserError
-from flan_jax.evaluation import contamination, records
+from flan_jax.evaluation import contamination, records, samples
 from flan_jax.evaluation.records import RecordKey
+from flan_jax.evaluation.samples import Answered, Question
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.stream import MANIFEST_FILE, SEQUENCES_FILE, PackedStream, StreamManifest, write
+from flan_jax.rollouts import rollout
+from flan_jax.rollouts.rollout import Rollout
 from flan_jax.training import metrics_log
 
 TORN = [b'', b'{"run": {', b'\xff\xfe\x00', b'[]', b'null', b'{}']
@@ -125,6 +128,36 @@ def test_a_flipped_bit_in_a_stream_is_named_or_changes_nothing(stream):
         named += found != sound
         assert found == sound or 'packed anew' in found, place
     assert named > 0
+
+
+@pytest.mark.parametrize('content', [torn for torn in TORN if torn])
+def test_torn_rollouts_are_named(tmp_path, content):
+    tokens = np.array([3, 1], np.int32)
+    of_round = [
+        Rollout(Answered(Question('one\u2028?'), ('a', 'b')), Example(tokens, (tokens, tokens)), (0.5, 1.0))
+    ] * 2
+    rollout.write(tmp_path, 3, of_round)
+    assert [found.answered for found in rollout.read(tmp_path, 3)] == [found.answered for found in of_round]
+    assert rollout.read(tmp_path, 4) is None and rollout.verify(tmp_path) == 2
+    (path,) = (tmp_path / rollout.FOLDER).iterdir()
+    path.write_bytes(path.read_bytes() + content)
+    for reads in (lambda: rollout.read(tmp_path, 3), lambda: rollout.verify(tmp_path)):
+        with pytest.raises(UserError, match='round_00003.jsonl, line 3 is damaged.* draws that round anew'):
+            reads()
+
+
+@pytest.mark.parametrize('content', TORN)
+def test_torn_samples_are_named(tmp_path, content):
+    made_of = {'questions': 1}
+    samples.require_same(tmp_path, made_of)
+    (tmp_path / 'samples_00000.jsonl').write_bytes(b'{')
+    with pytest.raises(UserError, match='samples_00000.jsonl is damaged'):
+        samples.read(tmp_path)
+    (tmp_path / samples.SETTINGS_FILE).write_bytes(content)
+    with pytest.raises(UserError, match='settings.json is damaged'):
+        samples.read(tmp_path)
+    with pytest.raises(UserError, match='settings.json is damaged|another questions'):
+        samples.require_same(tmp_path, made_of)
 
 
 def test_metrics_that_are_sound_are_read(tmp_path):

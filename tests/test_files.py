@@ -4,6 +4,7 @@ import multiprocessing
 import os
 
 import pytest
+from etils import epath
 
 from flan_jax import files
 from flan_jax.errors import UserError
@@ -31,6 +32,11 @@ def test_what_does_not_fit_is_told_with_its_size(tmp_path):
 
 def test_buckets_have_no_end():
     require_space('gs://bucket/run', 10**18, 'MODEL_DIR', 'checkpoints')
+
+
+def test_a_bucket_is_no_folder_of_this_disk():
+    assert str(files.absolute('gs://bucket/run')) == 'gs://bucket/run'
+    assert files.absolute('run') == epath.Path(os.getcwd()) / 'run'
 
 
 def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path):

@@ -23,10 +23,6 @@ PREDICTED_TOKENS = 256
 """Option tokens in a scored sequence."""
 
 
-STEPS = ('training', 'scoring')
-"""What can be compiled."""
-
-
 def main(arguments: list[str]) -> int:
     """Compiles and prints what came of it."""
     options, others = _parser().parse_known_args(arguments)
@@ -43,16 +39,11 @@ def main(arguments: list[str]) -> int:
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh
 
-    names = options.step or list(STEPS)
-    if 'training' in names and isinstance(run.objective, Ppo):
-        raise UserError(
-            'Run.objective=@Ppo(): its step reads rollouts, which training makes itself; give --step=scoring'
-        )
     mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
     steps = {'training': functools.partial(compile_training_of, responses=options.responses), 'scoring': _scoring}
-    for name in names:
+    for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](run, mesh)
         _print(compiled, mesh)
@@ -109,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
     )
-    parser.add_argument('--step', action='append', choices=STEPS, help='only this one')
+    parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
     return parser
 
 

@@ -8,7 +8,7 @@ from flan_jax import catalogue
 from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.run import Run
-from flan_jax.studies.pretraining import BASE_CHECKPOINT, last_checkpoint, pretraining_run
+from flan_jax.studies.pretraining import BASE_CHECKPOINT, check_steps, last_checkpoint, pretraining_run
 from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale
 
 PRETRAINING_STEPS = '600'
@@ -64,6 +64,7 @@ class RankingTable:
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
         shared, pretraining = dict(given), []
         if scale == 'small' and BASE_CHECKPOINT not in given:
+            check_steps(self.id, given)
             steps = {'TRAIN_STEPS': PRETRAINING_STEPS, **given}
             pretraining = [pretraining_run(0, root, ('', *files), steps)]
             shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])

@@ -11,7 +11,6 @@ import pytest
 from flan_jax.aot.collectives import collectives
 from flan_jax.aot.roofline import product_flops
 from flan_jax.command import compile as compile_command
-from flan_jax.command import main
 from flan_jax.errors import UserError
 
 needs_libtpu = pytest.mark.skipif(
@@ -63,12 +62,6 @@ def test_the_step_of_a_ranking_objective_compiles_on_trees():
     assert 'as a tree 480 tokens, 4 a step' in output and 'its pairs apart (36) 11,520 tokens' in output
     status, _, errors = compiled(*dpo, '--responses=10')
     assert status != 0 and '--responses=10' in errors and 'Traceback' not in errors
-
-
-def test_a_step_that_reads_rollouts_is_not_compiled(monkeypatch, capsys):
-    monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
-    assert main.main(['compile', '--topology=v4:2x2x1', '--gin_file=gin/runs/ppo.gin', '--step=training']) == 2
-    assert '@Ppo()' in capsys.readouterr().err
 
 
 @needs_libtpu

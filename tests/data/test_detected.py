@@ -8,7 +8,7 @@ import pytest
 
 from flan_jax.data.example_files import ExampleError
 from flan_jax.data.instruction_files import known_formats
-from flan_jax.data.instruction_files.detected import format_of_file
+from flan_jax.data.instruction_files.detected import format_of_file, most_responses
 
 TURNS = [{'role': 'user', 'content': 'Who?'}, {'role': 'assistant', 'content': 'Ann.'}]
 ROWS = {
@@ -28,6 +28,15 @@ def test_each_format_is_found_in_each_kind_of_file(tmp_path, name, suffix):
     else:
         path.write_text(json.dumps([ROWS[name]] if suffix == 'json' else ROWS[name]))
     assert format_of_file(path, known_formats(), {}) == name
+
+
+def test_the_longest_ranking_is_found_in_any_row(tmp_path):
+    rows = [{'question': 'Who?', 'responses': list('abcd')[:n], 'scores': list(range(n))} for n in (2, 4, 3)]
+    (tmp_path / 'rows.jsonl').write_text('\n'.join(map(json.dumps, rows)))
+    ranked, pairs = known_formats()['ranked'], known_formats()['preference']
+    assert most_responses(tmp_path / 'rows.jsonl', ranked, {'prompt': 'question'}) == 4
+    (tmp_path / 'pairs.jsonl').write_text(json.dumps(ROWS['preference']))
+    assert most_responses(tmp_path / 'pairs.jsonl', pairs, {}) == 2
 
 
 def test_keys_with_other_names_are_found_when_they_are_told(tmp_path):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from flan_jax.command import configuration, main
+from flan_jax.command import configuration
 from flan_jax.studies import cost
 
 
@@ -15,11 +15,3 @@ def test_models_that_are_asked_twice_are_tuned_once():
     assert once == twice and once.tunings == 1
     assert cost.cost_of([run, other]).flops == pytest.approx(2 * once.flops)
     assert once.core_hours(once.flops / 3600) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize('more', ['--plan', '--compile', '--join'])
-def test_a_study_that_does_not_say_its_steps_is_refused_before_any_of_them(tmp_path, more, capsys):
-    epochs = ['--gin.TRAIN_STEPS=None', '--gin.Stream.epochs=1', f'--gin.MODEL_DIR={tmp_path}/study']
-    assert main.main(['reproduce', 'flan.figure6', more, f'--gin.TFDS_DATA_DIR={tmp_path}', *epochs]) == 2
-    assert 'set TRAIN_STEPS' in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
