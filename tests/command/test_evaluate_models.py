@@ -87,7 +87,7 @@ def test_records_of_two_models_are_compared(folder, evaluated, samples_dir, caps
     ('more', 'message'),
     [
         (['hf', 'a/hf', '--tasks=rte'], "two models are called 'hf'"),
-        (['nowhere', '--tasks=rte'], 'is not a checkpoint'),
+        (['nowhere', '--tasks=rte'], 'nowhere: no such folder'),
         (['hf', '--tasks=rta'], 'did you mean rte'),
         (['hf', '--tasks=rte', '--shots=few'], '--shots=few: expected numbers'),
         (['hf', '--tasks=rte', '--shots=99'], 'Evaluation.shots=(99,)'),
