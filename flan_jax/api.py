@@ -17,8 +17,8 @@ import numpy as np
 from flan_jax.data.formats import format_named
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.errors import UserError
-from flan_jax.inference.chosen import decoding_of
+from flan_jax.errors import UnknownName, UserError
+from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, decoding_of
 from flan_jax.inference.decoding import Decoding as DecodingMethod
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
@@ -35,6 +35,11 @@ Progress = Callable[[int], None]
 
 BATCH_TOKENS = 8192
 """Tokens scored, or slots of KV cache, at a time."""
+
+MAX_NEW_TOKENS = 128
+"""Tokens of an answer at most, where nothing else is said."""
+
+_MESSAGE_KEYS = ('role', 'content')
 
 _ANY_ANSWER = 'AnswerProbe'
 """Stands for the answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
@@ -53,8 +58,9 @@ class Decoding(TypedDict, total=False):
       top_k: sample among so many likeliest tokens.
       top_p: sample among the likeliest tokens of this total probability.
       beams: beam search with so many beams.
-      seed: of sampling.
-      decoding: in place of the four before `seed`, what `flan_jax.inference` has, with processors of your own.
+      repetition_penalty: divide positive logits of tokens that have occurred by this.
+      seed: of sampling, from 0 to 2**32 - 1.
+      decoding: in place of the five before `seed`, what `flan_jax.inference` has, with processors of your own.
     """
 
     max_new_tokens: int
@@ -62,6 +68,7 @@ class Decoding(TypedDict, total=False):
     top_k: int
     top_p: float
     beams: int
+    repetition_penalty: float
     seed: int
     decoding: DecodingMethod
 
@@ -89,6 +96,11 @@ class Model:
         self._batch_tokens = batch_tokens
         self._scorer = Scorer(loaded, batch_tokens)
         self._generator = functools.lru_cache(maxsize=8)(self._make_generator)
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of an answer at most: all that the model reads, but for one of the prompt."""
+        return int(min(LENGTHS[-1], self.loaded.max_length)) - 1
 
     def score(self, prompt: str, options: Sequence[str]) -> list[float]:
         """The log-probability of each option as the answer to a prompt, in nats, with the end of the answer.
@@ -129,6 +141,7 @@ class Model:
         """
         if isinstance(prompts, str):
             return self.generate([prompts], progress=progress, **decoding)[0]
+        self._check(decoding)
         encode = self.loaded.prompt_format.encode_prompt
         tokens = [_ids(encode(self.loaded.vocabulary, prompt)) for prompt in prompts]
         return self._answer(tokens, progress, **decoding)
@@ -142,21 +155,30 @@ class Model:
           UserError: for messages in another order, or decoding that is not allowed.
         """
         dialogue = _dialogue(messages)
-        longest = min(LENGTHS[-1], self.loaded.max_length) - decoding.get('max_new_tokens', 128)
+        self._check(decoding)
+        longest = min(LENGTHS[-1], self.loaded.max_length) - decoding.get('max_new_tokens', MAX_NEW_TOKENS)
         encoded = self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue, int(longest))
         if encoded.prompt_cut:
             warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
+
+    def _check(self, decoding: Decoding) -> None:
+        """Raises UserError, or UnknownName, for decoding that is not allowed."""
+        for name, value in decoding.items():
+            if name not in Decoding.__annotations__:
+                raise UnknownName('argument', name, Decoding.__annotations__)
+            if name not in ('max_new_tokens', 'seed', 'decoding'):
+                check_number(name, value)
+        check_integer('max_new_tokens', decoding.get('max_new_tokens', MAX_NEW_TOKENS), 1, self.longest_answer)
+        check_integer('seed', decoding.get('seed', 0), 0, LAST_SEED)
 
     def _answer(self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[Decoding]) -> list[str]:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
         return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
 
     def _make_generator(
-        self, max_new_tokens: int = 128, seed: int = 0, decoding: DecodingMethod | None = None, **chosen: Any
+        self, max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, decoding: DecodingMethod | None = None, **chosen: Any
     ) -> Generator:
-        if max_new_tokens < 1:
-            raise UserError(f'max_new_tokens={max_new_tokens}: must be at least 1')
         return Generator(
             self.loaded,
             max_new_tokens=max_new_tokens,
@@ -233,6 +255,9 @@ def render(task: str, row: Mapping[str, Any], template: int = 0) -> Rendered:
 
 def _dialogue(messages: Sequence[Message]) -> Dialogue:
     """Messages as a dialogue of which the last answer is wanted; raises UserError."""
+    for place, message in enumerate(messages):
+        if not isinstance(message, Mapping) or not all(isinstance(message.get(key), str) for key in _MESSAGE_KEYS):
+            raise UserError(f'message {place} is {message!r}: expected {{"role": "user", "content": "..."}}')
     turns = [(message['role'], message['content']) for message in messages]
     system = turns.pop(0)[1] if turns and turns[0][0] == 'system' else ''
     roles = [role for role, _ in turns]

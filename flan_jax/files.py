@@ -41,6 +41,15 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
     return content
 
 
+def read_utf8(path: epath.PathLike) -> str:
+    """The text of a file of a user's; raises UserError, naming file and byte, where it is not UTF-8."""
+    content = epath.Path(path).read_bytes()
+    try:
+        return content.decode('utf-8').replace('\r\n', '\n')
+    except UnicodeDecodeError as error:
+        raise UserError(f'{path}: byte {error.start} is not UTF-8 ({error.reason}); convert the file') from error
+
+
 def cache_folder(name: str) -> epath.Path:
     """A folder of this user's own below ~/.cache ($XDG_CACHE_HOME), which nobody else can write to."""
     folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'flan_jax' / name
@@ -59,6 +68,14 @@ def require_writable(folder: epath.PathLike, macro: str) -> None:
         remove_litter(folder)
     except OSError as error:
         raise UserError(f'{macro}={str(folder)!r} cannot be written: {error}; set {macro} to another folder') from error
+
+
+def require_writable_file(path: epath.PathLike, option: str) -> None:
+    """As `require_writable`, for a file that is to be written, whose folder is made where it is missing."""
+    path = epath.Path(path)
+    if path.is_dir():
+        raise UserError(f'{option}={str(path)!r} is a folder; name a file in it')
+    require_writable(path.parent, option)
 
 
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:

@@ -1,5 +1,6 @@
 """The library from Python: what it says is what the model computes, whichever way the model is named."""
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.generation import Generator
 from flan_jax.loaded_model import load as load_model
+from flan_jax.model.config import Learned
 from flan_jax.model.inputs import Inputs
 from flan_jax.terminal import shown
 from tests.command.converted_base import CONFIG
@@ -115,6 +117,11 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
         model.generate('yes', beams=2, temperature=1.0)
     with pytest.raises(UserError, match='is not a checkpoint'):
         flan_jax.load(str(tmp_path))
+    (tmp_path / 'checkpoints').mkdir()
+    with pytest.raises(UserError, match='has saved no checkpoint yet'):
+        flan_jax.load(str(tmp_path))
+    with pytest.raises(UserError, match='nowhere: no such folder'):
+        flan_jax.load(str(tmp_path / 'nowhere'))
     with pytest.raises(AttributeError):
         getattr(flan_jax, 'lode')  # noqa: B009
 
@@ -138,3 +145,40 @@ def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
         flan_jax.render('rte', plain, 10)
     with pytest.raises(UnknownName):
         flan_jax.render('rtee', plain)
+
+
+@pytest.mark.parametrize(
+    ('decoding', 'message'),
+    [
+        ({'max_new_tokens': 10**6}, 'max_new_tokens=1000000: must be an integer from 1 to'),
+        ({'max_new_tokens': 0}, 'max_new_tokens=0'),
+        ({'max_new_tokens': 2.5}, 'max_new_tokens=2.5'),
+        ({'max_new_tokens': '3'}, "max_new_tokens='3'"),
+        ({'seed': 10**20}, 'seed=100000000000000000000'),
+        ({'seed': -1}, 'seed=-1'),
+        ({'temperature': [1.0]}, 'temperature=.1.0.: must be a number'),
+        ({'temperature': float('nan')}, 'temperature=nan: must be a number'),
+        ({'max_new_token': 2}, 'did you mean max_new_tokens'),
+    ],
+)
+def test_decoding_that_cannot_be_is_refused(model, decoding, message):
+    with pytest.raises(UserError, match=message):
+        model.generate('yes', **decoding)
+    with pytest.raises(UserError, match=message):
+        model.chat(MESSAGES, **decoding)
+
+
+@pytest.mark.parametrize('message', [{'role': 'user'}, {'role': 'user', 'content': 3}, 'Who?'])
+def test_messages_that_are_none_are_refused(model, message):
+    with pytest.raises(UserError, match='message 0 is'):
+        model.chat([message])
+
+
+def test_the_longest_answer_leaves_room_for_a_prompt(folder):
+    config = dataclasses.replace(CONFIG, position=Learned(max_length=12))
+    params = random_params(config)
+    loaded = load_model(folder)
+    small = flan_jax.Model(dataclasses.replace(loaded, config=config, params=params))
+    assert small.longest_answer == 11
+    with pytest.raises(UserError, match='max_new_tokens=12: must be an integer from 1 to 11'):
+        small.generate('yes', max_new_tokens=12)

@@ -23,13 +23,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='flan-jax adapter', description=__doc__)
-    common = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax adapter', description=__doc__)
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument('checkpoint', help='folder of a run with Run.tuning = @Lora(), or of one of its steps')
     common.add_argument('--to', required=True, metavar='FOLDER', help='folder to make; must not exist yet')
     actions = parser.add_subparsers(dest='action', required=True, metavar='{merge,export}')
-    actions.add_parser('merge', parents=[common], help='write base model and adapter as one checkpoint')
-    export = actions.add_parser('export', parents=[common], help='write a folder that PEFT loads')
+    actions.add_parser(
+        'merge', allow_abbrev=False, parents=[common], help='write base model and adapter as one checkpoint'
+    )
+    export = actions.add_parser('export', allow_abbrev=False, parents=[common], help='write a folder that PEFT loads')
     export.add_argument(
         '--base', help="name or folder of the base model in transformers; default: the run's INITIAL_CHECKPOINT_PATH"
     )

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog='flan-jax compare',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -92,7 +92,7 @@ def _scoring(run: Run, mesh):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='flan-jax compile', description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax compile', description=__doc__)
     parser.add_argument('--topology', required=True, help='generation and chips, such as v3:8x8 or v4:4x4x8')
     parser.add_argument(
         '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'

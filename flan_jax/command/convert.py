@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog='flan-jax convert',
         description=__doc__,
         epilog=_EPILOG,

@@ -26,12 +26,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='flan-jax data', description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax data', description=__doc__)
     common = catalogue_arguments()
     actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download,overlaps}')
-    actions.add_parser('status', parents=[common], help='a table of all datasets: ready, or what is to be done')
+    actions.add_parser(
+        'status', allow_abbrev=False, parents=[common], help='a table of all datasets: ready, or what is to be done'
+    )
     prepare = actions.add_parser(
-        'prepare', parents=[common], help='write datasets from the bundled samples, or from files of examples'
+        'prepare',
+        allow_abbrev=False,
+        parents=[common],
+        help='write datasets from the bundled samples, or from files of examples',
     )
     prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
     prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
@@ -45,10 +50,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help='JSONL, JSON or Parquet, one file per split',
     )
     instruction_data.add_arguments(prepare)
-    download = actions.add_parser('download', parents=[common], help='download datasets by TFDS, past any failures')
+    download = actions.add_parser(
+        'download', allow_abbrev=False, parents=[common], help='download datasets by TFDS, past any failures'
+    )
     download.add_argument('name', nargs='*', help='dataset; none means all')
     overlaps = actions.add_parser(
-        'overlaps', parents=[common], help='which datasets of one cluster stand in the training examples of another'
+        'overlaps',
+        allow_abbrev=False,
+        parents=[common],
+        help='which datasets of one cluster stand in the training examples of another',
     )
     overlaps.add_argument('name', nargs='*', help='cluster to evaluate; none means all')
     return parser.parse_args(arguments)

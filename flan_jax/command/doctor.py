@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='flan-jax doctor', description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax doctor', description=__doc__)
     parser.add_argument(
         'model_dir', nargs='?', metavar='MODEL_DIR', help="read all of a run's checkpoints, stream and records instead"
     )

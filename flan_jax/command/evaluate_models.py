@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog='flan-jax evaluate',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -89,7 +90,9 @@ def _eval_set(options: argparse.Namespace):
         score=options.score,
         batch_tokens=options.batch_tokens,
     )
-    datasets = prepared_datasets(named_datasets(evaluation, None), options.data_dir, allow_missing=False)
+    advice = 'write small samples by `flan-jax data prepare --samples`'
+    named = named_datasets(evaluation, None)
+    datasets = prepared_datasets(named, options.data_dir, allow_missing=False, advice=advice)
     lengths = {'inputs': options.input_length, 'targets': options.max_new_tokens}
     return EvalSet(evaluation, datasets, lengths, options.data_dir, seed=0)
 

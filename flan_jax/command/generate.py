@@ -1,17 +1,17 @@
 """flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
-Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl file, the key
-"prompt" of each line. Answers to a file are JSON lines with "prompt" and "answer".
+Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl, .json or
+.parquet file, the key "prompt" of each example. Answers to a file are JSON lines with "prompt" and "answer".
 """
 
 import argparse
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import read_utf8, require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
 
@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> int:
         _talk(options)
         return 0
     prompts = _read_prompts(options.file) if options.file else options.prompt
+    if options.output:
+        require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
         _write_answers(prompts, answer(prompts), options.output)
@@ -36,7 +38,10 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax generate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        allow_abbrev=False,
+        prog='flan-jax generate',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         'words',
@@ -204,20 +209,19 @@ def _talk(options: argparse.Namespace) -> None:
 def _read_prompts(path: pathlib.Path) -> list[str]:
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
-    lines = [line for line in path.read_text().split('\n') if line.strip()]
-    if path.suffix != '.jsonl':
-        return lines
-    return [_prompt_of(line, f'{path}, line {number}') for number, line in enumerate(lines, start=1)]
+    if path.suffix not in ('.jsonl', '.json', '.parquet'):
+        return [line for line in read_utf8(path).split('\n') if line.strip()]
+    from flan_jax.data.example_files import read_file
+
+    return [_prompt_of(found, where) for where, found in read_file(path)]
 
 
-def _prompt_of(line: str, where: str) -> str:
-    try:
-        prompt = json.loads(line)['prompt']
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(f'{where}: expected an object with the key "prompt", such as {{"prompt": "..."}}') from error
-    if not isinstance(prompt, str):
-        raise UserError(f'{where}: the prompt is {prompt!r}, not a text')
-    return prompt
+def _prompt_of(found: Mapping, where: str) -> str:
+    if 'prompt' not in found:
+        raise UserError(f'{where}: expected an object with the key "prompt", such as {{"prompt": "..."}}')
+    if not isinstance(found['prompt'], str):
+        raise UserError(f'{where}: the prompt is {found["prompt"]!r}, not a text')
+    return found['prompt']
 
 
 def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:

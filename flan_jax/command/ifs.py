@@ -36,16 +36,21 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax ifs', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        allow_abbrev=False,
+        prog='flan-jax ifs',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest='action', required=True)
-    data = actions.add_parser('data', help='instructions, and responses for a classifier, from dialogues')
+    data = actions.add_parser(
+        'data', allow_abbrev=False, help='instructions, and responses for a classifier, from dialogues'
+    )
     data.add_argument('files', nargs='+', type=pathlib.Path, help='dialogues: JSONL, JSON or Parquet')
     data.add_argument('--format', default='alpaca', help='of the files, as `data prepare` has it (default: alpaca)')
     data.add_argument('--output', type=pathlib.Path, required=True, help='folder to write')
     data.add_argument('--seed', type=int, default=0, help='of cuts and split (default: 0)')
-    train = actions.add_parser('train', help='learn to tell answers from continuations')
-    score = actions.add_parser('score', help="the score of a model's answers")
+    train = actions.add_parser('train', allow_abbrev=False, help='learn to tell answers from continuations')
+    score = actions.add_parser('score', allow_abbrev=False, help="the score of a model's answers")
     score.add_argument(
         'answers', type=pathlib.Path, help='what `generate --file` wrote: prompt and answer in each line'
     )

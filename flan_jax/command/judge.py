@@ -16,7 +16,7 @@ from rich.table import Table
 
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     from flan_jax.evaluation.judges.answers import paired, read_answers
     from flan_jax.evaluation.judges.pairwise import judge_agreement
 
+    if options.output:
+        require_writable_file(options.output, '--output')
     pairs = paired(read_answers(options.a), read_answers(options.b))
     if options.verdicts:
         verdicts, recipe = _from_file(options.verdicts, pairs)
@@ -47,7 +49,10 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax judge', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        allow_abbrev=False,
+        prog='flan-jax judge',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('a', metavar='A', nargs='?', help='answers of a model, the baseline')
     parser.add_argument('b', metavar='B', nargs='?', help='answers of another to the same prompts')

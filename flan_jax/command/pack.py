@@ -43,16 +43,20 @@ def pack(run: Run):
     stream = PackedStream(folder)
     CONSOLE.print(f'stream: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
-        CONSOLE.print(cut_summary(stream.manifest.cuts))
+        CONSOLE.print(cut_summary(stream.manifest.cuts, stream.manifest.num_epochs))
     return stream
 
 
-def cut_summary(cuts: Mapping[str, Mapping[str, int]]) -> str:
-    """What was cut of all tasks' examples, in one sentence, and the tasks of which some were dropped."""
+def cut_summary(cuts: Mapping[str, Mapping[str, int]], epochs: int | None = None) -> str:
+    """What was cut of all tasks' examples, in one sentence, and the tasks of which some were dropped.
+
+    Where they were read for whole epochs, an example counts once in each.
+    """
     total = {name: sum(of_task[name] for of_task in cuts.values()) for name in next(iter(cuts.values()))}
     dropped = ', '.join(f'{of_task["dropped"]} of {task}' for task, of_task in cuts.items() if of_task['dropped'])
+    each = f' ({total["examples"] // epochs:,} in each of {epochs} epochs)' if epochs else ''
     return (
-        f'of {total["examples"]:,} examples, {total["shortened"]:,} have a shortened long field, '
+        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have a shortened long field, '
         f'{total["targets_cut"]:,} a target without its end ({total["target_tokens_cut"]:,} of '
         f'{total["target_tokens"]:,} target tokens); {total["dropped"]:,} do not fit Stream.input_length and were '
         f'dropped{": " * bool(dropped)}{dropped}'

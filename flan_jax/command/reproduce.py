@@ -113,7 +113,10 @@ class Work:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser = argparse.ArgumentParser(
-        prog='flan-jax reproduce', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        allow_abbrev=False,
+        prog='flan-jax reproduce',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('id', nargs='?', help='the study, such as flan.figure6')
     parser.add_argument('--list', action='store_true', help='what can be reproduced, what it shows, what it costs')

@@ -35,20 +35,26 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog='flan-jax samples', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     actions = parser.add_subparsers(dest='action', required=True, metavar='{draw,vote,paths,best,problems}')
-    _add_draw(actions.add_parser('draw', help='draw answers into a folder'))
-    vote = actions.add_parser('vote', help="maj1@k and pass@k by the answers after '####'")
+    _add_draw(actions.add_parser('draw', help='draw answers into a folder', allow_abbrev=False))
+    vote = actions.add_parser('vote', help="maj1@k and pass@k by the answers after '####'", allow_abbrev=False)
     vote.add_argument('folder', nargs='+', help='folder of samples; the answers of several models vote together')
-    paths = actions.add_parser('paths', help='keep right solutions with distinct equations, beside the references')
+    paths = actions.add_parser(
+        'paths', help='keep right solutions with distinct equations, beside the references', allow_abbrev=False
+    )
     paths.add_argument('folder', nargs='+', help='folder of samples; several models are united in this order')
     paths.add_argument('--output', type=pathlib.Path, required=True, help='JSON lines with "prompt" and "completion"')
-    best = actions.add_parser('best', help='the best of n answers by a scorer, and its expected reward for every n')
+    best = actions.add_parser(
+        'best', help='the best of n answers by a scorer, and its expected reward for every n', allow_abbrev=False
+    )
     best.add_argument('folder', help='folder of samples')
     best.add_argument(
         '--scorer', required=True, help='right, fewer_words, the folder of a reward model, or FILE.jsonl with scores'
     )
     best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
     best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
-    problems = actions.add_parser('problems', help='write generated word problems with solutions, and their vocabulary')
+    problems = actions.add_parser(
+        'problems', help='write generated word problems with solutions, and their vocabulary', allow_abbrev=False
+    )
     problems.add_argument(
         '--output', type=pathlib.Path, required=True, help='folder of train.jsonl, test.jsonl, words/'
     )

@@ -10,6 +10,7 @@ import http.server
 import json
 import pathlib
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -48,7 +49,10 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax serve', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        allow_abbrev=False,
+        prog='flan-jax serve',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('model', metavar='MODEL', help='a Hugging Face folder, an adapter, a run or a conversion')
     parser.add_argument('--name', help='what clients call the model; default: the name of its folder')
@@ -98,6 +102,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answers = self.answers(self.path, request)
         except UserError as error:
             return self._send(400, _error(str(error)))
+        except Exception as error:  # a fault of ours: the server shows where and lives on
+            traceback.print_exc()
+            return self._send(500, _error(f'{type(error).__name__}: {error}', 'server_error'))
         if request.get('stream'):
             return self._stream(answers)
         return self._send(200, self._body(answers, _KINDS[self.path], 'message'))
@@ -109,7 +116,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise UserError(f'Content-Length={length!r}: must be a number up to {_MOST_BYTES}')
         try:
             request = json.loads(self.rfile.read(int(length)))
-        except ValueError as error:
+            json.dumps(request, ensure_ascii=False).encode()  # fails on half a character, which is no text
+        except (ValueError, RecursionError) as error:
             raise UserError(f'the request is not JSON: {error}') from error
         if not isinstance(request, dict):
             raise UserError('the request is not an object')
@@ -155,8 +163,8 @@ _KINDS = {'/v1/completions': 'text_completion', '/v1/chat/completions': 'chat.co
 """Path to what it answers with."""
 
 
-def _error(message: str) -> dict[str, Any]:
-    return {'error': {'message': message, 'type': 'invalid_request_error', 'param': None, 'code': None}}
+def _error(message: str, kind: str = 'invalid_request_error') -> dict[str, Any]:
+    return {'error': {'message': message, 'type': kind, 'param': None, 'code': None}}
 
 
 def _answer(model, path: str, request: Mapping[str, Any]) -> list[str]:
@@ -165,7 +173,7 @@ def _answer(model, path: str, request: Mapping[str, Any]) -> list[str]:
     wanted = 'messages' if is_chat else 'prompt'
     if unknown := list(_refused(request, wanted)):
         raise UserError(f'{unknown[0]}={request[unknown[0]]!r}: not supported here')
-    decoding = _decoding(request, 128 if is_chat else 16)
+    decoding = _decoding(request, min(128 if is_chat else 16, model.longest_answer), model.longest_answer)
     content = request.get(wanted)
     if is_chat and _are_messages(content):
         return [model.chat(content, **decoding)]
@@ -191,13 +199,17 @@ def _refused(request: Mapping[str, Any], wanted: str) -> Iterator[str]:
             yield name
 
 
-def _decoding(request: Mapping[str, Any], max_new_tokens: int) -> dict[str, Any]:
+def _decoding(request: Mapping[str, Any], max_new_tokens: int, most: int) -> dict[str, Any]:
     """How a request is decoded: by OpenAI's defaults, sampling at temperature 1; greedily at 0."""
+    from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number
+
     given = {name: 1.0 if request.get(name) is None else request[name] for name in ('temperature', 'top_p')}
-    longest = request.get('max_completion_tokens') or request.get('max_tokens') or max_new_tokens
-    for name, value in {**given, 'max_tokens': longest, 'seed': request.get('seed') or 0}.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f'{name}={value!r}: must be a number')
+    longest = next(filter(None.__ne__, map(request.get, ('max_completion_tokens', 'max_tokens'))), max_new_tokens)
+    seed = 0 if request.get('seed') is None else request['seed']
+    for name, value in given.items():
+        check_number(name, value)  # Python reads NaN and Infinity as JSON
+    check_integer('max_tokens', longest, 1, most)
+    check_integer('seed', seed, 0, LAST_SEED)
     sampled = given if given['top_p'] < 1 else {'temperature': given['temperature']}
     chosen = {} if given['temperature'] == 0 else sampled
-    return chosen | {'max_new_tokens': int(longest), 'seed': int(request.get('seed') or 0)}
+    return chosen | {'max_new_tokens': longest, 'seed': seed}

@@ -37,6 +37,7 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
 def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The gin files and the bindings of a command's arguments."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=f'flan-jax {command}',
         description=RUN_COMMANDS[command],
         epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',

@@ -36,18 +36,22 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """The arguments, and those that only `mixture` takes."""
-    parser = argparse.ArgumentParser(prog='flan-jax tasks', description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax tasks', description=__doc__)
     common = catalogue_arguments()
     actions = parser.add_subparsers(
         dest='action', required=True, metavar='{list,show,search,export,mixture,verify,lengths,licences}'
     )
-    listing = actions.add_parser('list', parents=[common], help='all datasets by cluster')
+    listing = actions.add_parser('list', allow_abbrev=False, parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
-    show = actions.add_parser('show', parents=[common], help='examples of a dataset as a model sees them')
+    show = actions.add_parser(
+        'show', allow_abbrev=False, parents=[common], help='examples of a dataset as a model sees them'
+    )
     show_examples.add_arguments(show)
-    search = actions.add_parser('search', parents=[common], help='templates that contain a text')
+    search = actions.add_parser('search', allow_abbrev=False, parents=[common], help='templates that contain a text')
     search.add_argument('text')
-    export = actions.add_parser('export', parents=[common], help='a mixture, rendered, or the templates of a dataset')
+    export = actions.add_parser(
+        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
+    )
     export.add_argument('mixture', help='flan, a cluster or a dataset')
     export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
@@ -55,16 +59,20 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     export.add_argument('--held_out', help='cluster to leave out')
     export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
     export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
-    mixture = actions.add_parser('mixture', parents=[common], help="what share each part of a run's mixture gets")
+    mixture = actions.add_parser(
+        'mixture', allow_abbrev=False, parents=[common], help="what share each part of a run's mixture gets"
+    )
     mixture_table.add_arguments(mixture)
-    verify = actions.add_parser('verify', parents=[common], help='render every example in every template and check it')
+    verify = actions.add_parser(
+        'verify', allow_abbrev=False, parents=[common], help='render every example in every template and check it'
+    )
     verify.add_argument('name', nargs='*', help='dataset; none means all')
     verify.add_argument('--limit', type=int, default=-1, help='examples per split')
     lengths = actions.add_parser(
-        'lengths', parents=[common], help='what share of examples is too long, and what is cut'
+        'lengths', allow_abbrev=False, parents=[common], help='what share of examples is too long, and what is cut'
     )
     lengths_table.add_arguments(lengths)
-    actions.add_parser('licences', parents=[common], help='licence and citation of every dataset')
+    actions.add_parser('licences', allow_abbrev=False, parents=[common], help='licence and citation of every dataset')
     options, others = parser.parse_known_args(arguments)
     if others and options.action != 'mixture':
         parser.error(f'unrecognized arguments: {" ".join(others)}')

@@ -8,6 +8,7 @@ with prompt and completion, or with chosen and rejected. What is done stands in 
 import argparse
 import hashlib
 import json
+import math
 import pathlib
 import re
 import tempfile
@@ -30,6 +31,8 @@ DEFAULT_FORMATS = {'alpaca': 'alpaca'}
 
 def main(arguments: list[str]) -> int:
     """Checks everything, then prepares what is missing, and runs."""
+    from flan_jax.training.checkpoints import latest_step
+
     options = _parse(arguments)
     keys = renamed_keys(options.keys or [])
     file_format = _file_format(options, keys)
@@ -37,12 +40,12 @@ def main(arguments: list[str]) -> int:
     tuned = _tuned(options, base, file_format, keys)
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
-    if path.exists() and path.read_text() != text:
+    _check(text, base)
+    if path.exists() and path.read_text() != text and latest_step(options.output):
         raise UserError(
             f'{path} is there and asks for something else; choose another --output, or go on with that by flan-jax run '
             f'--gin_file={path}'
         )
-    _check(text, base)
     require_writable(options.output, '--output')
     _prepare(options, tuned, file_format, keys)
     write_whole(path, text)
@@ -52,7 +55,10 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='flan-jax tune', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog='flan-jax tune',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         '--base', required=True, help='the model: a Hugging Face folder, a conversion, a run or one of its steps'
@@ -79,10 +85,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
     training.add_argument('--length', type=int, help='tokens of an example at most; default: 2048')
     options = parser.parse_args(arguments)
-    options.output = options.output.rstrip('/')
+    options.output = options.output.rstrip('/') or '/'
     for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
-        if (value := getattr(options, name)) is not None and value <= 0:
-            raise UserError(f'--{name}={value}: must be above 0')
+        if (value := getattr(options, name)) is not None and not 0 < value < math.inf:
+            raise UserError(f'--{name}={value}: must be a number above 0')
     if options.test_examples < 0:
         raise UserError(f'--test_examples={options.test_examples}: must not be below 0')
     return options
@@ -194,14 +200,19 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
     from flan_jax.command.quiet import import_tensorflow
 
     import_tensorflow()
+    from flan_jax.data.formats.chat_template import ChatTemplate
     from flan_jax.data.own_instructions import Instructions, prepare_instructions
 
     load_datasets((), tuned.data_dir, ())
     if (pathlib.Path(tuned.data_dir) / tuned.dataset).exists():
         return
     instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples)
-    prepare_instructions(instructions, {'train': options.data}, file_format, tuned.data_dir, keys)
-    CONSOLE.print(f'{options.data} is read as {file_format}, in the prompt format {tuned.prompt_format.name}')
+    written = prepare_instructions(instructions, {'train': options.data}, file_format, tuned.data_dir, keys)
+    is_own = isinstance(tuned.prompt_format, ChatTemplate)
+    prompt_format = "the model's chat template" if is_own else f'the prompt format {tuned.prompt_format.name}'
+    CONSOLE.print(f'{options.data} is read as {file_format}, in {prompt_format}')
+    if written.ties_dropped:
+        CONSOLE.print(f'{written.ties_dropped} examples were dropped whose responses are all equally good')
 
 
 def _run(path: pathlib.Path, rates: bool) -> int:

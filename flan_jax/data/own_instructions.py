@@ -174,6 +174,11 @@ def prepare_instructions(
         raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
     ties = sum(map(len, conversations.values())) - sum(map(len, kept.values()))
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
+    if 0 < instructions.test_examples >= len(kept.get('train', ())):
+        raise UserError(
+            f'{files.get("train")} has {len(kept.get("train", ()))} examples, of which {instructions.test_examples} were to be kept '
+            'for the test split; keep fewer'
+        )
     instructions = dataclasses.replace(instructions, responses=most)
     examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
     builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)

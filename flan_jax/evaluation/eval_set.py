@@ -184,8 +184,13 @@ class EvalSet:
         return Exemplars(dataset, shots, self._seed, self.evaluation.fixed_exemplars, self.data_dir)
 
 
-def prepared_datasets(datasets: Sequence[Dataset], data_dir: str, allow_missing: bool) -> list[Dataset]:
-    """Those of the datasets that can be evaluated.
+def prepared_datasets(
+    datasets: Sequence[Dataset],
+    data_dir: str,
+    allow_missing: bool,
+    advice: str = 'set Data.allow_missing = True to go on without them',
+) -> list[Dataset]:
+    """Those of the datasets that can be evaluated; `advice` is what else can be done where some are missing.
 
     Raises:
       MissingDataError: if one cannot and `allow_missing` is off, or none can.
@@ -195,7 +200,7 @@ def prepared_datasets(datasets: Sequence[Dataset], data_dir: str, allow_missing:
     if missing and (not allow_missing or not present):
         raise MissingDataError(
             f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`, or '
-            'set Data.allow_missing = True to go on without them'
+            f'{advice}'
         )
     return present
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.evaluation.samples import Answered, Question
+from flan_jax.files import read_utf8
 from flan_jax.metrics.solutions import final_answer, is_right
 
 Scorer = Callable[[Answered], list[float]]
@@ -52,7 +53,7 @@ def scores_by(name: str, samples: Sequence[Answered]) -> list[list[float]]:
     path = pathlib.Path(name)
     if not path.is_file():
         raise UserError(f'{path}: no such file of scores')
-    lines = [line for line in path.read_text().split('\n') if line.strip()]
+    lines = [line for line in read_utf8(path).split('\n') if line.strip()]
     if len(lines) != len(samples):
         raise UserError(f'{path}: scores of {len(lines)} questions, where {len(samples)} are sampled')
     return [

@@ -1,5 +1,9 @@
 """How answers are decoded, chosen by the few numbers that people give."""
 
+import numbers
+import sys
+from typing import Any
+
 from flan_jax.errors import UserError
 from flan_jax.inference.beam import Beams
 from flan_jax.inference.decoding import Decoding
@@ -8,6 +12,24 @@ from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.processors.top_k import TopK
 from flan_jax.inference.processors.top_p import TopP
 from flan_jax.inference.sampling import Greedy, Sampling
+
+LAST_SEED = 2**32 - 1
+"""Seeds of sampling are 0 to this."""
+
+
+def check_integer(name: str, value: Any, low: int, high: int) -> None:
+    """Raises UserError, naming both ends, unless a value is an integer from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= value <= high:
+        raise UserError(f'{name}={value!r}: must be an integer from {low} to {high}')
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raises UserError unless a value is a finite number, or None."""
+    if value is None:
+        return
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= sys.float_info.max:
+        raise UserError(f'{name}={value!r}: must be a number')
 
 
 def decoding_of(

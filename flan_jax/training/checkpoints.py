@@ -248,10 +248,19 @@ def latest_step(model_dir: epath.PathLike) -> int:
     return int(folder.name) if folder else 0
 
 
+def _why_not(folder: epath.Path) -> str:
+    """Why a folder is not a checkpoint, and what to name."""
+    if not folder.exists():
+        return f'{folder}: no such folder'
+    if (folder / FOLDER).is_dir() and not folders(folder):
+        return f'{folder} has saved no checkpoint yet; wait for one, or name another run'
+    return f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000'
+
+
 def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     folder = absolute(folder)
     if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
-        raise CheckpointError(f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000')
+        raise CheckpointError(_why_not(folder))
     try:
         found = ocp.checkpointables_metadata(folder)
     except _UNREADABLE as error:

@@ -38,7 +38,7 @@ class Training(Settings):
     """
 
     steps: Count | None = 30_000
-    batch_size: Count = 4
+    batch_size: Annotated[int, Between(1, 2**20)] = 4
     microbatches: Count = 1
     optimizer: Optimizer = Adafactor()
     learning_rate: Positive = 3e-5

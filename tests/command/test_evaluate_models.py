@@ -87,7 +87,7 @@ def test_records_of_two_models_are_compared(folder, evaluated, samples_dir, caps
     ('more', 'message'),
     [
         (['hf', 'a/hf', '--tasks=rte'], "two models are called 'hf'"),
-        (['nowhere', '--tasks=rte'], 'is not a checkpoint'),
+        (['nowhere', '--tasks=rte'], 'nowhere: no such folder'),
         (['hf', '--tasks=rta'], 'did you mean rte'),
         (['hf', '--tasks=rte', '--shots=few'], '--shots=few: expected numbers'),
         (['hf', '--tasks=rte', '--shots=99'], 'Evaluation.shots=(99,)'),
@@ -97,3 +97,10 @@ def test_what_cannot_be_evaluated_is_refused(folder, samples_dir, monkeypatch, c
     monkeypatch.chdir(folder)
     assert main.main(['evaluate', *more, f'--data_dir={samples_dir}', '--output=refused']) == 2
     assert message in capsys.readouterr().err
+
+
+def test_missing_datasets_are_named_with_what_this_command_can_do(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main.main(['evaluate', 'hf', '--tasks=rte', f'--data_dir={tmp_path}', '--output=refused']) == 2
+    said = capsys.readouterr().err
+    assert 'data prepare --samples' in said and 'allow_missing' not in said

@@ -118,6 +118,9 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
         (['--tensor=3', 'word'], 'must divide the'),
         (['--prompt_format=plane', 'word'], 'did you mean plain'),
         (['--output=x', 'word'], '--output goes with --file'),
+        (['--max_new_token=4', 'word'], "cannot read '--max_new_token=4'"),
+        (['--max_new_tokens=1000000', 'word'], 'max_new_tokens=1000000: must be an integer from 1 to'),
+        (['--seed=-1', 'word'], 'seed=-1: must be an integer from 0'),
     ],
 )
 def test_bad_options_are_refused(checkpoint, capsys, more, message):
@@ -126,9 +129,9 @@ def test_bad_options_are_refused(checkpoint, capsys, more, message):
 
 
 def test_a_line_without_a_prompt_is_named(checkpoint, tmp_path, capsys):
-    (tmp_path / 'prompts.jsonl').write_text('{"prompt": "a"}\n{"question": "b"}\n')
+    (tmp_path / 'prompts.jsonl').write_text('\n{"prompt": "a"}\n\n{"question": "b"}\n')
     assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.jsonl')) == 2
-    assert 'prompts.jsonl, line 2: expected an object with the key "prompt"' in capsys.readouterr().err
+    assert 'prompts.jsonl, line 4: expected an object with the key "prompt"' in capsys.readouterr().err
 
 
 def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint, tmp_path, capsys):
@@ -141,3 +144,19 @@ def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint
 def test_a_task_is_refused_where_there_is_no_prompt_of_one(checkpoint, capsys):
     assert main.main(arguments(checkpoint, '--task=rte', 'Is it good?')) == 2
     assert 'task=rte' in capsys.readouterr().err
+
+
+def test_an_array_of_prompts_is_answered(checkpoint, answers, tmp_path, capsys):
+    (tmp_path / 'prompts.json').write_text(json.dumps([{'prompt': prompt} for prompt in PROMPTS]))
+    assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.json')) == 0
+    assert [json.loads(line)['answer'] for line in capsys.readouterr().out.splitlines()] == answers
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named_before_the_work(tmp_path, capsys):
+    (tmp_path / 'latin.txt').write_bytes('good\nsch\u00f6n'.encode('latin-1'))
+    assert main.main(arguments('nowhere', f'--file={tmp_path}/latin.txt')) == 2
+    assert 'latin.txt: byte 8 is not UTF-8' in capsys.readouterr().err
+    (tmp_path / 'prompts.txt').write_text('yes')
+    for output, message in (('/proc/no/answers.jsonl', 'cannot be written'), (tmp_path, 'is a folder')):
+        assert main.main(arguments('nowhere', f'--file={tmp_path}/prompts.txt', f'--output={output}')) == 2
+        assert message in capsys.readouterr().err

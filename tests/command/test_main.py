@@ -71,3 +71,22 @@ def test_bad_input_gets_one_clear_line(capsys, monkeypatch, tmp_path, arguments,
 
 def test_all_checks_of_the_doctor_pass(capsys):
     assert main.main(['doctor']) == 0
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['tasks', 'show', 'rte', '--limi=3'],
+        ['data', 'status', '--data_di=x'],
+        ['doctor', '--nothin'],
+        ['serve', 'MODEL', '--por=0'],
+        ['judge', 'a', 'b', '--verdict=c'],
+        ['evaluate', 'MODEL', '--tasks=rte', '--shot=1'],
+        ['convert', '--from=hf', '--to=flan', 'a', 'b', '--vocab=c'],
+    ],
+)
+def test_options_are_not_abbreviated(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main.main(arguments)
+    assert ended.value.code == 2
+    assert f'unrecognized arguments: {arguments[-1]}' in capsys.readouterr().err

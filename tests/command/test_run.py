@@ -165,7 +165,7 @@ def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
         ({'EVAL_TASKS': ('copaa',)}, "unknown cluster or dataset 'copaa'; did you mean copa"),
         ({'MIXTURE_OR_TASK_NAME': 'sentimental'}, "unknown mixture 'sentimental'; did you mean sentiment"),
         ({'TFDS_DATA_DIR': '/nowhere'}, 'not prepared in /nowhere'),
-        ({'INITIAL_CHECKPOINT_PATH': '/nowhere/1'}, '/nowhere/1 is not a checkpoint'),
+        ({'INITIAL_CHECKPOINT_PATH': '/nowhere/1'}, '/nowhere/1: no such folder'),
         ({'VOCABULARY': '/nowhere.model'}, "VOCABULARY='/nowhere.model': no such"),
         ({'FSDP': 3}, 'must divide the 1 devices'),
         ({'Stream.targets_per_sequence': 4}, 'Stream.targets_per_sequence=4 is less than the Stream.target_length=8'),

@@ -78,6 +78,14 @@ def test_the_model_is_listed(port):
         ('/v1/completions', {'logprobs': 5}, 400, 'logprobs=5: not supported here'),
         ('/v1/completions', {'prompt': [1, 2]}, 400, 'expected a text, or several'),
         ('/v1/completions', {'temperature': 'hot'}, 400, "temperature='hot': must be a number"),
+        ('/v1/completions', {'temperature': float('nan')}, 400, 'temperature=nan: must be a number'),
+        ('/v1/completions', {'prompt': '\ud800'}, 400, 'surrogates not allowed'),
+        ('/v1/completions', {'max_tokens': float('nan')}, 400, 'max_tokens=nan: must be an integer'),
+        ('/v1/completions', {'max_tokens': 2.7}, 400, 'max_tokens=2.7: must be an integer'),
+        ('/v1/completions', {'max_tokens': 0}, 400, 'max_tokens=0: must be an integer'),
+        ('/v1/completions', {'max_tokens': 10**6}, 400, 'max_tokens=1000000: must be an integer'),
+        ('/v1/completions', {'seed': 1e30}, 400, 'seed=1e+30: must be an integer'),
+        ('/v1/completions', {'seed': 2**32}, 400, 'seed=4294967296: must be an integer'),
         ('/v1/completions', {'temperature': -1}, 400, 'Temperature.value=-1'),
         ('/v1/chat/completions', {'messages': [], 'prompt': None}, 400, 'must take turns'),
         ('/v1/completions', None, 400, 'the request is not an object'),
@@ -88,3 +96,15 @@ def test_what_is_not_done_is_refused(port, path, change, status, message):
     body = [1] if change is None else GREEDY | {'prompt': 'Who?'} | change
     found, content = asked(port, path, body)
     assert found == status and message in json.loads(content)['error']['message']
+
+
+def test_a_fault_is_answered_and_shown_on_the_server(capfd):
+    with server(object(), 'not a model') as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        status, content = asked(serving.server_port, '/v1/completions', GREEDY | {'prompt': 'Who?'})
+        again, _ = asked(serving.server_port, '/v1/models')
+        serving.shutdown()
+        thread.join()
+    assert status == 500 and json.loads(content)['error']['type'] == 'server_error' and again == 200
+    assert 'Traceback' in capfd.readouterr().err

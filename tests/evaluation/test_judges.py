@@ -197,3 +197,13 @@ def test_vicunas_totals_come_out(name, first, second):
         pytest.skip('no reviews beside the repository (../shared/instructions/vicuna_reviews)')
     found = relative_score(read_reviews(REVIEWS / f'review_{name}_vicuna-13b.jsonl'))
     assert (found.first, found.second, found.questions, found.entered) == (first, second, 80, 3)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named_before_the_work(tmp_path, capsys):
+    (tmp_path / 'latin.jsonl').write_bytes('{"prompt": "a", "answer": "sch\u00f6n"}'.encode('latin-1'))
+    with pytest.raises(UserError, match='latin.jsonl: byte 30 is not UTF-8'):
+        read_answers(tmp_path / 'latin.jsonl')
+    (tmp_path / 'a.jsonl').write_text('{"prompt": "a", "answer": "b"}')
+    asked = ['judge', f'{tmp_path}/a.jsonl', f'{tmp_path}/a.jsonl', '--model=nowhere']
+    assert main.main([*asked, '--output=/proc/no/verdicts.jsonl']) == 2
+    assert "--output='/proc/no' cannot be written" in capsys.readouterr().err

@@ -75,6 +75,13 @@ def test_what_cannot_be_right_is_refused():
             scores_by('right', [TWO[0], Answered(Question('two?', reference), ('#### 2',))])
 
 
+def test_a_file_of_scores_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / 'scores.jsonl'
+    path.write_bytes(b'{"scores": [1]}\xe9')
+    with pytest.raises(UserError, match='scores.jsonl: byte 15 is not UTF-8'):
+        scores_by(str(path), TWO)
+
+
 def test_unknown_scorers_are_refused(tmp_path):
     with pytest.raises(UnknownName, match='did you mean right'):
         scores_by('rigth', TWO)

@@ -1,10 +1,12 @@
 """With `Stream.epochs` every example is read exactly so often, and the stream ends there."""
 
 import collections
+import re
 
 import numpy as np
 import pytest
 
+from flan_jax.command.pack import cut_summary
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.parts import Part
 from flan_jax.data.seqio_tasks import read_examples
@@ -122,3 +124,11 @@ def test_how_much_is_read_is_said_once():
         run(None, None)
     with pytest.raises(SettingsError, match='Data.parts'):
         run(2, None, parts=(Part(name='all', mixture='flan'),))
+
+
+def test_what_was_cut_is_summed_up_by_epochs(stream):
+    cuts = stream.manifest.cuts
+    dropped = sum(of_task['dropped'] for of_task in cuts.values())
+    found = re.match(r'of ([\d,]+) examples \(([\d,]+) in each of 2 epochs\)', cut_summary(cuts, EPOCHS))
+    every, each = (int(number.replace(',', '')) for number in found.groups())
+    assert every == EPOCHS * each == sum(stream.manifest.examples) + dropped

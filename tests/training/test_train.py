@@ -244,5 +244,7 @@ def test_another_models_checkpoint_is_refused_with_the_difference(uninterrupted)
 
 
 def test_rows_that_cannot_be_shared_are_refused():
+    with pytest.raises(SettingsError, match='Training.batch_size=99999999999999999999'):
+        Training(batch_size=99999999999999999999)
     with pytest.raises(SettingsError, match='Training.batch_size=4 cannot be cut'):
         Training(batch_size=4, microbatches=3)

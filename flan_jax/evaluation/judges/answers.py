@@ -8,6 +8,7 @@ from typing import Any
 from etils import epath
 
 from flan_jax.errors import UserError
+from flan_jax.files import read_utf8
 
 KEYS = (('prompt', 'answer'), ('instruction', 'output'), ('prompt', 'prediction'))
 """What files call a prompt and its answer: `flan-jax generate --output`, AlpacaEval, and our records of evaluation."""
@@ -43,7 +44,7 @@ def read_rows(path: epath.PathLike) -> Iterator[tuple[str, Mapping[str, Any]]]:
     path = epath.Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such file')
-    text = path.read_text()
+    text = read_utf8(path)
     if text.lstrip().startswith('['):
         rows = [(f'{path}, entry {i}', part) for i, part in enumerate(_parsed(str(path), text), start=1)]
     else:
