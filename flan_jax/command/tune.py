@@ -88,7 +88,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options.output = options.output.rstrip('/') or '/'
     for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
         if (value := getattr(options, name)) is not None and not 0 < value < math.inf:
-            raise UserError(f'--{name}={value}: must be a number above 0')
+            raise UserError(f'--{name}={value}: must be above 0 and finite')
     if options.test_examples < 0:
         raise UserError(f'--test_examples={options.test_examples}: must not be below 0')
     return options

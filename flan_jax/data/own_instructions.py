@@ -174,11 +174,7 @@ def prepare_instructions(
         raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
     ties = sum(map(len, conversations.values())) - sum(map(len, kept.values()))
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
-    if 0 < instructions.test_examples >= len(kept.get('train', ())):
-        raise UserError(
-            f'{files.get("train")} has {len(kept.get("train", ()))} examples, of which {instructions.test_examples} were to be kept '
-            'for the test split; keep fewer'
-        )
+    _require_training_examples(instructions, len(kept.get('train', ())))
     instructions = dataclasses.replace(instructions, responses=most)
     examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
     builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
@@ -186,6 +182,15 @@ def prepare_instructions(
     folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
     return Written(folder, instructions.dataset, ties)
+
+
+def _require_training_examples(instructions: Instructions, examples: int) -> None:
+    """Raises UserError where all training examples would be kept for the test split."""
+    if 0 < instructions.test_examples >= examples:
+        raise UserError(
+            f'{instructions.name} has {examples} training examples, and {instructions.test_examples} of them were to '
+            'be kept for the test split; keep fewer'
+        )
 
 
 def declare_prepared(data_dir: str) -> None:

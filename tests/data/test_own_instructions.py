@@ -253,3 +253,11 @@ def test_real_files_are_read_whole(name, format_name, rows, dialogues):
     read = known_formats()[format_name].read
     found = [read(where, row) for where, row in read_file(REAL_FILES / name)]
     assert (len(found), sum(bool(conversation.history) for conversation in found)) == (rows, dialogues)
+
+
+def test_a_split_that_takes_all_examples_is_refused(tmp_path):
+    (tmp_path / 'few.jsonl').write_text('{"prompt": "a", "completion": "b"}\n' * 3)
+    files = {'train': tmp_path / 'few.jsonl'}
+    with pytest.raises(UserError, match='has 3 training examples, and 3 of them'):
+        prepare_instructions(Instructions(name='few', test_examples=3), files, 'prompt_completion', str(tmp_path))
+    assert not (tmp_path / 'few').exists()
