@@ -77,7 +77,7 @@ def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
     Raises:
       UserError: for a binding that no run reads; as `configuration.load` besides.
     """
-    from flan_jax.studies.cost import check_steps
+    from flan_jax.studies.cost import require_steps
 
     loaded, read, reasons = [], set(), {}
     for planned in runs:
@@ -90,7 +90,7 @@ def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
         loaded.append((dataclasses.replace(planned, bindings=kept), run))
     if nowhere := [name for name in reasons if name not in read]:
         raise UserError(reasons[nowhere[0]])
-    check_steps(run for _, run in loaded)
+    require_steps(run for _, run in loaded)
     return loaded
 
 

@@ -9,7 +9,7 @@ from tokenizers import decoders, models, pre_tokenizers, processors
 
 from flan_jax.convert.folder import ConversionError, own_file
 from flan_jax.convert.read import CONFIG_FILE
-from flan_jax.files import read_json
+from flan_jax.files import read_json, read_utf8
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
 
 PATTERNS = (
@@ -37,19 +37,18 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
                 'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
             )
-        try:
-            tokenizer = _byte_level(*older, _tokenizer_settings(destination))
-        except Exception as error:  # the tokenizers library raises no other class
-            raise ConversionError(
-                f'{older[0].name} and {older[1].name} of {source} are no tokenizer: {error}'
-            ) from error
+        tokenizer = _byte_level(*older, _tokenizer_settings(destination))
         tokenizer.save(str(destination / TOKENIZER_FILE))
 
 
 def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, Any]) -> tokenizers.Tokenizer:
     """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), begun by BOS where "add_bos_token" is set (OPT)."""
-    pairs = [tuple(line.split(' ')) for line in merges.read_text().splitlines() if line and line[:8] != '#version']
-    tokenizer = tokenizers.Tokenizer(models.BPE(vocab=read_json(vocab, 'fetch it again'), merges=pairs))
+    pairs = [tuple(line.split(' ')) for line in read_utf8(merges).splitlines() if line and line[:8] != '#version']
+    ids = read_json(vocab, 'fetch it again')
+    try:
+        tokenizer = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=pairs))
+    except Exception as error:  # the library raises no other class
+        raise ConversionError(f'{vocab} and {merges.name} are no tokenizer: {error}') from error
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = {

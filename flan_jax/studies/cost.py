@@ -69,7 +69,7 @@ def cost_of(runs: Iterable[Run]) -> Cost:
       SettingsError: if a run does not say how many steps it takes.
     """
     tunings = {run.model_dir: run for run in runs}.values()
-    check_steps(tunings)
+    require_steps(tunings)
     sizes = [BatchSize(r.training.batch_size, r.stream.sequence_length, r.stream.max_targets) for r in tunings]
     return Cost(
         tunings=len(sizes),
@@ -80,7 +80,7 @@ def cost_of(runs: Iterable[Run]) -> Cost:
     )
 
 
-def check_steps(runs: Iterable[Run]) -> None:
+def require_steps(runs: Iterable[Run]) -> None:
     """Raises SettingsError if a run does not say how many steps it takes."""
     if any(run.training.steps is None for run in runs):
         raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')

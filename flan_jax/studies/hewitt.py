@@ -9,7 +9,7 @@ from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.errors import UserError
 from flan_jax.run import Run
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, check_steps, last_checkpoint, pretraining_run
-from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale
+from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale, refuse_own
 
 PRETRAINING_STEPS = '600'
 """Of the small base model, where TRAIN_STEPS does not say."""
@@ -59,9 +59,7 @@ class RankingTable:
         Raises:
           UserError: for a binding that the table sets itself.
         """
-        own = {*SET_BY_STUDIES, *(name for arm in self.arms for name in arm.bindings)}
-        if clash := sorted(own & set(given)):
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
+        refuse_own(self.id, {*SET_BY_STUDIES, *(name for arm in self.arms for name in arm.bindings)}, given)
         shared, pretraining = dict(given), []
         if scale == 'small' and BASE_CHECKPOINT not in given:
             check_steps(self.id, given)

@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from flan_jax.errors import UserError
@@ -143,8 +143,7 @@ class Study:
 
     def check_given(self, scale: Scale, given: Mapping[str, str]) -> None:
         """Raises UserError for a binding of the user's that the study sets itself."""
-        if clash := sorted(self.own_bindings(scale) & set(given)):
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out')
+        refuse_own(self.id, self.own_bindings(scale), given)
 
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
         """Raises UserError for runs that prepare others, if these cannot start from them."""
@@ -162,3 +161,9 @@ class Study:
         return PlannedRun(
             arm.name, held_out, seed, (*self.files[scale], *files, *arm.files), {**given, **of_study, **arm.bindings}
         )
+
+
+def refuse_own(study: str, own: Collection[str], given: Mapping[str, str]) -> None:
+    """Raises UserError for a binding of the user's, `given`, that a study sets itself."""
+    if clash := sorted(set(own) & set(given)):
+        raise UserError(f'{clash[0]} is set by {study} itself; leave it out')

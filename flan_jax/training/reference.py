@@ -25,7 +25,7 @@ from flan_jax.packing.columns import column_file, read_column, require_room, wri
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
 from flan_jax.progress import bar
 from flan_jax.settings import as_plain, fingerprint
-from flan_jax.training.digest import digests
+from flan_jax.training.digests import digests
 from flan_jax.training.initial import BaseWeights
 from flan_jax.training.program import TrainingProgram
 
@@ -49,7 +49,7 @@ class ReferenceModel:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that stand for all that its log-probabilities depend on but for rounding."""
-        weights = digests(self.params, self.mesh)
+        weights = digests(self.params)
         return fingerprint({'model': as_plain(self.config), 'dtype': self.execution.dtype, 'weights': weights})
 
     def log_probs(self, stream: PackedStream, batch_size: int) -> np.ndarray:

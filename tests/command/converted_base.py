@@ -7,7 +7,8 @@ from etils import epath
 from flan_jax.command import main
 from flan_jax.convert.write import write_model
 from flan_jax.model.config import DecoderConfig, Rotary
-from tests.convert.tokenizers_trained import write_llama3
+from tests.convert.tokenizers_trained import write_chat, write_llama3
+from tests.data.chat_templates import STOCK, text_of
 from tests.toy import random_params
 
 CONFIG = DecoderConfig(
@@ -27,6 +28,15 @@ def write_base(folder: pathlib.Path, tuning: str) -> epath.Path:
     (folder / 'run.gin').write_text(
         f"include 'gin/runs/defaults.gin'\ninclude '{folder}/base/model.gin'\nRun.tuning = @{tuning}()\n"
     )
+    return folder
+
+
+def write_chat_model(folder: epath.Path) -> epath.Path:
+    """Makes a folder of a model as Hugging Face keeps it, with Qwen 3's chat template; returns it."""
+    folder.mkdir()
+    write_model(folder, CONFIG, random_params(CONFIG))
+    stock = STOCK['qwen3']
+    write_chat(folder, stock.special_tokens, stock.tokens, text_of('qwen3'))
     return folder
 
 

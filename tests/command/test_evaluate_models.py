@@ -8,21 +8,14 @@ from etils import epath
 import flan_jax
 from flan_jax.command import main
 from flan_jax.convert.base_model import from_hugging_face
-from flan_jax.convert.write import write_model
-from tests.command.converted_base import CONFIG
-from tests.convert.tokenizers_trained import write_chat
-from tests.data.chat_templates import STOCK, text_of
-from tests.toy import random_params
+from tests.command.converted_base import write_chat_model
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A model as Hugging Face keeps it, `hf`, and the same converted, `converted`."""
     folder = epath.Path(tmp_path_factory.mktemp('models'))
-    (folder / 'hf').mkdir()
-    write_model(folder / 'hf', CONFIG, random_params(CONFIG))
-    stock = STOCK['qwen3']
-    write_chat(folder / 'hf', stock.special_tokens, stock.tokens, text_of('qwen3'))
+    write_chat_model(folder / 'hf')
     from_hugging_face(folder / 'hf', folder / 'converted')
     return folder
 

@@ -6,17 +6,14 @@ import pytest
 from etils import epath
 
 from flan_jax.command import configuration, main
-from flan_jax.convert.write import write_model
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.loaded_model import load
 from flan_jax.packing.stream import PackedStream
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.tuning.lora import Lora
-from tests.command.converted_base import CONFIG
-from tests.convert.tokenizers_trained import write_chat
-from tests.data.chat_templates import STOCK, text_of
-from tests.toy import random_params
+from tests.command.converted_base import CONFIG, write_chat_model
+from tests.data.chat_templates import text_of
 
 ANSWERS = ['yes', 'no', 'up', 'down', 'left']
 SIZES = ['--batch_size=2', '--length=160', '--learning_rate=0.03']
@@ -26,10 +23,7 @@ SIZES = ['--batch_size=2', '--length=160', '--learning_rate=0.03']
 def folder(tmp_path_factory):
     """A folder with a model as Hugging Face keeps it, `model`, and two files of a user's own."""
     folder = epath.Path(tmp_path_factory.mktemp('tune'))
-    (folder / 'model').mkdir()
-    write_model(folder / 'model', CONFIG, random_params(CONFIG))
-    stock = STOCK['qwen3']
-    write_chat(folder / 'model', stock.special_tokens, stock.tokens, text_of('qwen3'))
+    write_chat_model(folder / 'model')
     alpaca = [{'instruction': f'Say {answer}.', 'input': '', 'output': answer} for answer in ANSWERS]
     (folder / 'alpaca.json').write_text(json.dumps(alpaca))
     turns = [{'role': 'user', 'content': 'Who?'}, {'role': 'assistant', 'content': 'Ann.'}]

@@ -23,7 +23,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
-from flan_jax.training.digest import digests
+from flan_jax.training.digests import digests
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
@@ -122,7 +122,7 @@ def digests_agree(shapes) -> dict:
     """Whether the weights have the same digests on every mesh as on one device."""
 
     def on(mesh):
-        return digests(laid_out(first_params(), parameter_layout(CONFIG, mesh)), mesh)
+        return digests(laid_out(first_params(), parameter_layout(CONFIG, mesh)))
 
     alone = on(make_mesh(Parallelism(), jax.devices()[:1]))
     return {'digests': all(on(make_mesh(Parallelism(fsdp=f, tensor=t))) == alone for f, t in shapes)}
