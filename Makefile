@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test test_runs miniature parity compile quickstart lint clean
+.PHONY: install test test_runs miniature parity compile quickstart lint docs clean
 
 install: $(INSTALLED)
 
@@ -41,6 +41,12 @@ quickstart: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The pages of docs/ as a site: out/docs/index.html.
+docs: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
+	$(BIN)/sphinx-build -q docs out/docs
 
 clean:
 	rm -rf .venv out build dist *.egg-info

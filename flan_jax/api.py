@@ -26,6 +26,7 @@ from flan_jax.inference.prefill import LENGTHS
 from flan_jax.inference.scoring import Scorer
 from flan_jax.loaded_model import load as load_model
 from flan_jax.packing.example import Example
+from flan_jax.training.settings import ComputeDtype
 
 Message = Mapping[str, str]
 """{'role': 'system', 'user' or 'assistant', 'content': text}."""
@@ -117,8 +118,11 @@ class Model:
         by_option = dict(zip(unique, (float(of_tokens.sum(dtype=np.float64)) for of_tokens in scores)))
         return [by_option[option] for option in options]
 
+    # A text is a sequence of texts to a type checker, but not here.
     @overload
-    def generate(self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[Decoding]) -> str: ...
+    def generate(  # type: ignore[overload-overlap]
+        self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[Decoding]
+    ) -> str: ...
 
     @overload
     def generate(
@@ -194,7 +198,7 @@ def load(
     vocabulary: str | None = None,
     prompt_format: str | PromptFormat | None = None,
     task: str | None = None,
-    dtype: str = 'auto',
+    dtype: ComputeDtype = 'auto',
     param_dtype: str = 'float32',
 ) -> Model:
     """Opens a model: a Hugging Face folder, a LoRA adapter of PEFT's, a run or one of its steps, or a conversion.

@@ -24,10 +24,11 @@ _SAYS_FULL = re.compile('No space left on device|Disk quota exceeded|Disc quota 
 
 def says_disk_is_full(error: BaseException) -> bool:
     """Whether an error, or one of those that led to it, says that a disk is full, whichever library wrote to it."""
-    while error is not None:
-        if (isinstance(error, OSError) and error.errno in _FULL) or _SAYS_FULL.search(str(error)):
+    cause: BaseException | None = error
+    while cause is not None:
+        if (isinstance(cause, OSError) and cause.errno in _FULL) or _SAYS_FULL.search(str(cause)):
             return True
-        error = error.__cause__ or error.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 

@@ -22,6 +22,7 @@ from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.program import execution_of, platform_of
+from flan_jax.training.settings import ComputeDtype
 from flan_jax.training.weights import CheckpointContent, content_of
 
 POLICY = 'policy'
@@ -33,7 +34,7 @@ def load(
     *,
     vocabulary: str | None = None,
     parallelism: Parallelism = Parallelism(),
-    dtype: str = 'auto',
+    dtype: ComputeDtype = 'auto',
     param_dtype: str = 'float32',
     prompt_format: PromptFormat | None = None,
 ) -> LoadedModel:

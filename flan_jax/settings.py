@@ -88,6 +88,7 @@ Path = Annotated[str, NotEmpty()]
 """A file or folder, on a disk or in a bucket."""
 
 
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """Base of the settings' dataclasses: checks every field when an instance is made."""
 

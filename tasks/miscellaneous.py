@@ -1,5 +1,7 @@
 """Kinds of task that stand alone: conversational questions, word senses, question types, grammar, algebra, text repair."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import (
@@ -424,7 +426,7 @@ def _para_crawl_splits(train_start: int) -> Splits:
     return Splits(train_start=train_start, validation=Tail(200), test=Tail(3000))
 
 
-_PARA_CRAWL = {
+_PARA_CRAWL: dict[str, Any] = {
     'cluster': CLUSTER,
     'source': 'para_crawl/enda:1.2.0',
     'answer': FreeText(answer=_english),

@@ -68,7 +68,7 @@ def _problem(kind: str, rng: random.Random) -> Problem:
 
 def solution(kind: str, beginning: str, numbers: Mapping[str, int], items: str) -> str:
     """The solution to a problem of a kind that takes this step first, such as 'a+b'."""
-    x, sign, y = beginning
+    x, sign, y = tuple(beginning)
     (rest,) = set('abc') - {x, y}
     last = '-' if kind == 'loss' and rest == 'c' else '+'
     between = _value(numbers[x], sign, numbers[y])

@@ -69,7 +69,8 @@ def _computations(hlo: str) -> dict[str, list[str]]:
 
 
 def _entry(hlo: str) -> str:
-    return re.search(r'^ENTRY %([\w.-]+)', hlo, re.MULTILINE)[1]
+    (name,) = re.findall(r'^ENTRY %([\w.-]+)', hlo, re.MULTILINE)
+    return name
 
 
 def _instruction(line: str, devices: int) -> dict[str, Traffic]:

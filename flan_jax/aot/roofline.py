@@ -6,7 +6,7 @@ The roofline of Williams et al. 2009 with a third roof for the links between dev
 import dataclasses
 import math
 
-import jax
+from jax.extend.core import Jaxpr
 
 from flan_jax.distributed.chips import Chip
 
@@ -31,7 +31,7 @@ def roofline(chip: Chip, *, flops: float, memory_bytes: float, sent_bytes: float
     return Roofline(flops / chip.flops, memory_bytes / chip.hbm_bandwidth, links)
 
 
-def product_flops(jaxpr: jax.extend.core.Jaxpr) -> float:
+def product_flops(jaxpr: Jaxpr) -> float:
     """Floating-point operations of all matrix products in a program, loops turned out; two per multiply-add.
 
     XLA's own count takes the body of a loop once.

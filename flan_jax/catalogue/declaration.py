@@ -234,7 +234,7 @@ class Dataset:
     paper_name: str
     source: str
     splits: Splits
-    fields: Mapping[str, Field] | tuple[str, ...]
+    fields: Mapping[str, Field] | Any  # a tuple becomes a mapping when the declaration is made
     answer: Choice | FreeText
     templates: tuple[Template, ...]
     metrics: tuple[MetricName, ...]

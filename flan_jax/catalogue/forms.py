@@ -8,7 +8,7 @@ import re
 import typing
 from typing import Literal
 
-from flan_jax.catalogue.declaration import OPTIONS, Constant, Dataset, Template, placeholders
+from flan_jax.catalogue.declaration import OPTIONS, Choice, Constant, Dataset, Template, placeholders
 from flan_jax.catalogue.option_styles import OptionStyle
 from flan_jax.errors import UnknownName, UserError
 
@@ -86,7 +86,7 @@ def _without_questions(dataset: Dataset) -> Dataset:
 
 def in_style(dataset: Dataset, style: OptionStyle) -> Dataset:
     """The dataset with its options in another style, which its answers follow; the very dataset if it has none."""
-    if not dataset.has_options or dataset.answer.style == style:
+    if not isinstance(dataset.answer, Choice) or dataset.answer.style == style:
         return dataset
     return dataclasses.replace(dataset, answer=dataclasses.replace(dataset.answer, style=style))
 
@@ -112,7 +112,7 @@ def can_hide_options(template: Template) -> bool:
 
 def _bare(dataset: Dataset, prefix) -> Dataset:
     """The dataset with one template per variant: a prefix, and the fields that its first template shows."""
-    first = {}
+    first: dict[str, Template] = {}
     for template in dataset.forward_templates.values():
         first.setdefault(template.variant, template)
     templates = (

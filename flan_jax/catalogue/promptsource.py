@@ -17,7 +17,7 @@ import jinja2
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Constant, Dataset
+from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Choice, Constant, Dataset
 from flan_jax.errors import UserError
 
 SEPARATOR = '|||'
@@ -109,7 +109,7 @@ def from_ours(dataset: Dataset, index: int) -> PromptsourceTemplate:
     Where a field is a feature as it is, its name is the feature's; so such templates fit the rows of others, too.
     """
     template = dataset.templates[index]
-    choices = dataset.answer.options if dataset.has_options else None
+    choices = dataset.answer.options if isinstance(dataset.answer, Choice) else None
     return PromptsourceTemplate(
         name=f'{dataset.name}_template_{index}',
         jinja=f'{_jinja(dataset, template.inputs)}\n{SEPARATOR}\n{_jinja(dataset, template.targets)}',

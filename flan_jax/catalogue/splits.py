@@ -34,15 +34,15 @@ def resolve(splits: Splits, examples: Mapping[str, int]) -> dict[str, Slice]:
     Returns:
       A mapping that lacks the splits that are undeclared, not on disk, or would be empty.
     """
-    resolved = {}
+    resolved: dict[str, Slice] = {}
     train_stop = examples.get(splits.train, 0) if splits.train else 0
     for name in ('test', 'validation'):
-        declared = getattr(splits, name)
-        if isinstance(declared, Tail):
+        declared: str | Tail | None = getattr(splits, name)
+        if isinstance(declared, Tail) and splits.train:
             start = train_stop - min(declared.examples, train_stop // SMALLEST_SHARE)
             resolved[name] = Slice(splits.train, start, train_stop)
             train_stop = start
-        elif declared is not None:
+        elif isinstance(declared, str):
             limit = splits.validation_examples if name == 'validation' else examples.get(declared, 0)
             resolved[name] = Slice(declared, 0, min(limit, examples.get(declared, 0)))
     if splits.train:

@@ -172,6 +172,8 @@ def _outcome(model_dir: pathlib.Path) -> dict[str, dict]:
     from flan_jax.training import checkpoints, metrics_log
 
     folder = checkpoints.latest_folder(model_dir)
+    if folder is None:
+        raise UserError(f'{model_dir}: the run ended without a checkpoint')
     arrays = {name: np.asarray(array).tobytes() for name, array in checkpoints.read_all(folder).items()}
     log = {
         line['step']: {name: value for name, value in line.items() if name not in _OF_CLOCKS}

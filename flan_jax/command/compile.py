@@ -4,6 +4,7 @@ import argparse
 import functools
 import math
 import os
+from collections.abc import Callable
 
 from rich.table import Table
 
@@ -42,7 +43,8 @@ def main(arguments: list[str]) -> int:
     mesh = make_mesh(run.parallelism, topology_devices(options.topology))
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
-    steps = {'training': functools.partial(compile_training_of, responses=options.responses), 'scoring': _scoring}
+    training = functools.partial(compile_training_of, responses=options.responses)
+    steps: dict[str, Callable] = {'training': training, 'scoring': _scoring}
     for name in options.step or steps:
         with OUT.status(f'compiling the {name} step'):
             compiled = steps[name](run, mesh)

@@ -98,7 +98,7 @@ def smallest_fit(name: str, run: Run, tunings: int = 1) -> Fit:
         peak=compiled.memory['peak'],
         seconds=compiled.roofline.seconds,
         utilisation=compiled.utilisation(mesh),
-        steps=run.training.steps * tunings,
+        steps=run.training.num_steps * tunings,
     )
 
 

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from flan_jax.model.config import lamda
@@ -20,9 +20,9 @@ _FUNCTIONS = (lamda,)
 """Functions that make settings of others."""
 
 
-def configurables() -> dict[str, type]:
+def configurables() -> dict[str, Callable]:
     """Classes and functions that gin can call, by name."""
-    found = {member.__name__: member for member in _reachable(Run)}
+    found: dict[str, Callable] = {member.__name__: member for member in _reachable(Run)}
     return found | {function.__name__: function for function in _FUNCTIONS}
 
 

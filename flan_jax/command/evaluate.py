@@ -1,6 +1,7 @@
 """flan-jax evaluate: evaluate the base and the tuned model of a run; or any models, where these are named."""
 
 import functools
+from collections.abc import Callable
 
 from flan_jax.command import configuration, evaluate_models
 from flan_jax.command.start import start
@@ -40,7 +41,7 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
     eval_set = eval_set or run_evaluation.eval_set_of(run)
     if latest is None:
         manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
-    load = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}
+    load: dict[str, Callable] = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}
     for label, model_records in run_evaluation.models_of(run).items():
         prompt_format = run_evaluation.format_of(run, label)
         evaluate_model(functools.partial(load[label], run, prompt_format), eval_set, model_records)

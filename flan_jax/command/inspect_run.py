@@ -1,5 +1,6 @@
 """flan-jax doctor MODEL_DIR: is what a run left on disk as it was written?"""
 
+import functools
 from collections.abc import Callable, Iterator
 
 from etils import epath
@@ -20,9 +21,9 @@ def checks_of_run(model_dir: str) -> Iterator[Check]:
     root = epath.Path(model_dir)
     if not root.is_dir():
         raise UserError(f'{model_dir}: no such folder of a run')
-    yield _check('manifest', lambda: manifest.exists(root) and manifest.read(root) and 'sound')
+    yield _check('manifest', lambda: 'sound' if manifest.exists(root) and manifest.read(root) else '')
     for folder in checkpoints.folders(root):
-        yield _check(f'checkpoint {folder.name}', lambda folder=folder: _arrays(checkpoints.verify(folder)))
+        yield _check(f'checkpoint {folder.name}', functools.partial(_checkpoint, folder))
     if (root / POLICY).is_dir():
         yield _check('policy', lambda: _arrays(checkpoints.verify(root / POLICY)))
     if (root / rollout.FOLDER).is_dir():
@@ -37,6 +38,12 @@ def _check(name: str, look: Callable[[], str]) -> Check:
         return name, look() or 'none', ''
     except UserError as error:
         return name, 'damaged', str(error)
+
+
+def _checkpoint(folder: epath.Path) -> str:
+    from flan_jax.training import checkpoints
+
+    return _arrays(checkpoints.verify(folder))
 
 
 def _arrays(verified: int) -> str:

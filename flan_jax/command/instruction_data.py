@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
             'responses are all equally good'
         )
     unused = sum(count - usable_examples(dataset, split, options.data_dir) for split, count in examples.items())
-    if unused:
+    if unused and dataset.keep:
         CONSOLE.print(f'{unused} of them are never used: {dataset.keep.reason}')
 
 

@@ -27,12 +27,12 @@ def ppo(run: Run, command: str) -> None:
     """
     from flan_jax.distributed.lock import only_run
 
-    _check(run)
+    ppo = _check(run)
     with only_run(run.model_dir):
-        _ppo(run, command)
+        _ppo(run, ppo, command)
 
 
-def _ppo(run: Run, command: str) -> None:
+def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     from flan_jax import manifest
     from flan_jax.evaluation import samples
     from flan_jax.evaluation.scorers import require_references
@@ -41,10 +41,10 @@ def _ppo(run: Run, command: str) -> None:
     from flan_jax.training import checkpoints
 
     vocabulary = Vocabulary(run.data.vocabulary)
-    questions = samples.read_questions(pathlib.Path(run.objective.questions), {})
-    require_references(run.objective.reward, questions)
-    _check_lengths(run, vocabulary, questions)
-    asked = _asked(run, questions, vocabulary)
+    questions = samples.read_questions(pathlib.Path(str(ppo.questions)), {})
+    require_references(ppo.reward, questions)
+    _check_lengths(run, ppo, vocabulary, questions)
+    asked = _asked(run, ppo, questions, vocabulary)
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
     samples.require_same(epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
@@ -64,7 +64,8 @@ def policy_folder(model_dir: epath.PathLike) -> epath.Path:
     return absolute(model_dir) / POLICY
 
 
-def _check(run: Run) -> None:
+def _check(run: Run) -> Ppo:
+    """The objective, for a run that can learn by it; raises UserError for any other."""
     import jax
 
     from flan_jax.rollouts.learn import steps_per_round
@@ -84,11 +85,12 @@ def _check(run: Run) -> None:
         )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
+    return run.objective
 
 
-def _check_lengths(run: Run, vocabulary, questions) -> None:
+def _check_lengths(run: Run, ppo: Ppo, vocabulary, questions) -> None:
     """Raises UserError for questions that are too long, or a sequence too short for one with its answers."""
-    ppo, stream = run.objective, run.stream
+    stream = run.stream
     needed = stream.input_length + ppo.answers * ppo.max_new_tokens
     if needed > stream.sequence_length:
         raise UserError(
@@ -104,14 +106,14 @@ def _check_lengths(run: Run, vocabulary, questions) -> None:
             )
 
 
-def _asked(run: Run, questions, vocabulary):
+def _asked(run: Run, ppo: Ppo, questions, vocabulary):
     """What is asked of the model that learning begins with."""
     from flan_jax.loaded_model import load
     from flan_jax.rollouts.learn import Asked
     from flan_jax.rollouts.rewards import reward_called
 
     batch_tokens = run.evaluation.batch_tokens
-    reward = reward_called(run.objective.reward, vocabulary, run.prompt_format, run.parallelism, batch_tokens)
+    reward = reward_called(ppo.reward, vocabulary, run.prompt_format, run.parallelism, batch_tokens)
     reference = load(
         run.initial_checkpoint,
         vocabulary=str(vocabulary.path),

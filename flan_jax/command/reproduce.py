@@ -14,6 +14,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flan_jax.command import configuration, study_table
 from flan_jax.command.compile_study import compile_study
@@ -79,7 +80,9 @@ def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
     """
     from flan_jax.studies.cost import require_steps
 
-    loaded, read, reasons = [], set(), {}
+    loaded: list[tuple[PlannedRun, Run]] = []
+    read: set[str] = set()
+    reasons: dict[str, str] = {}
     for planned in runs:
         run, unread = configuration.load_with_unread(planned.files, planned.bindings)
         if own := [name for name in unread if name not in given]:
@@ -189,7 +192,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    studies = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
+    studies: dict[str, Any] = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
     if options.clusters:
@@ -241,7 +244,7 @@ def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
 
     Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
     """
-    made = set()
+    made: set[str] = set()
     for planned, run in loaded:
         progress = _announce(planned, run)
         if not progress.finished:

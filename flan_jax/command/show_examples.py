@@ -1,6 +1,7 @@
 """flan-jax tasks show: examples of a dataset as a model sees them, in a prompt format."""
 
 import argparse
+import functools
 import itertools
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -68,8 +69,9 @@ def _show_zero_shot(
             inputs, targets = ex.prompts[index]
             fitted = fitted_inputs(dataset, index, ex, tokenizer, options.input_length)
             kept = prompt_format.encode_prompt(vocabulary, fitted, options.input_length)
-            prompt = [prompt_format.encode_prompt(vocabulary, inputs), kept]
-            response = [prompt_format.encode_response(vocabulary, targets, n) for n in (None, options.target_length)]
+            prompt = prompt_format.encode_prompt(vocabulary, inputs), kept
+            encode = functools.partial(prompt_format.encode_response, vocabulary, targets)
+            response = encode(None), encode(options.target_length)
             OUT.print(f'[dim]{_label(dataset, index)}')
             _print_part('prompt', _cut(vocabulary, *prompt, 'white'))
             _print_part('response', _cut(vocabulary, *response, 'green') + '\n')

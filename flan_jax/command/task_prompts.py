@@ -1,8 +1,9 @@
 """What a run with a soft prompt for each task needs besides: that every task has one, and what stops them."""
 
-from flan_jax.errors import UnknownName
+from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.tuning.task_prompts import TaskPrompts
 
 
 def check_prompts(run: Run) -> None:
@@ -11,6 +12,7 @@ def check_prompts(run: Run) -> None:
     from flan_jax.evaluation.selection import named_datasets
     from flan_jax.studies.run_evaluation import evaluates
 
+    assert isinstance(run.tuning, TaskPrompts), 'the only tuning with names of prompts'
     tasks = [task.name for task in tuning_mixture(run.data, run.prompt_format).seqio.tasks]
     asked = [dataset.name for dataset in named_datasets(run.evaluation, run.data.held_out)] if evaluates(run) else []
     for name in (*tasks, *asked):
@@ -26,6 +28,8 @@ def validation_of(run: Run, program, stream):
     from flan_jax.packing.validation import validation_batches
     from flan_jax.training.validation import Validation
 
+    if run.tuning.stopping is None:
+        raise UserError('TaskPrompts.stopping=None: nothing stops the prompts')
     mixture, examples = tuning_mixture(run.data, run.prompt_format), run.tuning.stopping.examples
     size = run.training.batch_size // run.training.microbatches  # what fits in memory
     batches = validation_batches(mixture, run.stream, stream.manifest, examples, size)

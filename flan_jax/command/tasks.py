@@ -3,6 +3,7 @@
 import argparse
 import functools
 import pathlib
+from collections.abc import Callable
 
 from rich.markup import escape
 from rich.table import Table
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Carries out `list`, `show`, `search`, `export`, `mixture`, `verify`, `lengths` or `licences`."""
     options, others = _parse(arguments)
     load_catalogue(options)
-    actions = {
+    actions: dict[str, Callable[[argparse.Namespace], int | None]] = {
         'list': _list,
         'show': show_examples.run,
         'search': _search,

@@ -57,7 +57,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     training = run.training.over(len(stream))
-    return training.steps, _trainer(run, training, stream)
+    return training.num_steps, _trainer(run, training, stream)
 
 
 def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:

@@ -13,6 +13,7 @@ import pathlib
 import re
 import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 from flan_jax.command import configuration
 from flan_jax.command.instruction_data import renamed_keys
@@ -20,6 +21,7 @@ from flan_jax.command.tune_base import Base, base_of
 from flan_jax.command.tune_gin import FILE, RATES, Tuned
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.files import require_writable, write_whole
+from flan_jax.objectives.objective import Objective
 from flan_jax.progress import CONSOLE
 
 DATA = 'data'
@@ -162,10 +164,9 @@ RANKED_FORMATS = ('preference', 'ranked')
 _DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
 
 
-def _objective(name: str, file_format: str) -> type:
+def _objective(name: str, file_format: str) -> type[Objective]:
     """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
     from flan_jax.command.configurables import configurables
-    from flan_jax.objectives.objective import Objective
     from flan_jax.objectives.ppo import Ppo
 
     members = [found for found in configurables().values() if isinstance(found, type) and issubclass(found, Objective)]
@@ -187,7 +188,8 @@ def _objective(name: str, file_format: str) -> type:
 
 def _check(text: str, base: Base) -> None:
     """Raises UserError for settings that cannot work, before anything is made."""
-    in_place = {'ChatTemplate.template': base.prompt_format.template} if base.template and base.template in text else {}
+    held: Any = base.prompt_format
+    in_place = {'ChatTemplate.template': held.template} if base.template and base.template in text else {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
         path.write_text(text)

@@ -37,13 +37,14 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
                 'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
             )
-        tokenizer = _byte_level(*older, _tokenizer_settings(destination))
+        tokenizer = _byte_level(older[0], older[1], _tokenizer_settings(destination))
         tokenizer.save(str(destination / TOKENIZER_FILE))
 
 
 def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, Any]) -> tokenizers.Tokenizer:
     """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), begun by BOS where "add_bos_token" is set (OPT)."""
-    pairs = [tuple(line.split(' ')) for line in read_utf8(merges).splitlines() if line and line[:8] != '#version']
+    lines = [line for line in read_utf8(merges).splitlines() if line and line[:8] != '#version']
+    pairs: list[Any] = [tuple(line.split(' ')) for line in lines]  # the library refuses what is no pair
     ids = read_json(vocab, 'fetch it again')
     try:
         tokenizer = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=pairs))

@@ -67,9 +67,10 @@ class HuggingFaceModel:
         self, layout: Mapping[str, jax.ShapeDtypeStruct], progress: Callable[[int], None] = lambda parameters: None
     ) -> Params:
         """All parameters, in the dtypes and shardings of `layout`; `progress` is told of each that is read."""
-        params = {}
+        params: Params = {}
         for name, like in layout.items():
-            params[name] = jax.make_array_from_callback(like.shape, like.sharding, self._reader(name, like.dtype))
+            reader: Any = self._reader(name, like.dtype)
+            params[name] = jax.make_array_from_callback(like.shape, like.sharding, reader)
             progress(1)
         return params
 
@@ -142,7 +143,7 @@ def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
     if not rates and values.get('architectures') not in (None, [family.architecture]):
         known = f'{family.architecture}, and {family.classifier} with one label'
         problems.insert(0, f'architectures={values["architectures"]}: not supported, only {known}')
-    if problems:
+    if config is None or problems:
         raise ConversionError(_listed(f'{path} cannot be converted', problems))
     return family, dataclasses.replace(config, tied_embedding=True) if rates else config, rates
 

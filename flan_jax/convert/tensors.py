@@ -18,6 +18,7 @@ from flan_jax.model.decoder import STACKED, parameter_shapes
 from flan_jax.model.value_head import VALUE_HEAD
 
 Index = tuple[slice, ...]
+Shaped = jax.Array | jax.ShapeDtypeStruct
 
 HEAD = 'score'
 """What all families call the head of their sequence classifiers."""
@@ -62,7 +63,7 @@ class Place:
         *others, last = (slice(*part.indices(size)) for part, size in zip(index, self.shape))
         wanted = (*others, self._covering(last))
         values = tensor[wanted[::-1]].T if self.transposed else tensor[wanted]
-        return values if self.share is None else self._cut(values, last)
+        return values if self.share is None else self._cut(values, last, self.share)
 
     def write(self, ours: np.ndarray, tensor: np.ndarray) -> None:
         """Puts our parameter into their tensor."""
@@ -77,27 +78,29 @@ class Place:
         """The slice of their fused axis that covers a slice of ours: whole groups."""
         if self.share is None:
             return ours
-        first, last = self._groups(ours)
+        first, last = self._groups(ours, self.share)
         width = self.shape[-1] // self.share.groups * self.share.parts
         return slice(first * width, last * width)
 
-    def _cut(self, values: np.ndarray, ours: slice) -> np.ndarray:
-        first, last = self._groups(ours)
-        parts = values.reshape(*values.shape[:-1], last - first, self.share.parts, -1)[..., self.share.index, :]
-        start = first * self.shape[-1] // self.share.groups
+    def _cut(self, values: np.ndarray, ours: slice, share: Share) -> np.ndarray:
+        first, last = self._groups(ours, share)
+        parts = values.reshape(*values.shape[:-1], last - first, share.parts, -1)[..., share.index, :]
+        start = first * self.shape[-1] // share.groups
         return parts.reshape(*values.shape[:-1], -1)[..., ours.start - start : ours.stop - start]
 
-    def _groups(self, ours: slice) -> tuple[int, int]:
-        width = self.shape[-1] // self.share.groups
+    def _groups(self, ours: slice, share: Share) -> tuple[int, int]:
+        width = self.shape[-1] // share.groups
         return ours.start // width, -(-ours.stop // width)
 
 
 def places(
-    family: Family, config: DecoderConfig, head: Mapping[str, jax.ShapeDtypeStruct] = types.MappingProxyType({})
+    family: Family,
+    config: DecoderConfig,
+    head: Mapping[str, Shaped] = types.MappingProxyType({}),
 ) -> dict[str, Place]:
     """The place of every parameter of a decoder, and of its scalar head where it has one, by our name."""
-    shapes = parameter_shapes(config) | dict(head)
-    return {name: _place(family, config, name, shape.shape) for name, shape in shapes.items()}
+    shapes = {name: value.shape for name, value in (*parameter_shapes(config).items(), *head.items())}
+    return {name: _place(family, config, name, shape) for name, shape in shapes.items()}
 
 
 def their_shapes(found: Mapping[str, Place], config: DecoderConfig) -> dict[str, tuple[int, ...]]:

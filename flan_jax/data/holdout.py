@@ -58,7 +58,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
     Raises:
       HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
     """
-    left_out = catalogue.clusters_left_out(data.held_out)
+    left_out = catalogue.clusters_left_out(data.held_out or '')
     mixture = tuning_mixture(data)
     tuned = list({dataset.name: dataset for dataset in mixture.datasets.values()}.values())
     unseen = [dataset for dataset in evaluated if catalogue.is_left_out(dataset, left_out)]
@@ -101,7 +101,7 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
             tuned_cluster = dataset.cluster.name
             for name, counts in rows.found_in(raw_texts(dataset, 'train', data_dir)).counts().items():
                 if cluster_of[name] != tuned_cluster:
-                    clusters = {'evaluated_cluster': cluster_of[name], 'tuned_cluster': tuned_cluster}
+                    clusters: Any = {'evaluated_cluster': cluster_of[name], 'tuned_cluster': tuned_cluster}
                     overlaps.append(Overlap(evaluated=name, tuned=dataset.name, **clusters, **vars(counts)))
             advance(1, dataset.name)
     return overlaps

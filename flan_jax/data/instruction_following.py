@@ -134,7 +134,7 @@ def cut_of(instruction: str, context: str, response: str, random: np.random.Gene
 
 def responses(cuts: Iterable[Cut], random: np.random.Generator) -> list[dict[str, str | int]]:
     """Two texts of each dialogue: its response, and a continuation without or with it, either as often."""
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for cut in cuts:
         continuation = cut.continuation_and_response if random.integers(2) else cut.continuation
         rows += [{'text': cut.response, 'label': ANSWER}, {'text': continuation, 'label': CONTINUATION}]

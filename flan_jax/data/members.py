@@ -85,7 +85,7 @@ def own_mixtures() -> dict[str, list[Dataset]]:
     """The catalogue's mixtures: each dataset, each cluster, the first n clusters, all of it, all without a cluster."""
     by_dataset = {name: [dataset] for name, dataset in catalogue.DATASETS.items()}
     mixtures = by_dataset | {name: catalogue.datasets_in(name) for name in catalogue.CLUSTERS}
-    added = []
+    added: list[Dataset] = []
     for n, names in enumerate(ADDED_IN_ORDER, start=1):
         added = added + [dataset for name in names for dataset in mixtures[name]]
         mixtures[f'{EVERYTHING}_first_{n}_clusters'] = added

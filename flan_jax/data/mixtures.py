@@ -80,7 +80,8 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: boo
         return _text_mixture(data)
     if not data.parts and _is_registered_elsewhere(data):
         return _registered_mixture(data, prompt_format)
-    present, dropped = prepared_members(data), {}
+    present = prepared_members(data)
+    dropped: dict[str, Dropped] = {}
     if data.drop_overlaps:
         present, dropped = without_overlaps(present, data)
         present = [member for member in present if usable_examples(member.dataset, 'train', data.tfds_data_dir)]
@@ -156,13 +157,14 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     Raises:
       UserError: if no example of a part is usable.
     """
-    sizes = {m.task: mixing_rate(m.dataset, data_dir, ProportionalMixing(m.part.max_rate)) for m in members}
-    parts = {member.part.name: member.part for member in members}
-    of_part = {name: sum(sizes[m.task] for m in members if m.part.name == name) for name in parts}
+    drawn = [(member, member.part) for member in members if member.part]
+    sizes = {m.task: mixing_rate(m.dataset, data_dir, ProportionalMixing(part.max_rate)) for m, part in drawn}
+    parts = {part.name: part for _, part in drawn}
+    of_part = {name: sum(sizes[m.task] for m, part in drawn if part.name == name) for name in parts}
     if empty := [name for name, size in of_part.items() if not size]:
         raise UserError(f'Data.parts: {empty[0]} has no usable training example; leave it out, or prepare its data')
     weights = sum(part.weight for part in parts.values())
-    return {m.task: m.part.weight / weights * sizes[m.task] / of_part[m.part.name] for m in members}
+    return {m.task: part.weight / weights * sizes[m.task] / of_part[part.name] for m, part in drawn}
 
 
 @functools.cache

@@ -72,7 +72,8 @@ def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
         raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
     example = next(iterated(rendered, f'{dataset.name}, this row'), None)
     if example is None:
-        raise UserError(f'{dataset.name} leaves such a row out: {dataset.keep.reason}')
+        reason = dataset.keep.reason if dataset.keep else 'it makes no example'
+        raise UserError(f'{dataset.name} leaves such a row out: {reason}')
     return _rendered(dataset, example)
 
 

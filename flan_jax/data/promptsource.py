@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
-from flan_jax.catalogue.declaration import Choice, Dataset, FreeText, Keep, Template, TfdsExample
+from flan_jax.catalogue.declaration import Choice, Dataset, FreeText, Keep, MetricName, Template, TfdsExample
 from flan_jax.catalogue.promptsource import OURS, PromptsourceTemplate, read
 from flan_jax.data.filters import both
 from flan_jax.data.rendering import read_values
@@ -100,6 +100,8 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
         prompt = rendered(ex)[0]
         return (prompt != '') & (tf.reduce_any(is_right(ex)) if template.answer_choices else True)
 
+    answer: Choice | FreeText
+    metrics: tuple[MetricName, ...]
     if template.answer_choices:
         answer, metrics = Choice(options=lambda ex: rendered(ex)[2], label=is_right), ('accuracy',)
     else:

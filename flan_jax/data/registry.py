@@ -125,7 +125,9 @@ def _evaluation_tasks(dataset: Dataset, name: str, vocabulary: Vocabulary) -> It
 
 
 def _few_shot_tasks(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
-    kinds = {'': generation_task, '_rank': rank_task} if dataset.has_options else {'': generation_task}
+    kinds: dict[str, Callable[..., seqio.Task]] = {'': generation_task}
+    if dataset.has_options:
+        kinds['_rank'] = rank_task
     for exemplars in (Exemplars(dataset, shots, fixed=fixed) for shots in SHOTS for fixed in (False, True)):
         for template in dataset.forward_templates:
             for kind, make_task in kinds.items():

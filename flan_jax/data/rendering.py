@@ -81,8 +81,8 @@ def read_ranking(dataset: Dataset, ex: TfdsExample) -> Values:
 
 
 def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
-    fixed = isinstance(choice.options, tuple)
-    choices = tf.constant(choice.options) if fixed else tf.convert_to_tensor(read_field(choice.options, ex))
+    options = choice.options
+    choices = tf.constant(options) if isinstance(options, tuple) else tf.convert_to_tensor(read_field(options, ex))
     label = read_field(choice.label, ex)
     right = label if label.shape.rank else tf.range(tf.size(choices, out_type=label.dtype)) == label
     answers = tf.constant(choice.style.marks)[: tf.size(choices)] if choice.style.answer_is_mark else choices

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import BEFORE, OPTION_TEXTS, RANKED, Dataset
+from flan_jax.catalogue.declaration import BEFORE, OPTION_TEXTS, RANKED, Choice, Dataset
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -166,7 +166,7 @@ def _passed_through(dataset: Dataset, exemplars: Exemplars | None) -> list[str]:
     """What every option of an example keeps of it; the options' texts where their marks stand in their place."""
     kept = {
         'group': dataset.group is not None,
-        OPTION_TEXTS: dataset.answer.style.answer_is_mark,
+        OPTION_TEXTS: isinstance(dataset.answer, Choice) and dataset.answer.style.answer_is_mark,
         EXEMPLARS: exemplars is not None,
         LONG_FIELDS: bool(dataset.long_fields),
     }
@@ -230,8 +230,9 @@ def _number(examples: tf.data.Dataset) -> tf.data.Dataset:
 def _references_or_prediction(output: str, example: Mapping | None = None, is_target: bool = False):
     if not is_target:
         return output
-    references, choices = (tuple(text.decode() for text in example.get(name, ())) for name in ('references', 'choices'))
-    return references, choices, example.get('group', b'').decode()
+    of_example = example or {}
+    texts = (tuple(text.decode() for text in of_example.get(name, ())) for name in ('references', 'choices'))
+    return *texts, of_example.get('group', b'').decode()
 
 
 def _metric(names, targets, predictions):

@@ -66,9 +66,10 @@ def device_batch(
 
 def _global_array(local: np.ndarray, indices: np.ndarray, mesh: Mesh, batch_size: int) -> jax.Array:
     def part(index: tuple[slice, ...]) -> np.ndarray:
-        return local[(np.searchsorted(indices, np.arange(batch_size)[index[0]]), *index[1:])]
+        return local[np.searchsorted(indices, np.arange(batch_size)[index[0]])][:, *index[1:]]
 
-    return jax.make_array_from_callback((batch_size, *local.shape[1:]), batch_sharding(mesh), part)
+    shape: tuple[int, ...] = (batch_size, *local.shape[1:])
+    return jax.make_array_from_callback(shape, batch_sharding(mesh), part)  # type: ignore[arg-type]
 
 
 def check_replicas(batch: Mapping[str, jax.Array]) -> None:
@@ -84,11 +85,12 @@ def check_replicas(batch: Mapping[str, jax.Array]) -> None:
         seen: dict[str, dict[int, set[int]]] = collections.defaultdict(lambda: collections.defaultdict(set))
         for device, index in array.sharding.devices_indices_map(array.shape).items():
             sequences = range(array.shape[0])[index[0]]
-            seen[f'{sequences[0]} to {sequences[-1]}'][checksums[name][device]].add(device.process_index)
-        for sequences, processes in seen.items():
+            process = device.process_index  # type: ignore[attr-defined]
+            seen[f'{sequences[0]} to {sequences[-1]}'][checksums[name][device]].add(process)
+        for place, processes in seen.items():
             if len(processes) > 1:
                 raise ReplicaError(
-                    f'{name} of sequences {sequences} of the first batch differs between devices of processes '
+                    f'{name} of sequences {place} of the first batch differs between devices of processes '
                     f'{" and ".join(str(sorted(found)) for found in processes.values())}; do all processes read the '
                     'same stream?'
                 )
@@ -96,12 +98,14 @@ def check_replicas(batch: Mapping[str, jax.Array]) -> None:
 
 def _checksums(batch: Mapping[str, jax.Array]) -> dict[str, dict[jax.Device, int]]:
     """The checksum of what every device, of whatever process, holds of every array."""
-    devices = next(iter(batch.values())).sharding.mesh.devices.ravel()
+    sharding = next(iter(batch.values())).sharding
+    assert isinstance(sharding, NamedSharding), 'as device_batch lays it out'
+    devices = sharding.mesh.devices.ravel()
     place = {device: index for index, device in enumerate(devices)}
     own = np.zeros((len(batch), len(devices)), np.uint32)
     for row, array in zip(own, batch.values(), strict=True):
         for shard in array.addressable_shards:
-            row[place[shard.device]] = zlib.crc32(np.ascontiguousarray(shard.data))
+            row[place[shard.device]] = zlib.crc32(np.ascontiguousarray(shard.data).data)
     # Every device has one process that fills its column.
     whole = multihost_utils.process_allgather(own).sum(axis=0)
     return {name: dict(zip(devices, row.tolist(), strict=True)) for name, row in zip(batch, whole, strict=True)}

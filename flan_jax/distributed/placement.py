@@ -25,7 +25,7 @@ class Placement:
         parts = 1 if self.mesh is None else groups(self.mesh)
         return -(-max(wanted, 1) // parts) * parts
 
-    def place(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array | np.ndarray]:
+    def place(self, batch: Mapping[str, np.ndarray]) -> Mapping[str, jax.Array | np.ndarray]:
         """A batch, which every process holds whole, with its sequences split over the devices."""
         if self.mesh is None:
             return dict(batch)

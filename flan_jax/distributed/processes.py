@@ -48,10 +48,9 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
     # It would take SIGTERM from `preemption`, and its counter of steps is set by checkpoints in the background too.
     jax.config.update('jax_enable_preemption_service', False)
     try:
+        count, index = (int(given[name]) if name in given else None for name in _EXPLICIT[1:])
         jax.distributed.initialize(
-            given.get('JAX_COORDINATOR_ADDRESS'),
-            *(int(given[name]) if name in given else None for name in _EXPLICIT[1:]),
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            given.get('JAX_COORDINATOR_ADDRESS'), count, index, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
         )
     except (ValueError, jax.errors.JaxRuntimeError) as error:
         raise ProcessesError(f'cannot join the other processes ({given or "found by JAX"}): {error}') from error
@@ -66,6 +65,8 @@ def broadcast_from_first(value: T) -> T:
         return json.loads(json.dumps(value))
     # By the coordination service, which has no public interface: a collective of devices waits half a minute on CPUs.
     client, key = distributed.global_state.client, f'flan_jax/broadcast/{next(_broadcasts)}'
+    if client is None:
+        raise ProcessesError('JAX runs several processes without its coordination service, by which they agree')
     if jax.process_index() == 0:
         client.key_value_set(key, json.dumps(value))
     return json.loads(client.blocking_key_value_get(key, _LONGEST_WAIT_MS))
@@ -78,18 +79,17 @@ def first_does(what: str, action: Callable[[], T]) -> T:
       UserError: what the action raises in process 0.
       ProcessesError: in the other processes, where process 0 failed.
     """
-    result = failure = None
     if jax.process_index() == 0:
         try:
             result = action()
-        except UserError as error:
-            failure = error
-    message = broadcast_from_first(failure and str(failure))
-    if failure is not None:
-        raise failure
-    if message is not None:
+        except UserError as failure:
+            broadcast_from_first(str(failure))
+            raise
+        broadcast_from_first(None)
+        return result
+    if (message := broadcast_from_first(None)) is not None:
         raise ProcessesError(f'{what}: process 0 failed: {message}')
-    return result if jax.process_index() == 0 else action()
+    return action()
 
 
 def _is_one_of_many(environment: Mapping[str, str]) -> bool:

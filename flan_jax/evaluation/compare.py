@@ -23,7 +23,7 @@ from flan_jax.metrics.judgement import Judgement
 
 EXAMPLES_SHOWN = 4
 
-Pair = tuple[list[Record], list[Record]]
+Pair = tuple[Sequence[Record], Sequence[Record]]
 """What both models answered in one template."""
 
 

@@ -37,7 +37,7 @@ def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, 
     """The certificate: what of the evaluated datasets stands in a stream, and in the examples of which tasks."""
     tasks = stream.manifest.tasks
     with bar('looking for what is evaluated in the stream', len(stream)) as advance:
-        evaluated = EvaluatedRows(datasets.values(), data_dir)
+        evaluated = EvaluatedRows(list(datasets.values()), data_dir)
         by_task = {task: Found(evaluated) for task in tasks}
         for start in range(0, len(stream), _SEQUENCES_AT_A_TIME):
             sequences = stream.sequences(range(start, min(start + _SEQUENCES_AT_A_TIME, len(stream))))
@@ -57,7 +57,7 @@ def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, 
 def of_corpus(name: str, chunks: Iterable[Rows], datasets: Datasets, data_dir: str) -> dict[str, Any]:
     """The same of a corpus, whose documents come some at a time."""
     with bar('reading what is evaluated', len(datasets)) as advance:
-        evaluated = EvaluatedRows(datasets.values(), data_dir, advance)
+        evaluated = EvaluatedRows(list(datasets.values()), data_dir, advance)
     found = Found(evaluated)
     for rows in chunks:
         found.look_in(rows)

@@ -135,12 +135,12 @@ def _all_of(split: str, members: Sequence[RecordKey], done: Sequence[RecordKey])
     return bool(wanted) and wanted <= set(done)
 
 
-def _read(members: Sequence[RecordKey], split: str, folder_of: FolderOf) -> dict[int, list[Record]]:
+def _read(members: Sequence[RecordKey], split: str, folder_of: FolderOf) -> dict[int, Sequence[Record]]:
     keys = sorted((key for key in members if key.split == split), key=lambda key: key.template)
     return {key.template: records.read(folder_of(key), key) for key in keys}
 
 
-def _result(key: RecordKey, by_split: Mapping[str, Mapping[int, list[Record]]], score: str) -> Result:
+def _result(key: RecordKey, by_split: Mapping[str, Mapping[int, Sequence[Record]]], score: str) -> Result:
     dataset = catalogue.dataset(key.dataset)
     judge = Exact(dataset, score)
     judged = {split: {t: judge.scores(found) for t, found in of_split.items()} for split, of_split in by_split.items()}
@@ -164,7 +164,7 @@ def _result(key: RecordKey, by_split: Mapping[str, Mapping[int, list[Record]]], 
     )
 
 
-def _by_score(dataset: Dataset, by_template: Mapping[int, list[Record]]) -> dict[str, float]:
+def _by_score(dataset: Dataset, by_template: Mapping[int, Sequence[Record]]) -> dict[str, float]:
     """The mean over templates of the headline score under each way to rank options."""
     if not dataset.has_options:
         return {}

@@ -17,7 +17,7 @@ def named_datasets(evaluation: Evaluation, held_out: str | None) -> list[Dataset
     names = evaluation.targets or (catalogue.clusters_held_out(held_out) if held_out else ())
     if not names:
         raise SettingsError('nothing to evaluate: set HELD_OUT, or EVAL_TASKS to a tuple of clusters and datasets')
-    datasets = {}
+    datasets: dict[str, Dataset] = {}
     for name in names:
         if name not in catalogue.CLUSTERS and name not in catalogue.DATASETS:
             raise UnknownName('cluster or dataset', name, [*catalogue.CLUSTERS, *catalogue.DATASETS])

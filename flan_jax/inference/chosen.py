@@ -2,11 +2,13 @@
 
 import numbers
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from flan_jax.errors import UserError
 from flan_jax.inference.beam import Beams
 from flan_jax.inference.decoding import Decoding
+from flan_jax.inference.processors.processor import LogitsProcessor
 from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
 from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.processors.top_k import TopK
@@ -19,7 +21,7 @@ LAST_SEED = 2**32 - 1
 
 def check_integer(name: str, value: Any, low: int, high: int) -> None:
     """Raises UserError, naming both ends, unless a value is an integer from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) <= high:
         raise UserError(f'{name}={value!r}: must be an integer from {low} to {high}')
 
 
@@ -47,8 +49,12 @@ def decoding_of(
       UserError: for beams together with sampling.
     """
     penalties = () if repetition_penalty is None else (RepetitionPenalty(repetition_penalty),)
-    given = {Temperature: temperature, TopK: top_k, TopP: top_p}
-    warpers = tuple(processor(value) for processor, value in given.items() if value is not None)
+    given: list[tuple[Callable[[Any], LogitsProcessor], Any]] = [
+        (Temperature, temperature),
+        (TopK, top_k),
+        (TopP, top_p),
+    ]
+    warpers = tuple(processor(value) for processor, value in given if value is not None)
     if beams is not None and warpers:
         raise UserError('beam search does not sample: give beams, or temperature, top_k and top_p')
     if beams is not None:

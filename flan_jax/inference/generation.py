@@ -145,8 +145,8 @@ class Generator:
         whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
         for place, text in zip(places, texts):
             whole[place, : len(text)] = text
-        whole = placement.place({'tokens': whole})['tokens']
-        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, whole, key))
+        seen = placement.place({'tokens': whole})['tokens']
+        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, seen, key))
         for place in places:
             yield tokens[place, : lengths[place]]
 

@@ -19,20 +19,22 @@ from flan_jax.model.value_head import VALUE_HEAD, of_ppo
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
-@dataclasses.dataclass(frozen=True)
-class TokenIds:
-    """A vocabulary without texts, for models that take and give token ids only.
+class TokenIds(Vocabulary):
+    """A vocabulary without texts, for models that take and give token ids only."""
 
-    Attributes:
-      size: number of tokens.
-      eos_id: id of the token that ends answers; -1 where none does.
-    """
+    bos_id = None
+    pad_id = None
 
-    size: int
-    eos_id: int = -1
+    def __init__(self, size: int, eos_id: int = -1):
+        """Of `size` tokens, of which `eos_id` ends answers; -1 where none does."""
+        self._size, self._eos_id = size, eos_id
 
     def __len__(self) -> int:
-        return self.size
+        return self._size
+
+    @property
+    def eos_id(self) -> int:
+        return self._eos_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,7 @@ class LoadedModel:
 
     config: DecoderConfig
     params: Params
-    vocabulary: Vocabulary | TokenIds
+    vocabulary: Vocabulary
     prompt_format: PromptFormat = Flan()
     execution: Execution = Execution()
     placement: Placement = DEFAULT_DEVICE

@@ -153,11 +153,11 @@ def prefill_group(
 
 def _laid_out(prompts: PrefilledPrompts) -> PrefilledPrompts:
     """The same, with the prompts of every group split over the devices as a batch is."""
-    axes = PrefilledPrompts(
+    axes = dict(
         keys=(None, 'batch', None, 'heads', None, None),
         values=(None, 'batch', None, 'heads', None, None),
         hidden=('batch', None, None),
         start=('batch', None),
         length=('batch', None),
     )
-    return jax.tree.map(constrain, prompts, axes)
+    return PrefilledPrompts(**{name: constrain(getattr(prompts, name), names) for name, names in axes.items()})

@@ -167,8 +167,8 @@ def interval(
     for _ in range(samples):
         indices = random.integers(count, size=count)
         sample = comparisons.take(indices)
-        known = None if difficulty is None else {name: difficulty[name.split()[0]] for name in sample.instructions}
-        rates.append(length_controlled(sample, known and known | dict(difficulty), prior, strength).rate)
+        known = difficulty and {**difficulty, **{name: difficulty[name.split()[0]] for name in sample.instructions}}
+        rates.append(length_controlled(sample, known, prior, strength).rate)
     low, high = np.percentile(rates, [2.5, 97.5])
     return float(low), float(high)
 

@@ -37,7 +37,8 @@ def bleu(judgements: Sequence[Judgement]) -> Scores:
     import sacrebleu
 
     most = max(len(j.references) for j in judgements)
-    streams = [[j.references[i] if i < len(j.references) else None for j in judgements] for i in range(most)]
+    # None, which the library's hints leave out, is a reference that is not there.
+    streams: list = [[j.references[i] if i < len(j.references) else None for j in judgements] for i in range(most)]
     return {'bleu': sacrebleu.corpus_bleu([j.prediction for j in judgements], streams, tokenize='intl').score}
 
 

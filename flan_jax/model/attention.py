@@ -44,6 +44,7 @@ class AttentionMask:
         """The same without keys that lie `window` or more positions back."""
         if window is None:
             return self
+        assert self.distance is not None, 'a layer with a window needs distances'
         return dataclasses.replace(self, visible=self.visible & (self.distance < window))
 
     def block(self, queries: slice, keys: slice) -> 'AttentionMask':
@@ -109,8 +110,9 @@ def merge_partials(places: Sequence[PartialSoftmax]) -> jax.Array:
     """The values that all places together give, weighted by softmax: float32 [B, T, K, G, N]."""
     largest = functools.reduce(jnp.maximum, (partial.largest for partial in places))
     shares = [jnp.exp(partial.largest - largest) for partial in places]
-    total = sum(share * partial.total for share, partial in zip(shares, places))
-    value = sum(share[..., None] * partial.value for share, partial in zip(shares, places))
+    total = functools.reduce(jnp.add, (share * partial.total for share, partial in zip(shares, places)))
+    values = (share[..., None] * partial.value for share, partial in zip(shares, places))
+    value = functools.reduce(jnp.add, values)
     return jnp.moveaxis(value / total[..., None], 3, 1)
 
 

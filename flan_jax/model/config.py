@@ -121,7 +121,7 @@ class DecoderConfig(Settings):
     @property
     def rotary_dim(self) -> int:
         """Rotated dimensions of each head."""
-        return int(self.head_dim * self.position.fraction)
+        return int(self.head_dim * self.position.fraction) if isinstance(self.position, Rotary) else 0
 
     @property
     def scale_of_queries(self) -> float:

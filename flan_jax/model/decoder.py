@@ -16,6 +16,7 @@ soft prompts, K key and value heads, N head dimensions, D model, V vocabulary, L
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,9 @@ from flan_jax.model.module import Decoder, Execution
 from flan_jax.model.value_head import VALUE_HEAD
 
 Params = dict[str, jax.Array]
+
+Layout = dict[str, jax.ShapeDtypeStruct]
+"""Shape and dtype of parameters by name, and where they lie, if anywhere."""
 
 STACKED = 'layers/'
 """Prefix of the names of parameters that are stacked over layers."""
@@ -51,7 +55,7 @@ def initialise(config: DecoderConfig, key: jax.Array) -> Params:
     return _flat(nnx.split(Decoder(config, nnx.Rngs(params=key)), nnx.Param)[1])
 
 
-def parameter_shapes(config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
+def parameter_shapes(config: DecoderConfig) -> Layout:
     """Shape and dtype of every parameter, without computing any."""
     return jax.eval_shape(functools.partial(initialise, config), jax.random.key(0))
 
@@ -132,7 +136,8 @@ def prefill(
     segment_ids = (slots < length_B[:, None]).astype(jnp.int32)
     inputs = Inputs(tokens_BxT, start[:, None] + slots, segment_ids)
     hidden, own = _forward(config, params, inputs, execution, prefix)
-    return hidden, PrefixCache(*own, start, length_B)
+    keys, values = own
+    return hidden, PrefixCache(keys, values, start, length_B)
 
 
 def init_decode_cache(
@@ -205,13 +210,14 @@ def _after_prompt(decoder: Decoder, prefix: Sequence[PrefixCache], execution: Ex
     places_1xR = positions_1xR + soft_prompts.lengths_at(ids_R, ids_R)
     x_1xRxD = decoder.embed_prompt(places_1xR, execution)
     context = layers.AttentionContext(positions_1xR, own)
-    _, keys_and_values = decoder.run_layers(x_1xRxD, context, decoder.every_layer(()), execution)
-    return PrefixCache(*keys_and_values, positions_1xR[0, :1], jnp.array([len(ids_R)])), *prefix
+    _, (keys, values) = decoder.run_layers(x_1xRxD, context, decoder.every_layer(()), execution)
+    return PrefixCache(keys, values, positions_1xR[0, :1], jnp.array([len(ids_R)])), *prefix
 
 
 def _row_ids(decoder: Decoder) -> jax.Array:
     """The prompt that each row is of, [R]."""
     if decoder.prompt_ids is None:
+        assert decoder.prompt is not None, 'called where there is one'
         return jnp.zeros(decoder.prompt.shape[0], jnp.int32)
     return decoder.prompt_ids[...]
 
@@ -233,6 +239,7 @@ def _rows_before(decoder: Decoder, prompt_ids_BxT: jax.Array | None) -> jax.Arra
 
 def _own_prompt_mask(decoder: Decoder, inputs: Inputs) -> AttentionMask:
     """How tokens attend to soft prompts of which each reads one."""
+    assert decoder.prompt_ids is not None and inputs.prompt_ids is not None, 'called where there are several'
     ids_R = decoder.prompt_ids[...]
     visible = soft_prompts.visible_rows(ids_R, inputs.prompt_ids)
     return _mask(decoder, inputs.positions.reshape(1, -1), soft_prompts.row_positions(ids_R)[None], visible)
@@ -276,7 +283,7 @@ def _decoder(config: DecoderConfig, params: Params) -> Decoder:
 def _graph(config: DecoderConfig, with_term: frozenset[str], prompts: frozenset[str]) -> nnx.GraphDef:
     abstract = nnx.eval_shape(lambda: Decoder(config, nnx.Rngs(params=jax.random.key(0))))
     for name in with_term:
-        linear = functools.reduce(getattr, name.split('/'), abstract)
+        linear: Any = functools.reduce(getattr, name.split('/'), abstract)
         linear.lora_a = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
         linear.lora_b = nnx.Param(jax.ShapeDtypeStruct((), 'float32'))
     for name in prompts:

@@ -42,8 +42,8 @@ class Decoder(nnx.Module):
         self.config = config
         embedding = jax.random.normal(rngs.params(), (config.vocab_size, config.d_model)) * config.d_model**-0.5
         self.embedding = nnx.Param(embedding)
-        self.prompt = nnx.data(None)
-        self.prompt_ids = nnx.data(None)
+        self.prompt: nnx.Param | None = nnx.data(None)
+        self.prompt_ids: nnx.Param | None = nnx.data(None)
         if isinstance(config.position, Learned):
             shape = (config.position.max_length + config.position.offset, config.d_model)
             self.position_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
@@ -64,6 +64,7 @@ class Decoder(nnx.Module):
 
     def embed_prompt(self, places_1xR: jax.Array, execution: Execution) -> jax.Array:
         """The same of soft prompts, whose rows are what tokens are once they are scaled, [1, R, D]."""
+        assert self.prompt is not None, 'called where there is one'
         return self._add_positions(self.prompt[...].astype(execution.dtype)[None], places_1xR)
 
     def every_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:

@@ -43,7 +43,7 @@ def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) 
     """
     size, count = _BIAS_BLOCK, -(-length // _BIAS_BLOCK)
     # Block k holds distances k * size + query - key: each of its diagonals is one element of a row of 2 * size - 1.
-    distances_KxR = np.arange(count)[:, None] * size + np.arange(size - 1, -size, -1)
+    distances_KxR = jnp.arange(count)[:, None] * size + np.arange(size - 1, -size, -1)
     by_distance_KxRxH = table[distance_bucket(distances_KxR, scheme)]
     # Rows one longer than the period start one element later each, so that reversed they fit.
     repeated = jnp.tile(by_distance_KxRxH, (1, size + 2, 1))[:, : size * 2 * size]

@@ -35,7 +35,7 @@ class Metric(NamedTuple):
     """A mean that can be summed over microbatches, steps and processes: float32 scalars."""
 
     total: jax.Array
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # tuple.count is not missed
 
 
 Metrics = dict[str, Metric]

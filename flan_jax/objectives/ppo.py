@@ -73,6 +73,7 @@ class Ppo(Objective):
         log_probs = jnp.where(weights > 0, predictions.log_probs_BxP, old)  # padding must not overflow
         ratios = jnp.exp(log_probs - old)
         policy = self.policy_loss(ratios, batch[ADVANTAGES])
+        assert predictions.values_BxR is not None, 'needs_values'
         value = self.value_loss(predictions.values_BxR, batch[OLD_VALUES], batch[RETURNS])
         kl = divergence(log_probs, jnp.where(weights > 0, batch[REFERENCE_LOG_PROBS], old))
         loss = policy + self.value_weight * value + self.kl_loss * kl

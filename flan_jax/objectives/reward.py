@@ -28,6 +28,7 @@ class Reward(Pairwise):
     needs_values: ClassVar[bool] = True
 
     def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
+        assert predictions.values_BxR is not None, 'needs_values'
         return predictions.values_BxR
 
     def pair_loss(self, better: jax.Array, worse: jax.Array) -> jax.Array:

@@ -27,7 +27,7 @@ def examples_by_epoch(mixture: TuningMixture, settings: Stream, read: ReadOnce) 
     """
     names = [task.name for task in mixture.seqio.tasks]
     sizes = _sizes(mixture)
-    for epoch in range(settings.epochs):
+    for epoch in range(settings.epochs or 0):
         random = np.random.default_rng([settings.seed, epoch])
         seeds = random.integers(0, _SEEDS, len(names)).tolist()
         order = random.permutation(np.repeat(np.arange(len(names)), sizes))

@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seqio
@@ -87,7 +88,7 @@ def _wording(dataset: Dataset) -> str:
 
 def _unusual(mixture: TuningMixture, data: Data) -> dict:
     """What sequences depend on where it is set, so that others keep their fingerprint."""
-    found = {}
+    found: dict[str, Any] = {}
     if data.examples_per_dataset is not None:
         found['examples_per_dataset'] = data.examples_per_dataset
     if mixture.dropped:
@@ -143,7 +144,7 @@ def write_stream(
 
 def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
     """Raises UserError unless a sequence holds a prompt with as many responses as any of a mixture has."""
-    most = max(dataset.ranking.most for dataset in mixture.datasets.values())
+    most = max(dataset.ranking.most for dataset in mixture.datasets.values() if dataset.ranking)
     targets = most * settings.target_length
     if settings.input_length + targets > settings.sequence_length:
         raise UserError(
@@ -261,9 +262,13 @@ def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
     if BRANCHES in example:
         return _tree(example, index)
     weights = example.get(WEIGHTS)
-    weighted = weights is not None and not (weights == 1).all()
+    weighted = None if weights is None or (weights == 1).all() else (weights,)
     return Example(
-        example[INPUTS], (example[TARGETS],), index, int(example.get('template', -1)), (weights,) if weighted else None
+        example[INPUTS],
+        (example[TARGETS],),
+        index,
+        int(example.get('template', -1)),
+        weighted,
     )
 
 

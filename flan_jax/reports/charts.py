@@ -3,6 +3,7 @@
 import io
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 
@@ -82,7 +83,7 @@ def beside_the_paper(rows: Sequence[Mapping]) -> str:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_xlabel('zero-shot score, mean and standard deviation over templates')
-    styles = {
+    styles: dict[str, dict[str, Any]] = {
         'base': {'marker': 'o', 'color': COLOURS['base']},
         'tuned': {'marker': 'o', 'color': COLOURS['tuned']},
         'LaMDA-PT 137B': {'marker': 'o', 'color': COLOURS['paper'], 'mfc': 'white'},

@@ -51,6 +51,6 @@ def _line(result: Result, eval_set: EvalSet, model: ModelRecords, found: Mapping
     }
 
 
-def _difference(clean: float | None, total: float) -> float | None:
+def _difference(clean: float | None, total: float | None) -> float | None:
     """By how much the score on clean examples is above that on all, per cent of the latter."""
     return None if clean is None or not total else 100 * (clean - total) / total

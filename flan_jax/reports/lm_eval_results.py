@@ -4,7 +4,7 @@ As its `EvaluationTracker.save_results_aggregated` writes them in version 0.4, a
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import flan_jax
@@ -34,7 +34,7 @@ def lm_eval_results(model: str, results: Sequence[Result], limit: int | None) ->
     """
     tasks = {name: (result, values) for result in results for name, values in _tasks(result).items()}
     return {
-        'results': {name: {'alias': name} | values for name, (_, values) in tasks.items()},
+        'results': {name: {'alias': name, **values} for name, (_, values) in tasks.items()},
         'group_subtasks': {},
         'configs': {
             name: {'task': name, 'num_fewshot': result.shots, 'output_type': _kind(result)}
@@ -54,7 +54,7 @@ def lm_eval_results(model: str, results: Sequence[Result], limit: int | None) ->
     }
 
 
-def _tasks(result: Result) -> dict[str, Mapping[str, float | str]]:
+def _tasks(result: Result) -> dict[str, dict[str, float | str]]:
     """The mean over templates, with its standard error, and each template, by the names of tasks."""
     name, scale = result.name.replace(' ', '_'), _scale(result)
     error = (result.interval[1] - result.interval[0]) / _INTERVAL

@@ -64,7 +64,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
     }
 
 
-_NOTHING_EVALUATED = {
+_NOTHING_EVALUATED: dict[str, Any] = {
     'score': None, 'limit': None, 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {}, 'few_shot': [],
     'while_tuning': [], 'predictions': [], 'certificate': None, 'clean': [],
 }  # fmt: skip

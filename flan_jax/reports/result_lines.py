@@ -95,7 +95,7 @@ def _trained_as(settings: Mapping[str, Any]) -> str:
 def _line(name: str, by_shots: Mapping[int, Mapping[str, Result]], eval_set: EvalSet, models: Models) -> dict[str, Any]:
     """The fewest shots evaluated, which are none as a rule, and any others beside it."""
     by_model, *others = ({'shots': shots, 'models': found} for shots, found in sorted(by_shots.items()))
-    label, result = next(reversed(by_model['models'].items()))
+    label, result = list(by_shots[min(by_shots)].items())[-1]
     key = next(k for k in eval_set.keys if k.without_template == (result.dataset, result.variant, result.shots))
     test_key = RecordKey(key.dataset, key.variant, result.templates[0].template, 'test', key.shots)
     needs_no_model = baselines(records.read(models[label].folder(eval_set.settings(test_key)), test_key))

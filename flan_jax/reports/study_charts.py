@@ -62,10 +62,10 @@ def _line(axes, scores: Mapping[str, Any], places: Mapping[str, float], column: 
     known = [(place, cell) for place, cell in cells if cell and cell['mean'] is not None]
     if not known:
         return
-    xs, cells = zip(*known)
-    axes.plot(xs, [cell['mean'] for cell in cells], **style)
-    if all(cell.get('low') is not None for cell in cells):
-        bounds = [[cell[bound] for cell in cells] for bound in ('low', 'high')]
+    xs = [place for place, _ in known]
+    axes.plot(xs, [cell['mean'] for _, cell in known], **style)
+    if all(cell.get('low') is not None for _, cell in known):
+        bounds = [[cell[bound] for _, cell in known] for bound in ('low', 'high')]
         axes.fill_between(xs, *bounds, alpha=0.15, lw=0, color=style.get('color', COLOURS['base']))
 
 

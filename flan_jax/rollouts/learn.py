@@ -64,7 +64,7 @@ def steps_per_round(ppo: Ppo, training: Training) -> int:
     if ppo.prompts % training.batch_size:
         raise SettingsError(f'Ppo.prompts={ppo.prompts} must be a multiple of BATCH_SIZE={training.batch_size}')
     steps = ppo.epochs * ppo.prompts // training.batch_size
-    if training.steps % steps:
+    if training.num_steps % steps:
         raise SettingsError(
             f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates of a round: Ppo.epochs='
             f'{ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
@@ -80,7 +80,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
       TrainingError: naming the step whose loss is not finite.
       Preempted: after SIGTERM or Ctrl-C.
     """
-    per_round = steps_per_round(program.learning.objective, training)
+    per_round = steps_per_round(_ppo(program), training)
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted())
         stack.enter_context(jax.set_mesh(program.mesh))
@@ -93,7 +93,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, done))
         advance = stack.enter_context(bar('learning', training.steps, done))
         rounds = _Rounds(program, training, asked, checkpointing.model_dir)
-        while done < training.steps:
+        while done < training.num_steps:
             state, scalars = rounds.carry_out(done // per_round, state, frozen)
             due = (done + per_round) // training.checkpoint_every > done // training.checkpoint_every
             done += per_round
@@ -113,12 +113,18 @@ def _without_values(state: TrainState) -> TrainState:
     return dataclasses.replace(state, params=state.params | {VALUE_HEAD: state.params[VALUE_HEAD] * 0})
 
 
+def _ppo(program: TrainingProgram) -> Ppo:
+    objective = program.learning.objective
+    assert isinstance(objective, Ppo), 'no other objective has rounds'
+    return objective
+
+
 class _Rounds:
     """Carries out rounds of one run."""
 
     def __init__(self, program: TrainingProgram, training: Training, asked: Asked, model_dir: str):
         self._program, self._training, self._asked, self._model_dir = program, training, asked, model_dir
-        self._ppo: Ppo = program.learning.objective
+        self._ppo = _ppo(program)
         self._generator = Generator(
             asked.reference,
             max_new_tokens=self._ppo.max_new_tokens,
@@ -157,7 +163,8 @@ class _Rounds:
         generator = self._generator.with_params(actor)
         answered, examples = records.draw(self._asked.reference, generator, questions, self._ppo.answers, number)
         rewards = self._asked.reward(answered, examples)
-        rollouts = [Rollout(*found, tuple(map(float, of))) for *found, of in zip(answered, examples, rewards)]
+        scored = zip(answered, examples, rewards)
+        rollouts = [Rollout(answer, example, tuple(map(float, of))) for answer, example, of in scored]
         records.write(self._model_dir, number, rollouts)
         return rollouts
 

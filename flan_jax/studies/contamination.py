@@ -118,9 +118,9 @@ def gather(runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows
     if corpus:
         datasets = {name: dataset for _, eval_set in begun for name, dataset in eval_set.datasets.items()}
         certificate = contamination.of_corpus(corpus, chunks, datasets, runs[0].data.tfds_data_dir)
-        certificates = {run.data.held_out: certificate for run, _ in begun}
+        certificates = dict.fromkeys((run.data.held_out or '' for run, _ in begun), certificate)
     else:
-        found = ((run.data.held_out, _certificate(run, eval_set)) for run, eval_set in begun)
+        found = ((run.data.held_out or '', _certificate(run, eval_set)) for run, eval_set in begun)
         certificates = {held_out: certificate for held_out, certificate in found if certificate}
     lines = [
         line | {'model': label, 'held_out': run.data.held_out}

@@ -73,9 +73,9 @@ def cost_of(runs: Iterable[Run]) -> Cost:
     sizes = [BatchSize(r.training.batch_size, r.stream.sequence_length, r.stream.max_targets) for r in tunings]
     return Cost(
         tunings=len(sizes),
-        tokens=sum(size.tokens * run.training.steps for size, run in zip(sizes, tunings)),
+        tokens=sum(size.tokens * run.training.num_steps for size, run in zip(sizes, tunings)),
         flops=sum(
-            training_flops(run.model, run.tuning, size) * run.training.steps for size, run in zip(sizes, tunings)
+            training_flops(run.model, run.tuning, size) * run.training.num_steps for size, run in zip(sizes, tunings)
         ),
     )
 

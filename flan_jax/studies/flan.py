@@ -38,8 +38,8 @@ def _clusters(scale: Scale) -> list[Arm]:
 def _sizes(scale: Scale) -> list[Arm]:
     mixture = {'MIXTURE_OR_TASK_NAME': f'flan_first_{len(ADDED_IN_ORDER)}_clusters'}
     if scale == 'paper':
-        sizes = {label: (f'gin/models/lamda_{name}.gin', {}) for label, name in SIZES.items()}
-        return [Arm(label, mixture | more, x, files=(file,)) for x, (label, (file, more)) in enumerate(sizes.items())]
+        files = {label: f'gin/models/lamda_{name}.gin' for label, name in SIZES.items()}
+        return [Arm(label, mixture, x, files=(file,)) for x, (label, file) in enumerate(files.items())]
     if scale == 'small':
         return [
             Arm(f'width {width}', mixture | {'lamda.d_model': str(width)}, x=x) for x, width in enumerate(SMALL_WIDTHS)

@@ -124,12 +124,13 @@ def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
     parsed, stored = parse_scores(row['text']), kept_scores(row)
     if parsed and stored and parsed != stored:
         raise UserError(f'{where}: the review says {parsed}, its score {stored}; mend one of the two')
-    if not parsed and not stored:
+    found = parsed or stored
+    if not found:
         raise UserError(
             f'{where}: no two numbers on the first line of the review, and score={row.get("score")!r}; '
             'add two as "score", where -1 says that there is none'
         )
-    return parsed or stored
+    return found
 
 
 def rouge_by_length(files: Sequence[pathlib.Path]) -> Table:

@@ -68,12 +68,12 @@ def render(content: Mapping[str, Any]) -> str:
 
 def _cluster(run: Run) -> dict[str, Any]:
     """What the report says of one run."""
-    name = run.data.held_out
+    name = run.data.held_out or ''
     eval_set, models = eval_set_of(run), models_of(run)
     found = results_by_model(eval_set, models)
     lines = result_lines(eval_set, models, found)
     begun = manifest.read(run.model_dir)
-    is_tuned = checkpoints.latest_step(run.model_dir) >= run.training.steps
+    is_tuned = checkpoints.latest_step(run.model_dir) >= run.training.num_steps
     return {
         'name': name,
         'title': catalogue.cluster(name).title,

@@ -100,7 +100,9 @@ class MiniatureStudy(Study):
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
         """Raises UserError unless every base model has learned what the questions are about."""
         for planned, run in prepared:
-            for result in model_results(eval_set_of(run), tuned_records(run)):
+            if (records := tuned_records(run)) is None:
+                raise UserError(f'{planned.name}: there is no checkpoint in {run.model_dir}')
+            for result in model_results(eval_set_of(run), records):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
                         f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '

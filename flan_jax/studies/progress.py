@@ -42,13 +42,13 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
     """How far a run is, which may wait for the checkpoint of another; raises as `run_evaluation.eval_set_of` does."""
     steps = checkpoints.latest_step(run.model_dir)
     if not run_evaluation.evaluates(run):
-        return Progress(steps, run.training.steps, 0, 0)
+        return Progress(steps, run.training.num_steps, 0, 0)
     eval_set = run_evaluation.eval_set_of(run)
     if waits_for and not epath.Path(waits_for).exists():
-        return Progress(steps, run.training.steps, 0, 2 * len(eval_set.keys))
+        return Progress(steps, run.training.num_steps, 0, 2 * len(eval_set.keys))
     models = [run_evaluation.base_records(run), *_tuned_records(run)]
     recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(steps, run.training.steps, recorded, 2 * len(eval_set.keys))
+    return Progress(steps, run.training.num_steps, recorded, 2 * len(eval_set.keys))
 
 
 def _tuned_records(run: Run) -> list[ModelRecords]:

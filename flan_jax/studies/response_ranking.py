@@ -22,6 +22,7 @@ from flan_jax.evaluation.response_ranking import (
     OTHERS,
     SEED,
     Record,
+    Score,
     difference,
     rank,
     share,
@@ -38,7 +39,7 @@ from flan_jax.studies.hewitt import RANKED, TUNED_ON, RankingTable
 from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training import checkpoints
 
-SCORES = {'mean': 'log-likelihood per token', 'sum': 'log-likelihood'}
+SCORES: dict[Score, str] = {'mean': 'log-likelihood per token', 'sum': 'log-likelihood'}
 """What responses are ranked by; Table 2 has the first."""
 
 Open = Callable[[Run, PromptFormat, epath.PathLike], LoadedModel]
@@ -89,8 +90,9 @@ def _models(runs) -> Iterator[tuple[str, int | None, ModelRecords, epath.PathLik
     _, first = runs[0]
     yield BASE, None, run_evaluation.base_records(_in_one_format(first)), first.initial_checkpoint, first
     for planned, run in runs:
-        if latest := checkpoints.latest_folder(run.model_dir):
-            yield planned.arm, planned.seed, run_evaluation.tuned_records(run), latest, run
+        latest, tuned = checkpoints.latest_folder(run.model_dir), run_evaluation.tuned_records(run)
+        if latest and tuned:
+            yield planned.arm, planned.seed, tuned, latest, run
 
 
 def _in_one_format(run: Run) -> Run:

@@ -110,7 +110,7 @@ class Study:
     figure: Literal['lines', 'bars']
     x_label: str = ''
     note: str = ''
-    files: Mapping[Scale, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
+    files: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
 
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1

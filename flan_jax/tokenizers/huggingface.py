@@ -39,11 +39,12 @@ class HuggingFaceTokenizer:
         text = path.read_text()
         self._tokenizer = _tokenizer(path, text)
         self._path = path
-        self.eos_id = self._special_id('eos')
-        if self.eos_id is None:
+        eos_id = self._special_id('eos')
+        if eos_id is None:
             raise UserError(
                 f'{path}: nothing says which token ends a text; put "eos_token" into tokenizer_config.json beside it'
             )
+        self.eos_id: int = eos_id
         self.bos_id = self._prompt_bos_id()
         self.pad_id = self._special_id('pad')
         special = json.dumps([self.bos_id, self.eos_id])

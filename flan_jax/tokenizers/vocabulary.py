@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import pathlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sentencepiece
 from etils import epath
@@ -36,7 +36,8 @@ class Vocabulary:
           UserError: if there is nothing at `path`, or nothing says which token ends a text.
         """
         self.path = _file_of(epath.Path(path or BUNDLED))
-        self._tokenizer = HuggingFaceTokenizer(self.path) if self.path.suffix == '.json' else _SentencePiece(self.path)
+        of_kind: Any = HuggingFaceTokenizer if self.path.suffix == '.json' else _SentencePiece
+        self._tokenizer = of_kind(self.path)
 
     def __len__(self) -> int:
         return len(self._tokenizer)
@@ -94,7 +95,8 @@ class Vocabulary:
     def _ids_by_text(self) -> dict[str, list[int]]:
         """What tokens say after a letter, to their ids."""
         before = self.encode_continuation('a')
-        start, found = self.decode_all(before), {}
+        start = self.decode_all(before)
+        found: dict[str, list[int]] = {}
         for i in range(len(self)):
             found.setdefault(self.decode_all([*before, i]).removeprefix(start), []).append(i)
         return found
@@ -150,7 +152,7 @@ class _SentencePiece:
     @functools.cached_property
     def _continuing(self) -> sentencepiece.SentencePieceProcessor:
         """The same model without the space that it puts before every text."""
-        model = sentencepiece_model_pb2.ModelProto.FromString(self._model)
+        model = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
         model.normalizer_spec.add_dummy_prefix = False
         model.normalizer_spec.remove_extra_whitespaces = False
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())

@@ -19,7 +19,7 @@ from flan_jax.distributed import processes
 from flan_jax.distributed.preemption import in_any_process
 from flan_jax.errors import UserError
 from flan_jax.files import absolute, require_space
-from flan_jax.model.decoder import Params
+from flan_jax.model.decoder import Layout, Params
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.progress import CONSOLE
 from flan_jax.training.digests import digests, path_name
@@ -131,7 +131,7 @@ class Checkpoints(contextlib.AbstractContextManager):
         self._checkpointer.close()
 
 
-def load_params(folder: epath.PathLike, like: Params) -> Params:
+def load_params(folder: epath.PathLike, like: Params | Layout) -> Params:
     """The weights of a checkpoint folder, in the layout of `like` (arrays, or shapes with shardings).
 
     Raises:
@@ -151,7 +151,7 @@ def load_params(folder: epath.PathLike, like: Params) -> Params:
     return {name: _verified_and_cast(folder, name, found[name].dtype, like) for name in like}
 
 
-def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Params) -> jax.Array:
+def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Params | Layout) -> jax.Array:
     one = jax.ShapeDtypeStruct(like[name].shape, dtype, sharding=like[name].sharding)
     others = {other: ocp.PLACEHOLDER for other in like if other != name}
     loaded = _verified(folder, {_PARAMS: {name: one} | others})[0][_PARAMS][name]
@@ -165,7 +165,9 @@ def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str
       CheckpointError: if it cannot be read, or an array is another than was saved; names it.
     """
     folder = absolute(folder)
-    loaded, said, failure = {}, {}, None
+    loaded: dict[str, Any] = {}
+    said: Mapping[str, Any] = {}
+    failure: BaseException | None = None
     try:
         said = _metadata(folder).custom_metadata or {}
         loaded = ocp.load_checkpointables(folder, dict(like))
@@ -270,7 +272,7 @@ def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     return found
 
 
-def _differences(found: Mapping[str, Any], like: Params) -> list[str]:
+def _differences(found: Mapping[str, Any], like: Params | Layout) -> list[str]:
     lines = [f'  {name}: in the checkpoint only' for name in sorted(set(found) - set(like))]
     lines += [f'  {name}: in the model only' for name in sorted(set(like) - set(found))]
     for name in sorted(set(like) & set(found)):

@@ -79,7 +79,7 @@ def _attended_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float
 def peak_flops() -> float | None:
     """The peak of all devices together; None where it is not known, as on CPUs."""
     chip = CHIPS.get(jax.devices()[0].device_kind)
-    return chip and chip.flops * jax.device_count()
+    return None if chip is None else chip.flops * jax.device_count()
 
 
 def _product_flops(config: DecoderConfig, batch: BatchSize) -> float:

@@ -1,21 +1,18 @@
 """Where training starts: the weights of a checkpoint, or fresh ones by seed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 from etils import epath
 
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Params
+from flan_jax.model.decoder import Layout, Params
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.training import checkpoints
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.step import TrainState
 from flan_jax.tuning.tuning import Encode
-
-Layout = Mapping[str, jax.ShapeDtypeStruct]
-"""Shape, dtype and sharding of parameters by name."""
 
 BaseWeights = Callable[[Layout], Params]
 """Gives the weights that training starts from, laid out as asked."""
@@ -56,7 +53,7 @@ def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, e
       encode: text to ids by the run's vocabulary.
       seed: of what is random.
     """
-    layout = program.layout.params
+    layout = program.trained
     learning = program.learning
     if not learning.tuning.freezes_base:
         return program.start(base(layout))

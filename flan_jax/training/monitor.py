@@ -93,7 +93,7 @@ class Monitor:
     def _epoch(self, done: int) -> dict[str, float]:
         """How often the examples have been read, on average; nothing for a stream without epochs."""
         epochs = self._stream.manifest.num_epochs
-        return {'epoch': epochs * done / self._training.steps} if epochs else {}
+        return {'epoch': epochs * done / self._training.num_steps} if epochs else {}
 
     def _epoch_note(self, done: int) -> str:
         epochs = self._stream.manifest.num_epochs

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import jax
 import optax
@@ -11,10 +12,10 @@ from jax.sharding import Mesh
 from flan_jax.distributed.batches import check_batch
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.decoder import Execution, Params
+from flan_jax.model.decoder import Execution, Layout, Params
 from flan_jax.model.value_head import value_head_shapes
 from flan_jax.objectives.objective import Objective
-from flan_jax.training.settings import Training
+from flan_jax.training.settings import ComputeDtype, Remat, Training
 from flan_jax.training.sharding import state_shardings
 from flan_jax.training.step import Learning, TrainState, fresh_state, train_step
 from flan_jax.tuning.tuning import Tuning
@@ -37,8 +38,13 @@ class TrainingProgram:
     mesh: Mesh
     step: Callable
     layout: TrainState
-    frozen: Params
+    frozen: Layout
     start: Callable[[Params], TrainState]
+
+    @property
+    def trained(self) -> Layout:
+        """Shape, dtype and sharding of the parameters that are trained."""
+        return cast(Layout, self.layout.params)
 
 
 def training_program(
@@ -88,10 +94,11 @@ def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransforma
     return tuning.independent(training.optimizer.transformation(training.learning_rates, training.weight_decay, tuning))
 
 
-def execution_of(dtype: str, platform: str, remat: str = 'none') -> Execution:
+def execution_of(dtype: ComputeDtype, platform: str, remat: Remat = 'none') -> Execution:
     """How to compute on a platform: 'auto' is float32 on CPU and bfloat16 elsewhere."""
-    auto = 'float32' if platform == 'cpu' else 'bfloat16'
-    return Execution(dtype=auto if dtype == 'auto' else dtype, remat=remat, unroll_decode=platform == 'cpu')
+    if dtype == 'auto':
+        dtype = 'float32' if platform == 'cpu' else 'bfloat16'
+    return Execution(dtype=dtype, remat=remat, unroll_decode=platform == 'cpu')
 
 
 def platform_of(mesh: Mesh) -> str:

@@ -57,7 +57,7 @@ class ReferenceModel:
 
         All processes must call it together; each reads the sequences of its devices, and all get the whole.
         """
-        found = []
+        found: list[jax.Array | np.ndarray] = []
         with bar('reference log-probabilities', len(stream)) as advance, jax.set_mesh(self.mesh):
             for batch in self._batches(stream, batch_size):
                 found.append(self.of_batch(batch))
@@ -91,7 +91,7 @@ class ReferenceModel:
 def reference_of(program: TrainingProgram, base: BaseWeights) -> ReferenceModel:
     """The model that a run starts from, without what is trained beside it."""
     learning = program.learning
-    layout = {name: shape for name, shape in (program.frozen or program.layout.params).items() if name != VALUE_HEAD}
+    layout = {name: shape for name, shape in (program.frozen or program.trained).items() if name != VALUE_HEAD}
     return ReferenceModel(learning.config, base(layout), learning.execution, program.mesh)
 
 
@@ -108,7 +108,10 @@ def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int)
     if not processes.broadcast_from_first(file.exists()):
         processes.first_does(REFERENCE, lambda: require_room(stream))
         values = model.log_probs(stream, batch_size)
-        processes.first_does(
-            REFERENCE, lambda: file.exists() or write_column(stream, REFERENCE, model.fingerprint, values)
-        )
+
+        def write() -> None:
+            if not file.exists():
+                write_column(stream, REFERENCE, model.fingerprint, values)
+
+        processes.first_does(REFERENCE, write)
     return stream.with_columns({REFERENCE: read_column(stream, REFERENCE, model.fingerprint)})

@@ -12,6 +12,9 @@ from flan_jax.training.optimizers.optimizer import Optimizer
 from flan_jax.training.schedules.constant import Constant
 from flan_jax.training.schedules.schedule import Schedule
 
+ComputeDtype = Literal['auto', 'float32', 'bfloat16']
+Remat = Literal['none', 'dots', 'full']
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training(Settings):
@@ -46,9 +49,9 @@ class Training(Settings):
     warmup_steps: Annotated[int, AtLeast(0)] = 0
     warmup_share: Annotated[float, Between(0, 1)] = 0.0
     weight_decay: Annotated[float, AtLeast(0)] | None = None
-    dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
+    dtype: ComputeDtype = 'auto'
     param_dtype: Literal['float32', 'bfloat16'] = 'float32'
-    remat: Literal['none', 'dots', 'full'] = 'dots'
+    remat: Remat = 'dots'
     seed: Annotated[int, AtLeast(0)] = 0
     log_every: Count = 10
     checkpoint_every: Count = 1000
@@ -72,7 +75,14 @@ class Training(Settings):
         return self if self.steps is not None else dataclasses.replace(self, steps=steps)
 
     @property
+    def num_steps(self) -> int:
+        """The updates of the whole run. Raises SettingsError where they are still the stream's to say, see `over`."""
+        if self.steps is None:
+            raise SettingsError('TRAIN_STEPS=None: the stream says how many there are; pack it first')
+        return self.steps
+
+    @property
     def learning_rates(self) -> optax.Schedule:
         """The learning rate by step."""
-        warmup_steps = self.warmup_steps or math.ceil(self.warmup_share * self.steps)
-        return self.schedule.learning_rate(self.learning_rate, self.steps, warmup_steps)
+        warmup_steps = self.warmup_steps or math.ceil(self.warmup_share * self.num_steps)
+        return self.schedule.learning_rate(self.learning_rate, self.num_steps, warmup_steps)

@@ -1,5 +1,7 @@
 """Where a training state lies on the mesh: parameters by their names, the optimizer's state as its parameters do."""
 
+from typing import Any
+
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -15,11 +17,13 @@ def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
     def of_optimizer(path, leaf):
         return NamedSharding(mesh, _optimizer_spec(path, leaf.shape, state.params, mesh))
 
+    step: Any = NamedSharding(mesh, PartitionSpec())
+    params: Any = {
+        name: NamedSharding(mesh, parameter_spec(name, value.shape, mesh)) for name, value in state.params.items()
+    }
     return TrainState(
-        step=NamedSharding(mesh, PartitionSpec()),
-        params={
-            name: NamedSharding(mesh, parameter_spec(name, value.shape, mesh)) for name, value in state.params.items()
-        },
+        step=step,
+        params=params,
         optimizer=jax.tree_util.tree_map_with_path(of_optimizer, state.optimizer),
     )
 

@@ -106,7 +106,7 @@ def _batches(
 ) -> Iterator[tuple[int, dict[str, jax.Array]]]:
     """The batches of the steps after `start`, each with the number of updates done after it."""
     indices = addressed(program.mesh, training.batch_size)
-    for done, local in enumerate(stream.batches(start, last, training.batch_size, indices), start=start + 1):
+    for done, local in enumerate(stream.batches(start, last, training.batch_size, indices.tolist()), start=start + 1):
         columns = program.learning.tuning.columns(local, stream.manifest.tasks)
         batch = device_batch(columns, indices, program.mesh, training.batch_size)
         if done == start + 1:

@@ -14,7 +14,7 @@ from flan_jax.progress import CONSOLE
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.step import Learning, TrainState
 from flan_jax.tuning.independent import after_validation
-from flan_jax.tuning.task_prompts import PROMPTS, predicted_prompts
+from flan_jax.tuning.task_prompts import PROMPTS, TaskPrompts, predicted_prompts
 
 LOSS = 'validation_loss'
 """Name of the metric; that of a prompt is 'validation_loss/NAME'."""
@@ -30,6 +30,8 @@ class Validation:
     def __init__(self, program: TrainingProgram, batches: Sequence[Mapping[str, np.ndarray]], tasks: Sequence[str]):
         """Validates on batches of the tasks' validation examples, see `flan_jax.packing.validation`."""
         tuning = program.learning.tuning
+        if not isinstance(tuning, TaskPrompts) or tuning.stopping is None:
+            raise TypeError(f'{type(tuning).__name__} does not say what stops its parts')
         self._stopping = tuning.stopping
         self._names = tuning.prompt_names
         size = len(batches[0]['tokens'])

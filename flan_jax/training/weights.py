@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
-from flan_jax.model.decoder import Params, parameter_shapes
+from flan_jax.model.decoder import Layout, Params, parameter_shapes
 from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
 from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
@@ -65,7 +65,7 @@ class CheckpointContent:
         )
 
     @property
-    def head(self) -> Params:
+    def head(self) -> Layout:
         """Shape and dtype of the scalar head, where there is one."""
         return value_head_shapes(self.config) if self.has_value_head else {}
 

@@ -48,7 +48,7 @@ class TaskPrompts(Tuning):
     lengths: Annotated[tuple[Count, ...], NotEmpty()] = (100,)
     initialisation: Literal['random', 'vocabulary'] = 'vocabulary'
     labels: tuple[tuple[Text, ...], ...] = ()
-    stopping: EarlyStopping | None = None
+    stopping: EarlyStopping | None = None  # type: ignore[misc]  # a setting here, a constant of other tunings
 
     freezes_base: ClassVar[bool] = True
     scales_updates: ClassVar[bool] = False

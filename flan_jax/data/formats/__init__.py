@@ -4,14 +4,14 @@ import dataclasses
 import importlib
 import pathlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UnknownName, UserError
 
 
-def known_formats() -> dict[str, type[PromptFormat]]:
+def known_formats() -> dict[str, Callable[..., PromptFormat]]:
     """The formats by name: those of this folder, and subclasses that other modules have made."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f'{__name__}.{module.name}')
@@ -31,7 +31,7 @@ def format_of(recipe: Mapping[str, Any]) -> PromptFormat:
     known = known_formats()
     if recipe['name'] not in known:
         raise UnknownName('prompt format', recipe['name'], known)
-    made = known[recipe['name']]
+    made: Any = known[recipe['name']]
     settings = [field.name for field in dataclasses.fields(made)]
     required = [field.name for field in dataclasses.fields(made) if field.default is dataclasses.MISSING]
     if missing := [name for name in required if name not in recipe]:

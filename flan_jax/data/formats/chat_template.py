@@ -128,7 +128,7 @@ class ChatTemplate(PromptFormat):
 class _Generation(jinja2.ext.Extension):
     """transformers' block `{% generation %}`, of which only the content matters here."""
 
-    tags: frozenset[str] = frozenset({'generation'})
+    tags = {'generation'}  # noqa: RUF012
 
     def parse(self, parser):
         """The statements within."""

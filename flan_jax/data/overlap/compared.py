@@ -60,7 +60,8 @@ class EvaluatedRows:
         self.sizes: dict[str, int] = {}
         parts, sizes, first = [], [], 0
         for dataset in datasets:
-            self.slices[dataset.name], found = {}, []
+            self.slices[dataset.name] = {}
+            found: list[Texts] = []
             for split in EVALUATED_SPLITS:
                 if split in split_slices(dataset, data_dir):
                     of_split = [Texts.of(rows) for rows in raw_texts(dataset, split, data_dir)]

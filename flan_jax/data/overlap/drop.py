@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from flan_jax import catalogue
-from flan_jax.catalogue.declaration import Keep, TfdsExample
+from flan_jax.catalogue.declaration import Expand, Keep, TfdsExample
 from flan_jax.data.filters import both
 from flan_jax.data.members import Member
 from flan_jax.data.overlap.compared import EvaluatedRows, Found, is_evaluated
@@ -68,9 +68,10 @@ def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], dat
     with bar('looking for overlaps to drop', len(prepared) + len(tuned)) as advance:
         rows = EvaluatedRows(prepared, data_dir, advance)
         for name in tuned:
-            found_there, overlapping = Found(rows), []
+            found_there = Found(rows)
+            overlapping: list[Sequence[str]] = []
             for chunk in raw_texts(catalogue.dataset(name), 'train', data_dir):
-                overlapping += [chunk[index] for index in np.flatnonzero(found_there.look_in(chunk))]
+                overlapping += [chunk[index] for index in np.flatnonzero(found_there.look_in(chunk)).tolist()]
             if overlapping:
                 keys = tf.strings.to_hash_bucket_fast([_BETWEEN_TEXTS.join(texts) for texts in overlapping], _KEYS)
                 found[name] = Dropped(len(overlapping), tuple(np.unique(keys.numpy()).tolist()))
@@ -84,18 +85,24 @@ def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
         return member
     dataset, names = member.dataset, text_keys(catalogue.dataset(member.dataset.name), data_dir)
 
-    def expand(row: TfdsExample) -> dict:
-        examples = dict(dataset.expand(row))
-        count = tf.shape(next(iter(examples.values())))[0]
-        return examples | {_ROW: tf.fill([count], _key(row, names))}
-
     def test(ex: TfdsExample) -> tf.Tensor:
         key = ex[_ROW] if dataset.expand else _key(ex, names)
         return tf.reduce_all(key != tf.constant(dropped.keys, tf.int64))
 
     keep = both(dataset.keep, Keep('texts that are held out', test))
-    changed = dataclasses.replace(dataset, keep=keep, expand=expand if dataset.expand else None)
-    return dataclasses.replace(member, dataset=changed)
+    expand = _keyed(dataset.expand, names) if dataset.expand else None
+    return dataclasses.replace(member, dataset=dataclasses.replace(dataset, keep=keep, expand=expand))
+
+
+def _keyed(expand: Expand, names: Sequence[str]) -> Expand:
+    """What makes examples of a row, of which each also holds the key of its row."""
+
+    def keyed(row: TfdsExample) -> dict:
+        examples = dict(expand(row))
+        count = tf.shape(next(iter(examples.values())))[0]
+        return examples | {_ROW: tf.fill([count], _key(row, names))}
+
+    return keyed
 
 
 def _key(ex: TfdsExample, names: Sequence[str]) -> tf.Tensor:

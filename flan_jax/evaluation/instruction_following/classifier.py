@@ -92,7 +92,7 @@ def features(text: str) -> Iterator[str]:
 
 def _sentence_features(text: str) -> Iterator[str]:
     """What the first sentence of a text is like, how the next one begins, and how the text ends."""
-    sentence, end, others = re.match(r'([^.?!:\n]*)([.?!:\n]*)(.*)', text, re.DOTALL).groups()
+    ((sentence, end, others),) = re.findall(r'\A([^.?!:\n]*)([.?!:\n]*)(.*)', text, re.DOTALL)
     length = min(9, len(sentence.split()) // 3)
     next_words = re.findall(r'\w+|[^\w\s]', others[:80])
     yield f'first sentence {end[:1]} {length}'

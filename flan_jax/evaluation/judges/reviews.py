@@ -51,7 +51,7 @@ def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
       UserError: where there are no scores.
     """
     scores = [(kept_scores(review), parse_scores(review['text'])) for review in reviews]
-    found = [kept or parsed for kept, parsed in scores if kept or parsed]
+    found = [pair for kept, parsed in scores if (pair := kept or parsed)]
     first, second = totals(found) if found else (0, 0)
     if not second:
         raise UserError(f'none of {len(reviews)} reviews has two scores')
