@@ -1,0 +1,9 @@
+# flan_jax on a CPU: docker build -t flan_jax . && docker run -v "$PWD/out:/work/out" flan_jax run --gin_file=gin/runs/quickstart.gin
+FROM python:3.12-slim
+
+WORKDIR /work
+COPY . .
+RUN pip install --no-cache-dir -c constraints.txt .
+
+ENTRYPOINT ["flan-jax"]
+CMD ["--help"]
