@@ -98,8 +98,13 @@ class MiniatureStudy(Study):
         return super().own_bindings(scale) | {'INITIAL_CHECKPOINT_PATH'}
 
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
-        """Raises UserError unless every base model has learned what the questions are about."""
+        """Raises UserError unless every base model of full size has learned what the questions are about.
+
+        Smaller ones have read the same text and may know less: that is what their arms show.
+        """
         for planned, run in prepared:
+            if any(_sizes(name) for name in planned.bindings):
+                continue
             if (records := tuned_records(run)) is None:
                 raise UserError(f'{planned.name}: there is no checkpoint in {run.model_dir}')
             for result in model_results(eval_set_of(run), records):
