@@ -5,7 +5,7 @@ A prompt is instruct(x1), y1, ..., instruct(xk), yk, instruct(x); the prompt for
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +62,15 @@ class Exemplars:
         Returns:
           Inputs and targets in turn, strings [2n], n at most `shots`.
         """
+        return self.of_each(values, [render], seed)[0]
+
+    def of_each(self, values: Values, renders: Sequence[Render], seed: tf.Tensor | None = None) -> list[tf.Tensor]:
+        """What `of` gives for a query that is rendered in several ways, in the order of `renders`."""
         found = self._candidates(self._seed_of(values) if seed is None else seed)
+        return [self._other(found, values, render) for render in renders]
+
+    def _other(self, found: Values, values: Values, render: Render) -> tf.Tensor:
+        """Candidates as they are rendered, but for one that is the query."""
         shape = tf.shape(found[ANSWER])
         inputs, targets = (tf.broadcast_to(text, shape) for text in render(found))  # a text may show no field
         query_inputs, query_targets = render(values)

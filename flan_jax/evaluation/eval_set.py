@@ -1,23 +1,23 @@
-"""What is evaluated: the examples of datasets under their templates, read as SeqIO tasks that others can use, too."""
+"""What is evaluated: the examples of datasets under their templates, equal to SeqIO tasks that others can use."""
 
 import dataclasses
 import enum
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from flan_jax.catalogue.declaration import OPTION_TEXTS, Dataset
+from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import in_form, in_style
 from flan_jax.catalogue.option_styles import LETTERED, LISTED
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.renderable import iterated
-from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
+from flan_jax.data.prompt_encoder import EncodedPrompt, PromptEncoder
+from flan_jax.data.rendered import Rendered, render_split
 from flan_jax.data.source import MissingDataError, split_slices
-from flan_jax.data.tokenized import INPUTS, INPUTS_CUT, INPUTS_FIT
+from flan_jax.data.tokenized import INPUTS
 from flan_jax.errors import UserError
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.evaluation.selection import chosen_templates
@@ -101,6 +101,7 @@ class EvalSet:
         self._lengths = dict(lengths)
         self._seed = seed
         self._read: dict[tuple, list[EvalExample]] = {}
+        self._rendered: dict[tuple, dict[int, list[Rendered]]] = {}
         self._settings: dict[tuple[str, bool], dict[str, Any]] = {}
         self.keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
 
@@ -141,8 +142,7 @@ class EvalSet:
         """
         of_model = (key, vocabulary.fingerprint, prompt_format)
         if of_model not in self._read:
-            examples = self._examples(key, vocabulary, prompt_format)
-            found = list(itertools.islice(examples, self.evaluation.limit))
+            found = self._examples(key, vocabulary, prompt_format)
             if not found:
                 raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
             if lost := sum(example.cut is Cut.END for example in found):
@@ -165,20 +165,20 @@ class EvalSet:
             for template in chosen_templates(dataset, self.evaluation.templates)
         ]
 
-    def _examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> Iterator[EvalExample]:
-        dataset = self.datasets[key.dataset]
-        exemplars = self._exemplars(dataset, key.shots) if key.shots else None
-        make_task = rank_task if dataset.has_options else generation_task
-        task = make_task(
-            dataset, key.template, vocabulary, self.data_dir, exemplars=exemplars, prompt_format=prompt_format
-        )
-        lengths = {INPUTS: self._lengths[INPUTS]}  # options are scored whole; what is written out is judged as text
-        rows = read_examples(task, lengths, split=key.split, shuffle=False)
-        examples = iterated(rows, f'{key.dataset}, {key.split} examples')
-        if not dataset.has_options:
-            return map(_written_out, examples)
-        by_example = itertools.groupby(examples, key=lambda example: int(example['idx'][0]))
-        return (_with_options(index, list(options)) for index, options in by_example)
+    def _examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
+        encoder = PromptEncoder(prompt_format, vocabulary, self._lengths[INPUTS])
+        return [_encoded(encoder, rendered) for rendered in self._rendered_of(key)]
+
+    def _rendered_of(self, key: RecordKey) -> list[Rendered]:
+        """The examples of a key as texts, which are the same for all models; read once for all templates."""
+        of_split = key.dataset, key.split, key.shots
+        if of_split not in self._rendered:
+            dataset = self.datasets[key.dataset]
+            exemplars = self._exemplars(dataset, key.shots) if key.shots else None
+            templates = chosen_templates(dataset, self.evaluation.templates)
+            limit = self.evaluation.limit
+            self._rendered[of_split] = render_split(dataset, templates, key.split, self.data_dir, exemplars, limit)
+        return self._rendered[of_split][key.template]
 
     def _exemplars(self, dataset: Dataset, shots: int) -> Exemplars:
         return Exemplars(dataset, shots, self._seed, self.evaluation.fixed_exemplars, self.data_dir)
@@ -213,36 +213,25 @@ def has_test_split(dataset: Dataset, data_dir: str) -> bool:
         return False
 
 
-def _with_options(index: int, options: list[dict]) -> EvalExample:
-    scored = tuple(option['targets_pretokenized'].decode() for option in options)
-    choices = tuple(text.decode() for text in options[0].get(OPTION_TEXTS, ())) or scored
+def _encoded(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
+    """An example as a model has it: options are scored whole; what is written out is judged as text."""
+    encoded = encoder.encode(rendered)
+    choices = rendered.option_texts
     return EvalExample(
-        example=index,
-        prompt=options[0]['inputs_pretokenized'].decode(),
-        prompt_tokens=options[0]['inputs'],
-        references=tuple(choice for choice, option in zip(choices, options) if option['is_correct']),
+        example=rendered.index,
+        prompt=encoded.text,
+        prompt_tokens=encoded.prompt,
+        references=tuple(itertools.compress(choices, rendered.right)) if choices else rendered.references,
         choices=choices,
-        choice_tokens=tuple(option['targets'] for option in options),
-        group=options[0].get('group', b'').decode(),
-        exemplars=int(options[0].get('shots', 0)),
-        cut=_cut(options[0]),
-        marks=scored if OPTION_TEXTS in options[0] else (),
+        choice_tokens=encoded.answers if choices else (),
+        group=rendered.group,
+        exemplars=encoded.shots,
+        cut=_cut(encoded),
+        marks=rendered.answers if rendered.answers != choices else (),
     )
 
 
-def _written_out(example: dict) -> EvalExample:
-    return EvalExample(
-        example=int(example['idx']),
-        prompt=example['inputs_pretokenized'].decode(),
-        prompt_tokens=example['inputs'],
-        references=tuple(reference.decode() for reference in example['references']),
-        group=example.get('group', b'').decode(),
-        exemplars=int(example.get('shots', 0)),
-        cut=_cut(example),
-    )
-
-
-def _cut(example: dict) -> Cut:
-    if not example[INPUTS_FIT]:
+def _cut(encoded: EncodedPrompt) -> Cut:
+    if not encoded.fits:
         return Cut.END
-    return Cut.LONG_FIELD if example[INPUTS_CUT] else Cut.NOTHING
+    return Cut.LONG_FIELD if encoded.shortened else Cut.NOTHING

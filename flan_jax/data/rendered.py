@@ -1,0 +1,121 @@
+"""Examples under several templates, rendered in one pass and as texts, for any vocabulary and prompt format."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from flan_jax.catalogue.declaration import CONTEXT, HISTORY, OPTION_TEXTS, SYSTEM, Dataset
+from flan_jax.data import long_fields, rendering
+from flan_jax.data.few_shot import Exemplars
+from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.long_fields import LONG_FIELDS
+from flan_jax.data.renderable import iterated
+from flan_jax.data.seqio_tasks import keep_usable, long_field_texts
+from flan_jax.data.source import PreparedSource
+from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """An example of a dataset under one template.
+
+    Attributes:
+      index: its place among the usable examples of its split.
+      dialogue: inputs and targets, and what stands before them; inputs have marks where long fields stand.
+      references: the acceptable answers.
+      answers: what may be answered, where that is one of several; else empty.
+      option_texts: the option that each answer stands for.
+      right: whether each answer is right.
+      group: key of the examples that are judged together.
+      exemplars: inputs and targets of exemplars in turn.
+      long_texts: the long fields in the order of their marks.
+      is_dialogue: whether its dataset's questions may come after others.
+    """
+
+    index: int
+    dialogue: Dialogue
+    references: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    option_texts: tuple[str, ...] = ()
+    right: tuple[bool, ...] = ()
+    group: str = ''
+    exemplars: tuple[str, ...] = ()
+    long_texts: tuple[str, ...] = ()
+    is_dialogue: bool = False
+
+    @property
+    def all_answers(self) -> tuple[str, ...]:
+        """What may be answered; the targets where that is written out."""
+        return self.answers or (self.dialogue.answer,)
+
+
+@tf.autograph.experimental.do_not_convert
+def render_split(
+    dataset: Dataset,
+    templates: Sequence[int],
+    split: str,
+    data_dir: str,
+    exemplars: Exemplars | None = None,
+    limit: int | None = None,
+) -> dict[int, list[Rendered]]:
+    """The first `limit` usable examples of a split under each of the templates, as evaluation tasks have them.
+
+    `seqio_tasks.rank_task` and `generation_task` give the same, a task for each template. To begin a pipeline takes
+    longer than to read what most of them read, so here all templates share one.
+
+    Raises:
+      UserError: where an example cannot be read or rendered.
+    """
+    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+    examples = examples.take(-1 if limit is None else limit)
+    render = functools.partial(_render, dataset, templates, exemplars)
+    rendered = examples.map(render, num_parallel_calls=tf.data.AUTOTUNE)
+    found: dict[int, list[Rendered]] = {template: [] for template in templates}
+    for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):
+        for template, of_template in _by_template(index, example, templates):
+            found[template].append(of_template)
+    return found
+
+
+def _render(dataset: Dataset, templates: Sequence[int], exemplars: Exemplars | None, ex) -> rendering.Values:
+    """All values of an example; inputs, targets and exemplars are named with their template."""
+    values = rendering.read_values(dataset, ex)
+    shown = long_fields.marked(dataset, values)
+    renders = [functools.partial(rendering.render, dataset.templates[template]) for template in templates]
+    rendered = values | long_field_texts(dataset, values) | rendering.read_before(dataset, ex)
+    for template, render in zip(templates, renders):
+        rendered[f'{INPUTS}{template}'], rendered[f'{TARGETS}{template}'] = render(values, shown)
+    if exemplars is not None:
+        for template, sampled in zip(templates, exemplars.of_each(values, renders)):
+            rendered[f'{EXEMPLARS}{template}'] = sampled
+    if not dataset.has_options:
+        for template in templates:
+            if dataset.templates[template].targets != '{answer}':
+                rendered[f'references{template}'] = rendered[f'{TARGETS}{template}'][tf.newaxis]
+    return rendered
+
+
+def _by_template(index: int, example: Mapping[str, Any], templates: Sequence[int]) -> Iterator[tuple[int, Rendered]]:
+    def text(name):
+        return example.get(name, b'').decode()
+
+    def texts(name):
+        return tuple(value.decode() for value in example.get(name, ()))
+
+    shared = {
+        'answers': texts('choices'),
+        'option_texts': texts(OPTION_TEXTS),
+        'right': tuple(map(bool, example.get('right', ()))),
+        'group': text('group'),
+        'long_texts': texts(LONG_FIELDS),
+        'is_dialogue': HISTORY in example,
+    }
+    before = {'history': texts(HISTORY), 'system': text(SYSTEM), 'context': text(CONTEXT)}
+    for template in templates:
+        dialogue = Dialogue(text(f'{INPUTS}{template}'), text(f'{TARGETS}{template}'), **before)
+        references = texts(f'references{template}') or texts('references')
+        exemplars = texts(f'{EXEMPLARS}{template}')
+        yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)
