@@ -83,8 +83,8 @@ class PromptEncoder:
         shots = sum(length <= bound - len(query) for length in lengths)
         if self.prompt_format.exemplar.endswith('{eos}'):
             begin = len(self.prompt_format.bos(self.vocabulary))
-            tokens = itertools.chain.from_iterable(map(self._encode, before[:shots]))
-            return [*query[:begin], *tokens, *query[begin:]], shots
+            solved = itertools.chain.from_iterable(map(self._encode, before[:shots]))
+            return [*query[:begin], *solved, *query[begin:]], shots
         while shots:  # what goes on in the text that follows is tokenised with it
             together = ''.join(before[:shots]) + self.prompt_format.prompt.format(input=text, eos=EOS_MARK)
             tokens = self.prompt_format.bos(self.vocabulary) + self._encode(together)
