@@ -10,5 +10,5 @@ def keep_compiled_programs() -> None:
     """Must be called before anything is compiled."""
     import jax
 
-    if jax.config.read('jax_compilation_cache_dir') is None:
+    if jax.config.values['jax_compilation_cache_dir'] is None:
         jax.config.update('jax_compilation_cache_dir', str(pathlib.Path(FOLDER).expanduser()))
