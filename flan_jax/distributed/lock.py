@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 
 import jax
@@ -48,7 +49,7 @@ def _locked(folder: epath.Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / FILE, 'a+', encoding='utf-8') as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except BlockingIOError as error:
             raise UserError(
                 f'MODEL_DIR={str(folder)!r}: another run is at work there{_holder(file)}; wait for its end, stop '
@@ -61,6 +62,35 @@ def _locked(folder: epath.Path) -> Iterator[None]:
         file.write(json.dumps({'host': socket.gethostname(), 'pid': os.getpid(), 'since': began}))
         file.flush()
         yield
+
+
+def _take(file) -> None:
+    """Locks a file; raises BlockingIOError where another holds it for longer than `at_work` takes to look."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.2)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def at_work(model_dir: epath.PathLike) -> str:
+    """Who is at work in a folder, such as 'process 12 on host, since 2026-01-01T00:00:00'; empty for nobody.
+
+    Of a bucket, or a disk without locks, it is not known, and said so.
+    """
+    path = epath.Path(model_dir) / FILE
+    if in_bucket(model_dir):
+        return 'not known: buckets have no locks'
+    if not path.exists():
+        return ''
+    with open(path, 'a+', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(file).removeprefix(': ') or 'a process that is about to say who it is'
+        except OSError as error:
+            return f'not known: a disk without locks ({error.strerror})'
+    return ''
 
 
 def _holder(file) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 
 import jax
@@ -10,6 +11,9 @@ from etils import epath
 from flan_jax.files import DamagedFile, write_whole
 
 FILE = 'metrics.jsonl'
+
+FLUSH_SECONDS = 15.0
+"""At least so often what is noted reaches the disk, for those who watch a run."""
 
 
 class MetricsLog(contextlib.AbstractContextManager):
@@ -27,18 +31,22 @@ class MetricsLog(contextlib.AbstractContextManager):
             from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
 
             self._tensorboard = SummaryWriter(str(epath.Path(model_dir) / 'tensorboard'))
+            self._flushed = time.monotonic()
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
         """Notes the scalars of a step."""
         if self._writes:
             self._lines.append({'step': step} | {name: float(value) for name, value in scalars.items()})
             self._tensorboard.write_scalars(step, scalars)
+            if time.monotonic() - self._flushed > FLUSH_SECONDS:
+                self.flush()
 
     def flush(self) -> None:
         """Puts everything on disk."""
         if self._writes:
             write_whole(self._path, ''.join(json.dumps(line) + '\n' for line in self._lines))
             self._tensorboard.flush()
+            self._flushed = time.monotonic()
 
     def __exit__(self, *exception) -> None:
         self.flush()

@@ -1,0 +1,70 @@
+"""flan-jax status RUN...: how far runs are, from another shell."""
+
+import argparse
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from etils import epath
+from rich.markup import escape
+from rich.table import Table
+
+from flan_jax.command.tables import counted, print_table
+from flan_jax.errors import UserError
+
+
+def main(arguments: list[str]) -> None:
+    """Prints what is known of each run, without touching it."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax status', description=__doc__)
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run (its MODEL_DIR)')
+    for model_dir in parser.parse_args(arguments).runs:
+        table = Table(box=None, show_header=False, title=escape(model_dir), title_justify='left')
+        for name, found in status_of(model_dir):
+            table.add_row(name, escape(found))
+        print_table(table)
+
+
+def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
+    """Names and values of what a run has done so far.
+
+    Raises:
+      UserError: for a folder that holds no run, or a damaged file in it.
+    """
+    from flan_jax import manifest
+    from flan_jax.distributed.lock import at_work
+    from flan_jax.evaluation import records
+    from flan_jax.training import checkpoints, metrics_log
+
+    root = epath.Path(model_dir)
+    if not manifest.exists(root):
+        raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
+    training = manifest.read(root)['run']
+    lines, saved = metrics_log.read(root), checkpoints.latest_step(root)
+    yield 'at work', at_work(root) or 'nobody'
+    yield 'tuned', _tuned(training, lines, saved)
+    if lines:
+        yield 'loss', f'{lines[-1]["loss"]:.3f} at step {lines[-1]["step"]:,}'
+        yield 'speed', _speed(training, lines)
+    yield 'saved', f'step {saved:,}' if saved else 'no checkpoint yet'
+    for model in records.models_in(root):
+        folders = records.folders_in(records.model_folder(root, model))
+        files = sum(len(records.complete(folder)) for folder in folders)
+        yield f'evaluated {model}', f'{counted(files, "file")} of records, of {counted(len(folders), "dataset")}'
+    report = root / 'report.html'
+    yield 'report', str(report) if report.exists() else 'not yet'
+
+
+def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: int) -> str:
+    total, done = run['training']['steps'], max([saved, *(int(line['step']) for line in lines[-1:])])
+    return f'{done:,} of {total:,} steps ({done / total:.0%})' if total else f'{done:,} steps'
+
+
+def _speed(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> str:
+    """Tokens per second, and how long the steps that are left will take at that."""
+    speed, total = lines[-1].get('tokens_per_second'), run['training']['steps']
+    if not speed:
+        return 'not known yet'
+    tokens = run['training']['batch_size'] * run['stream']['sequence_length']
+    left = max(0, (total or 0) - int(lines[-1]['step'])) * tokens / speed
+    ends = f'; {datetime.timedelta(seconds=round(left))} to go' if left else ''
+    return f'{speed:,.0f} tokens/s{ends}'
