@@ -1,0 +1,54 @@
+"""Answers with the references that they are compared with, from published files and from our own records."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flan_jax.data.example_files import read_file
+from flan_jax.errors import UserError
+from flan_jax.evaluation.records import FOLDER
+
+OF_TEXTS = {'GPT-4': 'output'}
+"""Models to the keys that hold their answers in the published file; others are called by their key."""
+
+_NO_ANSWERS = ('instruction', 'input', 'label')
+
+
+def references_and_answers(file: pathlib.Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The references of a file, and the answers to each of them by model.
+
+    The published file has the reference under 'label', and an answer under every other key. A file of records
+    (`flan-jax evaluate`) has those of one model, which is called by its run and step.
+
+    Raises:
+      UserError: naming the row that is of neither kind, or has not all models' answers.
+    """
+    rows = list(read_file(file))
+    if not rows:
+        raise UserError(f'{file}: holds no answers')
+    if 'prediction' in rows[0][1]:
+        references = [_text(where, (row.get('references') or [None])[0], 'references') for where, row in rows]
+        return references, {_run(file): _texts(rows, 'prediction')}
+    references = _texts(rows, 'label')
+    keys = [key for key in rows[0][1] if key not in _NO_ANSWERS]
+    if not keys:
+        raise UserError(f'{file}: no answers beside the references; each row has "label", and "output" or others')
+    called = {key: name for name, key in OF_TEXTS.items()}
+    return references, {called.get(key, key): _texts(rows, key) for key in keys}
+
+
+def _run(file: pathlib.Path) -> str:
+    """The run and step of records at RUN/evaluation/STEP/DATASET/FILE; the name of a file that lies elsewhere."""
+    folders = file.resolve().parts
+    return f'{folders[-5]}, {folders[-3]}' if len(folders) > 4 and folders[-4] == FOLDER else file.stem
+
+
+def _texts(rows: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> list[str]:
+    return [_text(where, row.get(key), key) for where, row in rows]
+
+
+def _text(where: str, value: Any, key: str) -> str:
+    if not isinstance(value, str):
+        what = 'the reference, "label", is missing or no text' if key == 'label' else f'{key}={value!r} is no text'
+        raise UserError(f'{where}: {what}')
+    return value
