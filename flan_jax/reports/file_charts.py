@@ -9,6 +9,9 @@ from flan_jax.reports.charts import COLOURS, WIDTH, plt
 Cells = Mapping[str, Mapping[str, float | None]]
 """Row to column to value."""
 
+FEWEST = 20
+"""Pairs that a sunburst shows at least."""
+
 
 def bars(ours: Cells, paper: Cells, columns: Sequence[str]):
     """Some columns of a table, a bar for each row, with the paper's values as stars."""
@@ -32,13 +35,14 @@ def bars(ours: Cells, paper: Cells, columns: Sequence[str]):
 def sunburst(counts: Counts, name: str):
     """The commonest verbs as an inner ring and nouns of each outside it, their angles as often as they occur.
 
-    Where no pair is as frequent as the paper's are, as in small files, all are shown, and the title says so.
+    Where few pairs are as frequent as the paper's are, as in small files, all are shown, and the title says so.
     """
-    more_than = MORE_THAN if commonest(counts) else 0
-    of_verbs = commonest(counts, more_than)
+    of_verbs, title = commonest(counts), f'pairs of verb and noun that occur more than {MORE_THAN} times'
+    if sum(map(len, of_verbs.values())) < FEWEST:
+        of_verbs, title = commonest(counts, 0), f'pairs of verb and noun; few occur more than {MORE_THAN} times'
     figure, axes = plt.subplots(figsize=(WIDTH, WIDTH))
     axes.set_axis_off()
-    axes.set_title(f'{name}: pairs of verb and noun that occur more than {more_than} times')
+    axes.set_title(f'{name}: {title}')
     if not of_verbs:
         return figure
     verbs = {verb: sum(nouns.values()) for verb, nouns in of_verbs.items()}
