@@ -12,7 +12,7 @@ from flan_jax.data.example_files import read_file
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.reviews import kept_scores
 from flan_jax.files import read_json
-from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
+from flan_jax.metrics.relative_score import pair_of, parse_scores, relative_score, totals
 from flan_jax.metrics.rouge_by_length import Group, rouge_l_by_length
 from flan_jax.reports.file_charts import Cells, histogram
 from flan_jax.studies.answers_by_length import references_and_answers
@@ -96,6 +96,8 @@ def _reviewed(file: pathlib.Path) -> list[tuple[float, float]]:
 
 
 def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
+    if isinstance(row.get('evidence'), dict):
+        return _both_orders(where, row['evidence'].get('scores'))
     text, stored = row.get('text'), kept_scores(row)
     if text is None and stored:
         return stored
@@ -111,6 +113,15 @@ def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
             'add two as "score", where -1 says that there is none'
         )
     return found
+
+
+def _both_orders(where: str, scores: object) -> tuple[float, float]:
+    """B's and A's mean scores over both orders, as `flan-jax judge --scores` writes them, A's before B's."""
+    found = [pair for pair in map(pair_of, scores or () if isinstance(scores, list) else ()) if pair]
+    if not found:
+        raise UserError(f'{where}: scores={scores!r} has no two numbers for an order; judge it again, or leave it out')
+    a, b = totals(found)
+    return b / len(found), a / len(found)
 
 
 def rouge_by_length(files: Sequence[pathlib.Path]) -> Table:
