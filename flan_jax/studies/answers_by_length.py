@@ -6,7 +6,7 @@ from typing import Any
 
 from flan_jax.data.example_files import read_file
 from flan_jax.errors import UserError
-from flan_jax.evaluation.records import FOLDER
+from flan_jax.evaluation.records import BASE, FOLDER, STEP
 
 OF_TEXTS = {'GPT-4': 'output'}
 """Models to the keys that hold their answers in the published file; others are called by their key."""
@@ -18,7 +18,7 @@ def references_and_answers(file: pathlib.Path) -> tuple[list[str], dict[str, lis
     """The references of a file, and the answers to each of them by model.
 
     The published file has the reference under 'label', and an answer under every other key. A file of records
-    (`flan-jax evaluate`) has those of one model, which is called by its run and step.
+    has those of one model, which is called as in `flan-jax evaluate NAME=MODEL`, or by its run and step.
 
     Raises:
       UserError: naming the row that is of neither kind, or has not all models' answers.
@@ -28,7 +28,7 @@ def references_and_answers(file: pathlib.Path) -> tuple[list[str], dict[str, lis
         raise UserError(f'{file}: holds no answers')
     if 'prediction' in rows[0][1]:
         references = [_text(where, (row.get('references') or [None])[0], 'references') for where, row in rows]
-        return references, {_run(file): _texts(rows, 'prediction')}
+        return references, {_model(file): _texts(rows, 'prediction')}
     references = _texts(rows, 'label')
     keys = [key for key in rows[0][1] if key not in _NO_ANSWERS]
     if not keys:
@@ -37,10 +37,13 @@ def references_and_answers(file: pathlib.Path) -> tuple[list[str], dict[str, lis
     return references, {called.get(key, key): _texts(rows, key) for key in keys}
 
 
-def _run(file: pathlib.Path) -> str:
-    """The run and step of records at RUN/evaluation/STEP/DATASET/FILE; the name of a file that lies elsewhere."""
+def _model(file: pathlib.Path) -> str:
+    """The model of records at FOLDER/evaluation/MODEL/DATASET/FILE, with its run where it is a step of one."""
     folders = file.resolve().parts
-    return f'{folders[-5]}, {folders[-3]}' if len(folders) > 4 and folders[-4] == FOLDER else file.stem
+    if len(folders) < 5 or folders[-4] != FOLDER:
+        return file.stem
+    is_of_run = folders[-3] == BASE or folders[-3].startswith(STEP)
+    return f'{folders[-5]}, {folders[-3]}' if is_of_run else folders[-3]
 
 
 def _texts(rows: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> list[str]:
