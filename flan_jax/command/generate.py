@@ -231,7 +231,7 @@ def _read_prompts(path: pathlib.Path, template: str | None) -> tuple[list[str], 
         prompts = [_prompt_of(found, where) for where, found in rows]
         return prompts, prompts
     asked = [_filled(template, found, where) for where, found in rows]
-    return [_prompt_of({'prompt': text} | found, where) for text, (where, found) in zip(asked, rows)], asked
+    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:

@@ -54,7 +54,7 @@ def counted(pairs: Iterable[tuple[str | None, str | None]]) -> Counts:
 
 def commonest(counts: Counts, more_than: int = MORE_THAN) -> dict[str, dict[str, int]]:
     """The nouns of a sunburst by verb: of the 20 commonest verbs four nouns each, if they occur more than so often."""
-    of_verbs = collections.Counter()
+    of_verbs: collections.Counter[str] = collections.Counter()
     for (verb, _), count in counts.items():
         of_verbs[verb] += count
     verbs = sorted(of_verbs, key=lambda verb: (-of_verbs[verb], verb))[:VERBS]

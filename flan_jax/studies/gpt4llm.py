@@ -56,7 +56,7 @@ def relative_scores(files: Sequence[pathlib.Path]) -> Table:
     """The printed totals' relative scores, and those of files of reviews, whose texts are parsed anew."""
     printed = {name: (score, opponent) for name, (score, opponent, _) in FIGURE_4.items()}
     paper = {name: {RELATIVE: percent} for name, (_, _, percent) in FIGURE_4.items()}
-    return _with_reviews(printed | RANKED, paper, files)
+    return _with_reviews({**printed, **RANKED}, paper, files)
 
 
 def chinese_scores(files: Sequence[pathlib.Path]) -> Table:

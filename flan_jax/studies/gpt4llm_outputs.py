@@ -38,7 +38,7 @@ def verbs_and_nouns(files: Sequence[pathlib.Path]) -> Table:
     require_different(names)
     parses = {name: _parses(file) for name, file in zip(names, files)}
     counts = {name: counted((verb, noun) for verb, noun, _ in of_file) for name, of_file in parses.items()}
-    ours = {name: _summary(parses[name], counts[name]) for name in names}
+    ours: dict[str, Mapping[str, float | None]] = {name: _summary(parses[name], counts[name]) for name in names}
     if len(names) == 2:
         ours |= _compared(counts)
     top = list(counted((verb, noun) for of_file in parses.values() for verb, noun, _ in of_file))[:TOP]

@@ -6,7 +6,7 @@ spaCy is an extra, and its pipelines are packages of their own, which only a use
 import importlib
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +25,7 @@ BATCH = 64
 """Texts that spaCy parses at a time; the parses do not depend on it."""
 
 
-def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, dict]]:
+def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Every output of a file that differs from those before it: where it stands, the text, the row.
 
     Raises:
