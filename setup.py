@@ -81,7 +81,8 @@ setuptools.setup(
         'test': ['hypothesis', 'mypy', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
-        'parity': ['torch', 'transformers', 'trl'],
+        'parity': ['spacy', 'torch', 'transformers', 'trl'],
+        'parser': ['spacy'],  # its pipelines are packages of their own: python -m spacy download en_core_web_md
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},
 )

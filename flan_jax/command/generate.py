@@ -7,6 +7,7 @@ Prompts are given on the command line, typed one by one, or read from a file: a 
 import argparse
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -22,12 +23,12 @@ def main(arguments: list[str]) -> int:
     if options.chat:
         _talk(options)
         return 0
-    prompts = _read_prompts(options.file) if options.file else options.prompt
+    named, prompts = _read_prompts(options.file, options.template) if options.file else ([], options.prompt)
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers(prompts, answer(prompts), options.output)
+        _write_answers(named, answer(prompts), options.output)
     elif prompts:
         print('\n'.join(map(shown, answer(prompts))))
     else:
@@ -56,6 +57,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--chat', action='store_true', help='talk: what is typed is answered with all turns before it')
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
     parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
+    parser.add_argument(
+        '--template',
+        metavar='TEXT',
+        help='with --file of examples: ask this, with their keys in braces, as in "Translate into Chinese: {answer}"; '
+        'what is written keeps their "prompt"',
+    )
     parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
     decoding = add_arguments(parser)
     decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
@@ -117,8 +124,8 @@ def _check(options: argparse.Namespace) -> None:
     """Raises UserError for options that do not go together."""
     if options.file and options.prompt:
         raise UserError('give prompts or --file, not both')
-    if options.output and not options.file:
-        raise UserError('--output goes with --file')
+    if not options.file and (options.output or options.template):
+        raise UserError(f'--{"output" if options.output else "template"} goes with --file')
     if options.chat and (options.prompt or options.file):
         raise UserError('--chat reads what is typed or piped; leave the prompts out')
     if options.system and not options.chat:
@@ -206,19 +213,46 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def _read_prompts(path: pathlib.Path) -> list[str]:
+def _read_prompts(path: pathlib.Path, template: str | None) -> tuple[list[str], list[str]]:
+    """The prompts of a file as they are called in the output, and as they are asked; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
-        return [line for line in read_utf8(path).split('\n') if line.strip()]
+        if template is not None:
+            raise UserError(
+                f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
+            )
+        prompts = [line for line in read_utf8(path).split('\n') if line.strip()]
+        return prompts, prompts
     from flan_jax.data.example_files import read_file
 
-    return [_prompt_of(found, where) for where, found in read_file(path)]
+    rows = list(read_file(path))
+    if template is None:
+        prompts = [_prompt_of(found, where) for where, found in rows]
+        return prompts, prompts
+    asked = [_filled(template, found, where) for where, found in rows]
+    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
+
+
+def _filled(template: str, found: Mapping, where: str) -> str:
+    """A text with the values of an example in place of its keys in braces; blanks around it are taken off."""
+
+    def value(match: re.Match) -> str:
+        if not isinstance(found.get(match[1]), str):
+            raise UserError(
+                f'{where}: --template names {{{match[1]}}}, which is no text there; it has {", ".join(found)}'
+            )
+        return found[match[1]]
+
+    return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
 def _prompt_of(found: Mapping, where: str) -> str:
     if 'prompt' not in found:
-        raise UserError(f'{where}: expected an object with the key "prompt", such as {{"prompt": "..."}}')
+        raise UserError(
+            f'{where}: expected an object with the key "prompt", such as {{"prompt": "..."}}; for other keys give '
+            '--template, such as "{instruction}"'
+        )
     if not isinstance(found['prompt'], str):
         raise UserError(f'{where}: the prompt is {found["prompt"]!r}, not a text')
     return found['prompt']

@@ -41,10 +41,11 @@ def main(arguments: list[str]) -> int:
     catalogue.load()
     if options.id in gpt4llm.STUDIES:
         root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
-        CONSOLE.print(f'report: {write_file_study(root, gpt4llm.STUDIES[options.id], options.files)}')
+        files = _parsed(options, root)
+        CONSOLE.print(f'report: {write_file_study(root, gpt4llm.STUDIES[options.id], files)}')
         return 0
-    if options.files:
-        raise UserError(f'--from: {options.id} reads no files; leave it out')
+    if options.files or options.parser:
+        raise UserError(f'{"--from" if options.files else "--parser"}: {options.id} reads no files; leave it out')
     if options.list:
         study_table.print_studies()
         return 0
@@ -70,6 +71,19 @@ def main(arguments: list[str]) -> int:
         _carry_out(_without_preparing(loaded))
     CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
+
+
+def _parsed(options: argparse.Namespace, root: str) -> Sequence[pathlib.Path]:
+    """The files that a study reads; where a parser is named, their parses, which are written first."""
+    from flan_jax.studies import gpt4llm
+    from flan_jax.studies.parsing import parse_files
+
+    if not options.parser:
+        return options.files
+    if options.id != gpt4llm.FIGURE_1.id:
+        raise UserError(f'--parser={options.parser}: only {gpt4llm.FIGURE_1.id} parses; leave it out')
+    gpt4llm.FIGURE_1.check(options.files)
+    return parse_files(options.files, options.parser, os.path.join(root, 'parses'))
 
 
 def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
@@ -133,6 +147,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument(
         '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='for gpt4llm.*: the files it is made of'
     )
+    parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     parser.add_argument(

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from flan_jax.command.generate import add_arguments, check_sizes, open_model
 from flan_jax.command.tables import print_table
+from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE, bar
 
@@ -52,6 +53,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
     best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
+    best.add_argument(
+        '--rank', type=int, default=1, help='with --output: the answers of this rank; default: 1, the best'
+    )
     problems = actions.add_parser(
         'problems', help='write generated word problems with solutions, and their vocabulary', allow_abbrev=False
     )
@@ -173,6 +177,8 @@ def _best(options: argparse.Namespace) -> None:
     from flan_jax.metrics.repeated import expected_best, kl_of_best
 
     samples = read(options.folder)
+    if not 1 <= options.rank <= len(samples[0].answers):
+        raise UserError(f'--rank={options.rank}: must be from 1 to the {len(samples[0].answers)} answers of a question')
     scores = np.array(_scores(options.scorer, samples))
     rewards = np.array(_scores(options.reward, samples)) if options.reward else scores
     expected_QxN = expected_best(scores, rewards)
@@ -182,9 +188,10 @@ def _best(options: argparse.Namespace) -> None:
         table.add_row(str(n), f'{values_Q.mean():.4f}', f'{low:.4f} to {high:.4f}', f'{kl_of_best(n):.3f}')
     print_table(table)
     if options.output:
+        ranked_QxN = np.argsort(-scores, axis=1, kind='stable')  # of equal scores the first drawn is the better
         chosen = [
-            {'prompt': found.question.prompt, 'answer': found.answers[best], 'score': float(of[best])}
-            for found, of, best in zip(samples, scores, scores.argmax(axis=1))
+            {'prompt': found.question.prompt, 'answer': found.answers[of_rank], 'score': float(of[of_rank])}
+            for found, of, of_rank in zip(samples, scores, ranked_QxN[:, options.rank - 1])
         ]
         write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in chosen))
 

@@ -35,7 +35,9 @@ def rouge_l_by_length(references: Sequence[str], answers: Sequence[str]) -> dict
     """Every group's answers, and those of all; plain means, without stemming, which the paper leaves open."""
     from rouge_score import rouge_scorer
 
-    scorer = rouge_scorer.RougeScorer(['rougeL'], use_stemmer=False)
+    from flan_jax.metrics.rouge_tokens import RougeTokenizer
+
+    scorer = rouge_scorer.RougeScorer(['rougeL'], tokenizer=RougeTokenizer())
     scores = np.array([scorer.score(r, a)['rougeL'].fmeasure for r, a in zip(references, answers, strict=True)])
     groups = np.array([group_of(reference) for reference in references])
     return {name: _group(scores[groups == name]) for name in GROUPS} | {ALL: _group(scores)}

@@ -26,8 +26,10 @@ def rouge(judgements: Sequence[Judgement]) -> Scores:
     """ROUGE-1, -2 and -Lsum F-measures: the best over the references, then the mean over examples."""
     from rouge_score import rouge_scorer
 
+    from flan_jax.metrics.rouge_tokens import RougeTokenizer
+
     kinds = ('rouge1', 'rouge2', 'rougeLsum')
-    scorer = rouge_scorer.RougeScorer(kinds, use_stemmer=False)
+    scorer = rouge_scorer.RougeScorer(kinds, tokenizer=RougeTokenizer())
     scores = [scorer.score_multi(list(map(_lines, j.references)), _lines(j.prediction)) for j in judgements]
     return {kind: 100 * sum(score[kind].fmeasure for score in scores) / len(scores) for kind in kinds}
 

@@ -5,17 +5,16 @@ import dataclasses
 import io
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from etils import epath
 
 from flan_jax.errors import UserError
 from flan_jax.files import whole_file, write_whole
-from flan_jax.reports.charts import COLOURS, WIDTH, plt, svg_of
+from flan_jax.reports.charts import svg_of
+from flan_jax.reports.file_charts import Cells, bars
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.study_charts import png_of
-
-Cells = Mapping[str, Mapping[str, float | None]]
-"""Row to column to value."""
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'file_study.html'
 
@@ -27,16 +26,25 @@ class Table:
     Attributes:
       ours: the computed values; rows have the same columns, in order.
       paper: the printed ones.
-      drawn: the column that the figure shows.
+      drawn: the columns that the figure shows.
+      pictures: figures by the names of their files, in place of bars of `drawn`.
+      more: further tables by their headings, of computed values only.
     """
 
     ours: Cells
     paper: Cells
-    drawn: str
+    drawn: Sequence[str]
+    pictures: Mapping[str, Callable[[], Any]] = dataclasses.field(default_factory=dict)
+    more: Mapping[str, Cells] = dataclasses.field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
-        return list(dict.fromkeys(column for row in self.ours.values() for column in row))
+        return columns_of(self.ours)
+
+
+def columns_of(cells: Cells) -> list[str]:
+    """The columns that any row has, in order."""
+    return list(dict.fromkeys(column for row in cells.values() for column in row))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +78,7 @@ class FileStudy:
 
 
 def write_file_study(root: epath.PathLike, study: FileStudy, files: Sequence[pathlib.Path]) -> epath.Path:
-    """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path.
+    """Writes report.html, report.json, table.csv and every picture as SVG and PNG; returns the first's path.
 
     Raises:
       UserError: if files are missing, or are not what the study reads.
@@ -78,19 +86,27 @@ def write_file_study(root: epath.PathLike, study: FileStudy, files: Sequence[pat
     study.check(files)
     root, table = epath.Path(root), study.make(files)
     root.mkdir(parents=True, exist_ok=True)
-    figure = _bars(table)
-    with whole_file(root / 'figure.png') as unfinished:
-        unfinished.write_bytes(png_of(figure))
-    svg = svg_of(figure)
-    write_whole(root / 'figure.svg', svg)
+    pictures = table.pictures or {'figure': lambda: bars(table.ours, table.paper, table.drawn)}
+    charts = [_write_picture(root, name, draw()) for name, draw in pictures.items()]
     write_whole(root / 'table.csv', _csv(table))
     content = {name: getattr(study, name) for name in ('id', 'title', 'source', 'note')} | {
         'columns': table.columns,
         'ours': table.ours,
         'paper': table.paper,
+        'more': table.more,
         'files': [file.name for file in files],
     }
-    return write_files(root, content, page_of(_TEMPLATE, content, chart=svg, number=number))
+    page = page_of(_TEMPLATE, content, charts=charts, number=number, columns_of=columns_of)
+    return write_files(root, content, page)
+
+
+def _write_picture(root: epath.Path, name: str, figure) -> str:
+    """Writes a figure under a name; returns its SVG."""
+    with whole_file(root / f'{name}.png') as unfinished:
+        unfinished.write_bytes(png_of(figure))
+    svg = svg_of(figure)
+    write_whole(root / f'{name}.svg', svg)
+    return svg
 
 
 def number(value: float | None) -> str:
@@ -105,21 +121,7 @@ def _csv(table: Table) -> str:
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['row', 'column', 'here', 'paper'])
     for row, of_row in table.ours.items():
-        for column, value in of_row.items():
-            writer.writerow([row, column, value, table.paper.get(row, {}).get(column)])
+        printed = table.paper.get(row, {})
+        for column in dict.fromkeys([*of_row, *printed]):
+            writer.writerow([row, column, of_row.get(column), printed.get(column)])
     return text.getvalue()
-
-
-def _bars(table: Table):
-    """The drawn column, a bar for each row, with the paper's values as stars."""
-    names = list(table.ours)
-    figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.32 * len(names)))
-    axes.barh(range(len(names)), [table.ours[name][table.drawn] or 0 for name in names], color=COLOURS['tuned'])
-    printed = [(table.paper.get(name, {}).get(table.drawn), place) for place, name in enumerate(names)]
-    if known := [pair for pair in printed if pair[0] is not None]:
-        axes.plot(*zip(*known), '*', ms=8, color=COLOURS['paper'], label="paper's")
-        figure.legend(loc='outside lower right', frameon=False, fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel(table.drawn)
-    return figure

@@ -12,61 +12,15 @@ from flan_jax.data.example_files import read_file
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.reviews import kept_scores
 from flan_jax.files import read_json
-from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
-from flan_jax.metrics.rouge_by_length import ALL, rouge_l_by_length
+from flan_jax.metrics.relative_score import pair_of, parse_scores, relative_score, totals
+from flan_jax.metrics.rouge_by_length import Group, rouge_l_by_length
+from flan_jax.reports.file_charts import Cells, histogram
+from flan_jax.studies.answers_by_length import references_and_answers
 from flan_jax.studies.file_study import FileStudy, Table
+from flan_jax.studies.gpt4llm_outputs import DATA, FIGURE_1
+from flan_jax.studies.gpt4llm_published import FIGURE_4, FIGURE_5, RANKED, ROUGE, SCORES, VICUNA_TOTALS, VOTES
 
 RELATIVE = 'relative score, %'
-
-FIGURE_4: Mapping[str, tuple[float, float, float]] = {
-    'LLaMA 13B vs ChatGPT': (502, 698.5, 72),
-    'Alpaca 13B vs ChatGPT': (585, 704.5, 83),
-    'Vicuna 13B vs ChatGPT': (649, 652.5, 99),
-    'LLaMA-GPT4 7B vs ChatGPT': (609, 666.5, 91),
-    'LLaMA-GPT4 7B, best of 5, vs ChatGPT': (624, 667, 94),
-    'Bard vs ChatGPT': (634, 660, 96),
-    'GPT-4 vs ChatGPT': (613, 521, 118),
-    'LLaMA 13B vs GPT-4': (520, 731.5, 71),
-    'Alpaca 13B vs GPT-4': (593, 745.5, 80),
-    'Vicuna 13B vs GPT-4': (640, 715.5, 89),
-    'LLaMA-GPT4 7B vs GPT-4': (606, 726.5, 83),
-    'LLaMA-GPT4 7B, best of 5, vs GPT-4': (631, 722.5, 87),
-    'Bard vs GPT-4': (633, 722, 88),
-    'ChatGPT vs GPT-4': (652, 714, 91),
-}
-"""Totals of the model and of its opponent over Vicuna's 80 questions, and the printed per cent."""
-
-VICUNA_TOTALS = {'alpaca-13b': (583, 704), 'bard': (664, 655.5), 'gpt35': (693, 638), 'llama-13b': (513, 694)}
-"""Totals of Vicuna's evaluation (FastChat, April 2023), whose protocol figure 4 has: the model's, vicuna-13b's."""
-
-SCORES = {
-    'gpt4': {'answers': 51_445, 'mean': 8.94, 'median': 9, 'mode': 9, 'of the mode': 46_065},
-    'text-davinci-003': {'answers': 51_183, 'mean': 8.72, 'median': 9, 'mode': 9, 'of the mode': 38_846},
-    'icm-1.3b': {'answers': 51_428, 'mean': 4.23, 'median': 4, 'mode': 4, 'of the mode': 12_721},
-}
-"""What GPT-4 gave the answers of the comparison data (the repository's score lists); icm-1.3b is OPT-IML."""
-
-ROUGE = {
-    '0-2': {'answers': 5_089, 'Alpaca': 0.4165, 'LLaMA-GPT4': 0.3171, 'GPT-4': 0.3603},
-    '3-5': {'answers': 868, 'Alpaca': 0.3442, 'LLaMA-GPT4': 0.2961, 'GPT-4': 0.3055},
-    '6-10': {'answers': 936, 'Alpaca': 0.3647, 'LLaMA-GPT4': 0.3903, 'GPT-4': 0.3770},
-    '10>': {'answers': 2_107, 'Alpaca': 0.3398, 'LLaMA-GPT4': 0.4119, 'GPT-4': 0.4166},
-    ALL: {'answers': 9_000, 'Alpaca': 0.3860, 'LLaMA-GPT4': 0.3447, 'GPT-4': 0.3697},
-}
-"""ROUGE-L on Unnatural Instructions by words of the reference."""
-
-VOTES = {
-    'Alpaca, helpful': {'win': 54.12, 'lose': 19.74, 'tie': 26.14},
-    'Alpaca, honest': {'win': 25.99, 'lose': 31.39, 'tie': 42.61},
-    'Alpaca, harmless': {'win': 16.48, 'lose': 25.43, 'tie': 58.10},
-    'GPT-4, helpful': {'win': 42.78, 'lose': 44.11, 'tie': 13.11},
-    'GPT-4, honest': {'win': 37.88, 'lose': 37.48, 'tie': 24.64},
-    'GPT-4, harmless': {'win': 31.66, 'lose': 35.36, 'tie': 32.98},
-}
-"""Per cent of people's votes on LLaMA-GPT4 against an opponent, by what they judged."""
-
-OF_TEXTS = {'GPT-4': 'output'}
-"""Models to the keys that hold their answers in the published file; others are called by their key."""
 
 
 def score_distributions(files: Sequence[pathlib.Path]) -> Table:
@@ -77,7 +31,15 @@ def score_distributions(files: Sequence[pathlib.Path]) -> Table:
         raise UserError(f'{file}: {wrong[0]!r} is no list of numbers; expected an object of lists of scores')
     if not lists:
         raise UserError(f'{file}: holds no lists of scores')
-    return Table({name: _statistics(scores) for name, scores in lists.items()}, SCORES, 'mean')
+    counts = {name: collections.Counter(scores) for name, scores in lists.items()}
+    given = sorted({score for of in counts.values() for score in of}, reverse=True)
+    return Table(
+        {name: _statistics(scores) for name, scores in lists.items()},
+        SCORES,
+        ('mean',),
+        {'figure': lambda: histogram(lists, [score - 0.5 for score in range(12)], 'score')},
+        {'Answers by score': {f'{score:g}': {name: of[score] for name, of in counts.items()} for score in given}},
+    )
 
 
 def _are_scores(scores: object) -> bool:
@@ -92,17 +54,32 @@ def _statistics(scores: Sequence[float]) -> dict[str, float]:
 
 def relative_scores(files: Sequence[pathlib.Path]) -> Table:
     """The printed totals' relative scores, and those of files of reviews, whose texts are parsed anew."""
-    ours = {name: _relative(score, opponent) for name, (score, opponent, _) in FIGURE_4.items()}
+    printed = {name: (score, opponent) for name, (score, opponent, _) in FIGURE_4.items()}
     paper = {name: {RELATIVE: percent} for name, (_, _, percent) in FIGURE_4.items()}
+    return _with_reviews({**printed, **RANKED}, paper, files)
+
+
+def chinese_scores(files: Sequence[pathlib.Path]) -> Table:
+    """The relative scores of answers in Chinese, by the printed totals, and those of files of reviews."""
+    parts = ((f'{model}, {part}', pair) for part, models in FIGURE_5.items() for model, pair in models.items())
+    return _with_reviews(dict(parts), {}, files)
+
+
+def _with_reviews(printed: Mapping[str, tuple[float, float]], paper: Cells, files: Sequence[pathlib.Path]) -> Table:
+    """Relative scores by printed totals, then by files of reviews, Vicuna's beside what was published of them."""
+    ours = {name: _relative(*pair) for name, pair in printed.items()}
+    paper = dict(paper)
     for file in files:
         name = file.stem.removeprefix('review_')
         score, opponent = totals([(0, 0), *_reviewed(file)])
         if not opponent:
             raise UserError(f'{file}: holds no scores of an opponent above 0')
+        if name in ours:
+            raise UserError(f'{file}: two files are called {name}; give them different names')
         ours[name] = _relative(score, opponent)
         if known := VICUNA_TOTALS.get(name.removesuffix('_vicuna-13b')):
             paper[name] = _relative(*known)
-    return Table(ours, paper, RELATIVE)
+    return Table(ours, paper, (RELATIVE,))
 
 
 def _relative(score: float, opponent: float) -> dict[str, float]:
@@ -119,9 +96,14 @@ def _reviewed(file: pathlib.Path) -> list[tuple[float, float]]:
 
 
 def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
-    if not isinstance(row.get('text'), str):
-        raise UserError(f'{where}: expected a review with the key "text"')
-    parsed, stored = parse_scores(row['text']), kept_scores(row)
+    if isinstance(row.get('evidence'), dict):
+        return _both_orders(where, row['evidence'].get('scores'))
+    text, stored = row.get('text'), kept_scores(row)
+    if text is None and stored:
+        return stored
+    if not isinstance(text, str):
+        raise UserError(f'{where}: expected a review as "text", or two numbers as "score"')
+    parsed = parse_scores(text)
     if parsed and stored and parsed != stored:
         raise UserError(f'{where}: the review says {parsed}, its score {stored}; mend one of the two')
     found = parsed or stored
@@ -133,25 +115,33 @@ def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
     return found
 
 
+def _both_orders(where: str, scores: object) -> tuple[float, float]:
+    """B's and A's mean scores over both orders, as `flan-jax judge --scores` writes them, A's before B's."""
+    found = [pair for pair in map(pair_of, scores or () if isinstance(scores, list) else ()) if pair]
+    if not found:
+        raise UserError(f'{where}: scores={scores!r} has no two numbers for an order; judge it again, or leave it out')
+    a, b = totals(found)
+    return b / len(found), a / len(found)
+
+
 def rouge_by_length(files: Sequence[pathlib.Path]) -> Table:
-    """ROUGE-L of every model's answers, by length of the reference, which is under 'label'."""
-    rows = [(where, row) for file in files for where, row in read_file(file)]
-    if wrong := [where for where, row in rows if not isinstance(row.get('label'), str)]:
-        raise UserError(f'{wrong[0]}: the reference, "label", is missing or no text')
-    keys = [key for key in rows[0][1] if key not in ('instruction', 'input', 'label')] if rows else []
-    models = {next((name for name, of in OF_TEXTS.items() if of == key), key): key for key in keys}
-    if not models:
-        raise UserError(f'{files[0]}: no answers beside the references; each row has "label", and "output" or others')
-    references = [row['label'] for _, row in rows]
-    found = {
-        name: rouge_l_by_length(references, [str(row.get(key, '')) for _, row in rows]) for name, key in models.items()
-    }
+    """ROUGE-L of every model's answers, by length of the reference."""
+    found: dict[str, Mapping[str, Group]] = {}
+    references: list[str] = []
+    for file in files:
+        of_file, answers = references_and_answers(file)
+        if references and sorted(of_file) != sorted(references):
+            raise UserError(f'{file}: its references are not those of {files[0]}; compare answers to the same examples')
+        if twice := [name for name in answers if name in found]:
+            raise UserError(f'{file}: {twice[0]} has answered before; leave out one of the two')
+        references = references or of_file
+        found |= {name: rouge_l_by_length(of_file, texts) for name, texts in answers.items()}
     first = next(iter(found.values()))
     ours = {
         group: {'answers': first[group].count} | {name: of[group].rouge_l for name, of in found.items()}
         for group in first
     }
-    return Table(ours, ROUGE, next(iter(models)))
+    return Table(ours, ROUGE, tuple(found))
 
 
 def tally(files: Sequence[pathlib.Path]) -> Table:
@@ -169,7 +159,7 @@ def tally(files: Sequence[pathlib.Path]) -> Table:
         name: {'votes': of.total()} | {vote: 100 * of[vote] / of.total() for vote in ('win', 'lose', 'tie')}
         for name, of in counts.items()
     }
-    return Table(ours, VOTES, 'win')
+    return Table(ours, VOTES, ('win', 'lose', 'tie'))
 
 
 def _exactly_one(files: Sequence[pathlib.Path]) -> Sequence[pathlib.Path]:
@@ -202,9 +192,23 @@ FIGURE_4_STUDY = FileStudy(
     source='Peng et al. 2023, figure 4',
     reads='review_*.jsonl of FastChat, which are not needed',
     make=relative_scores,
-    note='From the totals that the paper’s notebook has. Reviews, if given, are parsed anew, but for the scores '
+    note='From the totals that the paper’s notebook has: models, and LLaMA-GPT4’s five answers by the rank that its '
+    'reward model gave them. Reviews, if given, are parsed anew, but for the scores '
     'of their reviews of mathematics, which were entered by hand; beside them stand the totals of Vicuna’s evaluation, '
     'against vicuna-13b. One order of answers only, as in the paper.',
+    needs_files=False,
+)
+
+FIGURE_5_STUDY = FileStudy(
+    id='gpt4llm.figure5',
+    title='Relative scores in Chinese, by GPT-4',
+    source='Peng et al. 2023, figure 5',
+    reads='reviews of answers in Chinese, which are not needed',
+    make=chinese_scores,
+    note='From the totals that the paper’s notebook has; the opponent is GPT-4, whose answers were translated, or '
+    'written in Chinese. A model answers in English and is translated, or answers in Chinese. The figure shows Vicuna '
+    'among the models against GPT-4 translated by its pair against GPT-4 in Chinese. Reviews, or two scores a line, if '
+    'given, are added.',
     needs_files=False,
 )
 
@@ -212,10 +216,11 @@ FIGURE_6 = FileStudy(
     id='gpt4llm.figure6',
     title='ROUGE-L by length of the reference',
     source='Peng et al. 2023, figure 6',
-    reads='unnatural_instruction_gpt4_data.json: label, output, and answers of other models under their names',
+    reads='unnatural_instruction_gpt4_data.json (label, output, and answers of others under their names), records '
+    'of evaluation, or both',
     make=rouge_by_length,
     note='Plain means without stemming. The paper’s group means, weighed by their sizes, differ from its ALL by up to '
     '0.0002, as middle values of a bootstrap do.',
 )
 
-STUDIES = {study.id: study for study in (FIGURE_2, FIGURE_3, FIGURE_4_STUDY, FIGURE_6)}
+STUDIES = {study.id: study for study in (DATA, FIGURE_1, FIGURE_2, FIGURE_3, FIGURE_4_STUDY, FIGURE_5_STUDY, FIGURE_6)}

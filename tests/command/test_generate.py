@@ -118,6 +118,7 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
         (['--tensor=3', 'word'], 'must divide the'),
         (['--prompt_format=plane', 'word'], 'did you mean plain'),
         (['--output=x', 'word'], '--output goes with --file'),
+        (['--template={a}', 'word'], '--template goes with --file'),
         (['--max_new_token=4', 'word'], "cannot read '--max_new_token=4'"),
         (['--max_new_tokens=1000000', 'word'], 'max_new_tokens=1000000: must be an integer from 1 to'),
         (['--seed=-1', 'word'], 'seed=-1: must be an integer from 0'),
@@ -150,6 +151,17 @@ def test_an_array_of_prompts_is_answered(checkpoint, answers, tmp_path, capsys):
     (tmp_path / 'prompts.json').write_text(json.dumps([{'prompt': prompt} for prompt in PROMPTS]))
     assert main.main(arguments(checkpoint, f'--file={tmp_path}/prompts.json')) == 0
     assert [json.loads(line)['answer'] for line in capsys.readouterr().out.splitlines()] == answers
+
+
+def test_examples_with_other_keys_are_asked_by_a_template(checkpoint, answers, tmp_path, capsys):
+    rows = [{'prompt': 'its name', 'a': PROMPTS[0][:2], 'b': PROMPTS[0][2:]}, {'a': PROMPTS[1], 'b': ''}]
+    (tmp_path / 'rows.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    assert main.main(arguments(checkpoint, f'--file={tmp_path}/rows.jsonl', '--template={a}{b}')) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    named = ['its name', PROMPTS[1]]
+    assert found == [{'prompt': name, 'answer': answer} for name, answer in zip(named, answers)]
+    assert main.main(arguments(checkpoint, f'--file={tmp_path}/rows.jsonl', '--template={c}')) == 2
+    assert 'line 1: --template names {c}, which is no text there; it has prompt, a, b' in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_or_written_is_named_before_the_work(tmp_path, capsys):

@@ -123,3 +123,8 @@ def test_votes_and_the_best_of_n_are_printed(tmp_path, capsys):
     expected = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[1:]]
     assert expected == [0.5, 0.25, 0.25]  # two are the shortest in each question: half of them right, and none
     assert [json.loads(line)['answer'] for line in output.read_text().splitlines()] == ['#### 3', '#### 1']
+    assert main.main(['samples', *arguments, '--rank=3']) == 0
+    worst = [json.loads(line)['answer'] for line in output.read_text().splitlines()]
+    assert worst == ['a b #### 1', 'it is #### 2']
+    assert main.main(['samples', *arguments, '--rank=4']) == 2
+    assert '--rank=4: must be from 1 to the 3 answers' in capsys.readouterr().err

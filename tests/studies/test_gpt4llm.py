@@ -9,7 +9,9 @@ from flan_jax.errors import UserError
 from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
 from flan_jax.metrics.rouge_by_length import ALL, GROUPS, group_of, rouge_l_by_length
 from flan_jax.studies.file_study import write_file_study
-from flan_jax.studies.gpt4llm import FIGURE_4, RELATIVE, ROUGE, SCORES, STUDIES, VICUNA_TOTALS, VOTES
+from flan_jax.studies.gpt4llm import RELATIVE, STUDIES
+from flan_jax.studies.gpt4llm_outputs import FREQUENT
+from flan_jax.studies.gpt4llm_published import FIGURE_4, FIGURE_5, RANKED, ROUGE, SCORES, VICUNA_TOTALS, VOTES
 from tests.conftest import REAL_DATA
 
 FILES = REAL_DATA.parent / 'instructions'
@@ -29,9 +31,13 @@ def write(path, rows):
 
 def test_printed_percentages_follow_from_the_totals():
     table = STUDIES['gpt4llm.figure4'].make([])
-    assert {name: round(of[RELATIVE]) for name, of in table.ours.items()} == {
-        name: percent for name, (_, _, percent) in FIGURE_4.items()
-    }
+    rounded = {name: round(of[RELATIVE]) for name, of in table.ours.items()}
+    printed = {name: percent for name, (_, _, percent) in FIGURE_4.items()}
+    assert {name: rounded[name] for name in printed} == printed and set(rounded) == {*printed, *RANKED}
+    assert all(
+        RANKED[f'rank 1 of 5 vs {of}'] == FIGURE_4[f'LLaMA-GPT4 7B, best of 5, vs {of}'][:2]
+        for of in ('ChatGPT', 'GPT-4')
+    )
 
 
 def test_reviews_come_to_the_published_totals(published):
@@ -150,3 +156,63 @@ def test_a_page_is_written_with_the_papers_values_beside_ours(tmp_path):
         write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [])
     with pytest.raises(UserError, match='no such file'):
         write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [tmp_path / 'nothing.json'])
+
+
+def test_chinese_scores_say_the_same_from_both_sides_and_take_reviews_besides(tmp_path):
+    rows = [{'text': '8 9\n好', 'score': [8.0, 9.0]}, {'score': [7, 7]}]
+    ours = STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'review_ours.jsonl', rows)]).ours
+    assert len(ours) == sum(map(len, FIGURE_5.values())) + 1 and ours['ours'][RELATIVE] == pytest.approx(100 * 15 / 16)
+    verdicts = [{'evidence': {'scores': [[9.0, 7.0], [10.0, 8.0]]}}, {'evidence': {'scores': [None, [8.0, 6.0]]}}]
+    of_b = STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', verdicts)]).ours['b']
+    assert (of_b['model'], of_b['opponent']) == (7.5 + 6, 9.5 + 8), 'B against A, each order counting alike'
+    with pytest.raises(UserError, match='no two numbers for an order'):
+        STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', [{'evidence': {'scores': [None, None]}}])])
+    written, translated = FIGURE_5['in Chinese, vs GPT-4 translated'], FIGURE_5['translated, vs GPT-4 in Chinese']
+    assert written['GPT-4'] == translated['GPT-4'][::-1]
+    with pytest.raises(UserError, match='two numbers as "score"'):
+        STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'review_a.jsonl', [{'score': 7}])])
+
+
+def test_parses_of_two_files_are_set_side_by_side(tmp_path):
+    a = [{'verb': 'write', 'noun': 'story', 'output': f'{n} a b'} for n in range(12)]
+    a += [{'verb': 'go', 'noun': None, 'output': 'He goes.'}, a[0]]
+    b = [{'verb': 'write', 'noun': 'story', 'output': 'x'}, {'verb': 'make', 'noun': 'cake', 'output': 'y'}]
+    files = [write(tmp_path / 'alpaca_gpt4_data.jsonl', a), write(tmp_path / 'b.jsonl', b)]
+    page = write_file_study(tmp_path / 'out', STUDIES['gpt4llm.figure1'], files)
+    ours = json.loads((page.parent / 'report.json').read_text())['ours']
+    assert ours['GPT-4'] == {'outputs': 13, 'with a pair': 12, 'pairs': 1, FREQUENT: 1, 'words, mean': 38 / 13}
+    assert [ours[name]['pairs'] for name in ('in both', 'GPT-4 only', 'b only')] == [1, 0, 1]
+    assert ours['GPT-4 only'][FREQUENT] == 1 and ours['in both'][FREQUENT] == 0
+    pictures = {'sunburst_alpaca_gpt4_data', 'sunburst_b', 'pairs', 'lengths'}
+    assert {path.stem for path in page.parent.iterdir() if path.suffix == '.svg'} == pictures
+    assert page.read_text().count('<svg') == 4 and '5,229' in page.read_text()
+
+
+def test_outputs_that_are_not_parsed_are_refused_with_what_to_do(tmp_path):
+    make = STUDIES['gpt4llm.figure1'].make
+    with pytest.raises(UserError, match='--parser=en_core_web_md'):
+        make([write(tmp_path / 'a.jsonl', [{'output': 'Yes.'}])])
+    with pytest.raises(UserError, match='no text called output'):
+        make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': None}])])
+    with pytest.raises(UserError, match='3 is no verb or noun'):
+        make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': 3, 'output': 'x'}])])
+
+
+def test_answers_of_records_join_those_of_the_published_file(tmp_path):
+    rows = [{'instruction': 'i', 'input': '', 'label': label, 'output': 'yes'} for label in ('yes', 'no b c d')]
+    records = [{'prompt': 'p', 'references': [label], 'prediction': label} for label in ('no b c d', 'yes')]
+    folder = tmp_path / 'tiny' / 'evaluation' / 'step_4' / 'unnatural-0'
+    folder.mkdir(parents=True)
+    published = write(tmp_path / 'a.json', rows)
+    ours = STUDIES['gpt4llm.figure6'].make([published, write(folder / 'test.jsonl', records)]).ours
+    assert ours['ALL'] == {'answers': 2, 'GPT-4': 0.5, 'tiny, step_4': 1.0}
+    with pytest.raises(UserError, match='its references are not those of'):
+        STUDIES['gpt4llm.figure6'].make([published, write(folder / 'test.jsonl', records[:1])])
+
+
+def test_instruction_files_are_counted(instructions_dir):
+    files = [instructions_dir / 'alpaca_gpt4_data_zh.json', instructions_dir / 'preferences_en.json']
+    ours = STUDIES['gpt4llm.data'].make(files).ours
+    assert [ours[file.stem]['rows'] for file in files] == [1000, 300]
+    assert ours['preferences_en']['answers'] == 600
+    assert ours['alpaca_gpt4_data_zh']['characters an answer'] > 10 * ours['alpaca_gpt4_data_zh']['words an answer']

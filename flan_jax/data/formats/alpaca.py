@@ -1,8 +1,14 @@
 """Stanford Alpaca's format (Taori et al. 2023): texts around an instruction, with an input or without."""
 
 import dataclasses
+import re
 
 from flan_jax.data.formats.format import PromptFormat
+
+_WITHOUT_INPUT = (
+    'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
+    '### Instruction:\n{input}\n\n### Response:'
+)
 
 _WITH_INPUT = (
     'Below is an instruction that describes a task, paired with an input that provides further context. '
@@ -15,10 +21,7 @@ _WITH_INPUT = (
 class Alpaca(PromptFormat):
     """Headed sections; the answer follows the last heading at once, and EOS the answer."""
 
-    prompt = (
-        'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
-        '### Instruction:\n{input}\n\n### Response:'
-    )
+    prompt = _WITHOUT_INPUT
     response = '{target}{eos}'
     exemplar = prompt + response + '\n\n'
 
@@ -27,3 +30,15 @@ class Alpaca(PromptFormat):
         if not context or not instruction:
             return super().prompt_text(question, '')
         return _WITH_INPUT.format(instruction=instruction, context=context)
+
+
+_PROMPTS = [
+    re.compile(re.sub(r'\\\{\w+\\\}', '(.*?)', re.escape(template)), re.DOTALL)
+    for template in (_WITH_INPUT, _WITHOUT_INPUT)
+]
+
+
+def unwrapped(text: str) -> tuple[str, str] | None:
+    """The instruction and the input, '' for none, of a prompt in Alpaca's format; None for another text."""
+    found = next((match for pattern in _PROMPTS if (match := pattern.fullmatch(text.strip()))), None)
+    return (found.group(1), found.group(2) if found.re.groups > 1 else '') if found else None

@@ -5,11 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flan_jax.data.example_files import ExampleError
+from flan_jax.data.formats.alpaca import unwrapped
 
 USER, ASSISTANT, SYSTEM = 'user', 'assistant', 'system'
 
 ROLES = {USER: USER, 'human': USER, ASSISTANT: ASSISTANT, 'gpt': ASSISTANT, 'model': ASSISTANT, SYSTEM: SYSTEM}
 """A role as files name it to the role that is meant."""
+
+
+USER_INPUT = 'user_input'
+"""The key of prompts in GPT-4-LLM's comparisons, where they stand in Alpaca's format."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +75,11 @@ def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
 def prompt_messages(prompt: Any) -> Any:
     """The messages of a prompt that is a text; anything else as it is."""
     return [{'role': USER, 'content': prompt}] if isinstance(prompt, str) else prompt
+
+
+def prompt_and_input(prompt: Any) -> tuple[Any, str]:
+    """The instruction and input of a text in Alpaca's format; another prompt as it is, without input."""
+    return (unwrapped(prompt) if isinstance(prompt, str) else None) or (prompt, '')
 
 
 def conversation_with(

@@ -1,10 +1,21 @@
-"""Pairs of answers of which one is preferred; the chosen one is the response, the rejected one is kept beside it."""
+"""Pairs of answers of which one is preferred; the chosen one is the response, the rejected one is kept beside it.
 
+The first comparisons of GPT-4-LLM (user_input, completion_a, completion_b) are read as they are: a is the better one.
+"""
+
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from flan_jax.data.example_files import ExampleError
-from flan_jax.data.instruction_files.conversation import Conversation, conversation_with, prompt_messages, text_of
+from flan_jax.data.instruction_files.conversation import (
+    USER_INPUT,
+    Conversation,
+    conversation_with,
+    prompt_and_input,
+    prompt_messages,
+    text_of,
+)
 
 KEYS = 'prompt, chosen, rejected; a prompt may be a list of messages (also called conversations), an answer a message'
 
@@ -17,13 +28,18 @@ def read(where: str, row: Mapping[str, Any]) -> Conversation:
     Raises:
       ExampleError: for a row of another form.
     """
+    context = ''
+    if USER_INPUT in row and 'completion_a' in row:
+        asked, context = prompt_and_input(row[USER_INPUT])
+        row = {'prompt': asked, 'chosen': row['completion_a'], 'rejected': row.get('completion_b')}
     prompt = prompt_messages(row.get('prompt', row.get('conversations', _shared_messages(row))))
     if not isinstance(prompt, list):
         raise ExampleError(f'{where}: expected {KEYS}; the keys are {", ".join(map(str, row)) or "none"}')
     chosen, rejected = (_answer(where, row, key, len(prompt)) for key in ('chosen', 'rejected'))
     scores = [row.get(key) for key in ('score_chosen', 'score_rejected')]
     tied = chosen == rejected or (None not in scores and scores[0] == scores[1])
-    return conversation_with(where, prompt, [chosen, rejected], [0.5, 0.5] if tied else [1.0, 0.0])
+    found = conversation_with(where, prompt, [chosen, rejected], [0.5, 0.5] if tied else [1.0, 0.0])
+    return dataclasses.replace(found, input=context)
 
 
 def _shared_messages(row: Mapping[str, Any]) -> list[Any] | None:

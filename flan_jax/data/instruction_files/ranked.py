@@ -2,25 +2,31 @@
 
 Read as they are: RRHF's rows (query, responses, scores), UltraFeedback's (instruction, completions of {response,
 overall_score}), Nectar's (prompt, answers of {answer, rank}) and GPT-4-LLM's (user_input, responses_and_scores).
+GPT-4-LLM's prompts stand in Alpaca's format, which is taken off, so that a run's own prompt format takes its place.
 """
 
+import contextlib
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from flan_jax.data.example_files import ExampleError
 from flan_jax.data.instruction_files.conversation import (
+    USER_INPUT,
     Conversation,
     conversation_with,
     first_key,
+    prompt_and_input,
     prompt_messages,
     text_of,
 )
 
 KEYS = 'prompt, a text or messages; responses, texts or messages; scores, numbers, which may stand in the responses'
 
-PROMPTS = ('prompt', 'query', 'instruction', 'user_input', 'messages', 'conversations')
-RESPONSES = ('responses', 'completions', 'answers', 'responses_and_scores')
+PROMPTS = ('prompt', 'query', 'instruction', USER_INPUT, 'messages', 'conversations')
+OF_GPT4LLM = 'responses_and_scores'
+RESPONSES = ('responses', 'completions', 'answers', OF_GPT4LLM)
 _TEXTS = ('response', 'answer', 'content', 'value', 'text')
 _SCORES = ('score', 'overall_score')
 
@@ -33,13 +39,16 @@ def read(where: str, row: Mapping[str, Any]) -> Conversation:
     prompt, responses = (first_key(row, names) for names in (PROMPTS, RESPONSES))
     if prompt is None or responses is None or not isinstance(row[responses], list):
         raise ExampleError(f'{where}: expected {KEYS}; the keys are {", ".join(map(str, row)) or "none"}')
-    if not FEWEST <= len(row[responses]) <= MOST:
+    alone = responses == OF_GPT4LLM and len(row[responses]) == 1  # a tie with itself, which preparation counts
+    if not (alone or FEWEST <= len(row[responses]) <= MOST):
         raise ExampleError(f'{where}: {responses} has {len(row[responses])} entries; {FEWEST} to {MOST} can be ranked')
     texts = [_text(f'{where}, {responses} {n}', entry) for n, entry in enumerate(row[responses], start=1)]
     scores = _scores(where, row, row[responses])
     best = max(range(len(texts)), key=scores.__getitem__)
     order = [best, *(index for index in range(len(texts)) if index != best)]
-    return conversation_with(where, prompt_messages(row[prompt]), [texts[i] for i in order], [scores[i] for i in order])
+    asked, context = prompt_and_input(row[prompt]) if prompt == USER_INPUT else (row[prompt], '')
+    found = conversation_with(where, prompt_messages(asked), [texts[i] for i in order], [scores[i] for i in order])
+    return dataclasses.replace(found, input=context)
 
 
 def _text(where: str, entry: Any) -> str:
@@ -66,7 +75,14 @@ def _scores(where: str, row: Mapping[str, Any], responses: list[Any]) -> list[fl
 def _score(where: str, entry: Any) -> Any:
     if isinstance(entry, Mapping):
         if (name := first_key(entry, _SCORES)) is not None:
-            return entry[name]
+            return _number(entry[name])
         if isinstance(entry.get('rank'), (int, float)):
             return -entry['rank']  # the first rank is the best
     raise ExampleError(f'{where}: no score; give scores beside the responses, or score or rank in each of them')
+
+
+def _number(score: Any) -> Any:
+    """A score that a file keeps as a text, as GPT-4-LLM's does with some, as a number; others as they are."""
+    with contextlib.suppress(ValueError):
+        return float(score) if isinstance(score, str) else score
+    return score

@@ -1,0 +1,117 @@
+"""Outputs parsed by a spaCy pipeline of the user's choice: what each says first, as a verb and its object.
+
+spaCy is an extra, and its pipelines are packages of their own, which only a user can choose.
+"""
+
+import importlib
+import json
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from etils import epath
+
+from flan_jax.data.example_files import read_file
+from flan_jax.errors import UserError
+from flan_jax.files import write_whole
+from flan_jax.metrics.verb_nouns import root_verb_and_object
+from flan_jax.progress import bar
+
+OUTPUTS = ('output', 'answer', 'prediction', 'instruction_output')
+"""Keys of outputs: Alpaca's files, `flan-jax generate`, our records, and the paper's own parses."""
+
+BATCH = 64
+"""Texts that spaCy parses at a time; the parses do not depend on it."""
+
+
+def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Every output of a file that differs from those before it: where it stands, the text, the row.
+
+    Raises:
+      ExampleError: if the file cannot be read; UserError if a row has no output.
+    """
+    seen = set()
+    for where, row in read_file(path):
+        text = next((row[key] for key in OUTPUTS if isinstance(row.get(key), str)), None)
+        if text is None:
+            raise UserError(f'{where}: no text called {" or ".join(OUTPUTS)}; the keys are {", ".join(map(str, row))}')
+        if text not in seen:
+            yield where, text, row
+        seen.add(text)
+
+
+def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLike) -> list[pathlib.Path]:
+    """Parses the outputs of files; returns the files of verbs and objects, which are of the same names.
+
+    Args:
+      files: of outputs, see `outputs_of`.
+      parser: a spaCy pipeline, by its package's name or its folder.
+      folder: where JSON lines of `verb`, `noun` (null for none) and `output` are written.
+
+    Raises:
+      UserError: for a pipeline that is not there or does not parse, and for files that cannot be told apart or read.
+    """
+    names = [file.stem for file in files]
+    require_different(names)
+    texts = [_texts(file) for file in files]
+    pipeline, parsed = open_pipeline(parser), []
+    if long := [name for name, of_file in zip(names, texts) if max(map(len, of_file)) > pipeline.max_length]:
+        raise UserError(f'{long[0]}: an output has more than {pipeline.max_length:,} characters, the most of spaCy')
+    for name, of_file in zip(names, texts):
+        path = pathlib.Path(folder) / f'{name}.jsonl'
+        with bar(f'parsing {name}', len(of_file)) as advance:
+            lines = [_line(doc, advance) for doc in pipeline.pipe(of_file, batch_size=BATCH)]
+        write_whole(path, ''.join(lines))
+        parsed.append(path)
+    return parsed
+
+
+def require_different(names: Sequence[str]) -> None:
+    """Raises UserError for names of files that cannot be told apart."""
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f'two files are called {twice[0]}; give them different names')
+
+
+def _texts(file: pathlib.Path) -> list[str]:
+    texts = [text for _, text, _ in outputs_of(file)]
+    if not texts:
+        raise UserError(f'{file}: holds no outputs')
+    return texts
+
+
+def _line(doc: Any, advance) -> str:
+    """The line of a parsed output, by its first sentence; an empty output has none."""
+    sentence = next(iter(doc.sents), None) if len(doc) else None
+    verb, noun = root_verb_and_object(sentence.root) if sentence else (None, None)
+    advance()
+    return json.dumps({'verb': verb, 'noun': noun, 'output': doc.text}, ensure_ascii=False) + '\n'
+
+
+def open_pipeline(name: str) -> Any:
+    """A spaCy pipeline that tags, parses and lemmatises; raises UserError."""
+    spacy = _spacy(name)
+    try:
+        pipeline = spacy.load(name, exclude=['ner'])
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'--parser={name}: spaCy {spacy.__version__} cannot load it ({str(error)[:200]}); install a pipeline by '
+            f'`python -m spacy download {name}`, or name the folder of one'
+        ) from error
+    doc = pipeline('Write me a story about education.')
+    if missing := [kind for kind in ('DEP', 'POS', 'LEMMA') if not doc.has_annotation(kind)]:
+        raise UserError(
+            f'--parser={name}: has no {", ".join(missing)}, but only {", ".join(pipeline.pipe_names) or "nothing"}; '
+            'take a pipeline that parses, tags and lemmatises, such as en_core_web_md'
+        )
+    return pipeline
+
+
+def _spacy(name: str) -> ModuleType:
+    try:
+        return importlib.import_module('spacy')  # an extra, which no other module knows
+    except ImportError as error:
+        raise UserError(
+            f"--parser={name} takes spaCy ({error}); install it by pip install 'flan_jax[parser]', and the pipeline "
+            f'by python -m spacy download {name}; or give --from files of parses, with "verb" and "noun"'
+        ) from error
