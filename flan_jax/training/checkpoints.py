@@ -34,8 +34,8 @@ _PARAMS, _OPTIMIZER = 'params', 'optimizer'
 DAMAGED = 'damaged_checkpoints'
 """Where a run puts a checkpoint that is damaged, in its MODEL_DIR."""
 
-_DIGESTS, _NOTES = 'digests', 'notes'
-"""Keys of what a checkpoint says of itself, beside what its weights belong to."""
+_DIGESTS, _NOTES, _OLD_DIGESTS = 'word_digests', 'notes', 'digests'
+"""Keys of what a checkpoint says of itself, beside what its weights belong to. Digests of an older kind are not read."""
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, ocp.errors.InvalidLayoutError)
 """What Orbax and TensorStore raise at files that are missing, cut short or changed."""
@@ -224,7 +224,7 @@ def parameter_metadata(folder: epath.PathLike) -> Mapping[str, Any]:
 def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
     said = _metadata(folder).custom_metadata or {}
-    return {name: value for name, value in said.items() if name not in (_DIGESTS, _NOTES)}
+    return {name: value for name, value in said.items() if name not in (_DIGESTS, _NOTES, _OLD_DIGESTS)}
 
 
 def saved_at(folder: epath.PathLike) -> int:

@@ -154,7 +154,7 @@ def test_an_array_that_is_not_as_saved_is_named(saved, tmp_path, dtype):
     _, params = saved
     said = digests({'params': params})
     other = params | {'b': params['b'].at[3, 3].add(1e-6)}
-    checkpoints.ocp.save_checkpointables(tmp_path / '1', {'params': other}, custom_metadata={'digests': said})
+    checkpoints.ocp.save_checkpointables(tmp_path / '1', {'params': other}, custom_metadata={'word_digests': said})
     for check in (
         lambda: checkpoints.load_params(tmp_path / '1', layout(params, dtype)),
         lambda: checkpoints.verify(tmp_path / '1'),
