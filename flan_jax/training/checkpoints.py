@@ -35,7 +35,7 @@ DAMAGED = 'damaged_checkpoints'
 """Where a run puts a checkpoint that is damaged, in its MODEL_DIR."""
 
 _DIGESTS, _NOTES, _OLD_DIGESTS = 'word_digests', 'notes', 'digests'
-"""Keys of what a checkpoint says of itself, beside what its weights belong to. Digests of an older kind are not read."""
+"""What a checkpoint says of itself, beside what its weights belong to. Digests of the older kind are not read."""
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, ocp.errors.InvalidLayoutError)
 """What Orbax and TensorStore raise at files that are missing, cut short or changed."""
