@@ -78,7 +78,9 @@ setuptools.setup(
     extras_require={
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
-        'test': ['hypothesis', 'mypy', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
+        'test': [
+            'hypothesis', 'mypy', 'openai', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel',
+        ],  # fmt: skip
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['torch', 'transformers', 'trl'],
