@@ -193,7 +193,7 @@ def fit_difficulty(models: Sequence[Comparisons], strength: float = JOINT_STRENG
     starts = np.arange(0, 3 * len(entries) + 1, 3)
     features = scipy.sparse.csr_matrix((values, columns, starts), shape=(len(entries), 2 * len(models) + len(names)))
     wins = np.concatenate([model.wins for model in models])
-    fitted = LogisticRegression(C=strength, fit_intercept=False, max_iter=2000, tol=1e-6).fit(
+    fitted = LogisticRegression(C=strength, solver='newton-cg', fit_intercept=False, max_iter=1000, tol=1e-6).fit(
         scipy.sparse.vstack([features, features]), *_twice(wins)
     )
     return {name: float(fitted.coef_[0][column[name]]) for name in names}

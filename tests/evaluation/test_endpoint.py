@@ -193,7 +193,10 @@ def test_a_pause_is_not_made_up_for():
     assert starts == [100, 101, 102]
 
 
-@pytest.mark.parametrize('url', ['file:///etc/passwd', 'localhost:8000', 'http://', 'ftp://host/'])
+@pytest.mark.parametrize(
+    'url',
+    ['file:///etc/passwd', 'localhost:8000', 'http://', 'ftp://host/', 'http://me:key@host/v1', 'http://host/v1?key=1'],
+)
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(UserError, match='Endpoint.url'):
         Endpoint(url=url, model='judge')

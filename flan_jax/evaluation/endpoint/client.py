@@ -61,6 +61,11 @@ class Client:
         self._clock = clock or Clock()
         self._pace = Pace(endpoint.requests_per_minute, self._clock)
 
+    def recipe(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All that replies depend on besides the questions, for the records."""
+        body = self.endpoint.body((), options)
+        return {'url': self.endpoint.url, **{name: body[name] for name in body if name != 'messages'}}
+
     def replies(
         self,
         questions: Sequence[Sequence[Mapping[str, str]]],

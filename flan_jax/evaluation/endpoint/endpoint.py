@@ -35,8 +35,10 @@ class Endpoint(Settings):
     timeout_seconds: Positive = 120.0
 
     def check(self):
-        if not re.match(r'https?://[^\s/]', self.url):
-            raise SettingsError(f'Endpoint.url={self.url!r}: must begin with http:// or https:// and name a host')
+        if not re.fullmatch(r'https?://[^\s/@?#]+(/[^\s?#]*)?', self.url):
+            raise SettingsError(
+                f'Endpoint.url={self.url!r}: must be like http://host/v1; it stands in records, so no key or name in it'
+            )
 
     def body(self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> dict[str, Any]:
         """The request, without its key."""

@@ -21,10 +21,12 @@ class Reply:
       text: the answer.
       usage: what the server says it has counted, such as prompt_tokens and completion_tokens; empty where it says
         nothing.
+      first_tokens: log-probabilities of the likeliest first tokens; empty where the server gives none.
     """
 
     text: str
     usage: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    first_tokens: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Replies:
@@ -47,11 +49,11 @@ class Replies:
         content = read_json(path, _ADVICE)
         if content.get('request') != dict(body) or not isinstance(content.get('text'), str):
             raise DamagedFile(f'{path} is damaged: holds no reply to what its name says; {_ADVICE}')
-        return Reply(content['text'], content.get('usage') or {})
+        return Reply(content['text'], content.get('usage', {}), content.get('first_tokens', {}))
 
     def keep(self, url: str, body: Mapping[str, Any], reply: Reply) -> None:
         """Writes a reply; the request beside it has no key, which goes with the headers."""
-        content = {'url': url, 'request': dict(body), 'text': reply.text, 'usage': dict(reply.usage)}
+        content = {'url': url, 'request': dict(body), **dataclasses.asdict(reply)}
         write_whole(self._path(url, body), json.dumps(content, ensure_ascii=False, indent=1))
 
     def _path(self, url: str, body: Mapping[str, Any]) -> epath.Path:

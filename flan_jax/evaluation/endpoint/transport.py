@@ -94,14 +94,22 @@ def _reply(content: bytes) -> Reply:
     """The answer in a response of the chat interface; raises Transient for anything else."""
     try:
         parsed = json.loads(content)
-        text = parsed['choices'][0]['message']['content']
-        usage = parsed.get('usage')
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        text, usage = None, None
+        choice = parsed['choices'][0]
+        text = choice['message']['content']
+    except (ValueError, LookupError, TypeError, RecursionError):
+        text = None
     if not isinstance(text, str):
         raise Transient(f'a response without an answer: {content[:200].decode("utf-8", "replace")!r}')
-    counts = usage.items() if isinstance(usage, dict) else ()
-    return Reply(text, {name: count for name, count in counts if type(count) is int})
+    counts = parsed['usage'].items() if isinstance(parsed.get('usage'), dict) else ()
+    return Reply(text, {name: count for name, count in counts if type(count) is int}, _first_tokens(choice))
+
+
+def _first_tokens(choice: Mapping[str, Any]) -> dict[str, float]:
+    """The log-probabilities of the likeliest first tokens, which servers give if they are asked to."""
+    try:
+        return {entry['token']: float(entry['logprob']) for entry in choice['logprobs']['content'][0]['top_logprobs']}
+    except (LookupError, TypeError, ValueError):
+        return {}
 
 
 def _seconds(header: str | None) -> float | None:
