@@ -37,10 +37,11 @@ class RewardJudge(PairwiseJudge):
         distinct = [tuple(dict.fromkeys((pair.answer_a, pair.answer_b))) for pair in pairs]
         trees = [Answered(Question(pair.prompt), answers) for pair, answers in zip(pairs, distinct)]
         rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
-        return [_verdict(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
+        return [verdict_of(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
 
 
-def _verdict(pair: Pair, reward_a: float, reward_b: float) -> Verdict:
+def verdict_of(pair: Pair, reward_a: float, reward_b: float) -> Verdict:
+    """What two rewards say of two answers."""
     margin = reward_b - reward_a
     evidence = {'rewards': [reward_a, reward_b], 'margin': margin}
     return Verdict(pair, (0.5 if margin == 0 else float(margin > 0),), evidence)

@@ -143,18 +143,15 @@ def relative_scores(verdicts: Sequence[Verdict]) -> dict[str, RelativeScore]:
 
 def _relative(orders: Sequence[Sequence[tuple[float, float] | None]]) -> RelativeScore:
     """The relative score over orders, [O][E]."""
-    points_Ex2 = np.array([_points([order[i] for order in orders]) for i in range(len(orders[0]))])
-    a, b = points_Ex2.sum(axis=0)
-    if not a:
-        raise UserError('A has no points, so nothing can be set against them')
+    by_question = [[score for score in of if score is not None] for of in zip(*orders)]
+    points_Ex2 = np.array([np.sum(scores, axis=0) for scores in by_question if scores])
+    if not len(points_Ex2) or not points_Ex2[:, 0].any():
+        raise UserError('A has no points, or no review has two scores; nothing can be set against it')
     sums_Sx2 = bootstrap.times_sampled(len(points_Ex2)) @ points_Ex2
-    interval = bootstrap.percentiles(relative_score(sums_Sx2[:, 1], np.maximum(sums_Sx2[:, 0], 1e-9)))
-    return RelativeScore(float(a), float(b), interval, sum(score is None for order in orders for score in order))
-
-
-def _points(scores: Sequence[tuple[float, float] | None]) -> tuple[float, float]:
-    found = [score for score in scores if score is not None]
-    return sum(a for a, _ in found), sum(b for _, b in found)
+    sums_Sx2 = sums_Sx2[sums_Sx2[:, 0] > 0]  # of a few questions a sample may have none that A has points for
+    interval = bootstrap.percentiles(relative_score(sums_Sx2[:, 1], sums_Sx2[:, 0]))
+    a, b = map(float, points_Ex2.sum(axis=0))
+    return RelativeScore(a, b, interval, sum(score is None for order in orders for score in order))
 
 
 def _text(question: str, answers: Sequence[str], kind: Kind) -> str:
