@@ -19,6 +19,7 @@ import pathlib
 from collections.abc import Sequence
 
 from flan_jax.command import endpoint_options, judge_tables
+from flan_jax.command.generate import check_sizes
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable_file, write_whole
@@ -67,12 +68,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--prior', nargs='+', default=[], metavar='FILE', help='with --joint: verdicts on terse and verbose baselines'
     )
+    parser.add_argument('--resamples', type=int, default=200, help='fits of the interval (default: 200)')
     parser.add_argument(
         '--scores', choices=('general', 'coding', 'math'), help='ask the endpoint for scores, for such questions'
     )
     parser.add_argument('--reviews', nargs='+', metavar='FILE', help='sum up the scores of reviews')
     endpoint_options.add_arguments(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     _check(options)
     return options
 
@@ -94,8 +96,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError('--agree and --joint go with two files of answers')
     if options.prior and not options.joint:
         raise UserError('--prior goes with --joint: it needs difficulties')
-    if options.batch_tokens < 1:
-        raise UserError(f'--batch_tokens={options.batch_tokens}: must be at least 1')
+    check_sizes(options, 'batch_tokens', 'resamples')
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -115,7 +116,7 @@ def _compare(options: argparse.Namespace) -> None:
     OUT.print(f'A: {options.a}\nB: {options.b}\n{len(verdicts)} prompts', markup=False)
     if undecided := len(verdicts) - len(found):
         OUT.print(f'{undecided} of them without a verdict; they do not count')
-    print_table(judge_tables.win_rates(found, others, prior))
+    print_table(judge_tables.win_rates(found, others, prior, options.resamples))
     if options.scores:
         print_table(judge_tables.scores_of_pairs(verdicts))
     for path, of_other in zip(options.agree, agree):

@@ -9,18 +9,19 @@ from rich.table import Table
 from flan_jax.progress import CONSOLE, bar
 
 
-def win_rates(verdicts: Sequence, others: Sequence, prior: Sequence) -> Table:
+def win_rates(verdicts: Sequence, others: Sequence, prior: Sequence, resamples: int) -> Table:
     """B's win rates, raw and length-controlled, with intervals.
 
     Args:
       verdicts: decided ones.
       others: comparisons of other models with A, for difficulties; without them the rate is the minimal one.
       prior: comparisons of the prior.
+      resamples: fits of the length-controlled rate's interval.
     """
     from flan_jax.evaluation.judges.pairwise import comparisons, order_agreement, win_rate_interval
 
     found = comparisons(verdicts)
-    controlled, interval = _controlled(found, others, prior)
+    controlled, interval = _controlled(found, others, prior, resamples)
     table = Table('win rate of B', '%', '95 % interval', box=None)
     for name, rate, (low, high) in (
         ('raw', found.win_rate, win_rate_interval(verdicts)),
@@ -41,14 +42,14 @@ def win_rates(verdicts: Sequence, others: Sequence, prior: Sequence) -> Table:
     return table
 
 
-def _controlled(found, others: Sequence, prior: Sequence):
+def _controlled(found, others: Sequence, prior: Sequence, resamples: int):
     """The length-controlled rate and its interval."""
     from flan_jax.metrics import joint_difficulty, length_controlled
 
     if not others:
-        return length_controlled.length_controlled(found), length_controlled.interval(found)
-    with bar('refitting on resampled instructions', joint_difficulty.SAMPLES) as advance:
-        interval = joint_difficulty.joint_interval(found, others, prior, progress=advance)
+        return length_controlled.length_controlled(found), length_controlled.interval(found, samples=resamples)
+    with bar('refitting on resampled instructions', resamples) as advance:
+        interval = joint_difficulty.joint_interval(found, others, prior, resamples, advance)
     return joint_difficulty.jointly_controlled(found, others, prior), interval
 
 

@@ -58,7 +58,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--verdicts', metavar='FILE', help='verdicts of another judge, as `flan-jax judge` writes them')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
     parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens rated at a time (default: 8192)')
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if not (options.answers or options.preferences or options.verdicts):
         raise UserError('name files of answers, --preferences or --verdicts')
     if options.preferences and options.verdicts:

@@ -12,9 +12,6 @@ from flan_jax.errors import UserError
 from flan_jax.metrics import bootstrap
 from flan_jax.metrics.length_controlled import Comparisons, LengthControlled, fit_difficulty, length_controlled
 
-SAMPLES = 200
-"""Resamples of an interval; each is a fit over all models."""
-
 
 def jointly_controlled(
     comparisons: Comparisons, others: Sequence[Comparisons], prior: Sequence[Comparisons] = ()
@@ -37,11 +34,14 @@ def jointly_controlled(
 def joint_interval(
     comparisons: Comparisons,
     others: Sequence[Comparisons],
-    prior: Sequence[Comparisons] = (),
-    samples: int = SAMPLES,
+    prior: Sequence[Comparisons],
+    samples: int,
     progress: Callable[[int], None] = lambda samples: None,
 ) -> tuple[float, float]:
-    """The 95 % confidence interval of `jointly_controlled`; the penalty's strength is that of the whole data."""
+    """The 95 % confidence interval of `jointly_controlled`, by so many samples; `progress` is told of each.
+
+    The penalty's strength is that of the whole data.
+    """
     strength = jointly_controlled(comparisons, others, prior).strength
     random, count, rates = np.random.default_rng(0), len(comparisons.instructions), []
     for _ in range(samples):

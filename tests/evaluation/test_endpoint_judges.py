@@ -152,6 +152,7 @@ def test_the_command_asks_after_the_cost_was_confirmed_and_nothing_twice(tmp_pat
         words = [
             'judge', *files, f'--endpoint={url}', '--endpoint_model=judge', '--prices', '1', '2',
             f'--cache={tmp_path}/cache', '--requests_per_minute=1e6', f'--output={tmp_path}/verdicts.jsonl',
+            '--resamples=5',
         ]  # fmt: skip
         assert main.main(words) == 2 and not requests
         said = capsys.readouterr().err
@@ -160,7 +161,13 @@ def test_the_command_asks_after_the_cost_was_confirmed_and_nothing_twice(tmp_pat
         first = capsys.readouterr().out
         assert main.main(words) == 0 and len(requests) == 5  # all is known: nothing to confirm
         assert capsys.readouterr().out == first
-    again = ['judge', *files, f'--verdicts={tmp_path}/verdicts.jsonl', f'--agree={tmp_path}/verdicts.jsonl']
+    again = [
+        'judge',
+        *files,
+        f'--verdicts={tmp_path}/verdicts.jsonl',
+        f'--agree={tmp_path}/verdicts.jsonl',
+        '--resamples=5',
+    ]
     assert main.main(again) == 0 and 'agreement' in capsys.readouterr().out
 
 
@@ -169,7 +176,7 @@ def test_the_command_scores_pairs_and_single_answers(tmp_path, capsys):
     with serving(scored) as (url, _):
         words = [
             f'--endpoint={url}', '--endpoint_model=judge', '--prices', '0', '0', '--scores=general',
-            f'--cache={tmp_path}/cache', '--requests_per_minute=1e6', '--confirm_cost',
+            f'--cache={tmp_path}/cache', '--requests_per_minute=1e6', '--confirm_cost', '--resamples=5',
         ]  # fmt: skip
         assert main.main(['judge', *files, *words]) == 0
         pairs = capsys.readouterr().out
