@@ -13,13 +13,17 @@ from flan_jax.evaluation.judges.answers import Pair
 from flan_jax.evaluation.judges.reward import RewardJudge
 from flan_jax.evaluation.reward_scores import reward_scores
 from flan_jax.evaluation.samples import Answered, Question
+from flan_jax.convert.write import write_model
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.loaded_model import load
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.value_head import init_value_head
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
 from tests import toy
+from tests.command.converted_base import CONFIG as SERVED
+from tests.convert.tokenizers_trained import write_llama3
 
 CONFIG = DecoderConfig(vocab_size=4096, num_layers=1, d_model=16, num_heads=2, head_dim=8, d_ff=32, position=Rotary())
 PAIRS = [Pair(f'question {i}', f'short {i}', f'a longer answer {i}') for i in range(4)] + [Pair('q', 'same', 'same')]
@@ -131,6 +135,21 @@ def test_the_reward_command_rates_sets_and_is_checked_against_preferences(folder
         assert (folder / 'out' / f'{name}.svg').read_text().startswith('<svg')
     wins = sum(b['reward'] > a['reward'] for a, b in zip(lines[:4], lines[5:9]))
     assert f'accuracy {100 * wins / 4:.1f} %' in printed
+
+
+def test_a_folder_of_hugging_faces_with_one_output_is_a_reward_model_and_a_language_model_is_none(folder, capsys):
+    files = [f'{folder}/a.jsonl', f'{folder}/b.jsonl']
+    for name, head in (('hf', init_value_head(SERVED, jax.random.key(3))), ('lm', {})):
+        (folder / name).mkdir()
+        write_model(folder / name, SERVED, toy.random_params(SERVED, scale=0.5) | head)
+        write_llama3(folder / name)
+    words = ['judge', *files, '--resamples=5', f'--output={folder}/hf.jsonl']
+    assert main.main([*words, f'--reward={folder}/hf']) == 0
+    first = json.loads((folder / 'hf.jsonl').read_text().splitlines()[0])
+    rewards = [alone(load(str(folder / 'hf')), PAIRS[0].prompt, first[f'output_{i}']) for i in (1, 2)]
+    assert first['evidence']['rewards'] == pytest.approx(rewards, abs=1e-4)
+    assert main.main([*words, f'--reward={folder}/lm']) == 2
+    assert 'no scalar head' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts without those in which the judge said nothing; raises UserError where none is left."""
     found = [verdict for verdict in verdicts if verdict.is_decided]
     if not found:
-        raise UserError(f'the judge decided none of {len(verdicts)} pairs')
+        raise UserError(
+            f'the judge decided none of {len(verdicts)} pairs; what it said stands in its records (--output)'
+        )
     return found
 
 

@@ -70,9 +70,11 @@ def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Compa
     """The comparisons of a file of verdicts, all against one baseline.
 
     Raises:
-      UserError: as `read_verdicts`, and where A's answer to a prompt is not the baseline's.
+      UserError: as `read_verdicts`, where none is on a prompt of the baseline's, and where A's answer is not its own.
     """
     verdicts = decided(read_verdicts(path))
+    if not any(verdict.pair.prompt in baseline for verdict in verdicts):
+        raise UserError(f'{path}: has no verdict on any prompt that A answers')
     for verdict in verdicts:
         if baseline.get(verdict.pair.prompt, verdict.pair.answer_a) != verdict.pair.answer_a:
             raise UserError(
