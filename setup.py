@@ -79,8 +79,16 @@ setuptools.setup(
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
         'test': [
-            'hypothesis', 'mypy', 'openai', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel',
-        ],  # fmt: skip
+            'hypothesis',
+            'mypy',
+            'openai',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'setuptools>=77',
+            'statsmodels',
+            'wheel',
+        ],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['torch', 'transformers', 'trl'],

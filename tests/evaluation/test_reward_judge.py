@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from flan_jax.command import main
+from flan_jax.convert.write import write_model
 from flan_jax.errors import UserError
 from flan_jax.evaluation.answer_sets import preferred_pairs, rated, win_rate
 from flan_jax.evaluation.judges.answers import Pair
 from flan_jax.evaluation.judges.reward import RewardJudge
 from flan_jax.evaluation.reward_scores import reward_scores
 from flan_jax.evaluation.samples import Answered, Question
-from flan_jax.convert.write import write_model
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.loaded_model import load
 from flan_jax.model.config import DecoderConfig, Rotary
