@@ -94,7 +94,7 @@ def _rate(options: argparse.Namespace, model, sets) -> None:
         found = rated(model, sets, options.batch_tokens, advance)
     lines = (json.dumps(record, ensure_ascii=False) + '\n' for one in found for record in one.records())
     write_whole(options.output / 'rewards.jsonl', ''.join(lines))
-    write_whole(options.output / 'rewards.svg', reward_distributions({one.name: one.rewards for one in found}))
+    write_whole(options.output / 'rewards.svg', reward_distributions({one.name: one.rewards.tolist() for one in found}))
     table = Table('answers', 'mean reward', '95 % interval', 'std', 'win rate, %', '95 % interval', box=None)
     for one in found:
         (low, high), wins = one.interval, ('', '')

@@ -85,12 +85,13 @@ class Client:
         """
         bodies = [self.endpoint.body(messages, options) for messages in questions]
         found = {request_hash(self.endpoint.url, body): body for body in bodies}
-        replies = {name: self._replies.find(self.endpoint.url, body) for name, body in found.items()}
-        missing = {name: body for name, body in found.items() if replies[name] is None}
+        looked_up = {name: self._replies.find(self.endpoint.url, body) for name, body in found.items()}
+        known = {name: reply for name, reply in looked_up.items() if reply is not None}
+        missing = {name: body for name, body in found.items() if name not in known}
         if missing:
-            self._approve(estimate(missing.values(), len(found) - len(missing), self._prices))
+            self._approve(estimate(missing.values(), len(known), self._prices))
         progress(len(bodies) - len(missing))
-        return self._in_order(bodies, replies | self._asked(missing, progress))
+        return self._in_order(bodies, known | self._asked(missing, progress))
 
     def _in_order(self, bodies, replies: Mapping[str, Reply]) -> list[Reply]:
         return [replies[request_hash(self.endpoint.url, body)] for body in bodies]

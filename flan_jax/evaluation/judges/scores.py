@@ -149,7 +149,7 @@ def _relative(orders: Sequence[Sequence[tuple[float, float] | None]]) -> Relativ
         raise UserError('A has no points, or no review has two scores; nothing can be set against it')
     sums_Sx2 = bootstrap.times_sampled(len(points_Ex2)) @ points_Ex2
     sums_Sx2 = sums_Sx2[sums_Sx2[:, 0] > 0]  # of a few questions a sample may have none that A has points for
-    interval = bootstrap.percentiles(relative_score(sums_Sx2[:, 1], sums_Sx2[:, 0]))
+    interval = bootstrap.percentiles(100 * sums_Sx2[:, 1] / sums_Sx2[:, 0])
     a, b = map(float, points_Ex2.sum(axis=0))
     return RelativeScore(a, b, interval, sum(score is None for order in orders for score in order))
 

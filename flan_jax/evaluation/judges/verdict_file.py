@@ -57,8 +57,8 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     """
     found = []
     for where, row in read_rows(path):
-        texts = [row.get(name) for name in ('instruction', 'output_1', 'output_2')]
-        if not all(isinstance(text, str) for text in texts):
+        texts = [row[name] for name in ('instruction', 'output_1', 'output_2') if isinstance(row.get(name), str)]
+        if len(texts) < 3:
             raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
     if not found:
