@@ -78,7 +78,17 @@ setuptools.setup(
     extras_require={
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
-        'test': ['hypothesis', 'mypy', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
+        'test': [
+            'hypothesis',
+            'mypy',
+            'openai',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'setuptools>=77',
+            'statsmodels',
+            'wheel',
+        ],
         'bench': ['lm_eval[hf]', 'torch', 'transformers'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['spacy', 'torch', 'transformers', 'trl'],

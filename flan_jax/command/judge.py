@@ -1,10 +1,16 @@
-"""flan-jax judge: which of two models answers better, prompt by prompt.
+"""flan-jax judge: which of two models answers better, prompt by prompt; or how good the answers of one are.
 
 A and B are files of answers to the same prompts: JSON lines with "prompt" and "answer", as `flan-jax generate --output`
-writes them, or AlpacaEval's lists with "instruction" and "output". The judge is a decoder of ours (--model), which
-names the better of two answers in both orders, or verdicts that lie in a file (--verdicts). Verdicts go to --output,
-one a line; a file of them is a judge again. With --reviews nothing is compared: the scores of reviews of Vicuna's kind
-are summed up.
+writes them, or AlpacaEval's lists with "instruction" and "output". The judge is one of
+
+  --model=CHECKPOINT   a decoder of ours, which names the better of two answers, in both orders
+  --reward=CHECKPOINT  a reward model: the answer of the higher reward wins
+  --endpoint=URL       a model that others serve; with --scores it gives both answers 1 to 10
+  --verdicts=FILE      verdicts that are there already
+
+An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each question is paid for once.
+Verdicts go to --output, one a line; a file of them is a judge again. With one file, --endpoint and --scores, answers
+are scored one by one. With --reviews nothing is compared: the scores of reviews of Vicuna's kind are summed up.
 """
 
 import argparse
@@ -12,38 +18,28 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from rich.table import Table
-
+from flan_jax.command import endpoint_options, judge_tables
+from flan_jax.command.generate import check_sizes
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
+
+JUDGES = ('verdicts', 'model', 'reward', 'endpoint')
 
 
 def main(arguments: list[str]) -> int:
     """Prints win rates, and writes the verdicts."""
     options = _parse(arguments)
     if options.reviews:
-        _print_reviews(options.reviews)
+        print_table(judge_tables.reviews(options.reviews))
         return 0
-    from flan_jax.evaluation.judges.answers import paired, read_answers
-    from flan_jax.evaluation.judges.pairwise import judge_agreement
-
     if options.output:
         require_writable_file(options.output, '--output')
-    pairs = paired(read_answers(options.a), read_answers(options.b))
-    if options.verdicts:
-        verdicts, recipe = _from_file(options.verdicts, pairs)
+    if options.b is None:
+        _rate(options)
     else:
-        verdicts, recipe = _by_model(options, pairs)
-    if options.output:
-        lines = (json.dumps(verdict.as_record(recipe), ensure_ascii=False) + '\n' for verdict in verdicts)
-        write_whole(options.output, ''.join(lines))
-    OUT.print(f'A: {options.a}\nB: {options.b}\n{len(verdicts)} prompts', markup=False)
-    print_table(_table(verdicts))
-    if options.agree:
-        others, _ = _from_file(options.agree, pairs)
-        OUT.print(f'agreement with {options.agree}: {judge_agreement(verdicts, others):.1f} %', markup=False)
+        _compare(options)
     return 0
 
 
@@ -58,81 +54,133 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('b', metavar='B', nargs='?', help='answers of another to the same prompts')
     parser.add_argument('--verdicts', metavar='FILE', help='read verdicts from here')
     parser.add_argument('--model', metavar='CHECKPOINT', help='judge with this run, checkpoint or conversion')
+    parser.add_argument('--reward', metavar='CHECKPOINT', help='judge with this reward model, ours or Hugging Face')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the judge')
     parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens scored at a time (default: 8192)')
     parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='write the verdicts here, as JSON lines')
-    parser.add_argument('--agree', metavar='FILE', help='verdicts of another judge: how often do the two agree?')
+    parser.add_argument(
+        '--agree', nargs='+', default=[], metavar='FILE', help='verdicts of other judges: how often do they agree?'
+    )
+    parser.add_argument(
+        '--joint', nargs='+', default=[], metavar='FILE',
+        help='verdicts on other models with the same A: how hard instructions are is fitted jointly',
+    )  # fmt: skip
+    parser.add_argument(
+        '--prior', nargs='+', default=[], metavar='FILE', help='with --joint: verdicts on terse and verbose baselines'
+    )
+    parser.add_argument('--resamples', type=int, default=200, help='fits of the interval (default: 200)')
+    parser.add_argument(
+        '--scores', choices=('general', 'coding', 'math'), help='ask the endpoint for scores, for such questions'
+    )
     parser.add_argument('--reviews', nargs='+', metavar='FILE', help='sum up the scores of reviews')
-    options = parser.parse_args(arguments)
-    if options.reviews and (options.a or options.verdicts or options.model):
-        raise UserError('--reviews are summed up by themselves; leave out answers and judges')
-    if not options.reviews and not options.b:
-        raise UserError('name two files of answers, or --reviews')
-    if not options.reviews and bool(options.verdicts) == bool(options.model):
-        raise UserError('name one judge: --verdicts=FILE or --model=CHECKPOINT')
-    if options.batch_tokens < 1:
-        raise UserError(f'--batch_tokens={options.batch_tokens}: must be at least 1')
+    endpoint_options.add_arguments(parser)
+    options = parser.parse_intermixed_args(arguments)
+    _check(options)
     return options
 
 
-def _from_file(path: str, pairs: Sequence):
+def _check(options: argparse.Namespace) -> None:
+    """Raises UserError for options that do not go together."""
+    judges = [name for name in JUDGES if getattr(options, name)]
+    if options.reviews and (options.a or judges):
+        raise UserError('--reviews are summed up by themselves; leave out answers and judges')
+    if options.reviews:
+        return
+    if options.a is None or (options.b is None and not options.scores):
+        raise UserError('name two files of answers, or one and --scores, or --reviews')
+    if len(judges) != 1:
+        raise UserError('name one judge: --verdicts=FILE, --model, --reward or --endpoint=URL')
+    if options.scores and judges != ['endpoint']:
+        raise UserError('--scores goes with --endpoint')
+    if options.b is None and (options.agree or options.joint):
+        raise UserError('--agree and --joint go with two files of answers')
+    if options.prior and not options.joint:
+        raise UserError('--prior goes with --joint: it needs difficulties')
+    check_sizes(options, 'batch_tokens', 'resamples')
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.judges.answers import paired, read_answers
+    from flan_jax.evaluation.judges.pairwise import decided, judge_agreement
+    from flan_jax.evaluation.judges.verdict_file import VerdictFile, comparisons_with
+
+    baseline = read_answers(options.a)
+    pairs = paired(baseline, read_answers(options.b))
+    others, prior = ([comparisons_with(baseline, path) for path in paths] for paths in (options.joint, options.prior))
+    agree = [VerdictFile(path).verdicts(pairs) for path in options.agree]
+    judges = {'verdicts': _from_file, 'model': _by_model, 'reward': _by_reward, 'endpoint': _by_endpoint}
+    (judge,) = [judges[name] for name in JUDGES if getattr(options, name)]
+    verdicts, recipe = judge(options, pairs)
+    _write(options.output, [verdict.as_record(recipe) for verdict in verdicts])
+    found = decided(verdicts)
+    OUT.print(f'A: {options.a}\nB: {options.b}\n{len(verdicts)} prompts', markup=False)
+    if undecided := len(verdicts) - len(found):
+        OUT.print(f'{undecided} of them without a verdict; they do not count')
+    print_table(judge_tables.win_rates(found, others, prior, options.resamples))
+    if options.scores:
+        print_table(judge_tables.scores_of_pairs(verdicts))
+    for path, of_other in zip(options.agree, agree):
+        OUT.print(f'agreement with {path}: {judge_agreement(verdicts, of_other):.1f} %', markup=False)
+
+
+def _rate(options: argparse.Namespace) -> None:
+    """Scores the answers of one file."""
+    from flan_jax.evaluation.judges.answers import read_answers
+    from flan_jax.evaluation.judges.scores import Scoring
+    from flan_jax.evaluation.judges.single import Answer
+
+    answers = [Answer(*of) for of in read_answers(options.a).items()]
+    with endpoint_options.client(options) as client, bar('judging', len(answers)) as advance:
+        judge = Scoring(client, options.scores, advance)
+        ratings = judge.ratings(answers)
+    _write(options.output, [rating.as_record(judge.recipe) for rating in ratings])
+    print_table(judge_tables.ratings(ratings, options.a))
+
+
+def _write(path: pathlib.Path | None, records: Sequence) -> None:
+    if path:
+        write_whole(path, ''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
+        CONSOLE.print(f'written to {path}', markup=False)
+
+
+def _from_file(options: argparse.Namespace, pairs: Sequence):
     from flan_jax.evaluation.judges.verdict_file import VerdictFile
 
-    judge = VerdictFile(path)
+    judge = VerdictFile(options.verdicts)
     return judge.verdicts(pairs), judge.recipe
 
 
 def _by_model(options: argparse.Namespace, pairs: Sequence):
-    from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
-    from flan_jax.loaded_model import load
 
-    keep_compiled_programs()
-    model = load(options.model, vocabulary=options.vocabulary)
+    model = _opened(options.model, options)
     with bar('judging, in both orders', 2 * len(pairs)) as advance:
         judge = LikelihoodJudge(model, options.batch_tokens, options.model, advance)
         return judge.verdicts(pairs), judge.recipe
 
 
-def _table(verdicts: Sequence) -> Table:
-    from flan_jax.evaluation.judges.pairwise import comparisons, order_agreement, win_rate_interval
-    from flan_jax.metrics.length_controlled import interval, length_controlled
+def _by_reward(options: argparse.Namespace, pairs: Sequence):
+    from flan_jax.evaluation.judges.reward import RewardJudge
 
-    found = comparisons(verdicts)
-    controlled = length_controlled(found)
-    table = Table('win rate of B', '%', '95 % interval', box=None)
-    for name, rate, (low, high) in (
-        ('raw', found.win_rate, win_rate_interval(verdicts)),
-        (controlled.variant, controlled.rate, interval(found)),
-    ):
-        table.add_row(name, f'{rate:.1f}', f'{low:.1f} to {high:.1f}')
-    wins = [sum(sign(verdict.b_wins) for verdict in verdicts) for sign in (_won, _tied)]
-    table.add_row('B wins, ties, A wins', f'{wins[0]}, {wins[1]}, {len(verdicts) - sum(wins)}', '')
-    if (agreement := order_agreement(verdicts)) is not None:
-        table.add_row('same in both orders', f'{agreement:.1f}', '')
-    if controlled.warning:
-        CONSOLE.print(controlled.warning)
-    CONSOLE.print(
-        'Length-controlled minimal knows no difficulty of instructions and has no prior: it is no stand-in for '
-        "AlpacaEval's rate unless the two models are near parity."
-    )
-    return table
+    model = _opened(options.reward, options)
+    with bar('rating', len(pairs)) as advance:
+        judge = RewardJudge(model, options.batch_tokens, options.reward, advance)
+        return judge.verdicts(pairs), judge.recipe
 
 
-def _won(b_wins: float) -> bool:
-    return b_wins > 0.5
+def _by_endpoint(options: argparse.Namespace, pairs: Sequence):
+    from flan_jax.evaluation.judges.ranking import RankingJudge
+    from flan_jax.evaluation.judges.scores import ScoringPairs
+
+    with endpoint_options.client(options) as client, bar('judging, in both orders', 2 * len(pairs)) as advance:
+        scoring = options.scores and ScoringPairs(client, options.scores, advance)
+        judge = scoring or RankingJudge(client, advance)
+        return judge.verdicts(pairs), judge.recipe
 
 
-def _tied(b_wins: float) -> bool:
-    return b_wins == 0.5
+def _opened(name: str, options: argparse.Namespace):
+    from flan_jax.command.compilation_cache import keep_compiled_programs
+    from flan_jax.loaded_model import load
 
-
-def _print_reviews(paths: Sequence[str]) -> None:
-    from flan_jax.evaluation.judges.reviews import read_reviews, relative_score
-
-    table = Table('reviews', 'first', 'second', 'relative score, %', 'questions', 'entered by hand', 'unread', box=None)
-    for path in paths:
-        found = relative_score(read_reviews(path))
-        sums = (f'{found.first:g}', f'{found.second:g}', f'{found.per_cent:.1f}')
-        table.add_row(pathlib.Path(path).stem, *sums, str(found.questions), str(found.entered), str(found.unread))
-    print_table(table)
+    keep_compiled_programs()
+    return load(name, vocabulary=options.vocabulary)

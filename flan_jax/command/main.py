@@ -33,6 +33,7 @@ MODEL_COMMANDS = {
     'compare': 'where two models differ, from their records',
     'ifs': 'does a model answer at all: the Instruction Following Score',
     'judge': 'which of two models answers better, prompt by prompt, and how often',
+    'reward': 'what a reward model makes of answers, and whether it can be believed',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
     'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',

@@ -184,16 +184,18 @@ def fit_difficulty(models: Sequence[Comparisons], strength: float = JOINT_STRENG
 
     names = sorted({name for model in models for name in model.instructions})
     column = {name: 2 * len(models) + i for i, name in enumerate(names)}
-    entries = [
-        ([number, len(models) + number, column[name]], [length, 1.0, 1.0])
-        for number, model in enumerate(models)
-        for name, length in zip(model.instructions, model.length)
+    columns = [
+        np.stack([np.full(len(own), number), np.full(len(own), len(models) + number), own], axis=1)
+        for number, own in enumerate(np.array([column[name] for name in model.instructions]) for model in models)
     ]
-    columns, values = (np.concatenate([entry[i] for entry in entries]) for i in (0, 1))
-    starts = np.arange(0, 3 * len(entries) + 1, 3)
-    features = scipy.sparse.csr_matrix((values, columns, starts), shape=(len(entries), 2 * len(models) + len(names)))
+    values = [np.stack([model.length, *np.ones((2, len(model.length)))], axis=1) for model in models]
+    rows = sum(map(len, values))
+    features = scipy.sparse.csr_matrix(
+        (np.concatenate(values).ravel(), np.concatenate(columns).ravel(), np.arange(0, 3 * rows + 1, 3)),
+        shape=(rows, 2 * len(models) + len(names)),
+    )
     wins = np.concatenate([model.wins for model in models])
-    fitted = LogisticRegression(C=strength, fit_intercept=False, max_iter=2000, tol=1e-6).fit(
+    fitted = LogisticRegression(C=strength, solver='newton-cg', fit_intercept=False, max_iter=1000, tol=1e-6).fit(
         scipy.sparse.vstack([features, features]), *_twice(wins)
     )
     return {name: float(fitted.coef_[0][column[name]]) for name in names}

@@ -11,6 +11,14 @@ def parse_scores(review: str) -> Pair | None:
     return pair_of(review.split('\n')[0].replace(',', ' ').split())
 
 
+def parse_score(review: str) -> float | None:
+    """The score on the first line of a review of one answer; None where there is no number by itself."""
+    try:
+        return float(review.strip().split('\n')[0])
+    except ValueError:
+        return None
+
+
 def pair_of(values: Sequence) -> Pair | None:
     """Two values as numbers; None where they are not two, or no numbers."""
     try:

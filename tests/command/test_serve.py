@@ -9,6 +9,10 @@ import pytest
 import flan_jax
 from flan_jax.command.serve import server
 from flan_jax.convert.write import write_model
+from flan_jax.evaluation.endpoint.client import Client
+from flan_jax.evaluation.endpoint.cost import Prices
+from flan_jax.evaluation.endpoint.endpoint import Endpoint
+from flan_jax.evaluation.endpoint.replies import Replies
 from tests.command.converted_base import CONFIG
 from tests.convert.tokenizers_trained import write_chat
 from tests.data.chat_templates import STOCK, text_of
@@ -64,6 +68,30 @@ def test_dialogues_are_answered_whole_or_as_a_stream(model, port):
     status, content = asked(port, '/v1/chat/completions', GREEDY | {'messages': MESSAGES, 'stream': True})
     first, last = (line.removeprefix('data: ') for line in content.strip().split('\n\n'))
     assert last == '[DONE]' and json.loads(first)['choices'][0]['delta']['content'] == expected
+
+
+def test_openais_own_client_is_answered(model, port):
+    openai = pytest.importorskip('openai')
+    client = openai.OpenAI(base_url=f'http://127.0.0.1:{port}/v1', api_key='none', max_retries=0)
+    chosen = {'model': 'tiny', 'temperature': 0, 'max_tokens': 4}
+    expected = model.chat(MESSAGES, max_new_tokens=4)
+    whole = client.chat.completions.create(messages=MESSAGES, **chosen)
+    assert whole.choices[0].message.content == expected and whole.choices[0].finish_reason == 'stop'
+    pieces = client.chat.completions.create(messages=MESSAGES, stream=True, **chosen)
+    assert ''.join(piece.choices[0].delta.content or '' for piece in pieces) == expected
+    assert client.completions.create(prompt='Who?', **chosen).choices[0].text == model.generate(
+        'Who?', max_new_tokens=4
+    )
+    assert [entry.id for entry in client.models.list()] == ['tiny']
+    with pytest.raises(openai.BadRequestError, match='n=2: not supported here'):
+        client.completions.create(prompt='Who?', n=2, **chosen)
+
+
+def test_our_own_client_is_answered(model, port, tmp_path):
+    endpoint = Endpoint(url=f'http://127.0.0.1:{port}/v1', model='tiny', requests_per_minute=1e6)
+    client = Client(endpoint, Replies(tmp_path), Prices(prompt=0, answer=0), approve=lambda estimate: None)
+    (reply,) = client.replies([MESSAGES], {'temperature': 0, 'max_tokens': 4})
+    assert reply.text == model.chat(MESSAGES, max_new_tokens=4)
 
 
 def test_the_model_is_listed(port):

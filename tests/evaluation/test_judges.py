@@ -141,11 +141,11 @@ def test_the_command_reads_judges_and_writes(tmp_path, capsys):
     (tmp_path / 'v.json').write_text(json.dumps(given))
     files = [f'{tmp_path}/a.jsonl', f'{tmp_path}/b.jsonl']
     again = f'{tmp_path}/again.jsonl'
-    assert main.main(['judge', *files, f'--verdicts={tmp_path}/v.json', f'--output={again}']) == 0
+    assert main.main(['judge', *files, f'--verdicts={tmp_path}/v.json', f'--output={again}', '--resamples=5']) == 0
     printed = capsys.readouterr().out
     assert re.search(r'raw +58\.3 ', printed) and re.search(r'B wins, ties, A wins +3, 1, 2', printed)
     assert 'length-controlled minimal' in printed
-    assert main.main(['judge', *files, f'--verdicts={again}', f'--agree={tmp_path}/v.json']) == 0
+    assert main.main(['judge', *files, f'--verdicts={again}', f'--agree={tmp_path}/v.json', '--resamples=5']) == 0
     assert '.json:100.0%' in ''.join(capsys.readouterr().out.split())
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from flan_jax.evaluation.judges.answers import Pair
-from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict, both_orders
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.packing.example import Example
@@ -52,7 +52,7 @@ class LikelihoodJudge(PairwiseJudge):
         return {'kind': 'likelihood', 'model': self.name, 'question': QUESTION, 'names': list(NAMES)}
 
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        texts = [(pair.prompt, *answers) for pair in pairs for answers in _both_orders(pair)]
+        texts = [(pair.prompt, *answers) for pair in pairs for answers in both_orders(pair)]
         second_S = self._second_is_better([QUESTION.format(prompt=p, first=a, second=b) for p, a, b in texts])
         return [
             Verdict(pair, (float(there), float(1 - back)))
@@ -73,7 +73,3 @@ class LikelihoodJudge(PairwiseJudge):
         ids = self.model.prompt_format.encode_response(self.model.vocabulary, name)
         end = self.model.prompt_format.end_id(self.model.vocabulary)
         return np.array(ids[:-1] if ids[-1] == end and len(ids) > 1 else ids, np.int32)
-
-
-def _both_orders(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (pair.answer_a, pair.answer_b), (pair.answer_b, pair.answer_a)

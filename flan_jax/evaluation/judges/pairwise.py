@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,27 +20,36 @@ class Verdict:
 
     Attributes:
       pair: the answers.
-      orders: the probability that B is better, in each order in which the judge saw the two.
+      orders: the probability that B is better, in each order in which the judge saw the two; without those in which it
+        did not say.
+      evidence: what else is known, for the record: rewards, or the judge's own words.
     """
 
     pair: Pair
     orders: tuple[float, ...]
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the judge said anything; a tie is something."""
+        return bool(self.orders)
 
     @property
     def b_wins(self) -> float:
-        """The probability that B is better, half for a tie."""
-        return float(np.mean(self.orders))
+        """The probability that B is better, half for a tie; of no meaning where nothing is decided."""
+        return float(np.mean(self.orders)) if self.orders else math.nan
 
     def as_record(self, judge: Mapping[str, Any]) -> dict[str, Any]:
-        """The verdict as a line of a file; `preference` is 1 for A and 2 for B, as AlpacaEval writes it."""
+        """The verdict as a line of a file; `preference` is 1 for A, 2 for B, as AlpacaEval writes it, or None."""
         return {
             'instruction': self.pair.prompt,
             'instruction_hash': instruction_hash(self.pair.prompt),
             'output_1': self.pair.answer_a,
             'output_2': self.pair.answer_b,
-            'preference': 1 + self.b_wins,
+            'preference': 1 + self.b_wins if self.is_decided else None,
             'orders': list(self.orders),
             'judge': dict(judge),
+            **({'evidence': dict(self.evidence)} if self.evidence else {}),
         }
 
 
@@ -53,7 +63,22 @@ class PairwiseJudge(abc.ABC):
 
     @abc.abstractmethod
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        """The verdict on each pair; raises UserError where it has none."""
+        """The verdict on each pair, in their order; raises UserError where a pair cannot be judged."""
+
+
+def both_orders(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The answers as the judge sees them, A first, then B first."""
+    return (pair.answer_a, pair.answer_b), (pair.answer_b, pair.answer_a)
+
+
+def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts without those in which the judge said nothing; raises UserError where none is left."""
+    found = [verdict for verdict in verdicts if verdict.is_decided]
+    if not found:
+        raise UserError(
+            f'the judge decided none of {len(verdicts)} pairs; what it said stands in its records (--output)'
+        )
+    return found
 
 
 def comparisons(verdicts: Sequence[Verdict]) -> Comparisons:
@@ -84,10 +109,15 @@ def order_agreement(verdicts: Sequence[Verdict]) -> float | None:
 def judge_agreement(verdicts: Sequence[Verdict], others: Sequence[Verdict]) -> float:
     """The share of pairs, per cent, of which two judges say the same, a tie of one being half an agreement.
 
+    Pairs that one of them did not decide do not count.
+
     Raises:
-      UserError: if they judged other pairs.
+      UserError: if they judged other pairs, or decided none together.
     """
     if [verdict.pair for verdict in verdicts] != [verdict.pair for verdict in others]:
         raise UserError('the two judges saw other answers; judge the same files')
-    signs = [(np.sign(a.b_wins - 0.5), np.sign(b.b_wins - 0.5)) for a, b in zip(verdicts, others)]
+    both = [(a.b_wins, b.b_wins) for a, b in zip(verdicts, others) if a.is_decided and b.is_decided]
+    if not both:
+        raise UserError('there is no pair that both judges decided')
+    signs = [(np.sign(a - 0.5), np.sign(b - 0.5)) for a, b in both]
     return 100 * float(np.mean([1 - abs(a - b) / 2 for a, b in signs]))

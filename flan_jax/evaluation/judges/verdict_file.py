@@ -7,8 +7,8 @@ from etils import epath
 
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, read_rows
-from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
-from flan_jax.metrics.length_controlled import instruction_hash
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict, comparisons, decided
+from flan_jax.metrics.length_controlled import Comparisons, instruction_hash
 
 HASH = 'instruction_hash'
 
@@ -17,8 +17,8 @@ HASH = 'instruction_hash'
 class VerdictFile(PairwiseJudge):
     """Looks verdicts up by the hash of the instruction.
 
-    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, and 'instruction' or
-    'instruction_hash'; where it has the answers as well, they must be the same.
+    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, null where nothing was
+    decided, and 'instruction' or 'instruction_hash'; where it has the answers as well, they must be the same.
 
     Attributes:
       path: a file of JSON lines, or a JSON list.
@@ -46,11 +46,52 @@ class VerdictFile(PairwiseJudge):
         for name, answer in (('output_1', pair.answer_a), ('output_2', pair.answer_b)):
             if row.get(name, answer) != answer:
                 raise UserError(f'{where}: {name} is not the answer that is judged here')
-        preference = row.get('preference')
-        if isinstance(preference, bool) or not isinstance(preference, int | float) or not _allowed(preference):
-            raise UserError(f'{where}: preference is {preference!r}; it must be from 1 to 2, or 0 for a tie')
-        orders = row.get('orders') or (0.5 if preference == 0 else preference - 1,)
-        return Verdict(pair, tuple(map(float, orders)))
+        return Verdict(pair, _orders(where, row), row.get('evidence', {}))
+
+
+def read_verdicts(path: epath.PathLike) -> list[Verdict]:
+    """The verdicts of a file whose lines have instruction, output_1 and output_2 beside the preference.
+
+    Raises:
+      UserError: naming the line that lacks one, or a file without verdicts.
+    """
+    found = []
+    for where, row in read_rows(path):
+        texts = [row[name] for name in ('instruction', 'output_1', 'output_2') if isinstance(row.get(name), str)]
+        if len(texts) < 3:
+            raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
+        found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
+    if not found:
+        raise UserError(f'{path}: holds no verdicts')
+    return found
+
+
+def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Comparisons:
+    """The comparisons of a file of verdicts, all against one baseline.
+
+    Raises:
+      UserError: as `read_verdicts`, where none is on a prompt of the baseline's, and where A's answer is not its own.
+    """
+    verdicts = decided(read_verdicts(path))
+    if not any(verdict.pair.prompt in baseline for verdict in verdicts):
+        raise UserError(f'{path}: has no verdict on any prompt that A answers')
+    for verdict in verdicts:
+        if baseline.get(verdict.pair.prompt, verdict.pair.answer_a) != verdict.pair.answer_a:
+            raise UserError(
+                f'{path}: output_1 is another answer to {verdict.pair.prompt[:80]!r} than A has; difficulties take '
+                'verdicts on models that are set against the same baseline'
+            )
+    return comparisons(verdicts)
+
+
+def _orders(where: str, row: Mapping) -> tuple[float, ...]:
+    preference = row.get('preference', '')
+    if preference is None or preference != preference:  # AlpacaEval writes NaN
+        return ()
+    if isinstance(preference, bool) or not isinstance(preference, int | float) or not _allowed(preference):
+        raise UserError(f'{where}: preference is {preference!r}; it must be from 1 to 2, 0 for a tie, or null')
+    orders = row.get('orders') or (0.5 if preference == 0 else preference - 1,)
+    return tuple(map(float, orders))
 
 
 def _allowed(preference: float) -> bool:

@@ -1,0 +1,101 @@
+"""Options of commands that ask a model behind an endpoint, and the client that they make."""
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator
+
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+
+_DEFAULT_CACHE = 'endpoint'
+"""Folder of replies below ~/.cache/flan_jax."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say where a model is asked, how, and at what cost."""
+    group = parser.add_argument_group('a judge behind an endpoint that speaks as OpenAI does')
+    group.add_argument('--endpoint', metavar='URL', help='its address, such as http://127.0.0.1:8000/v1')
+    group.add_argument('--endpoint_model', metavar='NAME', help="the judge's name there")
+    group.add_argument(
+        '--prices', nargs=2, type=float, metavar=('PROMPT', 'ANSWER'),
+        help='what a million tokens cost, read and written; 0 0 for a server of your own',
+    )  # fmt: skip
+    group.add_argument('--confirm_cost', action='store_true', help='make the calls whose cost was shown')
+    group.add_argument('--key_variable', default='', metavar='NAME', help='environment variable that holds the key')
+    group.add_argument('--requests_per_minute', type=float, default=60.0, help='at most (default: 60)')
+    group.add_argument('--parallel', type=int, default=4, help='requests under way at a time (default: 4)')
+    group.add_argument('--attempts', type=int, default=6, help='for each question (default: 6)')
+    group.add_argument('--cache', metavar='FOLDER', help='replies are kept here (default: in ~/.cache/flan_jax)')
+    group.add_argument(
+        '--endpoint_options', type=_object, default={}, metavar='JSON',
+        help='fields of every request, such as {"max_completion_tokens": 1024, "max_tokens": null}',
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def client(options: argparse.Namespace) -> Iterator:
+    """A client for the body, which tells afterwards what was asked.
+
+    Raises:
+      UserError: where an option is missing or not allowed; SettingsError is one.
+    """
+    from flan_jax.evaluation.endpoint.client import Client
+    from flan_jax.evaluation.endpoint.cost import Prices
+    from flan_jax.evaluation.endpoint.endpoint import Endpoint
+    from flan_jax.evaluation.endpoint.replies import Replies
+    from flan_jax.files import cache_folder
+
+    if not options.endpoint_model:
+        raise UserError('--endpoint_model is missing: the name by which the server knows the judge')
+    if options.prices is None:
+        raise UserError('--prices is missing: what a million tokens cost, read and written; 0 0 for your own server')
+    endpoint = Endpoint(
+        url=options.endpoint,
+        model=options.endpoint_model,
+        key_variable=options.key_variable,
+        options=options.endpoint_options,
+        requests_per_minute=options.requests_per_minute,
+        parallel=options.parallel,
+        attempts=options.attempts,
+    )
+    prices = Prices(prompt=options.prices[0], answer=options.prices[1])
+    replies = Replies(options.cache or cache_folder(_DEFAULT_CACHE))
+    made = Client(endpoint, replies, prices, _approve(options.confirm_cost))
+    try:
+        yield made
+    finally:
+        _tell(made.used, prices)
+
+
+def _approve(confirmed: bool):
+    """Shows an estimate, and raises UserError unless the cost was confirmed."""
+
+    def approve(estimate) -> None:
+        CONSOLE.print(
+            f'{estimate.calls} requests to make, {estimate.known} replies known; cost: about {estimate.likely:.4g}, '
+            f'at most {estimate.most:.4g}, in the currency of --prices'
+        )
+        if not confirmed:
+            raise UserError('nothing was asked; add --confirm_cost to go on')
+
+    return approve
+
+
+def _tell(used, prices) -> None:
+    if not used.calls:
+        return
+    cost = prices.cost(used.prompt_tokens, used.answer_tokens)
+    counted = f'{used.prompt_tokens} tokens read, {used.answer_tokens} written, cost {cost:.4g}'
+    has_counts = used.prompt_tokens or used.answer_tokens
+    CONSOLE.print(f'{used.calls} replies: {counted if has_counts else "the server counts no tokens"}')
+
+
+def _object(text: str) -> dict:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'is not JSON: {error}') from error
+    if not isinstance(found, dict) or {'model', 'messages', 'stream', 'n'} & found.keys():
+        raise argparse.ArgumentTypeError('must be an object, without model, messages, stream or n')
+    return found

@@ -1,0 +1,130 @@
+"""A chat model behind an HTTP interface as OpenAI's, asked with patience, and about nothing twice."""
+
+import concurrent.futures
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flan_jax.evaluation.endpoint.cost import Estimate, Prices, estimate
+from flan_jax.evaluation.endpoint.endpoint import Endpoint
+from flan_jax.evaluation.endpoint.pace import Clock, Pace, pause
+from flan_jax.evaluation.endpoint.replies import Replies, Reply, request_hash
+from flan_jax.evaluation.endpoint.transport import EndpointError, Transient, Transport
+from flan_jax.progress import Advance
+
+
+@dataclasses.dataclass
+class Used:
+    """What was asked, and what the server says it has counted."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+    def add(self, usage: Mapping[str, int]) -> None:
+        """Counts one more call."""
+        self.calls += 1
+        self.prompt_tokens += usage.get('prompt_tokens', 0)
+        self.answer_tokens += usage.get('completion_tokens', 0)
+
+
+class Client:
+    """Asks one model at one endpoint.
+
+    Attributes:
+      endpoint: where and how.
+      used: what was asked so far; replies from the disk do not count.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        replies: Replies,
+        prices: Prices,
+        approve: Callable[[Estimate], None],
+        clock: Clock | None = None,
+    ):
+        """Makes no call; raises UserError where the key is missing.
+
+        Args:
+          endpoint: where and how.
+          replies: those on disk, which are not asked for again.
+          prices: of the model.
+          approve: sees what calls will cost before the first is made, and raises where that may not be.
+          clock: to wait by.
+        """
+        self.endpoint = endpoint
+        self.used = Used()
+        self._transport = Transport(endpoint)
+        self._replies, self._prices, self._approve = replies, prices, approve
+        self._clock = clock or Clock()
+        self._pace = Pace(endpoint.requests_per_minute, self._clock)
+
+    def recipe(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All that replies depend on besides the questions, for the records."""
+        body = self.endpoint.body((), options)
+        return {'url': self.endpoint.url, **{name: body[name] for name in body if name != 'messages'}}
+
+    def replies(
+        self,
+        questions: Sequence[Sequence[Mapping[str, str]]],
+        options: Mapping[str, Any],
+        progress: Advance = lambda amount=1, note='': None,
+    ) -> list[Reply]:
+        """The reply to each question, which is a dialogue of {role, content}; equal ones are asked once.
+
+        Args:
+          questions: the dialogues.
+          options: fields of the requests, such as temperature and max_tokens.
+          progress: told of replies, and why others take longer.
+
+        Raises:
+          EndpointError: where the server refuses, or every attempt has failed; what was answered before is on disk.
+          UserError: where the answer's length has no bound, or `approve` says no.
+        """
+        bodies = [self.endpoint.body(messages, options) for messages in questions]
+        found = {request_hash(self.endpoint.url, body): body for body in bodies}
+        looked_up = {name: self._replies.find(self.endpoint.url, body) for name, body in found.items()}
+        known = {name: reply for name, reply in looked_up.items() if reply is not None}
+        missing = {name: body for name, body in found.items() if name not in known}
+        if missing:
+            self._approve(estimate(missing.values(), len(known), self._prices))
+        progress(len(bodies) - len(missing))
+        return self._in_order(bodies, known | self._asked(missing, progress))
+
+    def _in_order(self, bodies, replies: Mapping[str, Reply]) -> list[Reply]:
+        return [replies[request_hash(self.endpoint.url, body)] for body in bodies]
+
+    def _asked(self, bodies: Mapping[str, Mapping[str, Any]], progress: Advance) -> dict[str, Reply]:
+        with concurrent.futures.ThreadPoolExecutor(self.endpoint.parallel) as pool:
+            waiting = {pool.submit(self._ask, body, progress): name for name, body in bodies.items()}
+            try:
+                replies = {}
+                for future in concurrent.futures.as_completed(waiting):
+                    replies[waiting[future]] = future.result()
+                    self.used.add(replies[waiting[future]].usage)
+                    progress(1)
+                return replies
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _ask(self, body: Mapping[str, Any], progress: Advance) -> Reply:
+        """Asks until there is an answer, and keeps it."""
+        for failures in itertools.count(1):
+            self._pace.wait()
+            try:
+                reply = self._transport.ask(body)
+                break
+            except Transient as error:
+                if failures >= self.endpoint.attempts:
+                    raise EndpointError(
+                        f'{self.endpoint.url}: {failures} attempts failed, the last with: {error}; what was answered '
+                        'is kept: give the same command again to go on'
+                    ) from None
+                seconds = pause(failures, error.after)
+                progress(0, f'again in {seconds:.0f} s: {error}')
+                self._clock.sleep(seconds)
+        self._replies.keep(self.endpoint.url, body, reply)
+        return reply

@@ -1,0 +1,55 @@
+"""Where a model is asked, and how."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flan_jax.errors import UserError
+from flan_jax.settings import Count, Positive, Settings, SettingsError, Text
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Endpoint(Settings):
+    """Where a model is asked, and how.
+
+    Attributes:
+      url: what its addresses begin with, such as http://127.0.0.1:8000/v1.
+      model: its name there.
+      key_variable: environment variable that holds the key; '' for a server without keys.
+      options: fields of every request, before those of the judge; None leaves one out.
+      requests_per_minute: attempts that start in a minute, at most.
+      parallel: requests that are under way at a time.
+      attempts: for each question.
+      timeout_seconds: for each attempt.
+    """
+
+    url: Text
+    model: Text
+    key_variable: str = ''
+    options: dict = dataclasses.field(default_factory=dict)
+    requests_per_minute: Positive = 60.0
+    parallel: Count = 4
+    attempts: Count = 6
+    timeout_seconds: Positive = 120.0
+
+    def check(self):
+        if not re.fullmatch(r'https?://[^\s/@?#]+(/[^\s?#]*)?', self.url):
+            raise SettingsError(
+                f'Endpoint.url={self.url!r}: must be like http://host/v1; it stands in records, so no key or name in it'
+            )
+
+    def body(self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> dict[str, Any]:
+        """The request, without its key."""
+        fields = {name: value for name, value in {**options, **self.options}.items() if value is not None}
+        return {**fields, 'model': self.model, 'messages': [dict(message) for message in messages]}
+
+    def key(self) -> str:
+        """The key from the environment; raises UserError where there is none."""
+        key = os.environ.get(self.key_variable, '') if self.key_variable else ''
+        if self.key_variable and not key:
+            raise UserError(f'key_variable={self.key_variable}: is not set in the environment; put the key there')
+        if not key.isascii() or not key.isprintable():
+            raise UserError(f'key_variable={self.key_variable}: the key there has characters that no header can carry')
+        return key

@@ -1,0 +1,47 @@
+"""A reward model as a judge: the answer that it rates higher is the better one."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from flan_jax.evaluation.judges.answers import Pair
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
+from flan_jax.evaluation.reward_scores import reward_scores
+from flan_jax.evaluation.samples import Answered, Question
+from flan_jax.inference.loaded import LoadedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class RewardJudge(PairwiseJudge):
+    """Judges by the rewards of two answers, which see nothing of each other, so that there is one order only.
+
+    Equal rewards are a tie. The margin, B's reward minus A's, stands in the evidence: by the model of Bradley and Terry
+    (1952), which reward models are trained with, B is better with probability sigmoid(margin).
+
+    Attributes:
+      model: a model with a scalar head.
+      batch_tokens: tokens rated at a time.
+      name: what the records call it.
+      progress: told how many more pairs are judged.
+    """
+
+    model: LoadedModel
+    batch_tokens: int
+    name: str
+    progress: Callable[[int], None] = lambda pairs: None
+
+    @property
+    def recipe(self):
+        return {'kind': 'reward', 'model': self.name}
+
+    def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
+        distinct = [tuple(dict.fromkeys((pair.answer_a, pair.answer_b))) for pair in pairs]
+        trees = [Answered(Question(pair.prompt), answers) for pair, answers in zip(pairs, distinct)]
+        rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
+        return [verdict_of(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
+
+
+def verdict_of(pair: Pair, reward_a: float, reward_b: float) -> Verdict:
+    """What two rewards say of two answers."""
+    margin = reward_b - reward_a
+    evidence = {'rewards': [reward_a, reward_b], 'margin': margin}
+    return Verdict(pair, (0.5 if margin == 0 else float(margin > 0),), evidence)

@@ -1,0 +1,74 @@
+"""Length-controlled win rates whose difficulties are fitted on the comparisons at hand, as AlpacaEval made its own.
+
+How hard an instruction is cannot be told from one model's comparison; several models, each against the same baseline,
+tell it (`fit_difficulty`). The interval resamples instructions, and fits difficulties and weights anew each time.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from flan_jax.errors import UserError
+from flan_jax.metrics import bootstrap
+from flan_jax.metrics.length_controlled import Comparisons, LengthControlled, fit_difficulty, length_controlled
+
+
+def jointly_controlled(
+    comparisons: Comparisons, others: Sequence[Comparisons], prior: Sequence[Comparisons] = ()
+) -> LengthControlled:
+    """The length-controlled win rate, with difficulties of this model's and the others' comparisons.
+
+    Args:
+      comparisons: of the model.
+      others: of other models with the same baseline; what they have on other instructions is left out.
+      prior: the comparisons of the prior, if there are any; they do not count for difficulties.
+
+    Raises:
+      UserError: without other models, or where one has no instruction of this one's.
+    """
+    if not others:
+        raise UserError('difficulties take the verdicts on other models beside this one')
+    return _controlled(comparisons, others, prior, np.arange(len(comparisons.instructions)))
+
+
+def joint_interval(
+    comparisons: Comparisons,
+    others: Sequence[Comparisons],
+    prior: Sequence[Comparisons],
+    samples: int,
+    progress: Callable[[int], None] = lambda samples: None,
+) -> tuple[float, float]:
+    """The 95 % confidence interval of `jointly_controlled`, by so many samples; `progress` is told of each.
+
+    The penalty's strength is that of the whole data.
+    """
+    strength = jointly_controlled(comparisons, others, prior).strength
+    random, count, rates = np.random.default_rng(0), len(comparisons.instructions), []
+    for _ in range(samples):
+        indices = random.integers(count, size=count)
+        rates.append(_controlled(comparisons, others, prior, indices, strength).rate)
+        progress(1)
+    return bootstrap.percentiles(np.array(rates))
+
+
+def _controlled(comparisons, others, prior, indices: np.ndarray, strength: float | None = None) -> LengthControlled:
+    """The rate on the instructions at some places, one taken twice being two instructions."""
+    sample = comparisons.take(indices)
+    names = [comparisons.instructions[i] for i in indices]
+    difficulty = fit_difficulty([sample, *_taken(others, names, sample)])
+    return length_controlled(sample, difficulty, _taken(prior, names, sample), strength)
+
+
+def _taken(models: Sequence[Comparisons], names: Sequence[str], sample: Comparisons) -> list[Comparisons]:
+    """What models have on the instructions of a sample, by the names that they have there."""
+    return [_on(model, names, sample.instructions) for model in models]
+
+
+def _on(model: Comparisons, names: Sequence[str], renamed: Sequence[str]) -> Comparisons:
+    place = {name: index for index, name in enumerate(model.instructions)}
+    shared = [(new, place[name]) for name, new in zip(names, renamed) if name in place]
+    if not shared:
+        raise UserError('a model that difficulties are fitted on has no verdict on any of the instructions')
+    new, at = zip(*shared)
+    taken = model.take(np.array(at))
+    return Comparisons(new, taken.wins, taken.baseline_characters, taken.model_characters)
