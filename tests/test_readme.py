@@ -93,6 +93,8 @@ def check(command, capfd):
         words += ['--length=800', '--batch_size=1']
     if words[1] == 'evaluate' and '--gin_file' not in command:
         words += ['--limit=1', '--templates=0']
+    if words[1:3] == ['tasks', 'site']:
+        words += ['--cluster=sentiment']
     if words[1] == 'reproduce' and '--list' not in words:
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVAL_TASKS']
         words += ['--clusters=coreference']

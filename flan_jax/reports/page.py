@@ -12,6 +12,9 @@ from flan_jax.files import write_whole
 
 HTML_FILE, JSON_FILE = 'report.html', 'report.json'
 
+PALETTE = pathlib.Path(__file__).parent / 'palette.css'
+"""The colours of all pages, for light and dark."""
+
 
 def write_files(folder: epath.PathLike, content: Mapping[str, Any], page: str) -> epath.Path:
     """Writes a report's content as JSON and its page as HTML; returns the path of the page."""
