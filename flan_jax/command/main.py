@@ -40,6 +40,7 @@ DATA_COMMANDS = {
     'doctor': 'check that the installation, or what a run left, is sound; kill runs to see them survive',
     'data': 'what data is ready; prepare or download more',
     'tasks': 'look at datasets and their templates',
+    'show': 'look at a packed sequence of a stream, or at what a stream is made of',
 }
 COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
 """Name of every command, which is also that of its module, and what it does."""

@@ -1,12 +1,17 @@
 """A packed sequence as a person reads it: its examples, each a prompt with responses, token by token."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.tokenizers.vocabulary import Vocabulary
+
+_UNFINISHED = '\ufffd'
+"""What decoders write for bytes that are no character."""
+
+_MOST_SHARING = 4
+"""Bytes, and so tokens, of a character in UTF-8 at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +19,7 @@ class Token:
     """One token.
 
     Attributes:
-      text: what it says after the token before it; U+FFFD for a part of a character.
+      text: what it says, see `token_texts`.
       place: in the sequence.
       position: what the model's position encoding sees.
       segment: the number that separates it from the rest; a token sees its own segment and those that it hangs on.
@@ -132,9 +137,13 @@ def sequence_view(
 
 
 def token_texts(vocabulary: Vocabulary, ids: Sequence[int]) -> list[str]:
-    """What each token says, where it stands after the one before it."""
-    ids = [int(i) for i in ids]
-    first = vocabulary.decode_all(ids[:1])
-    return [first] + [
-        vocabulary.decode_all(pair).removeprefix(vocabulary.decode_all(pair[:1])) for pair in itertools.pairwise(ids)
-    ]
+    """What each token says inside a text; of several that share a character, the last one says it."""
+    before = vocabulary.encode_continuation('a')
+    start, texts, unfinished = vocabulary.decode_all(before), [], []
+    for left, i in zip(range(len(ids) - 1, -1, -1), ids):
+        unfinished.append(int(i))
+        text = vocabulary.decode_all([*before, *unfinished]).removeprefix(start)
+        shared = left and text.endswith(_UNFINISHED) and len(unfinished) < _MOST_SHARING
+        texts.append('' if shared else text)
+        unfinished = unfinished if shared else []
+    return texts
