@@ -21,7 +21,7 @@ RUN_COMMANDS = {
     'ppo': "learn from rewards of the model's own answers (Run.objective = @Ppo())",
     'evaluate': 'evaluate the base and the tuned model of a run, or any models that are named',
     'certify': 'how much of what is evaluated stands in the stream that was trained on',
-    'report': 'make report.html and report.json from what is on disk',
+    'report': 'make report.html and report.json from what is on disk; one page for the runs that are named',
 }
 MODEL_COMMANDS = {
     'tune': 'tune a model on a file of instructions, in one line',
