@@ -1,4 +1,4 @@
-"""Every command of the README, docs/evaluation.md and docs/look.md runs, on samples and for a few steps where it would run long."""
+"""Every command of the pages below runs, on samples and for a few steps where it would run long."""
 
 import json
 import pathlib
