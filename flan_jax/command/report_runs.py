@@ -48,7 +48,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _load_catalogue(made: Mapping[str, Mapping[str, Any]]) -> None:
     """All datasets that any of the runs knew."""
     import_tensorflow()
-    known = {}
+    known: dict[tuple, None] = {}
     for of_run in made.values():
         data = of_run['run']['data']
         known[tuple(data['modules']), data['tfds_data_dir'], tuple(data['promptsource'])] = None

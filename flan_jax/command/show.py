@@ -92,7 +92,7 @@ def _lines(view) -> Iterator[Rule | Text]:
 
 def _vocabulary(stream: PackedStream, made: Mapping[str, Any] | None, named: str | None) -> Vocabulary:
     """The vocabulary that a stream was packed with; raises UserError for another."""
-    vocabulary = Vocabulary(named or (made and made['run']['data']['vocabulary']))
+    vocabulary = Vocabulary(named or (made['run']['data']['vocabulary'] if made else None))
     if vocabulary.fingerprint != stream.manifest.recipe['vocabulary']:
         raise UserError(
             f'{stream.folder} was packed with another vocabulary than {vocabulary.path}; name it by --vocabulary'

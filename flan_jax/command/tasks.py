@@ -51,16 +51,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     show_examples.add_arguments(show)
     search = actions.add_parser('search', allow_abbrev=False, parents=[common], help='templates that contain a text')
     search.add_argument('text')
-    export = actions.add_parser(
-        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
-    )
-    export.add_argument('mixture', help='flan, a cluster or a dataset')
-    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
-    export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
-    export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
-    export.add_argument('--held_out', help='cluster to leave out')
-    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
-    export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
+    _add_export(actions, common)
     mixture = actions.add_parser(
         'mixture', allow_abbrev=False, parents=[common], help="what share each part of a run's mixture gets"
     )
@@ -82,6 +73,19 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     if others and options.action != 'mixture':
         parser.error(f'unrecognized arguments: {" ".join(others)}')
     return options, others
+
+
+def _add_export(actions, common: argparse.ArgumentParser) -> None:
+    export = actions.add_parser(
+        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
+    )
+    export.add_argument('mixture', help='flan, a cluster or a dataset')
+    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
+    export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
+    export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
+    export.add_argument('--held_out', help='cluster to leave out')
+    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
+    export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ class Answered:
     dataset: Dataset
     shots: int
     models: tuple[str, ...]
-    pairs: Mapping[int, tuple[list[Record], ...]]
+    pairs: Mapping[int, tuple[Sequence[Record], ...]]
     score: str
 
     @property

@@ -1,7 +1,7 @@
 """What the page of a dataset shows."""
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def dataset_content(dataset: Dataset, rows: Rows, vocabulary: Vocabulary) -> dic
         'dataset': dataset,
         'where': where,
         'templates': [
-            _template(template, index, where and where.templates[index])
+            _template(template, index, where.templates[index] if where else None)
             for index, template in enumerate(dataset.templates)
         ],
         'rows': rows,
@@ -89,7 +89,7 @@ def _packed(dataset: Dataset, rows: Rows, vocabulary: Vocabulary) -> list[dict[s
     return list(_piece_lines(view))
 
 
-def _piece_lines(view: SequenceView) -> Iterator[Mapping[str, Any]]:
+def _piece_lines(view: SequenceView) -> Iterator[dict[str, Any]]:
     for number, tree in enumerate(view.trees, start=1):
         for piece in tree.pieces:
             tokens = piece.tokens

@@ -62,10 +62,10 @@ def _line_of_name(tree: ast.Module, name: str) -> int:
 
 
 def _may_become(text: ast.JoinedStr, name: str) -> bool:
-    parts = (re.escape(part.value) if isinstance(part, ast.Constant) else r'\w+' for part in text.values)
+    parts = (re.escape(str(part.value)) if isinstance(part, ast.Constant) else r'\w+' for part in text.values)
     return re.fullmatch(''.join(parts), name) is not None
 
 
 def _lines_of_texts(tree: ast.Module) -> dict[str, int]:
-    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return {node.value: node.lineno for node in texts}
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {node.value: node.lineno for node in constants if isinstance(node.value, str)}

@@ -145,7 +145,7 @@ def _shares(stream: PackedStream, of_clusters: np.ndarray, losses: Mapping[str, 
         Share(
             cluster=name,
             examples=examples,
-            planned=planned and planned[place],
+            planned=planned[place] if planned else None,
             tokens=tokens,
             learned=learned,
             loss=None if nats is None else float(nats[place]),

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -136,7 +138,7 @@ def sequence_view(
     return SequenceView(tuple(trees), length)
 
 
-def token_texts(vocabulary: Vocabulary, ids: Sequence[int]) -> list[str]:
+def token_texts(vocabulary: Vocabulary, ids: Sequence[int] | np.ndarray) -> list[str]:
     """What each token says inside a text; of several that share a character, the last one says it."""
     before = vocabulary.encode_continuation('a')
     start, texts, unfinished = vocabulary.decode_all(before), [], []
