@@ -1,4 +1,4 @@
-"""Every command of the README and docs/evaluation.md runs, on samples and for a few steps where it would run long."""
+"""Every command of the pages below runs, on samples and for a few steps where it would run long."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ from tests.toy import random_params
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
-PAGES = README + (ROOT / 'docs/evaluation.md').read_text()
+PAGES = README + ''.join((ROOT / 'docs' / page).read_text() for page in ('evaluation.md', 'look.md'))
 BLOCKS = re.findall(r'```sh\n(.*?)```', PAGES, flags=re.DOTALL)
 EXAMPLES = re.findall(r'```python\n(.*?)```', README, flags=re.DOTALL)
 COMMANDS = [line.partition(' #')[0].strip() for block in BLOCKS for line in block.splitlines()]
@@ -87,12 +87,14 @@ def test_the_flan_jax_commands_run(folder, monkeypatch, capfd):
 def check(command, capfd):
     """Runs one command; downloads may fail for want of a network, but must then say so dataset by dataset."""
     words = shlex.split(command)
-    if words[1] in ('run', 'report'):
+    if words[1] in ('run', 'report') and '--gin_file' in command:
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items()]
     if words[1] == 'tune':
         words += ['--length=800', '--batch_size=1']
     if words[1] == 'evaluate' and '--gin_file' not in command:
         words += ['--limit=1', '--templates=0']
+    if words[1:3] == ['tasks', 'site']:
+        words += ['--cluster=sentiment']
     if words[1] == 'reproduce' and '--list' not in words:
         words += [f'--gin.{name}={value}' for name, value in FEW_STEPS.items() if name != 'EVAL_TASKS']
         words += ['--clusters=coreference']

@@ -28,7 +28,7 @@ LM_EVAL = 'lm_eval'
 def main(arguments: list[str]) -> int:
     """Evaluates what is not on record, prints the table, writes the report."""
     options = _parse(arguments)
-    paths = _named(options.models)
+    paths = named(options.models)
     require_writable(options.output, '--output')
     load_catalogue(options)
     keep_compiled_programs()
@@ -61,7 +61,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(arguments)
 
 
-def _named(models: list[str]) -> dict[str, str]:
+def named(models: list[str]) -> dict[str, str]:
     """Name to folder; raises UserError for two of one name."""
     found: dict[str, str] = {}
     for argument in models:

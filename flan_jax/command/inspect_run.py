@@ -53,19 +53,17 @@ def _arrays(verified: int) -> str:
 def _stream(root: epath.Path) -> str:
     """Reads all sequences: ArrayRecord has checksums of its own."""
     from flan_jax import manifest
-    from flan_jax.packing.stream import MANIFEST_FILE, PackedStream
-    from flan_jax.settings import fingerprint
+    from flan_jax.command.streams import stream_of_run
+    from flan_jax.packing.stream import PackedStream
 
     made = manifest.read(root) if manifest.exists(root) else {}
     if not made.get('stream'):
         return ''
-    directory = epath.Path(made['run']['stream']['directory'])
-    folders = directory.glob(f'*-{fingerprint(made["stream"]["recipe"])}') if directory.is_dir() else ()
-    for folder in folders:
-        if (folder / MANIFEST_FILE).exists():
-            stream = PackedStream(folder)
-            return f'{sum(len(stream.sequences([place])) for place in range(len(stream)))} sequences'
-    return f'not in {directory} any more'
+    folder = stream_of_run(made)
+    if folder is None:
+        return f'not in {made["run"]["stream"]["directory"]} any more'
+    stream = PackedStream(folder)
+    return f'{sum(len(stream.sequences([place])) for place in range(len(stream)))} sequences'
 
 
 def _records(root: epath.Path) -> str:

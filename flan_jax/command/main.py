@@ -22,7 +22,7 @@ RUN_COMMANDS = {
     'evaluate': 'evaluate the base and the tuned model of a run, or any models that are named',
     'certify': 'how much of what is evaluated stands in the stream that was trained on',
     'status': 'how far runs are, from another shell',
-    'report': 'make report.html and report.json from what is on disk',
+    'report': 'make report.html and report.json from what is on disk; one page for the runs that are named',
 }
 MODEL_COMMANDS = {
     'tune': 'tune a model on a file of instructions, in one line',
@@ -42,6 +42,7 @@ DATA_COMMANDS = {
     'doctor': 'check that the installation, or what a run left, is sound; kill runs to see them survive',
     'data': 'what data is ready; prepare or download more',
     'tasks': 'look at datasets and their templates',
+    'show': 'look at a packed sequence of a stream, or at what a stream is made of',
 }
 COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
 """Name of every command, which is also that of its module, and what it does."""

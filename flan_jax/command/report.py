@@ -1,12 +1,16 @@
-"""flan-jax report: make report.html and report.json from what is on disk."""
+"""flan-jax report: make report.html and report.json from what is on disk; of several runs, where these are named."""
 
+from flan_jax.command import report_runs
 from flan_jax.command.start import start
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Reports on the run that the arguments describe."""
+    """Reports on the run that the arguments describe, or on the runs that they begin with."""
+    if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
+        report_runs.main(arguments)
+        return
     report(start('report', arguments)[0])
 
 

@@ -14,12 +14,12 @@ from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catal
 from flan_jax.command.tables import OUT, counted, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
-from flan_jax.progress import CONSOLE
+from flan_jax.files import require_writable, write_whole
+from flan_jax.progress import CONSOLE, bar
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `list`, `show`, `search`, `export`, `mixture`, `verify`, `lengths` or `licences`."""
+    """Carries out one of the actions below."""
     options, others = _parse(arguments)
     load_catalogue(options)
     actions: dict[str, Callable[[argparse.Namespace], int | None]] = {
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         'verify': verify_table.run,
         'lengths': lengths_table.run,
         'licences': _licences,
+        'site': _site,
     }
     return actions[options.action](options) or 0
 
@@ -40,7 +41,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax tasks', description=__doc__)
     common = catalogue_arguments()
     actions = parser.add_subparsers(
-        dest='action', required=True, metavar='{list,show,search,export,mixture,verify,lengths,licences}'
+        dest='action', required=True, metavar='{list,show,search,export,mixture,verify,lengths,licences,site}'
     )
     listing = actions.add_parser('list', allow_abbrev=False, parents=[common], help='all datasets by cluster')
     listing.add_argument('--cluster', help='only this one')
@@ -50,16 +51,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     show_examples.add_arguments(show)
     search = actions.add_parser('search', allow_abbrev=False, parents=[common], help='templates that contain a text')
     search.add_argument('text')
-    export = actions.add_parser(
-        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
-    )
-    export.add_argument('mixture', help='flan, a cluster or a dataset')
-    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
-    export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
-    export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
-    export.add_argument('--held_out', help='cluster to leave out')
-    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
-    export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
+    _add_export(actions, common)
     mixture = actions.add_parser(
         'mixture', allow_abbrev=False, parents=[common], help="what share each part of a run's mixture gets"
     )
@@ -74,10 +66,26 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     lengths_table.add_arguments(lengths)
     actions.add_parser('licences', allow_abbrev=False, parents=[common], help='licence and citation of every dataset')
+    site = actions.add_parser('site', allow_abbrev=False, parents=[common], help='the catalogue as a static site')
+    site.add_argument('--out', required=True, help='folder to write to; open index.html there')
+    site.add_argument('--cluster', help='only this one')
     options, others = parser.parse_known_args(arguments)
     if others and options.action != 'mixture':
         parser.error(f'unrecognized arguments: {" ".join(others)}')
     return options, others
+
+
+def _add_export(actions, common: argparse.ArgumentParser) -> None:
+    export = actions.add_parser(
+        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
+    )
+    export.add_argument('mixture', help='flan, a cluster or a dataset')
+    export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
+    export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
+    export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
+    export.add_argument('--held_out', help='cluster to leave out')
+    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
+    export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -157,3 +165,14 @@ def _licences(options: argparse.Namespace) -> None:
     for dataset in catalogue.DATASETS.values():
         table.add_row(dataset.name, ' '.join(dataset.languages), dataset.licence, dataset.citation)
     print_table(table)
+
+
+def _site(options: argparse.Namespace) -> None:
+    from flan_jax.reports.catalogue_site.site import write_site
+
+    require_writable(options.out, '--out')
+    names = [catalogue.cluster(options.cluster).name] if options.cluster else catalogue.CLUSTERS
+    datasets = [dataset for name in names for dataset in catalogue.datasets_in(name)]
+    with bar('writing pages', len(datasets)) as advance:
+        index = write_site(options.out, datasets, options.data_dir, advance)
+    CONSOLE.print(f'open {index}', soft_wrap=True)

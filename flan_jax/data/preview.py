@@ -34,6 +34,7 @@ class RenderedExample:
       right: which options are right.
       group: key under which examples are judged together.
       before: what stands before the question of a dialogue, named as in `declaration.BEFORE`; empty for others.
+      options: the block of options as prompts show it; empty where the answer is free text.
     """
 
     prompts: tuple[tuple[str, str], ...]
@@ -44,6 +45,7 @@ class RenderedExample:
     right: tuple[bool, ...]
     group: str
     before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: str = ''
 
     def dialogue(self, template: int) -> Dialogue:
         """The texts of one template as a prompt format takes them."""
@@ -87,6 +89,7 @@ def _rendered(dataset: Dataset, example: Mapping[str, Any]) -> RenderedExample:
         right=tuple(map(bool, example.get('right', ()))),
         group=example.get('group', b'').decode(),
         before={name: _decode(example[name]) for name in BEFORE if name in example},
+        options=example.get(OPTIONS, b'').decode(),
     )
 
 

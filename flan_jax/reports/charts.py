@@ -1,6 +1,10 @@
 """The report's pictures, as SVG that stands inside the page."""
 
+import base64
+import html
 import io
+import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +24,9 @@ PREFERRED = 'accuracy'
 
 COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': '#b0b0b0'}
 
+_TITLE = 'title-'
+"""Begins the ids of what has a title."""
+
 plt.rcParams.update(
     {
         'svg.fonttype': 'none',  # text stays text: it can be read aloud, searched and copied
@@ -33,18 +40,21 @@ plt.rcParams.update(
 )
 
 
-def template_scores(rows: Sequence[Mapping]) -> str:
+def template_scores(rows: Sequence[Mapping]):
     """Every template's score by dataset, base beside tuned, with chance and the paper's mean.
 
     Args:
-      rows: mappings with name, base and tuned (lists of scores, perhaps empty), chance and paper (or None).
+      rows: mappings with name, shots, base and tuned (template to score, perhaps empty), chance and paper (or None).
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.9 + 0.62 * len(rows)))
+    drawn = [model for model in ('base', 'tuned') if any(row[model] for row in rows)]
     for index, row in enumerate(rows):
         for offset, model in ((0.16, 'base'), (-0.16, 'tuned')):
-            if scores := row[model]:
-                mean = sum(scores) / len(scores)
-                axes.plot(scores, [index + offset] * len(scores), 'o', ms=5, alpha=0.45, mew=0, color=COLOURS[model])
+            for template, score in row[model].items():
+                gid = labelled({**row, 'model': model, 'template': template}, f'{model} {score:.1f}')
+                axes.plot([score], [index + offset], 'o', ms=5, alpha=0.45, mew=0, color=COLOURS[model], gid=gid)
+            if row[model]:
+                mean = sum(row[model].values()) / len(row[model])
                 axes.plot([mean], [index + offset], '|', ms=16, mew=2.5, color=COLOURS[model])
         for value, colour in ((row['chance'], COLOURS['chance']), (row['paper'], COLOURS['paper'])):
             if value is not None:
@@ -53,12 +63,12 @@ def template_scores(rows: Sequence[Mapping]) -> str:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_xlabel('test score of each template; the bar is their mean')
-    handles = [plt.Line2D([], [], marker='o', ls='', color=COLOURS[m], label=m) for m in ('base', 'tuned')]
+    handles = [plt.Line2D([], [], marker='o', ls='', color=COLOURS[m], label=m) for m in drawn]
     for name, label in (('chance', 'chance'), ('paper', "paper's FLAN 137B")):
         if any(row[name] is not None for row in rows):
             handles.append(plt.Line2D([], [], ls='--', lw=1.2, color=COLOURS[name], label=label))
     figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False)
-    return svg_of(figure)
+    return figure
 
 
 def beside_the_paper(rows: Sequence[Mapping]) -> str:
@@ -95,23 +105,43 @@ def beside_the_paper(rows: Sequence[Mapping]) -> str:
     return svg_of(figure)
 
 
-def loss_curve(lines: Sequence[Mapping[str, float]]) -> str:
-    """The training loss by step, all clusters together in front of each by itself."""
-    figure, axes = plt.subplots(figsize=(WIDTH, 3.0))
+def loss_curve(lines: Sequence[Mapping[str, float]]):
+    """The training loss by step, all clusters together in front of each by itself, all named."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     clusters = sorted({name for line in lines for name in line if name.startswith('loss/')})
-    for name in clusters:
+    for place, name in enumerate(clusters):
         points = [(line['step'], line[name]) for line in lines if name in line]
-        axes.plot(*zip(*points), lw=0.8, alpha=0.35, color=COLOURS['chance'])
-    axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2, color=COLOURS['tuned'])
+        cluster = name.removeprefix('loss/').replace('_', ' ')
+        colour = plt.get_cmap('tab20')(place % 20)
+        axes.plot(*zip(*points), lw=1, alpha=0.8, color=colour, label=cluster, gid=titled(cluster))
+    axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2.5, color=COLOURS['tuned'], label='all')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     ranks = any(PREFERRED in line for line in lines)
     axes.set_ylabel('loss, a mean over prompts' if ranks else 'loss, nats per target token')
     axes.set_ylim(bottom=0)
-    return svg_of(figure)
+    figure.legend(loc='outside lower center', ncols=3, frameon=False, fontsize=7)
+    return figure
 
 
-def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()) -> str:
+def losses_of_runs(runs: Mapping[str, Sequence[Mapping[str, float]]]):
+    """The training loss of several runs by step.
+
+    Args:
+      runs: name to the lines of its metrics that have a loss, at least one.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    for name, lines in runs.items():
+        steps, losses = [line['step'] for line in lines], [line['loss'] for line in lines]
+        axes.plot(steps, losses, lw=2, alpha=0.8, label=name, gid=titled(name))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel('step')
+    axes.set_ylabel('loss')
+    figure.legend(loc='outside lower center', ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()):
     """How often the better of two responses is rated higher by step, and how both are rated on average.
 
     Args:
@@ -135,10 +165,10 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
     below.set_xlabel('step')
     below.set_ylabel(f'{rated}, mean over pairs')
     below.legend(frameon=False)
-    return svg_of(figure)
+    return figure
 
 
-def scores_by_step(lines: Sequence[Mapping]) -> str:
+def scores_by_step(lines: Sequence[Mapping]):
     """Every dataset's score while the model was tuned, and in front their mean.
 
     Args:
@@ -147,7 +177,7 @@ def scores_by_step(lines: Sequence[Mapping]) -> str:
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for name in dict.fromkeys(line['name'] for line in lines):
         points = [(line['step'], line['mean']) for line in lines if line['name'] == name]
-        axes.plot(*zip(*points), lw=1, marker='o', ms=3, alpha=0.6, label=name)
+        axes.plot(*zip(*points), lw=1, marker='o', ms=3, alpha=0.6, label=name, gid=titled(name))
     steps = sorted({line['step'] for line in lines})
     means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
@@ -156,13 +186,35 @@ def scores_by_step(lines: Sequence[Mapping]) -> str:
     axes.set_ylabel('test score, mean over templates')
     axes.set_ylim(bottom=0)
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
-    return svg_of(figure)
+    return figure
+
+
+def titled(text: str) -> str:
+    """An id for a line or a dot by which `svg_of` gives it a title, which browsers show where one points."""
+    return _TITLE + base64.urlsafe_b64encode(json.dumps({'title': text}).encode()).decode()
+
+
+def labelled(row: Mapping, says: str) -> str:
+    """The same for a dot that stands for a template's score, and opens its answers."""
+    data = {name: row[name] for name in ('name', 'shots', 'model', 'template')}
+    title = f'{row["name"]}, template {row["template"]}: {says}'
+    return _TITLE + base64.urlsafe_b64encode(json.dumps({'title': title, **data}).encode()).decode()
 
 
 def svg_of(figure) -> str:
-    """The figure as an svg element that scales with the page."""
+    """The figure as an svg element that scales with the page; it is closed."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})
+    figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, transparent=True)
     plt.close(figure)
     text = buffer.getvalue()
-    return text[text.index('<svg') :]
+    return re.sub(rf'<g id="{_TITLE}([^"]*)">', _group, text[text.index('<svg') :])
+
+
+def _group(found: re.Match) -> str:
+    """The group of a line or a dot with its title and, for a dot, what it stands for."""
+    data = json.loads(base64.urlsafe_b64decode(found[1]))
+    title = html.escape(data.pop('title'))
+    if 'name' in data:
+        data['line'] = data.pop('name')
+    attributes = ''.join(f' data-{name}="{html.escape(str(value))}"' for name, value in data.items())
+    return f'<g{attributes}><title>{title}</title>'

@@ -1,13 +1,16 @@
-"""The report of several models on the same datasets, side by side."""
+"""The report of several models on the same datasets, side by side: models that are named, or runs."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etils import epath
 
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.results import Result
+from flan_jax.reports import answers
+from flan_jax.reports.answers import Answered
+from flan_jax.reports.beside import write_beside
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import Models, ResultsByModel, not_evaluated
@@ -19,7 +22,7 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'models.html'
 def write_models_report(
     folder: epath.PathLike, eval_set: EvalSet, models: Models, paths: Mapping[str, str], found: ResultsByModel
 ) -> epath.Path:
-    """Writes report.json and report.html; returns the latter.
+    """Writes report.json, report.html and what goes beside it; returns the page.
 
     Args:
       folder: where to.
@@ -28,23 +31,48 @@ def write_models_report(
       paths: the models' folders, by name.
       found: their results, by name.
     """
-    content = {
-        'models': {
-            name: {'path': paths[name], 'prompt_format': models[name].settings['prompt_format']['name']}
-            for name in models
-        },
-        'results': [
-            {'name': name, 'shots': shots, 'metric': some.headline, 'num_examples': some.num_examples}
-            | {'models': as_plain(by_model)}
-            for (name, shots), by_model in lines(found).items()
-            for some in [next(iter(by_model.values()))]
-        ],
+    described = {
+        name: {'path': paths[name], 'prompt_format': models[name].settings['prompt_format']['name'], 'notes': ''}
+        for name in models
+    }
+    more = {
         'not_evaluated': not_evaluated(eval_set, found),
         'score': eval_set.evaluation.score,
         'limit': eval_set.evaluation.limit,
         'from_samples': from_samples(list(eval_set.datasets), eval_set.data_dir),
     }
-    return write_files(folder, content, _page(content))
+    answered = answers.answered(answers.folders_of(eval_set, models), eval_set.evaluation.score)
+    return write_side_by_side(folder, described, found, answered, more)
+
+
+def write_side_by_side(
+    folder: epath.PathLike,
+    models: Mapping[str, Mapping[str, str]],
+    found: ResultsByModel,
+    answered: Sequence[Answered],
+    more: Mapping[str, Any],
+    figures: Mapping[str, Any] | None = None,
+) -> epath.Path:
+    """Writes the report of models; returns the page.
+
+    Args:
+      folder: where to.
+      models: path, prompt_format and notes of each model, by name.
+      found: their results, by name.
+      answered: what they answered.
+      more: not_evaluated, score, limit and from_samples, as the page shows them.
+      figures: what is drawn beside the results, by name; the page shows 'loss'.
+    """
+    results = [
+        {'name': name, 'shots': shots, 'metric': some.headline, 'num_examples': some.num_examples}
+        | {'models': as_plain(by_model)}
+        for (name, shots), by_model in lines(found).items()
+        for some in [next(iter(by_model.values()))]
+    ]
+    content = {'models': models, 'results': results, 'answers': list(map(answers.summary, answered)), **more}
+    pictures = write_beside(folder, results, figures or {})
+    shown = answers.shown_records(answered)
+    return write_files(folder, content, page_of(_TEMPLATE, content, shown=shown, loss_chart=pictures.get('loss')))
 
 
 def lines(found: ResultsByModel) -> dict[tuple[str, int], dict[str, Result]]:
@@ -54,7 +82,3 @@ def lines(found: ResultsByModel) -> dict[tuple[str, int], dict[str, Result]]:
         for result in results:
             by_line.setdefault((result.name, result.shots), {})[model] = result
     return by_line
-
-
-def _page(content: Mapping[str, Any]) -> str:
-    return page_of(_TEMPLATE, content)

@@ -1,16 +1,27 @@
 """Report files: a page made from a template, and its content as JSON."""
 
+import base64
+import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+import markupsafe
 from etils import epath
 
 from flan_jax.files import write_whole
 
 HTML_FILE, JSON_FILE = 'report.html', 'report.json'
+
+PALETTE = pathlib.Path(__file__).parent / 'palette.css'
+"""The colours of all pages, for light and dark."""
+
+_SCRIPT = (pathlib.Path(__file__).parent / 'report.js').read_text()
+
+_SCRIPT_HASH = markupsafe.Markup(f"'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'")
+"""What the content security policy of a report lets run, and nothing else."""
 
 
 def write_files(folder: epath.PathLike, content: Mapping[str, Any], page: str) -> epath.Path:
@@ -33,5 +44,6 @@ def page_of(template: pathlib.Path, content: Mapping[str, Any], **more: Any) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {'report_js': markupsafe.Markup(_SCRIPT), 'report_js_hash': _SCRIPT_HASH}
     environment.filters['score'] = lambda value: '–' if value is None else f'{value:.1f}'
     return environment.get_template(template.name).render(content, **more)

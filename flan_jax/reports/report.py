@@ -14,12 +14,12 @@ from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.objectives.objective import LOSS
-from flan_jax.reports import charts
+from flan_jax.reports import answers, charts
+from flan_jax.reports.beside import write_beside
 from flan_jax.reports.clean_scores import clean_lines
 from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
-from flan_jax.reports.predictions import predictions
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log
 
@@ -29,7 +29,7 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
 
 def write_report(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) -> epath.Path:
-    """Writes report.json and report.html into the folder of a run; returns the latter.
+    """Writes report.json, report.html and what goes beside it into the folder of a run; returns the page.
 
     Args:
       model_dir: the run's folder.
@@ -40,7 +40,10 @@ def write_report(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Mo
       ManifestError: if nothing has been run there.
     """
     content = gather(model_dir, eval_set, models)
-    return write_files(model_dir, content, render(content))
+    lines = answers.answered(answers.folders_of(eval_set, models), eval_set.evaluation.score) if eval_set else []
+    content['answers'] = list(map(answers.summary, lines))
+    pictures = write_beside(model_dir, content['results'], _figures(content))
+    return write_files(model_dir, content, render(content, pictures, answers.shown_records(lines)))
 
 
 def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
 
 _NOTHING_EVALUATED: dict[str, Any] = {
     'score': None, 'limit': None, 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {}, 'few_shot': [],
-    'while_tuning': [], 'predictions': [], 'certificate': None, 'clean': [],
+    'while_tuning': [], 'certificate': None, 'clean': [],
 }  # fmt: skip
 
 
@@ -82,7 +85,6 @@ def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) ->
         'not_evaluated': not_evaluated(eval_set, found),
         'few_shot': few_shot_lines(lines),
         'while_tuning': lines_by_step(eval_set, models, found),
-        'predictions': predictions(eval_set, models),
     }
 
 
@@ -96,21 +98,42 @@ def _contamination(
     return {'certificate': certificate, 'clean': lines}
 
 
-def render(content: Mapping[str, Any]) -> str:
-    """The page."""
-    lines = [_chart_line(line) for line in content['results']]
+def render(content: Mapping[str, Any], pictures: Mapping[str, str], shown: Sequence[Mapping[str, Any]]) -> str:
+    """The page.
+
+    Args:
+      content: what `gather` has found.
+      pictures: svg elements by the names of `_figures`.
+      shown: the answers on the page, see `answers.shown_records`.
+    """
     proof = content['manifest'].get('hold_out')
-    ranked = [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
+    charts_shown = {f'{name}_chart': pictures.get(name) for name in ('scores', 'tuning', 'loss', 'preference')}
     return page_of(
         _TEMPLATE,
         content,
-        scores_chart=charts.template_scores(lines) if lines else None,
-        tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
-        loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
-        ranked=ranked,
-        preference_chart=charts.preference_curves(ranked, content['rankings']) if ranked else None,
+        ranked=_ranked(content),
+        shown=shown,
+        **charts_shown,
     )
+
+
+def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures for which there is anything to draw, by name."""
+    figures, ranked = {}, _ranked(content)
+    if content['results']:
+        figures['scores'] = charts.template_scores([_chart_line(line) for line in content['results']])
+    if content['while_tuning']:
+        figures['tuning'] = charts.scores_by_step(content['while_tuning'])
+    if content['loss']:
+        figures['loss'] = charts.loss_curve(content['loss'])
+    if ranked:
+        figures['preference'] = charts.preference_curves(ranked, content['rankings'])
+    return figures
+
+
+def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:
+    return [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
@@ -121,10 +144,12 @@ def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
 
 def _chart_line(line: Mapping[str, Any]) -> dict[str, Any]:
     scores = {
-        label: [t['test'][found['headline']] for t in found['templates']] for label, found in line['models'].items()
+        label: {t['template']: t['test'][found['headline']] for t in found['templates']}
+        for label, found in line['models'].items()
     }
     paper = line['paper'] and line['paper']['mean']
-    return {'base': (), 'tuned': ()} | scores | {'name': line['name'], 'chance': line['chance'], 'paper': paper}
+    shown = {'name': line['name'], 'shots': line['shots'], 'chance': line['chance'], 'paper': paper}
+    return {'base': {}, 'tuned': {}} | scores | shown
 
 
 def _total_steps(of_run: Mapping[str, Any]) -> int | None:

@@ -74,10 +74,26 @@ def test_the_report_says_what_was_found(finished):
     assert copa['chance'] == 50.0 and copa['num_examples'] == 3 and copa['paper']['mean'] == 90.6
     assert set(copa['models']) == {'base', 'tuned'} and len(copa['models']['tuned']['templates']) == 2
     assert len(report['loss']) == 2 and report['from_samples'] is True
-    assert len(report['predictions']) == 2 * 2, 'each template of each dataset, as there are fewer than are shown'
+    assert [line['answers'] for line in report['answers']] == [2 * 3, 2 * 3], 'every example in each template'
+    beside = {'results.csv', 'templates.csv', 'results.tex', 'scores.svg', 'scores.png', 'loss.svg', 'loss.png'}
+    assert beside <= set(os.listdir(finished['MODEL_DIR']))
     page = (finished['MODEL_DIR'] / 'report.html').read_text()
     assert 'mean nothing for science' in page and page.count('<svg') == 2
     assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
+
+
+def test_several_runs_have_one_page(finished, tmp_path, capsys):
+    runs = [str(finished['MODEL_DIR']), f'again={finished["MODEL_DIR"]}']
+    assert main.main(['report', *runs, f'--output={tmp_path}']) == 0
+    report = json.loads((tmp_path / 'report.json').read_text())
+    alone = json.loads((finished['MODEL_DIR'] / 'report.json').read_text())
+    names = ['base', finished['MODEL_DIR'].name, 'again']
+    assert list(report['models']) == names and report['models']['base']['notes'] == 'not tuned'
+    for line, expected in zip(report['results'], alone['results'], strict=True):
+        means = [line['models'][name]['mean'] for name in names]
+        assert means == [expected['models'][model]['mean'] for model in ('base', 'tuned', 'tuned')]
+    assert main.main(['report', str(tmp_path)]) == 2
+    assert 'not the folder of a run' in capsys.readouterr().err
 
 
 def test_a_second_run_does_nothing_and_says_the_same(finished):

@@ -1,0 +1,44 @@
+"""Streams as people name them: by their own folder, or by that of the run that learned from one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from flan_jax.errors import UserError
+from flan_jax.packing.stream import MANIFEST_FILE, PackedStream
+from flan_jax.settings import fingerprint
+
+
+def stream_of_run(made: Mapping[str, Any]) -> epath.Path | None:
+    """The folder of the stream that the run of a manifest learned from; None where it is not there any more."""
+    directory = epath.Path(made['run']['stream']['directory'])
+    folders = directory.glob(f'*-{fingerprint(made["stream"]["recipe"])}') if directory.is_dir() else ()
+    return next((folder for folder in folders if (folder / MANIFEST_FILE).exists()), None)
+
+
+def open_stream(path: str) -> tuple[PackedStream, dict[str, Any] | None]:
+    """The stream that `path` names, and the manifest of the run where it is one.
+
+    Raises:
+      UserError: if it is neither a stream nor a run, or a run without a stream.
+    """
+    from flan_jax import manifest
+
+    if (epath.Path(path) / MANIFEST_FILE).exists():
+        return PackedStream(path), None
+    if not manifest.exists(path):
+        raise UserError(
+            f'{path} is neither the folder of a stream ({MANIFEST_FILE}) nor that of a run (manifest.json); '
+            '`flan-jax pack` writes streams below Stream.directory'
+        )
+    made = manifest.read(path)
+    if not made['stream']:
+        raise UserError(f'{path}: this run has no stream, as nothing was tuned')
+    folder = stream_of_run(made)
+    if folder is None:
+        raise UserError(
+            f'{path}: the stream of this run is not in {made["run"]["stream"]["directory"]} any more; `flan-jax pack` '
+            'with its configuration writes it anew'
+        )
+    return PackedStream(folder), made

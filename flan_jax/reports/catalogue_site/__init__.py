@@ -1,0 +1,1 @@
+"""The catalogue as a site: static pages that need neither network nor server."""

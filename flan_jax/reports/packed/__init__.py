@@ -1,0 +1,1 @@
+"""Packed sequences for people: their tokens, how they hang together, and what a stream is made of."""
