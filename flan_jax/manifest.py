@@ -31,6 +31,7 @@ _MAY_CHANGE = {
     'stream.directory',
     'training.log_every',
     'training.checkpoint_every',
+    'training.checkpoints',
     'training.keep_checkpoints',
     'training.microbatches',
     'training.remat',
