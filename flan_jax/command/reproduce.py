@@ -154,7 +154,7 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
         given = _not_needed(options) | given
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
-    if options.id == 'miniature':
+    if options.id in ('miniature', 'hewitt.miniature'):
         return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     of_samples = not options.id.startswith('hewitt.')  # which has no instruction data of that paper's
@@ -174,7 +174,7 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
     from flan_jax.command.evaluate import open_model
-    from flan_jax.studies import contamination, flan, gpt4llm, hewitt, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, gpt4llm, hewitt, hewitt_miniature, leave_one_out, stilts
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.response_ranking import write_ranking
@@ -192,7 +192,8 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    studies: dict[str, Any] = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
+    miniatures = {study.id: study for study in (MINIATURE, hewitt_miniature.MINIATURE)}
+    studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **hewitt.STUDIES}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
     if options.clusters:

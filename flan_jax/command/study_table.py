@@ -87,13 +87,14 @@ def studies() -> Iterator:
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, hewitt, hewitt_miniature, leave_one_out, stilts
     from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
     yield contamination.TABLE
     yield from flan.STUDIES.values()
     yield MINIATURE
+    yield hewitt_miniature.MINIATURE
     yield from stilts.STUDIES.values()
     yield from hewitt.STUDIES.values()
 
