@@ -31,6 +31,7 @@ MODEL_COMMANDS = {
     'samples': 'several answers to each question: draw them, vote, keep right ones to learn from, choose the best',
     'compare': 'where two models differ, from their records',
     'ifs': 'does a model answer at all: the Instruction Following Score',
+    'select': 'which checkpoint of a run answers best, by a judge or side by side for a person',
     'judge': 'which of two models answers better, prompt by prompt, and how often',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
