@@ -10,6 +10,7 @@ default out/reproduce/ID_SCALE.
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -133,6 +134,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument(
         '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='for gpt4llm.*: the files it is made of'
     )
+    parser.add_argument(
+        '--judge', metavar='CHECKPOINT', help='for answers head to head: who judges; default: the base model itself'
+    )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     parser.add_argument(
@@ -174,7 +178,9 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
     from flan_jax.command.evaluate import open_model
-    from flan_jax.studies import contamination, flan, gpt4llm, hewitt, hewitt_miniature, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
+    from flan_jax.studies.head_to_head import write_head_to_head
+    from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
     from flan_jax.studies.response_ranking import write_ranking
@@ -192,14 +198,24 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    miniatures = {study.id: study for study in (MINIATURE, hewitt_miniature.MINIATURE)}
-    studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **hewitt.STUDIES}
+    miniatures = {study.id: study for study in (MINIATURE, HEWITT_MINIATURE)}
+    of_hewitt = {**hewitt.STUDIES, **head_to_head_tables.STUDIES}
+    studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **of_hewitt}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
+    if options.judge and options.id not in head_to_head_tables.STUDIES:
+        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
+    if options.id in head_to_head_tables.STUDIES:
+        judge_of = functools.partial(_judge, options.judge)
+        return Work(
+            runs,
+            lambda loaded: write_head_to_head(root, study, _without_preparing(loaded), judge_of),
+            check_data=study.check_data,
+        )
     if options.id in hewitt.STUDIES:
         return Work(
             runs,
@@ -211,6 +227,15 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
         study.check,
     )
+
+
+def _judge(checkpoint: str | None, run: Run):
+    """The judge that is named, or else the base model of a run; both say by likelihoods which answer is better."""
+    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    from flan_jax.loaded_model import load
+
+    model = load(checkpoint or run.initial_checkpoint)
+    return LikelihoodJudge(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
 def _without_preparing(loaded: Loaded) -> Loaded:

@@ -87,7 +87,15 @@ def studies() -> Iterator:
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import contamination, flan, hewitt, hewitt_miniature, leave_one_out, stilts
+    from flan_jax.studies import (
+        contamination,
+        flan,
+        head_to_head_tables,
+        hewitt,
+        hewitt_miniature,
+        leave_one_out,
+        stilts,
+    )
     from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
@@ -97,6 +105,7 @@ def _studies() -> Iterator:
     yield hewitt_miniature.MINIATURE
     yield from stilts.STUDIES.values()
     yield from hewitt.STUDIES.values()
+    yield from head_to_head_tables.STUDIES.values()
 
 
 def _cost(study, scale: str):
