@@ -9,17 +9,14 @@ from flan_jax.studies.study import Arm
 
 INSTRUCTION_TUNING, RESPONSE_TUNING = 'instruction tuning', 'response tuning'
 
-MIXTURE = 'MIXTURE_OR_TASK_NAME'
-
-SEVERAL = mini(['colour', 'drink', 'food', 'verify'])
-"""What instruction tuning learns: three of the traits that stories tell, as the held-out topics are, and yes or no."""
-
 ARMS = (
-    Arm(INSTRUCTION_TUNING, {MIXTURE: SEVERAL}),
-    Arm(RESPONSE_TUNING, {MIXTURE: SEVERAL, 'Data.instructions': 'response_only'}),
-    Arm('single task: colour', {MIXTURE: mini(['colour'])}),
-    Arm('single task: verify', {MIXTURE: mini(['verify'])}),
+    Arm(INSTRUCTION_TUNING, {}, tuned_as='all clusters'),
+    Arm(RESPONSE_TUNING, {'Data.instructions': 'response_only'}),
+    Arm('single task: colour', {'MIXTURE_OR_TASK_NAME': mini(['colour'])}, tuned_as='1 cluster'),
+    Arm('single task: verify', {'MIXTURE_OR_TASK_NAME': mini(['verify'])}),
 )
+"""Colour is one of the traits that stories tell, as the held-out topics are; verify asks for yes or no. Two of the runs
+are those of arms of the miniature itself, in folders of the same names."""
 
 CLOZE = {'Cloze': tuple(f'mini_{topic}_cloze' for topic in HELD_OUT)}
 """Questions in the words of running text, which the base can answer as they stand."""
