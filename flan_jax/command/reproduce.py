@@ -177,13 +177,10 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
-    from flan_jax.command.evaluate import open_model
     from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
-    from flan_jax.studies.head_to_head import write_head_to_head
     from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
-    from flan_jax.studies.response_ranking import write_ranking
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
@@ -209,24 +206,29 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     if options.judge and options.id not in head_to_head_tables.STUDIES:
         raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    if options.id in head_to_head_tables.STUDIES:
-        judge_of = functools.partial(_judge, options.judge)
-        return Work(
-            runs,
-            lambda loaded: write_head_to_head(root, study, _without_preparing(loaded), judge_of),
-            check_data=study.check_data,
-        )
-    if options.id in hewitt.STUDIES:
-        return Work(
-            runs,
-            lambda loaded: write_ranking(root, study, _without_preparing(loaded), open_model),
-            check_data=study.check_data,
-        )
+    if options.id in of_hewitt:
+        return _of_hewitt(study, root, runs, options.judge)
     return Work(
         runs,
         lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
         study.check,
     )
+
+
+def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) -> Work:
+    """What a table consists of that is computed with models after its runs."""
+    from flan_jax.command.evaluate import open_model
+    from flan_jax.studies.head_to_head import write_head_to_head
+    from flan_jax.studies.hewitt import RankingTable
+    from flan_jax.studies.response_ranking import write_ranking
+
+    def write(loaded: Loaded) -> os.PathLike:
+        finished = _without_preparing(loaded)
+        if isinstance(table, RankingTable):
+            return write_ranking(root, table, finished, open_model)
+        return write_head_to_head(root, table, finished, functools.partial(_judge, judge))
+
+    return Work(runs, write, check_data=table.check_data)
 
 
 def _judge(checkpoint: str | None, run: Run):

@@ -16,6 +16,7 @@ ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
     'flan.table4': 'on the page of flan.figure10',
+    'hewitt.figure5, lima.*': 'docs/papers.md says what there is, and why not more',
 }
 """Tables and figures that are no study of their own, and why."""
 
