@@ -129,7 +129,13 @@ def _answers(run: Run, model: str) -> dict[str, str]:
     if of_model is None or key not in records.recorded([key], lambda _: of_model.folder(eval_set.settings(key))):
         return {}
     found = records.read(of_model.folder(eval_set.settings(key)), key)
-    return {record['prompt']: record['prediction'] for record in found}
+    around = run.prompt_format.prompt.split('{input}')
+    return {_instruction(record['prompt'], around): record['prediction'] for record in found}
+
+
+def _instruction(prompt: str, around: Sequence[str]) -> str:
+    """What a prompt says between what its format puts around it: verdicts are joined by the instruction itself."""
+    return prompt.removeprefix(around[0]).removesuffix(around[-1])
 
 
 def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:

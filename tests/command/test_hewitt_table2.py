@@ -142,13 +142,14 @@ def test_a_base_under_rules_is_set_against_the_tuned_model(judged):
     assert '24.4 ± 0.4' in page and 'likelihood the base model itself' in page
 
 
-def test_rules_change_what_the_base_answers(judged):
-    answers = {
-        path.stem: [json.loads(line)['output_2'] for line in path.read_text().splitlines()]
-        for path in (judged / 'verdicts' / 'seed_0').glob('*.jsonl')
-    }
-    assert len(answers) == 5 and answers['base'] != answers['all_three_rules']
-    assert answers['all_three_rules'] != answers['without_the_diversity_rule']
+def test_the_base_answers_under_each_set_of_rules_by_itself(judged):
+    decodings = [
+        json.loads(path.read_text())['examples'].get('decoding')
+        for path in judged.glob('base/evaluation/base/alpaca_eval-*/settings.json')
+    ]
+    assert len(decodings) == 5 and len({json.dumps(decoding) for decoding in decodings}) == 5
+    path = judged / 'verdicts' / 'seed_0' / 'base.jsonl'
+    assert {json.loads(line)['instruction'] for line in path.read_text().splitlines()} <= {f'Say {w}.' for w in WORDS}
 
 
 def test_verdicts_of_another_judge_are_read_in_place_of_the_judge(judged, root, data_dir):
