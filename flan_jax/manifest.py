@@ -31,11 +31,15 @@ _MAY_CHANGE = {
     'stream.directory',
     'training.log_every',
     'training.checkpoint_every',
+    'training.checkpoints',
     'training.keep_checkpoints',
     'training.microbatches',
     'training.remat',
 }
 """Settings among those that change nothing in the weights but rounding."""
+
+_NOTHING_AT = {'training.residual_dropout': 0.0}
+"""Settings that change nothing at these values; manifests of earlier versions are without them."""
 
 
 class ManifestError(UserError):
@@ -162,6 +166,9 @@ def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
     for setting in _MAY_CHANGE:
         part, _, name = setting.partition('.')
         parts[part] = {key: value for key, value in parts[part].items() if key != name}
+    for setting, nothing in _NOTHING_AT.items():
+        part, _, name = setting.partition('.')
+        parts[part] = {key: value for key, value in parts[part].items() if (key, value) != (name, nothing)}
     return parts
 
 

@@ -19,7 +19,13 @@ STREAM = StreamManifest(
 )
 
 SAME_WEIGHTS = {
-    'training': [Training(log_every=3), Training(keep_checkpoints=7), Training(microbatches=2), Training(remat='full')],
+    'training': [
+        Training(log_every=3),
+        Training(checkpoints=3),
+        Training(keep_checkpoints=7),
+        Training(microbatches=2),
+        Training(remat='full'),
+    ],
     'stream': [Stream(directory='elsewhere')],
 }
 OTHER_WEIGHTS = {

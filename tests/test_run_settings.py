@@ -1,5 +1,6 @@
 """A run's parts fit each other, or are refused with what to do."""
 
+import numpy as np
 import pytest
 
 from flan_jax.data.mixing.equal import EqualMixing
@@ -48,3 +49,13 @@ def test_epochs_are_not_mixed():
 def test_what_learns_from_rewards_is_evaluated_afterwards():
     with pytest.raises(SettingsError, match='@Ppo.* MODEL_DIR/policy'):
         run(Ppo(), evaluation=Evaluation(targets=('rte',)))
+
+
+@pytest.mark.parametrize(('steps', 'count'), [(58, 15), (10, 3), (7, 7)])
+def test_so_many_checkpoints_are_equally_far_apart_and_end_with_the_last_step(steps, count):
+    training = Training(steps=steps, checkpoints=count)
+    due = [done for done in range(1, steps + 1) if training.checkpoint_due(done - 1, done)]
+    gaps = np.diff([0, *due])
+    assert len(due) == count and due[-1] == steps and gaps.max() - gaps.min() <= 1
+    rounds = [done for done in range(2, steps + 1, 2) if training.checkpoint_due(done - 2, done)]
+    assert len(rounds) == min(count, steps // 2)

@@ -1,7 +1,8 @@
 """flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
 Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl, .json or
-.parquet file, the key "prompt" of each example. Answers to a file are JSON lines with "prompt" and "answer".
+.parquet file, the key "prompt" or "instruction" of each example. Answers to a file are JSON lines with "prompt" and
+"answer".
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     if options.chat:
         _talk(options)
         return 0
-    named, prompts = _read_prompts(options.file, options.template) if options.file else ([], options.prompt)
+    named, prompts = read_prompts(options.file, options.template) if options.file else ([], options.prompt)
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
@@ -130,15 +131,20 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError('--chat reads what is typed or piped; leave the prompts out')
     if options.system and not options.chat:
         raise UserError('--system goes with --chat')
-    samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
-    chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.bindings and not options.gin_file:
         raise UserError(f'--gin.{next(iter(options.bindings))}: goes with --gin_file, which says how to decode')
+    check_decoding(options)
+    check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
+
+
+def check_decoding(options: argparse.Namespace) -> None:
+    """Raises UserError for ways to decode that do not go together."""
+    samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
+    chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.gin_file and chosen:
         raise UserError(f'--gin_file says how to decode; leave out --{chosen[0]}, or set it there')
     if options.beams is not None and samples:
         raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
-    check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
 
 
 def check_sizes(options: argparse.Namespace, *names: str) -> None:
@@ -148,7 +154,7 @@ def check_sizes(options: argparse.Namespace, *names: str) -> None:
             raise UserError(f'--{name}={getattr(options, name)}: must be at least 1')
 
 
-def _decoding(options: argparse.Namespace):
+def decoding_of_options(options: argparse.Namespace):
     """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
     if options.gin_file:
         from flan_jax.command import configuration
@@ -189,7 +195,7 @@ def open_model(options: argparse.Namespace):
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
     """From prompts to answers with the model that the options name."""
-    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
     def answer(prompts: Sequence[str]) -> list[str]:
@@ -203,7 +209,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str
 
 def _talk(options: argparse.Namespace) -> None:
     """Answers what is typed, each turn with all before it."""
-    chosen = {'decoding': _decoding(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
+    chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
     messages = [{'role': 'system', 'content': options.system}] if options.system else []
     for question in _typed():
@@ -213,7 +219,7 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def _read_prompts(path: pathlib.Path, template: str | None) -> tuple[list[str], list[str]]:
+def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[str], list[str]]:
     """The prompts of a file as they are called in the output, and as they are asked; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
@@ -248,14 +254,15 @@ def _filled(template: str, found: Mapping, where: str) -> str:
 
 
 def _prompt_of(found: Mapping, where: str) -> str:
-    if 'prompt' not in found:
+    prompt = found.get('prompt', found.get('instruction'))
+    if prompt is None:
         raise UserError(
-            f'{where}: expected an object with the key "prompt", such as {{"prompt": "..."}}; for other keys give '
-            '--template, such as "{instruction}"'
+            f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
+            'other keys give --template, such as "{question}"'
         )
-    if not isinstance(found['prompt'], str):
-        raise UserError(f'{where}: the prompt is {found["prompt"]!r}, not a text')
-    return found['prompt']
+    if not isinstance(prompt, str):
+        raise UserError(f'{where}: the prompt is {prompt!r}, not a text')
+    return prompt
 
 
 def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:

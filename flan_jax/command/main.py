@@ -32,6 +32,7 @@ MODEL_COMMANDS = {
     'samples': 'several answers to each question: draw them, vote, keep right ones to learn from, choose the best',
     'compare': 'where two models differ, from their records',
     'ifs': 'does a model answer at all: the Instruction Following Score',
+    'select': 'which checkpoint of a run answers best, by a judge or side by side for a person',
     'judge': 'which of two models answers better, prompt by prompt, and how often',
     'reward': 'what a reward model makes of answers, and whether it can be believed',
     'convert': 'a model of Hugging Face in, a tuned one out',

@@ -10,6 +10,7 @@ default out/reproduce/ID_SCALE.
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -148,6 +149,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='for gpt4llm.*: the files it is made of'
     )
     parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
+    parser.add_argument(
+        '--judge', metavar='CHECKPOINT', help='for answers head to head: who judges; default: the base model itself'
+    )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
     parser.add_argument(
@@ -169,7 +173,7 @@ def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> 
         given = _not_needed(options) | given
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
-    if options.id == 'miniature':
+    if options.id in ('miniature', 'hewitt.miniature'):
         return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     of_samples = not options.id.startswith('hewitt.')  # which has no instruction data of that paper's
@@ -188,11 +192,10 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
-    from flan_jax.command.evaluate import open_model
-    from flan_jax.studies import contamination, flan, gpt4llm, hewitt, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
+    from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
-    from flan_jax.studies.response_ranking import write_ranking
     from flan_jax.studies.study import SCALE_FILES
     from flan_jax.studies.study_report import write_study
 
@@ -207,24 +210,49 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
         return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
-    studies: dict[str, Any] = {**flan.STUDIES, MINIATURE.id: MINIATURE, **stilts.STUDIES, **hewitt.STUDIES}
+    miniatures = {study.id: study for study in (MINIATURE, HEWITT_MINIATURE)}
+    of_hewitt = {**hewitt.STUDIES, **head_to_head_tables.STUDIES}
+    studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **of_hewitt}
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
+    if options.judge and options.id not in head_to_head_tables.STUDIES:
+        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
-    if options.id in hewitt.STUDIES:
-        return Work(
-            runs,
-            lambda loaded: write_ranking(root, study, _without_preparing(loaded), open_model),
-            check_data=study.check_data,
-        )
+    if options.id in of_hewitt:
+        return _of_hewitt(study, root, runs, options.judge)
     return Work(
         runs,
         lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
         study.check,
     )
+
+
+def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) -> Work:
+    """What a table consists of that is computed with models after its runs."""
+    from flan_jax.command.evaluate import open_model
+    from flan_jax.studies.head_to_head import write_head_to_head
+    from flan_jax.studies.hewitt import RankingTable
+    from flan_jax.studies.response_ranking import write_ranking
+
+    def write(loaded: Loaded) -> os.PathLike:
+        finished = _without_preparing(loaded)
+        if isinstance(table, RankingTable):
+            return write_ranking(root, table, finished, open_model)
+        return write_head_to_head(root, table, finished, functools.partial(_judge, judge))
+
+    return Work(runs, write, check_data=table.check_data)
+
+
+def _judge(checkpoint: str | None, run: Run):
+    """The judge that is named, or else the base model of a run; both say by likelihoods which answer is better."""
+    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    from flan_jax.loaded_model import load
+
+    model = load(checkpoint or run.initial_checkpoint)
+    return LikelihoodJudge(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
 def _without_preparing(loaded: Loaded) -> Loaded:

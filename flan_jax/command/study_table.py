@@ -16,6 +16,7 @@ ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
     'flan.table4': 'on the page of flan.figure10',
+    'hewitt.figure5, lima.*': 'docs/papers.md says what there is, and why not more',
 }
 """Tables and figures that are no study of their own, and why."""
 
@@ -87,15 +88,25 @@ def studies() -> Iterator:
 
 
 def _studies() -> Iterator:
-    from flan_jax.studies import contamination, flan, hewitt, leave_one_out, stilts
+    from flan_jax.studies import (
+        contamination,
+        flan,
+        head_to_head_tables,
+        hewitt,
+        hewitt_miniature,
+        leave_one_out,
+        stilts,
+    )
     from flan_jax.studies.miniature import MINIATURE
 
     yield from leave_one_out.TABLES.values()
     yield contamination.TABLE
     yield from flan.STUDIES.values()
     yield MINIATURE
+    yield hewitt_miniature.MINIATURE
     yield from stilts.STUDIES.values()
     yield from hewitt.STUDIES.values()
+    yield from head_to_head_tables.STUDIES.values()
 
 
 def _cost(study, scale: str):

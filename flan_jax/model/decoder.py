@@ -26,6 +26,7 @@ from flax import nnx
 from flan_jax.model import layers, positions, soft_prompts
 from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, RelativeBias
+from flan_jax.model.dropout import Dropout
 from flan_jax.model.inputs import Inputs, attention_mask
 from flan_jax.model.kv_cache import DecodeCache, PrefixCache, append_cache, unstack
 from flan_jax.model.module import Decoder, Execution
@@ -71,6 +72,7 @@ def hidden_states(
     inputs: Inputs,
     execution: Execution = Execution(),
     prefix: Sequence[PrefixCache] = (),
+    dropout: Dropout | None = None,
 ) -> jax.Array:
     """The last hidden states of packed sequences, [B, T, D], from which `logits` follow.
 
@@ -80,8 +82,10 @@ def hidden_states(
       inputs: the sequences; positions count on from the end of the prefix, where there is one.
       execution: how to compute.
       prefix: caches that all tokens attend to besides.
+      dropout: what is left out of every layer; None for nothing, as always but in training. Soft prompts, which all
+        texts share, are read whole.
     """
-    return _forward(config, params, inputs, execution, prefix)[0]
+    return _forward(config, params, inputs, execution, prefix, dropout)[0]
 
 
 def logits(config: DecoderConfig, params: Params, hidden: jax.Array) -> jax.Array:
@@ -184,7 +188,7 @@ def decode_step(
     return step
 
 
-def _forward(config, params, inputs: Inputs, execution, prefix):
+def _forward(config, params, inputs: Inputs, execution, prefix, dropout=None):
     """Hidden states [B, T, D], and keys and values, both [L, B, K, T, N]."""
     decoder = _decoder(config, params)
     prefix = _after_prompt(decoder, prefix, execution)
@@ -196,7 +200,7 @@ def _forward(config, params, inputs: Inputs, execution, prefix):
         cached[0] = _own_prompt_mask(decoder, inputs)
     context = layers.AttentionContext(inputs.positions, own, tuple(cached))
     x_BxTxD = decoder.embed(inputs.tokens, inputs.positions + before, execution)
-    return decoder.run_layers(x_BxTxD, context, decoder.every_layer(prefix), execution)
+    return decoder.run_layers(x_BxTxD, context, decoder.every_layer(prefix), execution, dropout)
 
 
 def _after_prompt(decoder: Decoder, prefix: Sequence[PrefixCache], execution: Execution) -> tuple[PrefixCache, ...]:

@@ -15,6 +15,7 @@ from flax import nnx
 from flan_jax.model import attention, positions
 from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Rotary
+from flan_jax.model.dropout import ATTENTION, FEED_FORWARD, Dropout
 
 KeysAndValues = tuple[jax.Array, jax.Array]
 """Keys and values of one layer, both [B, K, S, N]."""
@@ -154,13 +155,21 @@ class Block(nnx.Module):
             self.attention_post_norm = Norm(config.d_model, config)
             self.feed_forward_post_norm = Norm(config.d_model, config)
 
-    def __call__(self, x_BxTxD, context: AttentionContext, prefix: Sequence[KeysAndValues], window):
+    def __call__(
+        self,
+        x_BxTxD,
+        context: AttentionContext,
+        prefix: Sequence[KeysAndValues],
+        window,
+        dropout: Dropout | None = None,
+    ):
         """Returns the residual stream [B, T, D], and the tokens' own keys and values."""
-        attended, own = self.attention(self._before(x_BxTxD, 'attention'), context, prefix, window)
-        if self.order == 'parallel':
-            return x_BxTxD + attended + self.feed_forward(self.feed_forward_norm(x_BxTxD)), own
-        x_BxTxD = x_BxTxD + self._after(attended, 'attention')
-        return x_BxTxD + self._after(self.feed_forward(self._before(x_BxTxD, 'feed_forward')), 'feed_forward'), own
+        added, own = self.attention(self._before(x_BxTxD, 'attention'), context, prefix, window)
+        added = self._after(added, 'attention')
+        after_attention = x_BxTxD + (added if dropout is None else dropout(added, ATTENTION))
+        read = x_BxTxD if self.order == 'parallel' else after_attention
+        added = self._after(self.feed_forward(self._before(read, 'feed_forward')), 'feed_forward')
+        return after_attention + (added if dropout is None else dropout(added, FEED_FORWARD)), own
 
     def _before(self, x, sublayer: str):
         return x if self.order == 'post' else getattr(self, f'{sublayer}_norm')(x)

@@ -13,6 +13,7 @@ from flax import nnx
 
 from flan_jax.model import layers
 from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
+from flan_jax.model.dropout import Dropout
 from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
 from flan_jax.model.partitioning import constrain
 
@@ -73,23 +74,30 @@ class Decoder(nnx.Module):
         layers_ = (stacked, self._windows(), [(cache.keys, cache.values) for cache in prefix])
         return unstack(layers_, self.config.num_layers) if as_list else layers_
 
-    def run_layers(self, x_BxTxD, context: layers.AttentionContext, every_layer: LayerStack, execution: Execution):
+    def run_layers(
+        self,
+        x_BxTxD,
+        context: layers.AttentionContext,
+        every_layer: LayerStack,
+        execution: Execution,
+        dropout: Dropout | None = None,
+    ):
         """The residual stream after all blocks and the final norm, [B, T, D], and every layer's keys and values."""
         graph, _ = nnx.split(self.layers)
 
         def block(x, layer):
-            parameters, window, prefix = layer
-            x, own = nnx.merge(graph, parameters)(x, context, prefix, window)
+            (parameters, window, prefix), left_out = layer
+            x, own = nnx.merge(graph, parameters)(x, context, prefix, window, left_out)
             # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
             return constrain(x, ('batch', 'sequence', None)), own
 
         if isinstance(every_layer, list):
             own = []
             for layer in every_layer:
-                x_BxTxD, own_of_layer = block(x_BxTxD, layer)
+                x_BxTxD, own_of_layer = block(x_BxTxD, (layer, None))
                 own.append(own_of_layer)
         else:
-            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, every_layer)
+            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, (every_layer, dropout))
         return self.final_norm(x_BxTxD), own
 
     def unembed(self, hidden: jax.Array) -> jax.Array:

@@ -95,7 +95,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
         rounds = _Rounds(program, training, asked, checkpointing.model_dir)
         while done < training.num_steps:
             state, scalars = rounds.carry_out(done // per_round, state, frozen)
-            due = (done + per_round) // training.checkpoint_every > done // training.checkpoint_every
+            due = training.checkpoint_due(done, done + per_round)
             done += per_round
             log.write(done, scalars)
             advance(per_round, f'reward {scalars["reward"]:.3f}, KL {scalars["kl_of_answers"]:.3f}')

@@ -17,32 +17,34 @@ PRETRAINING_STEPS = '600'
 TUNED_ON, RANKED = 'lima', 'alpaca'
 """The datasets that models are tuned on, and whose responses they rank, as they are called when they are prepared."""
 
-PREPARE = (
-    'flan-jax data prepare lima --from lima_messages.jsonl --format messages',
-    'flan-jax data prepare alpaca --from test=alpaca_data.json --format alpaca',
-)
-"""The commands that prepare them, which `--data_dir` completes."""
+PREPARE = {
+    TUNED_ON: 'flan-jax data prepare lima --from lima_messages.jsonl --format messages',
+    RANKED: 'flan-jax data prepare alpaca --from test=alpaca_data.json --format alpaca',
+}
+"""The commands that prepare datasets, which `--data_dir` completes."""
 
 
 @dataclasses.dataclass(frozen=True)
-class RankingTable:
-    """A table of response ranking: base models beside what was tuned from them.
+class TuningTable:
+    """A table of base models beside what was tuned from them; what it shows is computed after its runs.
 
     Attributes:
       id: what the command calls it.
       title: what is asked.
       source: the paper's table.
       arms: the ways to tune.
-      paper: the paper's values by base model and arm, per cent.
       files: the gin files of a run at each scale.
+      prepare: the commands that prepare what it reads, by dataset.
+      asked: the dataset whose prompts every model answers; empty where nothing is answered.
     """
 
     id: str
     title: str
     source: str
     arms: Sequence[Arm]
-    paper: Mapping[str, Mapping[str, float]]
     files: Mapping[Scale, tuple[str, ...]]
+    prepare: Mapping[str, str]
+    asked: str = ''
 
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
@@ -67,31 +69,46 @@ class RankingTable:
             pretraining = [pretraining_run(0, root, ('', *files), steps)]
             shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])
         waits_for = shared[BASE_CHECKPOINT] if pretraining else ''
-        every = [(seed, arm) for seed in range(seeds) for arm in self.arms]
+        every = [(seed, arm) for seed in range(seeds) for arm in self.arms_with_data(given)]
         return [*pretraining, *(self._run(arm, seed, scale, root, files, shared, waits_for) for seed, arm in every)]
+
+    def arms_with_data(self, given: Mapping[str, str]) -> Sequence[Arm]:
+        """The arms whose data there may be; a table may leave others out, where its page says so."""
+        return self.arms
 
     def _run(self, arm, seed, scale, root, files, shared, waits_for) -> PlannedRun:
         of_study = {
             'MODEL_DIR': os.path.join(root, f'seed_{seed}', arm.folder),
             'Evaluation.base_dir': os.path.join(root, BASE),
             'HELD_OUT': 'None',
-            'EVAL_TASKS': '()',  # responses are ranked afterwards
+            'EVAL_TASKS': repr((self.asked,) if self.asked else ()),
             'SEED': str(seed),
         }
         files = (*self.files[scale], *files)
         return PlannedRun(arm.name, 'nothing', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
 
     def check_data(self, run: Run) -> None:
-        """Raises UserError without a base model, or unless what is tuned on and ranked is prepared."""
+        """Raises UserError without a base model, or unless what the table reads is prepared."""
         if run.initial_checkpoint is None:
             raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
-        missing = [name for name in (TUNED_ON, RANKED) if not _is_prepared(name, run.data.tfds_data_dir)]
+        missing = [name for name in self.prepare if not _is_prepared(name, run.data.tfds_data_dir)]
         if missing:
-            commands = '; '.join(f'{command} --data_dir={run.data.tfds_data_dir}' for command in PREPARE)
+            commands = '; '.join(f'{self.prepare[name]} --data_dir={run.data.tfds_data_dir}' for name in missing)
             raise UserError(
                 f'{self.id}: {" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not prepared in '
-                f'{run.data.tfds_data_dir}; the files are of Zhou et al. 2023 and Taori et al. 2023: {commands}'
+                f'{run.data.tfds_data_dir}; docs/hewitt.md says where the files are from: {commands}'
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingTable(TuningTable):
+    """A table of response ranking.
+
+    Attributes:
+      paper: the paper's values by base model and arm, per cent.
+    """
+
+    paper: Mapping[str, Mapping[str, float]] = dataclasses.field(kw_only=True)
 
 
 def _is_prepared(name: str, data_dir: str) -> bool:
@@ -103,19 +120,23 @@ def _is_prepared(name: str, data_dir: str) -> bool:
 
 MIXTURE = 'MIXTURE_OR_TASK_NAME'
 
+FILES = {'small': ('gin/runs/hewitt_small.gin',), 'paper': ('gin/runs/hewitt_llama2_7b.gin',), 'own': ()}
+"""The gin files of a run of each table."""
+
+INSTRUCTION_TUNING = Arm('instruction tuning', {MIXTURE: TUNED_ON})
+RESPONSE_TUNING = Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'})
+
 TABLE_2 = RankingTable(
     id='hewitt.table2',
     title='Response ranking: is the own response likelier than those of others?',
     source='Table 2, section 4.4',
-    arms=(
-        Arm('instruction tuning', {MIXTURE: TUNED_ON}),
-        Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'}),
-    ),
+    arms=(INSTRUCTION_TUNING, RESPONSE_TUNING),
     paper={
         'Llama-2-7B': {'base': 80.4, 'instruction tuning': 77.4},
         'OLMo-7B-Feb2024': {'base': 74.5, 'instruction tuning': 74.3},
     },
-    files={'small': ('gin/runs/hewitt_small.gin',), 'paper': ('gin/runs/hewitt_llama2_7b.gin',), 'own': ()},
+    files=FILES,
+    prepare=PREPARE,
 )
 
 STUDIES = {study.id: study for study in (TABLE_2,)}

@@ -43,7 +43,7 @@ class HeldOutRankings:
 
     def is_due(self, done: int) -> bool:
         """Whether a checkpoint is saved after so many updates."""
-        return done % self._training.checkpoint_every == 0 or done == self._training.steps
+        return self._training.checkpoint_due(done - 1, done) or done == self._training.steps
 
     def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
         """The state as it is, and the means of the objective's metrics over all batches."""

@@ -72,6 +72,8 @@ def training_program(
         optimizer=optimizer_of(training, tuning),
         execution=execution_of(training.dtype, platform_of(mesh), training.remat),
         microbatches=training.microbatches,
+        residual_dropout=training.residual_dropout,
+        seed=training.seed,
     )
     init = functools.partial(fresh_state, optimizer=learning.optimizer)
     shapes = jax.eval_shape(init, trained)

@@ -14,11 +14,15 @@ import optax
 
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, hidden_states, log_probs_after
+from flan_jax.model.dropout import rising_with_depth, sequence_keys
 from flan_jax.model.inputs import Inputs
 from flan_jax.model.value_head import response_values
 from flan_jax.objectives.objective import Batch, Metrics, Objective, Predictions
 from flan_jax.training.rounding import apply_updates
 from flan_jax.tuning.tuning import Tuning
+
+DROPOUT_KEYS = 'dropout_keys'
+"""Column of a batch, [B]: the keys by which dropout is drawn; only batches that are learned from have it."""
 
 
 @jax.tree_util.register_dataclass
@@ -56,6 +60,8 @@ class Learning:
       optimizer: how gradients become updates.
       execution: how the decoder is computed.
       microbatches: M, parts into which a batch is cut to save memory.
+      residual_dropout: its rate in the top layer, see `flan_jax.model.dropout`.
+      seed: by which it is drawn.
     """
 
     config: DecoderConfig
@@ -64,6 +70,8 @@ class Learning:
     optimizer: optax.GradientTransformationExtraArgs
     execution: Execution
     microbatches: int = 1
+    residual_dropout: float = 0.0
+    seed: int = 0
 
 
 def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
@@ -87,6 +95,8 @@ def train_step(
       batch: see `flan_jax.objectives.objective.Batch`.
     """
     denominator = learning.objective.denominator(batch)
+    if learning.residual_dropout:
+        batch = batch | {DROPOUT_KEYS: sequence_keys(learning.seed, state.step, len(batch['tokens']))}
 
     def microbatch_loss(params: Params, part: Batch):
         whole = learning.tuning.combine(frozen, params)
@@ -109,7 +119,10 @@ def train_step(
 
 def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
     """What the objective reads; what it does not read is not computed, as the compiler finds that nothing needs it."""
-    hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution)
+    dropout = None
+    if DROPOUT_KEYS in batch:
+        dropout = rising_with_depth(learning.residual_dropout, batch[DROPOUT_KEYS], learning.config.num_layers)
+    hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution, dropout=dropout)
     log_probs = log_probs_after(learning.config, params, hidden, batch)
     if not learning.objective.needs_values:
         return Predictions(log_probs)

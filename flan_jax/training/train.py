@@ -78,7 +78,7 @@ def train(
                 state, losses = validation(state, frozen)
                 log.write(done, losses)
             stops, learned = should_stop(), validation is not None and validation.all_stopped
-            if done % training.checkpoint_every == 0 or done == last or stops or learned:
+            if training.checkpoint_due(done - 1, done) or done == last or stops or learned:
                 monitor.catch_up()
                 log.flush()
                 saved.save(last if learned else done, state, monitor.notes)

@@ -1,4 +1,7 @@
-"""`reproduce hewitt.table2` runs whole: a base model, two tunings, and the ranking of all three."""
+"""`reproduce hewitt.table2` runs whole: a base model, two tunings, and the ranking of all three.
+
+`reproduce hewitt.table4` too, on the same base: answers under rules, head to head, by a judge and by verdicts in files.
+"""
 
 import csv
 import json
@@ -45,17 +48,21 @@ def data_dir(tmp_path_factory, before):
     rows = [{'instruction': f'Say {word}.', 'input': '', 'output': f'{word} {word}'} for word in WORDS]
     (folder / 'lima.jsonl').write_text(''.join(json.dumps({'messages': messages}) + '\n' for messages in turns))
     (folder / 'alpaca.json').write_text(json.dumps(rows))
-    for name, file, form in (('lima', 'lima.jsonl', 'messages'), ('alpaca', 'test={}alpaca.json', 'alpaca')):
+    for name, file, form in (
+        ('lima', 'lima.jsonl', 'messages'),
+        ('alpaca', 'test={}alpaca.json', 'alpaca'),
+        ('alpaca_eval', 'test={}alpaca.json', 'alpaca'),
+    ):
         path = file.format(f'{folder}/') if '{}' in file else f'{folder}/{file}'
         prepared = ['data', 'prepare', name, '--from', path, '--format', form, f'--data_dir={folder}/data']
         assert main.main(prepared) == 0
     return f'{folder}/data'
 
 
-def arguments(data_dir, root, *more):
+def arguments(data_dir, root, *more, study='hewitt.table2'):
     given = SMALL | {'TFDS_DATA_DIR': data_dir, 'MODEL_DIR': root, 'Stream.directory': f'{root}/streams'}
     bound = [f'--gin.{name}={value}' for name, value in given.items()]
-    return ['reproduce', 'hewitt.table2', f'--limit={LIMIT}', *bound, *more]
+    return ['reproduce', study, f'--limit={LIMIT}', *bound, *more]
 
 
 @pytest.fixture(scope='module')
@@ -105,3 +112,57 @@ def test_missing_data_is_refused_with_the_commands_that_prepare_it(tmp_path, cap
 def test_what_the_table_sets_itself_is_refused(data_dir, tmp_path, capsys):
     assert main.main(arguments(data_dir, tmp_path, '--gin.HELD_OUT=nli')) == 2
     assert 'HELD_OUT is set by hewitt.table2 itself' in capsys.readouterr().err
+
+
+@pytest.fixture(scope='module')
+def judged(root, data_dir, tmp_path_factory):
+    """The folder of answers head to head, from the base model of table 2."""
+    folder = tmp_path_factory.mktemp('table4')
+    assert main.main(head_to_head(data_dir, folder, root)) == 0
+    return folder
+
+
+def head_to_head(data_dir, folder, root, *more):
+    short = ['--gin.Stream.target_length=16', f'--gin.INITIAL_CHECKPOINT_PATH={root}/base/checkpoints/2']
+    given = [word for word in arguments(data_dir, folder, *more, study='hewitt.table4') if 'target_length' not in word]
+    return [*given, *short]
+
+
+def test_a_base_under_rules_is_set_against_the_tuned_model(judged):
+    found = json.loads((judged / 'report.json').read_text())
+    assert [line['name'] for line in found['lines']] == [
+        'base', 'all three rules', 'without the EOS rule', 'without the diversity rule', 'without the uniform rule',
+    ]  # fmt: skip
+    for line in found['lines']:
+        assert line['instructions'] == LIMIT
+        for rate, low, high in (line['raw'], line['controlled']):
+            assert 0 <= low <= rate <= high <= 100
+    assert found['judges'] == ['likelihood the base model itself'] and not found['missing'] + found['unfinished']
+    page = (judged / 'report.html').read_text()
+    assert '24.4 ± 0.4' in page and 'likelihood the base model itself' in page
+
+
+def test_the_base_answers_under_each_set_of_rules_by_itself(judged):
+    decodings = [
+        json.loads(path.read_text())['examples'].get('decoding')
+        for path in judged.glob('base/evaluation/base/alpaca_eval-*/settings.json')
+    ]
+    assert len(decodings) == 5 and len({json.dumps(decoding) for decoding in decodings}) == 5
+    path = judged / 'verdicts' / 'seed_0' / 'base.jsonl'
+    assert {json.loads(line)['instruction'] for line in path.read_text().splitlines()} <= {f'Say {w}.' for w in WORDS}
+
+
+def test_verdicts_of_another_judge_are_read_in_place_of_the_judge(judged, root, data_dir):
+    path = judged / 'verdicts' / 'seed_0' / 'all_three_rules.jsonl'
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = ('instruction', 'output_1', 'output_2')
+    others = [{name: row[name] for name in kept} | {'preference': 2, 'judge': {'kind': 'people'}} for row in rows]
+    path.write_text(''.join(json.dumps(row) + '\n' for row in others))
+    assert main.main(head_to_head(data_dir, judged, root, '--join')) == 0
+    found = json.loads((judged / 'report.json').read_text())
+    assert found['lines'][1]['raw'][0] == 100 and 'people' in found['judges']
+
+
+def test_a_judge_is_refused_where_nothing_is_judged(data_dir, tmp_path, capsys):
+    assert main.main(arguments(data_dir, tmp_path, '--judge=somewhere')) == 2
+    assert 'hewitt.table2 judges nothing' in capsys.readouterr().err

@@ -16,8 +16,9 @@ from flan_jax.objectives.reward import Reward
 from flan_jax.objectives.rrhf import Rrhf
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.layout import Shape, lay_out
-from flan_jax.training.step import Learning, fresh_state, train_step
+from flan_jax.training.step import Learning, fresh_state, predictions, train_step
 from flan_jax.tuning.full import Full
+from flan_jax.tuning.lora import Lora
 from tests.objectives.test_next_token import CLUSTERS, assert_trees_close
 from tests.objectives.test_preferences import ranked, rows
 from tests.toy import CONFIGS, LENGTH, batch_of, random_examples, random_params
@@ -54,10 +55,14 @@ def update(learning):
     return state.params, metrics
 
 
+DROPPING = dataclasses.replace(LEARNING, residual_dropout=0.3)
+
+
+@pytest.mark.parametrize('learning', [LEARNING, DROPPING])
 @pytest.mark.parametrize('change', [{'microbatches': 2}, {'microbatches': 4}])
-def test_accumulated_update_equals_that_of_the_whole_batch(change):
+def test_accumulated_update_equals_that_of_the_whole_batch(change, learning):
     """A mean of the microbatches' means would differ."""
-    assert_trees_close(update(dataclasses.replace(LEARNING, **change)), update(LEARNING), rtol=1e-4, atol=1e-6)
+    assert_trees_close(update(dataclasses.replace(learning, **change)), update(learning), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize('microbatches', [1, 4])
@@ -76,7 +81,49 @@ def test_sequences_of_padding_change_nothing(microbatches):
     assert_trees_close((filled_up.params, of_filled_up), (alone.params, metrics), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize('learning', [LEARNING, DROPPING])
 @pytest.mark.parametrize('remat', ['dots', 'full'])
-def test_remat_changes_nothing(remat):
-    again = dataclasses.replace(LEARNING, execution=Execution(remat=remat))
-    assert_trees_close(update(again), update(LEARNING), rtol=1e-4, atol=1e-6)
+def test_remat_changes_nothing(remat, learning):
+    again = dataclasses.replace(learning, execution=Execution(remat=remat))
+    assert_trees_close(update(again), update(learning), rtol=1e-4, atol=1e-6)
+
+
+def losses_of_steps(learning, batch, frozen=None):
+    """The loss before each of the first two updates, which change nothing."""
+    learning = dataclasses.replace(learning, optimizer=optax.sgd(0.0))
+    whole = random_params(learning.config)
+    trained = learning.tuning.init(learning.config, jax.random.key(0), whole, None) if frozen else whole
+    state, step = fresh_state(trained, learning.optimizer), jax.jit(functools.partial(train_step, learning, CLUSTERS))
+    losses = []
+    for _ in range(2):
+        state, metrics = step(state, frozen or {}, batch)
+        losses.append(float(metrics.objective['loss'].total))
+    return losses
+
+
+@pytest.fixture(scope='module')
+def batch():
+    return batch_of([sequence.examples() for sequence in pack(random_examples(40), LENGTH, LENGTH, 1)][:8])
+
+
+def test_dropout_is_drawn_anew_at_every_step_and_by_seed(batch):
+    first, second = losses_of_steps(DROPPING, batch)
+    assert first != second
+    assert losses_of_steps(DROPPING, batch) == [first, second]
+    assert first not in losses_of_steps(dataclasses.replace(DROPPING, seed=1), batch)
+    (plain, again) = losses_of_steps(LEARNING, batch)
+    assert plain == again and plain not in (first, second)
+
+
+def test_dropout_of_an_adapter_that_is_nothing_yet_is_that_of_its_base(batch):
+    lora = dataclasses.replace(DROPPING, tuning=Lora(rank=2))
+    np.testing.assert_allclose(
+        losses_of_steps(lora, batch, random_params(lora.config)), losses_of_steps(DROPPING, batch), rtol=1e-6
+    )
+
+
+def test_what_is_evaluated_is_whole(batch):
+    """Only batches that are learned from carry keys of dropout."""
+    params = random_params(DROPPING.config)
+    of_both = [predictions(learning, params, batch).log_probs_BxP for learning in (DROPPING, LEARNING)]
+    np.testing.assert_array_equal(*of_both)

@@ -35,6 +35,7 @@ MODEL = lamda(num_layers=2, d_model=32, vocab_size=4096, head_dim=16)
 
 def make_experiment(model_dir, data_dir, streams, **changes):
     training = {'steps': STEPS, 'batch_size': 4, 'learning_rate': 0.02, 'log_every': 1, 'checkpoint_every': 2}
+    training['residual_dropout'] = 0.1  # so that what is left out must be the same after a crash, too
     return Run(
         model_dir=str(model_dir),
         data=Data(tfds_data_dir=data_dir, mixture='sentiment'),

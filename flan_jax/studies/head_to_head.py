@@ -1,0 +1,183 @@
+"""The page of answers head to head: win rates against the instruction-tuned model, the paper's values beside them.
+
+Answers are the runs' records. Verdicts are files in the study's folder, `verdicts/seed_N/CONTESTANT.jsonl`: those of
+another judge, of AlpacaEval's annotators for instance, may be put there, and are read in place of the judge.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from flan_jax import manifest
+from flan_jax.evaluation import records
+from flan_jax.evaluation.judges.answers import Pair, paired
+from flan_jax.evaluation.judges.pairwise import (
+    PairwiseJudge,
+    Verdict,
+    comparisons,
+    order_agreement,
+    win_rate_interval,
+)
+from flan_jax.evaluation.judges.verdict_file import VerdictFile
+from flan_jax.evaluation.records import BASE
+from flan_jax.files import read_utf8, write_whole
+from flan_jax.metrics.length_controlled import fit_difficulty, interval, length_controlled
+from flan_jax.progress import CONSOLE
+from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.report import from_samples
+from flan_jax.run import Run
+from flan_jax.studies import run_evaluation
+from flan_jax.studies.head_to_head_tables import TUNED, Contestant, HeadToHeadTable
+from flan_jax.studies.study import PlannedRun
+from flan_jax.training import checkpoints
+
+Runs = Sequence[tuple[PlannedRun, Run]]
+
+JudgeOf = Callable[[Run], PairwiseJudge]
+"""Opens the judge; called only where verdicts are missing."""
+
+_TEMPLATE = pathlib.Path(__file__).parent / 'head_to_head.html'
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A contestant's answers against the instruction-tuned model's, the baseline.
+
+    Attributes:
+      name: the contestant.
+      seed: of both models' runs.
+      verdicts: one for each instruction.
+      judge: what the verdicts' file says of the judge.
+    """
+
+    name: str
+    seed: int
+    verdicts: Sequence[Verdict]
+    judge: str
+
+
+def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs, judge_of: JudgeOf) -> epath.Path:
+    """Judges what has no verdicts yet; writes report.html, report.json and table.csv, and gives the first's path."""
+    by_arm = {(planned.arm, planned.seed): run for planned, run in runs}
+    seeds = sorted({planned.seed for planned, _ in runs})
+    judged = [_judged(epath.Path(root), table, by_arm, seed, judge_of) for seed in seeds]
+    some = runs[0][1]
+    content = {
+        'id': table.id,
+        'title': table.title,
+        'source': table.source,
+        'note': table.note,
+        'asked': table.asked,
+        'limit': some.evaluation.limit,
+        'judges': sorted({one.judge for of_seed in judged for one in of_seed}),
+        'lines': [line for of_seed in judged for line in _lines(of_seed)],
+        'paper': table.paper,
+        'missing': [one.name for one in table.contestants if all(one.arm != planned.arm for planned, _ in runs)],
+        'unfinished': [planned.name for planned, run in runs if checkpoints.latest_folder(run.model_dir) is None],
+        'from_samples': from_samples([table.asked], some.data.tfds_data_dir),
+        'commands': sorted(
+            {manifest.read(run.model_dir)['command'] for _, run in runs if manifest.exists(run.model_dir)}
+        ),
+    }
+    write_whole(epath.Path(root) / 'table.csv', csv_of(content))
+    return write_files(root, content, page_of(_TEMPLATE, content))
+
+
+def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_of: JudgeOf) -> list[Judged]:
+    """Every contestant of a seed that has answered; nothing where the baseline has not."""
+    baseline = by_arm[table.arms[0].name, seed]
+    theirs = _answers(baseline, TUNED)
+    found = []
+    for one in table.contestants:
+        answers = _answers(by_arm[one.arm, seed], one.model) if (one.arm, seed) in by_arm else {}
+        if theirs and answers:
+            path = root / 'verdicts' / f'seed_{seed}' / f'{re.sub(r"[^0-9A-Za-z]+", "_", one.name)}.jsonl'
+            found.append(_with_verdicts(path, one, seed, paired(theirs, answers), lambda: judge_of(baseline)))
+    return found
+
+
+def _with_verdicts(
+    path: epath.Path, contestant: Contestant, seed: int, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
+) -> Judged:
+    """The verdicts on pairs, from a file, which is written where it is not there."""
+    if not path.exists():
+        judge = open_judge()
+        CONSOLE.print(f'judging {contestant.name}, seed {seed}')
+        lines = (json.dumps(one.as_record(judge.recipe), ensure_ascii=False) for one in judge.verdicts(pairs))
+        write_whole(path, ''.join(f'{line}\n' for line in lines))
+    return Judged(contestant.name, seed, VerdictFile(str(path)).verdicts(pairs), _judge_in(path))
+
+
+def _judge_in(path: epath.Path) -> str:
+    """What a file of verdicts says of its judge."""
+    said = json.loads(read_utf8(path).split('\n', 1)[0]).get('judge') or {'kind': 'file without the name of a judge'}
+    return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)
+
+
+def _answers(run: Run, model: str) -> dict[str, str]:
+    """What a model of a run answered, by instruction; nothing where its records are not complete."""
+    eval_set = run_evaluation.eval_set_of(run)
+    of_model = run_evaluation.base_records(run) if model == BASE else run_evaluation.tuned_records(run)
+    (key,) = eval_set.keys
+    if of_model is None or key not in records.recorded([key], lambda _: of_model.folder(eval_set.settings(key))):
+        return {}
+    found = records.read(of_model.folder(eval_set.settings(key)), key)
+    around = run.prompt_format.prompt.split('{input}')
+    return {_instruction(record['prompt'], around): record['prediction'] for record in found}
+
+
+def _instruction(prompt: str, around: Sequence[str]) -> str:
+    """What a prompt says between what its format puts around it: verdicts are joined by the instruction itself."""
+    return prompt.removeprefix(around[0]).removesuffix(around[-1])
+
+
+def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:
+    """What the page says of each contestant of a seed; difficulties are fitted jointly where there are several."""
+    compared = [comparisons(one.verdicts) for one in of_seed]
+    difficulty = fit_difficulty(compared) if len(compared) > 1 else None
+    for one, found in zip(of_seed, compared):
+        controlled = length_controlled(found, difficulty)
+        CONSOLE.print(f'{one.name}, seed {one.seed}: wins {found.win_rate:.1f} %, {controlled.rate:.1f} % by length')
+        yield {
+            'name': one.name,
+            'seed': one.seed,
+            'instructions': len(one.verdicts),
+            'raw': [found.win_rate, *win_rate_interval(one.verdicts)],
+            'controlled': [controlled.rate, *interval(found, difficulty)],
+            'variant': controlled.variant,
+            'warning': controlled.warning,
+            'same_in_both_orders': order_agreement(one.verdicts),
+            'characters': [float(found.model_characters.mean()), float(found.baseline_characters.mean())],
+        }
+
+
+def csv_of(content: Mapping[str, Any]) -> str:
+    """The table as CSV, a line for each contestant and seed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    names = list(content['paper'])
+    writer.writerow(
+        (
+            'model',
+            'seed',
+            'raw',
+            'raw_low',
+            'raw_high',
+            'controlled',
+            'controlled_low',
+            'controlled_high',
+            'variant',
+            *names,
+        )
+    )
+    for line in content['lines']:
+        paper = [content['paper'][name].get(line['name'], ('',))[0] for name in names]
+        writer.writerow((line['name'], line['seed'], *line['raw'], *line['controlled'], line['variant'], *paper))
+    return text.getvalue()

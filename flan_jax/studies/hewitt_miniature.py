@@ -1,0 +1,37 @@
+"""Hewitt et al. 2024 in miniature: does a base follow instructions, tuned on responses alone or on one narrow task?
+
+In the miniature's world the base has learned every fact that a question asks for, as running text, and not one
+instruction. Four ways to tune it are set beside each other, all asked about topics that none was tuned on.
+"""
+
+from flan_jax.studies.miniature import COLUMNS, HELD_OUT, MiniatureStudy, mini
+from flan_jax.studies.study import Arm
+
+INSTRUCTION_TUNING, RESPONSE_TUNING = 'instruction tuning', 'response tuning'
+
+ARMS = (
+    Arm(INSTRUCTION_TUNING, {}, tuned_as='all clusters'),
+    Arm(RESPONSE_TUNING, {'Data.instructions': 'response_only'}),
+    Arm('single task: colour', {'MIXTURE_OR_TASK_NAME': mini(['colour'])}, tuned_as='1 cluster'),
+    Arm('single task: verify', {'MIXTURE_OR_TASK_NAME': mini(['verify'])}),
+)
+"""Colour is one of the traits that stories tell, as the held-out topics are; verify asks for yes or no. Two of the runs
+are those of arms of the miniature itself, in folders of the same names."""
+
+CLOZE = {'Cloze': tuple(f'mini_{topic}_cloze' for topic in HELD_OUT)}
+"""Questions in the words of running text, which the base can answer as they stand."""
+
+MINIATURE = MiniatureStudy(
+    id='hewitt.miniature',
+    title='Instruction following without instruction tuning, in miniature',
+    source='Sections 4 and 5.1 of Hewitt et al. 2024, in a world that two cores can learn',
+    arms=lambda scale: ARMS,
+    held_out={mini(HELD_OUT): (*COLUMNS, *CLOZE)},
+    columns={**COLUMNS, **CLOZE},
+    paper={},
+    figure='bars',
+    note='Scores are shares of right answers, not win rates, and nothing of the paper stands beside them. All models '
+    'of a seed start from one base. It reads prompts plainly, the tuned models as they were tuned. Chance is 33 % with '
+    'options. What response tuning learns from are answers after an empty prompt.',
+    files={'small': ('gin/runs/miniature.gin',)},
+)
