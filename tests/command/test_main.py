@@ -27,6 +27,16 @@ def test_rooms_beyond_the_data_do_not_import_tensorflow(module):
     assert run_python(f"import sys, {module}; print('tensorflow' in sys.modules)").strip() == 'False'
 
 
+def test_the_catalogue_needs_neither_jax_nor_keras():
+    """A third and half of the time that a command takes to begin."""
+    code = (
+        'import sys; from flan_jax.command import catalogue_arguments, libraries, quiet, tasks; '
+        "before = 'tensorflow' in sys.modules; quiet.import_tensorflow(); from flan_jax import catalogue; "
+        "catalogue.load(); print(before, len(catalogue.DATASETS) > 60, {'jax', 'keras'} & set(sys.modules))"
+    )
+    assert run_python(code).split() == ['False', 'True', 'set()']
+
+
 def test_help_names_every_command(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out
