@@ -6,6 +6,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator
+from typing import Any
 
 from absl import logging
 
@@ -29,7 +30,7 @@ def _without_keras() -> Iterator[None]:
     TensorFlow goes on where its import fails; TensorFlow Text has layers for it. `tf.keras` still loads it when asked.
     """
     layers = 'tensorflow_text.python.keras'
-    instead = {'keras.src.optimizers': None, layers: types.ModuleType(layers)}
+    instead: dict[str, Any] = {'keras.src.optimizers': None, layers: types.ModuleType(layers)}
     instead = {name: module for name, module in instead.items() if name not in sys.modules}
     sys.modules.update(instead)
     try:
