@@ -17,8 +17,12 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 import hypothesis
 import pytest
 
-from flan_jax import catalogue
-from flan_jax.data import prepare
+from flan_jax.command.quiet import import_tensorflow
+
+import_tensorflow()  # before others import it, since this takes half the time
+
+from flan_jax import catalogue  # noqa: E402
+from flan_jax.data import prepare  # noqa: E402
 
 catalogue.load()
 hypothesis.settings.register_profile('tests', deadline=None)  # what compiles takes its time

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.table import Table
 
 from flan_jax.command import configuration
-from flan_jax.command.start import read_bindings
+from flan_jax.command.bindings import read_bindings
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.objectives.ppo import Ppo

@@ -116,7 +116,7 @@ def _take_model(options: argparse.Namespace) -> None:
 def _bindings(arguments: Sequence[str]) -> dict[str, str]:
     if not arguments:
         return {}
-    from flan_jax.command.start import read_bindings
+    from flan_jax.command.bindings import read_bindings
 
     return read_bindings(arguments)
 

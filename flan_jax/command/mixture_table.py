@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from flan_jax.command.start import read_bindings
+from flan_jax.command.bindings import read_bindings
 from flan_jax.command.tables import print_table
 
 

@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flan_jax.command import configuration, study_table
+from flan_jax.command.bindings import read_bindings
 from flan_jax.command.compile_study import compile_study
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.quiet import import_tensorflow
 from flan_jax.command.run import complete
-from flan_jax.command.start import read_bindings, start_run
+from flan_jax.command.start import start_run
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run

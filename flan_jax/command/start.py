@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from flan_jax import manifest
 from flan_jax.command import configuration
+from flan_jax.command.bindings import read_bindings
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.main import RUN_COMMANDS
-from flan_jax.errors import UserError
 from flan_jax.files import require_writable
 from flan_jax.packing.stream import holds_streams
 from flan_jax.run import Run
@@ -47,17 +47,6 @@ def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[st
     )
     known, others = parser.parse_known_args(arguments)
     return known.gin_file, read_bindings(others)
-
-
-def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
-    """What arguments of the form --gin.NAME=value bind; raises UserError for any other."""
-    bindings = {}
-    for argument in arguments:
-        name, equals, value = argument.removeprefix('--gin.').partition('=')
-        if not argument.startswith('--gin.') or not equals or not name:
-            raise UserError(f'cannot read {argument!r}; arguments are --gin_file=FILE and --gin.NAME=value')
-        bindings[name] = value
-    return bindings
 
 
 def _folders(command: str, run: Run) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,16 @@ def test_rooms_beyond_the_data_do_not_import_tensorflow(module):
     assert run_python(f"import sys, {module}; print('tensorflow' in sys.modules)").strip() == 'False'
 
 
+def test_the_catalogue_needs_no_keras_nor_its_commands_any_jax():
+    """A half, and a fifth, of the time that a command took to begin."""
+    code = (
+        'import sys, flan_jax.command.tasks; before = {"tensorflow", "jax"} & set(sys.modules); '
+        'from flan_jax import catalogue; from flan_jax.command import quiet; quiet.import_tensorflow(); '
+        'catalogue.load(); print(len(before), len(catalogue.DATASETS) > 60, "keras" in sys.modules)'
+    )
+    assert run_python(code).split() == ['0', 'True', 'False']
+
+
 def test_help_names_every_command(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out

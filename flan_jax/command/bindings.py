@@ -1,0 +1,16 @@
+"""Reading --gin.NAME=value, which needs no library."""
+
+from collections.abc import Sequence
+
+from flan_jax.errors import UserError
+
+
+def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
+    """What arguments of the form --gin.NAME=value bind; raises UserError for any other."""
+    bindings = {}
+    for argument in arguments:
+        name, equals, value = argument.removeprefix('--gin.').partition('=')
+        if not argument.startswith('--gin.') or not equals or not name:
+            raise UserError(f'cannot read {argument!r}; arguments are --gin_file=FILE and --gin.NAME=value')
+        bindings[name] = value
+    return bindings
