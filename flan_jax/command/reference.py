@@ -87,10 +87,12 @@ def held_out_of(run: Run, training, program, stream, reference):
     """
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.packing.held_out import held_out_batches
-    from flan_jax.training.held_out import HeldOutRankings
+    from flan_jax.training.held_out import HeldOut, HeldOutRankings
 
     if not run.objective.ranked:
         return None
     mixture = tuning_mixture(run.data, run.prompt_format, ranked=True)
     batches = held_out_batches(mixture, run.stream, stream.manifest, batch_size_of(run))
-    return HeldOutRankings(program, training, batches, stream.manifest.clusters, reference) if batches else None
+    due = (training.checkpoint_every, training.steps)
+    held_out = HeldOut(batches, stream.manifest, due, run.model_dir)
+    return HeldOutRankings(program, held_out, reference) if batches else None

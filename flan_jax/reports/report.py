@@ -14,14 +14,15 @@ from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.objectives.objective import LOSS
-from flan_jax.reports import charts
+from flan_jax.reports import charts, preference_charts
 from flan_jax.reports.clean_scores import clean_lines
 from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.predictions import predictions
+from flan_jax.reports.preferences import preference_results
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
-from flan_jax.training import metrics_log
+from flan_jax.training import metrics_log, rated
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
@@ -48,7 +49,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
     of_run = manifest.read(model_dir)
     evaluated = list(eval_set.datasets) if eval_set else []
     tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
-    tuned = models.get('tuned')
+    tuned, found = models.get('tuned'), rated.read(model_dir)
     return {
         'title': title(evaluated, of_run),
         'steps': records.step_of(tuned.model) if tuned else 0,
@@ -59,6 +60,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
+        'preferences': preference_results(found) if found else None,
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }
@@ -101,6 +103,8 @@ def render(content: Mapping[str, Any]) -> str:
     lines = [_chart_line(line) for line in content['results']]
     proof = content['manifest'].get('hold_out')
     ranked = [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
+    preferences = content['preferences'] or {}
+    spread, bins = (preferences.get(name) for name in ('distribution', 'reliability'))
     return page_of(
         _TEMPLATE,
         content,
@@ -110,6 +114,8 @@ def render(content: Mapping[str, Any]) -> str:
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
         ranked=ranked,
         preference_chart=charts.preference_curves(ranked, content['rankings']) if ranked else None,
+        distribution_chart=preference_charts.rating_distribution(spread) if spread else None,
+        reliability_chart=preference_charts.reliability_diagram(bins) if bins else None,
     )
 
 

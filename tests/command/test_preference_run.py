@@ -66,8 +66,16 @@ def test_a_run_learns_a_preference_and_reports_it(settings, capfd):
     assert last['accuracy'] > 0.9 and last['chosen_reward'] > last['rejected_reward']
     (held_out,) = [line for line in lines if 'test/accuracy' in line]
     assert held_out['step'] == STEPS and held_out['test/accuracy'] > 0.9
+    report = json.loads((folder / 'run' / 'report.json').read_text())['preferences']
+    (of_source,) = report['sources']  # by ratings of every answer on disk, and by the objective on the device
+    assert (report['step'], of_source['source'], of_source['prompts']) == (STEPS, 'brevity', 20)
+    for name in ('accuracy', 'margin'):
+        np.testing.assert_allclose(of_source[name], held_out[f'test/{name}'], rtol=1e-5)
+    for name in ('chosen', 'others'):
+        np.testing.assert_allclose(sum(report['distribution'][name]), 1)
+    np.testing.assert_allclose(sum(found['weight'] for found in report['reliability']), 1)
     page = (folder / 'run' / 'report.html').read_text()
-    assert 'pairs ranked right' in page and 'of test pairs' in page
+    assert 'pairs ranked right' in page and 'of test pairs' in page and page.count('<svg') == 4
     with (folder / 'run' / metrics_log.FILE).open('a') as file:  # as a step leaves whose answers are all ties
         file.write(json.dumps({'step': STEPS + 1, 'loss': 0.7}) + '\n')
     assert run_command('report', folder, given) == 0
