@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flan_jax.objectives.objective import LOSS, Batch, Metrics, Predictions
 from flan_jax.objectives.ranking import Ranking
 from flan_jax.objectives.responses import REFERENCE, pair_metrics, pair_weights, sums
-from flan_jax.settings import Positive
+from flan_jax.settings import Path, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +59,11 @@ class ImplicitReward(Pairwise):
 
     Attributes:
       beta: factor on the log-ratio that makes it a reward; the larger, the nearer the model stays to the reference.
+      reference: folder of the checkpoint of the reference model; None for the one that training starts from.
     """
 
     beta: Positive = 0.1
+    reference: Path | None = None
 
     needs_reference: ClassVar[bool] = True
 

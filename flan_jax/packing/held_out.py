@@ -8,11 +8,11 @@ import numpy as np
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.mixtures import TuningMixture
 from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.packing.pack import tokenised
-from flan_jax.packing.ranked_batch import RankedBatch
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest
 
@@ -22,7 +22,7 @@ MOST = 1000
 
 def held_out_batches(
     mixture: TuningMixture, settings: Stream, manifest: StreamManifest, batch_size: int
-) -> list[RankedBatch]:
+) -> list[PackedBatch]:
     """The first `MOST` test examples of every task; [] without any."""
     tasks = [(index, task) for index, task in enumerate(mixture.seqio.tasks) if 'test' in task.splits]
     read = itertools.chain.from_iterable(_examples(task, index, settings) for index, task in tasks)
@@ -32,7 +32,7 @@ def held_out_batches(
     shape = Shape(batch_size, settings.sequence_length, settings.max_targets, most)
     clusters = np.asarray(manifest.cluster_of_task, np.int32)
     parts = [sequences[start : start + batch_size] for start in range(0, len(sequences), batch_size)]
-    return [RankedBatch(part, _with_clusters(lay_out(part, shape), clusters)) for part in parts]
+    return [PackedBatch(part, _with_clusters(lay_out(part, shape), clusters)) for part in parts]
 
 
 def _examples(task, index: int, settings: Stream) -> Iterator[Example]:

@@ -13,7 +13,7 @@ from flan_jax.model.decoder import Params
 from flan_jax.objectives.objective import Metrics
 from flan_jax.objectives.ranking import Ranking
 from flan_jax.objectives.responses import REFERENCE, SCORE
-from flan_jax.packing.ranked_batch import RankedBatch
+from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.training import rated
 from flan_jax.training.program import TrainingProgram
@@ -33,7 +33,7 @@ class HeldOut:
       model_dir: the run's folder, in which `flan_jax.training.rated` keeps what every response is rated.
     """
 
-    batches: Sequence[RankedBatch]
+    batches: Sequence[PackedBatch]
     manifest: StreamManifest
     due: tuple[int, int]
     model_dir: str

@@ -110,7 +110,7 @@ def train_step(
 def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
     """What the objective reads; what it does not read is not computed, as the compiler finds that nothing needs it."""
     hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution)
-    log_probs = log_probs_after(learning.config, params, hidden, batch)
+    log_probs = log_probs_after(learning.config, params, hidden, batch, learning.objective.temperature)
     if not learning.objective.needs_values:
         return Predictions(log_probs)
     return Predictions(log_probs, response_values(params, hidden, batch['response_ends']))

@@ -1,4 +1,4 @@
-"""A batch of rankings whose examples are still known."""
+"""A batch whose examples are still known."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from flan_jax.packing.example import Example
 
 
 @dataclasses.dataclass(frozen=True)
-class RankedBatch:
-    """Some sequences of rankings.
+class PackedBatch:
+    """Some sequences.
 
     Attributes:
       sequences: their examples.
-      arrays: the same as `PackedStream.batch` has them; fewer sequences than a batch are filled up with padding.
+      arrays: what `flan_jax.packing.layout.lay_out` makes of them; what they do not fill is padding.
     """
 
     sequences: list[list[Example]]
