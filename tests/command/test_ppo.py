@@ -111,7 +111,7 @@ def test_the_doctor_reads_policy_and_rollouts(folder, capsys):
 
 
 def test_two_processes_learn_what_one_learns(folder):
-    """They share every batch, draw the very same answers, and go on from what the other number of processes left."""
+    """They share every batch, and draw the very same answers."""
     bindings = [f'--gin.{name}={value}' for name, value in (SETTINGS | {'MODEL_DIR': 'out/two'}).items()]
     job = jobs.start(2, 'flan_jax', 'ppo', '--gin_file=gin/runs/ppo.gin', *bindings)
     ends = jobs.ends_of(job)

@@ -1,0 +1,96 @@
+"""TRL's DPOTrainer as a peer of our DPO step: the same weights and pairs, AdamW, float32 on one core.
+
+Its reference log-probabilities come with the pairs, as ours do from the stream (TRL's `precompute_ref_log_probs`), so
+that no second model is computed in the step. A step learns from all pairs, some at a time, as
+gradient accumulation does.
+"""
+
+import copy
+import itertools
+import pathlib
+import tempfile
+
+import datasets
+import tokenizers
+import torch
+import transformers
+import trl
+
+from flan_jax.packing.example import Example
+
+
+class TrlStep:
+    """A step on pairs that are the same every time."""
+
+    def __init__(self, model: transformers.PreTrainedModel, trees: list[Example], at_a_time: int):
+        """Learns from every two answers of each prompt, their `score` saying which is better."""
+        self._trainer = _trainer(copy.deepcopy(model))
+        self._model = self._trainer.model.train()
+        self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-5)
+        pairs = [pair for tree in trees for pair in _pairs(tree)]
+        parts = [pairs[start : start + at_a_time] for start in range(0, len(pairs), at_a_time)]
+        self._batches = [(len(part) / len(pairs), self._trainer.data_collator(part)) for part in parts]
+        self.tokens = sum(batch['input_ids'].numel() for _, batch in self._batches)
+
+    def __call__(self) -> float:
+        """The loss before the update."""
+        total = 0.0
+        for share, batch in self._batches:
+            loss = share * self._trainer.compute_loss(self._model, batch)
+            loss.backward()
+            total += loss.item()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return total
+
+    def peak_megabytes(self) -> float:
+        """By how much the memory of this process rises in a step at most; Linux alone tells."""
+        status = pathlib.Path('/proc/self/status')
+        pathlib.Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+        before = _kilobytes(status.read_text(), 'VmRSS')
+        self()
+        return (_kilobytes(status.read_text(), 'VmHWM') - before) / 1e3
+
+
+def _kilobytes(status: str, name: str) -> int:
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f'{name}:'))
+
+
+def _pairs(tree: Example):
+    """The pairs of a prompt as TRL's collator takes them, each with its prompt."""
+    score, reference = tree.annotations['score'], tree.annotations['reference']
+    for i, j in itertools.combinations(range(len(tree.responses)), 2):
+        better, worse = (i, j) if score[i] > score[j] else (j, i)
+        yield {
+            'prompt_ids': tree.prompt.tolist(),
+            'chosen_ids': tree.responses[better].tolist(),
+            'rejected_ids': tree.responses[worse].tolist(),
+            'ref_chosen_logps': reference[better],
+            'ref_rejected_logps': reference[worse],
+        }
+
+
+def _trainer(model: transformers.PreTrainedModel) -> trl.DPOTrainer:
+    """A trainer whose data is given to it batch by batch; the text that it is made with stands for nothing."""
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({'<pad>': 0, '</s>': 1, 'a': 2}, unk_token='<pad>'))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token='<pad>', eos_token='</s>')
+    arguments = trl.DPOConfig(
+        tempfile.mkdtemp(),
+        use_cpu=True,
+        bf16=False,
+        report_to='none',
+        gradient_checkpointing=False,
+        max_length=None,
+        beta=0.1,
+    )
+    data = datasets.Dataset.from_dict({'prompt': ['a'], 'chosen': [' a'], 'rejected': [' a a']})
+    trainer = trl.DPOTrainer(
+        model=model,
+        ref_model=copy.deepcopy(model),
+        args=arguments,
+        train_dataset=data,
+        processing_class=tokenizer,
+    )
+    trainer.precompute_ref_logps = True
+    return trainer
