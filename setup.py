@@ -79,7 +79,7 @@ setuptools.setup(
         'tpu': ['jax[tpu]'],
         'gpu': ['jax[cuda13]'],
         'test': ['hypothesis', 'mypy', 'pytest', 'pytest-xdist', 'ruff', 'setuptools>=77', 'statsmodels', 'wheel'],
-        'bench': ['lm_eval[hf]', 'torch', 'transformers'],
+        'bench': ['lm_eval[hf]', 'torch', 'transformers', 'trl'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['torch', 'transformers', 'trl'],
     },

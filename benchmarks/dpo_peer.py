@@ -7,7 +7,6 @@ gradient accumulation does.
 
 import copy
 import itertools
-import pathlib
 import tempfile
 
 import datasets
@@ -43,17 +42,23 @@ class TrlStep:
         self._optimizer.zero_grad()
         return total
 
-    def peak_megabytes(self) -> float:
-        """By how much the memory of this process rises in a step at most; Linux alone tells."""
-        status = pathlib.Path('/proc/self/status')
-        pathlib.Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
-        before = _kilobytes(status.read_text(), 'VmRSS')
-        self()
-        return (_kilobytes(status.read_text(), 'VmHWM') - before) / 1e3
+    def first(self) -> tuple[float, float]:
+        """The loss of the first step, and the most megabytes that torch allocates in the second.
+
+        The optimizer has its state after the first, so that this is what a step takes beside weights and optimizer.
+        """
+        loss = self()
+        with torch.profiler.profile(profile_memory=True) as profiler:
+            self()
+        held = itertools.accumulate(_bytes_allocated(profiler))
+        return loss, max(held) / 1e6
 
 
-def _kilobytes(status: str, name: str) -> int:
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f'{name}:'))
+def _bytes_allocated(profiler: torch.profiler.profile) -> list[int]:
+    """What is allocated, and negative what is freed, in the order of time."""
+    events = profiler.profiler.kineto_results.events()
+    changes = [event for event in events if event.name() == '[memory]']
+    return [event.nbytes() for event in sorted(changes, key=lambda event: event.start_ns())]
 
 
 def _pairs(tree: Example):

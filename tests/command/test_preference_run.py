@@ -100,6 +100,22 @@ def test_other_weights_under_the_same_path_are_refused(settings, capfd):
     assert 'was trained with the reference model' in capfd.readouterr().err
 
 
+def test_another_reference_is_computed_ahead_and_read(settings, capfd):
+    """The run before is compared with: the loss does not begin at ln 2."""
+    folder, given = settings
+    other = folder / 'run' / 'checkpoints' / str(STEPS)
+    arguments = [f'--gin.{name}={value}' for name, value in given.items()]
+    before = set(folder.glob('streams/*/reference-*'))
+    assert main.main(['pack', f'--gin_file={folder / "run.gin"}', f'--reference={other}', *arguments]) in (0, None)
+    assert f"Dpo.reference = '{other}'" in capfd.readouterr().err.replace('\n', '')
+    (column,) = set(folder.glob('streams/*/reference-*')) - before
+    written = column.stat().mtime
+    compared = given | {'MODEL_DIR': folder / 'compared', 'Dpo.reference': repr(str(other))}
+    assert run_command('train', folder, compared) == 0
+    first = metrics_log.read(folder / 'compared')[0]
+    assert abs(first['loss'] - np.log(2)) > 0.1 and column.stat().mtime == written
+
+
 def test_reference_goes_with_objectives_that_rank(settings, capfd):
     folder, given = settings
     arguments = [

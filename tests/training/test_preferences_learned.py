@@ -6,7 +6,6 @@ import numpy as np
 
 from flan_jax.inference.scoring import Scorer
 from flan_jax.objectives.dpo import Dpo
-from flan_jax.objectives.slic import Slic
 from flan_jax.packing.columns import read_column, write_column
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.program import training_program
@@ -51,15 +50,6 @@ def test_dpo_learns_to_prefer_fewer_words_and_goes_on_bit_for_bit(tmp_path):
     stopped = run(tmp_path / 'stopped', 13, STEPS)
     for name, value in params.items():
         np.testing.assert_array_equal(stopped[name], value)
-
-
-def test_slic_ranks_where_sums_of_log_probabilities_are_the_other_way_round(tmp_path):
-    """More words are better; an untuned model finds them less likely. No example comes twice."""
-    program = training_program(CONFIG, Slic(), Full(), TRAINING, MESH, ['words'])
-    stream = write(tmp_path / 'stream', 4 * STEPS, more=True)
-    train(program, TRAINING, stream, Checkpointing(str(tmp_path / 'run'), base, None, {}), STEPS)
-    accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'run')]
-    assert np.mean(accuracy[:3]) < 0.1 and np.mean(accuracy[-5:]) > 0.9
 
 
 def test_a_step_of_nothing_but_ties_is_no_end(tmp_path):

@@ -32,20 +32,20 @@ MESH = make_mesh(Parallelism())
 TRAINING = Training(batch_size=4, steps=2)
 
 
-def preferences(count, seed=0, more=False):
-    """Prompts with two to four answers; one of fewer words is preferred, or of more."""
+def preferences(count, seed=0):
+    """Prompts with two to four answers; one of fewer words is preferred."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         lengths = rng.choice(np.arange(1, 8), size=rng.integers(2, 5), replace=False)
         words = [rng.integers(2, VOCABULARY, length) for length in lengths]
         answers = tuple(np.append(some, EOS).astype(np.int32) for some in words)
         prompt = rng.integers(2, VOCABULARY, rng.integers(1, 12)).astype(np.int32)
-        yield Example(prompt, answers, annotations={'score': tuple(map(float, lengths if more else -lengths))})
+        yield Example(prompt, answers, annotations={'score': tuple(map(float, -lengths))})
 
 
-def write(folder, sequences, recipe='preferences', more=False) -> PackedStream:
+def write(folder, sequences, recipe='preferences') -> PackedStream:
     """A stream of as many packed preferences."""
-    packed = list(pack(preferences(20 * sequences, more=more), LENGTH, LENGTH, 4))[:sequences]
+    packed = list(pack(preferences(20 * sequences), LENGTH, LENGTH, 4))[:sequences]
     manifest = StreamManifest(
         recipe={'mixture': recipe}, tasks=['words'], clusters=['words'], cluster_of_task=[0], sequences=sequences,
         sequence_length=LENGTH, max_targets=LENGTH, examples=[0], density=1.0, target_share=0.5, epochs={},
