@@ -97,8 +97,8 @@ def reliability(of_prompts: Sequence[Sequence[float]]) -> list[Bin]:
     bins = []
     for members in (places == place for place in range(BINS)):
         if weight := weights[members].sum():
-            means = (float(np.average(of[members], weights=weights[members])) for of in (confidence, right))
-            bins.append(Bin(*means, float(weight / weights.sum())))
+            sure, accurate = (float(np.average(of[members], weights=weights[members])) for of in (confidence, right))
+            bins.append(Bin(sure, accurate, float(weight / weights.sum())))
     return bins
 
 

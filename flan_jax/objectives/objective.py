@@ -54,16 +54,22 @@ class Objective(Settings, abc.ABC):
         give their best alone.
       needs_reference: whether it reads the annotation `reference`, each response's log-probability by the reference
         model.
-      reference: folder of the checkpoint of that model; None for the one that training starts from.
-      temperature: of sampling, at which log-probabilities are taken.
       needs_values: whether the model has a scalar head, whose values it reads.
     """
 
     ranked: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
-    reference: ClassVar[str | None] = None
-    temperature: ClassVar[float] = 1.0
     needs_values: ClassVar[bool] = False
+
+    @property
+    def reference(self) -> str | None:
+        """Folder of the checkpoint of the reference model; None for the one that training starts from."""
+        return None
+
+    @property
+    def temperature(self) -> float:
+        """Of sampling, at which log-probabilities are taken."""
+        return 1.0
 
     @abc.abstractmethod
     def denominator(self, batch: Batch) -> jax.Array:

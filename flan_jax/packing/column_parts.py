@@ -46,7 +46,13 @@ class ColumnParts:
             unfinished.write_bytes(safetensors_numpy.save({_VALUES: np.ascontiguousarray(values, np.float32)}))
 
     def join(self) -> None:
-        """Writes the column of all parts, which are removed. Raises StreamError for one that cannot be read."""
+        """Writes the column of all parts, which are removed, unless it is there.
+
+        Raises:
+          StreamError: for a part that cannot be read.
+        """
+        if column_file(self.stream, self.name, self.model).exists():
+            return
         values = np.concatenate([self._read(places) for places in self.places])
         write_column(self.stream, self.name, self.model, values)
         self._folder.rmtree()

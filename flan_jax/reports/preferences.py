@@ -1,6 +1,7 @@
 """How well a model rates the responses of rankings that it has not seen, by source."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def preference_results(rated: Rated) -> dict[str, Any]:
     }
 
 
-def _distribution(examples: list[RatedExample]) -> dict[str, list[float]]:
+def _distribution(examples: Sequence[RatedExample]) -> dict[str, list[float]]:
     """How ratings are spread, those of the best response to each prompt apart from the others'."""
     parts: dict[str, list[float]] = {'chosen': [], 'others': []}
     for example in examples:

@@ -163,7 +163,9 @@ class _Rounds:
     def _rollouts(self, number: int, params: Params) -> list[Rollout]:
         """Those of a round: from disk where the first process finds them there, else drawn."""
         if processes.broadcast_from_first(records.exists(self._model_dir, number)):
-            return records.read(self._model_dir, number)
+            found = records.read(self._model_dir, number)
+            assert found is not None, 'processes share MODEL_DIR'
+            return found
         return self._draw(number, params)
 
     def _draw(self, number: int, params: Params) -> list[Rollout]:

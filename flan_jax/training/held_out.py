@@ -51,7 +51,7 @@ class HeldOutRankings:
     def __init__(self, program: TrainingProgram, held_out: HeldOut, reference: ReferenceModel | None):
         """Rates with log-probabilities by `reference` where there is one."""
         self._held_out = held_out
-        self._objective: Ranking = program.learning.objective
+        self._objective = _ranking(program.learning)
         self._batches = [_placed(batch.arrays, program) for batch in held_out.batches]
         if reference is not None:
             with jax.set_mesh(reference.mesh):
@@ -94,4 +94,10 @@ def _rate(
 ) -> tuple[Metrics, jax.Array]:
     """The objective's metrics, and the rating of each response, [B, R]."""
     seen = predictions(learning, learning.tuning.combine(frozen, params), batch)
-    return learning.objective(seen, batch, clusters)[1], learning.objective.ratings(seen, batch)
+    objective = _ranking(learning)
+    return objective(seen, batch, clusters)[1], objective.ratings(seen, batch)
+
+
+def _ranking(learning: Learning) -> Ranking:
+    assert isinstance(learning.objective, Ranking), 'ranked'
+    return learning.objective

@@ -8,7 +8,7 @@ Shape letters: B sequences of a batch, N sequences of the stream, R responses.
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -120,7 +120,12 @@ def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int)
             for places in parts.places:
                 if not processes.broadcast_from_first(parts.has(places)):
                     values = model.log_probs(stream, places, batch_size)
-                    processes.first_does(REFERENCE, lambda: parts.write(places, values))  # noqa: B023
+                    _first(functools.partial(parts.write, places, values))
                 advance(len(places))
-        processes.first_does(REFERENCE, lambda: file.exists() or parts.join())
+        _first(parts.join)
     return stream.with_columns({REFERENCE: read_column(stream, REFERENCE, model.fingerprint)})
+
+
+def _first(action: Callable[[], None]) -> None:
+    """The first process acts; the others wait, and learn whether it failed."""
+    processes.first_does(REFERENCE, lambda: action() if jax.process_index() == 0 else None)
