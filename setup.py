@@ -89,7 +89,7 @@ setuptools.setup(
             'statsmodels',
             'wheel',
         ],
-        'bench': ['lm_eval[hf]', 'torch', 'transformers'],
+        'bench': ['lm_eval[hf]', 'torch', 'transformers', 'trl'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['spacy', 'torch', 'transformers', 'trl'],
         'parser': ['spacy'],  # its pipelines are packages of their own: python -m spacy download en_core_web_md

@@ -29,16 +29,18 @@ VOCABULARY = 32_000
 
 
 @functools.cache
-def llama() -> tuple[transformers.PreTrainedModel, LoadedModel]:
-    """A Llama of 26M parameters with random weights, theirs and ours."""
+def llama(
+    vocabulary: int = VOCABULARY, width: int = 384, layers: int = 8
+) -> tuple[transformers.PreTrainedModel, LoadedModel]:
+    """A Llama, by default of 26M parameters, with random weights, theirs and ours."""
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=384,
-        intermediate_size=1024,
-        num_hidden_layers=8,
-        num_attention_heads=6,
-        num_key_value_heads=6,
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=8 * width // 3,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        num_key_value_heads=width // 64,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         initializer_range=0.05,
@@ -49,7 +51,7 @@ def llama() -> tuple[transformers.PreTrainedModel, LoadedModel]:
         ours = HuggingFaceModel(folder)
         params = ours.params(parameter_layout(ours.config, make_mesh(Parallelism())))
     execution = execution_of('float32', 'cpu')
-    return model, LoadedModel(ours.config, jax.block_until_ready(params), TokenIds(VOCABULARY), execution=execution)
+    return model, LoadedModel(ours.config, jax.block_until_ready(params), TokenIds(vocabulary), execution=execution)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -1,33 +1,47 @@
-"""DPO steps on trees beside the same steps on pairs that each read their prompt themselves: prompts per second.
+"""DPO steps on trees beside the same steps of TRL, and on pairs that each read their prompt: prompts per second.
 
-    python benchmarks/preferences.py [--prompt=300] [--answer=100] [--repeats=3]
+    pip install --constraint constraints.txt --editable '.[bench]'
+    python benchmarks/preferences.py [--prompt=300] [--answer=100] [--repeats=3] [--file=preferences_en.json]
 
 Trees: a prompt stands once with its K answers. Pairs: every two answers of a prompt are an example of two chains, each
 prompt and answer, as libraries have them that share no prompts; the two chains stand in one sequence, without padding,
-so that pairs are packed as well as can be. Both learn from the same answers with the same objective on the same decoder
-and the same step; repetitions alternate, and processor time is counted.
+so that pairs are packed as well as can be. TRL: its DPOTrainer, every two answers of a prompt in two rows. All learn
+from the same answers with the same weights; repetitions alternate, and processor time on one core is counted.
+
+--file: real preferences as well, rows with conversations (or a prompt), chosen and rejected. There trees are packed by
+best fit, and TRL pads the rows of a batch to the longest.
 """
 
 import argparse
 import itertools
+import json
+import pathlib
 import statistics
-import time
 
 import jax
 import numpy as np
+from dpo_peer import TrlStep
+from peers import llama, seconds
 
+from flan_jax.data.instruction_files import format_called
 from flan_jax.distributed.batches import device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh
-from flan_jax.model import decoder
-from flan_jax.model.config import lamda
 from flan_jax.objectives.dpo import Dpo
+from flan_jax.objectives.objective import LOSS
+from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.tokenizers.vocabulary import Vocabulary
+from flan_jax.training.optimizers.adamw import AdamW
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 
-CONFIG = lamda(num_layers=2, d_model=192, vocab_size=4096, head_dim=48)
+MODEL = {'vocabulary': 4096, 'width': 256, 'layers': 4}
+PAIRS_AT_A_TIME = 4
+"""Of TRL: its batch on a device."""
+
+LONGEST_PROMPT, LONGEST_ANSWER, REAL_PROMPTS = 512, 256, 16
 
 Sequences = list[list[Example]]
 
@@ -35,12 +49,32 @@ Sequences = list[list[Example]]
 def rankings(prompts: int, answers: int, prompt_length: int, answer_length: int) -> list[Example]:
     """Prompts, each with answers in the order of their scores."""
     rng = np.random.default_rng(0)
-    draw = lambda size: rng.integers(1, CONFIG.vocab_size, size)  # noqa: E731
-    scores = {'score': tuple(map(float, range(answers))), 'reference': (-100.0,) * answers}
     return [
-        Example(draw(prompt_length), tuple(draw(answer_length) for _ in range(answers)), annotations=scores)
+        ranked(
+            rng.integers(3, MODEL['vocabulary'], prompt_length),
+            [rng.integers(3, MODEL['vocabulary'], answer_length) for _ in range(answers)],
+            range(answers),
+        )
         for _ in range(prompts)
     ]
+
+
+def ranked(prompt, answers, scores) -> Example:
+    """A tree; its reference log-probabilities stand for a model that finds every token as unlikely as ours does."""
+    annotations = {'score': tuple(map(float, scores)), 'reference': tuple(-8.3 * len(answer) for answer in answers)}
+    return Example(np.array(prompt), tuple(map(np.array, answers)), annotations=annotations)
+
+
+def real_rankings(path: pathlib.Path) -> list[Example]:
+    """The first preferences of a file, in the bundled vocabulary; prompts lose their beginning, answers their end."""
+    encode, read = Vocabulary().encode, format_called('preference').read
+    found = []
+    for number, row in enumerate(json.loads(path.read_text())[:REAL_PROMPTS]):
+        said = read(f'{path}, row {number}', row)
+        prompt = encode('\n'.join([said.system, *said.history, said.instruction]))[-LONGEST_PROMPT:]
+        answers = [encode(answer)[:LONGEST_ANSWER] for answer in (said.response, *said.rejected)]
+        found.append(ranked(prompt, answers, (1, 0)))
+    return found
 
 
 def as_pairs(trees: list[Example]) -> Sequences:
@@ -57,7 +91,7 @@ def as_pairs(trees: list[Example]) -> Sequences:
     ]
 
 
-def batch_of(sequences: Sequences, pairs: bool) -> dict[str, np.ndarray]:
+def batch_of(sequences: Sequences, pairs: bool = False) -> dict[str, np.ndarray]:
     """The batch of a step; chains of a pair are compared as the answers of a tree are."""
     length, targets, responses = (
         max(sum(map(size, examples)) for examples in sequences)
@@ -72,44 +106,46 @@ def batch_of(sequences: Sequences, pairs: bool) -> dict[str, np.ndarray]:
 
 
 class Step:
-    """A step on a batch that is the same every time."""
+    """Our step on a batch that is the same every time."""
 
-    def __init__(self, batch):
+    def __init__(self, batch: dict[str, np.ndarray], microbatches: int = 1):
         mesh, size = make_mesh(Parallelism()), len(batch['tokens'])
-        training = Training(batch_size=size, learning_rate=1e-5, remat='none')
-        program = training_program(CONFIG, Dpo(), Full(), training, mesh, ('all',))
-        self._state = program.start(decoder.initialise(CONFIG, jax.random.key(0)))
+        training = Training(
+            batch_size=size, learning_rate=1e-5, remat='none', optimizer=AdamW(), microbatches=microbatches
+        )
+        model = llama(**MODEL)[1]
+        program = training_program(model.config, Dpo(), Full(), training, mesh, ('all',))
+        self._state = program.start(jax.tree.map(jax.numpy.copy, model.params))
         self._batch = device_batch(batch, np.arange(size), mesh, size)
         self._step = program.step.lower(self._state, {}, self._batch).compile()
-        self.megabytes = self._step.memory_analysis().temp_size_in_bytes / 1e6
+        self._megabytes = self._step.memory_analysis().temp_size_in_bytes / 1e6
+        self.tokens = batch['tokens'].size
 
-    def seconds(self) -> float:
-        """Processor time of a step."""
-        started = time.process_time()
+    def __call__(self) -> float:
+        """The loss before the update."""
         self._state, metrics = self._step(self._state, {}, self._batch)
-        jax.block_until_ready(metrics)
-        return time.process_time() - started
+        total, count = jax.block_until_ready(metrics.objective[LOSS])
+        return float(total / count)
+
+    def first(self) -> tuple[float, float]:
+        """The loss of the first step, and the megabytes that the compiler plans for one."""
+        return self(), self._megabytes
 
 
-def compare(prompts: int, answers: int, options: argparse.Namespace) -> None:
-    """Prints the speed and the memory of both."""
-    trees = rankings(prompts, answers, options.prompt, options.answer)
-    batches = {'trees': batch_of([[tree] for tree in trees], False), 'pairs': batch_of(as_pairs(trees), True)}
-    steps = {name: Step(batch) for name, batch in batches.items()}
-    for step in steps.values():
-        step.seconds()  # memory is laid out
-    measured = {name: [] for name in steps}
-    for _, (name, step) in itertools.product(range(options.repeats), steps.items()):
-        measured[name].append(step.seconds())
-    ratios = [pairs / own for pairs, own in zip(measured['pairs'], measured['trees'])]
-    print(f'{answers} answers to a prompt, {prompts} prompts a step')
-    for name, seconds in measured.items():
-        size, memory = batches[name]['tokens'].size, steps[name].megabytes
-        print(f'{name:>8}: {size:6} tokens, {prompts / statistics.median(seconds):6.3f} prompts/s, {memory:6.0f} MB')
-    print(
-        f'   trees are {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})',
-        flush=True,
-    )
+def compare(title: str, trees: list[Example], steps: dict[str, Step | TrlStep], repeats: int) -> None:
+    """Prints the speed and the memory of all, as lines of a table."""
+    first = {name: step.first() for name, step in steps.items()}
+    assert np.ptp([loss for loss, _ in first.values()]) < 1e-3, first  # they learn the same
+    measured: dict[str, list[float]] = {name: [] for name in steps}
+    for _, (name, step) in itertools.product(range(repeats), steps.items()):
+        measured[name].append(seconds(step))
+    for name, step in steps.items():
+        ratios = [theirs / ours for theirs, ours in zip(measured[name], measured['trees'])]
+        print(
+            f'| {title}: {name} | {step.tokens:,} | {len(trees) / statistics.median(measured[name]):.3f} | '
+            f'{first[name][1]:,.0f} MB | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |',
+            flush=True,
+        )
 
 
 def main():
@@ -117,9 +153,25 @@ def main():
     parser.add_argument('--prompt', type=int, default=300, help='tokens')
     parser.add_argument('--answer', type=int, default=100, help='tokens')
     parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--file', type=pathlib.Path, help='real preferences, a JSON array')
     options = parser.parse_args()
-    compare(4, 2, options)
-    compare(1, 9, options)
+    theirs = llama(**MODEL)[0]
+    print('| | tokens of a step | prompts per second | memory of a step | time against trees (least to most) |')
+    print('|---|---|---|---|---|')
+    for prompts, answers in ((4, 2), (1, 9)):
+        trees = rankings(prompts, answers, options.prompt, options.answer)
+        steps = {
+            'trees': Step(batch_of([[tree] for tree in trees])),
+            'pairs, packed': Step(batch_of(as_pairs(trees), pairs=True), answers * (answers - 1) // 2),
+            'TRL': TrlStep(theirs, trees, PAIRS_AT_A_TIME),
+        }
+        compare(f'{answers} answers, {prompts} prompts a step', trees, steps, options.repeats)
+    if options.file:
+        trees = real_rankings(options.file)
+        length = LONGEST_PROMPT + 2 * LONGEST_ANSWER
+        sequences = [sequence.examples() for sequence in pack(trees, length, length, len(trees))]
+        steps = {'trees': Step(batch_of(sequences)), 'TRL': TrlStep(theirs, trees, PAIRS_AT_A_TIME)}
+        compare(f'{options.file.stem}, {len(trees)} prompts a step', trees, steps, options.repeats)
 
 
 if __name__ == '__main__':

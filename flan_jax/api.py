@@ -40,6 +40,9 @@ BATCH_TOKENS = 8192
 MAX_NEW_TOKENS = 128
 """Tokens of an answer at most, where nothing else is said."""
 
+CHOSEN = ('temperature', 'top_k', 'top_p', 'beams', 'repetition_penalty')
+"""Arguments of `Decoding` that choose a decoding, in whose place `decoding` may stand."""
+
 _MESSAGE_KEYS = ('role', 'content')
 
 _ANY_ANSWER = 'AnswerProbe'
@@ -171,8 +174,14 @@ class Model:
         for name, value in decoding.items():
             if name not in Decoding.__annotations__:
                 raise UnknownName('argument', name, Decoding.__annotations__)
-            if name not in ('max_new_tokens', 'seed', 'decoding'):
+            if name in CHOSEN:
                 check_number(name, value)
+        chosen = [name for name, value in decoding.items() if name in CHOSEN and value is not None]
+        if decoding.get('decoding') is not None and chosen:
+            raise UserError(
+                f'decoding={decoding["decoding"]!r} is given, so that {", ".join(chosen)} would change nothing; leave '
+                'out one'
+            )
         check_integer('max_new_tokens', decoding.get('max_new_tokens', MAX_NEW_TOKENS), 1, self.longest_answer)
         check_integer('seed', decoding.get('seed', 0), 0, LAST_SEED)
 

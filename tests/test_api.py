@@ -17,6 +17,7 @@ from flan_jax.convert.write import write_model
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.generation import Generator
+from flan_jax.inference.sampling import Sampling
 from flan_jax.loaded_model import load as load_model
 from flan_jax.model.config import Learned
 from flan_jax.model.inputs import Inputs
@@ -159,6 +160,7 @@ def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
         ({'temperature': [1.0]}, 'temperature=.1.0.: must be a number'),
         ({'temperature': float('nan')}, 'temperature=nan: must be a number'),
         ({'max_new_token': 2}, 'did you mean max_new_tokens'),
+        ({'decoding': Sampling(), 'temperature': 0.5}, 'temperature would change nothing'),
     ],
 )
 def test_decoding_that_cannot_be_is_refused(model, decoding, message):

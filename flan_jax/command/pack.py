@@ -11,7 +11,7 @@ from flan_jax.run import Run
 def main(arguments: list[str]) -> None:
     """Packs the stream of the run that the arguments describe.
 
-    --reference also writes the log-probabilities of the weights that the run starts from, --reference=CHECKPOINT those
+    --reference also writes the log-probabilities of the model that the run compares with, --reference=CHECKPOINT those
     of others.
     """
     named = [argument for argument in arguments if argument.partition('=')[0] == '--reference']

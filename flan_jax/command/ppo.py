@@ -33,7 +33,10 @@ def ppo(run: Run, command: str) -> None:
 
 
 def _ppo(run: Run, ppo: Ppo, command: str) -> None:
+    import jax
+
     from flan_jax import manifest
+    from flan_jax.distributed import processes
     from flan_jax.evaluation import samples
     from flan_jax.evaluation.scorers import require_references
     from flan_jax.rollouts.rollout import FOLDER
@@ -46,13 +49,15 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     _check_lengths(run, ppo, vocabulary, questions)
     asked = _asked(run, ppo, questions, vocabulary)
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
-    samples.require_same(epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run))
+    folder, drawn_by = epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run)
+    processes.first_does('ppo', lambda: samples.require_same(folder, drawn_by))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
     metadata = _metadata(run, vocabulary)
     params = _learn(run, asked, metadata)
     policy = policy_folder(run.model_dir)
-    if policy.exists():
+    if jax.process_index() == 0 and policy.exists():
         policy.rmtree()
+    processes.broadcast_from_first(None)  # nobody writes before it is gone
     checkpoints.save_params(policy, params, metadata)
     CONSOLE.print(f'{policy} holds the model; `flan-jax generate --checkpoint={policy}` asks it')
 
@@ -66,8 +71,6 @@ def policy_folder(model_dir: epath.PathLike) -> epath.Path:
 
 def _check(run: Run) -> Ppo:
     """The objective, for a run that can learn by it; raises UserError for any other."""
-    import jax
-
     from flan_jax.rollouts.learn import steps_per_round
 
     if not isinstance(run.objective, Ppo):
@@ -76,8 +79,6 @@ def _check(run: Run) -> Ppo:
         raise UserError('Ppo.questions is None; name a file of prompts, JSON lines with "prompt"')
     if run.initial_checkpoint is None:
         raise UserError('INITIAL_CHECKPOINT_PATH is None; name the tuned model that learning begins with')
-    if jax.process_count() > 1:
-        raise UserError('`flan-jax ppo` runs in one process; its devices share every batch')
     if run.training.steps is None:
         raise UserError(
             f'Stream.epochs={run.stream.epochs} counts readings of data, and rounds read their own answers; set '

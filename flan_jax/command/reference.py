@@ -9,22 +9,22 @@ from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
 
-def reference_stream(run: Run, program, base, stream):
-    """The stream with the log-probabilities of the weights that the run starts from, and their model.
+def reference_stream(run: Run, program, stream):
+    """The stream with the log-probabilities of the model that the run compares with, and that model.
 
     Raises:
       StreamError: if the run goes on from a checkpoint that was trained with another reference.
     """
     from flan_jax.packing.stream import StreamError
-    from flan_jax.training.reference import reference_of, with_reference
+    from flan_jax.training.reference import with_reference
 
-    model = reference_of(program, base)
+    folder = _reference_folder(run)
+    model = _model(run, program, folder)
     before = reference_before(run.model_dir)
     if before not in (None, model.fingerprint):
         raise StreamError(
-            f'{run.model_dir} was trained with the reference model {before}; Run.initial_checkpoint='
-            f'{run.initial_checkpoint!r} and Training.dtype={run.training.dtype!r} give {model.fingerprint} now; put '
-            'back what they were, or choose another MODEL_DIR'
+            f'{run.model_dir} was trained with the reference model {before}; {folder} and Training.dtype='
+            f'{run.training.dtype!r} give {model.fingerprint} now; put back what they were, or choose another MODEL_DIR'
         )
     found = with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference model: {model.fingerprint}, stream {stream.manifest.fingerprint}')
@@ -45,29 +45,45 @@ def reference_before(model_dir: epath.PathLike) -> str | None:
 
 
 def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None:
-    """Writes the log-probabilities of a checkpoint beside a run's stream; None for what the run starts from.
+    """Writes the log-probabilities of a checkpoint beside a run's stream; None for what the run compares with.
 
     Raises:
       UserError: if the run's objective reads one response to each prompt, or the checkpoint is of another decoder.
     """
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.loaded_model import checkpoint_in
-    from flan_jax.training.initial import base_weights
     from flan_jax.training.program import training_program
-    from flan_jax.training.reference import reference_of, with_reference
+    from flan_jax.training.reference import with_reference
 
     if not run.objective.ranked:
         raise UserError(
             f'--reference goes with an objective that ranks responses; Run.objective=@{type(run.objective).__name__}() '
             'reads one response to each prompt'
         )
-    folder = checkpoint_in(checkpoint) if checkpoint else run.initial_checkpoint
+    folder = checkpoint_in(checkpoint) if checkpoint else _reference_folder(run)
     mesh = make_mesh(run.parallelism)
     training = run.training.over(len(stream))
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
-    model = reference_of(program, base_weights(run.model, folder, run.training.seed))
+    model = _model(run, program, folder)
     with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference: {folder or "fresh weights"}, model {model.fingerprint}, beside {stream.folder}')
+    if checkpoint:
+        name = type(run.objective).__name__ if run.objective.needs_reference else 'Dpo'
+        CONSOLE.print(f'a run reads it that sets {name}.reference = {str(checkpoint)!r}')
+
+
+def _reference_folder(run: Run) -> epath.PathLike | None:
+    """The checkpoint that a run compares with; None for fresh weights."""
+    from flan_jax.loaded_model import checkpoint_in
+
+    return checkpoint_in(run.objective.reference) if run.objective.reference else run.initial_checkpoint
+
+
+def _model(run: Run, program, folder: epath.PathLike | None):
+    from flan_jax.training.initial import base_weights
+    from flan_jax.training.reference import reference_of
+
+    return reference_of(program, base_weights(run.model, folder, run.training.seed))
 
 
 def batch_size_of(run: Run) -> int:
@@ -87,10 +103,11 @@ def held_out_of(run: Run, training, program, stream, reference):
     """
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.packing.held_out import held_out_batches
-    from flan_jax.training.held_out import HeldOutRankings
+    from flan_jax.training.held_out import HeldOut, HeldOutRankings
 
     if not run.objective.ranked:
         return None
     mixture = tuning_mixture(run.data, run.prompt_format, ranked=True)
     batches = held_out_batches(mixture, run.stream, stream.manifest, batch_size_of(run))
-    return HeldOutRankings(program, training, batches, stream.manifest.clusters, reference) if batches else None
+    held_out = HeldOut(batches, stream.manifest, training, run.model_dir)
+    return HeldOutRankings(program, held_out, reference) if batches else None

@@ -36,10 +36,14 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     """Makes everything ready; returns the number of steps, and what tunes until one of them."""
     from flan_jax import manifest
     from flan_jax.data.mixtures import missing_members
+    from flan_jax.loaded_model import checkpoint_in
 
     if isinstance(run.objective, Ppo):
         raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
     check_vocabulary(run)
+    check_head(run)
+    if run.objective.reference:
+        check_vocabulary(run, checkpoint_in(run.objective.reference))
     if run.tuning.prompt_names:
         check_prompts(run)
     proof = _prove_hold_out(run)
@@ -74,7 +78,7 @@ def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
     base = base_weights(run.model, run.initial_checkpoint, training.seed)
     encode, metadata, reference = Vocabulary(run.data.vocabulary).encode, _metadata(run, stream), None
     if run.objective.needs_reference:
-        stream, reference = reference_stream(run, program, base, stream)
+        stream, reference = reference_stream(run, program, stream)
         metadata['reference'] = reference.fingerprint
     checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
     stops = run.tuning.stopping
@@ -122,6 +126,21 @@ def _prove_hold_out(run: Run) -> dict | None:
         for overlap in overlaps:
             CONSOLE.print(f'  {in_words(overlap)}')
     return proof
+
+
+def check_head(run: Run) -> None:
+    """Raises UserError where a language model, or what stands beside one, would start from a reward model."""
+    from flan_jax.model.value_head import VALUE_HEAD
+    from flan_jax.training import checkpoints
+
+    starts_from, objective, tuning = run.initial_checkpoint, run.objective, run.tuning
+    fits = objective.needs_values and not tuning.freezes_base
+    if starts_from and not fits and VALUE_HEAD in checkpoints.parameter_metadata(starts_from):
+        raise UserError(
+            f'INITIAL_CHECKPOINT_PATH={starts_from!r} is a reward model, which Run.objective=@Reward() tunes with '
+            f'Run.tuning=@Full(), and @{type(objective).__name__}() with @{type(tuning).__name__}() cannot; name a '
+            'checkpoint of a language model'
+        )
 
 
 def check_vocabulary(run: Run, checkpoint: epath.Path | None = None) -> None:

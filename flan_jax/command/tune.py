@@ -40,6 +40,11 @@ def main(arguments: list[str]) -> int:
     file_format = _file_format(options, keys)
     base = base_of(options.base, options.output)
     tuned = _tuned(options, base, file_format, keys)
+    if base.rates and (options.lora or not tuned.objective.needs_values):
+        raise UserError(
+            f'--base={options.base} is a reward model, which --objective=reward alone tunes, without --lora; name the '
+            'language model that it was tuned from'
+        )
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
     _check(text, base)

@@ -23,6 +23,7 @@ class Base:
       vocabulary: path of its vocabulary.
       prompt_format: the one that it was trained with or that came with it; None where nothing says.
       make: writes what is not there yet.
+      rates: whether it is a reward model.
       template: folder in which its chat template will be; None where the run has to hold it.
     """
 
@@ -31,6 +32,7 @@ class Base:
     vocabulary: str
     prompt_format: PromptFormat | None
     make: Callable[[], None]
+    rates: bool = False
     template: str | None = None
 
 
@@ -58,7 +60,7 @@ def base_of(path: str, output: str) -> Base:
     checkpoint, make = str(content.folder), _nothing
     if content.tuning.freezes_base:
         checkpoint, make = _merged(content, made)
-    return Base(content.config, checkpoint, vocabulary, prompt_format_of(content), make)
+    return Base(content.config, checkpoint, vocabulary, prompt_format_of(content), make, content.has_value_head)
 
 
 def _of_hugging_face(path: str, made: str) -> Base:
@@ -70,9 +72,10 @@ def _of_hugging_face(path: str, made: str) -> Base:
         if not epath.Path(made).exists():
             from_hugging_face(path, made)
 
-    config = HuggingFaceModel(path).config
+    model = HuggingFaceModel(path)
     chat_template, beside = chat_template_beside(path), f'{made}/{COMPANIONS}'
-    return Base(config, f'{made}/{CHECKPOINT}', beside, chat_template, make, beside if chat_template else None)
+    template = beside if chat_template else None
+    return Base(model.config, f'{made}/{CHECKPOINT}', beside, chat_template, make, bool(model.head), template)
 
 
 def _merged(content, made: str) -> tuple[str, Callable[[], None]]:

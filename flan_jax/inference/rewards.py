@@ -1,7 +1,4 @@
-"""What a model thinks of responses: one number for each.
-
-A reward model gives its scalar head's value at the last token; a language model that was tuned on preferences has an
-implicit reward, by how much likelier a response has become.
+"""What a reward model thinks of responses: one number for each, its scalar head's value at the last token.
 
 A prompt and its responses are a tree, so that the prompt is computed once however many responses there are.
 """
@@ -15,7 +12,6 @@ import numpy as np
 
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import LENGTHS, PromptError
-from flan_jax.inference.scoring import Scorer
 from flan_jax.inference.tree_batches import batches
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, hidden_states
@@ -75,22 +71,6 @@ class RewardModel:
 
     def _batch_size(self, length: int) -> int:
         return self._model.placement.batch_size(self._batch_tokens // length)
-
-
-def implicit_rewards(
-    model: LoadedModel, reference: LoadedModel, examples: Sequence[Example], batch_tokens: int, beta: float = 0.1
-) -> list[np.ndarray]:
-    """beta times how much likelier the model finds every response than its reference (Rafailov et al. 2023).
-
-    Raises:
-      PromptError: as `flan_jax.inference.scoring.Scorer.score`.
-      UserError: if either is a reward model.
-    """
-    policy, before = (Scorer(one, batch_tokens).score(examples) for one in (model, reference))
-    return [
-        beta * np.array([ours.sum() - theirs.sum() for ours, theirs in zip(of_policy, of_reference)])
-        for of_policy, of_reference in zip(policy, before)
-    ]
 
 
 def _values(config: DecoderConfig, params: Params, batch: Mapping[str, jax.Array], execution: Execution) -> jax.Array:

@@ -108,12 +108,16 @@ def label_log_probs(
 
 
 def log_probs_after(
-    config: DecoderConfig, params: Params, hidden: jax.Array, batch: Mapping[str, jax.Array]
+    config: DecoderConfig,
+    params: Params,
+    hidden: jax.Array,
+    batch: Mapping[str, jax.Array],
+    temperature: float = 1.0,
 ) -> jax.Array:
-    """As `label_log_probs`, from the last hidden states [B, T, D]."""
+    """As `label_log_probs`, from the last hidden states [B, T, D]; of sampling at a temperature."""
     hidden_BxPxD = jnp.take_along_axis(hidden, batch['predict_at'][..., None], axis=1)
     logits_BxPxV = logits(config, params, hidden_BxPxD).astype(jnp.float32)
-    return -optax.softmax_cross_entropy_with_integer_labels(logits_BxPxV, batch['labels'])
+    return -optax.softmax_cross_entropy_with_integer_labels(logits_BxPxV / temperature, batch['labels'])
 
 
 def prefill(

@@ -6,16 +6,16 @@ Both losses are means over examples. Shape letters: B sequences, R responses.
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import jax
 
-from flan_jax.objectives.objective import LOSS, Batch, Metric, Metrics, Objective, Predictions, summed_by_cluster
+from flan_jax.objectives.objective import LOSS, Batch, Metric, Metrics, Predictions, summed_by_cluster
+from flan_jax.objectives.ranking import Ranking
 from flan_jax.objectives.responses import best, cluster_ids, lengths, pair_metrics, pair_weights, sums
 
 
 @dataclasses.dataclass(frozen=True)
-class Calibration(Objective):
+class Calibration(Ranking):
     """A loss of pairs of responses, and the likelihood of the best response of each example.
 
     Its metrics: 'rank_loss' and 'best_loss', the two parts of 'loss' for an example, 'best_loss' without its factor;
@@ -23,11 +23,12 @@ class Calibration(Objective):
     higher score by the model, 'margin', by how much, and 'chosen_score' and 'rejected_score'.
     """
 
-    ranked: ClassVar[bool] = True
-
     @abc.abstractmethod
     def scores(self, log_probs_BxR: jax.Array, lengths_BxR: jax.Array) -> jax.Array:
         """What ranks responses, [B, R], from their log-probabilities and lengths."""
+
+    def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
+        return self.scores(sums(predictions.log_probs_BxP, batch), lengths(batch))
 
     @abc.abstractmethod
     def rank_loss(self, margins_BxRxR: jax.Array, batch: Batch) -> jax.Array:
@@ -44,7 +45,7 @@ class Calibration(Objective):
 
     def __call__(self, predictions: Predictions, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
         log_probs_BxR, lengths_BxR, best_BxR = sums(predictions.log_probs_BxP, batch), lengths(batch), best(batch)
-        scores_BxR = self.scores(log_probs_BxR, lengths_BxR)
+        scores_BxR = self.ratings(predictions, batch)
         better, worse = scores_BxR[:, :, None], scores_BxR[:, None, :]
         ranks_BxR = self.rank_loss(better - worse, batch).sum(axis=2)
         nll_BxR = -log_probs_BxR * best_BxR

@@ -1,7 +1,7 @@
 """Direct preference optimisation (Rafailov et al. 2023)."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import jax
 
@@ -20,6 +20,8 @@ class Dpo(ImplicitReward):
     """
 
     label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0
+
+    of_probabilities: ClassVar[bool] = True
 
     def pair_loss(self, better: jax.Array, worse: jax.Array) -> jax.Array:
         margin = better - worse

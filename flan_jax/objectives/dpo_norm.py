@@ -19,5 +19,5 @@ class DpoNorm(Dpo):
 
     beta: Positive = 5.0
 
-    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
-        return super().rewards(predictions, batch) / lengths(batch)
+    def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
+        return super().ratings(predictions, batch) / lengths(batch)

@@ -20,8 +20,8 @@ class Ipo(ImplicitReward):
 
     per_token: bool = False
 
-    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
-        summed_BxR = super().rewards(predictions, batch)
+    def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
+        summed_BxR = super().ratings(predictions, batch)
         return summed_BxR / lengths(batch) if self.per_token else summed_BxR
 
     def pair_loss(self, better: jax.Array, worse: jax.Array) -> jax.Array:

@@ -61,6 +61,16 @@ class Objective(Settings, abc.ABC):
     needs_reference: ClassVar[bool] = False
     needs_values: ClassVar[bool] = False
 
+    @property
+    def reference(self) -> str | None:
+        """Folder of the checkpoint of the reference model; None for the one that training starts from."""
+        return None
+
+    @property
+    def temperature(self) -> float:
+        """Of sampling, at which log-probabilities are taken."""
+        return 1.0
+
     @abc.abstractmethod
     def denominator(self, batch: Batch) -> jax.Array:
         """What the summed loss is divided by, a scalar; taken over the whole batch before it is cut."""

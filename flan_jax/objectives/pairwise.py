@@ -12,24 +12,19 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from flan_jax.objectives.objective import LOSS, Batch, Metrics, Objective, Predictions
+from flan_jax.objectives.objective import LOSS, Batch, Metrics, Predictions
+from flan_jax.objectives.ranking import Ranking
 from flan_jax.objectives.responses import REFERENCE, pair_metrics, pair_weights, sums
-from flan_jax.settings import Positive
+from flan_jax.settings import Path, Positive
 
 
 @dataclasses.dataclass(frozen=True)
-class Pairwise(Objective):
+class Pairwise(Ranking):
     """The mean over examples of the mean loss of their pairs.
 
     Its metrics are means over pairs, weighted likewise: 'accuracy', how often the better response has the higher
     reward; 'margin', by how much; 'chosen_reward' and 'rejected_reward', those of the better and the worse response.
     """
-
-    ranked: ClassVar[bool] = True
-
-    @abc.abstractmethod
-    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
-        """The reward of each response, float32 [B, R]."""
 
     @abc.abstractmethod
     def pair_loss(self, better: jax.Array, worse: jax.Array) -> jax.Array:
@@ -40,7 +35,7 @@ class Pairwise(Objective):
         return jnp.maximum(pair_weights(batch).sum(), 1.0)
 
     def __call__(self, predictions: Predictions, batch: Batch, clusters: Sequence[str]) -> tuple[jax.Array, Metrics]:
-        rewards_BxR, weights_BxRxR = self.rewards(predictions, batch), pair_weights(batch)
+        rewards_BxR, weights_BxRxR = self.ratings(predictions, batch), pair_weights(batch)
         better, worse = rewards_BxR[:, :, None], rewards_BxR[:, None, :]
         losses_BxRxR = self.pair_loss(better, worse)
         seen = {LOSS: losses_BxRxR} | self.seen(better, worse)
@@ -64,13 +59,15 @@ class ImplicitReward(Pairwise):
 
     Attributes:
       beta: factor on the log-ratio that makes it a reward; the larger, the nearer the model stays to the reference.
+      reference: folder of the checkpoint of the reference model; None for the one that training starts from.
     """
 
     beta: Positive = 0.1
+    reference: Path | None = None
 
     needs_reference: ClassVar[bool] = True
 
-    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
+    def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
         return self.beta * (sums(predictions.log_probs_BxP, batch) - batch[REFERENCE])
 
     def seen(self, better: jax.Array, worse: jax.Array) -> dict[str, jax.Array]:

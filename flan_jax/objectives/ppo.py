@@ -24,7 +24,8 @@ ADVANTAGES, RETURNS = 'advantages', 'returns'
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ppo(Objective):
-    """The clipped objective, with a value head on the model itself; defaults are those of TRL's PPOConfig.
+    """The clipped objective, with a value head on the model itself; defaults are those of TRL's PPOConfig, but for the
+    temperature, which is 0.7 there.
 
     A token's loss is -min(r A, clip(r, 1 - c, 1 + c) A) with r the ratio of its probability now to that when it was
     drawn, plus the value head's: half the larger of (V - R)^2 and (clip(V, V_old - c_v, V_old + c_v) - R)^2.
@@ -35,6 +36,7 @@ class Ppo(Objective):
       prompts: prompts of a round, of which each is answered `answers` times; a multiple of BATCH_SIZE.
       answers: answers to each prompt in a round. They share its computation.
       max_new_tokens: longest answer, in tokens.
+      temperature: of sampling. Probabilities and their ratios are those of sampling at it.
       epochs: how often a round's answers are learned from.
       kl_reward: coefficient of the KL penalty in the reward of every token, log p - log p_ref.
       kl_loss: coefficient of the KL penalty in the loss, by the estimator exp(d) - 1 - d with d = log p_ref - log p
@@ -54,6 +56,7 @@ class Ppo(Objective):
     prompts: Count = 16
     answers: Count = 4
     max_new_tokens: Count = 64
+    temperature: Positive = 1.0
     epochs: Count = 4
     kl_reward: Annotated[float, AtLeast(0)] = 0.05
     kl_loss: Annotated[float, AtLeast(0)] = 0.0

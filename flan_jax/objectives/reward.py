@@ -26,8 +26,9 @@ class Reward(Pairwise):
     centring: Annotated[float, AtLeast(0)] = 0.0
 
     needs_values: ClassVar[bool] = True
+    of_probabilities: ClassVar[bool] = True
 
-    def rewards(self, predictions: Predictions, batch: Batch) -> jax.Array:
+    def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
         assert predictions.values_BxR is not None, 'needs_values'
         return predictions.values_BxR
 

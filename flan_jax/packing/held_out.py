@@ -8,6 +8,7 @@ import numpy as np
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.mixtures import TuningMixture
 from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
@@ -21,8 +22,8 @@ MOST = 1000
 
 def held_out_batches(
     mixture: TuningMixture, settings: Stream, manifest: StreamManifest, batch_size: int
-) -> list[dict[str, np.ndarray]]:
-    """Batches of the first `MOST` test examples of every task, as `PackedStream.batch` has them; [] without any."""
+) -> list[PackedBatch]:
+    """The first `MOST` test examples of every task; [] without any."""
     tasks = [(index, task) for index, task in enumerate(mixture.seqio.tasks) if 'test' in task.splits]
     read = itertools.chain.from_iterable(_examples(task, index, settings) for index, task in tasks)
     packed = pack(read, settings.sequence_length, settings.max_targets, settings.window)
@@ -30,10 +31,8 @@ def held_out_batches(
     most = max((sum(len(ex.responses) for ex in examples) for examples in sequences), default=0)
     shape = Shape(batch_size, settings.sequence_length, settings.max_targets, most)
     clusters = np.asarray(manifest.cluster_of_task, np.int32)
-    return [
-        _with_clusters(lay_out(sequences[start : start + batch_size], shape), clusters)
-        for start in range(0, len(sequences), batch_size)
-    ]
+    parts = [sequences[start : start + batch_size] for start in range(0, len(sequences), batch_size)]
+    return [PackedBatch(part, _with_clusters(lay_out(part, shape), clusters)) for part in parts]
 
 
 def _examples(task, index: int, settings: Stream) -> Iterator[Example]:

@@ -14,14 +14,15 @@ from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.objectives.objective import LOSS
-from flan_jax.reports import answers, charts
+from flan_jax.reports import answers, charts, preference_charts
 from flan_jax.reports.beside import write_beside
 from flan_jax.reports.clean_scores import clean_lines
 from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.preferences import preference_results
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
-from flan_jax.training import metrics_log
+from flan_jax.training import metrics_log, rated
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
@@ -51,7 +52,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
     of_run = manifest.read(model_dir)
     evaluated = list(eval_set.datasets) if eval_set else []
     tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
-    tuned = models.get('tuned')
+    tuned, found = models.get('tuned'), rated.read(model_dir)
     return {
         'title': title(evaluated, of_run),
         'steps': records.step_of(tuned.model) if tuned else 0,
@@ -62,6 +63,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
+        'preferences': preference_results(found) if found else None,
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
     }
@@ -107,7 +109,7 @@ def render(content: Mapping[str, Any], pictures: Mapping[str, str], shown: Seque
       shown: the answers on the page, see `answers.shown_records`.
     """
     proof = content['manifest'].get('hold_out')
-    charts_shown = {f'{name}_chart': pictures.get(name) for name in ('scores', 'tuning', 'loss', 'preference')}
+    charts_shown = {f'{name}_chart': pictures.get(name) for name in _FIGURES}
     return page_of(
         _TEMPLATE,
         content,
@@ -116,6 +118,9 @@ def render(content: Mapping[str, Any], pictures: Mapping[str, str], shown: Seque
         shown=shown,
         **charts_shown,
     )
+
+
+_FIGURES = 'scores', 'tuning', 'loss', 'preference', 'distribution', 'reliability'
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,6 +134,11 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
         figures['loss'] = charts.loss_curve(content['loss'])
     if ranked:
         figures['preference'] = charts.preference_curves(ranked, content['rankings'])
+    preferences = content['preferences'] or {}
+    if spread := preferences.get('distribution'):
+        figures['distribution'] = preference_charts.rating_distribution(spread)
+    if bins := preferences.get('reliability'):
+        figures['reliability'] = preference_charts.reliability_diagram(bins)
     return figures
 
 

@@ -1,14 +1,20 @@
-"""Batches of rollouts: a prompt and its answers are a tree in a sequence of their own, every token with what is known.
+"""Batches of rollouts: a prompt and its answers are a tree, trees share sequences, and every token has what is known.
+
+A batch holds so many prompts, whatever number of sequences they need: the loss is a mean over their tokens, so that an
+update is the same however they are packed.
 
 Shape letters: B sequences, P predicted tokens, T tokens of one answer.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from flan_jax.objectives.ppo import ADVANTAGES, OLD_LOG_PROBS, OLD_VALUES, REFERENCE_LOG_PROBS, RETURNS, Ppo
+from flan_jax.packing.batch import PackedBatch
+from flan_jax.packing.best_fit import pack
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.rollouts.advantages import advantages, token_rewards, whitened
 from flan_jax.rollouts.rollout import Rollout
@@ -29,22 +35,37 @@ class Seen:
     reference_log_probs: np.ndarray
 
 
-def lay_out_rollouts(rollouts: Sequence[Rollout], shape: Shape) -> list[dict[str, np.ndarray]]:
-    """Batches of B rollouts each, in order, as an objective reads them; values are asked for at every token."""
-    batches = []
-    for start in range(0, len(rollouts), shape.batch_size):
-        batch = lay_out([[rollout.example] for rollout in rollouts[start : start + shape.batch_size]], shape)
+def lay_out_rollouts(rollouts: Sequence[Rollout], shape: Shape, multiple: int = 1) -> list[PackedBatch]:
+    """Batches of B prompts each, in order, as an objective reads them; values are asked for at every token.
+
+    Args:
+      rollouts: a round's.
+      shape: of a batch in which every prompt has a sequence by itself. Where fewer sequences do, there are fewer: a
+        power of two times `multiple`, so that few shapes are compiled.
+      multiple: what divides the number of sequences.
+    """
+    batches, prompts = [], shape.batch_size
+    for start in range(0, len(rollouts), prompts):
+        trees = [
+            dataclasses.replace(rollout.example, annotations={_REWARD: rollout.rewards})
+            for rollout in rollouts[start : start + prompts]
+        ]
+        packed = [sequence.examples() for sequence in pack(trees, shape.length, shape.predicted, prompts)]
+        size = multiple * 2 ** math.ceil(math.log2(max(len(packed) / multiple, 1)))
+        batch = lay_out(packed, dataclasses.replace(shape, batch_size=min(size, shape.batch_size)))
         batch['cluster_ids'] = np.zeros_like(batch.pop('tasks'))
         batch['response_ends'] = batch['predict_at']  # the value of a token is that of what stands before it
-        batches.append(batch)
+        batches.append(PackedBatch(packed, batch))
     return batches
 
 
-def with_advantages(
-    ppo: Ppo, rollouts: Sequence[Rollout], batches: Sequence[Mapping[str, np.ndarray]], seen: Sequence[Seen]
-) -> list[dict[str, np.ndarray]]:
+_REWARD = 'reward'
+"""Annotation of answers while they are laid out."""
+
+
+def with_advantages(ppo: Ppo, batches: Sequence[PackedBatch], seen: Sequence[Seen]) -> list[dict[str, np.ndarray]]:
     """The batches with all that the objective reads; rewards and advantages are whitened over all of them."""
-    places = list(_places(rollouts, len(batches[0]['labels'])))
+    places = list(_places(batches))
     rewards = [
         token_rewards(reward, seen[b].log_probs[at], seen[b].reference_log_probs[at], ppo.kl_reward)
         for b, at, reward in places
@@ -61,21 +82,20 @@ def with_advantages(
     for (b, at, _), advantage, white, value in zip(places, gained, whitened(gained), values):
         columns[b][ADVANTAGES][at] = white
         columns[b][RETURNS][at] = advantage + value
-    return [dict(batch) | of_tokens for batch, of_tokens in zip(batches, columns)]
+    return [{**batch.arrays, **of_tokens} for batch, of_tokens in zip(batches, columns)]
 
 
-def divergences(rollouts: Sequence[Rollout], seen: Sequence[Seen], batch_size: int) -> list[float]:
+def divergences(batches: Sequence[PackedBatch], seen: Sequence[Seen]) -> list[float]:
     """log p - log p_ref of each answer as it was drawn: its mean estimates the KL divergence from the reference."""
-    return [
-        float((seen[b].log_probs[at] - seen[b].reference_log_probs[at]).sum())
-        for b, at, _ in _places(rollouts, batch_size)
-    ]
+    return [float((seen[b].log_probs[at] - seen[b].reference_log_probs[at]).sum()) for b, at, _ in _places(batches)]
 
 
-def _places(rollouts: Sequence[Rollout], batch_size: int) -> Iterator[tuple[int, tuple[int, slice], float]]:
+def _places(batches: Sequence[PackedBatch]) -> Iterator[tuple[int, tuple[int, slice], float]]:
     """Where the tokens of each answer stand, as batch, row and slice, and its reward."""
-    for index, rollout in enumerate(rollouts):
-        start = 0
-        for response, reward in zip(rollout.example.responses, rollout.rewards):
-            yield index // batch_size, (index % batch_size, slice(start, start + len(response))), reward
-            start += len(response)
+    for b, batch in enumerate(batches):
+        for row, examples in enumerate(batch.sequences):
+            start = 0
+            for example in examples:
+                for response, reward in zip(example.responses, example.annotations[_REWARD]):
+                    yield b, (row, slice(start, start + len(response))), reward
+                    start += len(response)

@@ -6,18 +6,21 @@ that was killed goes on bit for bit, and finds the answers that it had drawn on 
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
-from flan_jax.distributed.batches import device_batch
+from flan_jax.distributed import processes
+from flan_jax.distributed.batches import device_batch, groups
 from flan_jax.distributed.preemption import termination_noted
 from flan_jax.evaluation.samples import Question
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.sampling import Sampling
-from flan_jax.model.decoder import Params, hidden_states, label_log_probs, log_probs_after
+from flan_jax.model.decoder import Params, hidden_states, log_probs_after
 from flan_jax.model.inputs import Inputs
 from flan_jax.model.value_head import VALUE_HEAD, response_values
 from flan_jax.objectives.ppo import Ppo
@@ -129,21 +132,21 @@ class _Rounds:
             asked.reference,
             max_new_tokens=self._ppo.max_new_tokens,
             batch_tokens=asked.batch_tokens,
-            decoding=Sampling(),
+            decoding=Sampling(processors=(Temperature(self._ppo.temperature),)),
             seed=training.seed,
         )
-        self._see = jax.jit(self._see_batch)
+        self._see = jax.jit(self._see_batch, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def carry_out(self, number: int, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
         """The state after a round, and what is told of it."""
         program, ppo = self._program, self._ppo
         params = program.learning.tuning.combine(frozen, state.params)
-        rollouts = records.read(self._model_dir, number) or self._draw(number, params)
-        size = self._training.batch_size
-        shape = Shape(size, self._asked.length, ppo.answers * ppo.max_new_tokens)
-        batches = lay_out_rollouts(rollouts, shape)
-        seen = [Seen(*map(np.array, self._see(params, self._asked.reference.params, self._place(b)))) for b in batches]
-        ready = [self._place(batch) for batch in with_advantages(ppo, rollouts, batches, seen)]
+        rollouts = self._rollouts(number, params)
+        shape = Shape(self._training.batch_size, self._asked.length, ppo.answers * ppo.max_new_tokens)
+        batches = lay_out_rollouts(rollouts, shape, self._training.microbatches * groups(program.mesh))
+        placed = [self._place(batch.arrays) for batch in batches]
+        seen = [Seen(*map(np.array, self._see(params, self._asked.reference.params, batch))) for batch in placed]
+        ready = [self._place(batch) for batch in with_advantages(ppo, batches, seen)]
         sums: dict[str, np.ndarray] = {}
         for epoch in range(ppo.epochs):
             for index in np.random.default_rng([self._training.seed, number, epoch]).permutation(len(ready)):
@@ -155,7 +158,15 @@ class _Rounds:
             raise TrainingError(
                 f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is sound'
             )
-        return state, means | _told(rollouts, divergences(rollouts, seen, size))
+        return state, means | _told(rollouts, divergences(batches, seen))
+
+    def _rollouts(self, number: int, params: Params) -> list[Rollout]:
+        """Those of a round: from disk where the first process finds them there, else drawn."""
+        if processes.broadcast_from_first(records.exists(self._model_dir, number)):
+            found = records.read(self._model_dir, number)
+            assert found is not None, 'processes share MODEL_DIR'
+            return found
+        return self._draw(number, params)
 
     def _draw(self, number: int, params: Params) -> list[Rollout]:
         questions = round_questions(self._asked.questions, number, self._ppo.prompts, self._training.seed)
@@ -165,21 +176,25 @@ class _Rounds:
         rewards = self._asked.reward(answered, examples)
         scored = zip(answered, examples, rewards)
         rollouts = [Rollout(answer, example, tuple(map(float, of))) for answer, example, of in scored]
-        records.write(self._model_dir, number, rollouts)
+        if jax.process_index() == 0:
+            records.write(self._model_dir, number, rollouts)
         return rollouts
 
-    def _place(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    def _place(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
         columns = self._program.learning.tuning.columns(batch, ())
-        size = self._training.batch_size
+        size = len(batch['tokens'])
         return device_batch(columns, np.arange(size), self._program.mesh, size)
 
     def _see_batch(self, params: Params, reference: Params, batch):
         """log-probabilities and values by `params`, log-probabilities by the reference, float32 [B, P] each."""
         config, execution = self._program.learning.config, self._program.learning.execution
-        hidden = hidden_states(config, params, Inputs.of(batch), execution)
+        hidden, of_reference = (hidden_states(config, of, Inputs.of(batch), execution) for of in (params, reference))
         values = response_values(params, hidden, batch['response_ends'])
-        of_reference = label_log_probs(config, reference, batch, execution)
-        return log_probs_after(config, params, hidden, batch), values, of_reference
+        log_probs, reference_log_probs = (
+            log_probs_after(config, of, states, batch, self._ppo.temperature)
+            for of, states in ((params, hidden), (reference, of_reference))
+        )
+        return log_probs, values, reference_log_probs
 
 
 def round_questions(questions: Sequence[Question], number: int, count: int, seed: int) -> list[Question]:

@@ -66,6 +66,11 @@ def write(model_dir: epath.PathLike, number: int, rollouts: Sequence[Rollout]) -
     write_whole(_file(model_dir, number), ''.join(lines))
 
 
+def exists(model_dir: epath.PathLike, number: int) -> bool:
+    """Whether the rollouts of a round are on disk."""
+    return _file(model_dir, number).exists()
+
+
 def read(model_dir: epath.PathLike, number: int) -> list[Rollout] | None:
     """The rollouts of a round; None where they are not on disk. Raises DamagedFile for what was not written so."""
     path = _file(model_dir, number)

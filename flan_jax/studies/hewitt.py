@@ -42,7 +42,7 @@ class TuningTable:
     title: str
     source: str
     arms: Sequence[Arm]
-    files: Mapping[Scale, tuple[str, ...]]
+    files: Mapping[str, tuple[str, ...]]
     prepare: Mapping[str, str]
     asked: str = ''
 

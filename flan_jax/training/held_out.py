@@ -1,23 +1,47 @@
 """Rankings that are not trained on, rated while the model is trained: its objective's metrics as 'test/NAME'."""
 
+import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.decoder import Params
 from flan_jax.objectives.objective import Metrics
-from flan_jax.objectives.responses import REFERENCE
+from flan_jax.objectives.ranking import Ranking
+from flan_jax.objectives.responses import REFERENCE, SCORE
+from flan_jax.packing.batch import PackedBatch
+from flan_jax.packing.stream import StreamManifest
+from flan_jax.training import rated
 from flan_jax.training.program import TrainingProgram
+from flan_jax.training.rated import Rated, RatedExample
 from flan_jax.training.reference import ReferenceModel
 from flan_jax.training.settings import Training
 from flan_jax.training.step import Learning, TrainState, predictions
 
 
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """What is rated, and when.
+
+    Attributes:
+      batches: the rankings, each whole on every process.
+      manifest: of the stream that is trained on; it names tasks and clusters.
+      training: says after which updates a checkpoint is saved.
+      model_dir: the run's folder, in which `flan_jax.training.rated` keeps what every response is rated.
+    """
+
+    batches: Sequence[PackedBatch]
+    manifest: StreamManifest
+    training: Training
+    model_dir: str
+
+
 class HeldOutRankings:
-    """Rates batches of rankings by the objective whenever a checkpoint is saved.
+    """Rates rankings by the objective whenever a checkpoint is saved.
 
     Attributes:
       all_stopped: never; see `flan_jax.training.validation.Validation`, which may stop what is trained.
@@ -25,31 +49,39 @@ class HeldOutRankings:
 
     all_stopped = False
 
-    def __init__(
-        self,
-        program: TrainingProgram,
-        training: Training,
-        batches: Sequence[Mapping[str, np.ndarray]],
-        clusters: Sequence[str],
-        reference: ReferenceModel | None,
-    ):
-        """Rates `batches`, each whole on every process, with log-probabilities by `reference` where there is one."""
-        self._training = training
-        self._batches = [_placed(batch, program) for batch in batches]
+    def __init__(self, program: TrainingProgram, held_out: HeldOut, reference: ReferenceModel | None):
+        """Rates with log-probabilities by `reference` where there is one."""
+        self._held_out = held_out
+        self._objective = _ranking(program.learning)
+        self._batches = [_placed(batch.arrays, program) for batch in held_out.batches]
         if reference is not None:
             with jax.set_mesh(reference.mesh):
                 self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]
-        self._metrics = jax.jit(functools.partial(_metrics, program.learning, tuple(clusters)))
+        rate = functools.partial(_rate, program.learning, tuple(held_out.manifest.clusters))
+        self._rate = jax.jit(rate, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def is_due(self, done: int) -> bool:
         """Whether a checkpoint is saved after so many updates."""
-        return self._training.checkpoint_due(done - 1, done) or done == self._training.steps
+        training = self._held_out.training
+        return training.checkpoint_due(done - 1, done) or done == training.num_steps
 
     def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
-        """The state as it is, and the means of the objective's metrics over all batches."""
-        found = [self._metrics(state.params, frozen, batch) for batch in self._batches]
+        """The state as it is, and the means of the objective's metrics over all batches; ratings go to disk."""
+        found, ratings = zip(*(self._rate(state.params, frozen, batch) for batch in self._batches))
+        if jax.process_index() == 0:
+            examples = list(self._rated(map(np.asarray, ratings)))
+            rated.write(self._held_out.model_dir, Rated(int(state.step), self._objective.of_probabilities, examples))
         totals = jax.tree.map(lambda *of_batches: sum(np.asarray(value, float) for value in of_batches), *found)
         return state, {f'test/{name}': metric.total / metric.count for name, metric in totals.items() if metric.count}
+
+    def _rated(self, ratings: Iterator[np.ndarray]) -> Iterator[RatedExample]:
+        for batch, ratings_BxR in zip(self._held_out.batches, ratings, strict=True):
+            for examples, ratings_R in zip(batch.sequences, ratings_BxR):
+                ends = np.cumsum([len(example.responses) for example in examples])
+                for example, of_example in zip(examples, np.split(ratings_R[: ends[-1]], ends[:-1])):
+                    source = self._held_out.manifest.tasks[example.task]
+                    scores = [float(score) for score in example.annotations[SCORE]]
+                    yield RatedExample(source, scores, of_example.tolist())
 
 
 def _placed(batch: Mapping[str, np.ndarray], program: TrainingProgram) -> dict[str, jax.Array]:
@@ -58,6 +90,15 @@ def _placed(batch: Mapping[str, np.ndarray], program: TrainingProgram) -> dict[s
     return device_batch({name: value[indices] for name, value in batch.items()}, indices, program.mesh, size)
 
 
-def _metrics(learning: Learning, clusters: Sequence[str], params: Params, frozen: Params, batch) -> Metrics:
-    whole = learning.tuning.combine(frozen, params)
-    return learning.objective(predictions(learning, whole, batch), batch, clusters)[1]
+def _rate(
+    learning: Learning, clusters: Sequence[str], params: Params, frozen: Params, batch
+) -> tuple[Metrics, jax.Array]:
+    """The objective's metrics, and the rating of each response, [B, R]."""
+    seen = predictions(learning, learning.tuning.combine(frozen, params), batch)
+    objective = _ranking(learning)
+    return objective(seen, batch, clusters)[1], objective.ratings(seen, batch)
+
+
+def _ranking(learning: Learning) -> Ranking:
+    assert isinstance(learning.objective, Ranking), 'ranked'
+    return learning.objective

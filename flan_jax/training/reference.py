@@ -8,7 +8,7 @@ Shape letters: B sequences of a batch, N sequences of the stream, R responses.
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -21,13 +21,17 @@ from flan_jax.model.decoder import Execution, Params, label_log_probs
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.objectives.objective import Batch
 from flan_jax.objectives.responses import REFERENCE, sums
-from flan_jax.packing.columns import column_file, read_column, require_room, write_column
+from flan_jax.packing.column_parts import ColumnParts
+from flan_jax.packing.columns import column_file, read_column, require_room
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
 from flan_jax.progress import bar
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.training.digests import digests
 from flan_jax.training.initial import BaseWeights
 from flan_jax.training.program import TrainingProgram
+
+BATCHES_PER_PART = 64
+"""Batches after which what is computed is put on disk."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,21 +56,23 @@ class ReferenceModel:
         weights = digests(self.params)
         return fingerprint({'model': as_plain(self.config), 'dtype': self.execution.dtype, 'weights': weights})
 
-    def log_probs(self, stream: PackedStream, batch_size: int) -> np.ndarray:
+    def log_probs(self, stream: PackedStream, places: range, batch_size: int) -> np.ndarray:
         """The weighted sum of the log-probabilities of each response's tokens, float32 [N, R]; 0 for padding.
 
         All processes must call it together; each reads the sequences of its devices, and all get the whole.
+
+        Args:
+          stream: of N sequences or more.
+          places: of the N sequences.
+          batch_size: B.
         """
         found: list[jax.Array | np.ndarray] = []
-        with bar('reference log-probabilities', len(stream)) as advance, jax.set_mesh(self.mesh):
-            for batch in self._batches(stream, batch_size):
+        with jax.set_mesh(self.mesh):
+            for batch in self._batches(stream, places, batch_size):
                 found.append(self.of_batch(batch))
                 if len(found) > 1:  # the one before, so that the device never waits for the host
                     found[-2] = np.asarray(found[-2])
-                    advance(batch_size)
-            values = np.concatenate([np.asarray(part) for part in found])[: len(stream)]
-            advance(len(stream) - batch_size * (len(found) - 1))
-        return values
+        return np.concatenate([np.asarray(part) for part in found])[: len(places)]
 
     def of_batch(self, batch: Batch) -> jax.Array:
         """The same of a batch, [B, R], on every device."""
@@ -79,12 +85,12 @@ class ReferenceModel:
 
         return jax.jit(of_batch, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
 
-    def _batches(self, stream: PackedStream, batch_size: int) -> Iterator[dict[str, jax.Array]]:
-        """All sequences in order; the last batch repeats the last sequence where it is not full."""
+    def _batches(self, stream: PackedStream, places: range, batch_size: int) -> Iterator[dict[str, jax.Array]]:
+        """Sequences in order; the last batch repeats the last sequence where it is not full."""
         indices = addressed(self.mesh, batch_size)
-        for start in range(0, len(stream), batch_size):
-            places = np.minimum(start + indices, len(stream) - 1).tolist()
-            local = lay_out_batch(stream.manifest, stream.sequences(places), places)
+        for start in range(places.start, places.stop, batch_size):
+            read = np.minimum(start + indices, places.stop - 1).tolist()
+            local = lay_out_batch(stream.manifest, stream.sequences(read), read)
             yield device_batch(local, indices, self.mesh, batch_size)
 
 
@@ -98,6 +104,8 @@ def reference_of(program: TrainingProgram, base: BaseWeights) -> ReferenceModel:
 def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int) -> PackedStream:
     """The stream with a model's log-probabilities as annotation `reference`, computed unless they are beside it.
 
+    They are computed in parts, each of which is on disk once it is done, so that a pass that was killed goes on.
+
     Raises:
       StreamError: if a stream has a single response to every prompt, or what is beside it is of something else.
       UserError: if nothing can be written there.
@@ -107,11 +115,17 @@ def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int)
     file = column_file(stream, REFERENCE, model.fingerprint)
     if not processes.broadcast_from_first(file.exists()):
         processes.first_does(REFERENCE, lambda: require_room(stream))
-        values = model.log_probs(stream, batch_size)
-
-        def write() -> None:
-            if not file.exists():
-                write_column(stream, REFERENCE, model.fingerprint, values)
-
-        processes.first_does(REFERENCE, write)
+        parts = ColumnParts(stream, REFERENCE, model.fingerprint, BATCHES_PER_PART * batch_size)
+        with bar('reference log-probabilities', len(stream)) as advance:
+            for places in parts.places:
+                if not processes.broadcast_from_first(parts.has(places)):
+                    values = model.log_probs(stream, places, batch_size)
+                    _first(functools.partial(parts.write, places, values))
+                advance(len(places))
+        _first(parts.join)
     return stream.with_columns({REFERENCE: read_column(stream, REFERENCE, model.fingerprint)})
+
+
+def _first(action: Callable[[], None]) -> None:
+    """The first process acts; the others wait, and learn whether it failed."""
+    processes.first_does(REFERENCE, lambda: action() if jax.process_index() == 0 else None)

@@ -96,7 +96,7 @@ def train_step(
     """
     denominator = learning.objective.denominator(batch)
     if learning.residual_dropout:
-        batch = batch | {DROPOUT_KEYS: sequence_keys(learning.seed, state.step, len(batch['tokens']))}
+        batch = {**batch, DROPOUT_KEYS: sequence_keys(learning.seed, state.step, len(batch['tokens']))}
 
     def microbatch_loss(params: Params, part: Batch):
         whole = learning.tuning.combine(frozen, params)
@@ -123,7 +123,7 @@ def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions
     if DROPOUT_KEYS in batch:
         dropout = rising_with_depth(learning.residual_dropout, batch[DROPOUT_KEYS], learning.config.num_layers)
     hidden = hidden_states(learning.config, params, Inputs.of(batch), learning.execution, dropout=dropout)
-    log_probs = log_probs_after(learning.config, params, hidden, batch)
+    log_probs = log_probs_after(learning.config, params, hidden, batch, learning.objective.temperature)
     if not learning.objective.needs_values:
         return Predictions(log_probs)
     return Predictions(log_probs, response_values(params, hidden, batch['response_ends']))

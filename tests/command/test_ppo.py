@@ -26,11 +26,12 @@ from flan_jax.tasks import word_problems
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.weights import content_of
+from tests.distributed import jobs
 
 SETTINGS = {
     'DecoderConfig.num_layers': 1, 'DecoderConfig.d_model': 16, 'DecoderConfig.num_heads': 2, 'DecoderConfig.d_ff': 32,
-    'DecoderConfig.head_dim': 8, 'TRAIN_STEPS': 8, 'BATCH_SIZE': 2, 'Training.checkpoint_every': 4,
-    'Training.warmup_steps': 0, 'Ppo.prompts': 4, 'Ppo.answers': 2, 'Ppo.max_new_tokens': 4, 'Ppo.reward': 'out/reward',
+    'DecoderConfig.head_dim': 8, 'TRAIN_STEPS': 8, 'BATCH_SIZE': 4, 'Training.checkpoint_every': 4,
+    'Training.warmup_steps': 0, 'Ppo.prompts': 8, 'Ppo.answers': 2, 'Ppo.max_new_tokens': 4, 'Ppo.reward': 'out/reward',
     'MODEL_DIR': 'out/ppo',
 }  # fmt: skip
 
@@ -73,7 +74,7 @@ def test_rounds_are_told_and_their_answers_kept(folder):
     lines = metrics_log.read(folder / 'out/ppo')
     assert [line['step'] for line in lines] == [4, 8] and all('reward' in line for line in lines)
     records = (folder / 'out/ppo/rollouts/round_00001.jsonl').read_text().splitlines()
-    assert len(records) == 4 and len(json.loads(records[0])['rewards']) == 2
+    assert len(records) == 8 and len(json.loads(records[0])['rewards']) == 2
 
 
 def test_the_model_that_is_left_answers(capsys):
@@ -107,6 +108,25 @@ def test_the_doctor_reads_policy_and_rollouts(folder, capsys):
     path.write_bytes(path.read_bytes()[:-9])
     shutil.rmtree('out/torn/policy/params')
     assert {name for name, _, wrong in checks_of_run('out/torn') if wrong} == {'policy', 'rollouts'}
+
+
+def test_two_processes_learn_what_one_learns(folder):
+    """They share every batch, and draw the very same answers."""
+    bindings = [f'--gin.{name}={value}' for name, value in (SETTINGS | {'MODEL_DIR': 'out/two'}).items()]
+    job = jobs.start(2, 'flan_jax', 'ppo', '--gin_file=gin/runs/ppo.gin', *bindings)
+    ends = jobs.ends_of(job, seconds=500)
+    assert [status for status, *_ in ends] == [0, 0], ends[0][2][-3000:]
+    for path in pathlib.Path('out/ppo/rollouts').glob('round_*.jsonl'):
+        one, two = (
+            [json.loads(line) for line in (place / path.name).read_text().splitlines()]
+            for place in (path.parent, pathlib.Path('out/two/rollouts'))
+        )
+        assert [line['answer_tokens'] for line in one] == [line['answer_tokens'] for line in two]
+        np.testing.assert_allclose([line['rewards'] for line in one], [line['rewards'] for line in two], atol=1e-5)
+    one, two = (checkpoints.read_all(f'out/{name}/policy') for name in ('ppo', 'two'))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        np.testing.assert_allclose(two[name], value, atol=1e-5, err_msg=name)
 
 
 def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):

@@ -66,8 +66,16 @@ def test_a_run_learns_a_preference_and_reports_it(settings, capfd):
     assert last['accuracy'] > 0.9 and last['chosen_reward'] > last['rejected_reward']
     (held_out,) = [line for line in lines if 'test/accuracy' in line]
     assert held_out['step'] == STEPS and held_out['test/accuracy'] > 0.9
+    report = json.loads((folder / 'run' / 'report.json').read_text())['preferences']
+    (of_source,) = report['sources']  # by ratings of every answer on disk, and by the objective on the device
+    assert (report['step'], of_source['source'], of_source['prompts']) == (STEPS, 'brevity', 20)
+    for name in ('accuracy', 'margin'):
+        np.testing.assert_allclose(of_source[name], held_out[f'test/{name}'], rtol=1e-5)
+    for name in ('chosen', 'others'):
+        np.testing.assert_allclose(sum(report['distribution'][name]), 1)
+    np.testing.assert_allclose(sum(found['weight'] for found in report['reliability']), 1)
     page = (folder / 'run' / 'report.html').read_text()
-    assert 'pairs ranked right' in page and 'of test pairs' in page
+    assert 'pairs ranked right' in page and 'of test pairs' in page and page.count('<svg') == 4
     with (folder / 'run' / metrics_log.FILE).open('a') as file:  # as a step leaves whose answers are all ties
         file.write(json.dumps({'step': STEPS + 1, 'loss': 0.7}) + '\n')
     assert run_command('report', folder, given) == 0
@@ -90,6 +98,22 @@ def test_other_weights_under_the_same_path_are_refused(settings, capfd):
     capfd.readouterr()
     assert run_command('train', folder, given) == 2
     assert 'was trained with the reference model' in capfd.readouterr().err
+
+
+def test_another_reference_is_computed_ahead_and_read(settings, capfd):
+    """The run before is compared with: the loss does not begin at ln 2."""
+    folder, given = settings
+    other = folder / 'run' / 'checkpoints' / str(STEPS)
+    arguments = [f'--gin.{name}={value}' for name, value in given.items()]
+    before = set(folder.glob('streams/*/reference-*'))
+    assert main.main(['pack', f'--gin_file={folder / "run.gin"}', f'--reference={other}', *arguments]) in (0, None)
+    assert f"Dpo.reference = '{other}'" in capfd.readouterr().err.replace('\n', '')
+    (column,) = set(folder.glob('streams/*/reference-*')) - before
+    written = column.stat().mtime
+    compared = given | {'MODEL_DIR': folder / 'compared', 'Dpo.reference': repr(str(other))}
+    assert run_command('train', folder, compared) == 0
+    first = metrics_log.read(folder / 'compared')[0]
+    assert abs(first['loss'] - np.log(2)) > 0.1 and column.stat().mtime == written
 
 
 def test_reference_goes_with_objectives_that_rank(settings, capfd):

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import pytest
 from etils import epath
 
@@ -9,11 +10,15 @@ from flan_jax.command import configuration, main
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.loaded_model import load
+from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.stream import PackedStream
+from flan_jax.settings import as_plain
+from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.tuning.lora import Lora
 from tests.command.converted_base import CONFIG, write_chat_model
 from tests.data.chat_templates import text_of
+from tests.toy import random_params
 
 ANSWERS = ['yes', 'no', 'up', 'down', 'left']
 SIZES = ['--batch_size=2', '--length=160', '--learning_rate=0.03']
@@ -96,6 +101,23 @@ def test_rankings_of_three_fit_and_a_reward_model_keeps_test_examples(folder):
     (folder / 'rates' / 'run.gin').unlink()  # as where it was killed while it prepared the data
     tune(folder, *asked, '--test_examples=2')
     assert len(list((folder / 'rates' / 'data').iterdir())) == 2
+
+
+@pytest.mark.parametrize('more', [[], ['--lora', '--objective=reward']])
+def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsys):
+    vocabulary = Vocabulary(f'{folder}/model')
+    metadata = {
+        'model': as_plain(CONFIG), 'vocabulary': vocabulary.fingerprint, 'vocabulary_path': f'{folder}/model',
+    }  # fmt: skip
+    if not (folder / 'reward').exists():
+        head = init_value_head(CONFIG, jax.random.key(0))
+        checkpoints.save_params(folder / 'reward', random_params(CONFIG) | head, metadata)
+    file = 'ranked.jsonl' if more else 'alpaca.json'
+    row = {'prompt': 'Say yes.', 'responses': ['yes', 'yes yes'], 'scores': [2, 1]}
+    (folder / 'ranked.jsonl').write_text(json.dumps(row) + '\n')
+    assert tune(folder, f'--base={folder}/reward', f'--data={folder}/{file}', f'--output={folder}/none', *more) == 2
+    assert 'is a reward model' in capsys.readouterr().err.replace('\n', ' ')
+    assert not (folder / 'none').exists()
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import pytest
 from flan_jax.errors import UserError
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.prefill import PromptError
-from flan_jax.inference.rewards import RewardModel, implicit_rewards
+from flan_jax.inference.rewards import RewardModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.model import decoder
 from flan_jax.model.inputs import Inputs
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.packing.example import Example
-from tests.toy import CONFIGS, LENGTH, batch_of, loaded, log_probs, random_examples, random_params
+from tests.toy import CONFIGS, LENGTH, loaded, random_examples, random_params
 
 CONFIG = CONFIGS['rotary']
 BATCH_TOKENS = 256
@@ -42,24 +42,6 @@ def test_trees_are_rated_as_texts_alone(name):
     for example, found in zip(examples, RewardModel(model, BATCH_TOKENS).rewards(examples), strict=True):
         expected = [naive(model, example.prompt, response) for response in example.responses]
         np.testing.assert_allclose(found, expected, atol=2e-5)
-
-
-def test_implicit_rewards_are_log_ratios():
-    model, reference = loaded(CONFIG, random_params(CONFIG)), loaded(CONFIG, random_params(CONFIG, 0.2))
-    example = random_examples(1, seed=4)[0]
-    example = Example(example.prompt, (np.array([5, 6, 1]), np.array([9, 1])))
-    (found,) = implicit_rewards(model, reference, [example], BATCH_TOKENS, beta=0.5)
-    expected = [
-        0.5 * (log_prob(model, example.prompt, response) - log_prob(reference, example.prompt, response))
-        for response in example.responses
-    ]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def log_prob(model, prompt, response):
-    """Of one response alone."""
-    batch = batch_of([[Example(prompt, (response,))]], 32, 16)
-    return float((log_probs(model.config, model.params, batch) * batch['weights']).sum())
 
 
 def test_only_reward_models_rate_and_only_language_models_answer():

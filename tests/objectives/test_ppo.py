@@ -3,10 +3,19 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from flan_jax.model import decoder
+from flan_jax.model.decoder import Execution
+from flan_jax.model.inputs import Inputs
+from flan_jax.model.value_head import init_value_head
 from flan_jax.objectives.objective import Predictions
 from flan_jax.objectives.ppo import ADVANTAGES, OLD_LOG_PROBS, OLD_VALUES, REFERENCE_LOG_PROBS, RETURNS, Ppo, divergence
+from flan_jax.training.step import Learning
+from flan_jax.training.step import predictions as predictions_of
+from flan_jax.tuning.full import Full
+from tests.toy import CONFIGS, batch_of, random_examples, random_params
 
 SHAPE = (3, 7)
 
@@ -80,6 +89,21 @@ def test_padding_changes_nothing_however_unlikely(batch):
     loss = lambda log_probs, seen: ppo(Predictions(log_probs, seen.values_BxR), batch, ())[0]  # noqa: E731
     assert float(loss(padded.log_probs_BxP, padded)) == pytest.approx(float(loss(found.log_probs_BxP, found)), rel=1e-6)
     assert np.isfinite(jax.grad(loss)(padded.log_probs_BxP, padded)).all()
+
+
+def test_probabilities_are_those_of_sampling_at_the_temperature():
+    config, batch = CONFIGS['rotary'], batch_of([[example] for example in random_examples(3)])
+    params = random_params(config) | init_value_head(config, jax.random.key(0))
+    learning = Learning(config, Ppo(temperature=0.5), Full(), optax.sgd(1.0), Execution())
+    batch['response_ends'] = batch['predict_at']
+    found = predictions_of(learning, params, batch).log_probs_BxP
+    hidden = decoder.hidden_states(config, params, Inputs.of(batch))
+    raw = jnp.take_along_axis(decoder.logits(config, params, hidden), batch['predict_at'][..., None], axis=1)
+    drawn_from = jax.nn.softmax(raw, axis=-1) ** 2  # at a temperature of 1 / 2
+    expected = jnp.log(drawn_from / drawn_from.sum(axis=-1, keepdims=True))
+    expected = jnp.take_along_axis(expected, batch['labels'][..., None], axis=-1)[..., 0]
+    weights = np.asarray(batch['weights'])
+    np.testing.assert_allclose(found * weights, expected * weights, rtol=1e-4, atol=1e-5)
 
 
 def test_the_divergence_is_zero_for_equals_and_never_negative():

@@ -13,9 +13,11 @@ from flan_jax.objectives.dpo import Dpo
 from flan_jax.objectives.objective import LOSS
 from flan_jax.packing import stream as streams
 from flan_jax.packing.best_fit import pack
+from flan_jax.packing.column_parts import ColumnParts
 from flan_jax.packing.columns import column_file, read_column
 from flan_jax.packing.example import Example
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest
+from flan_jax.training import reference
 from flan_jax.training.digests import digests
 from flan_jax.training.initial import initial_state
 from flan_jax.training.program import training_program
@@ -99,6 +101,21 @@ def test_a_column_is_computed_once_and_for_both_tunings(stream):
     with_reference(stream, again, 2)
     assert (file.read_bytes(), file.stat().mtime) == before and again.fingerprint == model.fingerprint
     assert len(list(stream.folder.glob('*.safetensors'))) == 1
+
+
+def test_a_pass_that_was_killed_goes_on(stream, monkeypatch):
+    """What it had put on disk is taken as it is: here marked, so that it would show if it were computed again."""
+    monkeypatch.setattr(reference, 'BATCHES_PER_PART', 1)
+    model = reference_of(program_of(Full()), base)
+    expected = model.log_probs(stream, range(len(stream)), 4)
+    parts = ColumnParts(stream, 'reference', model.fingerprint, 4)
+    assert [list(places) for places in parts.places] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    parts.write(parts.places[1], expected[4:8] + 100)
+    with_reference(stream, model, 4)
+    found = read_column(stream, 'reference', model.fingerprint).rows(list(range(10)))
+    np.testing.assert_array_equal(found[4:8], expected[4:8] + 100)
+    np.testing.assert_array_equal(np.delete(found, np.s_[4:8], 0), np.delete(expected, np.s_[4:8], 0))
+    assert not list(stream.folder.glob('*.parts'))
 
 
 def test_other_weights_and_other_streams_are_refused_with_both_fingerprints(stream, tmp_path):

@@ -12,6 +12,7 @@ from flan_jax.model.decoder import Execution
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.reward import Reward
+from flan_jax.objectives.slic import Slic
 from flan_jax.packing import stream as streams
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
@@ -114,6 +115,13 @@ def test_it_learns_what_is_preferred_and_goes_on_where_it_stood(tuning, stream, 
     ]
     assert np.mean(right) > 0.9
     np.testing.assert_allclose(*map(np.concatenate, rated), rtol=1e-3, atol=1e-4)
+
+
+def test_slic_ranks_answers_of_one_length(stream, language_model, tmp_path):
+    """Sums of log-probabilities rank by length before anything is learned; here it cannot."""
+    tune(tmp_path / 'slic', stream, Full(), language_model, Slic())
+    accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'slic')]
+    assert 0.3 < np.mean(accuracy[:3]) < 0.7 < 0.9 < np.mean(accuracy[-8:])
 
 
 def test_a_reward_model_goes_on_with_its_head_and_is_no_language_model(stream, language_model, tmp_path):
