@@ -58,6 +58,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'answering': [line for line in metrics_log.read(model_dir) if charts.IFS in line],
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,
@@ -107,10 +108,17 @@ def render(content: Mapping[str, Any]) -> str:
         scores_chart=charts.template_scores(lines) if lines else None,
         tuning_chart=charts.scores_by_step(content['while_tuning']) if content['while_tuning'] else None,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
+        ended_at=ended_at(content['answering']),
+        answering_chart=charts.answering_curve(content['answering']) if content['answering'] else None,
         loss_chart=charts.loss_curve(content['loss']) if content['loss'] else None,
         ranked=ranked,
         preference_chart=charts.preference_curves(ranked, content['rankings']) if ranked else None,
     )
+
+
+def ended_at(answering: Sequence[Mapping[str, float]]) -> int | None:
+    """The step at which a rule found that the model answers well enough; None for none."""
+    return next((line['step'] for line in answering if line[charts.RULE_MET]), None)
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
