@@ -36,7 +36,7 @@ setuptools.setup(
     packages=[*LIBRARY_PACKAGES, 'flan_jax.tasks', 'flan_jax.gin'],
     package_dir={'flan_jax.tasks': 'tasks', 'flan_jax.gin': 'gin'},
     package_data={
-        'flan_jax': ['py.typed', '**/*.model', '**/*.html', '**/*.css', '**/*.js'],
+        'flan_jax': ['py.typed', '**/*.model', '**/*.html', '**/*.css', '**/*.js', '**/*.jsonl'],
         'flan_jax.tasks': ['samples/**/*.jsonl'],
         'flan_jax.gin': ['**/*.gin'],
     },

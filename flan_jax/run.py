@@ -7,6 +7,7 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import Parallelism
+from flan_jax.evaluation.instruction_following.settings import IfsCurve
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.model.config import DecoderConfig
 from flan_jax.objectives.next_token import NextToken
@@ -36,6 +37,7 @@ class Run(Settings):
       parallelism: how devices share the work.
       evaluation: what is evaluated.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
+      ifs_curve: whether the model answers, asked while it is tuned, and when that ends tuning; None for never.
     """
 
     model_dir: Path
@@ -49,10 +51,12 @@ class Run(Settings):
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: Path | None = None
+    ifs_curve: IfsCurve | None = None
 
     def check(self) -> None:
         self._check_amount()
         self._check_objective()
+        self._check_curve()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
                 f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
@@ -99,6 +103,28 @@ class Run(Settings):
             raise SettingsError(
                 f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
                 f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
+            )
+
+    def _check_curve(self) -> None:
+        """Raises SettingsError where there is no model that could be asked while it is tuned."""
+        if self.ifs_curve is None:
+            return
+        if self.objective.needs_values:
+            name = type(self.objective).__name__
+            raise SettingsError(
+                f'Run.ifs_curve=@IfsCurve() asks the model while it is tuned, which Run.objective=@{name}() does not '
+                'train on answers; leave Run.ifs_curve as None'
+            )
+        if self.tuning.prompt_names:
+            raise SettingsError(
+                'Run.ifs_curve=@IfsCurve() asks one model, but Run.tuning=@TaskPrompts() has a prompt for each task; '
+                'leave Run.ifs_curve as None'
+            )
+        before, input_length = self.tuning.positions, self.stream.input_length
+        if before + input_length + self.ifs_curve.max_new_tokens > self.model.max_length:
+            raise SettingsError(
+                f'IfsCurve.max_new_tokens={self.ifs_curve.max_new_tokens} after Stream.input_length={input_length} '
+                f'tokens are more than the {self.model.max_length} positions that the model has; lower one'
             )
 
     def _check_amount(self) -> None:

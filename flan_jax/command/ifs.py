@@ -6,31 +6,37 @@ A reconstruction of AlShikh et al. 2023, who published neither code, data nor cl
   flan-jax ifs train --data=out/ifs
   flan-jax generate --checkpoint=RUN --file=out/ifs/instructions.jsonl --output=answers.jsonl --prompt_format=alpaca
   flan-jax ifs score answers.jsonl --data=out/ifs
+  flan-jax ifs score MODEL_DIR --data=out/ifs          (what `flan-jax evaluate` has recorded)
 
-The paper's prompts A, B and C are the formats alpaca, responsesuffix and plain.
+The paper's prompts A, B and C are the formats alpaca, responsesuffix and plain. ObjecQA, a hundred questions that ask
+to choose:
+
+  flan-jax ifs objecqa --questions=choices.jsonl
+  flan-jax generate --checkpoint=RUN --file=choices.jsonl --output=chosen.jsonl
+  flan-jax ifs objecqa chosen.jsonl
 """
 
 import argparse
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from flan_jax.command import ifs_scores
+from flan_jax.command.ifs_curve import CLASSIFIER, rows_of
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.progress import CONSOLE
 
 SETS = ('train', 'validation', 'instructions')
-CLASSIFIER = 'classifier'
-"""Folder of the classifier, in that of the data, unless --classifier names another."""
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out `data`, `train` or `score`."""
+    """Carries out `data`, `train`, `score` or `objecqa`."""
     options = _parse(arguments)
-    {'data': _data, 'train': _train, 'score': _score}[options.action](options)
+    actions = {'data': _data, 'train': _train, 'score': _score, 'objecqa': ifs_scores.objecqa}
+    actions[options.action](options)
     return 0
 
 
@@ -52,12 +58,20 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     train = actions.add_parser('train', allow_abbrev=False, help='learn to tell answers from continuations')
     score = actions.add_parser('score', allow_abbrev=False, help="the score of a model's answers")
     score.add_argument(
-        'answers', type=pathlib.Path, help='what `generate --file` wrote: prompt and answer in each line'
+        'answers',
+        type=pathlib.Path,
+        help='what `generate --file` wrote, prompt and answer in each line; or a folder with records of `evaluate`',
     )
     for action in (train, score):
         action.add_argument('--data', type=pathlib.Path, required=True, help='folder that `ifs data` wrote')
         action.add_argument('--classifier', type=pathlib.Path, help=f'its folder; default: {CLASSIFIER} in --data')
-    return parser.parse_args(arguments)
+    choices = actions.add_parser('objecqa', allow_abbrev=False, help='does a model that is asked to choose choose?')
+    choices.add_argument('answers', type=pathlib.Path, nargs='?', help='what `generate --file` wrote')
+    choices.add_argument('--questions', type=pathlib.Path, metavar='FILE', help='write the questions here, as prompts')
+    options = parser.parse_args(arguments)
+    if options.action == 'objecqa' and bool(options.answers) == bool(options.questions):
+        raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
+    return options
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -81,7 +95,7 @@ def _train(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.instruction_following import classifier
     from flan_jax.evaluation.instruction_following.quality import PAPER, quality
 
-    train, validation = (_rows(options.data / f'{name}.jsonl', ('text', 'label')) for name in SETS[:2])
+    train, validation = (rows_of(options.data / f'{name}.jsonl', ('text', 'label')) for name in SETS[:2])
     learned = classifier.fit([row['text'] for row in train], [row['label'] for row in train])
     classifier.save(learned, _classifier(options))
     found = quality(learned, [row['text'] for row in validation], [row['label'] for row in validation])
@@ -97,32 +111,13 @@ def _train(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.instruction_following.classifier import load
-    from flan_jax.evaluation.instruction_following.score import instruction_following
 
-    kinds = {row['prompt']: row['kind'] for row in _rows(options.data / 'instructions.jsonl', ('prompt', 'kind'))}
-    answers = _rows(options.answers, ('prompt', 'answer'))
-    if unknown := [row['prompt'] for row in answers if row['prompt'] not in kinds]:
-        raise UserError(f'{options.answers}: the prompt {unknown[0][:80]!r} is none of {options.data}')
-    found = instruction_following(
-        load(_classifier(options)), [row['answer'] for row in answers], [kinds[row['prompt']] for row in answers]
-    )
-    table = Table('', 'score', '95 % interval', 'responses', box=None)
-    for name, share in found.items():
-        table.add_row(name, f'{share.value:.3f}', f'{share.low:.3f} to {share.high:.3f}', str(share.count))
-    print_table(table)
+    classifier = load(_classifier(options))
+    if options.answers.is_dir():
+        ifs_scores.of_records(options.answers, classifier)
+    else:
+        ifs_scores.of_answers(options.answers, options.data, classifier)
 
 
 def _classifier(options: argparse.Namespace) -> pathlib.Path:
     return options.classifier or options.data / CLASSIFIER
-
-
-def _rows(path: pathlib.Path, keys: Sequence[str]) -> list[Mapping]:
-    """The rows of a file, each with these keys; raises UserError."""
-    from flan_jax.data.example_files import read_file
-
-    rows = []
-    for where, row in read_file(path):
-        if missing := [key for key in keys if key not in row]:
-            raise UserError(f'{where}: {missing[0]!r} is missing; each line has {", ".join(keys)}')
-        rows.append(row)
-    return rows

@@ -35,6 +35,8 @@ def _complete(run: Run, command: str) -> None:
     for stop in _stops(steps, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
         evaluate(run, command, eval_set)
+        if checkpoints.latest_step(run.model_dir) < stop:  # a rule ended tuning, see `Run.ifs_curve`
+            break
     certify(run, eval_set)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from etils import epath
 
 from flan_jax.command import configuration
+from flan_jax.command.ifs_curve import asked_of, curve_of
 from flan_jax.command.pack import pack
 from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
@@ -15,6 +16,7 @@ from flan_jax.errors import UserError
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.training.answers import Answers
 from flan_jax.training.settings import Training
 
 
@@ -46,6 +48,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
         check_vocabulary(run, checkpoint_in(run.objective.reference))
     if run.tuning.prompt_names:
         check_prompts(run)
+    asked = asked_of(run)
     proof = _prove_hold_out(run)
     stream = pack(run)
     missing = missing_members(run.data)
@@ -61,10 +64,10 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     training = run.training.over(len(stream))
-    return training.num_steps, _trainer(run, training, stream)
+    return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
 
 
-def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
+def _trainer(run: Run, training: Training, stream, answers: Answers) -> Callable[[int], None]:
     """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -85,7 +88,9 @@ def _trainer(run: Run, training: Training, stream) -> Callable[[int], None]:
     validation = (
         validation_of(run, program, stream) if stops else held_out_of(run, training, program, stream, reference)
     )
-    return functools.partial(train_until, program, training, stream, checkpointing, validation=validation)
+    return functools.partial(
+        train_until, program, training, stream, checkpointing, validation=validation, answers=answers
+    )
 
 
 def _metadata(run: Run, stream) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import matplotlib
 matplotlib.use('svg')
 
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 WIDTH = 6.4
@@ -21,6 +22,14 @@ WIDTH = 6.4
 
 PREFERRED = 'accuracy'
 """Name of the metric that objectives have which rank responses: the share of pairs that are ranked right."""
+
+IFS, RULE_MET = 'ifs', 'ifs_rule_met'
+"""Names of the Instruction Following Score in a run's metrics, and of what says where a rule would end tuning."""
+
+_ANSWERING = {
+    IFS: ('IFS', 'tuned', '-'), 'ifs_partial': ('IFS, fragments', 'tuned', ':'),
+    'ifs_full': ('IFS, whole instructions', 'tuned', '--'), 'objecqa': ('ObjecQA', 'paper', '-'),
+}  # fmt: skip
 
 COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': '#b0b0b0'}
 
@@ -165,6 +174,30 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
     below.set_xlabel('step')
     below.set_ylabel(f'{rated}, mean over pairs')
     below.legend(frameon=False)
+    return figure
+
+
+def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
+    """The Instruction Following Score and ObjecQA by examples seen, and where a rule ends tuning, or would.
+
+    Args:
+      lines: the metrics of `flan_jax.evaluation.instruction_following.curve`.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    for name, (label, colour, style) in _ANSWERING.items():
+        points = [(line['examples_seen'], line[name]) for line in lines if name in line]
+        if points:
+            wide = 2.2 if name == IFS else 1.2
+            axes.plot(*zip(*points), style, lw=wide, marker='o', ms=1.5 * wide, color=COLOURS[colour], label=label)
+    if met := [line for line in lines if line[RULE_MET]]:
+        seen = met[0]['examples_seen']
+        axes.axvline(seen, ls='--', lw=1.2, color=COLOURS['chance'])
+        axes.annotate(f' stop: step {met[0]["step"]}', (seen, 0.02), fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel('examples seen')
+    axes.set_ylabel('share of answers')
+    axes.set_ylim(0, 1.02)
+    figure.legend(loc='outside upper center', ncols=4, frameon=False, fontsize=8)
     return figure
 
 

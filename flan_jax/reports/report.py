@@ -62,6 +62,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'answering': [line for line in metrics_log.read(model_dir) if charts.IFS in line],
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
@@ -114,13 +115,14 @@ def render(content: Mapping[str, Any], pictures: Mapping[str, str], shown: Seque
         _TEMPLATE,
         content,
         overlapping_clusters=overlapping_clusters(proof['overlaps'] if proof and 'method' in proof['compared'] else ()),
+        ended_at=ended_at(content['answering']),
         ranked=_ranked(content),
         shown=shown,
         **charts_shown,
     )
 
 
-_FIGURES = 'scores', 'tuning', 'loss', 'preference', 'distribution', 'reliability'
+_FIGURES = 'scores', 'tuning', 'loss', 'preference', 'distribution', 'reliability', 'answering'
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,11 +141,18 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
         figures['distribution'] = preference_charts.rating_distribution(spread)
     if bins := preferences.get('reliability'):
         figures['reliability'] = preference_charts.reliability_diagram(bins)
+    if content['answering']:
+        figures['answering'] = charts.answering_curve(content['answering'])
     return figures
 
 
 def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:
     return [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
+
+
+def ended_at(answering: Sequence[Mapping[str, float]]) -> int | None:
+    """The step at which a rule found that the model answers well enough; None for none."""
+    return next((int(line['step']) for line in answering if line[charts.RULE_MET]), None)
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:

@@ -30,7 +30,6 @@ from flan_jax.rollouts import rollout as records
 from flan_jax.rollouts.batches import Seen, divergences, lay_out_rollouts, with_advantages
 from flan_jax.rollouts.rollout import Reward, Rollout
 from flan_jax.settings import SettingsError
-from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import TrainingError
 from flan_jax.training.program import TrainingProgram
@@ -87,9 +86,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted())
         stack.enter_context(jax.set_mesh(program.mesh))
-        saved = stack.enter_context(
-            Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
-        )
+        saved = stack.enter_context(checkpointing.opened(training.keep_checkpoints))
         state, frozen = begin(program, checkpointing, saved, training.seed)
         done = int(state.step)
         state = state if done else _without_values(state)

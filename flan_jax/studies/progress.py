@@ -5,6 +5,7 @@ import dataclasses
 from etils import epath
 
 from flan_jax.evaluation.evaluate import unevaluated
+from flan_jax.evaluation.instruction_following.curve import stopped_at
 from flan_jax.evaluation.records import ModelRecords
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
@@ -41,14 +42,22 @@ class Progress:
 def progress_of(run: Run, waits_for: str = '') -> Progress:
     """How far a run is, which may wait for the checkpoint of another; raises as `run_evaluation.eval_set_of` does."""
     steps = checkpoints.latest_step(run.model_dir)
+    total = _total_steps(run, steps)
     if not run_evaluation.evaluates(run):
-        return Progress(steps, run.training.num_steps, 0, 0)
+        return Progress(steps, total, 0, 0)
     eval_set = run_evaluation.eval_set_of(run)
     if waits_for and not epath.Path(waits_for).exists():
-        return Progress(steps, run.training.num_steps, 0, 2 * len(eval_set.keys))
+        return Progress(steps, total, 0, 2 * len(eval_set.keys))
     models = [run_evaluation.base_records(run), *_tuned_records(run)]
     recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(steps, run.training.num_steps, recorded, 2 * len(eval_set.keys))
+    return Progress(steps, total, recorded, 2 * len(eval_set.keys))
+
+
+def _total_steps(run: Run, done: int) -> int:
+    """The updates of a run, or those until a rule ended tuning."""
+    curve = run.ifs_curve
+    ended = stopped_at(curve, run.model_dir, done) if curve is not None and curve.ends_tuning else None
+    return ended or run.training.num_steps
 
 
 def _tuned_records(run: Run) -> list[ModelRecords]:

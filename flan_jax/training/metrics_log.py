@@ -23,10 +23,13 @@ class MetricsLog(contextlib.AbstractContextManager):
     """
 
     def __init__(self, model_dir: str, first_step: int):
-        """Opens the log of a run that goes on after `first_step` updates; later lines of a crashed run are dropped."""
+        """Opens the log of a run that goes on after `first_step` updates; later lines of a crashed run are dropped.
+
+        Those of a run that begins anew are dropped all, that of step 0 too.
+        """
         self._writes = jax.process_index() == 0
         self._path = epath.Path(model_dir) / FILE
-        self._lines = [line for line in read(model_dir) if line['step'] <= first_step]
+        self._lines = [line for line in read(model_dir) if first_step > 0 and line['step'] <= first_step]
         if self._writes:
             from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from flan_jax.distributed.preemption import termination_noted
 from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
+from flan_jax.training.answers import NOTHING, Answers
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.flops import BatchSize, training_flops
 from flan_jax.training.held_out import HeldOutRankings
@@ -22,7 +24,7 @@ from flan_jax.training.program import TrainingProgram
 from flan_jax.training.settings import Training
 from flan_jax.training.step import TrainState
 from flan_jax.training.validation import Validation
-from flan_jax.tuning.tuning import Encode
+from flan_jax.tuning.tuning import Encode, Tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Checkpointing:
     encode: Encode
     metadata: Mapping[str, Any]
 
+    def opened(self, keep: int) -> Checkpoints:
+        """The checkpoints, of which the newest `keep` are kept."""
+        return Checkpoints(self.model_dir, keep, self.metadata)
+
 
 def train(
     program: TrainingProgram,
@@ -49,43 +55,60 @@ def train(
     checkpointing: Checkpointing,
     last: int,
     validation: Validation | HeldOutRankings | None = None,
+    answers: Answers = NOTHING,
 ) -> None:
     """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
 
-    Where `validation` has stopped all that is trained before, the checkpoint is what would be there then.
+    Where `validation` has stopped all that is trained before, the checkpoint is what would be there then; where
+    `answers` end tuning, that of the step at which they do.
 
-    Raises:
-      TrainingError: naming step, sequences and tasks.
-      Preempted: after SIGTERM or Ctrl-C.
-      StreamError, CheckpointError: before work starts.
+    Raises TrainingError, naming step, sequences and tasks; Preempted after SIGTERM or Ctrl-C; StreamError and
+    CheckpointError before work starts.
     """
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted(run_ahead=True))
         stack.enter_context(jax.set_mesh(program.mesh))
-        saved = stack.enter_context(
-            Checkpoints(checkpointing.model_dir, training.keep_checkpoints, checkpointing.metadata)
-        )
+        saved = stack.enter_context(checkpointing.opened(training.keep_checkpoints))
         state, frozen = begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
+        ask = functools.partial(_ask, answers, program.learning.tuning, frozen, log)
+        if start == 0:
+            ask(state, 0)
+        last = start if answers.ends_tuning(start) else last
         advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
-
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            if validation is not None and validation.is_due(done):
-                state, losses = validation(state, frozen)
-                log.write(done, losses)
+            state = _validated(validation, state, frozen, log, done)
+            ask(state, done)
             stops, learned = should_stop(), validation is not None and validation.all_stopped
-            if training.checkpoint_due(done - 1, done) or done == last or stops or learned:
+            ends = learned or answers.ends_tuning(done)
+            if training.checkpoint_due(done - 1, done) or done == last or stops or ends:
                 monitor.catch_up()
                 log.flush()
                 saved.save(last if learned else done, state, monitor.notes)
-            if learned:
+            if ends:
                 return
             if stops:
                 raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
+
+
+def _validated(
+    validation: Validation | HeldOutRankings | None, state: TrainState, frozen: Params, log: MetricsLog, done: int
+) -> TrainState:
+    """The state after validation, which is noted, where it is due after so many updates."""
+    if validation is not None and validation.is_due(done):
+        state, losses = validation(state, frozen)
+        log.write(done, losses)
+    return state
+
+
+def _ask(answers: Answers, tuning: Tuning, frozen: Params, log: MetricsLog, state: TrainState, done: int) -> None:
+    """Notes what the model answers, where it is to be asked after so many updates."""
+    if answers.is_due(done):
+        log.write(done, answers(done, tuning.combine(frozen, state.params)))
 
 
 def begin(

@@ -1,5 +1,6 @@
 """The Instruction Following Score: what it counts, and how well our classifier tells answers from continuations."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from flan_jax.data.example_files import read_file
 from flan_jax.data.instruction_files import format_called
 from flan_jax.data.instruction_following import build
 from flan_jax.errors import UserError
+from flan_jax.evaluation import records
 from flan_jax.evaluation.instruction_following.classifier import (
     WEIGHTS_FILE,
     WORDS_FILE,
@@ -95,6 +97,26 @@ def test_records_are_judged_with_an_interval():
     assert judge.scores(records) == {'instruction_following': pytest.approx(90.0)} and 60 < low < 90 < high <= 100
     with pytest.raises(ValueError, match='no answers written'):
         judge.scores([{'dataset': 'd', 'options': []}])
+
+
+def test_the_records_of_a_run_are_scored_by_dataset_and_model(tmp_path, capsys):
+    """One template all of whose texts are taken for answers, one with half of them; ranked options are none."""
+    save(ORACLE, tmp_path / 'classifier')
+    folder = records.model_folder(tmp_path, records.step_model(7)) / 'tales-1'
+    (folder).mkdir(parents=True)
+    (folder / records.SETTINGS_FILE).write_text('{}')
+    for template, texts in enumerate((['Sorry'] * 4, ['Sorry', 'of'] * 2)):
+        key = records.RecordKey('tales', '', template, 'test')
+        lines = [dataclasses.asdict(key) | {'prediction': text, 'references': [''], 'group': ''} for text in texts]
+        records.write(folder, key, lines)
+    ranked = records.RecordKey('tales', '', 2, 'test')
+    records.write(folder, ranked, [dataclasses.asdict(ranked) | {'options': ['a', 'b']}])
+    arguments = [f'--data={tmp_path}', f'--classifier={tmp_path / "classifier"}']
+    assert ifs.main(['score', str(tmp_path), *arguments]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if 'tales' in line)
+    assert line.split()[:4] == ['step_7', 'tales', 'test', '75.0'] and line.split()[-1] == '8'
+    with pytest.raises(UserError, match='holds no records of answers that were written out'):
+        ifs.main(['score', str(folder), *arguments])
 
 
 def test_held_out_dialogues_are_told_apart():

@@ -15,6 +15,7 @@ from etils import epath
 
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
+from flan_jax.settings import fingerprint
 
 WEIGHTS_FILE, WORDS_FILE = 'weights.safetensors', 'features.json'
 
@@ -44,6 +45,11 @@ class AnswerClassifier:
     features: Sequence[str]
     weights_F: np.ndarray
     bias: float
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that stand for all that it knows."""
+        return fingerprint([list(self.features), self.weights_F.tolist(), self.bias])
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """The log-odds of each text's being an answer, [texts]."""
@@ -136,7 +142,7 @@ def load(folder: epath.PathLike) -> AnswerClassifier:
 
     folder = epath.Path(folder)
     if not (folder / WORDS_FILE).exists() or not (folder / WEIGHTS_FILE).exists():
-        raise UserError(f'{folder} holds no classifier; train one: flan-jax ifs train --output={folder}')
+        raise UserError(f'{folder} holds no classifier; train one: flan-jax ifs train --data=FOLDER')
     try:
         words = json.loads((folder / WORDS_FILE).read_text())
         arrays = safetensors.numpy.load((folder / WEIGHTS_FILE).read_bytes())

@@ -1,0 +1,122 @@
+"""The Instruction Following Score while a model is tuned, and where tuning ends (AlShikh et al. 2023, Figure 4).
+
+MODEL_DIR/instruction_following/step_00000100.jsonl holds what the model answered after 100 steps, a line for each
+question, with what the classifiers made of it. Scores, and whether to stop, are functions of these files: a run that
+was killed answers the same again, so that it ends at the same step.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+from etils import epath
+
+from flan_jax.data.instruction_following import FULL, PARTIAL
+from flan_jax.distributed.processes import broadcast_from_first
+from flan_jax.evaluation.instruction_following.asked import CHOICE, Asked
+from flan_jax.evaluation.instruction_following.settings import IfsCurve
+from flan_jax.evaluation.stopping.rule import Point, first_met
+from flan_jax.files import DamagedFile, write_whole
+from flan_jax.model.decoder import Params
+from flan_jax.progress import CONSOLE
+
+FOLDER = 'instruction_following'
+"""Folder of the answers in a run's MODEL_DIR."""
+
+SCORES = {'ifs': (PARTIAL, FULL), 'ifs_partial': (PARTIAL,), 'ifs_full': (FULL,), 'objecqa': (CHOICE,)}
+"""Names of the scores in metrics and TensorBoard, from 0 to 1, and the kinds of questions that they count."""
+
+EXAMPLES_SEEN, RULE_MET = 'examples_seen', 'ifs_rule_met'
+"""Names of what is noted beside the scores."""
+
+_STEM = 'step_'
+
+
+class Curve:
+    """Asks a model that is being tuned, notes what it answers, and says whether tuning ends."""
+
+    def __init__(self, settings: IfsCurve, asked: Asked, model_dir: epath.PathLike, last: int, examples: float):
+        """Begins the curve of a run, or goes on with it.
+
+        Args:
+          settings: of the run.
+          asked: the questions, and who answers and judges them.
+          model_dir: folder of the run.
+          last: updates that the run takes, unless it is stopped.
+          examples: examples in an update, on average.
+        """
+        self._settings, self._asked, self._last, self._examples = settings, asked, last, examples
+        self._model_dir = epath.Path(model_dir)
+        self._met: int | None = None
+        self._met_is_known = False
+
+    def is_due(self, done: int) -> bool:
+        """Whether the model is asked after so many updates."""
+        return done % self._settings.every == 0 or done == self._last
+
+    def __call__(self, done: int, params: Params) -> dict[str, float]:
+        """The scores of weights, whole, after so many updates; every process must call it."""
+        records = self._asked.records(params)
+        if jax.process_index() == 0:
+            lines = (json.dumps(record, ensure_ascii=False) + '\n' for record in records)
+            write_whole(_file(self._model_dir, done), ''.join(lines))
+        self._read(done)
+        if self._met == done:
+            CONSOLE.print(f'{type(self._settings.rule).__name__}: tuning has gone far enough after {done} steps')
+        return scores(records) | {EXAMPLES_SEEN: done * self._examples, RULE_MET: float(self._met == done)}
+
+    def ends_tuning(self, done: int) -> bool:
+        """Whether no further update is made after so many."""
+        if not self._met_is_known:
+            self._read(done)
+        return self._settings.ends_tuning and self._met is not None and self._met <= done
+
+    def _read(self, done: int) -> None:
+        """Looks where the rule was met until now; process 0 does, and tells the others."""
+        found = stopped_at(self._settings, self._model_dir, done) if jax.process_index() == 0 else None
+        self._met, self._met_is_known = broadcast_from_first(found), True
+
+
+def stopped_at(settings: IfsCurve, model_dir: epath.PathLike, done: int) -> int | None:
+    """The step at which the rule of a run was met, among so many; None for none, or where there is no rule."""
+    if settings.rule is None:
+        return None
+    steps = [step for step in steps_in(model_dir) if step <= done]
+    met = first_met(settings.rule, [_point(step, scores(read(model_dir, step))) for step in steps])
+    return met.step if met else None
+
+
+def scores(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The share of hits by the names of `SCORES`, those of which nothing was asked left out."""
+    hits = {name: [record['hit'] for record in records if record['kind'] in kinds] for name, kinds in SCORES.items()}
+    return {name: sum(found) / len(found) for name, found in hits.items() if found}
+
+
+def steps_in(model_dir: epath.PathLike) -> list[int]:
+    """The steps after which a run's model was asked, in order."""
+    folder = epath.Path(model_dir) / FOLDER
+    found = folder.glob(f'{_STEM}*.jsonl') if folder.exists() else ()
+    return sorted(int(path.stem.removeprefix(_STEM)) for path in found)
+
+
+def read(model_dir: epath.PathLike, step: int) -> list[dict[str, Any]]:
+    """The answers after a step; raises DamagedFile for what was not written so."""
+    path = _file(model_dir, step)
+    try:
+        records = [json.loads(line) for line in path.read_bytes().splitlines()]
+        scores(records)
+    except (ValueError, LookupError, TypeError) as error:
+        raise DamagedFile(
+            f'{path} is damaged; remove it with all checkpoints of {model_dir} from step {step} on, and the run goes '
+            'on from the one before'
+        ) from error
+    return records
+
+
+def _point(step: int, found: Mapping[str, float]) -> Point:
+    return Point(step, found['ifs'], found.get('ifs_partial', found['ifs']))
+
+
+def _file(model_dir: epath.PathLike, step: int) -> epath.Path:
+    return epath.Path(model_dir) / FOLDER / f'{_STEM}{step:08d}.jsonl'
