@@ -56,7 +56,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
         'ours': cells(tuned),
         'base': cells(base),
         'paper': study.paper,
-        'seeds': len({planned.seed for planned, _ in runs}),
+        'seeds': max((cell['seeds'] for of_arm in cells(tuned).values() for cell in of_arm.values()), default=1),
         'unfinished': {name: str(found) for name, found in progress.items() if not found.finished},
         'without': sorted(wanted - answered),
         'from_samples': from_samples(sorted(answered), some.data.tfds_data_dir),
@@ -70,7 +70,7 @@ def table(content: Mapping[str, Any]) -> str:
     """The table as CSV, a line for each arm and column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('model', 'arm', 'column', 'mean', 'low', 'high', 'seeds', 'paper'))
+    writer.writerow(('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper'))
     writer.writerows(_rows(content))
     return text.getvalue()
 
@@ -84,6 +84,6 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
                 cell = scores.get(name, {}).get(column, {})
                 yield (
                     model, name, column,
-                    *(cell.get(key) for key in ('mean', 'low', 'high', 'seeds')),
+                    *(cell.get(key) for key in ('mean', 'std', 'low', 'high', 'seeds')),
                     printed.get(column),
                 )  # fmt: skip
