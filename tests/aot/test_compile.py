@@ -25,9 +25,9 @@ SMALL = [
 ]
 
 
-def compiled(*words):
+def compiled(*words, file='gin/models/lamda_small.gin'):
     """What `flan-jax compile` prints, in a process of its own, as libtpu is loaded for good."""
-    command = [sys.executable, '-m', 'flan_jax', 'compile', '--gin_file=gin/models/lamda_small.gin', *words]
+    command = [sys.executable, '-m', 'flan_jax', 'compile', f'--gin_file={file}', *words]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'})
     return done.returncode, done.stdout, done.stderr
 
@@ -50,6 +50,17 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
     assert f'{fsdp * tensor} devices of kind {kind}' in output
     assert 0 < float(re.search(r'peak ([\d.]+)', output)[1]) <= ceiling
     assert 'all-gather' in output and re.search(r'model FLOP utilisation \d+%', output)
+
+
+@needs_libtpu
+def test_a_recipe_of_7b_compiles_and_holds_its_weights_and_moments():
+    """Two of OLMo's 32 layers: 817M parameters with AdamW's two moments, each in a quarter on every device."""
+    mesh = ['--gin.FSDP=4', '--gin.REMAT=full', '--step=training', '--topology=v5p:2x2x1']
+    status, output, errors = compiled(*mesh, '--gin.DecoderConfig.num_layers=2', file='gin/runs/hewitt_olmo_7b.gin')
+    assert status == 0, errors
+    parameters = 2 * (4 * 4096**2 + 3 * 4096 * 11008) + 2 * 50304 * 4096
+    assert float(re.search(r'arguments ([\d.]+)', output)[1]) == pytest.approx(3 * parameters / 2**30, abs=0.02)
+    assert float(re.search(r'peak ([\d.]+)', output)[1]) <= 8.5
 
 
 @needs_libtpu
