@@ -9,9 +9,8 @@ from typing import Any
 from etils import epath
 
 from flan_jax import manifest
-from flan_jax.files import whole_file, write_whole
+from flan_jax.files import write_whole
 from flan_jax.reports import study_charts
-from flan_jax.reports.charts import svg_of
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import AVERAGE
@@ -29,10 +28,7 @@ def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs) ->
     """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path."""
     root, content = epath.Path(root), gather(study, scale, runs)
     figure = getattr(study_charts, study.figure)(content)
-    with whole_file(root / 'figure.png') as unfinished:
-        unfinished.write_bytes(study_charts.png_of(figure))
-    svg = svg_of(figure)
-    write_whole(root / 'figure.svg', svg)
+    svg = study_charts.write_figure(root, 'figure', figure)
     write_whole(root / 'table.csv', table(content))
     return write_files(root, content, page_of(_TEMPLATE, content, chart=svg))
 
