@@ -1,5 +1,6 @@
 """A run with a prompt for each task: stopped and resumed, evaluated with each task's own, asked with one."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -17,7 +18,12 @@ from flan_jax.evaluation.evaluator import Evaluator
 from flan_jax.evaluation.records import read
 from flan_jax.evaluation.soft_prompts import each_prompt
 from flan_jax.loaded_model import checkpoint_in, load
+from flan_jax.studies.flan import FIGURE_10
+from flan_jax.studies.progress import progress_of
 from flan_jax.studies.run_evaluation import eval_set_of, tuned_records
+from flan_jax.studies.study import PlannedRun
+from flan_jax.studies.study_results import cells
+from flan_jax.studies.study_results import scores_of as scores_of_study
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.weights import content_of
 from flan_jax.tuning.task_prompts import prompt_name
@@ -101,6 +107,19 @@ def test_the_report_sets_prompts_of_a_task_side_by_side(folder):
     assert line['mean'] == np.mean(list(line['prompts'].values()))
     assert line['std'] == pytest.approx(np.std(list(line['prompts'].values()), ddof=1))
     assert 'rte@2' in (folder / 'run' / 'report.html').read_text()
+
+
+def test_a_study_takes_the_prompts_of_a_task_for_seeds(folder, samples_dir):
+    run, (line,) = load_run(folder, samples_dir), json.loads((folder / 'run' / 'report.json').read_text())['prompts']
+    columns = {'RTE': ('rte',), 'CB': ('cb',)}
+    study = dataclasses.replace(FIGURE_10, held_out={'natural_language_inference': tuple(columns)}, columns=columns)
+    planned = PlannedRun('FLAN', 'natural_language_inference', 0, (), {})
+    scores, answered = scores_of_study(study, [(planned, run)], 'tuned')
+    assert answered == set(TASKS) and scores['FLAN']['RTE'] == list(line['prompts'].values())
+    assert len(scores['FLAN']['CB']) == len(scores['FLAN']['Average']) == 1
+    found = cells(scores)['FLAN']
+    assert found['RTE']['std'] == pytest.approx(line['std']) and found['RTE']['seeds'] == 2
+    assert found['CB']['std'] is None and progress_of(run).finished
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_prompts_and_what_stops_them(folder, samples_dir):
