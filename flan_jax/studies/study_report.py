@@ -63,7 +63,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each arm and column."""
+    """The table as CSV, a line for each arm and column; then what else the paper gives."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper'))
@@ -75,7 +75,7 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
     for arm in content['arms']:
         name = arm['name']
         for model, scores in (('base', content['base']), ('tuned', content['ours'])):
-            printed = content['paper'].get(name, {}) if model == 'tuned' else {}
+            printed = _printed(content['paper'], model, name)
             for column in content['columns']:
                 cell = scores.get(name, {}).get(column, {})
                 yield (
@@ -83,3 +83,12 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
                     *(cell.get(key) for key in ('mean', 'std', 'low', 'high', 'seeds')),
                     printed.get(column),
                 )  # fmt: skip
+    known = {arm['name'] for arm in content['arms']}
+    for name, printed in content['paper'].items():
+        if name not in known:
+            yield from (('paper', name, column, *[None] * 5, value) for column, value in printed.items())
+
+
+def _printed(paper: Mapping[str, Any], model: str, arm: str) -> Mapping[str, float]:
+    """The paper's values of an arm's tuned or base model, by column; a base may be the same for all arms."""
+    return paper.get(arm, {}) if model == 'tuned' else paper.get(f'base, {arm}', paper.get('base', {}))
