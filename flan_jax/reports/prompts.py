@@ -19,10 +19,10 @@ def prompt_lines(eval_set: EvalSet, tuned: ModelRecords) -> list[dict[str, Any]]
       Lines with name, rows, prompts (name to score, the mean over templates), and the mean and the sample standard
       deviation of these; None for the deviation of one.
     """
-    asked = each_prompt(eval_set, tuned)
-    if len(asked) == 1:
+    tuning, asked = task_prompts(tuned), each_prompt(eval_set, tuned)
+    if tuning is None or len(asked) == 1:
         return []
-    rows = _rows(tuned)
+    rows = dict(zip(tuning.prompt_names, tuning.lengths_of_prompts))
     scores: dict[tuple[str, int], dict[str, float]] = {}
     for prompt, result in _results(asked):
         scores.setdefault((_name(result), rows[prompt]), {})[prompt] = result.mean
@@ -35,12 +35,6 @@ def _results(asked: Sequence[tuple[EvalSet, ModelRecords]]) -> Iterator[tuple[st
     for part, model in asked:
         for result in model_results(part, model):
             yield prompt_name(result.dataset, model.prompt), result
-
-
-def _rows(tuned: ModelRecords) -> dict[str, int]:
-    """Rows of each prompt."""
-    tuning = task_prompts(tuned)
-    return dict(zip(tuning.prompt_names, tuning.lengths_of_prompts))
 
 
 def _name(result: Result) -> str:

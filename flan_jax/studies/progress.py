@@ -46,20 +46,13 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
         return Progress(steps, run.training.num_steps, 0, 0)
     eval_set = run_evaluation.eval_set_of(run)
     if waits_for and not epath.Path(waits_for).exists():
-<<<<<<< HEAD
         return Progress(steps, run.training.num_steps, 0, 2 * len(eval_set.keys))
-    models = [run_evaluation.base_records(run), *_tuned_records(run)]
-    recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(steps, run.training.num_steps, recorded, 2 * len(eval_set.keys))
-=======
-        return Progress(steps, run.training.steps, 0, 2 * len(eval_set.keys))
     asked = [(eval_set, run_evaluation.base_records(run))]
     for tuned in _tuned_records(run):
         asked += each_prompt(eval_set, tuned)
     recorded = sum(len(part.keys) - len(unevaluated(part, model)) for part, model in asked)
     wanted = max(2 * len(eval_set.keys), sum(len(part.keys) for part, _ in asked))
-    return Progress(steps, run.training.steps, recorded, wanted)
->>>>>>> 34ab4ab (Every soft prompt of a task is evaluated, with mean and standard deviation; seeds of flan.figure10 are prompts of one packed run)
+    return Progress(steps, run.training.num_steps, recorded, wanted)
 
 
 def _tuned_records(run: Run) -> list[ModelRecords]:
