@@ -27,7 +27,7 @@ def prompt_lines(eval_set: EvalSet, tuned: ModelRecords) -> list[dict[str, Any]]
     for prompt, result in _results(asked):
         scores.setdefault((_name(result), rows[prompt]), {})[prompt] = result.mean
     several = {name for (name, _), of_line in scores.items() if len(_of_name(scores, name)) > 1}
-    return [_line(name, rows, of_line) for (name, rows), of_line in sorted(scores.items()) if name in several]
+    return [_line(name, length, of_line) for (name, length), of_line in sorted(scores.items()) if name in several]
 
 
 def _results(asked: Sequence[tuple[EvalSet, ModelRecords]]) -> Iterator[tuple[str, Result]]:
