@@ -64,7 +64,7 @@ def _table(found, mesh) -> Table:
         words = ('does not fit', '', '')
         if compiled:
             roof = compiled.roofline
-            seconds = f'{roof.seconds:.3f} ({roof.arithmetic:.3f} / {roof.memory:.3f} / {roof.links:.3f})'
+            seconds = f'{roof.seconds:.3g} ({roof.arithmetic:.3g} / {roof.memory:.3g} / {roof.links:.3g})'
             words = (f'{compiled.memory["peak"] / GIB:.2f}', seconds, f'{compiled.utilisation(mesh):.0%}')
         table.add_row(f'{layout.fsdp} x {layout.tensor}', layout.remat, str(layout.microbatches), *words)
     return table

@@ -59,7 +59,7 @@ def test_the_search_puts_the_fastest_mesh_first():
     tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=2', '--gin.SEQUENCE_LENGTH=512', '--gin.BATCH_SIZE=2']
     status, output, errors = compiled('--topology=v5e:2x2', '--search', '--gin.Stream.input_length=256', *tiny)
     assert status == 0, errors
-    found = re.findall(r'(\d) x (\d) +(\w+) +(\d) +[\d.]+ +([\d.]+) \(', output)
+    found = re.findall(r'(\d) x (\d) +(\w+) +(\d) +[\d.]+ +([\d.e-]+) \(', output)
     assert sorted((int(fsdp), int(tensor)) for fsdp, tensor, *_ in found) == [(1, 4), (2, 2)]
     assert found == sorted(found, key=lambda line: float(line[-1]))
     fsdp, tensor, remat, microbatches, _ = found[0]
