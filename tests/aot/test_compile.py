@@ -27,9 +27,9 @@ SMALL = [
 ]
 
 
-def compiled(*words, file='gin/models/lamda_small.gin'):
+def compiled(*words):
     """What `flan-jax compile` prints, in a process of its own, as libtpu is loaded for good."""
-    command = [sys.executable, '-m', 'flan_jax', 'compile', f'--gin_file={file}', *words]
+    command = [sys.executable, '-m', 'flan_jax', 'compile', '--gin_file=gin/models/lamda_small.gin', *words]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'})
     return done.returncode, done.stdout, done.stderr
 
@@ -88,17 +88,6 @@ def test_a_mesh_is_tried_until_it_fits():
     found = search(layouts(devices=8, batch_size=8, num_heads=8), compile_layout)
     assert [(tried.layout.fsdp, tried.layout.microbatches) for tried in found] == [(1, 2), (2, 2), (4, 2), (8, 1)]
     assert [tried.compiled is None for tried in found] == [False, False, True, True]
-
-
-@needs_libtpu
-def test_a_recipe_of_7b_compiles_and_holds_its_weights_and_moments():
-    """Two of OLMo's 32 layers: 817M parameters with AdamW's two moments, each in a quarter on every device."""
-    mesh = ['--gin.FSDP=4', '--gin.REMAT=full', '--step=training', '--topology=v5p:2x2x1']
-    status, output, errors = compiled(*mesh, '--gin.DecoderConfig.num_layers=2', file='gin/runs/hewitt_olmo_7b.gin')
-    assert status == 0, errors
-    parameters = 2 * (4 * 4096**2 + 3 * 4096 * 11008) + 2 * 50304 * 4096
-    assert float(re.search(r'arguments ([\d.]+)', output)[1]) == pytest.approx(3 * parameters / 2**30, abs=0.02)
-    assert float(re.search(r'peak ([\d.]+)', output)[1]) <= 8.5
 
 
 @needs_libtpu
