@@ -10,6 +10,7 @@ from rich.table import Table
 
 from flan_jax.command import configuration
 from flan_jax.command.bindings import read_bindings
+from flan_jax.command.compile_search import search_meshes
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
 from flan_jax.objectives.ppo import Ppo
@@ -40,7 +41,11 @@ def main(arguments: list[str]) -> int:
     from flan_jax.aot.topology import topology_devices
     from flan_jax.distributed.mesh import make_mesh
 
-    mesh = make_mesh(run.parallelism, topology_devices(options.topology))
+    devices = topology_devices(options.topology)
+    if options.search:
+        search_meshes(run, devices, functools.partial(compile_training_of, responses=options.responses))
+        return 0
+    mesh = make_mesh(run.parallelism, devices)
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
     OUT.print(f'{options.topology}: {mesh.size} devices of kind {mesh.devices.flat[0].device_kind}, mesh {shape}')
     training = functools.partial(compile_training_of, responses=options.responses)
@@ -101,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
+    )
+    parser.add_argument(
+        '--search', action='store_true', help='compile the training step on every mesh, and say which is the fastest'
     )
     parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
     return parser

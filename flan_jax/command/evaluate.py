@@ -28,6 +28,7 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
     """
     from flan_jax import manifest
     from flan_jax.evaluation.evaluate import evaluate as evaluate_model
+    from flan_jax.evaluation.soft_prompts import each_prompt
     from flan_jax.studies import run_evaluation
     from flan_jax.training import checkpoints
 
@@ -44,7 +45,9 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
     load: dict[str, Callable] = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}
     for label, model_records in run_evaluation.models_of(run).items():
         prompt_format = run_evaluation.format_of(run, label)
-        evaluate_model(functools.partial(load[label], run, prompt_format), eval_set, model_records)
+        opened = functools.cache(functools.partial(load[label], run, prompt_format))
+        for part, of_prompt in each_prompt(eval_set, model_records):
+            evaluate_model(opened, part, of_prompt)
 
 
 def _base_model(run: Run, prompt_format):

@@ -206,6 +206,23 @@ QWEN3 = Family(
     ),
     modules=_LLAMA_MODULES,
 )
+OLMO = Family(
+    model_type='olmo',
+    architecture='OlmoForCausalLM',
+    clauses=(
+        *_SIZES,
+        Same('intermediate_size', 'd_ff'),
+        _KeyValueHeads(),
+        HeadDim(),
+        RotaryPositions(),
+        activation('hidden_act', 'silu'),
+        _ATTENTION_BIAS,
+        Only('clip_qkv', None),
+        Same('tie_word_embeddings', 'tied_embedding', False),
+        Always({'norm': 'nonparametric', 'norm_epsilon': 1e-5, 'block': 'pre', 'gated': True}),
+    ),
+    modules={ours: theirs for ours, theirs in _LLAMA_MODULES.items() if not ours.endswith('_norm')},
+)
 OLMO2 = Family(
     model_type='olmo2',
     architecture='Olmo2ForCausalLM',
@@ -350,5 +367,7 @@ GPT_NEOX = Family(
     buffers=('*.attention.bias', '*.attention.masked_bias', '*.rotary_emb.inv_freq'),
 )
 
-FAMILIES = {family.model_type: family for family in (LLAMA, MISTRAL, QWEN2, QWEN3, OLMO2, GEMMA2, GPT2, OPT, GPT_NEOX)}
+FAMILIES = {
+    family.model_type: family for family in (LLAMA, MISTRAL, QWEN2, QWEN3, OLMO, OLMO2, GEMMA2, GPT2, OPT, GPT_NEOX)
+}
 """By model_type; where several can say the same of a decoder, the first is written."""

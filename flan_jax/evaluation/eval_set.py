@@ -1,9 +1,10 @@
 """What is evaluated: the examples of datasets under their templates, equal to SeqIO tasks that others can use."""
 
+import copy
 import dataclasses
 import enum
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,13 @@ class EvalSet:
         self._rendered: dict[tuple, dict[int, list[Rendered]]] = {}
         self._settings: dict[tuple[str, bool], dict[str, Any]] = {}
         self.keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
+
+    def of_datasets(self, names: Collection[str]) -> 'EvalSet':
+        """The part of it that is of some datasets; examples that were read are shared."""
+        part = copy.copy(self)
+        part.datasets = {name: dataset for name, dataset in self.datasets.items() if name in names}
+        part.keys = [key for key in self.keys if key.dataset in names]
+        return part
 
     def settings(self, key: RecordKey) -> dict[str, Any]:
         """All that the examples of a key depend on, whichever model they are given to, as JSON knows it.

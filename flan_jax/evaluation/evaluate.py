@@ -13,6 +13,7 @@ from flan_jax.evaluation.evaluator import Evaluator
 from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.progress import bar
+from flan_jax.tuning.task_prompts import prompt_name
 
 COMPILING = 'reading examples, and compiling for their lengths'
 """What goes on before the first answers."""
@@ -39,16 +40,17 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     if not missing:
         return
     model = load()
-    for dataset in {key.dataset for key in missing}:
-        model.of_task(dataset)  # one without a prompt is better known before hours of evaluation
+    prompt_of = functools.partial(_prompt_of, model, model_records.prompt)
+    for key in missing:
+        model.of_task(prompt_of(key))  # one without a prompt is better known before hours of evaluation
     evaluator_of = functools.cache(functools.partial(_evaluator, model, eval_set))
     total = len(eval_set.keys)
-    title = f'evaluating {model_records.model}'
+    title = f'evaluating {model_records.name}'
     with termination_noted() as should_stop, bar(title, total, total - len(missing), first=COMPILING) as advance:
-        for group in _groups(eval_set, missing, model):
+        for group in _groups(eval_set, missing, model, prompt_of):
             if should_stop():
                 raise should_stop.stopped(f'stopped {title}; what it answered is on record')
-            found = evaluator_of(_prompt_of(model, next(iter(group)))).evaluate(group)
+            found = evaluator_of(prompt_of(next(iter(group)))).evaluate(group)
             if jax.process_index() == 0:
                 _write(found, eval_set, model_records)
             advance(len(group), next(iter(group)).dataset)
@@ -68,7 +70,7 @@ def _decided_by_first(eval_set: EvalSet, model_records: ModelRecords) -> list[Re
 
 
 def _groups(
-    eval_set: EvalSet, keys: Sequence[RecordKey], model: LoadedModel
+    eval_set: EvalSet, keys: Sequence[RecordKey], model: LoadedModel, prompt_of: Callable[[RecordKey], str]
 ) -> Iterator[dict[RecordKey, list[EvalExample]]]:
     """Examples by key in groups large enough to fill batches, small enough to lose little when interrupted.
 
@@ -78,7 +80,7 @@ def _groups(
     group: dict[RecordKey, list[EvalExample]] = {}
     for key in keys:
         shares_prefix = eval_set.evaluation.fixed_exemplars and key.shots > 0
-        reads_another = bool(group) and _prompt_of(model, key) != _prompt_of(model, next(iter(group)))
+        reads_another = bool(group) and prompt_of(key) != prompt_of(next(iter(group)))
         if (shares_prefix or reads_another) and group:
             yield group
             group = {}
@@ -90,14 +92,14 @@ def _groups(
         yield group
 
 
-def _prompt_of(model: LoadedModel, key: RecordKey) -> str:
-    """The task whose soft prompt a key's examples are asked with; empty where the model has but one, or none."""
-    return key.dataset if model.prompts else ''
+def _prompt_of(model: LoadedModel, number: int, key: RecordKey) -> str:
+    """The soft prompt that a key's examples are asked with; empty where the model has but one, or none."""
+    return prompt_name(key.dataset, number) if model.prompts else ''
 
 
-def _evaluator(model: LoadedModel, eval_set: EvalSet, task: str) -> Evaluator:
+def _evaluator(model: LoadedModel, eval_set: EvalSet, prompt: str) -> Evaluator:
     settings = eval_set.evaluation
-    return Evaluator(model.of_task(task), eval_set.max_new_tokens, settings.batch_tokens, settings.decoding)
+    return Evaluator(model.of_task(prompt), eval_set.max_new_tokens, settings.batch_tokens, settings.decoding)
 
 
 def _write(found: dict[RecordKey, list[dict]], eval_set: EvalSet, model_records: ModelRecords) -> None:

@@ -81,11 +81,18 @@ class ModelRecords:
       root: folder that holds `FOLDER`.
       model: 'base' or 'step_N'.
       settings: the part of the fingerprint that is the model's: weights, vocabulary and prompt format.
+      prompt: which of a task's soft prompts is read, counted from 1; the first where there are not several.
     """
 
     root: epath.PathLike
     model: str
     settings: Mapping[str, Any]
+    prompt: int = 1
+
+    @property
+    def name(self) -> str:
+        """What it is called where people read."""
+        return f'{self.model}, prompt {self.prompt}' if self.prompt > 1 else self.model
 
     def folder(self, examples: Mapping[str, Any]) -> epath.Path:
         """The folder of a dataset's records, by all that its examples depend on (`EvalSet.settings`)."""
@@ -106,7 +113,8 @@ class ModelRecords:
         return folder
 
     def _covered(self, examples: Mapping[str, Any]) -> dict[str, Any]:
-        return {'model': self.settings, 'examples': examples}
+        further = {'prompt': self.prompt} if self.prompt > 1 else {}
+        return {'model': {**self.settings, **further}, 'examples': examples}
 
 
 def fingerprint(covered: Mapping[str, Any]) -> str:

@@ -63,7 +63,8 @@ class DecoderConfig(Settings):
       head_dim: width of a head.
       d_ff: width of the feed-forward layer (of each branch, where gated).
       position: the position scheme.
-      norm: 'rms' (Zhang & Sennrich 2019) or 'layer' (Ba et al. 2016).
+      norm: 'rms' (Zhang & Sennrich 2019), 'layer' (Ba et al. 2016), or 'nonparametric', which is a layer norm without
+        scale and bias (OLMo: Groeneveld et al. 2024, section 2.1).
       norm_epsilon: added to the variance.
       norm_offset: added to the stored scales (Gemma stores scale minus one).
       block: where norms stand. 'pre': before attention and feed-forward; 'post': after them, before the sum (OLMo 2);
@@ -90,7 +91,7 @@ class DecoderConfig(Settings):
     d_ff: Count
     num_kv_heads: Count | None = None
     position: RelativeBias | Rotary | Learned = RelativeBias()
-    norm: Literal['rms', 'layer'] = 'rms'
+    norm: Literal['rms', 'layer', 'nonparametric'] = 'rms'
     norm_epsilon: Annotated[float, AtLeast(0)] = 1e-6
     norm_offset: float = 0.0
     block: Literal['pre', 'post', 'sandwich', 'parallel'] = 'pre'

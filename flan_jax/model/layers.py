@@ -47,20 +47,22 @@ class AttentionContext:
 
 
 class Norm(nnx.Module):
-    """RMS norm, or layer norm with a bias, over the last axis."""
+    """RMS norm, or layer norm with a bias or without parameters, over the last axis."""
 
     def __init__(self, size: int, config: DecoderConfig):
         self.config = config
-        self.scale = nnx.Param(jnp.full((size,), 1.0 - config.norm_offset))
+        if config.norm != 'nonparametric':
+            self.scale = nnx.Param(jnp.full((size,), 1.0 - config.norm_offset))
         if config.norm == 'layer':
             self.bias = nnx.Param(jnp.zeros((size,)))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = x.astype(jnp.float32)
-        if self.config.norm == 'layer':
+        if self.config.norm != 'rms':
             y = y - y.mean(-1, keepdims=True)
         y = y * jax.lax.rsqrt(jnp.square(y).mean(-1, keepdims=True) + self.config.norm_epsilon)
-        y = y * (self.scale[...] + self.config.norm_offset)
+        if self.config.norm != 'nonparametric':
+            y = y * (self.scale[...] + self.config.norm_offset)
         if self.config.norm == 'layer':
             y = y + self.bias[...]
         return y.astype(x.dtype)

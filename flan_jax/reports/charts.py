@@ -80,7 +80,7 @@ def template_scores(rows: Sequence[Mapping]):
     return figure
 
 
-def beside_the_paper(rows: Sequence[Mapping]) -> str:
+def beside_the_paper(rows: Sequence[Mapping]):
     """A cluster's datasets as in the paper's Figure 5: base and tuned, ours above and the paper's below.
 
     Args:
@@ -111,7 +111,7 @@ def beside_the_paper(rows: Sequence[Mapping]) -> str:
     }
     handles = [plt.Line2D([], [], ls='', label=label, **style) for label, style in styles.items()]
     figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False, fontsize=8)
-    return svg_of(figure)
+    return figure
 
 
 def loss_curve(lines: Sequence[Mapping[str, float]]):

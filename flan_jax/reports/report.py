@@ -21,6 +21,7 @@ from flan_jax.reports.exposure import exposure, title
 from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.preferences import preference_results
+from flan_jax.reports.prompts import prompt_lines
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log, rated
 
@@ -72,7 +73,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
 
 _NOTHING_EVALUATED: dict[str, Any] = {
     'score': None, 'limit': None, 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {}, 'few_shot': [],
-    'while_tuning': [], 'certificate': None, 'clean': [],
+    'prompts': [], 'while_tuning': [], 'certificate': None, 'clean': [],
 }  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) ->
         'results': lines,
         'not_evaluated': not_evaluated(eval_set, found),
         'few_shot': few_shot_lines(lines),
+        'prompts': prompt_lines(eval_set, models['tuned']) if 'tuned' in models else [],
         'while_tuning': lines_by_step(eval_set, models, found),
     }
 

@@ -4,7 +4,10 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from flan_jax.reports.charts import COLOURS, WIDTH, plt
+from etils import epath
+
+from flan_jax.files import whole_file, write_whole
+from flan_jax.reports.charts import COLOURS, WIDTH, plt, svg_of
 
 AVERAGE = 'Average'
 
@@ -48,6 +51,15 @@ def bars(content: Mapping[str, Any]):
     axes.set_ylim(0, 100)
     figure.legend(loc='outside upper center', ncols=2, frameon=False, fontsize=8)
     return figure
+
+
+def write_figure(folder: epath.Path, name: str, figure) -> str:
+    """Writes NAME.png and NAME.svg; returns what the latter holds. The figure is closed."""
+    with whole_file(folder / f'{name}.png') as unfinished:
+        unfinished.write_bytes(png_of(figure))
+    svg = svg_of(figure)
+    write_whole(folder / f'{name}.svg', svg)
+    return svg
 
 
 def png_of(figure) -> bytes:

@@ -1,5 +1,7 @@
 """The report of leaving out every cluster in turn: FLAN's Tables 1 and 2 and Figure 5, ours beside the paper's."""
 
+import csv
+import io
 import pathlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +10,12 @@ from typing import Any
 from etils import epath
 
 from flan_jax import catalogue, manifest
+from flan_jax.files import write_whole
 from flan_jax.reports import charts
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import not_evaluated, result_lines, results_by_model
+from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
 from flan_jax.settings import as_plain
 from flan_jax.studies.leave_one_out import run_folder, run_without
@@ -30,9 +34,16 @@ def runs_in(root: str) -> list[str]:
 
 
 def write_study_report(study: Run) -> epath.Path:
-    """Writes report.json and report.html of the runs below MODEL_DIR; returns the latter."""
-    content = gather(study)
-    return write_files(study.model_dir, content, render(content))
+    """Writes report.html, report.json, table.csv and each cluster's figure of the runs below MODEL_DIR.
+
+    Returns:
+      The path of the first.
+    """
+    root, content = epath.Path(study.model_dir), gather(study)
+    figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
+    drawn = {name: write_figure(root, f'figure_{name}', figure) for name, figure in figures.items()}
+    write_whole(root / 'table.csv', table(content))
+    return write_files(root, content, render(content, drawn))
 
 
 def gather(study: Run) -> dict[str, Any]:
@@ -56,14 +67,28 @@ def gather(study: Run) -> dict[str, Any]:
     }
 
 
-def render(content: Mapping[str, Any]) -> str:
-    """The page."""
+def render(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    """The page, with the figures of clusters as SVG."""
     tables = {
         'Table 1: generation': [c for c in content['clusters'] if c['name'] in TABLE_1],
         'Table 2: understanding': [c for c in content['clusters'] if c['name'] not in TABLE_1],
     }
-    figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
     return page_of(_TEMPLATE, content, tables=tables, figures=figures)
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """Tables 1 and 2 as CSV, a line for each result and model; the paper's values are of 137B."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(('cluster', 'dataset', 'metric', 'model', 'mean', 'std', 'low', 'high', 'best_dev', 'paper'))
+    for cluster in content['clusters']:
+        for line in cluster['results']:
+            paper = line['paper'] or {}
+            for model, found in line['models'].items():
+                printed = paper.get('base' if model == 'base' else 'mean')
+                scores = (found['mean'], found['std'], *found['interval'], found['best_dev'])
+                writer.writerow((cluster['name'], line['name'], line['metric'], model, *scores, printed))
+    return text.getvalue()
 
 
 def _cluster(run: Run) -> dict[str, Any]:

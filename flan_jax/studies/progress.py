@@ -7,6 +7,7 @@ from etils import epath
 from flan_jax.evaluation.evaluate import unevaluated
 from flan_jax.evaluation.instruction_following.curve import stopped_at
 from flan_jax.evaluation.records import ModelRecords
+from flan_jax.evaluation.soft_prompts import each_prompt
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
 from flan_jax.training import checkpoints
@@ -48,9 +49,12 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
     eval_set = run_evaluation.eval_set_of(run)
     if waits_for and not epath.Path(waits_for).exists():
         return Progress(steps, total, 0, 2 * len(eval_set.keys))
-    models = [run_evaluation.base_records(run), *_tuned_records(run)]
-    recorded = sum(len(eval_set.keys) - len(unevaluated(eval_set, model)) for model in models)
-    return Progress(steps, total, recorded, 2 * len(eval_set.keys))
+    asked = [(eval_set, run_evaluation.base_records(run))]
+    for tuned in _tuned_records(run):
+        asked += each_prompt(eval_set, tuned)
+    recorded = sum(len(part.keys) - len(unevaluated(part, model)) for part, model in asked)
+    wanted = max(2 * len(eval_set.keys), sum(len(part.keys) for part, _ in asked))
+    return Progress(steps, total, recorded, wanted)
 
 
 def _total_steps(run: Run, done: int) -> int:

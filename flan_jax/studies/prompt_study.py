@@ -2,7 +2,8 @@
 
 The runs of a study of FLAN's kind do not wait for each other; these do. Where no base model is given, one is
 pretrained; from it a model is tuned without each cluster; and from both the prompts of that cluster's tasks are
-learned, all of a cluster in one packed run.
+learned, all of a cluster in one packed run. Seeds are several prompts of each task on one model, as in Lester et al.
+2021, learned in that same run.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, check_steps, last_checkpoint, pretraining_run
 from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
+from flan_jax.tuning.early_stopping import EarlyStopping
 
 STEPS: Mapping[Scale, int] = {'small': 600, 'paper': 30_000, 'own': 30_000}
 """Updates of every model and of all prompts, where TRAIN_STEPS does not say."""
@@ -39,39 +41,36 @@ class PromptStudy(Study):
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """Every run of the study, each after those it starts from; see `Study.runs`."""
+        """Every run of the study, each after those it starts from; see `Study.runs`.
+
+        The prompts of all seeds share the sequences of one run, so that it takes `seeds` times as many steps, and as
+        many between the validations that stop them.
+        """
         self.check_given(scale, given)
         check_steps(self.id, given)
         if scale != 'small' and BASE_CHECKPOINT not in given:
             raise UserError(f'{self.id} learns prompts on a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         given = {'TRAIN_STEPS': str(STEPS[scale]), **given}
-        planned: list[PlannedRun] = []
-        for seed in range(seeds):
-            planned += self._of_seed(seed, scale, root, files, given)
-        return planned
-
-    def own_bindings(self, scale: Scale) -> set[str]:
-        of_prompts = {*PROMPTS, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'}
-        return super().own_bindings(scale) | of_prompts - {'LEARNING_RATE'}
-
-    def _of_seed(self, seed, scale, root, files, given) -> list[PlannedRun]:
-        """Base model, tuned models, prompts: in this order."""
-        folder, files = os.path.join(root, f'seed_{seed}'), (*SCALE_FILES[scale], *files)
-        shared = {**given, 'SEED': str(seed), 'Evaluation.base_dir': os.path.join(root, BASE)}
+        folder, files = os.path.join(root, 'seed_0'), (*SCALE_FILES[scale], *files)
+        shared = {**given, 'SEED': '0', 'Evaluation.base_dir': os.path.join(root, BASE)}
         pretraining = []
         if BASE_CHECKPOINT not in given:
-            pretraining.append(pretraining_run(seed, folder, files, given))
+            pretraining.append(pretraining_run(0, folder, files, given))
             shared[BASE_CHECKPOINT] = last_checkpoint(pretraining[0])
         waits_for = shared[BASE_CHECKPOINT] if pretraining else ''
         tuned, prompts = [], []
         for held_out in self.held_out:
             shared['MODEL_DIR'] = os.path.join(folder, held_out)
-            base = PlannedRun(TUNED, held_out, seed, files, shared, waits_for)
+            base = PlannedRun(TUNED, held_out, 0, files, shared, waits_for)
             tuned.append(self._tuned_from(base))
             of_tuned = _starting_from(base, last_checkpoint(tuned[-1]))
             starts = {ON_BASE: base, TUNED: of_tuned}
-            prompts += [self._prompts_on(starts[arm.bindings[MODEL]], arm) for arm in self.arms(scale)]
+            prompts += [self._prompts_on(starts[arm.bindings[MODEL]], arm, seeds) for arm in self.arms(scale)]
         return [*pretraining, *tuned, *prompts]
+
+    def own_bindings(self, scale: Scale) -> set[str]:
+        of_prompts = {*PROMPTS, 'MIXTURE_OR_TASK_NAME', 'TaskPrompts.tasks'}
+        return super().own_bindings(scale) | of_prompts - {'LEARNING_RATE'}
 
     def _tuned_from(self, base: PlannedRun) -> PlannedRun:
         """The model that is tuned without a cluster."""
@@ -82,14 +81,15 @@ class PromptStudy(Study):
         }
         return dataclasses.replace(base, bindings={**base.bindings, **bindings}, prepares=True)
 
-    def _prompts_on(self, model: PlannedRun, arm: Arm) -> PlannedRun:
-        """The prompts of a cluster's tasks on one model."""
+    def _prompts_on(self, model: PlannedRun, arm: Arm, seeds: int) -> PlannedRun:
+        """The prompts of a cluster's tasks on one model, so many of each."""
         datasets = self._datasets(model.held_out)
         bindings = {
             **PROMPTS,
             'MODEL_DIR': os.path.join(model.bindings['MODEL_DIR'], arm.folder),
             'MIXTURE_OR_TASK_NAME': JOIN.join(datasets),
-            'TaskPrompts.tasks': repr(datasets),
+            'TaskPrompts.tasks': repr(datasets * seeds),
+            **{name: str(seeds * steps) for name, steps in _steps(model.bindings).items()},
             'HELD_OUT': 'None',
             'EVAL_TASKS': repr(datasets),
             **{name: value for name, value in arm.bindings.items() if name != MODEL},
@@ -98,6 +98,15 @@ class PromptStudy(Study):
 
     def _datasets(self, held_out: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for column in self.held_out[held_out] for name in self.columns[column]))
+
+
+def _steps(bindings: Mapping[str, str]) -> dict[str, int]:
+    """Steps of a run with one prompt of each task, and between its validations; raises UserError for no number."""
+    steps = {'EarlyStopping.every': EarlyStopping.every, **bindings}
+    try:
+        return {name: int(steps[name]) for name in ('TRAIN_STEPS', 'EarlyStopping.every')}
+    except ValueError as error:
+        raise UserError(f'a study of prompts needs numbers of steps: {error}; set TRAIN_STEPS to one') from error
 
 
 def _starting_from(run: PlannedRun, checkpoint: str) -> PlannedRun:

@@ -9,9 +9,8 @@ from typing import Any
 from etils import epath
 
 from flan_jax import manifest
-from flan_jax.files import whole_file, write_whole
+from flan_jax.files import write_whole
 from flan_jax.reports import study_charts
-from flan_jax.reports.charts import svg_of
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import AVERAGE
@@ -29,10 +28,7 @@ def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs) ->
     """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path."""
     root, content = epath.Path(root), gather(study, scale, runs)
     figure = getattr(study_charts, study.figure)(content)
-    with whole_file(root / 'figure.png') as unfinished:
-        unfinished.write_bytes(study_charts.png_of(figure))
-    svg = svg_of(figure)
-    write_whole(root / 'figure.svg', svg)
+    svg = study_charts.write_figure(root, 'figure', figure)
     write_whole(root / 'table.csv', table(content))
     return write_files(root, content, page_of(_TEMPLATE, content, chart=svg))
 
@@ -56,7 +52,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
         'ours': cells(tuned),
         'base': cells(base),
         'paper': study.paper,
-        'seeds': len({planned.seed for planned, _ in runs}),
+        'seeds': max((cell['seeds'] for of_arm in cells(tuned).values() for cell in of_arm.values()), default=1),
         'unfinished': {name: str(found) for name, found in progress.items() if not found.finished},
         'without': sorted(wanted - answered),
         'from_samples': from_samples(sorted(answered), some.data.tfds_data_dir),
@@ -67,10 +63,10 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each arm and column."""
+    """The table as CSV, a line for each arm and column; then what else the paper gives."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('model', 'arm', 'column', 'mean', 'low', 'high', 'seeds', 'paper'))
+    writer.writerow(('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper'))
     writer.writerows(_rows(content))
     return text.getvalue()
 
@@ -79,11 +75,20 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
     for arm in content['arms']:
         name = arm['name']
         for model, scores in (('base', content['base']), ('tuned', content['ours'])):
-            printed = content['paper'].get(name, {}) if model == 'tuned' else {}
+            printed = _printed(content['paper'], model, name)
             for column in content['columns']:
                 cell = scores.get(name, {}).get(column, {})
                 yield (
                     model, name, column,
-                    *(cell.get(key) for key in ('mean', 'low', 'high', 'seeds')),
+                    *(cell.get(key) for key in ('mean', 'std', 'low', 'high', 'seeds')),
                     printed.get(column),
                 )  # fmt: skip
+    known = {arm['name'] for arm in content['arms']}
+    for name, printed in content['paper'].items():
+        if name not in known:
+            yield from (('paper', name, column, *[None] * 5, value) for column, value in printed.items())
+
+
+def _printed(paper: Mapping[str, Any], model: str, arm: str) -> Mapping[str, float]:
+    """The paper's values of an arm's tuned or base model, by column; a base may be the same for all arms."""
+    return paper.get(arm, {}) if model == 'tuned' else paper.get(f'base, {arm}', paper.get('base', {}))

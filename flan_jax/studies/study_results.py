@@ -1,10 +1,12 @@
 """The table of a study: scores by arm and column, with intervals over seeds, from the records of its runs."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flan_jax import manifest
+from flan_jax.evaluation.results import Result
+from flan_jax.evaluation.soft_prompts import each_prompt
 from flan_jax.reports.result_lines import model_results
 from flan_jax.reports.study_charts import AVERAGE
 from flan_jax.run import Run
@@ -20,30 +22,33 @@ Cell = Mapping[str, Any]
 def scores_of(study: Study, runs: Sequence[tuple[PlannedRun, Run]], label: str) -> tuple[Scores, set[str]]:
     """What the models of a label, 'base' or 'tuned', score on every column that they have answered; by arm and seed.
 
+    Soft prompts of one task that were learned in one run are seeds, too.
+
     Returns:
       The scores, and the datasets that they are of.
     """
-    by_seed: dict[tuple[str, int], dict[str, float]] = {}
+    by_seed: dict[tuple[str, int, int], dict[str, float]] = {}
     seen = set()
     for planned, run in runs:
-        found = _results(run, label)
-        seen |= {result.dataset for result in found}
-        of_arm = by_seed.setdefault((planned.arm, planned.seed), {})
-        for column in study.held_out[planned.held_out]:
-            if means := [result.mean for result in found if result.dataset in study.columns[column]]:
-                of_arm[column] = statistics.mean(means)
+        for prompt, found in _results(run, label):
+            seen |= {result.dataset for result in found}
+            of_arm = by_seed.setdefault((planned.arm, planned.seed, prompt), {})
+            for column in study.held_out[planned.held_out]:
+                if means := [result.mean for result in found if result.dataset in study.columns[column]]:
+                    of_arm[column] = statistics.mean(means)
     for of_arm in by_seed.values():
         if set(of_arm) == set(study.columns):
             of_arm[AVERAGE] = statistics.mean(of_arm.values())
     scores: dict[str, dict[str, list[float]]] = {}
-    for (arm, _), of_arm in sorted(by_seed.items(), key=lambda item: item[0][1]):
+    for (arm, *_), of_arm in sorted(by_seed.items(), key=lambda item: item[0][1:]):
         for column, score in of_arm.items():
             scores.setdefault(arm, {}).setdefault(column, []).append(score)
     return scores, seen
 
 
 def cells(scores: Scores) -> dict[str, dict[str, Cell]]:
-    """The mean over seeds of every score, with its 95 % interval by Student's t where there are several."""
+    """The mean over seeds of every score; where there are several its standard deviation, and 95 % interval by
+    Student's t."""
     return {arm: {column: _cell(values) for column, values in of_arm.items()} for arm, of_arm in scores.items()}
 
 
@@ -52,6 +57,7 @@ def _cell(values: Sequence[float]) -> Cell:
     half = _half_interval(values) if len(values) > 1 else None
     return {
         'mean': mean,
+        'std': None if half is None else statistics.stdev(values),
         'low': None if half is None else mean - half,
         'high': None if half is None else mean + half,
         'seeds': len(values),
@@ -65,8 +71,9 @@ def _half_interval(values: Sequence[float]) -> float:
     return quantile * statistics.stdev(values) / len(values) ** 0.5
 
 
-def _results(run: Run, label: str):
-    if not manifest.exists(run.model_dir):
-        return []
-    models = models_of(run)
-    return model_results(eval_set_of(run), models[label]) if label in models else []
+def _results(run: Run, label: str) -> Iterator[tuple[int, list[Result]]]:
+    """What a run's model of a label has answered with each prompt, by the prompt's number."""
+    models = models_of(run) if manifest.exists(run.model_dir) else {}
+    if label in models:
+        for part, model in each_prompt(eval_set_of(run), models[label]):
+            yield model.prompt, model_results(part, model)

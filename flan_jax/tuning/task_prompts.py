@@ -31,6 +31,11 @@ COPY = '@'
 """Stands between a task and the number of its prompt, where it has several: 'rte', 'rte@2', 'rte@3'."""
 
 
+def prompt_name(task: str, number: int) -> str:
+    """What a task's prompt of that number is called; they are counted from 1."""
+    return task if number == 1 else f'{task}{COPY}{number}'
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaskPrompts(Tuning):
     """A soft prompt is trained for each of several tasks.
@@ -70,8 +75,13 @@ class TaskPrompts(Tuning):
         names = []
         for task in self.tasks:
             seen[task] += 1
-            names.append(task if seen[task] == 1 else f'{task}{COPY}{seen[task]}')
+            names.append(prompt_name(task, seen[task]))
         return tuple(names)
+
+    @property
+    def lengths_of_prompts(self) -> tuple[int, ...]:
+        """Rows of every prompt, in the order of their names."""
+        return self.lengths * len(self.tasks) if len(self.lengths) == 1 else self.lengths
 
     @property
     def positions(self) -> int:
@@ -123,12 +133,10 @@ class TaskPrompts(Tuning):
 
     def _alone(self) -> dict[str, Prompt]:
         """The tuning of each prompt by itself, by parameter."""
-        count = len(self.tasks)
-        lengths = self.lengths * count if len(self.lengths) == 1 else self.lengths
-        labels = self.labels or ((),) * count
+        labels = self.labels or ((),) * len(self.tasks)
         return {
             PROMPTS + name: Prompt(length=length, initialisation=self.initialisation, labels=of_prompt)
-            for name, length, of_prompt in zip(self.prompt_names, lengths, labels)
+            for name, length, of_prompt in zip(self.prompt_names, self.lengths_of_prompts, labels)
         }
 
     def _prompts_of(self, task: str) -> list[int]:

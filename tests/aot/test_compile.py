@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from flan_jax.aot.collectives import collectives
-from flan_jax.aot.roofline import product_flops
+from flan_jax.aot.compile import Compiled, DoesNotFit
+from flan_jax.aot.roofline import Roofline, product_flops
+from flan_jax.aot.search import Layout, layouts, search
 from flan_jax.command import compile as compile_command
 from flan_jax.errors import UserError
 
@@ -50,6 +52,42 @@ def test_the_training_step_compiles_within_its_memory(topology, kind, fsdp, tens
     assert f'{fsdp * tensor} devices of kind {kind}' in output
     assert 0 < float(re.search(r'peak ([\d.]+)', output)[1]) <= ceiling
     assert 'all-gather' in output and re.search(r'model FLOP utilisation \d+%', output)
+
+
+@needs_libtpu
+def test_the_search_puts_the_fastest_mesh_first():
+    tiny = ['--gin.lamda.d_model=256', '--gin.lamda.num_layers=2', '--gin.SEQUENCE_LENGTH=512', '--gin.BATCH_SIZE=2']
+    status, output, errors = compiled('--topology=v5e:2x2', '--search', '--gin.Stream.input_length=256', *tiny)
+    assert status == 0, errors
+    found = re.findall(r'(\d) x (\d) +(\w+) +(\d) +[\d.]+ +([\d.e-]+) \(', output)
+    assert sorted((int(fsdp), int(tensor)) for fsdp, tensor, *_ in found) == [(1, 4), (2, 2)]
+    assert found == sorted(found, key=lambda line: float(line[-1]))
+    fsdp, tensor, remat, microbatches, _ = found[0]
+    settings = f'--gin.FSDP={fsdp} --gin.TENSOR={tensor} --gin.REMAT={remat} --gin.Training.microbatches={microbatches}'
+    assert settings in output
+
+
+def test_layouts_split_sequences_and_heads_evenly():
+    ladders = layouts(devices=16, batch_size=8, num_heads=12)
+    assert [(ladder[0].fsdp, ladder[0].tensor) for ladder in ladders] == [(4, 4), (8, 2)]
+    for ladder in ladders:
+        assert ladder[0] == Layout(ladder[0].fsdp, ladder[0].tensor, 'dots', 1)
+        assert all(8 % (layout.fsdp * layout.microbatches) == 0 for layout in ladder)
+    assert len(ladders[0]) == 3 and len(ladders[1]) == 2
+
+
+def test_a_mesh_is_tried_until_it_fits():
+    """Memory and time of a step that are made up: what saves most is slowest, and one mesh never fits."""
+
+    def compile_layout(layout):
+        if layout.fsdp == 4 or (layout.remat, layout.microbatches) < ('full', 2):
+            raise DoesNotFit('too much')
+        roofline = Roofline(layout.microbatches / layout.tensor, 0, 0)
+        return Compiled('training', 1, {}, {}, 0, 0, 0, roofline)
+
+    found = search(layouts(devices=8, batch_size=8, num_heads=8), compile_layout)
+    assert [(tried.layout.fsdp, tried.layout.microbatches) for tried in found] == [(1, 2), (2, 2), (4, 2), (8, 1)]
+    assert [tried.compiled is None for tried in found] == [False, False, True, True]
 
 
 @needs_libtpu

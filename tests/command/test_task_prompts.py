@@ -1,5 +1,6 @@
 """A run with a prompt for each task: stopped and resumed, evaluated with each task's own, asked with one."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -12,20 +13,30 @@ from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.train import tuning
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.evaluation.evaluate import unevaluated
 from flan_jax.evaluation.evaluator import Evaluator
+from flan_jax.evaluation.records import read
+from flan_jax.evaluation.soft_prompts import each_prompt
 from flan_jax.loaded_model import checkpoint_in, load
-from flan_jax.studies.run_evaluation import eval_set_of
+from flan_jax.studies.flan import FIGURE_10
+from flan_jax.studies.progress import progress_of
+from flan_jax.studies.run_evaluation import eval_set_of, tuned_records
+from flan_jax.studies.study import PlannedRun
+from flan_jax.studies.study_results import cells
+from flan_jax.studies.study_results import scores_of as scores_of_study
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.weights import content_of
+from flan_jax.tuning.task_prompts import prompt_name
 from tests.command.converted_base import run_command, settings_on_base, write_base
 
 TASKS = ('rte', 'cb')
+PROMPTS = ('rte', 'cb', 'rte@2')
 
 
 def settings_of(folder, samples_dir, **changes):
     settings = settings_on_base(folder, samples_dir) | {
         'MIXTURE_OR_TASK_NAME': '+'.join(TASKS), 'EVAL_TASKS': TASKS, 'EVAL_LIMIT': 3, 'Evaluation.templates': (0,),
-        'TaskPrompts.tasks': TASKS, 'TaskPrompts.lengths': (7, 4),
+        'TaskPrompts.tasks': (*TASKS, 'rte'), 'TaskPrompts.lengths': (7, 4, 7),
         'TaskPrompts.stopping': '@EarlyStopping()', 'EarlyStopping.every': 2, 'EarlyStopping.patience': 1,
         'EarlyStopping.examples': 4,
     }  # fmt: skip
@@ -57,28 +68,58 @@ def load_run(folder, samples_dir, **changes):
 def test_a_checkpoint_holds_prompts_of_a_few_kilobytes(folder):
     saved = checkpoint_in(folder / 'run')
     assert {name: tuple(value.shape) for name, value in checkpoints.parameter_metadata(saved).items()} == {
-        'prompts/rte': (7, 32), 'prompts/cb': (4, 32)
+        'prompts/rte': (7, 32), 'prompts/cb': (4, 32), 'prompts/rte@2': (7, 32)
     }  # fmt: skip
     assert sum(file.stat().st_size for file in pathlib.Path(saved).rglob('*') if file.is_file()) < 60_000
     losses = [line for line in metrics_log.read(folder / 'run') if 'validation_loss/rte' in line]
     assert [line['step'] for line in losses] == [2, 4] and all('validation_loss/cb' in line for line in losses)
 
 
-def test_every_task_is_evaluated_with_its_own_prompt(folder, samples_dir):
+def test_every_prompt_of_a_task_is_evaluated(folder, samples_dir):
     """The records' scores are those of a model that holds that prompt alone, and of no other."""
     run, model = load_run(folder, samples_dir), load(folder / 'run')
-    assert model.prompts == TASKS
-    eval_set = eval_set_of(run)
-    for key in eval_set.keys:
-        (file,) = (folder / 'run' / 'evaluation' / 'step_4').glob(f'{key.dataset}-*/{key.file}')
-        found = [option['sum'] for line in file.read_text().splitlines() for option in json.loads(line)['options']]
-        examples = {key: eval_set.examples(key, model.vocabulary, model.prompt_format)}
-        scores = {}
-        for task in TASKS:
-            (records,) = Evaluator(model.of_task(task), 16, 512).evaluate(examples).values()
-            scores[task] = [option['sum'] for record in records for option in record['options']]
-        np.testing.assert_allclose(found, scores.pop(key.dataset), atol=1e-4)
-        assert abs(np.subtract(found, *scores.values())).max() > 1e-2
+    assert model.prompts == PROMPTS
+    eval_set, asked = eval_set_of(run), []
+    for part, of_prompt in each_prompt(eval_set, tuned_records(run)):
+        for key in part.keys:
+            records = read(of_prompt.folder(part.settings(key)), key)
+            found = [option['sum'] for record in records for option in record['options']]
+            scores = {prompt: scores_of(model.of_task(prompt), part, key) for prompt in PROMPTS}
+            asked.append(prompt_name(key.dataset, of_prompt.prompt))
+            np.testing.assert_allclose(found, scores.pop(asked[-1]), atol=1e-4)
+            assert all(abs(np.subtract(found, of_other)).max() > 1e-2 for of_other in scores.values())
+    assert set(asked) == set(PROMPTS) and {key.dataset for key in eval_set.keys} == set(TASKS)
+    assert not any(unevaluated(part, model) for part, model in each_prompt(eval_set, tuned_records(run)))
+
+
+def scores_of(model, eval_set, key):
+    examples = {key: eval_set.examples(key, model.vocabulary, model.prompt_format)}
+    (records,) = Evaluator(model, 16, 512).evaluate(examples).values()
+    return [option['sum'] for record in records for option in record['options']]
+
+
+def test_the_report_sets_prompts_of_a_task_side_by_side(folder):
+    report = json.loads((folder / 'run' / 'report.json').read_text())
+    (line,) = report['prompts']
+    first = next(found['models']['tuned'] for found in report['results'] if found['name'] == 'rte')
+    assert (line['name'], line['rows'], list(line['prompts'])) == ('rte', 7, ['rte', 'rte@2'])
+    assert line['prompts']['rte'] == first['mean']
+    assert line['mean'] == np.mean(list(line['prompts'].values()))
+    assert line['std'] == pytest.approx(np.std(list(line['prompts'].values()), ddof=1))
+    assert 'rte@2' in (folder / 'run' / 'report.html').read_text()
+
+
+def test_a_study_takes_the_prompts_of_a_task_for_seeds(folder, samples_dir):
+    run, (line,) = load_run(folder, samples_dir), json.loads((folder / 'run' / 'report.json').read_text())['prompts']
+    columns = {'RTE': ('rte',), 'CB': ('cb',)}
+    study = dataclasses.replace(FIGURE_10, held_out={'natural_language_inference': tuple(columns)}, columns=columns)
+    planned = PlannedRun('FLAN', 'natural_language_inference', 0, (), {})
+    scores, answered = scores_of_study(study, [(planned, run)], 'tuned')
+    assert answered == set(TASKS) and scores['FLAN']['RTE'] == list(line['prompts'].values())
+    assert len(scores['FLAN']['CB']) == len(scores['FLAN']['Average']) == 1
+    found = cells(scores)['FLAN']
+    assert found['RTE']['std'] == pytest.approx(line['std']) and found['RTE']['seeds'] == 2
+    assert found['CB']['std'] is None and progress_of(run).finished
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_prompts_and_what_stops_them(folder, samples_dir):
@@ -113,7 +154,7 @@ def test_answers_are_those_of_the_prompt_that_is_named(folder, capsys):
     [
         ({'EVAL_TASKS': ('rte', 'wnli')}, "unknown task of TaskPrompts.tasks 'wnli'"),
         ({'MIXTURE_OR_TASK_NAME': 'rte+snli'}, "unknown task of TaskPrompts.tasks 'snli'"),
-        ({'TaskPrompts.lengths': (1, 2, 3)}, 'TaskPrompts.lengths has 3 values'),
+        ({'TaskPrompts.lengths': (1, 2)}, 'TaskPrompts.lengths has 2 values'),
     ],
 )
 def test_what_has_no_prompt_is_refused_before_work(folder, samples_dir, capsys, changes, message):

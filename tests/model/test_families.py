@@ -69,6 +69,7 @@ PUBLISHED = {
     'qwen3_8b': 8.2,
     'qwen3_14b': 14.8,
     'qwen3_32b': 32.8,
+    'olmo_7b': 6.89,
     'olmo2_1b': 1.48,
     'olmo2_7b': 7.3,
     'olmo2_13b': 13.7,
@@ -139,6 +140,11 @@ PUBLISHED_CONFIGS = {
         'intermediate_size': 3072, 'max_window_layers': 28, 'num_attention_heads': 16, 'num_hidden_layers': 28,
         'num_key_value_heads': 8, 'rms_norm_eps': 1e-6, 'rope_scaling': None, 'rope_theta': 1000000,
         'sliding_window': None, 'tie_word_embeddings': True, 'use_sliding_window': False, 'vocab_size': 151936,
+    },
+    'olmo_7b': {
+        'model_type': 'olmo', 'attention_bias': False, 'clip_qkv': None, 'hidden_act': 'silu', 'hidden_size': 4096,
+        'intermediate_size': 11008, 'num_attention_heads': 32, 'num_hidden_layers': 32, 'num_key_value_heads': 32,
+        'rope_scaling': None, 'rope_theta': 10000.0, 'tie_word_embeddings': False, 'vocab_size': 50304,
     },
     'olmo2_32b': {
         'model_type': 'olmo2', 'attention_bias': False, 'hidden_act': 'silu', 'hidden_size': 5120,

@@ -16,6 +16,7 @@ MODELS = (
     'mistral, no window',
     'qwen2',
     'qwen3',
+    'olmo',
     'olmo2',
     'gemma2',
 )

@@ -53,6 +53,7 @@ CONFIGS = {
     'mistral, no window': ('mistral', _GATED | {'sliding_window': None}),
     'qwen2': ('qwen2', _GATED | {'rope_theta': 1e6, 'tie_word_embeddings': True}),
     'qwen3': ('qwen3', _GATED | {'head_dim': 16}),
+    'olmo': ('olmo', _GATED),
     'olmo2': ('olmo2', _GATED),
     'gemma2': ('gemma2', _GATED | {'head_dim': 16, 'sliding_window': 8, 'query_pre_attn_scalar': 20}),
 }

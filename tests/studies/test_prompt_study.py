@@ -43,6 +43,24 @@ def test_every_run_starts_from_one_before_it_and_learns_the_prompts_of_what_that
     assert len({run.model_dir for _, run in runs}) == len(runs)
 
 
+def test_seeds_are_prompts_of_one_run_that_learn_as_much_each():
+    once, thrice = (FIGURE_10.runs('small', 'root', (), GIVEN, seeds) for seeds in (1, 3))
+    assert [planned.name for planned in once] == [planned.name for planned in thrice]
+    for alone, packed in zip(once, thrice):
+        one, three = (configuration.load(planned.files, planned.bindings) for planned in (alone, packed))
+        if alone.prepares:
+            assert one == three
+        else:
+            assert three.tuning.tasks == one.tuning.tasks * 3 and three.evaluation == one.evaluation
+            assert three.training.steps == 3 * one.training.steps
+            assert three.tuning.stopping.every == 3 * one.tuning.stopping.every
+
+
+def test_steps_are_a_number():
+    with pytest.raises(UserError, match='set TRAIN_STEPS'):
+        FIGURE_10.runs('small', 'root', (), GIVEN | {'TRAIN_STEPS': 'None'})
+
+
 def test_a_base_model_that_is_given_is_not_pretrained():
     given = {BASE_CHECKPOINT: 'mine/checkpoints/3', 'VOCABULARY': 'None'}
     runs = loaded('paper', **given)

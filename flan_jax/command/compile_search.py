@@ -1,0 +1,70 @@
+"""flan-jax compile --search: the meshes of a slice beside each other, each with the least remat and microbatches."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+
+from flan_jax.command.tables import OUT, print_table
+from flan_jax.distributed.chips import GIB
+from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.errors import UserError
+from flan_jax.run import Run
+
+
+def search_meshes(run: Run, devices: Sequence, compile_training: Callable) -> None:
+    """Compiles a run's training step on every mesh of some devices, and prints what came of it, the fastest first.
+
+    Args:
+      run: its mesh, remat and microbatches are searched for.
+      devices: of the slice.
+      compile_training: compiles the step of a run on a mesh; raises DoesNotFit.
+
+    Raises:
+      UserError: if no mesh splits the batch, or the step fits none.
+    """
+    from flan_jax.aot.search import layouts, search
+
+    ladders = layouts(len(devices), run.training.batch_size, run.model.num_heads)
+    if not ladders:
+        raise UserError(
+            f'BATCH_SIZE={run.training.batch_size} and {run.model.num_heads} heads cannot be split over {len(devices)} '
+            'devices; take another BATCH_SIZE or --topology'
+        )
+
+    def compile_layout(layout):
+        of_layout = _with(run, layout)
+        with OUT.status(f'compiling {layout}'):
+            return compile_training(of_layout, make_mesh(of_layout.parallelism, devices))
+
+    found = search(ladders, compile_layout)
+    print_table(_table(found, make_mesh(Parallelism(), devices)))
+    best = found[0].layout
+    if found[0].compiled is None:
+        raise UserError(f'the step fits no mesh of {len(devices)} devices; take a larger --topology')
+    OUT.print(
+        f'fastest: --gin.FSDP={best.fsdp} --gin.TENSOR={best.tensor} --gin.REMAT={best.remat} '
+        f'--gin.Training.microbatches={best.microbatches}'
+    )
+
+
+def _with(run: Run, layout) -> Run:
+    training = dataclasses.replace(run.training, remat=layout.remat, microbatches=layout.microbatches)
+    parallelism = Parallelism(fsdp=layout.fsdp, tensor=layout.tensor)
+    return dataclasses.replace(run, training=training, parallelism=parallelism)
+
+
+def _table(found, mesh) -> Table:
+    table = Table(
+        'fsdp x tensor', 'remat', 'microbatches', 'peak, GiB', 's a step (arithmetic / memory / links)', 'utilisation',
+        box=None,
+    )  # fmt: skip
+    for tried in found:
+        layout, compiled = tried.layout, tried.compiled
+        words = ('does not fit', '', '')
+        if compiled:
+            roof = compiled.roofline
+            seconds = f'{roof.seconds:.3g} ({roof.arithmetic:.3g} / {roof.memory:.3g} / {roof.links:.3g})'
+            words = (f'{compiled.memory["peak"] / GIB:.2f}', seconds, f'{compiled.utilisation(mesh):.0%}')
+        table.add_row(f'{layout.fsdp} x {layout.tensor}', layout.remat, str(layout.microbatches), *words)
+    return table
