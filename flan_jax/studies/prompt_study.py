@@ -9,6 +9,7 @@ learned, all of a cluster in one packed run. Seeds are several prompts of each t
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flan_jax.catalogue import JOIN
 from flan_jax.errors import UserError
@@ -102,7 +103,7 @@ class PromptStudy(Study):
 
 def _steps(bindings: Mapping[str, str]) -> dict[str, int]:
     """Steps of a run with one prompt of each task, and between its validations; raises UserError for no number."""
-    steps = {'EarlyStopping.every': EarlyStopping.every, **bindings}
+    steps: dict[str, Any] = {'EarlyStopping.every': EarlyStopping.every, **bindings}
     try:
         return {name: int(steps[name]) for name in ('TRAIN_STEPS', 'EarlyStopping.every')}
     except ValueError as error:
