@@ -11,6 +11,11 @@ $(INSTALLED): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $(INSTALLED)
 
+# With what one target needs besides, such as .venv/installed_parity.
+.venv/installed_%: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,$*]'
+	touch $@
+
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: install
@@ -25,13 +30,11 @@ miniature: install
 	XLA_FLAGS= $(BIN)/python -m pytest -m miniature
 
 # Against transformers and torch, which nothing else needs.
-parity: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,parity]'
+parity: .venv/installed_parity
 	$(BIN)/python -m pytest tests/parity
 
 # For TPU slices that are not here, by libtpu, which nothing else needs.
-compile: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,tpu]'
+compile: .venv/installed_tpu
 	$(BIN)/python -m pytest -m aot tests/aot
 
 quickstart: install
@@ -44,8 +47,7 @@ lint: install
 	$(BIN)/mypy
 
 # The pages of docs/ as a site: out/docs/index.html.
-docs: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
+docs: .venv/installed_docs
 	$(BIN)/sphinx-build -q docs out/docs
 
 clean:
