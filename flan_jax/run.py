@@ -56,6 +56,7 @@ class Run(Settings):
     def check(self) -> None:
         self._check_amount()
         self._check_objective()
+        self._check_dropout()
         self._check_curve()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
@@ -103,6 +104,16 @@ class Run(Settings):
             raise SettingsError(
                 f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
                 f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
+            )
+
+    def _check_dropout(self) -> None:
+        """Raises SettingsError where a model with parts left out would be compared with one that is whole."""
+        compares = self.objective.needs_reference or isinstance(self.objective, Ppo)
+        if compares and self.training.residual_dropout:
+            raise SettingsError(
+                f'Training.residual_dropout={self.training.residual_dropout} leaves out parts of the model that learns '
+                f'and Run.objective=@{type(self.objective).__name__}() compares it with one of which nothing is left '
+                'out, so that they would differ before anything is learned; set it to 0.0'
             )
 
     def _check_curve(self) -> None:

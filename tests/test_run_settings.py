@@ -32,6 +32,14 @@ def test_an_objective_that_compares_with_a_reference_starts_from_a_model():
     assert run(Slic()).initial_checkpoint is None
 
 
+@pytest.mark.parametrize('objective', [Dpo(), Ppo()])
+def test_a_model_with_parts_left_out_is_not_compared_with_a_whole_one(objective):
+    dropping = Training(residual_dropout=0.2)
+    with pytest.raises(SettingsError, match='residual_dropout=0.2 .* set it to 0.0'):
+        run(objective, initial_checkpoint='tuned', training=dropping)
+    assert run(Reward(), training=dropping).training == dropping
+
+
 def test_a_reward_model_is_not_evaluated_by_its_answers():
     with pytest.raises(SettingsError, match=r"@Reward.* Evaluation.targets=\('rte',\) empty"):
         run(Reward(), evaluation=Evaluation(targets=('rte',)))

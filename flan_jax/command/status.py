@@ -33,17 +33,19 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
     from flan_jax import manifest
     from flan_jax.distributed.lock import at_work
     from flan_jax.evaluation import records
+    from flan_jax.objectives.objective import LOSS
     from flan_jax.training import checkpoints, metrics_log
 
     root = epath.Path(model_dir)
     if not manifest.exists(root):
         raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
     training = manifest.read(root)['run']
-    lines, saved = metrics_log.read(root), checkpoints.latest_step(root)
+    noted, saved = metrics_log.read(root), checkpoints.latest_step(root)
+    lines = [line for line in noted if LOSS in line]  # others are of evaluations
     yield 'at work', at_work(root) or 'nobody'
-    yield 'tuned', _tuned(training, lines, saved)
+    yield 'tuned', _tuned(training, noted, saved)
     if lines:
-        yield 'loss', f'{lines[-1]["loss"]:.3f} at step {lines[-1]["step"]:,}'
+        yield 'loss', f'{lines[-1][LOSS]:.3f} at step {lines[-1]["step"]:,}'
         yield 'speed', _speed(training, lines)
     yield 'saved', f'step {saved:,}' if saved else 'no checkpoint yet'
     for model in records.models_in(root):

@@ -28,6 +28,16 @@ def test_says_how_far_a_run_is_and_when_it_will_end(run):
     assert found['saved'] == 'no checkpoint yet' and found['report'] == 'not yet'
 
 
+def test_lines_of_evaluations_are_without_a_loss(run):
+    """As those of the Instruction Following Score, of held-out rankings and of the validation of prompts."""
+    before = dict(status_of(str(run)))
+    with (run / metrics_log.FILE).open('a') as file:
+        file.write(json.dumps({'step': 20, 'ifs': 0.5}) + '\n')
+    assert dict(status_of(str(run))) == before
+    (run / metrics_log.FILE).write_text(json.dumps({'step': 0, 'ifs': 0.5}) + '\n')
+    assert 'loss' not in dict(status_of(str(run)))
+
+
 def test_names_the_process_at_work_and_keeps_no_run_out(run):
     assert at_work(run) == ''
     with only_run(run):

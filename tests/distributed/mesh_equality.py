@@ -35,7 +35,7 @@ STEPS = 2  # the second reads the optimizer state that the first wrote
 CONFIG = lamda(num_layers=2, d_model=128, vocab_size=128, head_dim=32)
 # GPT-2's kind of vocabulary, and a width that eight devices do not divide.
 INDIVISIBLE = dataclasses.replace(CONFIG, vocab_size=129, d_model=132, position=Learned(SEQUENCE_LENGTH), norm='layer')
-TRAINING = Training(batch_size=BATCH_SIZE, learning_rate=0.1, remat='full')
+TRAINING = Training(batch_size=BATCH_SIZE, learning_rate=0.1, remat='full', residual_dropout=0.2)
 
 
 def batches(steps=STEPS, batch_size=BATCH_SIZE, config=CONFIG):
