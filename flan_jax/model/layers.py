@@ -16,6 +16,7 @@ from flan_jax.model import attention, positions
 from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.dropout import ATTENTION, FEED_FORWARD, Dropout
+from flan_jax.model.partitioning import constrain
 
 KeysAndValues = tuple[jax.Array, jax.Array]
 """Keys and values of one layer, both [B, K, S, N]."""
@@ -110,15 +111,17 @@ class Attention(nnx.Module):
             query, key = positions.rotate(query, angles), positions.rotate(key, angles)
         batch, length, kv_heads, head_dim = key.shape
         query = jnp.moveaxis(query.reshape(batch, length, kv_heads, -1, head_dim), 1, 3)
-        own = key, value = jnp.swapaxes(key, 1, 2), jnp.swapaxes(value, 1, 2)
+        query = constrain(query, ('batch', 'heads', None, None, None))
+        own = key, value = tuple(constrain(jnp.swapaxes(t, 1, 2), ('batch', 'heads', None, None)) for t in (key, value))
         partials = [attention.attend_in_blocks(query, key, value, context.own.within(window), self.config)]
         for keys_and_values, mask in zip(prefix, context.prefix):
             partials.append(attention.attend(query, *keys_and_values, mask.within(window), self.config))
         attended = attention.merge_partials(partials).astype(x_BxTxD.dtype).reshape(batch, length, -1)
-        return self.out(attended), own
+        return self.out(constrain(attended, ('batch', 'length', 'heads'))), own
 
     def _project(self, x_BxTxD):
-        query, key, value = self.query(x_BxTxD), self.key(x_BxTxD), self.value(x_BxTxD)
+        linears = self.query, self.key, self.value
+        query, key, value = (constrain(linear(x_BxTxD), ('batch', 'length', 'heads')) for linear in linears)
         if self.config.query_key_norm == 'all':
             query, key = self.query_norm(query), self.key_norm(key)
         query, key, value = (t.reshape(*t.shape[:2], -1, self.config.head_dim) for t in (query, key, value))
@@ -139,8 +142,10 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x_BxTxD: jax.Array) -> jax.Array:
         activate = _ACTIVATIONS[self.activation]
-        up = self.up(x_BxTxD)
-        return self.down(activate(up) if self.gate is None else activate(self.gate(x_BxTxD)) * up)
+        up = constrain(self.up(x_BxTxD), ('batch', 'length', 'mlp'))
+        if self.gate is None:
+            return self.down(activate(up))
+        return self.down(activate(constrain(self.gate(x_BxTxD), ('batch', 'length', 'mlp'))) * up)
 
 
 class Block(nnx.Module):
@@ -174,7 +179,9 @@ class Block(nnx.Module):
         return after_attention + (added if dropout is None else dropout(added, FEED_FORWARD)), own
 
     def _before(self, x, sublayer: str):
-        return x if self.order == 'post' else getattr(self, f'{sublayer}_norm')(x)
+        x = x if self.order == 'post' else getattr(self, f'{sublayer}_norm')(x)
+        return constrain(x, ('batch', 'length', None))
 
     def _after(self, x, sublayer: str):
+        x = constrain(x, ('batch', 'sequence', None))
         return getattr(self, f'{sublayer}_post_norm')(x) if self.order in ('post', 'sandwich') else x
