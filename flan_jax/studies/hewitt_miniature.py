@@ -18,7 +18,6 @@ ARMS = (
 """Colour is one of the traits that stories tell, as the held-out topics are; verify asks for yes or no. Two of the runs
 are those of arms of the miniature itself, in folders of the same names."""
 
-CLOZE = {'Cloze': tuple(f'mini_{topic}_cloze' for topic in HELD_OUT)}
 """Questions in the words of running text, which the base can answer as they stand."""
 
 MINIATURE = MiniatureStudy(
@@ -26,8 +25,8 @@ MINIATURE = MiniatureStudy(
     title='Instruction following without instruction tuning, in miniature',
     source='Sections 4 and 5.1 of Hewitt et al. 2024, in a world that two cores can learn',
     arms=lambda scale: ARMS,
-    held_out={mini(HELD_OUT): (*COLUMNS, *CLOZE)},
-    columns={**COLUMNS, **CLOZE},
+    held_out={mini(HELD_OUT): tuple(COLUMNS)},
+    columns=COLUMNS,
     paper={},
     figure='bars',
     note='Scores are shares of right answers, not win rates, and nothing of the paper stands beside them. All models '
