@@ -18,8 +18,6 @@ ARMS = (
 """Colour is one of the traits that stories tell, as the held-out topics are; verify asks for yes or no. Two of the runs
 are those of arms of the miniature itself, in folders of the same names."""
 
-"""Questions in the words of running text, which the base can answer as they stand."""
-
 MINIATURE = MiniatureStudy(
     id='hewitt.miniature',
     title='Instruction following without instruction tuning, in miniature',
