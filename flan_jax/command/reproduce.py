@@ -151,7 +151,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     )
     parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument(
-        '--judge', metavar='CHECKPOINT', help='for answers head to head: who judges; default: the base model itself'
+        '--judge', metavar='CHECKPOINT', help='for answers head to head: a reward or language model; default: the base'
     )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
@@ -193,6 +193,7 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
+    from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
     from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
@@ -221,6 +222,8 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     study = studies[options.id]
     if options.judge and options.id not in head_to_head_tables.STUDIES:
         raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
+    if options.judge:
+        require_judge(options.judge)
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     if options.id in of_hewitt:
         return _of_hewitt(study, root, runs, options.judge)
@@ -248,12 +251,12 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
 
 
 def _judge(checkpoint: str | None, run: Run):
-    """The judge that is named, or else the base model of a run; both say by likelihoods which answer is better."""
-    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    """The judge that is named, or else the base model of a run."""
+    from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.loaded_model import load
 
     model = load(checkpoint or run.initial_checkpoint)
-    return LikelihoodJudge(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
+    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
 def _without_preparing(loaded: Loaded) -> Loaded:
