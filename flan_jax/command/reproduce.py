@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> int:
     from flan_jax.studies.file_study import write_file_study
 
     catalogue.load()
+    if options.judge:
+        _check_judge(options)
     if options.id in gpt4llm.STUDIES:
         root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
         files = _parsed(options, root)
@@ -193,7 +195,6 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
-    from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
     from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
@@ -220,10 +221,6 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
-    if options.judge and options.id not in head_to_head_tables.STUDIES:
-        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
-    if options.judge:
-        require_judge(options.judge)
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     if options.id in of_hewitt:
         return _of_hewitt(study, root, runs, options.judge)
@@ -248,6 +245,15 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
         return write_head_to_head(root, table, finished, functools.partial(_judge, judge))
 
     return Work(runs, write, check_data=table.check_data)
+
+
+def _check_judge(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.judges.by_model import require_judge
+    from flan_jax.studies import head_to_head_tables
+
+    if options.id not in head_to_head_tables.STUDIES:
+        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
+    require_judge(options.judge)
 
 
 def _judge(checkpoint: str | None, run: Run):

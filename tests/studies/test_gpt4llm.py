@@ -5,6 +5,7 @@ import json
 import pytest
 from rouge_score import rouge_scorer
 
+from flan_jax.command import main
 from flan_jax.errors import UserError
 from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
 from flan_jax.metrics.rouge_by_length import ALL, GROUPS, group_of, rouge_l_by_length
@@ -48,6 +49,12 @@ def test_reviews_come_to_the_published_totals(published):
         for model in VICUNA_TOTALS
     }
     assert found == VICUNA_TOTALS
+
+
+@pytest.mark.parametrize('study', ['gpt4llm.figure4', 'flan.table2'])
+def test_a_judge_is_refused_where_nothing_is_judged(study, tmp_path, capsys):
+    assert main.main(['reproduce', study, '--judge=somewhere', f'--gin.MODEL_DIR={tmp_path}/out']) == 2
+    assert f'{study} judges nothing' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
 def test_score_lists_have_the_published_statistics(published):
