@@ -14,6 +14,9 @@ to choose:
   flan-jax ifs objecqa --questions=choices.jsonl
   flan-jax generate --checkpoint=RUN --file=choices.jsonl --output=chosen.jsonl
   flan-jax ifs objecqa chosen.jsonl
+  flan-jax ifs objecqa chosen.jsonl --endpoint=URL --endpoint_model=NAME --prices 0 0 --output=judged.jsonl
+
+The last line asks a model behind an endpoint, as the paper does; the line before it takes rules of our own.
 """
 
 import argparse
@@ -22,11 +25,11 @@ import pathlib
 
 from rich.table import Table
 
-from flan_jax.command import ifs_scores
+from flan_jax.command import endpoint_options, ifs_scores
 from flan_jax.command.ifs_curve import CLASSIFIER, rows_of
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE
 
 SETS = ('train', 'validation', 'instructions')
@@ -68,10 +71,24 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     choices = actions.add_parser('objecqa', allow_abbrev=False, help='does a model that is asked to choose choose?')
     choices.add_argument('answers', type=pathlib.Path, nargs='?', help='what `generate --file` wrote')
     choices.add_argument('--questions', type=pathlib.Path, metavar='FILE', help='write the questions here, as prompts')
+    choices.add_argument('--output', type=pathlib.Path, metavar='FILE', help='with --endpoint: write what it said here')
+    endpoint_options.add_arguments(choices)
     options = parser.parse_args(arguments)
-    if options.action == 'objecqa' and bool(options.answers) == bool(options.questions):
-        raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
+    if options.action == 'objecqa':
+        _check_objecqa(options)
     return options
+
+
+def _check_objecqa(options: argparse.Namespace) -> None:
+    """Raises UserError for options that do not go together, and for a file that cannot be written."""
+    if bool(options.answers) == bool(options.questions):
+        raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
+    if options.endpoint and options.questions:
+        raise UserError('--endpoint judges answers; leave out --questions')
+    if not options.endpoint and (options.output or options.endpoint_model):
+        raise UserError('--output and --endpoint_model go with --endpoint=URL; name the server that is to judge')
+    if options.output:
+        require_writable_file(options.output, '--output')
 
 
 def _data(options: argparse.Namespace) -> None:

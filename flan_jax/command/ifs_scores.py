@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from flan_jax.command import endpoint_options
 from flan_jax.command.ifs_curve import instructions_in, rows_of
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
-from flan_jax.progress import CONSOLE
+from flan_jax.progress import CONSOLE, bar
 
 
 def of_answers(path: pathlib.Path, data: pathlib.Path, classifier) -> None:
@@ -84,11 +85,42 @@ def objecqa(options: argparse.Namespace) -> None:
         )
     if not answers:
         raise UserError(f'{options.answers}: holds no answers')
+    if options.endpoint:
+        _ask(options, answers)
+        return
     _print_shares({'ObjecQA': share_of([is_objective(known[row['prompt']], row['answer']) for row in answers])})
     CONSOLE.print(
         'Judged by words that hedge and words that choose, a classifier of our own: 75 % right on 24 answers that were '
-        'written after its rules. The paper has GPT-3.5 judge'
+        'written after its rules. The paper has GPT-3.5 judge, as --endpoint=URL does'
     )
+
+
+def _ask(options: argparse.Namespace, answers: Sequence[Mapping]) -> None:
+    """Prints the share that the model behind an endpoint calls objective, and writes what it said.
+
+    Raises:
+      UserError: where it named neither class for any answer.
+    """
+    from flan_jax.evaluation.instruction_following.score import share_of
+    from flan_jax.evaluation.judges.objectivity import Objectivity
+    from flan_jax.evaluation.judges.single import Answer
+
+    asked = [Answer(row['prompt'], row['answer']) for row in answers]
+    with endpoint_options.client(options) as client, bar('judging', len(asked)) as advance:
+        judge = Objectivity(client, advance)
+        ratings = judge.ratings(asked)
+    if options.output:
+        records = (rating.as_record(judge.recipe) for rating in ratings)
+        write_whole(options.output, ''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
+        CONSOLE.print(f'written to {options.output}', markup=False)
+    hits = [rating.value == 1 for rating in ratings if rating.value is not None]
+    if not hits:
+        raise UserError(
+            f'the judge called none of {len(ratings)} answers objective or subjective; what it said stands in --output'
+        )
+    _print_shares({'ObjecQA': share_of(hits)})
+    if unread := len(ratings) - len(hits):
+        CONSOLE.print(f'{unread} of {len(ratings)} answers were called neither; they do not count')
 
 
 def _print_shares(shares: Mapping) -> None:

@@ -3,8 +3,8 @@
 A and B are files of answers to the same prompts: JSON lines with "prompt" and "answer", as `flan-jax generate --output`
 writes them, or AlpacaEval's lists with "instruction" and "output". The judge is one of
 
-  --model=CHECKPOINT   a decoder of ours, which names the better of two answers, in both orders
-  --reward=CHECKPOINT  a reward model: the answer of the higher reward wins
+  --model=CHECKPOINT   a decoder of ours, which names the better of two answers, in both orders; or a reward model
+  --reward=CHECKPOINT  a reward model and nothing else: the answer of the higher reward wins
   --endpoint=URL       a model that others serve; with --scores it gives both answers 1 to 10
   --verdicts=FILE      verdicts that are there already
 
@@ -14,6 +14,7 @@ are scored one by one. With --reviews nothing is compared: the scores of reviews
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
@@ -151,12 +152,11 @@ def _from_file(options: argparse.Namespace, pairs: Sequence):
 
 
 def _by_model(options: argparse.Namespace, pairs: Sequence):
-    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    from flan_jax.evaluation.judges.by_model import judge_of
 
-    model = _opened(options.model, options)
-    with bar('judging, in both orders', 2 * len(pairs)) as advance:
-        judge = LikelihoodJudge(model, options.batch_tokens, options.model, advance)
-        return judge.verdicts(pairs), judge.recipe
+    judge = judge_of(_opened(options.model, options), options.batch_tokens, options.model)
+    with bar('judging', judge.orders * len(pairs)) as advance:
+        return dataclasses.replace(judge, progress=advance).verdicts(pairs), judge.recipe
 
 
 def _by_reward(options: argparse.Namespace, pairs: Sequence):

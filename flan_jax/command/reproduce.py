@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> int:
     from flan_jax.studies.file_study import write_file_study
 
     catalogue.load()
+    if options.judge:
+        _check_judge(options)
     if options.id in gpt4llm.STUDIES:
         root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
         files = _parsed(options, root)
@@ -151,7 +153,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     )
     parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument(
-        '--judge', metavar='CHECKPOINT', help='for answers head to head: who judges; default: the base model itself'
+        '--judge', metavar='CHECKPOINT', help='for answers head to head: a reward or language model; default: the base'
     )
     parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
@@ -219,8 +221,6 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
-    if options.judge and options.id not in head_to_head_tables.STUDIES:
-        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     if options.id in of_hewitt:
         return _of_hewitt(study, root, runs, options.judge)
@@ -247,13 +247,22 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
     return Work(runs, write, check_data=table.check_data)
 
 
+def _check_judge(options: argparse.Namespace) -> None:
+    from flan_jax.evaluation.judges.by_model import require_judge
+    from flan_jax.studies import head_to_head_tables
+
+    if options.id not in head_to_head_tables.STUDIES:
+        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
+    require_judge(options.judge)
+
+
 def _judge(checkpoint: str | None, run: Run):
-    """The judge that is named, or else the base model of a run; both say by likelihoods which answer is better."""
-    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    """The judge that is named, or else the base model of a run."""
+    from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.loaded_model import load
 
     model = load(checkpoint or run.initial_checkpoint)
-    return LikelihoodJudge(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
+    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
 def _without_preparing(loaded: Loaded) -> Loaded:

@@ -3,7 +3,8 @@
 Perplexity does not tell which checkpoint answers well (Zhou et al. 2023): the paper chose one of those after epochs 5
 to 10 by hand, on 50 prompts. Here every checkpoint that the run kept answers the prompts, and all answers stand side by
 side on a page, for a person to choose by. With --model=JUDGE every two checkpoints are set against each other as well,
-in both orders, and the one that wins most often is named. Answers that are there are not drawn again.
+by a reward model or by a decoder in both orders, and the one that wins most often is named. Answers that are there are
+not drawn again.
 
 Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, of which
 Training.keep_checkpoints = 15 keeps all.
@@ -39,12 +40,15 @@ _PAGE = pathlib.Path(__file__).parents[1] / 'reports' / 'selection.html'
 def main(arguments: list[str]) -> int:
     """Lets checkpoints answer, writes the page, and prints which answers best where a judge is named."""
     options = _parse(arguments)
+    from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.reports.page import page_of, write_files
 
     chosen = _checkpoints(options)
     _, asked = read_prompts(options.prompts)
     prompts = list(dict.fromkeys(asked))
     output = options.output or pathlib.Path(options.run) / FOLDER
+    if options.model:
+        require_judge(options.model)
     require_writable(output, '--output')
     _require_same_settings(output / 'settings.json', _settings(options, prompts))
     answers = {f'step {folder.name}': _answers(options, folder, prompts, output) for folder in chosen}
@@ -151,14 +155,15 @@ def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output
 
 def _judged(options: argparse.Namespace, answers: Mapping[str, Mapping[str, str]]):
     """The standing of every checkpoint, and what the judge is called."""
-    from flan_jax.evaluation.judges.likelihood import LikelihoodJudge
+    from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.evaluation.judges.round_robin import all_pairs, standings
     from flan_jax.loaded_model import load
 
     model = load(options.model, dtype=options.dtype, param_dtype=options.param_dtype)
-    total = 2 * sum(map(len, all_pairs(answers).values()))
-    with bar('judging every two checkpoints, in both orders', total) as advance:
-        return standings(answers, LikelihoodJudge(model, options.batch_tokens, options.model, advance)), options.model
+    judge = judge_of(model, options.batch_tokens, options.model)
+    total = judge.orders * sum(map(len, all_pairs(answers).values()))
+    with bar('judging every two checkpoints', total) as advance:
+        return standings(answers, dataclasses.replace(judge, progress=advance)), options.model
 
 
 def _table(judged: Sequence) -> Table:

@@ -22,6 +22,9 @@ from flan_jax.studies.gpt4llm_published import FIGURE_4, FIGURE_5, RANKED, ROUGE
 
 RELATIVE = 'relative score, %'
 
+UNREAD = 'questions without scores'
+"""A column of files of verdicts in which the judge gave none in either order; such questions count for nothing."""
+
 
 def score_distributions(files: Sequence[pathlib.Path]) -> Table:
     """Statistics of score lists, a JSON object of them."""
@@ -71,12 +74,15 @@ def _with_reviews(printed: Mapping[str, tuple[float, float]], paper: Cells, file
     paper = dict(paper)
     for file in files:
         name = file.stem.removeprefix('review_')
-        score, opponent = totals([(0, 0), *_reviewed(file)])
+        found = _reviewed(file)
+        score, opponent = totals([(0, 0), *filter(None, found)])
         if not opponent:
             raise UserError(f'{file}: holds no scores of an opponent above 0')
         if name in ours:
             raise UserError(f'{file}: two files are called {name}; give them different names')
         ours[name] = _relative(score, opponent)
+        if unread := found.count(None):
+            ours[name][UNREAD] = unread
         if known := VICUNA_TOTALS.get(name.removesuffix('_vicuna-13b')):
             paper[name] = _relative(*known)
     return Table(ours, paper, (RELATIVE,))
@@ -86,7 +92,7 @@ def _relative(score: float, opponent: float) -> dict[str, float]:
     return {'model': float(score), 'opponent': float(opponent), RELATIVE: relative_score(score, opponent)}
 
 
-def _reviewed(file: pathlib.Path) -> list[tuple[float, float]]:
+def _reviewed(file: pathlib.Path) -> list[tuple[float, float] | None]:
     """The scores of a file's reviews, by their first line; by 'score' where that has none, as reviews of mathematics.
 
     The protocol gives -1 for both where a first line cannot be read, and leaves mending it to people: the 12 reviews of
@@ -95,7 +101,7 @@ def _reviewed(file: pathlib.Path) -> list[tuple[float, float]]:
     return [_scores_of(where, row) for where, row in read_file(file)]
 
 
-def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
+def _scores_of(where: str, row: Mapping) -> tuple[float, float] | None:
     if isinstance(row.get('evidence'), dict):
         return _both_orders(where, row['evidence'].get('scores'))
     text, stored = row.get('text'), kept_scores(row)
@@ -115,13 +121,19 @@ def _scores_of(where: str, row: Mapping) -> tuple[float, float]:
     return found
 
 
-def _both_orders(where: str, scores: object) -> tuple[float, float]:
-    """B's and A's mean scores over both orders, as `flan-jax judge --scores` writes them, A's before B's."""
-    found = [pair for pair in map(pair_of, scores or () if isinstance(scores, list) else ()) if pair]
-    if not found:
-        raise UserError(f'{where}: scores={scores!r} has no two numbers for an order; judge it again, or leave it out')
-    a, b = totals(found)
-    return b / len(found), a / len(found)
+def _both_orders(where: str, scores: object) -> tuple[float, float] | None:
+    """B's and A's scores as `flan-jax judge --scores` writes them, A's before B's; None where it could read neither.
+
+    Half of their sum over both orders, so that the relative score is the one that `judge` prints of both.
+    """
+    if not isinstance(scores, list):
+        raise UserError(f'{where}: a verdict without scores; judge by --endpoint and --scores')
+    if wrong := [pair for pair in scores if pair is not None and not pair_of(pair)]:
+        raise UserError(f'{where}: scores={wrong[0]!r} are no two numbers; judge it again')
+    if not any(scores):
+        return None
+    a, b = totals(filter(None, map(pair_of, filter(None, scores))))
+    return b / 2, a / 2
 
 
 def rouge_by_length(files: Sequence[pathlib.Path]) -> Table:

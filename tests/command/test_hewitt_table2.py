@@ -6,6 +6,7 @@
 import csv
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,7 +15,9 @@ from flan_jax.command import main
 from flan_jax.data import prepare
 from flan_jax.inference.scoring import Scorer
 from flan_jax.loaded_model import load
+from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.example import Example
+from flan_jax.training import checkpoints
 
 LIMIT = 5
 SMALL = {
@@ -161,6 +164,24 @@ def test_verdicts_of_another_judge_are_read_in_place_of_the_judge(judged, root, 
     assert main.main(head_to_head(data_dir, judged, root, '--join')) == 0
     found = json.loads((judged / 'report.json').read_text())
     assert found['lines'][1]['raw'][0] == 100 and 'people' in found['judges']
+
+
+def test_a_reward_model_judges_what_has_no_verdicts_yet(judged, root, data_dir, tmp_path):
+    base = load(root / 'base')
+    params = base.params | init_value_head(base.config, jax.random.key(0))
+    checkpoints.save_params(tmp_path / 'reward', params, base.metadata)
+    path = judged / 'verdicts' / 'seed_0' / 'without_the_EOS_rule.jsonl'
+    path.unlink()
+    assert main.main(head_to_head(data_dir, judged, root, '--join', f'--judge={tmp_path}/reward')) == 0
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == LIMIT and {row['judge']['kind'] for row in rows} == {'reward'}
+    assert all(row['output_1'] == row['output_2'] or row['evidence']['margin'] for row in rows)
+    assert f'reward {tmp_path}/reward' in (judged / 'report.html').read_text()
+
+
+def test_a_judge_that_is_not_there_is_refused_before_anything_runs(data_dir, root, tmp_path, capsys):
+    assert main.main(head_to_head(data_dir, tmp_path / 'out', root, f'--judge={tmp_path}/nothing')) == 2
+    assert 'nothing: no such folder' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
 def test_a_judge_is_refused_where_nothing_is_judged(data_dir, tmp_path, capsys):

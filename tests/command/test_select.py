@@ -10,6 +10,7 @@ from flan_jax.command import main
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
 from flan_jax.evaluation.judges.round_robin import standings
 from flan_jax.model import decoder
+from flan_jax.model.value_head import init_value_head
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
@@ -73,6 +74,18 @@ def test_the_named_checkpoints_answer_and_one_is_chosen(run, capsys):
     assert f'{best} answers best' in capsys.readouterr().out
     page = (run / 'selection' / 'report.html').read_text()
     assert all(prompt in page for prompt in PROMPTS)
+
+
+def test_a_reward_model_chooses_too_and_a_judge_that_is_not_there_is_refused_first(run, tmp_path, capsys):
+    params = decoder.initialise(CONFIG, jax.random.key(9)) | init_value_head(CONFIG, jax.random.key(9))
+    metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint, 'vocabulary_path': str(BUNDLED)}
+    checkpoints.save_params(tmp_path / 'rater', params, metadata)
+    words = arguments(run, '--first=2', '--last=3', f'--output={tmp_path}/chosen')
+    assert main.main([*words, f'--model={tmp_path}/nothing']) == 2 and not (tmp_path / 'chosen').exists()
+    assert main.main([*words, f'--model={tmp_path}/rater']) == 0
+    found = json.loads((tmp_path / 'chosen' / 'report.json').read_text())
+    wins = {line['win_rate'] for line in found['standings']}
+    assert wins <= {0, 25, 50, 75, 100} and sum(line['win_rate'] for line in found['standings']) == 100
 
 
 def test_answers_that_are_there_stay_and_answers_of_other_kinds_are_refused(run, capsys):

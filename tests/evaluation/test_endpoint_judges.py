@@ -16,6 +16,7 @@ from flan_jax.evaluation.judges.pairwise import Verdict, order_agreement
 from flan_jax.evaluation.judges.ranking import RankingJudge, second_is_better
 from flan_jax.evaluation.judges.scores import Scoring, ScoringPairs, relative_scores
 from flan_jax.evaluation.judges.single import Answer
+from flan_jax.studies.gpt4llm import RELATIVE, UNREAD
 from tests.evaluation.endpoint_server import FakeClock, serving, spoken
 
 PAIRS = [Pair('Who?', 'short', 'a longer answer'), Pair('Why?', 'a longer reason', 'no'), Pair('When?', 'now', 'now')]
@@ -186,6 +187,30 @@ def test_the_command_scores_pairs_and_single_answers(tmp_path, capsys):
     )
     ratings = [json.loads(line)['rating'] for line in (tmp_path / 'ratings.jsonl').read_text().splitlines()]
     assert ratings == [8, None, 5]
+
+
+@pytest.mark.parametrize('study', ['gpt4llm.figure4', 'gpt4llm.figure5'])
+def test_figures_read_the_verdicts_that_the_command_writes(tmp_path, capsys, study):
+    """The judge likes what is long, reads one order of 'When?' only, and gives nothing about 'Why?'."""
+    seen = []
+
+    def once(body, number):
+        seen.append('When?' in asked_of(body))
+        return spoken('Both.') if seen[-1] and sum(seen) > 1 else scored(body, number)
+
+    with serving(once) as (url, _):
+        words = [
+            f'--endpoint={url}', '--endpoint_model=judge', '--prices', '0', '0', '--scores=general', '--parallel=1',
+            f'--cache={tmp_path}/cache', '--requests_per_minute=1e6', '--confirm_cost', '--resamples=5',
+        ]  # fmt: skip
+        files = write_answers(tmp_path)
+        (tmp_path / 'b.jsonl').write_text((tmp_path / 'b.jsonl').read_text().replace('"now"', '"later"'))
+        assert main.main(['judge', *files, *words, f'--output={tmp_path}/ours.jsonl']) == 0
+    (both,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ['both'])
+    assert main.main(['reproduce', study, '--from', f'{tmp_path}/ours.jsonl', f'--gin.MODEL_DIR={tmp_path}/out']) == 0
+    ours = json.loads((tmp_path / 'out' / 'report.json').read_text())['ours']['ours']
+    assert (ours['opponent'], ours['model']) == (float(both[1]) / 2, float(both[2]) / 2) == (7.5, 10.5)
+    assert f'{ours[RELATIVE]:.1f}' == both[3] and ours[UNREAD] == 1
 
 
 @pytest.mark.parametrize(

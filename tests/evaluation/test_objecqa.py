@@ -8,6 +8,7 @@ import pytest
 from flan_jax.command import ifs
 from flan_jax.errors import UserError
 from flan_jax.evaluation.instruction_following.objecqa import QUESTIONS, is_objective, questions
+from tests.evaluation.endpoint_server import serving, spoken
 
 ANSWERS = pathlib.Path(__file__).parent / 'objecqa_answers.jsonl'
 """Answers written by hand: those of 'development' served to make the rules, those 'held out' came afterwards."""
@@ -50,3 +51,36 @@ def test_the_command_writes_questions_and_judges_answers(tmp_path, capsys):
         ifs.main(['objecqa', str(answers)])
     with pytest.raises(UserError, match='give answers to judge'):
         ifs.main(['objecqa'])
+
+
+def test_the_command_asks_a_judge_behind_an_endpoint(tmp_path, capsys):
+    """Three answers are called by a class, one by neither; nothing is asked before the cost is confirmed."""
+    texts = ['It depends.', 'It may depend.', 'The first.', 'Hm']
+    said = dict(zip(texts, ['Objective', 'objective.', 'Subjective', 'I cannot say']))
+    rows = [{'prompt': choice.question, 'answer': text} for choice, text in zip(questions(), texts)]
+    answers, output = tmp_path / 'answers.jsonl', tmp_path / 'judged.jsonl'
+    answers.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    with serving(lambda body, _: spoken(said[body['messages'][-1]['content'].split('Response: ')[1]])) as (url, asked):
+        words = [
+            'objecqa', str(answers), f'--endpoint={url}', '--endpoint_model=judge', '--prices', '0', '0',
+            f'--cache={tmp_path}/cache', '--requests_per_minute=1e6', f'--output={output}',
+        ]  # fmt: skip
+        with pytest.raises(UserError, match='add --confirm_cost'):
+            ifs.main(words)
+        assert not asked and ifs.main([*words, '--confirm_cost']) == 0 and len(asked) == 4
+    printed = capsys.readouterr()
+    assert '0.667' in printed.out and '1 of 4 answers were called neither' in ' '.join(printed.err.split())
+    ratings = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [rating['rating'] for rating in ratings] == [1, 1, 0, None] and ratings[0]['judge']['model'] == 'judge'
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['a.jsonl', '--endpoint_model=m'], 'go with --endpoint'),
+        (['--questions=q.jsonl', '--endpoint=http://h/v1'], 'leave out --questions'),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        ifs.main(['objecqa', *words])

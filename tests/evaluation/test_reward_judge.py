@@ -1,5 +1,6 @@
 """A reward model judges pairs and sets of answers by its rewards, and is judged by others' preferences."""
 
+import dataclasses
 import json
 
 import jax
@@ -11,13 +12,14 @@ from flan_jax.convert.write import write_model
 from flan_jax.errors import UserError
 from flan_jax.evaluation.answer_sets import preferred_pairs, rated, win_rate
 from flan_jax.evaluation.judges.answers import Pair
+from flan_jax.evaluation.judges.by_model import judge_of
 from flan_jax.evaluation.judges.reward import RewardJudge
 from flan_jax.evaluation.reward_scores import reward_scores
 from flan_jax.evaluation.samples import Answered, Question
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.loaded_model import load
 from flan_jax.model.config import DecoderConfig, Rotary
-from flan_jax.model.value_head import init_value_head
+from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
@@ -61,6 +63,16 @@ def test_the_higher_reward_wins_and_equal_ones_tie(model):
         assert verdict.evidence['margin'] == pytest.approx(rewards[1] - rewards[0], abs=2e-4)
         assert verdict.orders == ((1.0,) if verdict.evidence['margin'] > 0 else (0.0,)) or pair.prompt == 'q'
     assert verdicts[-1].orders == (0.5,) and verdicts[-1].evidence['margin'] == 0
+
+
+def test_a_model_judges_by_its_scalar_head_where_it_has_one(model):
+    assert judge_of(model, 2048, 'toy').verdicts(PAIRS) == RewardJudge(model, 2048, 'toy').verdicts(PAIRS)
+    language = dataclasses.replace(model, params={k: v for k, v in model.params.items() if k != VALUE_HEAD})
+    judge = judge_of(language, 2048, 'toy')
+    assert judge.recipe['kind'] == 'likelihood' and judge.orders == len(judge.verdicts(PAIRS[:1])[0].orders) == 2
+    ppo = dataclasses.replace(model, metadata={'objective': {'type': 'Ppo'}})
+    with pytest.raises(UserError, match='foretells rewards'):
+        judge_of(ppo, 2048, 'toy')
 
 
 def test_sets_of_answers_are_rated_as_each_answer_alone(model):
@@ -108,6 +120,9 @@ def test_judge_takes_a_reward_model_and_difficulties_from_its_own_records(folder
     records = [json.loads(line) for line in (folder / 'verdicts.jsonl').read_text().splitlines()]
     assert {record['preference'] for record in records} <= {1.0, 1.5, 2.0} and records[-1]['preference'] == 1.5
     assert records[0]['judge'] == {'kind': 'reward', 'model': f'{folder}/checkpoint'}
+    by_model = [words[0].replace('--reward', '--model'), *words[1:], f'--output={folder}/by_model.jsonl']
+    assert main.main(['judge', *files, *by_model]) == 0
+    assert (folder / 'by_model.jsonl').read_bytes() == (folder / 'verdicts.jsonl').read_bytes()
     capsys.readouterr()
     again = [
         'judge',

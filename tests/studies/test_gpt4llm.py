@@ -5,6 +5,7 @@ import json
 import pytest
 from rouge_score import rouge_scorer
 
+from flan_jax.command import main
 from flan_jax.errors import UserError
 from flan_jax.metrics.relative_score import parse_scores, relative_score, totals
 from flan_jax.metrics.rouge_by_length import ALL, GROUPS, group_of, rouge_l_by_length
@@ -48,6 +49,12 @@ def test_reviews_come_to_the_published_totals(published):
         for model in VICUNA_TOTALS
     }
     assert found == VICUNA_TOTALS
+
+
+@pytest.mark.parametrize('study', ['gpt4llm.figure4', 'flan.table2'])
+def test_a_judge_is_refused_where_nothing_is_judged(study, tmp_path, capsys):
+    assert main.main(['reproduce', study, '--judge=somewhere', f'--gin.MODEL_DIR={tmp_path}/out']) == 2
+    assert f'{study} judges nothing' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
 def test_score_lists_have_the_published_statistics(published):
@@ -164,9 +171,10 @@ def test_chinese_scores_say_the_same_from_both_sides_and_take_reviews_besides(tm
     assert len(ours) == sum(map(len, FIGURE_5.values())) + 1 and ours['ours'][RELATIVE] == pytest.approx(100 * 15 / 16)
     verdicts = [{'evidence': {'scores': [[9.0, 7.0], [10.0, 8.0]]}}, {'evidence': {'scores': [None, [8.0, 6.0]]}}]
     of_b = STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', verdicts)]).ours['b']
-    assert (of_b['model'], of_b['opponent']) == (7.5 + 6, 9.5 + 8), 'B against A, each order counting alike'
-    with pytest.raises(UserError, match='no two numbers for an order'):
-        STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', [{'evidence': {'scores': [None, None]}}])])
+    assert (of_b['model'], of_b['opponent']) == (7.5 + 3, 9.5 + 4), 'B against A, each order counting half'
+    for evidence, message in (({'scores': [['x', 1], None]}, 'no two numbers'), ({'replies': ['m']}, 'by --endpoint')):
+        with pytest.raises(UserError, match=message):
+            STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', [{'evidence': evidence}])])
     written, translated = FIGURE_5['in Chinese, vs GPT-4 translated'], FIGURE_5['translated, vs GPT-4 in Chinese']
     assert written['GPT-4'] == translated['GPT-4'][::-1]
     with pytest.raises(UserError, match='two numbers as "score"'):

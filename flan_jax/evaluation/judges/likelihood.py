@@ -6,6 +6,7 @@ judge sees every pair in both orders, and both are on record.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,13 +40,15 @@ class LikelihoodJudge(PairwiseJudge):
       model: the judge.
       batch_tokens: tokens scored at a time.
       name: what the records call it.
-      progress: told how many more pairs are judged.
+      progress: told how many more questions are answered.
+      orders: in how many orders it sees a pair, a question each.
     """
 
     model: LoadedModel
     batch_tokens: int
     name: str
-    progress: Callable[[int], None] = lambda pairs: None
+    progress: Callable[[int], None] = lambda questions: None
+    orders: ClassVar[int] = 2
 
     @property
     def recipe(self):

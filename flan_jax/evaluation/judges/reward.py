@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from flan_jax.evaluation.judges.answers import Pair
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
@@ -22,12 +23,14 @@ class RewardJudge(PairwiseJudge):
       batch_tokens: tokens rated at a time.
       name: what the records call it.
       progress: told how many more pairs are judged.
+      orders: in how many orders it sees a pair.
     """
 
     model: LoadedModel
     batch_tokens: int
     name: str
     progress: Callable[[int], None] = lambda pairs: None
+    orders: ClassVar[int] = 1
 
     @property
     def recipe(self):
