@@ -54,6 +54,7 @@ setuptools.setup(
         'importlib_resources',  # imported by tensorflow-datasets, which does not declare it
         'jax>=0.10',
         'jinja2',
+        'markupsafe',
         'matplotlib',
         'ml_dtypes',
         'numpy',
@@ -73,6 +74,7 @@ setuptools.setup(
         'tensorboard',  # imported by clu's writers, which do not declare it
         'tensorflow',
         'tensorflow-datasets==4.9.10',
+        'tensorflow-text',
         'tokenizers',
     ],
     extras_require={
