@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     if options.judge:
         _check_judge(options)
     if options.id in gpt4llm.STUDIES:
+        _refuse_options_of_runs(options, bindings)
         root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
         files = _parsed(options, root)
         CONSOLE.print(f'report: {write_file_study(root, gpt4llm.STUDIES[options.id], files)}')
@@ -167,6 +168,22 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     if options.seeds < 1:
         raise UserError(f'--seeds={options.seeds}: must be at least 1')
     return options, read_bindings(others)
+
+
+def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, str]) -> None:
+    """Raises UserError for what only studies of runs read."""
+    given = {
+        '--scale': options.scale != 'small',
+        '--seeds': options.seeds != 1,
+        '--limit': options.limit is not None,
+        **{
+            f'--{name}': getattr(options, name)
+            for name in ('gin_file', 'clusters', 'corpus', 'plan', 'compile', 'join')
+        },
+        **{f'--gin.{name}': name != 'MODEL_DIR' for name in bindings},
+    }
+    if unread := [name for name, is_given in given.items() if is_given]:
+        raise UserError(f'{unread[0]}: {options.id} is made of files, and has no runs; leave it out')
 
 
 def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> dict[str, str]:

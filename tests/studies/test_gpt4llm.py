@@ -57,6 +57,14 @@ def test_a_judge_is_refused_where_nothing_is_judged(study, tmp_path, capsys):
     assert f'{study} judges nothing' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
+@pytest.mark.parametrize(
+    'option', ['--corpus=text:a', '--clusters=sentiment', '--seeds=2', '--plan', '--gin.TRAIN_STEPS=2']
+)
+def test_what_only_runs_read_is_refused(option, tmp_path, capsys):
+    assert main.main(['reproduce', 'gpt4llm.figure4', option, f'--gin.MODEL_DIR={tmp_path}/out']) == 2
+    assert f'{option.partition("=")[0]}: gpt4llm.figure4' in capsys.readouterr().err and not (tmp_path / 'out').exists()
+
+
 def test_score_lists_have_the_published_statistics(published):
     ours = STUDIES['gpt4llm.figure2'].make([published / 'gpt4_score_lists.json']).ours
     assert {name: {column: round(value, 2) for column, value in of.items()} for name, of in ours.items()} == SCORES
