@@ -57,7 +57,12 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
 
 
 def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: int) -> str:
+    from flan_jax.evaluation.instruction_following.curve import RULE_MET
+
     total, done = run['training']['steps'], max([saved, *(int(line['step']) for line in lines[-1:])])
+    curve = run.get('ifs_curve')
+    if curve and curve['ends_tuning'] and any(line.get(RULE_MET) for line in lines):
+        return f'{done:,} of {total:,} steps, after which the model answered well enough (Run.ifs_curve)'
     return f'{done:,} of {total:,} steps ({done / total:.0%})' if total else f'{done:,} steps'
 
 

@@ -38,6 +38,15 @@ def test_lines_of_evaluations_are_without_a_loss(run):
     assert 'loss' not in dict(status_of(str(run)))
 
 
+def test_says_that_a_rule_ended_tuning(run):
+    made = json.loads((run / manifest.FILE).read_text())
+    made['run']['ifs_curve'] = {'ends_tuning': True}
+    (run / manifest.FILE).write_text(json.dumps(made))
+    with open(run / metrics_log.FILE, 'a', encoding='utf-8') as file:
+        file.write(json.dumps({'step': 20, 'ifs': 0.9, 'ifs_rule_met': 1.0}) + '\n')
+    assert dict(status_of(str(run)))['tuned'].startswith('20 of 50 steps, after which')
+
+
 def test_names_the_process_at_work_and_keeps_no_run_out(run):
     assert at_work(run) == ''
     with only_run(run):
