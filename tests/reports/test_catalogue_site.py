@@ -131,7 +131,7 @@ def test_texts_have_the_contrast_of_wcag_aa():
 def test_declarations_are_found_where_they_stand():
     for dataset in catalogue.DATASETS.values():
         where = declared_at(dataset)
-        path = pathlib.Path(flan_jax.__file__).parent / where.file
+        path = pathlib.Path(__file__).parents[2] / where.file
         line = linecache.getline(str(path), where.line)
         assert dataset.name in line or "f'" in line, (dataset.name, line)
         first = dataset.templates[0].inputs.split('{')[0].split('\n')[0].replace("'", '')[:12]
