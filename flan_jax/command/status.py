@@ -57,7 +57,7 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
 
 
 def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: int) -> str:
-    from flan_jax.evaluation.instruction_following.curve import RULE_MET
+    from flan_jax.evaluation.instruction_following.settings import RULE_MET
 
     total, done = run['training']['steps'], max([saved, *(int(line['step']) for line in lines[-1:])])
     curve = run.get('ifs_curve')

@@ -1,7 +1,5 @@
 """What lies beside a report for other programs: its table as CSV and LaTeX, its figures as SVG and PNG."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +7,7 @@ from etils import epath
 
 from flan_jax.files import whole_file, write_whole
 from flan_jax.reports.charts import svg_of
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.study_charts import png_of
 
 Line = Mapping[str, Any]
@@ -30,9 +29,9 @@ def write_beside(folder: epath.PathLike, lines: Sequence[Line], figures: Mapping
     """
     folder = epath.Path(folder)
     if lines:
-        write_whole(folder / 'results.csv', _csv(_COLUMNS, _results(lines)))
+        write_whole(folder / 'results.csv', csv_text(_COLUMNS, _results(lines)))
         columns = ('dataset', 'shots', 'model', 'template', 'split', 'metric', 'score')
-        write_whole(folder / 'templates.csv', _csv(columns, _templates(lines)))
+        write_whole(folder / 'templates.csv', csv_text(columns, _templates(lines)))
         write_whole(folder / 'results.tex', latex_table(lines))
     for name, figure in figures.items():
         with whole_file(folder / f'{name}.png') as unfinished:
@@ -82,11 +81,3 @@ def _templates(lines: Sequence[Line]) -> Iterator[tuple]:
                 for split in ('test', 'validation'):
                     for metric, score in template[split].items():
                         yield line['name'], line['shots'], model, template['template'], split, metric, score
-
-
-def _csv(columns: Sequence[str], rows: Iterator[tuple]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG that stands inside the page."""
+"""The report's pictures: figures, which `svg_of` makes SVG of that stands inside the page."""
 
 import base64
 import html
@@ -17,14 +17,13 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from flan_jax.evaluation.instruction_following.settings import EXAMPLES_SEEN, IFS, RULE_MET
+
 WIDTH = 6.4
 """Inches; narrow, so that labels stay readable when the page is shown on a phone."""
 
 PREFERRED = 'accuracy'
 """Name of the metric that objectives have which rank responses: the share of pairs that are ranked right."""
-
-IFS, RULE_MET = 'ifs', 'ifs_rule_met'
-"""Names of the Instruction Following Score in a run's metrics, and of what says where a rule would end tuning."""
 
 _ANSWERING = {
     IFS: ('IFS', 'tuned', '-'), 'ifs_partial': ('IFS, fragments', 'tuned', ':'),
@@ -185,12 +184,12 @@ def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for name, (label, colour, style) in _ANSWERING.items():
-        points = [(line['examples_seen'], line[name]) for line in lines if name in line]
+        points = [(line[EXAMPLES_SEEN], line[name]) for line in lines if name in line]
         if points:
             wide = 2.2 if name == IFS else 1.2
             axes.plot(*zip(*points), style, lw=wide, marker='o', ms=1.5 * wide, color=COLOURS[colour], label=label)
     if met := [line for line in lines if line[RULE_MET]]:
-        seen = met[0]['examples_seen']
+        seen = met[0][EXAMPLES_SEEN]
         axes.axvline(seen, ls='--', lw=1.2, color=COLOURS['chance'])
         axes.annotate(f' stop: step {met[0]["step"]}', (seen, 0.02), fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -13,6 +13,7 @@ from flan_jax.data.holdout import overlapping_clusters
 from flan_jax.data.prepare import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.instruction_following.settings import IFS, RULE_MET
 from flan_jax.objectives.objective import LOSS
 from flan_jax.reports import answers, charts, preference_charts
 from flan_jax.reports.beside import write_beside
@@ -63,7 +64,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
-        'answering': [line for line in metrics_log.read(model_dir) if charts.IFS in line],
+        'answering': [line for line in metrics_log.read(model_dir) if IFS in line],
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
@@ -154,7 +155,7 @@ def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:
 
 def ended_at(answering: Sequence[Mapping[str, float]]) -> int | None:
     """The step at which a rule found that the model answers well enough; None for none."""
-    return next((int(line['step']) for line in answering if line[charts.RULE_MET]), None)
+    return next((int(line['step']) for line in answering if line[RULE_MET]), None)
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:

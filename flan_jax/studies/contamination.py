@@ -4,11 +4,9 @@ Every cluster of the paper's table is held out in turn. What is searched is a co
 on, or the stream that each model was tuned on.
 """
 
-import csv
 import dataclasses
-import io
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -18,6 +16,7 @@ from flan_jax.data.overlap.chunks import Rows
 from flan_jax.evaluation import contamination
 from flan_jax.files import write_whole
 from flan_jax.reports.clean_scores import clean_lines
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.run import Run
@@ -145,17 +144,18 @@ def gather(runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows
 
 def table(content: Mapping[str, Any]) -> str:
     """The table as CSV, a line for each model, dataset and variant."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    columns = ('n', 'score', 'clean_n', 'clean_score', 'dirty_n', 'dirty_score', 'clean_share', 'difference')
-    writer.writerow(('model', 'dataset', 'shots', 'metric', *columns, 'paper_clean_share', 'paper_difference'))
+    ours = ('n', 'score', 'clean_n', 'clean_score', 'dirty_n', 'dirty_score', 'clean_share', 'difference')
+    columns = ('model', 'dataset', 'shots', 'metric', *ours, 'paper_clean_share', 'paper_difference')
+    return csv_text(columns, _rows(content))
+
+
+def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
     for line in content['lines']:
         parts = [of[part] for part in ('total', 'clean', 'dirty') for of in (line['examples'], line['scores'])]
         paper = content['paper'].get(line['name'], {})
         printed = (paper.get('clean_share'), paper.get('difference'))
         own = (*parts, line['clean_share'], line['difference'])
-        writer.writerow((line['model'], line['name'], line['shots'], line['metric'], *own, *printed))
-    return text.getvalue()
+        yield line['model'], line['name'], line['shots'], line['metric'], *own, *printed
 
 
 def _certificate(run: Run, eval_set) -> dict[str, Any] | None:

@@ -1,10 +1,8 @@
 """A study that needs no model: a table or figure computed from files, such as those that a paper published."""
 
-import csv
 import dataclasses
-import io
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -12,6 +10,7 @@ from etils import epath
 from flan_jax.errors import UserError
 from flan_jax.files import whole_file, write_whole
 from flan_jax.reports.charts import svg_of
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.file_charts import Cells, bars
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.study_charts import png_of
@@ -117,11 +116,11 @@ def number(value: float | None) -> str:
 
 
 def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['row', 'column', 'here', 'paper'])
+    return csv_text(('row', 'column', 'here', 'paper'), _rows(table))
+
+
+def _rows(table: Table) -> Iterator[tuple]:
     for row, of_row in table.ours.items():
         printed = table.paper.get(row, {})
         for column in dict.fromkeys([*of_row, *printed]):
-            writer.writerow([row, column, of_row.get(column), printed.get(column)])
-    return text.getvalue()
+            yield row, column, of_row.get(column), printed.get(column)

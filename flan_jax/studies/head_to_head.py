@@ -4,9 +4,7 @@ Answers are the runs' records. Verdicts are files in the study's folder, `verdic
 another judge, of AlpacaEval's annotators for instance, may be put there, and are read in place of the judge.
 """
 
-import csv
 import dataclasses
-import io
 import json
 import pathlib
 import re
@@ -30,6 +28,7 @@ from flan_jax.evaluation.records import BASE
 from flan_jax.files import read_utf8, write_whole
 from flan_jax.metrics.length_controlled import fit_difficulty, interval, length_controlled
 from flan_jax.progress import CONSOLE
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.run import Run
@@ -160,24 +159,12 @@ def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:
 
 def csv_of(content: Mapping[str, Any]) -> str:
     """The table as CSV, a line for each contestant and seed."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
     names = list(content['paper'])
-    writer.writerow(
-        (
-            'model',
-            'seed',
-            'raw',
-            'raw_low',
-            'raw_high',
-            'controlled',
-            'controlled_low',
-            'controlled_high',
-            'variant',
-            *names,
-        )
-    )
+    rates = [f'{rate}{bound}' for rate in ('raw', 'controlled') for bound in ('', '_low', '_high')]
+    return csv_text(('model', 'seed', *rates, 'variant', *names), _rows(content, names))
+
+
+def _rows(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple]:
     for line in content['lines']:
         paper = [content['paper'][name].get(line['name'], ('',))[0] for name in names]
-        writer.writerow((line['name'], line['seed'], *line['raw'], *line['controlled'], line['variant'], *paper))
-    return text.getvalue()
+        yield line['name'], line['seed'], *line['raw'], *line['controlled'], line['variant'], *paper

@@ -1,10 +1,8 @@
 """The report of leaving out every cluster in turn: FLAN's Tables 1 and 2 and Figure 5, ours beside the paper's."""
 
-import csv
-import io
 import pathlib
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -12,6 +10,7 @@ from etils import epath
 from flan_jax import catalogue, manifest
 from flan_jax.files import write_whole
 from flan_jax.reports import charts
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import not_evaluated, result_lines, results_by_model
@@ -78,17 +77,18 @@ def render(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 
 def table(content: Mapping[str, Any]) -> str:
     """Tables 1 and 2 as CSV, a line for each result and model; the paper's values are of 137B."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('cluster', 'dataset', 'metric', 'model', 'mean', 'std', 'low', 'high', 'best_dev', 'paper'))
+    columns = ('cluster', 'dataset', 'metric', 'model', 'mean', 'std', 'low', 'high', 'best_dev', 'paper')
+    return csv_text(columns, _rows(content))
+
+
+def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
     for cluster in content['clusters']:
         for line in cluster['results']:
             paper = line['paper'] or {}
             for model, found in line['models'].items():
                 printed = paper.get('base' if model == 'base' else 'mean')
                 scores = (found['mean'], found['std'], *found['interval'], found['best_dev'])
-                writer.writerow((cluster['name'], line['name'], line['metric'], model, *scores, printed))
-    return text.getvalue()
+                yield cluster['name'], line['name'], line['metric'], model, *scores, printed
 
 
 def _cluster(run: Run) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The page of response ranking (Hewitt et al. 2024, Table 2): each model's share, the paper's values beside it."""
 
-import csv
 import dataclasses
-import io
 import itertools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +29,7 @@ from flan_jax.files import write_whole
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.progress import CONSOLE, bar
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.run import Run
@@ -156,13 +155,14 @@ def _lines(model: Ranked, base: Ranked) -> Iterator[dict[str, Any]]:
 
 def csv_of(content: Mapping[str, Any]) -> str:
     """The table as CSV, a line for each model and score."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
     names = list(content['paper'])
-    writer.writerow(('model', 'seed', 'score', 'per_cent', 'low', 'high', 'comparisons', 'ties', *names))
+    columns = ('model', 'seed', 'score', 'per_cent', 'low', 'high', 'comparisons', 'ties', *names)
+    return csv_text(columns, _rows(content, names))
+
+
+def _rows(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple]:
     for line in content['models']:
         paper = [content['paper'][name].get(line['model'], '') if line['score'] == 'mean' else '' for name in names]
         seed = '' if line['seed'] is None else line['seed']
         ours = (line['per_cent'], *line['interval'], line['comparisons'], line['ties'])
-        writer.writerow((line['model'], seed, line['score'], *ours, *paper))
-    return text.getvalue()
+        yield line['model'], seed, line['score'], *ours, *paper

@@ -1,7 +1,5 @@
 """The page of a study: its figure and table, the paper's values beside ours, and the commands that made it."""
 
-import csv
-import io
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +9,7 @@ from etils import epath
 from flan_jax import manifest
 from flan_jax.files import write_whole
 from flan_jax.reports import study_charts
+from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import AVERAGE
@@ -64,11 +63,8 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
 
 def table(content: Mapping[str, Any]) -> str:
     """The table as CSV, a line for each arm and column; then what else the paper gives."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper'))
-    writer.writerows(_rows(content))
-    return text.getvalue()
+    columns = ('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper')
+    return csv_text(columns, _rows(content))
 
 
 def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:

@@ -15,7 +15,7 @@ from etils import epath
 from flan_jax.data.instruction_following import FULL, PARTIAL
 from flan_jax.distributed.processes import broadcast_from_first
 from flan_jax.evaluation.instruction_following.asked import CHOICE, Asked
-from flan_jax.evaluation.instruction_following.settings import IfsCurve
+from flan_jax.evaluation.instruction_following.settings import EXAMPLES_SEEN, IFS, RULE_MET, IfsCurve
 from flan_jax.evaluation.stopping.rule import Point, first_met
 from flan_jax.files import DamagedFile, write_whole
 from flan_jax.model.decoder import Params
@@ -24,11 +24,8 @@ from flan_jax.progress import CONSOLE
 FOLDER = 'instruction_following'
 """Folder of the answers in a run's MODEL_DIR."""
 
-SCORES = {'ifs': (PARTIAL, FULL), 'ifs_partial': (PARTIAL,), 'ifs_full': (FULL,), 'objecqa': (CHOICE,)}
+SCORES = {IFS: (PARTIAL, FULL), 'ifs_partial': (PARTIAL,), 'ifs_full': (FULL,), 'objecqa': (CHOICE,)}
 """Names of the scores in metrics and TensorBoard, from 0 to 1, and the kinds of questions that they count."""
-
-EXAMPLES_SEEN, RULE_MET = 'examples_seen', 'ifs_rule_met'
-"""Names of what is noted beside the scores."""
 
 _STEM = 'step_'
 
@@ -115,7 +112,7 @@ def read(model_dir: epath.PathLike, step: int) -> list[dict[str, Any]]:
 
 
 def _point(step: int, found: Mapping[str, float]) -> Point:
-    return Point(step, found['ifs'], found.get('ifs_partial', found['ifs']))
+    return Point(step, found[IFS], found.get('ifs_partial', found[IFS]))
 
 
 def _file(model_dir: epath.PathLike, step: int) -> epath.Path:

@@ -7,6 +7,9 @@ from flan_jax.evaluation.instruction_following.objecqa import QUESTIONS
 from flan_jax.evaluation.stopping.rule import StoppingRule
 from flan_jax.settings import AtLeast, Count, Path, Settings
 
+IFS, EXAMPLES_SEEN, RULE_MET = 'ifs', 'examples_seen', 'ifs_rule_met'
+"""Names in a run's metrics: the score, what it is drawn against, and whether the rule was met for the first time."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IfsCurve(Settings):
