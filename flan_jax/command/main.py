@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from flan_jax import __version__
 from flan_jax.command import renamed
+from flan_jax.distributed.virtual_devices import give_threads
 from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
 RUN_COMMANDS = {
@@ -108,6 +109,7 @@ def _table(commands: Mapping[str, str]) -> str:
 def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    give_threads()
     signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
 

@@ -212,7 +212,12 @@ def test_every_sharding_reads_the_same(tmp_path):
     for name in CONFIGS:
         (tmp_path / name).mkdir()
         written(tmp_path / name, name)
-    environment = {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu', 'PATH': ''}
+    environment = {
+        'XLA_FLAGS': '--xla_force_host_platform_device_count=8',
+        'JAX_PLATFORMS': 'cpu',
+        'NPROC': '64',
+        'PATH': '',
+    }
     done = subprocess.run(
         [sys.executable, '-c', SHARDED, *(str(tmp_path / name) for name in CONFIGS)],
         env=environment, capture_output=True, text=True,

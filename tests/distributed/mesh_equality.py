@@ -9,6 +9,7 @@ The tests run it as a process of its own, since the number of devices is fixed w
 import dataclasses
 import functools
 import json
+import os
 import sys
 
 import jax
@@ -17,6 +18,7 @@ import optax
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
+from flan_jax.distributed.virtual_devices import give_threads
 from flan_jax.model import decoder
 from flan_jax.model.config import Learned, lamda
 from flan_jax.objectives.next_token import NextToken
@@ -176,5 +178,7 @@ def main(as_json: bool) -> None:
 
 
 if __name__ == '__main__':
+    os.environ['JAX_NUM_CPU_DEVICES'] = str(DEVICES)
+    give_threads()
     jax.config.update('jax_num_cpu_devices', DEVICES)
     main('--json' in sys.argv)
