@@ -9,7 +9,7 @@ model.generate('Is it good?', max_new_tokens=20)
 import functools
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
@@ -18,12 +18,14 @@ from flan_jax.data.formats import format_named
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.inference.answer_text import Piece, pieces
 from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, decoding_of
 from flan_jax.inference.decoding import Decoding as DecodingMethod
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
-from flan_jax.inference.prefill import LENGTHS
+from flan_jax.inference.prefill import LENGTHS, padded_length
 from flan_jax.inference.scoring import Scorer
+from flan_jax.inference.streaming import Streamer
 from flan_jax.loaded_model import load as load_model
 from flan_jax.packing.example import Example
 from flan_jax.training.settings import ComputeDtype
@@ -100,6 +102,7 @@ class Model:
         self._batch_tokens = batch_tokens
         self._scorer = Scorer(loaded, batch_tokens)
         self._generator = functools.lru_cache(maxsize=8)(self._make_generator)
+        self._streamer = functools.lru_cache(maxsize=8)(self._make_streamer)
 
     @property
     def longest_answer(self) -> int:
@@ -149,9 +152,7 @@ class Model:
         if isinstance(prompts, str):
             return self.generate([prompts], progress=progress, **decoding)[0]
         self._check(decoding)
-        encode = self.loaded.prompt_format.encode_prompt
-        tokens = [_ids(encode(self.loaded.vocabulary, prompt)) for prompt in prompts]
-        return self._answer(tokens, progress, **decoding)
+        return self._answer([self.encode(prompt) for prompt in prompts], progress, **decoding)
 
     def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
         """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
@@ -168,6 +169,41 @@ class Model:
         if encoded.prompt_cut:
             warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
+
+    def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
+        """The tokens of a prompt, or of a dialogue as `chat` takes it, however many they are; raises as `chat` does."""
+        if isinstance(asked, str):
+            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, asked))
+        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, _dialogue(asked)).prompt)
+
+    def stream(
+        self,
+        prompts: Sequence[np.ndarray],
+        *,
+        stop: Sequence[str] = (),
+        alternatives: int = 0,
+        **decoding: Unpack[Decoding],
+    ) -> Iterator[Piece]:
+        """The answers to prompts, which `encode` makes, piece by piece while they are decoded.
+
+        Put together they are what `generate` and `chat` give. The last piece of each answer has a `finish_reason`.
+
+        Args:
+          prompts: their tokens.
+          stop: texts before which an answer ends.
+          alternatives: likeliest tokens, 20 at most, that are named beside each token.
+          **decoding: see `Decoding`; greedy or sampled.
+
+        Raises:
+          PromptError: for a prompt that is too long for the model, or empty.
+          UserError: for decoding that is not allowed, and beams.
+        """
+        self._check(decoding)
+        count, seed = decoding.pop('max_new_tokens', MAX_NEW_TOKENS), decoding.pop('seed', 0)
+        streamer = self._streamer(min(padded_length(count), self.longest_answer), **decoding)
+        yield from pieces(
+            streamer, self.loaded, prompts, max_new_tokens=count, seed=seed, stop=stop, alternatives=alternatives
+        )
 
     def _check(self, decoding: Decoding) -> None:
         """Raises UserError, or UnknownName, for decoding that is not allowed."""
@@ -198,6 +234,14 @@ class Model:
             batch_tokens=self._batch_tokens,
             decoding=decoding_of(**chosen) if decoding is None else decoding,
             seed=seed,
+        )
+
+    def _make_streamer(self, slots: int, decoding: DecodingMethod | None = None, **chosen: Any) -> Streamer:
+        return Streamer(
+            self.loaded,
+            slots=slots,
+            batch_tokens=self._batch_tokens,
+            decoding=decoding_of(**chosen) if decoding is None else decoding,
         )
 
 

@@ -1,33 +1,27 @@
 """flan-jax serve MODEL: a model behind the HTTP interface that OpenAI's clients speak.
 
 POST /v1/completions, POST /v1/chat/completions and GET /v1/models, for judges and demonstrations: one request at a
-time, on the loopback unless --host says otherwise, without keys. Streams send an answer when it is complete, as one
-piece. What a request asks for and this does not do is refused, not passed over.
+time, on the loopback unless --host says otherwise, without keys. Answers are streamed token by token, with their
+log-probabilities, where a request wants that. What a request asks for and this does not do is refused, not passed over.
 """
 
 import argparse
 import http.server
+import itertools
 import json
 import pathlib
-import time
+import threading
 import traceback
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 
-_ALLOWED = frozenset({'model', 'user', 'seed', 'stream', 'temperature', 'top_p', 'max_tokens', 'max_completion_tokens'})
+_MODELS, _PATHS = '/v1/models', ('/v1/completions', '/v1/chat/completions')
 
 _MOST_BYTES = 1 << 24
 """Bytes of a request at most."""
-
-_NOTHING: Mapping[str, tuple] = {
-    'n': (1,), 'best_of': (1,), 'stop': ((), [], ''), 'frequency_penalty': (0,), 'presence_penalty': (0,),
-    'logit_bias': ({},), 'logprobs': (False,), 'echo': (False,), 'tools': ([],),
-}  # fmt: skip
-"""Fields that are allowed with values that ask for nothing; None asks for nothing in all of them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +57,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.server.HTTPServer:
+def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.server.ThreadingHTTPServer:
     """A server of a model, a `flan_jax.api.Model`, ready to `serve_forever`.
 
     Raises:
@@ -71,43 +65,44 @@ def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.ser
     """
 
     class Handler(_Handler):
-        answers = staticmethod(lambda path, request: _answer(model, path, request))
+        served = model
         model_name = name
+        turn = threading.Lock()
 
     try:
-        return http.server.HTTPServer((host, port), Handler)
+        return http.server.ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
         raise UserError(f'--host={host} --port={port}: {error.strerror}; name another port') from error
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Reads requests and writes responses; one is answered after the other."""
+    """Reads requests and writes responses; the model answers one after the other."""
 
-    answers: Callable[[str, Mapping[str, Any]], list[str]]
+    served: Any
     model_name: str
+    turn: threading.Lock
 
     def do_GET(self) -> None:
         """Lists the one model."""
-        if self.path != '/v1/models':
-            return self._send(404, _error(f'{self.path}: unknown; /v1/models, /v1/completions, /v1/chat/completions'))
+        if self.path != _MODELS:
+            return self._refuse(UserError(f'{self.path}: unknown; {", ".join((_MODELS, *_PATHS))}'), 404)
         entry = {'id': self.model_name, 'object': 'model', 'created': 0, 'owned_by': 'flan_jax'}
         return self._send(200, {'object': 'list', 'data': [entry]})
 
     def do_POST(self) -> None:
         """Answers a prompt, several, or a dialogue."""
-        if self.path not in _KINDS:
-            return self._send(404, _error(f'{self.path}: unknown; there are {", ".join(_KINDS)}'))
+        if self.path not in _PATHS:
+            return self._refuse(UserError(f'{self.path}: unknown; there are {", ".join(_PATHS)}'), 404)
         try:
-            request = self._read()
-            answers = self.answers(self.path, request)
+            with self.turn:
+                self._answer(self._read())
         except UserError as error:
-            return self._send(400, _error(str(error)))
+            self._refuse(error)
+        except ConnectionError as error:
+            CONSOLE.print(f'{self.address_string()} left before the end ({error}); its answer is given up')
         except Exception as error:  # a fault of ours: the server shows where and lives on
             traceback.print_exc()
-            return self._send(500, _error(f'{type(error).__name__}: {error}', 'server_error'))
-        if request.get('stream'):
-            return self._stream(answers)
-        return self._send(200, self._body(answers, _KINDS[self.path], 'message'))
+            self._send(500, _error(f'{type(error).__name__}: {error}', 'server_error'))
 
     def _read(self) -> dict[str, Any]:
         """The object that a request holds; raises UserError for anything else."""
@@ -123,28 +118,47 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise UserError('the request is not an object')
         return request
 
-    def _body(self, answers: list[str], kind: str, part: str) -> dict[str, Any]:
-        is_chat = self.path == '/v1/chat/completions'
-        choices = [
-            ({part: {'role': 'assistant', 'content': text}} if is_chat else {'text': text})
-            | {'index': index, 'finish_reason': 'stop', 'logprobs': None}
-            for index, text in enumerate(answers)
-        ]
-        return {
-            'id': f'cmpl-{uuid.uuid4().hex}',
-            'object': kind,
-            'created': int(time.time()),
-            'model': self.model_name,
-            'choices': choices,
-        }
+    def _answer(self, fields: Mapping[str, Any]) -> None:
+        from flan_jax.command.openai_request import RequestError, about, read_request
+        from flan_jax.command.openai_response import Response, Usage
 
-    def _stream(self, answers: list[str]) -> None:
+        if fields.get('model') not in (None, self.model_name):
+            message = f'model={fields["model"]!r}: there is {self.model_name!r}'
+            raise RequestError(message, 'model', 'model_not_found', 404)
+        request = read_request(self.path, fields, self.served.longest_answer)
+        with about(request.asked_name):
+            prompts = [self.served.encode(asked) for asked in request.asked]
+            usage = Usage(prompts)
+            pieces = usage.count(_pieces(self.served, request, prompts))
+            first = next(pieces)  # before anything is sent: what is refused is refused by its status
+        response = Response(request, self.model_name, usage)
+        pieces = itertools.chain([first], pieces)
+        if request.stream:
+            self._stream(response.chunks(pieces))
+        else:
+            self._send(200, response.whole(pieces))
+
+    def _stream(self, chunks: Iterable[Mapping[str, Any]]) -> None:
         self.send_response(200)
         self.send_header('Content-Type', 'text/event-stream')
+        self.send_header('Cache-Control', 'no-cache')
         self.end_headers()
-        kind = _KINDS[self.path] + ('.chunk' if self.path == '/v1/chat/completions' else '')
-        body = json.dumps(self._body(answers, kind, 'delta'))
-        self.wfile.write(f'data: {body}\n\ndata: [DONE]\n\n'.encode())
+        try:
+            for chunk in chunks:
+                self._event(json.dumps(chunk))
+            self._event('[DONE]')
+        except ConnectionError:
+            raise
+        except Exception as error:  # as in do_POST, but the status is sent already
+            traceback.print_exc()
+            self._event(json.dumps(_error(f'{type(error).__name__}: {error}', 'server_error')))
+
+    def _event(self, data: str) -> None:
+        self.wfile.write(f'data: {data}\n\n'.encode())
+
+    def _refuse(self, error: UserError, status: int = 400) -> None:
+        body = _error(str(error), param=getattr(error, 'param', None), code=getattr(error, 'code', None))
+        self._send(getattr(error, 'status', status), body)
 
     def _send(self, status: int, content: Mapping[str, Any]) -> None:
         body = json.dumps(content).encode()
@@ -159,57 +173,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         CONSOLE.print(f'{self.address_string()} {format % args}', markup=False, soft_wrap=True)
 
 
-_KINDS = {'/v1/completions': 'text_completion', '/v1/chat/completions': 'chat.completion'}
-"""Path to what it answers with."""
-
-
-def _error(message: str, kind: str = 'invalid_request_error') -> dict[str, Any]:
-    return {'error': {'message': message, 'type': kind, 'param': None, 'code': None}}
-
-
-def _answer(model, path: str, request: Mapping[str, Any]) -> list[str]:
-    """The answers to a request; raises UserError for what it does not do."""
-    is_chat = path == '/v1/chat/completions'
-    wanted = 'messages' if is_chat else 'prompt'
-    if unknown := list(_refused(request, wanted)):
-        raise UserError(f'{unknown[0]}={request[unknown[0]]!r}: not supported here')
-    decoding = _decoding(request, min(128 if is_chat else 16, model.longest_answer), model.longest_answer)
-    content = request.get(wanted)
-    if is_chat and _are_messages(content):
-        return [model.chat(content, **decoding)]
-    if not is_chat and isinstance(content, str):
-        return [model.generate(content, **decoding)]
-    if not is_chat and isinstance(content, list) and content and all(isinstance(text, str) for text in content):
-        return model.generate(content, **decoding)
-    expected = 'a list of {role, content}' if is_chat else 'a text, or several'
-    raise UserError(f'{wanted}={content!r}: expected {expected}')
-
-
-def _are_messages(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(message, dict) and all(isinstance(message.get(key), str) for key in ('role', 'content'))
-        for message in content
+def _pieces(model, request, prompts):
+    """The answers to prompts, `request.choices` to each, side by side."""
+    repeated = [prompt for prompt in prompts for _ in range(request.choices)]
+    return model.stream(
+        repeated,
+        stop=request.stop,
+        alternatives=request.alternatives or 0,
+        max_new_tokens=request.tokens(max(map(len, prompts)), model.loaded.max_length),
+        seed=request.seed,
+        **request.decoding,
     )
 
 
-def _refused(request: Mapping[str, Any], wanted: str) -> Iterator[str]:
-    """The fields of a request that ask for something that is not done."""
-    for name, value in request.items():
-        if name not in _ALLOWED | {wanted} and value is not None and value not in _NOTHING.get(name, ()):
-            yield name
-
-
-def _decoding(request: Mapping[str, Any], max_new_tokens: int, most: int) -> dict[str, Any]:
-    """How a request is decoded: by OpenAI's defaults, sampling at temperature 1; greedily at 0."""
-    from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number
-
-    given = {name: 1.0 if request.get(name) is None else request[name] for name in ('temperature', 'top_p')}
-    longest = next(filter(None.__ne__, map(request.get, ('max_completion_tokens', 'max_tokens'))), max_new_tokens)
-    seed = 0 if request.get('seed') is None else request['seed']
-    for name, value in given.items():
-        check_number(name, value)  # Python reads NaN and Infinity as JSON
-    check_integer('max_tokens', longest, 1, most)
-    check_integer('seed', seed, 0, LAST_SEED)
-    sampled = given if given['top_p'] < 1 else {'temperature': given['temperature']}
-    chosen = {} if given['temperature'] == 0 else sampled
-    return chosen | {'max_new_tokens': longest, 'seed': seed}
+def _error(
+    message: str, kind: str = 'invalid_request_error', param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
+    return {'error': {'message': message, 'type': kind, 'param': param, 'code': code}}

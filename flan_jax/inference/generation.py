@@ -93,24 +93,25 @@ class Generator:
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
         """
-        longest = min(LENGTHS[-1], self._model.max_length - self.max_new_tokens)
-        for prompt in prompts:
-            if not 0 < len(prompt) <= longest:
-                more = f'before max_new_tokens={self.max_new_tokens} more'
-                raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
+        check_prompts(self._model, prompts, self.max_new_tokens)
         answers: list[np.ndarray] = [np.array([], np.int32)] * len(prompts)
+        for batch in self.prefilled(prompts):
+            key = batch.key(jax.random.fold_in(self._key, call))
+            with self._model.mesh_context():
+                tokens, lengths = map(np.asarray, self._decode(*batch.arguments, key))
+            for index, place in zip(batch.members, batch.places):
+                answers[index] = tokens[place, : lengths[place]]
+            progress(len(batch.members))
+            del batch  # its cache, before that of the next is made
+        return answers
+
+    def prefilled(self, prompts: Sequence[np.ndarray]) -> 'Iterator[PrefilledBatch]':
+        """The prompts in batches, each prefilled when it is asked for."""
         prompts = [np.asarray(prompt) for prompt in prompts]
         shared = shared_prefix(prompts)
         prefix = self._prefixes.prefill(prompts[0][:shared]) if shared else ()
-        own = [prompt[shared:] for prompt in prompts]
-        with self._model.mesh_context():
-            for members, batch_size in self._batches(own, shared):
-                key = jax.random.fold_in(jax.random.fold_in(self._key, call), members[0])
-                generated = self._answer_batch([prompts[i] for i in members], shared, batch_size, prefix, key)
-                for index, answer in zip(members, generated):
-                    answers[index] = answer
-                progress(len(members))
-        return answers
+        for members, batch_size in self._batches([prompt[shared:] for prompt in prompts], shared):
+            yield self._prefill_batch(prompts, members, shared, batch_size, prefix)
 
     def _batches(self, prompts: Sequence[np.ndarray], shared: int) -> Iterator[tuple[list[int], int]]:
         """Prompt indices, longest first, and the size of their batch.
@@ -124,31 +125,59 @@ class Generator:
             members, order = order[:most], order[most:]
             yield members, min(most, 2 ** math.ceil(math.log2(len(members))))
 
-    def _answer_batch(
+    def _prefill_batch(
         self,
-        texts: Sequence[np.ndarray],
+        prompts: Sequence[np.ndarray],
+        members: list[int],
         shared: int,
         batch_size: int,
         prefix: tuple[PrefixCache, ...],
-        key: jax.Array,
-    ) -> Iterator[np.ndarray]:
-        """The answer to each prompt; they are sorted, longest first, and `prefix` holds their `shared` first tokens."""
-        prompts = [text[shared:] for text in texts]
+    ) -> 'PrefilledBatch':
+        """Some of the prompts, longest first, of which `prefix` holds the `shared` first tokens."""
+        texts = [prompts[index] for index in members]
+        own = [text[shared:] for text in texts]
         placement, params = self._model.placement, self._model.params
         size = placement.batch_size(-(-batch_size // GROUPS))
         groups = -(-batch_size // size)
-        prefilled = self._empty(prompts=size, groups=groups, slots=padded_length(len(prompts[0])))
-        for group, start in enumerate(range(0, len(prompts), size)):
-            batch = placement.place(_pad(prompts[start : start + size], size))
-            prefilled = self._prefill(params, batch, group, prefilled, prefix)
-        places = [index % size * groups + index // size for index in range(len(prompts))]
+        with self._model.mesh_context():
+            prefilled = self._empty(prompts=size, groups=groups, slots=padded_length(len(own[0])))
+            for group, start in enumerate(range(0, len(own), size)):
+                batch = placement.place(_pad(own[start : start + size], size))
+                prefilled = self._prefill(params, batch, group, prefilled, prefix)
+        places = [index % size * groups + index // size for index in range(len(own))]
         whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
         for place, text in zip(places, texts):
             whole[place, : len(text)] = text
         seen = placement.place({'tokens': whole})['tokens']
-        tokens, lengths = map(np.asarray, self._decode(params, prefilled, prefix, seen, key))
-        for place in places:
-            yield tokens[place, : lengths[place]]
+        return PrefilledBatch(members, places, (params, prefilled, prefix, seen))
+
+
+@dataclasses.dataclass(frozen=True)
+class PrefilledBatch:
+    """Prompts that are read and wait for their answers.
+
+    Attributes:
+      members: which of all prompts they are.
+      places: the row of each in the batch.
+      arguments: parameters, prefilled prompts, what all begin with, and their tokens.
+    """
+
+    members: list[int]
+    places: list[int]
+    arguments: tuple[Params, PrefilledPrompts, tuple[PrefixCache, ...], jax.Array | np.ndarray]
+
+    def key(self, of_call: jax.Array) -> jax.Array:
+        """What its samples are drawn with."""
+        return jax.random.fold_in(of_call, self.members[0])
+
+
+def check_prompts(model: LoadedModel, prompts: Sequence[np.ndarray], max_new_tokens: int) -> None:
+    """Raises PromptError for an empty prompt, or one too long for a model that shall answer with so many tokens."""
+    longest = min(LENGTHS[-1], model.max_length - max_new_tokens)
+    for prompt in prompts:
+        if not 0 < len(prompt) <= longest:
+            more = f'before max_new_tokens={max_new_tokens} more'
+            raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
 
 
 def _decoding_program(

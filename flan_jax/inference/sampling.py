@@ -11,6 +11,29 @@ import jax.numpy as jnp
 
 from flan_jax.inference.decoding import Continuation, Decoding, StoppingCriteria
 from flan_jax.inference.processors.processor import Generated, process
+from flan_jax.model.kv_cache import DecodeCache
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Answers that are being generated, equally many tokens of each.
+
+    Attributes:
+      count: tokens generated so far, [].
+      hidden: last hidden state of each, from which the next token follows, [B, D].
+      cache: keys and values of the tokens generated so far.
+      tokens: these tokens, the first `count` of [B, N].
+      ended: which answers have ended, with their last token or before it, [B].
+      lengths: tokens of each before its end, [B].
+    """
+
+    count: jax.Array
+    hidden: jax.Array
+    cache: DecodeCache
+    tokens: jax.Array
+    ended: jax.Array
+    lengths: jax.Array
 
 
 class TokenByToken(Decoding):
@@ -20,29 +43,45 @@ class TokenByToken(Decoding):
     def choose(self, logits_BxV: jax.Array, key: jax.Array) -> jax.Array:
         """The next token of each answer, int32 [B]."""
 
-    def decode(self, prompts: Continuation, stopping: StoppingCriteria, key: jax.Array):
-        new = stopping.max_new_tokens
-
-        def unfinished(carry):
-            count, _, _, _, ended_B, _ = carry
-            return (count < new) & ~ended_B.all()
-
-        def extend(carry):
-            count, hidden_BxD, cache, tokens_BxN, ended_B, lengths_B = carry
-            generated = Generated(tokens_BxN, count, prompts.tokens_BxP)
-            logits_BxV = process(self.processors, prompts.logits(hidden_BxD), generated)
-            token_B = self.choose(logits_BxV, jax.random.fold_in(key, count))
-            ended_B |= token_B == stopping.eos_id
-            tokens_BxN = tokens_BxN.at[:, count].set(token_B)
-            lengths_B += ~ended_B
-            hidden_BxD, cache = prompts.step(token_B, cache)
-            return count + 1, hidden_BxD, cache, tokens_BxN, ended_B, lengths_B
-
+    def begin(self, prompts: Continuation, new: int) -> Answers:
+        """Answers without a token, with room for `new`."""
         batch = len(prompts.is_prompt_B)
-        tokens_BxN, lengths_B = jnp.zeros((batch, new), jnp.int32), jnp.zeros(batch, jnp.int32)
-        carry = (0, prompts.hidden_BxD, prompts.init_cache(new), tokens_BxN, ~prompts.is_prompt_B, lengths_B)
-        *_, tokens_BxN, _, lengths_B = jax.lax.while_loop(unfinished, extend, carry)
-        return tokens_BxN, lengths_B
+        return Answers(
+            count=jnp.zeros((), jnp.int32),
+            hidden=prompts.hidden_BxD,
+            cache=prompts.init_cache(new),
+            tokens=jnp.zeros((batch, new), jnp.int32),
+            ended=~prompts.is_prompt_B,
+            lengths=jnp.zeros(batch, jnp.int32),
+        )
+
+    def extend(self, prompts: Continuation, answers: Answers, eos_id: int, key: jax.Array) -> tuple[Answers, jax.Array]:
+        """The answers with one token more, and the model's own logits for it, before any processor, [B, V]."""
+        count = answers.count
+        own_BxV = prompts.logits(answers.hidden)
+        logits_BxV = process(self.processors, own_BxV, Generated(answers.tokens, count, prompts.tokens_BxP))
+        token_B = self.choose(logits_BxV, jax.random.fold_in(key, count))
+        ended_B = answers.ended | (token_B == eos_id)
+        hidden_BxD, cache = prompts.step(token_B, answers.cache)
+        extended = Answers(
+            count=count + 1,
+            hidden=hidden_BxD,
+            cache=cache,
+            tokens=answers.tokens.at[:, count].set(token_B),
+            ended=ended_B,
+            lengths=answers.lengths + ~ended_B,
+        )
+        return extended, own_BxV
+
+    def decode(self, prompts: Continuation, stopping: StoppingCriteria, key: jax.Array):
+        def unfinished(answers):
+            return (answers.count < stopping.max_new_tokens) & ~answers.ended.all()
+
+        def extend(answers):
+            return self.extend(prompts, answers, stopping.eos_id, key)[0]
+
+        answers = jax.lax.while_loop(unfinished, extend, self.begin(prompts, stopping.max_new_tokens))
+        return answers.tokens, answers.lengths
 
 
 @dataclasses.dataclass(frozen=True)

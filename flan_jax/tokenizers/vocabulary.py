@@ -94,12 +94,21 @@ class Vocabulary:
     @functools.cached_property
     def _ids_by_text(self) -> dict[str, list[int]]:
         """What tokens say after a letter, to their ids."""
-        before = self.encode_continuation('a')
-        start = self.decode_all(before)
         found: dict[str, list[int]] = {}
         for i in range(len(self)):
-            found.setdefault(self.decode_all([*before, i]).removeprefix(start), []).append(i)
+            found.setdefault(self.token_text(i), []).append(i)
         return found
+
+    def token_text(self, i: int) -> str:
+        """What a token says inside a text, such as ' We'; special tokens as they are written."""
+        ids, text = self._before
+        return self.decode_all([*ids, int(i)]).removeprefix(text)
+
+    @functools.cached_property
+    def _before(self) -> tuple[list[int], str]:
+        """A letter that stands before a token: its ids and its text."""
+        ids = self.encode_continuation('a')
+        return ids, self.decode_all(ids)
 
     def decode(self, ids) -> str:
         """Ids up to the first EOS to text."""

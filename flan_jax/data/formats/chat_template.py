@@ -112,9 +112,9 @@ class ChatTemplate(PromptFormat):
         ids = [] if EOS_MARK in end else vocabulary.encode_continuation(end)
         return ids[0] if len(ids) == 1 else vocabulary.eos_id
 
-    def finish(self, text: str) -> str:
+    def stops(self) -> tuple[str, ...]:
         end = self.end_of_turn().replace(EOS_MARK, '').strip()
-        return (text.partition(end)[0] if end else text).strip()
+        return (end,) if end else ()
 
     def _render(self, messages: Sequence[Message], special_tokens: Mapping[str, str], asks: bool) -> str:
         """The text of messages; with what invites an answer where a model is asked for one."""

@@ -187,8 +187,14 @@ class PromptFormat(Settings, abc.ABC):
         """Id of the token that ends an answer, so that nothing more is generated."""
         return vocabulary.eos_id
 
+    def stops(self) -> tuple[str, ...]:
+        """Texts with which an answer ends, beside its last token; they are no part of it."""
+        return ()
+
     def finish(self, text: str) -> str:
         """What of a generated text is the answer."""
+        for stop in self.stops():
+            text = text.partition(stop)[0]
         return text.strip()
 
     def bos(self, vocabulary: Vocabulary) -> list[int]:

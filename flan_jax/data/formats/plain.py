@@ -26,5 +26,5 @@ class Plain(PromptFormat):
     response = ' {target}'
     exemplar = '{input} {target}' + BLANK_LINE
 
-    def finish(self, text: str) -> str:
-        return text.partition(self.stop)[0].strip()
+    def stops(self) -> tuple[str, ...]:
+        return (self.stop,)

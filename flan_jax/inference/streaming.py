@@ -1,0 +1,119 @@
+"""Generation token by token: what `Generator` decodes in one program, handed over as it is decoded.
+
+Every step also tells how likely the model found the token and the likeliest others, by its own distribution: before
+temperature, top-p or any other processor.
+
+Shape letters: B answers of a batch, A those of them that were asked for, K likeliest tokens, V vocabulary.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from flan_jax.errors import UserError
+from flan_jax.inference.decoding import Continuation, Decoding
+from flan_jax.inference.generation import Generator, PrefilledBatch, check_prompts
+from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.sampling import Answers, TokenByToken
+
+MOST_ALTERNATIVES = 20
+"""Likeliest tokens of a step at most, as OpenAI's interface has it."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One token more of every answer.
+
+    Attributes:
+      token: its id, [A].
+      ended: whether the answer had ended before it, or ends with it, so that it is no part of it, [A].
+      log_prob: its log-probability, in nats, [A].
+      likeliest: the K likeliest tokens, the likeliest first, [A, K].
+      log_probs: their log-probabilities, [A, K].
+    """
+
+    token: jax.Array | np.ndarray
+    ended: jax.Array | np.ndarray
+    log_prob: jax.Array | np.ndarray
+    likeliest: jax.Array | np.ndarray
+    log_probs: jax.Array | np.ndarray
+
+
+class Streamer:
+    """Answers prompts with one model, token by token."""
+
+    def __init__(self, model: LoadedModel, *, slots: int, batch_tokens: int, decoding: Decoding):
+        """Answers with up to `slots` tokens each, about `batch_tokens` slots of KV cache at a time.
+
+        Raises:
+          UserError: for a reward model, for decoding that does not choose token by token, and for a processor that the
+            model's vocabulary does not suit.
+        """
+        if not isinstance(decoding, TokenByToken):
+            raise UserError(f'{decoding}: has no token before the last is decoded; stream greedy decoding or sampling')
+        self._model = model
+        self.slots = slots
+        self._generator = Generator(model, max_new_tokens=slots, batch_tokens=batch_tokens, decoding=decoding)
+        self._begin = jax.jit(self._begin_program(decoding))
+        of_model = dataclasses.replace(decoding, processors=decoding.of_model(model).processors)
+        shardings = (None, model.placement.everywhere)
+        self._extend = jax.jit(self._extend_program(of_model), donate_argnums=0, out_shardings=shardings)
+
+    def stream(
+        self, prompts: Sequence[np.ndarray], max_new_tokens: int, seed: int = 0
+    ) -> Iterator[tuple[list[int], Iterator[Step]]]:
+        """Batches of prompts, by their indices, each with its steps, which are computed as they are taken.
+
+        The tokens are those of `Generator.answer` with the same seed. Steps end after `max_new_tokens`, or when all
+        answers have ended; whoever needs no more leaves the rest.
+
+        Raises:
+          PromptError: for an empty prompt, or one too long for the model.
+        """
+        check_prompts(self._model, prompts, max_new_tokens)
+        key = jax.random.fold_in(jax.random.key(seed), 0)
+        for batch in self._generator.prefilled(prompts):
+            yield batch.members, self._steps(batch, min(max_new_tokens, self.slots), batch.key(key))
+            del batch  # its cache, before that of the next is made
+
+    def _steps(self, batch: PrefilledBatch, count: int, key: jax.Array) -> Iterator[Step]:
+        places = np.array(batch.places)
+        with self._model.mesh_context():
+            answers = self._begin(*batch.arguments)
+        for _ in range(count):
+            with self._model.mesh_context():
+                answers, step = self._extend(answers, *batch.arguments, key)
+            step = jax.tree.map(lambda values: np.asarray(values)[places], step)
+            yield step
+            if step.ended.all():
+                return
+
+    def _begin_program(self, decoding: TokenByToken):
+        def begin(params, prompts, prefix, tokens):
+            return decoding.begin(self._continuation(params, prompts, prefix, tokens), self.slots)
+
+        return begin
+
+    def _extend_program(self, decoding: TokenByToken):
+        eos_id = self._model.prompt_format.end_id(self._model.vocabulary)
+        known = len(self._model.vocabulary)
+
+        def extend(answers: Answers, params, prompts, prefix, tokens, key) -> tuple[Answers, Step]:
+            continuation = self._continuation(params, prompts, prefix, tokens)
+            extended, logits_BxV = decoding.extend(continuation, answers, eos_id, key)
+            token_B = jax.lax.dynamic_index_in_dim(extended.tokens, answers.count, axis=1, keepdims=False)
+            log_probs_BxV = jax.nn.log_softmax(logits_BxV.astype(jnp.float32))
+            log_prob_B = jnp.take_along_axis(log_probs_BxV, token_B[:, None], axis=1)[:, 0]
+            of_texts_BxV = log_probs_BxV[:, :known]  # what lies beyond the vocabulary stands for no text
+            log_probs_BxK, likeliest_BxK = jax.lax.top_k(of_texts_BxV, min(MOST_ALTERNATIVES, of_texts_BxV.shape[1]))
+            return extended, Step(token_B, extended.ended, log_prob_B, likeliest_BxK, log_probs_BxK)
+
+        return extend
+
+    def _continuation(self, params, prompts, prefix, tokens) -> Continuation:
+        model = self._model
+        return Continuation(model.config, params, prompts, prefix, tokens, model.execution)
