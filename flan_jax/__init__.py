@@ -4,16 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flan_jax.api import Model, load, render
+    from flan_jax.command.call import call
 
 __version__ = '0.1.0'
 
-__all__ = ['Model', 'load', 'render']
+__all__ = ['Model', 'call', 'load', 'render']
 
 
 def __getattr__(name: str) -> Any:
-    """What `flan_jax.api` has, imported when it is first asked for."""
+    """What `flan_jax.api` has, and commands, imported when they are first asked for."""
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name == 'call':
+        from flan_jax.command.call import call
+
+        return call
     from flan_jax import api
 
     return getattr(api, name)

@@ -35,7 +35,7 @@ WHOLE_RUNS = (
     'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
     'test_chat_run.py', 'command/test_task_prompts.py', 'command/test_tune.py', 'test_evaluate_models.py',
     'test_preference_run.py', 'rollouts/test_learn.py', 'command/test_ppo.py', 'test_hewitt_table2.py',
-    'command/test_chaos.py', 'command/test_ifs_curve.py',
+    'command/test_chaos.py', 'command/test_ifs_curve.py', 'tests/test_notebook.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 

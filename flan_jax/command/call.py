@@ -1,0 +1,41 @@
+"""Commands from Python: what the shell runs, with exceptions in place of exit statuses."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from flan_jax.command.main import COMMANDS
+from flan_jax.errors import UnknownName, UserError
+
+
+def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **options: Any) -> None:
+    """Runs a command of `flan-jax` in this process.
+
+    flan_jax.call('run', gin_file='gin/runs/quickstart.gin', gin={'Training.steps': 20})
+    flan_jax.call('tune', base='out/quickstart', data='alpaca.json', output='out/mine', lora=True)
+
+    Args:
+      command: such as 'run', 'tune' or 'tasks'; `flan-jax --help` lists them.
+      *words: what stands without a name, such as 'show' and 'rte' after 'tasks'.
+      gin: settings of a run, as --gin.NAME=value would bind them.
+      **options: options by name; True for one without a value, False or None for one that is left out.
+
+    Raises:
+      UserError: for what the command refuses, and where it ends with a failure.
+    """
+    if command not in COMMANDS:
+        raise UnknownName('command', command, COMMANDS)
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    flags = [f'--{name}' if value is True else f'--{name}={value}' for name, value in given.items()]
+    bindings = [f'--gin.{name}={_quoted(value)}' for name, value in (gin or {}).items()]
+    try:
+        status = importlib.import_module(f'flan_jax.command.{command}').main([*words, *flags, *bindings])
+    except SystemExit as error:  # argparse has said what is wrong
+        status = error.code
+    if status:
+        raise UserError(f'flan-jax {command} ended with status {status}; what it printed says why')
+
+
+def _quoted(value: Any) -> str:
+    """A value as gin reads it; a text that names something configured, such as '@Lora()', stands as it is."""
+    return value if isinstance(value, str) and value[:1] in '@%' else repr(value)
