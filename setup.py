@@ -94,6 +94,7 @@ setuptools.setup(
         'bench': ['lm_eval[hf]', 'torch', 'transformers', 'trl'],
         'docs': ['furo', 'myst-parser', 'sphinx', 'sphinxcontrib-mermaid'],
         'parity': ['spacy', 'torch', 'transformers', 'trl'],
+        'wandb': ['wandb'],  # to hand over what runs log, see docs/look.md
         'parser': ['spacy'],  # its pipelines are packages of their own: python -m spacy download en_core_web_md
     },
     entry_points={'console_scripts': ['flan-jax = flan_jax.command.main:entry_point']},

@@ -27,6 +27,7 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
       eval_set: what `run_evaluation.eval_set_of` gives, where it is known already.
     """
     from flan_jax import manifest
+    from flan_jax.command.tensorboard import show_evaluation
     from flan_jax.evaluation.evaluate import evaluate as evaluate_model
     from flan_jax.evaluation.soft_prompts import each_prompt
     from flan_jax.studies import run_evaluation
@@ -43,11 +44,13 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
     if latest is None:
         manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
     load: dict[str, Callable] = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}
-    for label, model_records in run_evaluation.models_of(run).items():
+    models = run_evaluation.models_of(run)
+    for label, model_records in models.items():
         prompt_format = run_evaluation.format_of(run, label)
         opened = functools.cache(functools.partial(load[label], run, prompt_format))
         for part, of_prompt in each_prompt(eval_set, model_records):
             evaluate_model(opened, part, of_prompt)
+    show_evaluation(run, eval_set, models)
 
 
 def _base_model(run: Run, prompt_format):

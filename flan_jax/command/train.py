@@ -37,6 +37,7 @@ def train(run: Run, command: str) -> None:
 def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     """Makes everything ready; returns the number of steps, and what tunes until one of them."""
     from flan_jax import manifest
+    from flan_jax.command.tensorboard import show_settings
     from flan_jax.data.mixtures import missing_members
     from flan_jax.loaded_model import checkpoint_in
 
@@ -63,6 +64,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     manifest.write(run.model_dir, made)
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
+    show_settings(run)
     training = run.training.over(len(stream))
     return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
 

@@ -31,9 +31,7 @@ class MetricsLog(contextlib.AbstractContextManager):
         self._path = epath.Path(model_dir) / FILE
         self._lines = [line for line in read(model_dir) if first_step > 0 and line['step'] <= first_step]
         if self._writes:
-            from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
-
-            self._tensorboard = SummaryWriter(str(epath.Path(model_dir) / 'tensorboard'))
+            self._tensorboard = event_writer(model_dir)
             self._flushed = time.monotonic()
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -53,6 +51,13 @@ class MetricsLog(contextlib.AbstractContextManager):
 
     def __exit__(self, *exception) -> None:
         self.flush()
+
+
+def event_writer(model_dir: epath.PathLike):
+    """A writer of TensorBoard events into MODEL_DIR/tensorboard."""
+    from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
+
+    return SummaryWriter(str(epath.Path(model_dir) / 'tensorboard'))
 
 
 def read(model_dir: epath.PathLike) -> list[dict[str, float]]:

@@ -38,6 +38,7 @@ class Monitor:
         """
         self._training = training
         self._stream = stream
+        self._learning_rates = training.learning_rates
         self._log = log
         self._advance = advance
         self._pending: tuple[int, StepMetrics] | None = None
@@ -71,9 +72,8 @@ class Monitor:
         total, count = sums[LOSS]
         self._advance(1, f'{self._epoch_note(done)}loss {total / max(count, 1.0):.3f}')
         if done % self._training.log_every == 0 or done == self._training.steps:
-            self._log.write(
-                done, self._means() | {'gradient_norm': gradient_norm} | self._speed(done) | self._epoch(done)
-            )
+            updates = {'gradient_norm': gradient_norm, 'learning_rate': float(self._learning_rates(done - 1))}
+            self._log.write(done, self._means() | updates | self._speed(done) | self._epoch(done))
 
     def _check(self, done: int, loss: np.ndarray, gradient_norm: float) -> None:
         total, count = loss

@@ -9,10 +9,14 @@ import sys
 
 import pytest
 import train_vocabulary
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.util.tensor_util import make_ndarray
 
 from flan_jax.command import main
 from flan_jax.evaluation import records
 from flan_jax.evaluation.option_scores import SCORES
+from flan_jax.training import metrics_log
 
 RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
 
@@ -80,6 +84,31 @@ def test_the_report_says_what_was_found(finished):
     page = (finished['MODEL_DIR'] / 'report.html').read_text()
     assert 'mean nothing for science' in page and page.count('<svg') == 2
     assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
+
+
+def test_tensorboard_shows_what_training_and_evaluation_say(finished):
+    events = EventAccumulator(str(finished['MODEL_DIR'] / 'tensorboard')).Reload()
+    tags = [tag for tag in events.Tags()['tensors'] if not tag.startswith('_hparams_')]
+    shown = {tag: {event.step: tensor_value(event) for event in events.Tensors(tag)} for tag in tags}
+    lines = metrics_log.read(finished['MODEL_DIR'])
+    for name in ('loss', 'learning_rate', 'gradient_norm'):
+        assert shown[name] == {line['step']: pytest.approx(line[name]) for line in lines if name in line}
+    report = json.loads((finished['MODEL_DIR'] / 'report.json').read_text())
+    for row in report['results']:
+        means = {step: row['models'][label]['mean'] for step, label in ((0, 'base'), (3, 'tuned'))}
+        assert shown[f'evaluation/{row["name"]}'] == pytest.approx(means)
+    copa = the_only(finished['MODEL_DIR'] / 'evaluation/step_3', 'copa-*/test_template_0.jsonl')
+    prompt = read_lines(copa)[0]['prompt']
+    text = shown['answers/copa'][3].decode()
+    assert all(f'    {line}' in text for line in prompt.splitlines()) and '**reference**' in text
+    settings = events.summary_metadata['_hparams_/session_start_info'].plugin_data.content
+    started = HParamsPluginData.FromString(settings).session_start_info.hparams
+    assert started['training.steps'].number_value == 3 and started['model.d_model'].number_value == 32
+
+
+def tensor_value(event):
+    value = make_ndarray(event.tensor_proto)
+    return value.item() if value.ndim == 0 else value[0]
 
 
 def test_several_runs_have_one_page(finished, tmp_path, capsys):

@@ -1,0 +1,65 @@
+"""What a run shows in TensorBoard beside what is logged while it trains: settings, scores, and answers to read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.judges.exact import judgement
+from flan_jax.evaluation.records import ModelRecords, RecordKey, read, step_of
+from flan_jax.evaluation.results import Result
+from flan_jax.reports.result_lines import folder_of, model_results
+from flan_jax.run import Run
+from flan_jax.settings import as_plain
+from flan_jax.training.metrics_log import event_writer
+
+
+def show_settings(run: Run) -> None:
+    """Writes all settings of a run as its hyper-parameters."""
+    if jax.process_index() == 0:
+        writer = event_writer(run.model_dir)
+        writer.write_hparams(dict(_flat(as_plain(run))))
+        writer.close()
+
+
+def show_evaluation(run: Run, eval_set: EvalSet, models: Mapping[str, ModelRecords]) -> None:
+    """Writes the score of every dataset and one answer to it, at the step after which a model was evaluated.
+
+    The base model's stand at step 0. Writing them again, as a run does that goes on, changes nothing that is shown.
+    """
+    if jax.process_index() == 0:
+        writer = event_writer(run.model_dir)
+        for model in models.values():
+            step, found = step_of(model.model), model_results(eval_set, model)
+            writer.write_scalars(step, {f'evaluation/{_name(result)}': result.mean for result in found})
+            writer.write_texts(step, {f'answers/{_name(result)}': _answer(result, eval_set, model) for result in found})
+        writer.close()
+
+
+def _name(result: Result) -> str:
+    return f'{result.name} {result.shots}-shot' if result.shots else result.name
+
+
+def _answer(result: Result, eval_set: EvalSet, model: ModelRecords) -> str:
+    """The first test example of the first template, in Markdown, as TensorBoard reads texts."""
+    template = result.templates[0].template
+    key = RecordKey(result.dataset, result.variant, template, 'test', result.shots)
+    record = read(folder_of(eval_set, model)(key), key)[0]
+    said = judgement(record, eval_set.evaluation.score).prediction
+    parts = {'prompt': record['prompt'], 'answer': said, 'reference': ' / '.join(record['references'])}
+    return '\n\n'.join(f'**{name}**\n\n{_indented(text)}' for name, text in parts.items())
+
+
+def _indented(text: str) -> str:
+    """As a block of code, in which nothing is markup."""
+    return '\n'.join(f'    {line}' for line in text.splitlines() or [''])
+
+
+def _flat(plain: Any, name: str = '') -> Iterator[tuple[str, bool | int | float | str]]:
+    """Nested settings by their whole name; what TensorBoard has no type for as text."""
+    if isinstance(plain, Mapping):
+        for key, value in plain.items():
+            yield from _flat(value, f'{name}.{key}' if name else str(key))
+    else:
+        yield name, plain if isinstance(plain, bool | int | float | str) else str(plain)
