@@ -2,11 +2,10 @@
 
 Flan 2022's clusters come last: chain of thought and dialogue.
 
-Importing it also registers all tasks and mixtures with SeqIO, for `--module_import=flan_jax.tasks`.
+`flan_jax.tasks.registered` names all tasks and mixtures to SeqIO, for `--module_import=flan_jax.tasks.registered`.
 """
 
 from flan_jax import catalogue
-from flan_jax.data import registry
 from flan_jax.tasks import (
     chain_of_thought,
     closed_book_qa,
@@ -41,6 +40,3 @@ for module in (
     dialogue,
 ):
     catalogue.add(*module.DATASETS)
-
-registry.register(catalogue.DATASETS.values())
-registry.register_mixtures()

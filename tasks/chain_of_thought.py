@@ -4,8 +4,10 @@ Each of these datasets is also held out with the clusters whose questions it sha
 inference. None of them counts among FLAN's 62. Options, where there are any, are a part of the question.
 """
 
-import tensorflow as tf
-import tensorflow_datasets as tfds
+from __future__ import annotations
+
+import numpy as np
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Cluster,
@@ -18,6 +20,10 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+
+with epy.lazy_imports():
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
 
 CLUSTER = Cluster(name='chain_of_thought', title='Chain of thought')
 
@@ -166,7 +172,7 @@ STRATEGY_QA = Dataset(
     source='strategy_qa:1.0.0',
     features={
         'question': tfds.features.Text(),
-        'answer': tfds.features.Scalar(tf.bool),
+        'answer': tfds.features.Scalar(np.bool_),
         'facts': tfds.features.Sequence(tfds.features.Text()),
     },
     splits=Splits(validation=Tail(200), test=Tail(200)),

@@ -1,10 +1,15 @@
 """Cleaning: rules that give a text back the form in which people write it, and fields that apply them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
-import tensorflow as tf
+from etils import epy
 
 from flan_jax.catalogue.declaration import Field, TfdsExample
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 Rules = tuple[tuple[str, str], ...]
 """Patterns (RE2) with their replacements, applied in turn."""

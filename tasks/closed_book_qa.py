@@ -1,6 +1,8 @@
 """Closed-book question answering: what does the model know?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Choice,
@@ -15,6 +17,9 @@ from flan_jax.catalogue.declaration import (
     inverted,
 )
 from flan_jax.tasks.cleaning import clean
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='closed_book_qa',

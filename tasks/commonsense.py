@@ -1,9 +1,14 @@
 """Commonsense: how does an everyday situation go on?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
 from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='commonsense',

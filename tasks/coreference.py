@@ -1,10 +1,15 @@
 """Coreference: whom or what does a word refer to?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Tail, Template, inverted
 from flan_jax.tasks.cleaning import ONE_LINE, rewrite
 from flan_jax.tasks.wording import by_label
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='coreference',

@@ -1,6 +1,8 @@
 """Dialogue: what is said next (Flan 2022; Longpre et al. 2023, section 2). Not among FLAN's 62 datasets."""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Cluster,
@@ -13,6 +15,9 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(name='dialogue', title='Dialogue')
 

@@ -8,13 +8,18 @@ instructions that the topics of other groups do not have. Operations are cluster
 only: cloze questions say whether a base model has the skill at all, and wrong topics are a control that must fail.
 """
 
+from __future__ import annotations
+
 import numpy as np
-import tensorflow_datasets as tfds
+from etils import epy
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Splits, Template
 from flan_jax.tasks import miniature_world as world
 from flan_jax.tasks.miniature_world import GROUPS, TOPICS, Topic
+
+with epy.lazy_imports():
+    import tensorflow_datasets as tfds
 
 PREFIX = 'mini_'
 """How the names of clusters, datasets and sources begin."""

@@ -1,13 +1,15 @@
 """The miniature on disk: its examples as prepared TFDS datasets, its text, and its vocabulary of words."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import pathlib
 import tempfile
 from collections.abc import Iterable
 
-import tensorflow_datasets as tfds
 import tokenizers
+from etils import epy
 from tokenizers import models, pre_tokenizers
 
 from flan_jax.catalogue.declaration import placeholders
@@ -15,6 +17,9 @@ from flan_jax.data.prepare import write_dataset
 from flan_jax.files import write_whole
 from flan_jax.tasks import miniature_world as world
 from flan_jax.tasks.miniature import DATASETS, PREFIX, VERSION
+
+with epy.lazy_imports():
+    import tensorflow_datasets as tfds
 
 PROSE = f'{PREFIX}prose:{VERSION}'
 """TFDS name of the text that a base model learns from; `tfds:NAME:text` is its mixture."""

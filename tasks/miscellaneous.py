@@ -1,8 +1,10 @@
 """Kinds of task that stand alone: conversational questions, word senses, question types, grammar, algebra, text repair."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import tensorflow as tf
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Choice,
@@ -18,6 +20,9 @@ from flan_jax.catalogue.declaration import (
 )
 from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
 from flan_jax.tasks.wording import by_label
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='miscellaneous',

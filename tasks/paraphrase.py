@@ -1,6 +1,8 @@
 """Paraphrase: do two texts mean the same?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Choice,
@@ -15,6 +17,9 @@ from flan_jax.catalogue.declaration import (
 )
 from flan_jax.tasks.cleaning import DETOKENIZED, cleaned
 from flan_jax.tasks.wording import by_label
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='paraphrase',

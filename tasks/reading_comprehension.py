@@ -1,6 +1,8 @@
 """Reading comprehension: what does a passage say?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Choice,
@@ -17,6 +19,9 @@ from flan_jax.catalogue.declaration import (
 )
 from flan_jax.tasks.cleaning import clean, cleaned
 from flan_jax.tasks.wording import by_label
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='reading_comprehension',

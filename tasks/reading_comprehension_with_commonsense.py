@@ -1,9 +1,14 @@
 """Reading comprehension that needs commonsense: what does a passage imply?"""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, TfdsExample, inverted
 from flan_jax.tasks.cleaning import cleaned, rewrite
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='reading_comprehension_with_commonsense',

@@ -1,12 +1,17 @@
 """Sentiment: is an opinion favourable?"""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 
-import tensorflow as tf
+from etils import epy
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Tail, Template, inverted
 from flan_jax.tasks.cleaning import ONE_LINE, Rules, clean
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='sentiment',

@@ -1,6 +1,8 @@
 """Structure to text: say in words what a record holds."""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Cluster,
@@ -14,6 +16,9 @@ from flan_jax.catalogue.declaration import (
     inverted,
 )
 from flan_jax.tasks.cleaning import ONE_LINE, clean, rewrite
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='struct_to_text',

@@ -4,10 +4,15 @@ Most templates for long articles ask before they show the article, so that cutti
 question standing.
 """
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Tail, Template, inverted
 from flan_jax.tasks.cleaning import ONE_LINE, PARAGRAPHS, clean, rewrite
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='summarization',

@@ -1,8 +1,10 @@
 """Translation between English and eight other languages."""
 
+from __future__ import annotations
+
 import functools
 
-import tensorflow as tf
+from etils import epy
 
 from flan_jax.catalogue.declaration import (
     Cluster,
@@ -16,6 +18,9 @@ from flan_jax.catalogue.declaration import (
     TfdsExample,
     inverted,
 )
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 CLUSTER = Cluster(
     name='translation',

@@ -1,8 +1,13 @@
 """Labels in words: what an inverted template asks for, so that no label is quoted as an answer."""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from etils import epy
 
 from flan_jax.catalogue.declaration import Field
+
+with epy.lazy_imports():
+    import tensorflow as tf
 
 
 def by_label(*wordings: str, label: str = 'label') -> Field:

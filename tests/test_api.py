@@ -129,8 +129,8 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
 
 def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
     from flan_jax import catalogue
+    from flan_jax.data.prepared_source import PreparedSource
     from flan_jax.data.preview import rendered_examples
-    from flan_jax.data.source import PreparedSource
 
     dataset = catalogue.dataset('rte')
     rows = PreparedSource(dataset, samples_dir).get_dataset('train', shuffle=False).as_numpy_iterator()

@@ -32,7 +32,15 @@ def add(*datasets: Dataset) -> None:
 
 
 def load(modules: Iterable[str] = ()) -> None:
-    """Fills the catalogue: flan_jax.tasks, then `modules`, dotted names of modules that call `add`."""
+    """Fills the catalogue, and SeqIO's registries with it; `modules` as in `declare`."""
+    declare(('flan_jax.tasks.registered', *modules))
+
+
+def declare(modules: Iterable[str] = ()) -> None:
+    """Fills the catalogue: flan_jax.tasks, then `modules`, dotted names of modules that call `add`.
+
+    Without TensorFlow, which declarations need only when they read a row.
+    """
     for module in ('flan_jax.tasks', *modules):
         importlib.import_module(module)
 

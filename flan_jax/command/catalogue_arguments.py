@@ -2,8 +2,9 @@
 
 import argparse
 
-from flan_jax.command.libraries import load_datasets
+from flan_jax.command.libraries import load_datasets, load_declarations
 from flan_jax.command.quiet import import_tensorflow
+from flan_jax.data.source import default_folder
 
 
 def catalogue_arguments() -> argparse.ArgumentParser:
@@ -21,7 +22,11 @@ def load_catalogue(options: argparse.Namespace) -> None:
     Names the default folder where `options` name none.
     """
     import_tensorflow()
-    from flan_jax.data import source
-
-    options.data_dir = options.data_dir or source.default_data_dir()
+    options.data_dir = options.data_dir or default_folder()
     load_datasets(options.module, options.data_dir, options.promptsource)
+
+
+def read_declarations(options: argparse.Namespace) -> None:
+    """The same for commands that read no data, see `load_declarations`."""
+    options.data_dir = options.data_dir or default_folder()
+    load_declarations(options.module, options.data_dir, options.promptsource)

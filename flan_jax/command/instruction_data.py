@@ -44,7 +44,8 @@ def require_format(options: argparse.Namespace) -> None:
 def run(options: argparse.Namespace) -> None:
     """Writes the dataset that `options` describe."""
     from flan_jax.data.mixtures import usable_examples
-    from flan_jax.data.own_instructions import Instructions, prepare_instructions
+    from flan_jax.data.own_instructions import Instructions
+    from flan_jax.data.prepare_instructions import prepare_instructions
     from flan_jax.data.status import status
 
     for name in ('train_examples', 'test_examples'):

@@ -25,9 +25,22 @@ def prepare_libraries(data: Data) -> None:
 def load_datasets(modules: Sequence[str], data_dir: str, promptsource: Sequence[str]) -> None:
     """Fills the catalogue: with its modules, the datasets that prepared data declare, and prompts of promptsource."""
     from flan_jax import catalogue
-    from flan_jax.data.own_instructions import declare_prepared
 
     catalogue.load(modules)
+    _add_others(data_dir, promptsource)
+
+
+def load_declarations(modules: Sequence[str], data_dir: str, promptsource: Sequence[str]) -> None:
+    """The same for commands that read no data: without SeqIO and TensorFlow, which take ten times as long."""
+    from flan_jax import catalogue
+
+    catalogue.declare(modules)
+    _add_others(data_dir, promptsource)
+
+
+def _add_others(data_dir: str, promptsource: Sequence[str]) -> None:
+    from flan_jax.data.own_instructions import declare_prepared
+
     declare_prepared(data_dir)
     if promptsource:
         from flan_jax.data.promptsource import add_prompts

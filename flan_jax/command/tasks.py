@@ -10,18 +10,22 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.command import lengths_table, mixture_table, show_examples, verify_table
-from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
+from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue, read_declarations
 from flan_jax.command.tables import OUT, counted, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable, write_whole
 from flan_jax.progress import CONSOLE, bar
 
+_WITHOUT_DATA = ('list', 'search', 'licences')
+"""Actions that read declarations only, or how many examples are prepared."""
+
 
 def main(arguments: list[str]) -> int:
     """Carries out one of the actions below."""
     options, others = _parse(arguments)
-    load_catalogue(options)
+    load = read_declarations if options.action in _WITHOUT_DATA else load_catalogue
+    load(options)
     actions: dict[str, Callable[[argparse.Namespace], int | None]] = {
         'list': _list,
         'show': show_examples.run,

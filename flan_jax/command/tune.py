@@ -208,7 +208,8 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
 
     import_tensorflow()
     from flan_jax.data.formats.chat_template import ChatTemplate
-    from flan_jax.data.own_instructions import Instructions, prepare_instructions
+    from flan_jax.data.own_instructions import Instructions
+    from flan_jax.data.prepare_instructions import prepare_instructions
 
     load_datasets((), tuned.data_dir, ())
     if (pathlib.Path(tuned.data_dir) / tuned.dataset).exists():

@@ -14,9 +14,9 @@ from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.layouts import tokenize_laid_out
 from flan_jax.data.parts import Part
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values
 from flan_jax.data.seqio_tasks import keep_usable, long_field_texts, output_features
-from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.errors import UserError

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset, TfdsExample
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values, read_before, read_shown
-from flan_jax.data.source import PreparedSource
 from flan_jax.errors import UserError
 
 POOL_EXAMPLES = 2048

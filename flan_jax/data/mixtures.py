@@ -16,10 +16,11 @@ from flan_jax.data.members import Member, is_own, members, nothing_left
 from flan_jax.data.mixing.mixing import Mixing
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.seqio_tasks import keep_usable, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import OF_THE_CATALOGUE, Data
-from flan_jax.data.source import MissingDataError, PreparedSource, split_slices
+from flan_jax.data.source import MissingDataError, split_slices
 from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.errors import UserError

@@ -5,8 +5,9 @@ import pathlib
 
 from etils import epath
 
-from flan_jax.data.own_instructions import SPLITS, Instructions, prepare_instructions
-from flan_jax.data.prepare import SAMPLES
+from flan_jax.data.own_instructions import Instructions
+from flan_jax.data.prepare_instructions import SPLITS, prepare_instructions
+from flan_jax.data.source import SAMPLES
 
 FORMATS = {'ranked_answers': 'ranked'}
 """Name of a dataset to the format of its files. `ranked_answers`: forty questions with three answers each, of which one

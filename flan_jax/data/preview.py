@@ -13,9 +13,9 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
-from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary

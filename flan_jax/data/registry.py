@@ -1,7 +1,7 @@
 """The catalogue in SeqIO's registries, for SeqIO's own tools and for other trainers.
 
-Every name begins with `flan_jax.v1.`, here left out; ten thousand of them are registered when `flan_jax.tasks` is
-imported, so tasks and mixtures are built only when they are looked into.
+Every name begins with `flan_jax.v1.`, here left out; ten thousand of them are registered when
+`flan_jax.tasks.registered` is imported, so tasks and mixtures are built only when they are looked into.
 
 | name | what it is |
 |---|---|

@@ -12,9 +12,9 @@ from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import keep_usable, long_field_texts
-from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
 

@@ -16,8 +16,8 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.source import PreparedSource
 from flan_jax.data.tokenize import tokenize
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.metrics.metrics import Judgement, judge

@@ -5,7 +5,7 @@ import enum
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import source
-from flan_jax.data.prepare import SAMPLES
+from flan_jax.data.source import SAMPLES
 
 
 class State(enum.Enum):

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import source
-from flan_jax.data.prepare import SAMPLES
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import RenderedExample, rendered_examples
+from flan_jax.data.source import SAMPLES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
             problems.update(problems_of(dataset, ex))
         examples += usable
         if limit < 0:
-            dropped += source.PreparedSource(dataset, data_dir).num_input_examples(split) - usable
+            dropped += PreparedSource(dataset, data_dir).num_input_examples(split) - usable
     if dropped and dataset.keep is None:
         problems['an example is lost, and no filter is documented'] = dropped
     samples = source.origin(dataset.source, data_dir) == SAMPLES

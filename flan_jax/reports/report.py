@@ -10,7 +10,7 @@ from etils import epath
 from flan_jax import catalogue, manifest
 from flan_jax.data import source
 from flan_jax.data.holdout import overlapping_clusters
-from flan_jax.data.prepare import SAMPLES
+from flan_jax.data.source import SAMPLES
 from flan_jax.evaluation import contamination, records
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.instruction_following.settings import IFS, RULE_MET

@@ -37,6 +37,17 @@ def test_the_catalogue_needs_no_keras_nor_its_commands_any_jax():
     assert run_python(code).split() == ['0', 'True', 'False']
 
 
+@pytest.mark.parametrize('action', ["'search', 'premise'", "'list', '--cluster=sentiment'", "'licences'"])
+def test_declarations_are_read_without_tensorflow_and_seqio(action):
+    """Five of six seconds of a command, and it says what it said with them."""
+    code = (
+        f'import sys; from flan_jax.command.main import main; status = main(["tasks", {action}]); '
+        'print(status, *({"tensorflow", "seqio", "jax"} & set(sys.modules)))'
+    )
+    said = run_python(code)
+    assert said.splitlines()[-1] == '0' and len(said.splitlines()) > 5
+
+
 def test_help_names_every_command(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out

@@ -11,7 +11,8 @@ from flan_jax.data.formats.alpaca import Alpaca, unwrapped
 from flan_jax.data.instruction_files import known_formats
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.instruction_files.detected import format_of_file
-from flan_jax.data.own_instructions import Instructions, prepare_instructions
+from flan_jax.data.own_instructions import Instructions
+from flan_jax.data.prepare_instructions import prepare_instructions
 from flan_jax.data.settings import Data
 from flan_jax.metrics.judgement import Judgement
 from flan_jax.metrics.rouge_by_length import ALL, rouge_l_by_length

@@ -21,8 +21,9 @@ from flan_jax.data.overlap.definition import CONTAINED, EQUAL, NONE, SHARED, SHO
 from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
 from flan_jax.data.overlap.shingles import Texts, words_of
 from flan_jax.data.overlap.wanted import Wanted
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.seqio_tasks import keep_usable
-from flan_jax.data.source import PreparedSource, prepared_builder
+from flan_jax.data.source import prepared_builder
 
 
 def stands_in(words, text):

@@ -17,7 +17,8 @@ from flan_jax.data.formats.tulu import Tulu
 from flan_jax.data.instruction_files import known_formats
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.own_instructions import Instructions, prepare_instructions
+from flan_jax.data.own_instructions import Instructions
+from flan_jax.data.prepare_instructions import prepare_instructions
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, read_examples
 from flan_jax.data.settings import Data

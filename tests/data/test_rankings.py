@@ -16,7 +16,8 @@ from flan_jax.data.formats.tulu import Tulu
 from flan_jax.data.instruction_files import known_formats
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.own_instructions import Instructions, prepare_instructions
+from flan_jax.data.own_instructions import Instructions
+from flan_jax.data.prepare_instructions import prepare_instructions
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.packing.columns import read_column, write_column

@@ -15,7 +15,7 @@ LENGTHS = {'inputs': 512, 'targets': 64}
 
 
 def run_tool(tool, *arguments, **kwargs):
-    command = [sys.executable, '-m', f'seqio.scripts.{tool}', '--module_import=flan_jax.tasks', *arguments]
+    command = [sys.executable, '-m', f'seqio.scripts.{tool}', '--module_import=flan_jax.tasks.registered', *arguments]
     done = subprocess.run(command, capture_output=True, text=True, **kwargs)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

@@ -10,6 +10,7 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import points_at_options
 from flan_jax.data import prepare, rendering, source
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
@@ -141,9 +142,7 @@ class Watched(dict):
 def test_fields_that_depend_on_the_label_are_declared_as_revealing(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no label')
-    ex = next(
-        iter(keep_usable(source.PreparedSource(dataset, samples_dir).get_dataset('test', shuffle=False), dataset))
-    )
+    ex = next(iter(keep_usable(PreparedSource(dataset, samples_dir).get_dataset('test', shuffle=False), dataset)))
 
     def features_read(*fields):
         read = set()

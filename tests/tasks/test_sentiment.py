@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from flan_jax.data import rendering, source
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks.sentiment import DATASETS, IMDB_REVIEWS, SENTIMENT140, SST2, YELP_POLARITY_REVIEWS
 
@@ -29,7 +30,7 @@ def answers(dataset, data_dir):
 
 
 def test_sentiment140_neutral_tweets_are_dropped(samples_dir):
-    raw = source.PreparedSource(SENTIMENT140, samples_dir).get_dataset('test', shuffle=False)
+    raw = PreparedSource(SENTIMENT140, samples_dir).get_dataset('test', shuffle=False)
     neutral = {ex['text'].decode() for ex in raw.as_numpy_iterator() if ex['polarity'] == 2}
     kept = {ex.fields['text'] for ex in rendered_examples(SENTIMENT140, 'test', samples_dir)}
     assert len(neutral) == 2 and len(kept) == 8

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from flan_jax.catalogue import declaration as declaration
-from flan_jax.data import rendering, source
+from flan_jax.data import rendering
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.tasks import summarization
 
@@ -69,7 +70,7 @@ def test_cnn_dailymail_takes_only_headers(text):
 
 
 def test_cnn_dailymail_sample_articles_end_as_in_the_source(samples_dir):
-    raw = source.PreparedSource(summarization.CNN_DAILYMAIL, samples_dir).get_dataset('train', shuffle=False)
+    raw = PreparedSource(summarization.CNN_DAILYMAIL, samples_dir).get_dataset('train', shuffle=False)
     examples = rendered_examples(summarization.CNN_DAILYMAIL, 'train', samples_dir)
     for article, ex in zip((ex['article'].decode() for ex in raw.as_numpy_iterator()), examples, strict=True):
         assert article.endswith(ex.fields['article'])

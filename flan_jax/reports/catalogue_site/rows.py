@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from flan_jax.catalogue.declaration import ANSWER, HISTORY, OPTIONS, Dataset
 from flan_jax.data import source
-from flan_jax.data.prepare import SAMPLES
 from flan_jax.data.preview import RenderedExample, rendered_examples
+from flan_jax.data.source import SAMPLES
 
 SHOWN = 5
 """Rows of a page at most."""

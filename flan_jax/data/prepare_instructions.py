@@ -1,0 +1,121 @@
+"""Instruction files of a user's own, written as prepared datasets that declare themselves."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from flan_jax import catalogue
+from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.example_files import ExampleError, read_file
+from flan_jax.data.instruction_files import format_called
+from flan_jax.data.instruction_files.conversation import Conversation
+from flan_jax.data.members import FORMS, own_mixtures
+from flan_jax.data.own_instructions import DECLARATION_KEY, Instructions, declare_prepared, is_declared
+from flan_jax.data.prepare import unprepared_builder, write_examples
+from flan_jax.data.source import ORIGIN_KEY
+from flan_jax.errors import UnknownName, UserError
+
+SPLITS = ('train', 'validation', 'test')
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What was made of instruction files.
+
+    Attributes:
+      folder: where the dataset lies.
+      dataset: as the catalogue has it now.
+      ties_dropped: examples left out because all their responses are equally good.
+    """
+
+    folder: pathlib.Path
+    dataset: Dataset
+    ties_dropped: int
+
+
+def prepare_instructions(
+    instructions: Instructions,
+    files: Mapping[str, pathlib.Path],
+    format_name: str,
+    data_dir: str,
+    keys: Mapping[str, str] | None = None,
+    keep_ties: bool = False,
+    origin: str | None = None,
+) -> Written:
+    """Writes instruction files as a prepared dataset with its declaration, and adds it to the catalogue.
+
+    Args:
+      instructions: the declaration.
+      files: split to file.
+      format_name: one of `flan_jax.data.instruction_files`.
+      data_dir: directory of prepared datasets.
+      keys: a key that the format reads to the one that the files have in its place.
+      keep_ties: whether examples stay all of whose responses are equally good, which teach no preference.
+      origin: where the examples come from; None for files of the user's own.
+
+    Raises:
+      ExampleError: naming file and line of the first row that does not fit; nothing is written then.
+      UnknownName: for another split or format.
+      UserError: if the name is taken, or the dataset is prepared there already.
+    """
+    dataset = instructions.dataset
+    require_free(instructions.name, data_dir)
+    if unknown := [split for split in files if split not in SPLITS]:
+        raise UnknownName('split', unknown[0], SPLITS)
+    if 'test' in files and instructions.test_examples:
+        raise UserError('the test split has a file, so give no number of examples to keep for it')
+    conversations = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
+    kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in conversations.items()}
+    if emptied := [split for split, found in kept.items() if not found]:
+        raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
+    ties = sum(map(len, conversations.values())) - sum(map(len, kept.values()))
+    most = max(len(conversation.scores) for found in kept.values() for conversation in found)
+    _require_training_examples(instructions, len(kept.get('train', ())))
+    instructions = dataclasses.replace(instructions, responses=most)
+    examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
+    builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
+    metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
+    folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
+    declare_prepared(data_dir)
+    return Written(folder, instructions.dataset, ties)
+
+
+def _require_training_examples(instructions: Instructions, examples: int) -> None:
+    """Raises UserError where all training examples would be kept for the test split."""
+    if 0 < instructions.test_examples >= examples:
+        raise UserError(
+            f'{instructions.name} has {examples} training examples, and {instructions.test_examples} of them were to '
+            'be kept for the test split; keep fewer'
+        )
+
+
+def require_free(name: str, data_dir: str) -> None:
+    """Raises UserError unless a name, and the folder it gives, can be a new dataset's beside all that has one."""
+    folders = {dataset.source_name.partition('/')[0] for dataset in catalogue.DATASETS.values()}
+    suffix = next((suffix for suffix in FORMS if suffix and name.endswith(suffix)), None)
+    if is_declared(name) and not (epath.Path(data_dir) / name).exists():
+        return
+    if name in catalogue.DATASETS or name in own_mixtures() or name in folders:
+        raise UserError(f'{name!r} is taken by a dataset, cluster or mixture; prepare it under another name')
+    if suffix:
+        raise UserError(f'{name!r} would read as a form of {name.removesuffix(suffix)!r}; do not end it in {suffix!r}')
+
+
+def _conversations(path: pathlib.Path, format_name: str, keys: Mapping[str, str]) -> list[Conversation]:
+    """The conversations of a file."""
+    read = format_called(format_name).read
+    found = [read(where, _renamed(where, row, keys)) for where, row in read_file(path)]
+    if not found:
+        raise ExampleError(f'{path}: holds no examples')
+    return found
+
+
+def _renamed(where: str, row: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:
+    """A row with the keys that its format reads."""
+    for theirs in keys.values():
+        if theirs not in row:
+            raise ExampleError(f'{where}: {theirs!r} is missing; the keys are {", ".join(map(str, row)) or "none"}')
+    return {**row, **{ours: row[theirs] for ours, theirs in keys.items()}}
