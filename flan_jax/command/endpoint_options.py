@@ -33,6 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def require_endpoint(options: argparse.Namespace) -> None:
+    """Raises UserError for any of these arguments where no endpoint is named, which would read none of them."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    unset = vars(parser.parse_args([]))
+    given = [name for name, value in unset.items() if getattr(options, name) != value]
+    if given and not options.endpoint:
+        names = ', '.join(f'--{name}' for name in given)
+        raise UserError(f'{names}: goes with --endpoint=URL; name the server that is to judge, or leave it out')
+
+
 @contextlib.contextmanager
 def client(options: argparse.Namespace) -> Iterator:
     """A client for the body, which tells afterwards what was asked.

@@ -5,11 +5,14 @@ Records, report.html and report.json go to --output, and results in the format o
 OUTPUT/lm_eval/NAME. What is on record is not evaluated again.
 """
 
+from __future__ import annotations
+
 import argparse
 import functools
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from etils import epath
 from rich.table import Table
@@ -20,6 +23,10 @@ from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable, write_whole
 from flan_jax.progress import CONSOLE
+
+if TYPE_CHECKING:
+    from flan_jax.evaluation.eval_set import EvalSet
+    from flan_jax.evaluation.records import ModelRecords
 
 LM_EVAL = 'lm_eval'
 """Folder of the results that lm-evaluation-harness's readers take."""
@@ -33,9 +40,9 @@ def main(arguments: list[str]) -> int:
     load_catalogue(options)
     keep_compiled_programs()
     eval_set = _eval_set(options)
-    models = {name: _records(path, name, options) for name, path in paths.items()}
-    _evaluate(eval_set, models, paths, options)
-    _report(eval_set, models, paths, options.output)
+    asked = list(_asked(eval_set, paths, options))
+    _evaluate(asked, options)
+    _report(eval_set, asked, options.output)
     return 0
 
 
@@ -121,21 +128,39 @@ def _records(path: str, name: str, options: argparse.Namespace):
     return ModelRecords(options.output, name, settings)
 
 
-def _evaluate(eval_set, models: Mapping, paths: Mapping[str, str], options: argparse.Namespace) -> None:
+class _Asked(NamedTuple):
+    """What a model is asked; one with several soft prompts of a task once for each of them."""
+
+    name: str
+    path: str
+    eval_set: EvalSet
+    records: ModelRecords
+
+
+def _asked(eval_set: EvalSet, paths: Mapping[str, str], options: argparse.Namespace) -> Iterator[_Asked]:
+    from flan_jax.evaluation.soft_prompts import each_prompt
+
+    for name, path in paths.items():
+        for part, records in each_prompt(eval_set, _records(path, name, options)):
+            yield _Asked(f'{name}_prompt_{records.prompt}' if records.prompt > 1 else name, path, part, records)
+
+
+def _evaluate(asked: Sequence[_Asked], options: argparse.Namespace) -> None:
     from flan_jax.data.formats import format_named
     from flan_jax.evaluation.evaluate import evaluate
     from flan_jax.loaded_model import load
 
     prompt_format = format_named(options.prompt_format) if options.prompt_format else None
-    for name, model_records in models.items():
-        evaluate(functools.partial(load, paths[name], prompt_format=prompt_format), eval_set, model_records)
+    for _, path, part, records in asked:
+        evaluate(functools.partial(load, path, prompt_format=prompt_format), part, records)
 
 
-def _report(eval_set, models: Mapping, paths: Mapping[str, str], output: str) -> None:
+def _report(eval_set: EvalSet, asked: Sequence[_Asked], output: str) -> None:
     from flan_jax.reports.lm_eval_results import lm_eval_results
     from flan_jax.reports.models import lines, write_models_report
     from flan_jax.reports.result_lines import results_by_model
 
+    paths, models = {one.name: one.path for one in asked}, {one.name: one.records for one in asked}
     found = results_by_model(eval_set, models)
     print_table(_table(lines(found), list(models)))
     for name, results in found.items():

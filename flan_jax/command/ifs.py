@@ -85,8 +85,9 @@ def _check_objecqa(options: argparse.Namespace) -> None:
         raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
     if options.endpoint and options.questions:
         raise UserError('--endpoint judges answers; leave out --questions')
-    if not options.endpoint and (options.output or options.endpoint_model):
-        raise UserError('--output and --endpoint_model go with --endpoint=URL; name the server that is to judge')
+    endpoint_options.require_endpoint(options)
+    if options.output and not options.endpoint:
+        raise UserError('--output goes with --endpoint=URL; name the server that is to judge')
     if options.output:
         require_writable_file(options.output, '--output')
 

@@ -97,6 +97,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError('--agree and --joint go with two files of answers')
     if options.prior and not options.joint:
         raise UserError('--prior goes with --joint: it needs difficulties')
+    endpoint_options.require_endpoint(options)
     check_sizes(options, 'batch_tokens', 'resamples')
 
 

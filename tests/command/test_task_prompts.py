@@ -109,6 +109,20 @@ def test_the_report_sets_prompts_of_a_task_side_by_side(folder):
     assert 'rte@2' in (folder / 'run' / 'report.html').read_text()
 
 
+def test_a_folder_that_is_named_is_asked_with_every_prompt(folder, samples_dir, tmp_path):
+    """As the run is: the second prompt of a task is a model beside the first."""
+    asked = [f'soft={folder / "run"}', '--tasks=rte,cb', '--limit=3', '--templates=0', '--input_length=200']
+    lengths = ['--max_new_tokens=16', f'--data_dir={samples_dir}', f'--output={tmp_path}']
+    assert main.main(['evaluate', *asked, *lengths]) == 0
+    rows = json.loads((tmp_path / 'report.json').read_text())['results']
+    found = {(row['name'], model): of['mean'] for row in rows for model, of in row['models'].items()}
+    (line,) = json.loads((folder / 'run/report.json').read_text())['prompts']
+    assert set(found) == {('rte', 'soft'), ('cb', 'soft'), ('rte', 'soft_prompt_2')}
+    assert [found['rte', 'soft'], found['rte', 'soft_prompt_2']] == list(line['prompts'].values())
+    answers = {path.read_text() for path in tmp_path.glob('evaluation/soft/rte-*/test_template_0.jsonl')}
+    assert len(answers) == 2
+
+
 def test_a_study_takes_the_prompts_of_a_task_for_seeds(folder, samples_dir):
     run, (line,) = load_run(folder, samples_dir), json.loads((folder / 'run' / 'report.json').read_text())['prompts']
     columns = {'RTE': ('rte',), 'CB': ('cb',)}

@@ -222,10 +222,13 @@ def test_figures_read_the_verdicts_that_the_command_writes(tmp_path, capsys, stu
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '-1', '0'], 'Prices.prompt=-1'),
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '0', '0', '--parallel=0'], 'Endpoint.parallel=0'),
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '0', '0', '--key_variable=NO_KEY'], 'NO_KEY'),
+        (['--verdicts=v', '--prices', '0', '0', '--parallel=2'], '--prices, --parallel: goes with --endpoint=URL'),
+        (['--model=m', '--confirm_cost'], '--confirm_cost: goes with --endpoint=URL'),
         (['--verdicts=v', '--scores=math'], '--scores goes with --endpoint'),
         (['--verdicts=v', '--prior', 'p'], '--prior goes with --joint'),
     ],
 )
 def test_what_is_missing_or_not_allowed_is_named(tmp_path, words, message, capsys):
-    assert main.main(['judge', *write_answers(tmp_path), f'--cache={tmp_path}/cache', *words]) == 2
+    cache = [f'--cache={tmp_path}/cache'] if any(word.startswith('--endpoint=') for word in words) else []
+    assert main.main(['judge', *write_answers(tmp_path), *cache, *words]) == 2
     assert message in capsys.readouterr().err
