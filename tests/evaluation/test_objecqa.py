@@ -77,7 +77,7 @@ def test_the_command_asks_a_judge_behind_an_endpoint(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['a.jsonl', '--endpoint_model=m'], 'go with --endpoint'),
+        (['a.jsonl', '--endpoint_model=m'], 'goes with --endpoint'),
         (['--questions=q.jsonl', '--endpoint=http://h/v1'], 'leave out --questions'),
     ],
 )
