@@ -205,6 +205,8 @@ def _model_answer(line: Answered, record: Record) -> dict[str, Any]:
     content: dict[str, Any] = {'text': judged.prediction}
     if 'options' in record:
         content['scores'] = [[option['text'], round(option[line.score], 3)] for option in record['options']]
+    if 1 < len(judged.choices) <= MOST_LABELS:
+        content['labels'] = judged.label_pair()  # which cell of a confusion matrix it is in
     metric = METRICS[line.dataset.metrics[0]]
     if not line.by_degrees:
         content['right'] = line.is_right(judged)

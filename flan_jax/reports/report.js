@@ -55,6 +55,8 @@ function answersPanel(panel, lines) {
     found.models.slice(1).forEach((model, index) => {
       options.push(new Option(`${model} answers otherwise than ${found.models[0]}`, `other ${index + 1}`));
       if (found.by_degrees) return;
+      options.push(new Option(`${model} and ${found.models[0]} right`, `both ${index + 1}`));
+      options.push(new Option(`${model} and ${found.models[0]} wrong`, `neither ${index + 1}`));
       options.push(new Option(`won: ${model} right, ${found.models[0]} wrong`, `won ${index + 1}`));
       options.push(new Option(`lost: ${model} wrong, ${found.models[0]} right`, `lost ${index + 1}`));
     });
@@ -62,7 +64,8 @@ function answersPanel(panel, lines) {
   }
 
   function passes(record) {
-    const [kind, index] = filter.value.split(' ');
+    const [kind, index, row, column] = filter.value.split(' ');
+    const isOf = (label, wanted) => wanted === '*' || label === Number(wanted);
     const [first, other] = [record.answers[0], record.answers[Number(index)]];
     const tests = {
       '': () => true,
@@ -71,6 +74,9 @@ function answersPanel(panel, lines) {
       other: () => other.text !== first.text,
       won: () => other.right && !first.right,
       lost: () => !other.right && first.right,
+      both: () => other.right && first.right,
+      neither: () => !other.right && !first.right,
+      cell: () => isOf(other.labels[0], row) && isOf(other.labels[1], column),
     };
     return tests[kind]() && (!template.value || Number(template.value) === record.template) &&
       (!text.value || JSON.stringify(record).toLowerCase().includes(text.value.toLowerCase()));
@@ -124,12 +130,13 @@ function answersPanel(panel, lines) {
   update();
   panel.hidden = false;
 
-  return (name, shots, wantedTemplate, wantedFilter) => {
+  return (name, shots, wantedTemplate, wantedFilter, says) => {
     const index = lines.findIndex((found) => found.name === name && found.shots === shots);
     if (index < 0) return;
     line.value = String(index);
     fillChoices();
     template.value = wantedTemplate;
+    if (says) filter.append(new Option(says, wantedFilter)); // a cell of a table: one choice more
     filter.value = wantedFilter;
     if (filter.selectedIndex < 0) filter.value = '';
     reset();
@@ -145,11 +152,12 @@ function main() {
   const lines = JSON.parse(document.getElementById('answers-data').textContent);
   const open = answersPanel(panel, lines);
   for (const number of document.querySelectorAll('[data-line]')) {
-    const {line, shots, template, model, kind} = number.dataset;
+    const {line, shots, template, model, kind, cell, says} = number.dataset;
     const show = () => {
       const found = lines.find((one) => one.name === line && one.shots === Number(shots));
       const index = found && model ? found.models.indexOf(model) : -1;
-      open(line, Number(shots), template || '', kind && index >= 0 ? `${kind} ${index}` : '');
+      const wanted = [kind, index, cell].filter((part) => part !== undefined).join(' ');
+      open(line, Number(shots), template || '', kind && index >= 0 ? wanted : '', says);
     };
     number.addEventListener('click', show);
   }

@@ -82,6 +82,14 @@ def test_a_confusion_matrix_has_what_was_expected_in_its_rows(lines):
         assert labels['matrices'][model] == expected
 
 
+def test_a_cell_of_a_confusion_matrix_opens_as_many_answers_as_it_counts(lines):
+    found, (shown,) = answers.summary(lines[0]), answers.shown_records([lines[0]])
+    for model, rows in found['labels']['matrices'].items():
+        place = shown['models'].index(model)
+        labels = [tuple(record['answers'][place]['labels']) for record in shown['records']]
+        assert rows == [[labels.count((row, column)) for column in range(2)] for row in range(2)]
+
+
 def test_answers_scored_by_degrees_are_never_right_or_wrong(lines):
     assert lines[1].by_degrees and answers.summary(lines[1])['right'] == {}
     (shown,) = answers.shown_records([lines[1]])
