@@ -149,6 +149,10 @@ def test_every_number_opens_its_answers_in_a_browser(page):
         opened.locator('button[data-line=rte][data-kind=won]').click()
         assert opened.locator('.record').count() == 3
         assert opened.locator('#answers output').inner_text() == '3 of the 8 answers on this page'
+        opened.locator('summary', has_text='rte').first.click()
+        opened.locator('button[data-kind=cell][data-model=tuned][data-cell="0 1"]').click()
+        expected = sum(row[0] == 'yes' and row[2] == 'no' for rows in RTE.values() for row in rows)
+        assert opened.locator('.record').count() == expected > 0
         opened.locator('button[data-line=samsum][data-model=tuned]').click()
         assert opened.locator('.record').count() == 2 and opened.locator('.record .bad').count() == 0
         assert 'rouge1' in opened.locator('.record').first.inner_text()
