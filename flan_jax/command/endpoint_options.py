@@ -14,9 +14,9 @@ _DEFAULT_CACHE = 'endpoint'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that say where a model is asked, how, and at what cost."""
-    group = parser.add_argument_group('a judge behind an endpoint that speaks as OpenAI does')
+    group = parser.add_argument_group('a model behind an endpoint that speaks as OpenAI does')
     group.add_argument('--endpoint', metavar='URL', help='its address, such as http://127.0.0.1:8000/v1')
-    group.add_argument('--endpoint_model', metavar='NAME', help="the judge's name there")
+    group.add_argument('--endpoint_model', metavar='NAME', help="the model's name there")
     group.add_argument(
         '--prices', nargs=2, type=float, metavar=('PROMPT', 'ANSWER'),
         help='what a million tokens cost, read and written; 0 0 for a server of your own',
@@ -58,7 +58,7 @@ def client(options: argparse.Namespace) -> Iterator:
     from flan_jax.files import cache_folder
 
     if not options.endpoint_model:
-        raise UserError('--endpoint_model is missing: the name by which the server knows the judge')
+        raise UserError('--endpoint_model is missing: the name by which the server knows the model')
     if options.prices is None:
         raise UserError('--prices is missing: what a million tokens cost, read and written; 0 0 for your own server')
     endpoint = Endpoint(

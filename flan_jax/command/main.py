@@ -35,6 +35,7 @@ MODEL_COMMANDS = {
     'ifs': 'does a model answer at all: the Instruction Following Score',
     'select': 'which checkpoint of a run answers best, by a judge or side by side for a person',
     'judge': 'which of two models answers better, prompt by prompt, and how often',
+    'translate': 'answers in another language, for a judge that reads them there',
     'reward': 'what a reward model makes of answers, and whether it can be believed',
     'convert': 'a model of Hugging Face in, a tuned one out',
     'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',

@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> int:
             f'--gin_file={path}'
         )
     require_writable(options.output, '--output')
+    _require_length(options, tuned, file_format, keys)
     _prepare(options, tuned, file_format, keys)
     write_whole(path, text)
     base.make()
@@ -189,6 +190,16 @@ def _objective(name: str, file_format: str) -> type[Objective]:
             f'{file_format} does not have; give one with chosen and rejected'
         )
     return known[name]
+
+
+def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
+    """Raises UserError where most examples would be cut; tells of fewer."""
+    from flan_jax.command.tune_lengths import require_length
+    from flan_jax.data.instruction_files import format_called
+    from flan_jax.loaded_model import is_hugging_face
+
+    vocabulary = options.base if is_hugging_face(options.base) else tuned.base.vocabulary
+    require_length(tuned, options.data, format_called(file_format), keys, vocabulary)
 
 
 def _check(text: str, base: Base) -> None:

@@ -57,6 +57,21 @@ class Tuned:
     test_examples: int
     responses: int = 1
 
+    @property
+    def sequence_length(self) -> int:
+        """Tokens of a sequence."""
+        return self.length or int(min(LENGTH, self.base.config.max_length))
+
+    @property
+    def input_length(self) -> int:
+        """Tokens of a prompt at most."""
+        return self.sequence_length // 2
+
+    @property
+    def target_length(self) -> int:
+        """Tokens of an answer at most."""
+        return self.sequence_length // 2 // self.responses
+
     def gin_text(self) -> str:
         """The gin file."""
         return '\n'.join(self._lines()) + '\n'
@@ -98,14 +113,13 @@ class Tuned:
         return float(f'{RATES[self.tuning] * (BESIDE_REFERENCE if self.objective.needs_reference else 1):.1e}')
 
     def _stream(self) -> Iterator[str]:
-        length = self.length or int(min(LENGTH, self.base.config.max_length))
         yield f'Run.prompt_format = @{type(self.prompt_format).__name__}()'
         if self.base.template and self.prompt_format == self.base.prompt_format:
             yield f'ChatTemplate.template = {self.base.template!r}  # the one that came with the model'
         else:
             yield from bindings(self.prompt_format, defaults=False)
         yield f"Stream.directory = '{self.output}/streams'"
-        yield f'SEQUENCE_LENGTH = {length}'
-        yield f'Stream.input_length = {length // 2}  # longer prompts are left out, and counted'
-        yield f'Stream.target_length = {length // 2 // self.responses}  # longer answers are cut, and counted'
+        yield f'SEQUENCE_LENGTH = {self.sequence_length}'
+        yield f'Stream.input_length = {self.input_length}  # longer prompts are left out, and counted'
+        yield f'Stream.target_length = {self.target_length}  # longer answers are cut, and counted'
         yield 'Stream.targets_per_sequence = None'

@@ -49,7 +49,10 @@ def evaluated_runs(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any
         newest = next(reversed(records.models_in(path)), BASE)
         columns[name] = _found(records.model_folder(_root(path, made[name], newest), newest))
         if not columns[name]:
-            raise UserError(f'{name}: {path} has no records; `flan-jax evaluate` writes them')
+            raise UserError(
+                f'{name}: {path} has no records of an evaluation, by which runs are compared; give its gin file '
+                'HELD_OUT or EVAL_TASKS, then `flan-jax evaluate` it; what the run learned is in its own report.html'
+            )
         mixture = made[name]['run']['data']['mixture']
         notes = 'not tuned' if newest == BASE else f'{newest.replace("_", " ")}, tuned on {mixture}'
         models[name] = _described(columns[name], path, notes)

@@ -133,11 +133,14 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
+        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '64'}, 'at least 75 % would be cut or left out'),
         ({'format': 'messages'}, 'expected messages, a list of'),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_converted(folder, capsys, changed, message):
     (folder / 'odd.jsonl').write_text('{"text": "a"}')
+    long = [{'prompt': 'Say it.', 'chosen': 'yes ' * n, 'rejected': 'no'} for n in (2, 90, 90, 80)]
+    (folder / 'long.jsonl').write_text('\n'.join(map(json.dumps, long)))
     (folder / 'late.jsonl').write_text('{"instruction": "a", "output": "b"}\n{"instruction": "a"}')
     given = {'base': 'model', 'data': 'alpaca.json', 'output': 'refused'} | changed
     paths = {name: f'{folder}/{given[name]}' for name in ('base', 'data', 'output')}

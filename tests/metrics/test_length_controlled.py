@@ -60,6 +60,16 @@ def test_a_model_against_itself_wins_half():
     assert same.win_rate == 50 and length_controlled(same, dict.fromkeys(names, 0.3)).rate == pytest.approx(50)
 
 
+@pytest.mark.parametrize('wins', [0.0, 1.0])
+def test_a_model_that_loses_or_wins_throughout_is_rated_so(wins, capfd):
+    """Of one class of rows liblinear takes the first label for both, and a loser had a rate of 50."""
+    names = tuple(map(str, range(6)))
+    one_sided = Comparisons(names, np.full(6, wins), np.array([9, 30, 12, 8, 40, 25]), np.array([30, 9, 9, 35, 20, 26]))
+    found = [length_controlled(one_sided).rate, *interval(one_sided, samples=10)]
+    assert found == pytest.approx([100 * wins] * 3, abs=1)
+    assert 'WARNING' not in ''.join(capfd.readouterr())
+
+
 def test_preferences_are_wins_and_zero_is_a_tie():
     np.testing.assert_array_equal(wins_of(np.array([1.0, 2.0, 0.0, 1.25])), [0, 1, 0.5, 0.25])
 

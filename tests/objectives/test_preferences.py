@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from flan_jax.model import decoder
+from flan_jax.model.inputs import Inputs
+from flan_jax.model.value_head import init_value_head, response_values
 from flan_jax.objectives.dpo import Dpo
 from flan_jax.objectives.dpo_hinge import DpoHinge
 from flan_jax.objectives.dpo_norm import DpoNorm
@@ -18,6 +20,7 @@ from flan_jax.objectives.reward import Reward
 from flan_jax.objectives.rrhf import Rrhf
 from flan_jax.objectives.slic import Slic
 from flan_jax.packing.best_fit import pack
+from flan_jax.packing.example import Example
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.lora import Lora
 from tests.objectives.test_next_token import CLUSTERS, alone, assert_trees_close
@@ -161,6 +164,44 @@ def test_packed_trees_equal_unpacked_pairs_in_loss_and_gradient(name):
     for loss_of, arrays in ((of_trees, batch), (of_pairs, unpacked(examples))):
         value, cotangent = jax.value_and_grad(loss_of)(log_probs(CONFIG, params, arrays))
         found.append((value, gradient_through(params, arrays, cotangent)))
+    assert_trees_close(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_rewards_of_packed_trees_equal_those_of_unpacked_pairs_in_loss_and_gradient():
+    objective, examples = Reward(margin=0.3, centring=0.01), ranked()
+    params = random_params(CONFIG) | init_value_head(CONFIG, jax.random.key(5))
+    alone = [
+        [Example(example.prompt, (response,), annotations={'score': (0.0,), 'reference': (0.0,)})]
+        for example in examples
+        for response in example.responses
+    ]
+
+    def values(params, batch):
+        hidden = decoder.hidden_states(CONFIG, params, Inputs.of(batch))
+        return response_values(params, hidden, batch['response_ends'])
+
+    def of_trees(params, batch):
+        predictions = Predictions(jnp.zeros_like(batch['weights']), values(params, batch))
+        return objective(predictions, batch, CLUSTERS)[0] / objective.denominator(batch)
+
+    def of_pairs(params, batch):
+        counts = [len(example.responses) for example in examples]
+        losses = []
+        for rewards, example in zip(jnp.split(values(params, batch)[:, 0], np.cumsum(counts)[:-1]), examples):
+            score = example.annotations['score']
+            better_first = [(i, j) for i, j in itertools.permutations(range(len(score)), 2) if score[i] > score[j]]
+            of_example = [
+                jnp.logaddexp(0, rewards[j] - rewards[i] + objective.margin)
+                + objective.centring * (rewards[i] + rewards[j]) ** 2
+                for i, j in better_first
+            ]
+            losses += [sum(of_example) / len(of_example)] if of_example else []
+        return sum(losses) / len(losses)
+
+    found = [
+        jax.jit(jax.value_and_grad(loss_of))(params, batch)
+        for loss_of, batch in ((of_trees, batch_of(rows(examples))), (of_pairs, batch_of(alone, 32, 16)))
+    ]
     assert_trees_close(*found, rtol=1e-4, atol=1e-5)
 
 

@@ -43,9 +43,9 @@ def preferences(count, seed=0):
         yield Example(prompt, answers, annotations={'score': tuple(map(float, -lengths))})
 
 
-def write(folder, sequences, recipe='preferences') -> PackedStream:
-    """A stream of as many packed preferences."""
-    packed = list(pack(preferences(20 * sequences), LENGTH, LENGTH, 4))[:sequences]
+def write(folder, sequences, recipe='preferences', examples=None) -> PackedStream:
+    """A stream of as many packed preferences, or other examples."""
+    packed = list(pack(examples or preferences(20 * sequences), LENGTH, LENGTH, 4))[:sequences]
     manifest = StreamManifest(
         recipe={'mixture': recipe}, tasks=['words'], clusters=['words'], cluster_of_task=[0], sequences=sequences,
         sequence_length=LENGTH, max_targets=LENGTH, examples=[0], density=1.0, target_share=0.5, epochs={},

@@ -56,18 +56,32 @@ def preferences(count, seed):
     return examples
 
 
-@pytest.fixture(scope='module')
-def stream(tmp_path_factory):
-    packed = list(pack(preferences(1600, 0), LENGTH, LENGTH, 8))[: STEPS * BATCH]
+def more_of_one_word(count, seed):
+    """Of two to four answers, which are one word again and again, that one is better which has it more often."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        lengths = rng.choice(np.arange(1, 8), rng.integers(2, 5), replace=False)
+        answers = tuple(np.append(np.full(length, 7), 1) for length in lengths)
+        prompt = rng.integers(2, VOCABULARY, 4)
+        yield Example(prompt, answers, annotations={'score': tuple(map(float, lengths))})
+
+
+def written(folder, examples):
+    """A stream of as many sequences as a run reads."""
+    packed = list(pack(examples, LENGTH, LENGTH, 8))[: STEPS * BATCH]
     assert len(packed) == STEPS * BATCH
     manifest = StreamManifest(
         recipe={}, tasks=['smaller'], clusters=['a'], cluster_of_task=[0], sequences=len(packed),
         sequence_length=LENGTH, max_targets=LENGTH, examples=[1600], density=1.0, target_share=1.0, epochs={},
         chains=False, responses_per_sequence=max(len(sequence.response_lengths) for sequence in packed),
     )  # fmt: skip
-    folder = tmp_path_factory.mktemp('stream') / 'smaller'
     streams.write(folder, packed, lambda: manifest)
     return PackedStream(folder)
+
+
+@pytest.fixture(scope='module')
+def stream(tmp_path_factory):
+    return written(tmp_path_factory.mktemp('stream') / 'smaller', preferences(1600, 0))
 
 
 @pytest.fixture(scope='module')
@@ -122,6 +136,14 @@ def test_slic_ranks_answers_of_one_length(stream, language_model, tmp_path):
     tune(tmp_path / 'slic', stream, Full(), language_model, Slic())
     accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'slic')]
     assert 0.3 < np.mean(accuracy[:3]) < 0.7 < 0.9 < np.mean(accuracy[-8:])
+
+
+def test_slic_ranks_longer_answers_higher_where_words_can_be_foreseen(language_model, tmp_path):
+    """Against the sums, which rank them lower at first; random words keep what they cost, see docs/preferences.md."""
+    stream = written(tmp_path / 'stream', more_of_one_word(2000, 0))
+    tune(tmp_path / 'slic', stream, Full(), language_model, Slic())
+    accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'slic')]
+    assert np.mean(accuracy[:3]) < 0.5 < 0.85 < np.mean(accuracy[-8:])
 
 
 def test_a_reward_model_goes_on_with_its_head_and_is_no_language_model(stream, language_model, tmp_path):

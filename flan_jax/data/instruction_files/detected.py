@@ -1,11 +1,12 @@
 """Which format an instruction file has, found by its first row."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 from flan_jax.data.example_files import ExampleError, read_file
+from flan_jax.data.instruction_files.conversation import Conversation
 
 
 def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: Mapping[str, str]) -> str:
@@ -36,10 +37,14 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
     return found[0]
 
 
+def conversations(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> Iterator[Conversation]:
+    """What the rows of a file say, read as they are needed; raises ExampleError for a row that cannot be read."""
+    return (made.read(where, _renamed(row, keys)) for where, row in read_file(path))
+
+
 def most_responses(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> int:
     """The most responses that any row of a file has; raises ExampleError for a row that cannot be read."""
-    found = (made.read(where, _renamed(row, keys)) for where, row in read_file(path))
-    return max((1 + len(conversation.rejected) for conversation in found), default=1)
+    return max((1 + len(conversation.rejected) for conversation in conversations(path, made, keys)), default=1)
 
 
 def _renamed(row: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:

@@ -1,0 +1,96 @@
+"""flan-jax translate ANSWERS: answers in another language, for a judge that reads them there.
+
+ANSWERS is a file that `flan-jax judge` reads: JSON lines with "prompt" and "answer". Translations come from
+
+  --translations=FILE  JSON lines with "text" and "translation", by whoever made them
+  --endpoint=URL       a model that others serve, for all texts that no file has
+
+An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each text is paid for once. What is
+written is a file of answers again, with the originals beside them.
+"""
+
+import argparse
+import json
+import pathlib
+
+from flan_jax.command import endpoint_options
+from flan_jax.command.generate import check_sizes
+from flan_jax.errors import UserError
+from flan_jax.files import require_writable_file, write_whole
+from flan_jax.progress import CONSOLE, bar
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the translated answers."""
+    options = _parse(arguments)
+    require_writable_file(options.output, '--output')
+    from flan_jax.evaluation import translation
+    from flan_jax.evaluation.judges.answers import read_answers
+
+    answers = read_answers(options.answers)
+    known = _known(options.translations)
+    texts = [*answers.values(), *(answers if options.prompts else ())]
+    recipe: dict = {'kind': 'file', 'names': [pathlib.Path(path).name for path in options.translations]}
+    if wanted := translation.missing(texts, known):
+        made, recipe['endpoint'] = _asked(options, wanted)
+        known |= made
+    records = translation.rewritten(answers, known, options.prompts, recipe)
+    write_whole(options.output, ''.join(json.dumps(record, ensure_ascii=False) + '\n' for record in records))
+    CONSOLE.print(f'{len(records)} answers written to {options.output}', markup=False)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        prog='flan-jax translate',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('answers', metavar='ANSWERS', help='answers of a model')
+    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FILE', help='write here')
+    parser.add_argument('--to', metavar='LANGUAGE', help='with --endpoint: into which, such as Chinese')
+    parser.add_argument('--prompts', action='store_true', help='translate the prompts, too')
+    parser.add_argument('--translations', nargs='+', default=[], metavar='FILE', help='translations that are there')
+    parser.add_argument(
+        '--max_tokens', type=int, default=2048, help='of the longest translation by the endpoint (default: 2048)'
+    )
+    endpoint_options.add_arguments(parser)
+    options = parser.parse_args(arguments)
+    if not options.endpoint and not options.translations:
+        raise UserError('name --translations=FILE, --endpoint=URL, or both')
+    if bool(options.endpoint) != bool(options.to):
+        raise UserError('--endpoint and --to go together: who translates, and into which language')
+    check_sizes(options, 'max_tokens')
+    return options
+
+
+def _known(files: list[str]) -> dict[str, str]:
+    """What the files have; raises UserError where two disagree."""
+    from flan_jax.evaluation.translation import read_translations
+
+    known: dict[str, str] = {}
+    for path in files:
+        for text, translated in read_translations(path).items():
+            if known.setdefault(text, translated) != translated:
+                raise UserError(f'{path}: another translation of {text[:80]!r} than the files before it have')
+    return known
+
+
+def _asked(options: argparse.Namespace, texts: list[str]):
+    """Translations by the endpoint and its recipe; tells of those that look wrong."""
+    from flan_jax.evaluation.translation import Translator
+
+    if not options.endpoint:
+        raise UserError(
+            f'{len(texts)} texts have no translation in {", ".join(options.translations)}, such as {texts[0][:80]!r}; '
+            'add them there, or name an --endpoint that translates them'
+        )
+    with endpoint_options.client(options) as client, bar('translating', len(texts)) as advance:
+        translator = Translator(client, options.to, options.max_tokens, advance)
+        found = translator.translated(texts)
+    if found.cut:
+        CONSOLE.print(f'{found.cut} translations are as long as --max_tokens={options.max_tokens} allows: cut, likely')
+    if found.empty:
+        CONSOLE.print(f'{found.empty} translations are empty')
+    return found.texts, translator.recipe

@@ -1,0 +1,67 @@
+"""Whether the examples of a file fit the length that `flan-jax tune` gives them, before anything is prepared."""
+
+import itertools
+import math
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+
+import numpy as np
+
+from flan_jax.command.tune_gin import Tuned
+from flan_jax.data.instruction_files.conversation import Conversation
+from flan_jax.data.instruction_files.detected import conversations
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+from flan_jax.tokenizers.vocabulary import Vocabulary
+
+LOOKED_AT = 200
+"""Examples from the beginning of the file."""
+
+MOST_CUT = 0.5
+"""Share of them that may be cut or left out before the length is refused."""
+
+FITTING = 0.9
+"""Share of them that fits the length that is proposed."""
+
+
+def require_length(
+    tuned: Tuned, path: pathlib.Path, made: ModuleType, keys: Mapping[str, str], vocabulary: str
+) -> None:
+    """Tells which share of examples the length cuts.
+
+    What stands around texts is not counted, so that the share is at least what is told.
+
+    Args:
+      tuned: what is asked for.
+      path: the file.
+      made: its format.
+      keys: see `format_of_file`.
+      vocabulary: path of the vocabulary.
+
+    Raises:
+      UserError: where more than `MOST_CUT` are cut or left out, and the model reads longer sequences, which would help.
+    """
+    encode = Vocabulary(vocabulary).encode
+    seen = itertools.islice(conversations(path, made, keys), LOOKED_AT)
+    needed = np.array([_needed(said, tuned, encode) for said in seen])
+    share = float(np.mean(needed > tuned.sequence_length))
+    if not share:
+        return
+    parts = (
+        f'of the first {len(needed)} examples at least {100 * share:.0f} % would be cut or left out: a prompt may have '
+        f'{tuned.input_length} tokens, and each of up to {tuned.responses} answers {tuned.target_length}'
+    )
+    proposed = math.ceil(np.quantile(needed, FITTING, method='higher') / 32) * 32
+    if share > MOST_CUT and proposed <= tuned.base.config.max_length:
+        raise UserError(f'--length={tuned.sequence_length}: {parts}; --length={proposed} holds nine in ten')
+    CONSOLE.print(f'--length={tuned.sequence_length}: {parts}', markup=False)
+
+
+def _needed(said: Conversation, tuned: Tuned, encode: Callable[[str], Sequence[int]]) -> int:
+    """Tokens of the shortest sequence, half of which holds the prompt's end, and half so many of its longest answer."""
+    answers = (said.response, *(said.rejected if tuned.objective.ranked else ()))
+    longest = max(len(encode(answer)) + 1 for answer in answers)
+    return 2 * max(
+        len(encode(said.system)) + len(encode(f'{said.instruction} {said.input}')), tuned.responses * longest
+    )
