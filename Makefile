@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test test_runs miniature parity compile quickstart lint docs clean
+.PHONY: install test test_runs miniature parity compile quickstart learn lint docs clean
 
 install: $(INSTALLED)
 
@@ -40,6 +40,12 @@ compile: .venv/installed_tpu
 quickstart: install
 	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
 	$(BIN)/flan-jax run --gin_file=gin/runs/quickstart.gin
+
+# A model learns a small world from nothing, is tuned on instructions, and answers questions it was never asked.
+learn: install
+	$(BIN)/flan-jax data prepare --miniature --data_dir=out/miniature/data
+	$(BIN)/flan-jax run --gin_file=gin/runs/miniature_pretrain.gin
+	$(BIN)/flan-jax run --gin_file=gin/runs/miniature.gin
 
 lint: install
 	$(BIN)/ruff check .
