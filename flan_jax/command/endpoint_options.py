@@ -41,7 +41,7 @@ def require_endpoint(options: argparse.Namespace) -> None:
     given = [name for name, value in unset.items() if getattr(options, name) != value]
     if given and not options.endpoint:
         names = ', '.join(f'--{name}' for name in given)
-        raise UserError(f'{names}: goes with --endpoint=URL; name the server that is to judge, or leave it out')
+        raise UserError(f'{names}: goes with --endpoint=URL; name the server, or leave it out')
 
 
 @contextlib.contextmanager

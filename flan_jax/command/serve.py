@@ -94,8 +94,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path not in _PATHS:
             return self._refuse(UserError(f'{self.path}: unknown; there are {", ".join(_PATHS)}'), 404)
         try:
+            fields = self._read()  # before its turn: who is slow to send must not keep others waiting
             with self.turn:
-                self._answer(self._read())
+                self._answer(fields)
         except UserError as error:
             self._refuse(error)
         except ConnectionError as error:

@@ -59,6 +59,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not options.endpoint and not options.translations:
         raise UserError('name --translations=FILE, --endpoint=URL, or both')
+    endpoint_options.require_endpoint(options)
     if bool(options.endpoint) != bool(options.to):
         raise UserError('--endpoint and --to go together: who translates, and into which language')
     check_sizes(options, 'max_tokens')

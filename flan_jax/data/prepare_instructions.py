@@ -3,15 +3,15 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from etils import epath
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.example_files import ExampleError, read_file
+from flan_jax.data.example_files import ExampleError
 from flan_jax.data.instruction_files import format_called
 from flan_jax.data.instruction_files.conversation import Conversation
+from flan_jax.data.instruction_files.detected import conversations
 from flan_jax.data.members import FORMS, own_mixtures
 from flan_jax.data.own_instructions import DECLARATION_KEY, Instructions, declare_prepared, is_declared
 from flan_jax.data.prepare import unprepared_builder, write_examples
@@ -67,11 +67,11 @@ def prepare_instructions(
         raise UnknownName('split', unknown[0], SPLITS)
     if 'test' in files and instructions.test_examples:
         raise UserError('the test split has a file, so give no number of examples to keep for it')
-    conversations = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
-    kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in conversations.items()}
+    given = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
+    kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in given.items()}
     if emptied := [split for split, found in kept.items() if not found]:
         raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
-    ties = sum(map(len, conversations.values())) - sum(map(len, kept.values()))
+    ties = sum(map(len, given.values())) - sum(map(len, kept.values()))
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
     _require_training_examples(instructions, len(kept.get('train', ())))
     instructions = dataclasses.replace(instructions, responses=most)
@@ -106,16 +106,7 @@ def require_free(name: str, data_dir: str) -> None:
 
 def _conversations(path: pathlib.Path, format_name: str, keys: Mapping[str, str]) -> list[Conversation]:
     """The conversations of a file."""
-    read = format_called(format_name).read
-    found = [read(where, _renamed(where, row, keys)) for where, row in read_file(path)]
+    found = list(conversations(path, format_called(format_name), keys))
     if not found:
         raise ExampleError(f'{path}: holds no examples')
     return found
-
-
-def _renamed(where: str, row: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:
-    """A row with the keys that its format reads."""
-    for theirs in keys.values():
-        if theirs not in row:
-            raise ExampleError(f'{where}: {theirs!r} is missing; the keys are {", ".join(map(str, row)) or "none"}')
-    return {**row, **{ours: row[theirs] for ours, theirs in keys.items()}}

@@ -235,10 +235,8 @@ class _Rows:
 
         labels, weights = _twice(self.wins)
         weights = weights * np.tile(self.weights, 2)
-        for label in (0, 1):
-            if not weights[
-                labels == label
-            ].any():  # nothing but wins, or losses: liblinear complains of a missing class
+        for label in (0, 1):  # liblinear needs both: where all is won, or lost, the other one barely counts
+            if not np.any(weights[labels == label]):
                 weights[labels == label] = _NEXT_TO_NOTHING
         model = LogisticRegression(
             C=strength, l1_ratio=1.0, solver='liblinear', fit_intercept=False, random_state=SEED, max_iter=100_000

@@ -211,6 +211,17 @@ def test_what_is_not_done_is_refused(port, path, change, status, message):
     assert found == status and message in json.loads(content)['error']['message']
 
 
+def test_a_client_that_is_slow_to_send_keeps_no_other_waiting(port):
+    slow = http.client.HTTPConnection('127.0.0.1', port, timeout=120)
+    slow.putrequest('POST', '/v1/completions')
+    body = json.dumps(GREEDY | {'prompt': 'Who?'}).encode()
+    slow.putheader('Content-Length', str(len(body)))
+    slow.endheaders(body[:5])
+    status, _ = asked(port, '/v1/completions', GREEDY | {'prompt': 'Who?'})
+    slow.send(body[5:])
+    assert status == 200 and slow.getresponse().status == 200
+
+
 def test_a_fault_is_answered_and_shown_on_the_server(capfd):
     with server(object(), 'tiny') as serving:
         thread = threading.Thread(target=serving.serve_forever)

@@ -83,6 +83,7 @@ def test_translations_that_may_lack_their_end_and_empty_ones_are_told(tmp_path, 
     [
         ([], [], 'name --translations=FILE'),
         ([], ['--endpoint=http://h/v1'], '--endpoint and --to go together'),
+        ([], ['FILE', '--endpoint_model=m'], '--endpoint_model: goes with --endpoint=URL'),
         ([{'text': 'In May.', 'translation': '五月'}], ['FILE'], '1 texts have no translation'),
         ([{'text': 'In May.', 'translation': t} for t in ('五月', '六月')], ['FILE'], 'another translation of a text'),
         ([{'source': 'In May.'}], ['FILE'], "expected texts called 'text' and 'translation'"),

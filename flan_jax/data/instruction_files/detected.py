@@ -38,8 +38,16 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
 
 
 def conversations(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> Iterator[Conversation]:
-    """What the rows of a file say, read as they are needed; raises ExampleError for a row that cannot be read."""
-    return (made.read(where, _renamed(row, keys)) for where, row in read_file(path))
+    """What the rows of a file say, read as they are needed.
+
+    Raises:
+      ExampleError: naming file and line of a row that lacks a key of `keys`, or that the format cannot read.
+    """
+    for where, row in read_file(path):
+        for theirs in keys.values():
+            if theirs not in row:
+                raise ExampleError(f'{where}: {theirs!r} is missing; the keys are {", ".join(map(str, row)) or "none"}')
+        yield made.read(where, _renamed(row, keys))
 
 
 def most_responses(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> int:
