@@ -25,14 +25,21 @@ def test_it_is_kept_without_outputs():
     assert not any(cell.get('outputs') or cell.get('execution_count') for cell in NOTEBOOK['cells'])
 
 
-def test_every_cell_runs(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def as_before():
+    """Takes what is declared meanwhile out of the catalogue again; other tests may have declared their own."""
+    before = set(own_instructions._DECLARED)
+    yield
+    for name in set(own_instructions._DECLARED) - before:
+        del catalogue.DATASETS[name], own_instructions._DECLARED[name]
+
+
+def test_every_cell_runs(tmp_path, monkeypatch, capsys, as_before):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for cell in NOTEBOOK['cells']:
         if cell['cell_type'] == 'code':
             exec(compile(code(cell), 'first_steps.ipynb', 'exec'), names)
-    for name in list(own_instructions._DECLARED):
-        del catalogue.DATASETS[name], own_instructions._DECLARED[name]
     said = capsys.readouterr().out
     assert names['asked'].options == ('yes', 'no')
     assert len(names['scores']) == len(names['asked'].options) and all(map(math.isfinite, names['scores']))
