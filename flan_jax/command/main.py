@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from flan_jax import __version__
 from flan_jax.command import renamed
+from flan_jax.distributed.cpu_only import choose_cpu_without_chips
 from flan_jax.distributed.virtual_devices import give_threads
 from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
@@ -111,6 +112,7 @@ def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     give_threads()
+    choose_cpu_without_chips()
     signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
 
