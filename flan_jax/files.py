@@ -16,6 +16,8 @@ from etils import epath
 from flan_jax.errors import UserError
 
 _UNFINISHED = '.unfinished'
+_FOLDERS_OF_A_RUN = 3
+"""From one step of a run: its checkpoints, the run, the folder of a `flan-jax tune` or a study around it."""
 
 
 class DamagedFile(UserError):
@@ -201,6 +203,21 @@ def absolute(path: epath.PathLike) -> epath.Path:
     """The absolute path; one in a bucket stays as it is, which `epath` would take for a relative one."""
     path = epath.Path(path)
     return path if in_bucket(path) else path.absolute()
+
+
+def locate(path: str, beside: epath.PathLike) -> str:
+    """Where a path leads that something in the folder `beside` names.
+
+    A run that was moved, or is opened from another working directory, still finds what lies within its own folder: the
+    end of the path is looked for below the folders around `beside`, the longest end and the nearest folder first.
+    Returns the path itself where it exists, or nothing is found.
+    """
+    if epath.Path(path).exists():
+        return path
+    parts = epath.Path(path).parts
+    ends = (epath.Path(*parts[start:]) for start in range(1, len(parts)))
+    around = list(absolute(beside).parents)[:_FOLDERS_OF_A_RUN]
+    return next((str(folder / end) for end in ends for folder in around if (folder / end).exists()), path)
 
 
 def in_bucket(path: epath.PathLike) -> bool:

@@ -17,6 +17,7 @@ from flan_jax.data.formats.plain import Plain
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
+from flan_jax.files import locate
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -164,7 +165,8 @@ def _path_of_vocabulary(content: CheckpointContent) -> str | None:
     if beside.is_dir():
         return str(beside)
     if 'vocabulary_path' in content.metadata:
-        return content.metadata['vocabulary_path']
+        path = content.metadata['vocabulary_path']
+        return path and locate(path, content.folder)
     raise UserError(f'no vocabulary is known of {content.folder}; name one by --vocabulary')
 
 

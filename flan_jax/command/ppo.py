@@ -145,6 +145,8 @@ def _learn(run: Run, asked, metadata):
 def _metadata(run: Run, vocabulary) -> dict:
     """What every checkpoint says of its weights."""
     from flan_jax.settings import as_plain
+    from flan_jax.training import checkpoints
+    from flan_jax.training.weights import BASE_WEIGHTS
 
     return {
         'model': as_plain(run.model),
@@ -154,4 +156,5 @@ def _metadata(run: Run, vocabulary) -> dict:
         'objective': as_plain(run.objective),
         'tuning': as_plain(run.tuning),
         'base': run.initial_checkpoint,
+        BASE_WEIGHTS: checkpoints.weights_digest(run.initial_checkpoint),
     }

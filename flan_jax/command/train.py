@@ -101,8 +101,10 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
     from flan_jax.settings import as_plain
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
+    from flan_jax.training.weights import BASE_WEIGHTS
 
-    base = checkpoints.metadata(run.initial_checkpoint).get('run') if run.initial_checkpoint else None
+    base = run.initial_checkpoint
+    base_run = checkpoints.metadata(base).get('run') if base else None
     return {
         'model': as_plain(run.model),
         'vocabulary': Vocabulary(run.data.vocabulary).fingerprint,
@@ -110,8 +112,9 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
         'prompt_format': run.prompt_format.recipe,
         'stream': stream.manifest.fingerprint,
         'tuning': as_plain(run.tuning),
-        'base': run.initial_checkpoint,
-        'run': run_fingerprint(run, stream.manifest, base),
+        'base': base,
+        BASE_WEIGHTS: checkpoints.weights_digest(base) if base else None,
+        'run': run_fingerprint(run, stream.manifest, base_run),
     }
 
 

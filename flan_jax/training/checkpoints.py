@@ -22,6 +22,7 @@ from flan_jax.files import absolute, require_space
 from flan_jax.model.decoder import Layout, Params
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.progress import CONSOLE
+from flan_jax.settings import fingerprint
 from flan_jax.training.digests import digests, path_name
 from flan_jax.training.step import TrainState
 
@@ -225,6 +226,16 @@ def metadata(folder: epath.PathLike) -> Mapping[str, Any]:
     """What the weights of a checkpoint folder belong to; see `Checkpoints`. Raises CheckpointError as `load_params`."""
     said = _metadata(folder).custom_metadata or {}
     return {name: value for name, value in said.items() if name not in (_DIGESTS, _NOTES, _OLD_DIGESTS)}
+
+
+def weights_digest(folder: epath.PathLike) -> str | None:
+    """One digest of a checkpoint's weights, as they were saved; None for one of a time that kept none.
+
+    Raises CheckpointError as `load_params`.
+    """
+    saved = (_metadata(folder).custom_metadata or {}).get(_DIGESTS, {})
+    weights = {name: value for name, value in saved.items() if name.startswith(f'{_PARAMS}/')}
+    return fingerprint(weights) if weights else None
 
 
 def saved_at(folder: epath.PathLike) -> int:

@@ -9,6 +9,7 @@ from etils import epath
 from jax.sharding import Mesh
 
 from flan_jax.distributed.mesh import parameter_layout, placed
+from flan_jax.files import locate
 from flan_jax.model.config import DecoderConfig, decoder_from_plain
 from flan_jax.model.decoder import Layout, Params, parameter_shapes
 from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
@@ -16,6 +17,9 @@ from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
+
+BASE_WEIGHTS = 'base_weights'
+"""What a checkpoint calls the digest of the weights that it was trained beside, or from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +74,12 @@ class CheckpointContent:
         return value_head_shapes(self.config) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
-        base = self.metadata.get('base')
+        base = locate(self.metadata.get('base') or '', self.folder)
+        holds = f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}'
         if not base or not epath.Path(base).exists():
-            raise CheckpointError(
-                f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}, '
-                'which is not there; put it back, or run where that path leads to it'
-            )
+            raise CheckpointError(f'{holds}, which is not there; put it back, or run where that path leads to it')
+        if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(base)):
+            raise CheckpointError(f'{holds}, whose weights are others now; put back those that it was trained beside')
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
 
 

@@ -1,5 +1,6 @@
 """A LoRA run is used like any other run: to generate, to convert, sharded; and its adapter can be merged."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -100,6 +101,22 @@ def test_a_base_that_is_gone_is_named(folders):
             load(folders / 'run')
     finally:
         (folders / 'elsewhere').rename(folders / 'base' / 'checkpoint')
+
+
+def test_a_folder_that_was_moved_finds_the_base_and_the_vocabulary_within_it(folders):
+    before, moved = log_probs(load(folders / 'run')), folders.parent / 'moved'
+    folders.rename(moved)
+    try:
+        np.testing.assert_array_equal(log_probs(load(moved / 'run')), before)
+    finally:
+        moved.rename(folders)
+
+
+def test_other_weights_in_the_place_of_the_base_are_refused(folders, tmp_path):
+    content = content_of(checkpoint_in(folders / 'run'))
+    other = dataclasses.replace(content, metadata={**content.metadata, 'base': str(checkpoint_in(folders / 'merged'))})
+    with pytest.raises(CheckpointError, match='whose weights are others now'):
+        other.combined(make_mesh(Parallelism()))
 
 
 def test_an_exported_adapter_is_opened_beside_the_base_that_it_names(folders, tmp_path):
