@@ -16,14 +16,18 @@ $(INSTALLED): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,$*]'
 	touch $@
 
+# Or every process of every target would compile the tests and the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+# What `make parity` and `make compile` run is not even read.
 test: install
-	$(PYTEST) -m 'not runs and not aot and not miniature'
+	$(PYTEST) -m 'not runs and not miniature' --ignore=tests/aot --ignore=tests/parity
 
 # Whole runs by the command, and jobs of several processes that are killed and stopped.
 test_runs: install
-	$(PYTEST) -m runs
+	$(PYTEST) -m runs --ignore=tests/aot --ignore=tests/parity
 
 # The whole system end to end: models that learn a small world from nothing, optimised as users' are.
 miniature: install
