@@ -5,7 +5,7 @@ import pathlib
 import types
 
 # Most of what tests do is compile small programs, so these are hardly optimised: it takes a third of the time. `make
-# parity` and `make quickstart` run as users do. Virtual devices wait for each other longer where cores are few.
+# parity` and `make miniature` run as users do. Virtual devices wait for each other longer where cores are few.
 os.environ.setdefault(
     'XLA_FLAGS',
     '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false'
