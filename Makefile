@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test test_runs miniature parity compile quickstart learn lint docs clean
+.PHONY: install test test_runs miniature parity compile quickstart tiny lint docs clean
 
 install: $(INSTALLED)
 
@@ -16,18 +16,22 @@ $(INSTALLED): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,$*]'
 	touch $@
 
+# Or every process of every target would compile the tests and the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+# What `make parity` and `make compile` run is not even read.
 test: install
-	$(PYTEST) -m 'not runs and not aot and not miniature'
+	$(PYTEST) -m 'not runs and not miniature' --ignore=tests/aot --ignore=tests/parity
 
 # Whole runs by the command, and jobs of several processes that are killed and stopped.
 test_runs: install
-	$(PYTEST) -m runs
+	$(PYTEST) -m runs --ignore=tests/aot --ignore=tests/parity
 
-# The whole system end to end: models that learn a small world from nothing, optimised as users' are.
+# The whole system end to end: the quickstart's commands and a control that must fail, optimised as users' are.
 miniature: install
-	XLA_FLAGS= $(BIN)/python -m pytest -m miniature
+	XLA_FLAGS= $(BIN)/python -m pytest -m miniature tests/studies
 
 # Against transformers and torch, which nothing else needs.
 parity: .venv/installed_parity
@@ -37,15 +41,16 @@ parity: .venv/installed_parity
 compile: .venv/installed_tpu
 	$(BIN)/python -m pytest -m aot tests/aot
 
-quickstart: install
-	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
-	$(BIN)/flan-jax run --gin_file=gin/runs/quickstart.gin
-
 # A model learns a small world from nothing, is tuned on instructions, and answers questions it was never asked.
-learn: install
+quickstart: install
 	$(BIN)/flan-jax data prepare --miniature --data_dir=out/miniature/data
 	$(BIN)/flan-jax run --gin_file=gin/runs/miniature_pretrain.gin
 	$(BIN)/flan-jax run --gin_file=gin/runs/miniature.gin
+
+# A tiny model on samples of real datasets: its scores mean nothing, its folder is a run's like any other.
+tiny: install
+	$(BIN)/flan-jax data prepare --samples --data_dir=out/samples
+	$(BIN)/flan-jax run --gin_file=gin/runs/tiny.gin
 
 lint: install
 	$(BIN)/ruff check .

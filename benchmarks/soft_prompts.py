@@ -5,7 +5,7 @@
 Packed: one step on texts of all tasks in sequences of 512 tokens. Alone: the same texts, each in a row of its own
 padded to 512 tokens, as the reference code of Lester et al. 2021 has them, task by task; and each task's texts packed,
 which is what this project does without prompts by task. All three learn from the same texts on the same decoder, the
-quickstart's, and repetitions alternate. Processor time is counted, so that the figures hold on a busy machine.
+tiny run's, and repetitions alternate. Processor time is counted, so that the figures hold on a busy machine.
 """
 
 import argparse

@@ -5,7 +5,7 @@ import pathlib
 import types
 
 # Most of what tests do is compile small programs, so these are hardly optimised: it takes a third of the time. `make
-# parity` and `make quickstart` run as users do. Virtual devices wait for each other longer where cores are few.
+# parity` and `make miniature` run as users do. Virtual devices wait for each other longer where cores are few.
 os.environ.setdefault(
     'XLA_FLAGS',
     '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false'
@@ -18,14 +18,6 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 import hypothesis
 import pytest
 
-from flan_jax.command.quiet import import_tensorflow
-
-import_tensorflow()  # before others import it, since this takes half the time
-
-from flan_jax import catalogue  # noqa: E402
-from flan_jax.data import prepare  # noqa: E402
-
-catalogue.load()
 hypothesis.settings.register_profile('tests', deadline=None)  # what compiles takes its time
 hypothesis.settings.load_profile('tests')
 
@@ -40,6 +32,17 @@ WHOLE_RUNS = (
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
+
+
+def pytest_configure(config):
+    """Fills the catalogue, but not in the process that only hands tests to workers."""
+    if hasattr(config, 'workerinput') or config.getoption('dist', 'no') == 'no':
+        from flan_jax.command.quiet import import_tensorflow
+
+        import_tensorflow()  # before others import it, since this takes half the time
+        from flan_jax import catalogue
+
+        catalogue.load()
 
 
 def pytest_collection_modifyitems(items):
@@ -60,6 +63,9 @@ def _place(item) -> int:
 @pytest.fixture(scope='session')
 def samples_dir(tmp_path_factory) -> str:
     """A data directory with the bundled samples of the whole catalogue."""
+    from flan_jax import catalogue
+    from flan_jax.data import prepare
+
     data_dir = str(tmp_path_factory.mktemp('samples'))
     prepare.prepare_samples(catalogue.DATASETS.values(), data_dir)
     return data_dir
@@ -68,6 +74,8 @@ def samples_dir(tmp_path_factory) -> str:
 @pytest.fixture(scope='module')
 def miniature():
     """The miniature's world and declarations, in the catalogue while a file's tests run."""
+    from flan_jax import catalogue
+
     before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
     from flan_jax.tasks import miniature, miniature_world
 
@@ -78,6 +86,8 @@ def miniature():
 
 
 def _fill_catalogue(clusters, datasets):
+    from flan_jax import catalogue
+
     for content, found in ((catalogue.CLUSTERS, clusters), (catalogue.DATASETS, datasets)):
         content.clear()
         content.update(found)

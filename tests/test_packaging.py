@@ -21,7 +21,7 @@ catalogue.load()
 print(pathlib.Path(flan_jax.__file__).parents[1])
 print(sum(len(prepare.sample_files(d)) for d in catalogue.DATASETS.values()), len(Vocabulary()))
 print(*configuration.known_files())
-print(configuration.load(['gin/runs/quickstart.gin'], {}).data.held_out)
+print(configuration.load(['gin/runs/tiny.gin'], {}).data.held_out)
 """
 
 

@@ -49,7 +49,7 @@ def folder(tmp_path_factory, samples_dir):
     shutil.copytree(samples_dir, folder / 'out' / 'tfds')
     shutil.rmtree(folder / 'out' / 'tfds' / 'story_cloze')  # the reader prepares it from her own files
     shutil.copytree(samples_dir, folder / 'out' / 'samples')
-    (folder / 'out' / 'quickstart').symlink_to('sentiment')  # one run less: pages ask for either
+    (folder / 'out' / 'tiny').symlink_to('sentiment')  # one run less: pages ask for either
     for file in (ROOT / 'tasks/samples/story_cloze/2016').glob('*.jsonl'):
         shutil.copy(file, folder)
     (folder / 'downloads/model').mkdir(parents=True)

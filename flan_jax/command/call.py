@@ -11,8 +11,8 @@ from flan_jax.errors import UnknownName, UserError
 def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **options: Any) -> None:
     """Runs a command of `flan-jax` in this process.
 
-    flan_jax.call('run', gin_file='gin/runs/quickstart.gin', gin={'Training.steps': 20})
-    flan_jax.call('tune', base='out/quickstart', data='alpaca.json', output='out/mine', lora=True)
+    flan_jax.call('run', gin_file='gin/runs/tiny.gin', gin={'Training.steps': 20})
+    flan_jax.call('tune', base='out/tiny', data='alpaca.json', output='out/mine', lora=True)
 
     Args:
       command: such as 'run', 'tune' or 'tasks'; `flan-jax --help` lists them.

@@ -55,7 +55,7 @@ class _Place:
     def command(self) -> list[str]:
         given = SETTINGS | {'MODEL_DIR': self.model_dir, 'Stream.directory': self.streams, 'TFDS_DATA_DIR': self.data}
         bindings = [f'--gin.{name}={value}' for name, value in given.items()]
-        return [sys.executable, '-m', 'flan_jax', 'run', '--gin_file=gin/runs/quickstart.gin', *bindings]
+        return [sys.executable, '-m', 'flan_jax', 'run', '--gin_file=gin/runs/tiny.gin', *bindings]
 
     def stages(self) -> dict[str, Callable[[], Iterator[pathlib.Path]]]:
         """What a run writes in each of its stages, in their order; one has begun when such a path is new."""

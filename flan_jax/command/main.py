@@ -68,7 +68,7 @@ commands for the catalogue and its data (flan-jax COMMAND --help says more):
 
 first steps:
   flan-jax doctor
-  flan-jax run --gin_file=gin/runs/quickstart.gin
+  flan-jax run --gin_file=gin/runs/tiny.gin
 """
 
 

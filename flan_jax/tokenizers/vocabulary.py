@@ -129,7 +129,7 @@ class _SentencePiece:
         self._model = path.read_bytes()
         self.fingerprint = hashlib.sha256(self._model).hexdigest()[:16]
         try:
-            self._pieces = sentencepiece.SentencePieceProcessor(model_proto=self._model)
+            self._pieces = _processor(self._model)
         except RuntimeError as error:
             raise UserError(f'VOCABULARY={str(path)!r} is no SentencePiece model, or a damaged one: {error}') from error
         self.eos_id, self.bos_id, self.pad_id = (
@@ -165,6 +165,12 @@ class _SentencePiece:
         model.normalizer_spec.add_dummy_prefix = False
         model.normalizer_spec.remove_extra_whitespaces = False
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+
+
+@functools.lru_cache(maxsize=8)
+def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    """Reading a model takes milliseconds, and a vocabulary is asked for again and again."""
+    return sentencepiece.SentencePieceProcessor(model_proto=model)
 
 
 def _file_of(path: epath.Path) -> epath.Path:

@@ -139,6 +139,6 @@ def test_a_run_uses_the_file_that_it_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, 'DATASETS', dict(catalogue.DATASETS))
     (tmp_path / 'templates.py').write_text(FILE)
     bindings = {'MODEL_DIR': str(tmp_path), 'Data.original_templates': str(tmp_path / 'templates.py')}
-    settings = configuration.load(['gin/runs/quickstart.gin'], bindings)
+    settings = configuration.load(['gin/runs/tiny.gin'], bindings)
     prepare_libraries(settings.data)
     assert len(catalogue.dataset('winogrande').templates) == 1

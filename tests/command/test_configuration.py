@@ -20,7 +20,7 @@ from tests.command import golden
 
 GIVEN = {'MODEL_DIR': '/tmp/run', 'TFDS_DATA_DIR': '/tmp/data'}
 MODELS = [file for file in configuration.known_files() if file.startswith('gin/models/')]
-QUICKSTART = ['gin/runs/quickstart.gin']
+TINY = ['gin/runs/tiny.gin']
 
 
 @pytest.mark.parametrize('file', golden.shipped_runs())
@@ -53,7 +53,7 @@ def test_the_macros_have_the_values_that_the_settings_have_by_default():
 
 def test_bindings_win_over_files():
     run = configuration.load(
-        QUICKSTART,
+        TINY,
         {'TRAIN_STEPS': '7', 'HELD_OUT': 'sentiment', 'EVAL_TASKS': "('rte', 'cb')", 'Training.weight_decay': '0.1'},
     )
     assert run.training.steps == 7 and run.training.weight_decay == 0.1
@@ -66,7 +66,7 @@ def test_the_environment_gives_what_nothing_else_does(monkeypatch):
     files = [configuration.DEFAULTS, 'gin/models/lamda_2b.gin']
     assert configuration.load(files, {'MODEL_DIR': 'x'}).data.tfds_data_dir == '/from/environment'
     assert configuration.load(files, GIVEN).data.tfds_data_dir == '/tmp/data'
-    assert configuration.load(QUICKSTART, {}).data.tfds_data_dir == 'out/samples'
+    assert configuration.load(TINY, {}).data.tfds_data_dir == 'out/samples'
 
 
 def test_what_is_missing_is_named_all_at_once(monkeypatch):
@@ -156,11 +156,11 @@ def holds(hint, member):
 
 def runs_with_every_class():
     """Pairs of a class and bindings of a run that has it, for every class that a run may have."""
-    start = lines(configuration.load(QUICKSTART, {})) | ROOMY
+    start = lines(configuration.load(TINY, {})) | ROOMY
     found, queue = {}, [start]
     while queue:
         given = queue.pop()
-        for part in parts_of(configuration.load(QUICKSTART, given)):
+        for part in parts_of(configuration.load(TINY, given)):
             if type(part) not in found:
                 found[type(part)] = given
                 for member, before, added in ways_to_hold(part):
@@ -178,13 +178,13 @@ def test_every_field_of_every_settings_class_can_be_set():
     members = {member for member in configurables().values() if dataclasses.is_dataclass(member)}
     assert set(ways) == members  # so fields that hold settings are set
     for member, given in ways.items():
-        before = lines(configuration.load(QUICKSTART, given))
-        part = next(p for p in parts_of(configuration.load(QUICKSTART, given)) if type(p) is member)
+        before = lines(configuration.load(TINY, given))
+        part = next(p for p in parts_of(configuration.load(TINY, given)) if type(p) is member)
         for name, hint in hints_of(member).items():
             value, key = getattr(part, name), f'{member.__name__}.{name}'
             if not any(holds(hint, held) for held in members):
                 changed = {key: repr(another_of(member, name, value))} | IN_ITS_PLACE.get(key, {})
-                assert lines(configuration.load(QUICKSTART, given | changed)) == before | changed != before
+                assert lines(configuration.load(TINY, given | changed)) == before | changed != before
 
 
 def test_what_could_not_be_set_before_is_among_what_can():
@@ -196,11 +196,11 @@ def test_what_could_not_be_set_before_is_among_what_can():
 
 def test_a_tuning_is_found_by_the_file_it_stands_in():
     given = {'Run.tuning': '@Lora()', 'Lora.rank': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
-    assert configuration.load(QUICKSTART, given).tuning.rank == 3
+    assert configuration.load(TINY, given).tuning.rank == 3
     given = {'Run.tuning': '@Prompt()', 'Prompt.length': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
-    assert configuration.load(QUICKSTART, given).tuning.length == 3
+    assert configuration.load(TINY, given).tuning.length == 3
     with pytest.raises(UserError, match=r'Run.tuning=@Lora\(\) .* set INITIAL_CHECKPOINT_PATH to it'):
-        configuration.load(QUICKSTART, {'Run.tuning': '@Lora()'})
+        configuration.load(TINY, {'Run.tuning': '@Lora()'})
 
 
 # What is wrong is refused before anything starts.
@@ -235,7 +235,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
 )
 def test_a_value_that_cannot_work_is_refused_by_the_name_that_users_set(name, value, message):
     with pytest.raises(UserError, match=message):
-        configuration.load(QUICKSTART, {name: value})
+        configuration.load(TINY, {name: value})
 
 
 @pytest.mark.parametrize('input_length', [768, 769])
@@ -254,7 +254,7 @@ def test_examples_longer_than_the_positions_of_the_model_are_refused(input_lengt
 def gin_file(tmp_path):
     def write(text):
         path = tmp_path / 'mine.gin'
-        path.write_text(f"include 'gin/runs/quickstart.gin'\n{text}\n")
+        path.write_text(f"include 'gin/runs/tiny.gin'\n{text}\n")
         return [str(path)]
 
     return write
@@ -264,7 +264,7 @@ def test_a_misspelt_macro_in_a_file_is_refused_and_does_not_become_a_known_name(
     with pytest.raises(UserError, match="unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"):
         configuration.load(gin_file('LEARNIN_RATE = 0.5'), {})
     with pytest.raises(UserError, match="unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"):
-        configuration.load(QUICKSTART, {'LEARNIN_RATE': '0.5'})
+        configuration.load(TINY, {'LEARNIN_RATE': '0.5'})
 
 
 def test_a_macro_of_ones_own_may_be_referred_to(gin_file):
@@ -276,7 +276,7 @@ def test_a_macro_of_ones_own_may_be_referred_to(gin_file):
 
 @pytest.mark.parametrize('old', renamed.MACROS)
 def test_a_macro_of_an_earlier_version_is_refused_with_its_new_name(gin_file, old):
-    for files, given in ((gin_file(f'{old} = 1'), {}), (QUICKSTART, {old: '1'})):
+    for files, given in ((gin_file(f'{old} = 1'), {}), (TINY, {old: '1'})):
         with pytest.raises(UserError) as error:
             configuration.load(files, given)
         assert f'{old} is now {renamed.MACROS[old]}' in str(error.value)
@@ -284,7 +284,7 @@ def test_a_macro_of_an_earlier_version_is_refused_with_its_new_name(gin_file, ol
 
 @pytest.mark.parametrize(('old', 'new'), [('Experiment.data', 'Run'), *renamed.FIELDS.items()])
 def test_a_setting_of_an_earlier_version_is_refused_with_its_new_name(gin_file, old, new):
-    for files, given in ((gin_file(f'{old} = 1'), {}), (QUICKSTART, {old: '1'})):
+    for files, given in ((gin_file(f'{old} = 1'), {}), (TINY, {old: '1'})):
         with pytest.raises(UserError) as error:
             configuration.load(files, given)
         assert f'is now {new}' in str(error.value)
@@ -303,15 +303,12 @@ def parameters(member):
 
 
 def test_the_command_can_be_given_again():
-    command = configuration.command('run', QUICKSTART, {'EVAL_TASKS': "('rte',)", 'SEED': '3'})
-    assert (
-        command
-        == """flan-jax run --gin_file=gin/runs/quickstart.gin '--gin.EVAL_TASKS=('"'"'rte'"'"',)' --gin.SEED=3"""
-    )
+    command = configuration.command('run', TINY, {'EVAL_TASKS': "('rte',)", 'SEED': '3'})
+    assert command == """flan-jax run --gin_file=gin/runs/tiny.gin '--gin.EVAL_TASKS=('"'"'rte'"'"',)' --gin.SEED=3"""
 
 
 def test_finding_a_file_of_the_project_from_elsewhere_logs_no_error(tmp_path):
-    code = "from flan_jax.command import configuration; configuration.load(['gin/runs/quickstart.gin'], {})"
+    code = "from flan_jax.command import configuration; configuration.load(['gin/runs/tiny.gin'], {})"
     done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert 'Path not found' not in done.stderr
 
@@ -343,7 +340,7 @@ def test_a_gin_file_runs_no_code(tmp_path, text, included):
     file = tmp_path / 'theirs.gin'
     file.write_text(text.replace('PLACE', str(tmp_path / 'made')))
     if included:
-        (tmp_path / 'mine.gin').write_text(f"include 'gin/runs/quickstart.gin'\ninclude '{file}'\n")
+        (tmp_path / 'mine.gin').write_text(f"include 'gin/runs/tiny.gin'\ninclude '{file}'\n")
         file = tmp_path / 'mine.gin'
     with pytest.raises(UserError, match=r'(import|from) .*run no code.* named in MODULES'):
         configuration.load([str(file)], {})
@@ -357,7 +354,7 @@ UNREADABLE_VALUES += ('@Run()', '@os.system()', '1' * 400, '(' * 3000, '[' * 300
 @pytest.mark.parametrize('value', UNREADABLE_VALUES, ids=lambda value: value[:20])
 def test_a_value_that_gin_cannot_read_or_make_is_refused_in_few_words(value):
     with pytest.raises(UserError) as error:
-        configuration.load(QUICKSTART, {'TRAIN_STEPS': value})
+        configuration.load(TINY, {'TRAIN_STEPS': value})
     assert (
         'TRAIN_STEPS' in str(error.value) or 'the configuration' in str(error.value) or value[1:-2] in str(error.value)
     )
@@ -369,7 +366,7 @@ def test_a_value_that_gin_cannot_read_or_make_is_refused_in_few_words(value):
 )
 def test_a_file_that_gin_cannot_read_is_refused(tmp_path, text):
     file = tmp_path / 'broken.gin'
-    file.write_text("include 'gin/runs/quickstart.gin'\n" + text.replace('SELF', str(file)))
+    file.write_text("include 'gin/runs/tiny.gin'\n" + text.replace('SELF', str(file)))
     with pytest.raises(UserError):
         configuration.load([str(file)], {})
 
@@ -384,7 +381,7 @@ def test_a_file_that_gin_cannot_read_is_refused(tmp_path, text):
 )
 def test_a_field_of_a_class_that_is_not_chosen_is_refused(given, message):
     with pytest.raises(UserError, match=message):
-        configuration.load(QUICKSTART, given)
+        configuration.load(TINY, given)
 
 
 def test_an_argument_of_a_function_that_is_not_called_is_refused():
@@ -396,7 +393,7 @@ def test_an_argument_of_a_function_that_is_not_called_is_refused():
 
 def test_a_field_in_a_scope_that_the_run_has_not_is_refused():
     with pytest.raises(UserError, match=r'the run has no @x/Training\(\)'):
-        configuration.load(QUICKSTART, {'x/Training.steps': '3'})
+        configuration.load(TINY, {'x/Training.steps': '3'})
     files = ['gin/runs/flan2022.gin']
     run = configuration.load(files, GIVEN | {'chain_of_thought/Part.weight': '7.0'})
     assert 7.0 in [part.weight for part in run.data.parts]

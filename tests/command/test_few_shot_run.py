@@ -20,7 +20,7 @@ from flan_jax.settings import SettingsError
 from flan_jax.studies.run_evaluation import base_records, eval_set_of
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
-RUN = '--gin_file=gin/runs/quickstart.gin'
+RUN = '--gin_file=gin/runs/tiny.gin'
 
 SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment',
@@ -47,7 +47,7 @@ def bindings(**changes):
 
 def experiment(samples_dir, tmp_path, **changes):
     where = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': tmp_path / 'run', 'Stream.directory': tmp_path / 'streams'}
-    return configuration.load(['gin/runs/quickstart.gin'], bindings(**where, **changes))
+    return configuration.load(['gin/runs/tiny.gin'], bindings(**where, **changes))
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,7 @@ import pytest
 
 from flan_jax.command import main
 
-PROC = ['--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=run']
+PROC = ['--gin_file=gin/runs/tiny.gin', '--gin.MODEL_DIR=run']
 
 
 def run_python(code):
@@ -17,7 +17,7 @@ def run_python(code):
 def test_help_needs_neither_jax_nor_tensorflow():
     code = "import sys; from flan_jax.command.main import main; main(['--help']); print(*sorted(sys.modules))"
     out = run_python(code)
-    assert 'flan-jax run --gin_file=gin/runs/quickstart.gin' in out
+    assert 'flan-jax run --gin_file=gin/runs/tiny.gin' in out
     loaded = set(out.splitlines()[-1].split())
     assert not loaded & {'jax', 'tensorflow', 'numpy', 'flax', 'gin'}
 
@@ -66,16 +66,16 @@ def test_every_command_is_a_module_that_explains_itself(name, capsys):
     ('arguments', 'message'),
     [
         (['trian'], "unknown command 'trian'; did you mean train?"),
-        (['train', '--gin_file=gin/runs/quickstrat.gin'], 'did you mean gin/runs/quickstart.gin'),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.TRAIN_STEP=3'], 'did you mean TRAIN_STEPS'),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.Training.step=3'], 'did you mean steps'),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.Trainings.steps=3'], 'did you mean Training'),
-        (['train', '--gin_file=gin/runs/quickstart.gin', 'TRAIN_STEPS=3'], "cannot read 'TRAIN_STEPS=3'"),
+        (['train', '--gin_file=gin/runs/tinny.gin'], 'did you mean gin/runs/tiny.gin'),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.TRAIN_STEP=3'], 'did you mean TRAIN_STEPS'),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.Training.step=3'], 'did you mean steps'),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.Trainings.steps=3'], 'did you mean Training'),
+        (['train', '--gin_file=gin/runs/tiny.gin', 'TRAIN_STEPS=3'], "cannot read 'TRAIN_STEPS=3'"),
         (['train', '--gin_file=gin/runs/defaults.gin'], 'still to be given: MODEL_DIR, TFDS_DATA_DIR'),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
         (['evaluate', *PROC, '--gin.Evaluation.base_dir=/proc/no'], "Evaluation.base_dir='/proc/no' cannot be written"),
         (['pack', *PROC, '--gin.Stream.directory=/proc/no'], "Stream.directory='/proc/no' cannot be written"),
-        (['train', '--gin_file=gin/runs/quickstart.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
         (['data', 'prepare', 'rte'], 'give one of --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),
         (['data', 'prepare', 'rte', '--from', 'x.jsonl'], 'SPLIT=FILE'),

@@ -36,7 +36,7 @@ def arguments(folder, streams, data_dir):
         'reproduce',
         'flan.clusters',
         '--scale=own',
-        '--gin_file=gin/runs/quickstart.gin',
+        '--gin_file=gin/runs/tiny.gin',
         f'--clusters={",".join(CLUSTERS)}',
         '--limit=2',
         '--gin.Evaluation.templates=(0, 1)',
@@ -219,7 +219,7 @@ def test_an_ablation_asks_one_model_in_two_ways_and_has_intervals_over_seeds(sam
     given = dict(word.removeprefix('--gin.').split('=', 1) for word in arguments(tmp_path, streams, samples_dir)[6:])
     given |= {'TRAIN_STEPS': '2', 'EVAL_LIMIT': '2'}
     given['Evaluation.templates'] = '(0,)'  # all that a dataset's name has
-    planned = study.runs('own', str(tmp_path), ('gin/runs/quickstart.gin',), given, seeds=2)
+    planned = study.runs('own', str(tmp_path), ('gin/runs/tiny.gin',), given, seeds=2)
     assert len(planned) == 2 * 2 and len({run.bindings['MODEL_DIR'] for run in planned}) == 2
     for run in planned:
         complete(*start_run('run', run.files, run.bindings))

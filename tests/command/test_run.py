@@ -18,7 +18,7 @@ from flan_jax.evaluation import records
 from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.training import metrics_log
 
-RUN = ['run', '--gin_file=gin/runs/quickstart.gin']
+RUN = ['run', '--gin_file=gin/runs/tiny.gin']
 
 
 def bindings(**changes):
@@ -51,7 +51,7 @@ def finished(samples_dir, tmp_path_factory):
 def test_the_manifest_tells_what_was_run(finished):
     manifest = json.loads((finished['MODEL_DIR'] / 'manifest.json').read_text())
     assert manifest['run']['training']['steps'] == 3
-    assert manifest['command'].startswith('flan-jax run --gin_file=gin/runs/quickstart.gin')
+    assert manifest['command'].startswith('flan-jax run --gin_file=gin/runs/tiny.gin')
     assert 'TRAIN_STEPS = 3' in manifest['gin']
     assert manifest['versions']['jax'] and manifest['versions']['seqio'] == '0.0.20'
     assert re.fullmatch(r'[0-9a-f]{16}', manifest['stream']['fingerprint'])

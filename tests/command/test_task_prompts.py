@@ -179,7 +179,7 @@ def test_what_has_no_prompt_is_refused_before_work(folder, samples_dir, capsys, 
 
 def test_few_examples_are_the_first_of_each_dataset(samples_dir):
     run = configuration.load(
-        ['gin/runs/quickstart.gin'],
+        ['gin/runs/tiny.gin'],
         {
             'TFDS_DATA_DIR': samples_dir,
             'MIXTURE_OR_TASK_NAME': 'rte+sst2',

@@ -36,7 +36,7 @@ def arguments(samples_dir, folder, name):
         'lamda.d_model': 32,
         'lamda.head_dim': 16,
     }
-    return ['train', '--gin_file=gin/runs/quickstart.gin', *(f'--gin.{k}={v}' for k, v in settings.items())]
+    return ['train', '--gin_file=gin/runs/tiny.gin', *(f'--gin.{k}={v}' for k, v in settings.items())]
 
 
 def wait_for_checkpoint(model_dir, job, after=0, seconds=300):

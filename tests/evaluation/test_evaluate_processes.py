@@ -42,7 +42,7 @@ def arguments(samples_dir, folder, checkpoint):
         'lamda.d_model': 32,
         'lamda.head_dim': 16,
     }
-    return ['evaluate', '--gin_file=gin/runs/quickstart.gin', *(f'--gin.{k}={v}' for k, v in settings.items())]
+    return ['evaluate', '--gin_file=gin/runs/tiny.gin', *(f'--gin.{k}={v}' for k, v in settings.items())]
 
 
 def records_in(folder):

@@ -1,61 +1,65 @@
 """The paper in miniature, short: a model learns a world, is tuned on questions about it, and answers unseen ones.
 
-It is the system's own end-to-end experiment. A fault in mask, packing, mixing, template, format or score makes the
-effect vanish; the control, whose instructions name wrong topics, must fail whatever happens.
+It is the system's own end-to-end experiment, by the commands that `make quickstart` gives a newcomer. A fault in mask,
+packing, mixing, template, format or score makes the effect vanish; the control, whose instructions name wrong topics,
+must fail whatever happens.
 """
 
 import dataclasses
 import json
 import pathlib
+import shlex
+import subprocess
 
 import pytest
 
 from flan_jax import catalogue
-from flan_jax.command import configuration
-from flan_jax.command.run import complete
-from flan_jax.command.start import start_run
+from flan_jax.command import configuration, main
 from flan_jax.data.members import members
-from flan_jax.studies.miniature import HELD_OUT, MINIATURE
+from flan_jax.studies.miniature import HELD_OUT, MINIATURE, mini
+from flan_jax.studies.study import PlannedRun
 from flan_jax.studies.study_report import write_study
 
-ARMS = ('all clusters', 'wrong topics')
+ROOT = pathlib.Path(__file__).parents[2]
+PRETRAINED, TUNED = ('gin/runs/miniature_pretrain.gin',), ('gin/runs/miniature.gin',)
+ARMS = {arm.name: arm for arm in MINIATURE.arms('small') if arm.name in ('all clusters', 'wrong topics')}
+CONTROL = ARMS['wrong topics'].bindings | {
+    'MODEL_DIR': 'out/miniature/control',
+    'Evaluation.base_dir': 'out/miniature/tuned',  # the quickstart has asked the base model
+    'Evaluation.templates': '(0, 1, 2)',
+}
 
 
-@pytest.fixture(scope='module')
-def given(miniature, tmp_path_factory):
-    """The bindings of a small world."""
-    from flan_jax.tasks import miniature_data
-
-    root = tmp_path_factory.mktemp('miniature')
-    miniature_data.prepare(str(root / 'data'), sizes=miniature_data.Sizes(prose=12_000, train=400, test=30))
-    return {
-        'MODEL_DIR': str(root),
-        'TFDS_DATA_DIR': str(root / 'data'),
-        'VOCABULARY': str(root / 'data' / 'words'),
-        'Stream.directory': str(root / 'streams'),
-        'Evaluation.templates': '(0, 1, 2)',
-    }
-
-
-def carry_out(planned):
-    """Every run in turn; returns them with their settings."""
-    for run in planned:
-        complete(*start_run('run', run.files, run.bindings))
-    return [(run, configuration.load(run.files, run.bindings)) for run in planned]
+def quickstart():
+    """The commands that `make quickstart` runs, as words after `flan-jax`."""
+    printed = subprocess.run(['make', '--dry-run', 'quickstart'], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [shlex.split(line)[1:] for line in printed.stdout.splitlines() if '/flan-jax ' in line]
 
 
 @pytest.mark.miniature
-def test_tuning_surfaces_what_instructions_name(given):
-    root = given['MODEL_DIR']
-    arms = [arm for arm in MINIATURE.arms('small') if arm.name in ARMS]
-    study = dataclasses.replace(MINIATURE, arms=lambda scale: arms, pretraining_steps=350)
-    planned = study.runs('small', root, (), given)
-    study.check(carry_out([run for run in planned if run.prepares]))  # every topic's cloze questions
-    write_study(root, study, 'small', carry_out([run for run in planned if not run.prepares]))
-    found = json.loads((pathlib.Path(root) / 'report.json').read_text())
+def test_tuning_surfaces_what_instructions_name(miniature, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (*quickstart(), ['run', f'--gin_file={TUNED[0]}', *(f'--gin.{k}={v}' for k, v in CONTROL.items())]):
+        assert main.main(words) == 0
+    base = PlannedRun('base', 'nothing', 0, PRETRAINED, {}, prepares=True)
+    MINIATURE.check([(base, configuration.load(PRETRAINED, {}))])  # every topic's cloze questions
+    study = dataclasses.replace(MINIATURE, arms=lambda scale: list(ARMS.values()))
+    bindings = {'all clusters': {}, 'wrong topics': CONTROL}
+    runs = [PlannedRun(arm, mini(HELD_OUT), 0, TUNED, of_arm) for arm, of_arm in bindings.items()]
+    write_study('out', study, 'small', [(run, configuration.load(run.files, run.bindings)) for run in runs])
+    found = json.loads(pathlib.Path('out/report.json').read_text())
     ours, base = ({arm: found[model][arm]['Reworded']['mean'] for arm in ARMS} for model in ('ours', 'base'))
     assert ours['all clusters'] - base['all clusters'] >= 20
     assert ours['all clusters'] - ours['wrong topics'] >= 20
+
+
+@pytest.fixture
+def given(miniature, tmp_path):
+    """The bindings of a small world, which nothing prepares."""
+    from flan_jax.tasks import miniature_data
+
+    miniature_data.write_vocabulary(tmp_path / 'words')
+    return {'MODEL_DIR': str(tmp_path), 'TFDS_DATA_DIR': str(tmp_path), 'VOCABULARY': str(tmp_path / 'words')}
 
 
 def test_every_arm_is_of_the_miniature_and_tunes_on_nothing_that_is_held_out(given):

@@ -8,7 +8,7 @@ from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.train import tuning
 
-QUICKSTART = 'gin/runs/quickstart.gin'
+TINY = 'gin/runs/tiny.gin'
 
 SMALL = {
     'MIXTURE_OR_TASK_NAME': 'sentiment+paraphrase',
@@ -33,9 +33,7 @@ def bindings(where, **changes):
 
 
 def command(name, where, **changes):
-    return main.main(
-        [name, f'--gin_file={QUICKSTART}', *(f'--gin.{k}={v}' for k, v in bindings(where, **changes).items())]
-    )
+    return main.main([name, f'--gin_file={TINY}', *(f'--gin.{k}={v}' for k, v in bindings(where, **changes).items())])
 
 
 def report_of(where):
@@ -51,7 +49,7 @@ def stopped(samples_dir, tmp_path_factory):
     """A run that was stopped after step 1 of 4 and evaluated there; the report of then."""
     folder = tmp_path_factory.mktemp('stopped')
     where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
-    run = configuration.load([QUICKSTART], bindings(where))
+    run = configuration.load([TINY], bindings(where))
     prepare_libraries(run.data)
     _, tune_until = tuning(run, 'flan-jax train')
     tune_until(1)
