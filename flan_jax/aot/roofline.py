@@ -6,6 +6,7 @@ The roofline of Williams et al. 2009 with a third roof for the links between dev
 import dataclasses
 import math
 from collections.abc import Iterator
+from typing import cast
 
 from jax.extend.core import Jaxpr
 
@@ -55,4 +56,4 @@ def inner_jaxprs(params) -> Iterator[Jaxpr]:
         for item in value if isinstance(value, (tuple, list)) else (value,):
             jaxpr = getattr(item, 'jaxpr', item)
             if hasattr(jaxpr, 'eqns'):
-                yield jaxpr
+                yield cast(Jaxpr, jaxpr)
