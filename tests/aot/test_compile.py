@@ -41,6 +41,11 @@ def test_a_step_on_answers_of_the_model_itself_is_refused(monkeypatch):
         compile_command.main(['--topology=v4:2x2x1', '--gin_file=gin/runs/ppo.gin', '--step=training'])
 
 
+def test_sizes_of_meshes_narrow_a_search_alone():
+    with pytest.raises(UserError, match='--tensor=.4.*--gin.TENSOR'):
+        compile_command.main(['--topology=v4:2x2x1', '--gin_file=gin/models/lamda_small.gin', '--tensor', '4'])
+
+
 @needs_libtpu
 @pytest.mark.parametrize(
     ('topology', 'kind', 'fsdp', 'tensor', 'ceiling'),
@@ -75,6 +80,7 @@ def test_layouts_split_sequences_and_heads_evenly():
         assert ladder[0] == Layout(ladder[0].fsdp, ladder[0].tensor, 'dots', 1)
         assert all(8 % (layout.fsdp * layout.microbatches) == 0 for layout in ladder)
     assert len(ladders[0]) == 3 and len(ladders[1]) == 2
+    assert layouts(devices=16, batch_size=8, num_heads=12, tensors=[2, 3]) == ladders[1:]
 
 
 def test_a_mesh_is_tried_until_it_fits():
