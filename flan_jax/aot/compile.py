@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from flan_jax.aot.collectives import Traffic, collectives
+from flan_jax.aot.least_memory import least_memory
 from flan_jax.aot.roofline import Roofline, product_flops, roofline
 from flan_jax.distributed.batches import batch_sharding
-from flan_jax.distributed.chips import CHIPS
+from flan_jax.distributed.chips import CHIPS, GIB
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
@@ -123,6 +124,7 @@ def _compile(name: str, mesh: Mesh, step, arguments, tokens: int, needed_flops: 
     # The devices are not here, so that constants cannot be laid on them: the mesh is told without them.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), _memory_error(name):
         traced = step.trace(*arguments)
+        _check_least_memory(name, least_memory(arguments, traced.jaxpr.jaxpr, mesh.size), _chip(mesh).hbm_bytes)
         compiled = traced.lower().compile()
     seconds = time.monotonic() - started
     memory, traffic = _memory(compiled), collectives(compiled.as_text(), mesh.size)
@@ -177,7 +179,18 @@ def _memory_error(name: str) -> Iterator[None]:
             r'total memory required.*\(([\d.]+G)\) exceeds available HBM \(([\d.]+G)\)', str(error)
         )
         how_much = f'needs {amount[1]} of {amount[2]}' if amount else f'is refused: {str(error)[:300]}'
-        raise DoesNotFit(
-            f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMAT to '
-            "'full', or take more Training.microbatches"
-        ) from error
+        raise _does_not_fit(name, how_much) from error
+
+
+def _check_least_memory(name: str, needed: float, hbm_bytes: float) -> None:
+    """Raises DoesNotFit, minutes before the compiler would."""
+    if needed > hbm_bytes:
+        amount = f'{needed / GIB:.2f}G of {hbm_bytes / GIB:.2f}G'
+        raise _does_not_fit(name, f'needs {amount} for its arguments and what its layers keep alone')
+
+
+def _does_not_fit(name: str, how_much: str) -> DoesNotFit:
+    return DoesNotFit(
+        f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMAT to '
+        "'full', or take more Training.microbatches"
+    )

@@ -5,6 +5,8 @@ The roofline of Williams et al. 2009 with a third roof for the links between dev
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from typing import cast
 
 from jax.extend.core import Jaxpr
 
@@ -44,13 +46,14 @@ def _equation_flops(equation) -> float:
         (contracted, _), _ = equation.params['dimension_numbers']
         left = equation.invars[0].aval.shape
         return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
-    inner = sum(product_flops(jaxpr) for jaxpr in _inner(equation.params))
+    inner = sum(product_flops(jaxpr) for jaxpr in inner_jaxprs(equation.params))
     return inner * equation.params.get('length', 1) if equation.primitive.name == 'scan' else inner
 
 
-def _inner(params):
+def inner_jaxprs(params) -> Iterator[Jaxpr]:
+    """Programs within an equation with these parameters: bodies of loops, branches, functions."""
     for value in params.values():
         for item in value if isinstance(value, (tuple, list)) else (value,):
             jaxpr = getattr(item, 'jaxpr', item)
             if hasattr(jaxpr, 'eqns'):
-                yield jaxpr
+                yield cast(Jaxpr, jaxpr)

@@ -5,7 +5,7 @@ A mesh is tried with the settings that save the least memory first, for what sav
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from flan_jax.aot.compile import Compiled, DoesNotFit
 
@@ -48,15 +48,17 @@ class Tried:
         return self.compiled.roofline.seconds if self.compiled else math.inf
 
 
-def layouts(devices: int, batch_size: int, num_heads: int) -> list[list[Layout]]:
+def layouts(devices: int, batch_size: int, num_heads: int, tensors: Collection[int] = ()) -> list[list[Layout]]:
     """For each mesh that splits sequences and heads evenly its layouts, the least saving first.
 
     Args:
       devices: of the slice.
       batch_size: sequences of a step.
       num_heads: of the decoder.
+      tensors: only meshes whose tensor axis has one of these sizes; empty for all.
     """
     meshes = [(fsdp, devices // fsdp) for fsdp in _divisors(devices) if num_heads % (devices // fsdp) == 0]
+    meshes = [(fsdp, tensor) for fsdp, tensor in meshes if tensor in tensors or not tensors]
     ladders = [
         [Layout(*mesh, *saving) for saving in SAVINGS if not batch_size % (mesh[0] * saving[1])] for mesh in meshes
     ]

@@ -28,6 +28,8 @@ PREDICTED_TOKENS = 256
 def main(arguments: list[str]) -> int:
     """Compiles and prints what came of it."""
     options, others = _parser().parse_known_args(arguments)
+    if options.tensor and not options.search:
+        raise UserError(f'--tensor={options.tensor} narrows --search; a single mesh is set by --gin.TENSOR')
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
     files = [configuration.DEFAULTS, *options.gin_file]
     not_needed = dict.fromkeys(configuration.missing_macros(files), 'unused')
@@ -43,7 +45,8 @@ def main(arguments: list[str]) -> int:
 
     devices = topology_devices(options.topology)
     if options.search:
-        search_meshes(run, devices, functools.partial(compile_training_of, responses=options.responses))
+        compile_one = functools.partial(compile_training_of, responses=options.responses)
+        search_meshes(run, devices, compile_one, options.tensor)
         return 0
     mesh = make_mesh(run.parallelism, devices)
     shape = ' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())
@@ -110,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--search', action='store_true', help='compile the training step on every mesh, and say which is the fastest'
     )
+    parser.add_argument(
+        '--tensor', type=int, nargs='+', default=[], metavar='SIZE', help='with --search: only meshes with these sizes'
+    )
     parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
     return parser
 
@@ -143,5 +149,5 @@ def _print(compiled, mesh) -> None:
     OUT.print(
         f'roofline: {roof.seconds:.3f} s a step (arithmetic {roof.arithmetic:.3f}, memory {roof.memory:.3f}, links '
         f'{roof.links:.3f}), {compiled.tokens / roof.seconds:,.0f} tokens/s, model FLOP utilisation '
-        f'{compiled.utilisation(mesh):.0%}'
+        f'{compiled.utilisation(mesh):.0%}; activations that pass through memory are not counted'
     )

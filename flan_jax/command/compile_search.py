@@ -12,30 +12,39 @@ from flan_jax.errors import UserError
 from flan_jax.run import Run
 
 
-def search_meshes(run: Run, devices: Sequence, compile_training: Callable) -> None:
+def search_meshes(run: Run, devices: Sequence, compile_training: Callable, tensors: Sequence[int] = ()) -> None:
     """Compiles a run's training step on every mesh of some devices, and prints what came of it, the fastest first.
 
     Args:
       run: its mesh, remat and microbatches are searched for.
       devices: of the slice.
       compile_training: compiles the step of a run on a mesh; raises DoesNotFit.
+      tensors: sizes of the tensor axis that are tried; empty for all that split the slice.
 
     Raises:
       UserError: if no mesh splits the batch, or the step fits none.
     """
+    from flan_jax.aot.compile import DoesNotFit
     from flan_jax.aot.search import layouts, search
 
-    ladders = layouts(len(devices), run.training.batch_size, run.model.num_heads)
+    ladders = layouts(len(devices), run.training.batch_size, run.model.num_heads, tensors)
     if not ladders:
         raise UserError(
             f'BATCH_SIZE={run.training.batch_size} and {run.model.num_heads} heads cannot be split over {len(devices)} '
-            'devices; take another BATCH_SIZE or --topology'
+            f'devices{f" with --tensor={tensors}" if tensors else ""}; take another BATCH_SIZE, --topology or --tensor'
         )
 
     def compile_layout(layout):
         of_layout = _with(run, layout)
-        with OUT.status(f'compiling {layout}'):
-            return compile_training(of_layout, make_mesh(of_layout.parallelism, devices))
+        words = f'{layout.fsdp} x {layout.tensor}, {layout.remat}, {layout.microbatches} microbatches'
+        with OUT.status(f'compiling {words}'):
+            try:
+                compiled = compile_training(of_layout, make_mesh(of_layout.parallelism, devices))
+            except DoesNotFit as error:
+                OUT.print(f'{words}: {error}', style='dim')
+                raise
+        OUT.print(f'{words}: {compiled.roofline.seconds:.3g} s a step; compiled in {compiled.seconds:.0f} s')
+        return compiled
 
     found = search(ladders, compile_layout)
     print_table(_table(found, make_mesh(Parallelism(), devices)))

@@ -10,6 +10,7 @@ import pytest
 
 from flan_jax.aot.collectives import collectives
 from flan_jax.aot.compile import Compiled, DoesNotFit
+from flan_jax.aot.least_memory import least_memory
 from flan_jax.aot.roofline import Roofline, product_flops
 from flan_jax.aot.search import Layout, layouts, search
 from flan_jax.command import compile as compile_command
@@ -38,6 +39,11 @@ def test_a_step_on_answers_of_the_model_itself_is_refused(monkeypatch):
     monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
     with pytest.raises(UserError, match='@Ppo.*--step=scoring'):
         compile_command.main(['--topology=v4:2x2x1', '--gin_file=gin/runs/ppo.gin', '--step=training'])
+
+
+def test_sizes_of_meshes_narrow_a_search_alone():
+    with pytest.raises(UserError, match='--tensor=.4.*--gin.TENSOR'):
+        compile_command.main(['--topology=v4:2x2x1', '--gin_file=gin/models/lamda_small.gin', '--tensor', '4'])
 
 
 @needs_libtpu
@@ -74,6 +80,7 @@ def test_layouts_split_sequences_and_heads_evenly():
         assert ladder[0] == Layout(ladder[0].fsdp, ladder[0].tensor, 'dots', 1)
         assert all(8 % (layout.fsdp * layout.microbatches) == 0 for layout in ladder)
     assert len(ladders[0]) == 3 and len(ladders[1]) == 2
+    assert layouts(devices=16, batch_size=8, num_heads=12, tensors=[2, 3]) == ladders[1:]
 
 
 def test_a_mesh_is_tried_until_it_fits():
@@ -132,7 +139,7 @@ def test_what_does_not_fit_says_how_much_it_needs():
     huge = ['--gin.lamda.d_model=8192', '--gin.lamda.num_layers=8', '--step=scoring', '--gin.SEQUENCE_LENGTH=512']
     status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.Stream.input_length=256')
     assert status == 2
-    assert re.search(r'the scoring step does not fit a device: it needs [\d.]+G of 15[\d.]*G', errors), errors
+    assert re.search(r'the scoring step does not fit a device: it needs [\d.]+G of 1[56][\d.]*G', errors), errors
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,30 @@ def test_flops_are_counted_through_loops():
 
     jaxpr = jax.make_jaxpr(stacked)(jnp.zeros((3, 5)), jnp.zeros((7, 5, 5))).jaxpr
     assert product_flops(jaxpr) == 7 * 2 * 3 * 5 * 5
+
+
+@pytest.mark.parametrize('remat', [False, True])
+def test_what_layers_keep_for_the_backward_pass_is_counted_before_compiling(remat):
+    import jax
+    import jax.numpy as jnp
+
+    layers, width, rows = 7, 5, 11
+
+    def layer(x, kernel):
+        return jnp.sin(jnp.sin(x) @ kernel), None
+
+    def loss(kernels, x):
+        return jax.lax.scan(jax.checkpoint(layer) if remat else layer, x, kernels)[0].sum()
+
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    shapes = [(layers, width, width), (rows, width)]
+    arguments = [jax.ShapeDtypeStruct(shape, jnp.float32, sharding=here) for shape in shapes]
+    forward = jax.make_jaxpr(jax.grad(loss))(*arguments).jaxpr
+    weights, kept = 4 * layers * width * width, 4 * layers * rows * width  # bytes
+    least = least_memory(arguments, forward, devices=1)
+    # Recomputed, a layer keeps its input alone; else its two cosines and the input of its product.
+    assert least - weights - 4 * rows * width == (kept if remat else 3 * kept)
+    assert least_memory(arguments, forward, devices=2) < least
 
 
 HLO = """\

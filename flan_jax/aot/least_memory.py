@@ -1,0 +1,37 @@
+"""What a step holds at least, known before the minutes of compiling: its arguments, and what its layers keep."""
+
+import math
+from collections.abc import Iterator
+from typing import cast
+
+import jax
+from jax.extend.core import Jaxpr
+
+from flan_jax.aot.roofline import inner_jaxprs
+
+
+def least_memory(arguments, jaxpr: Jaxpr, devices: int) -> float:
+    """Bytes of a device that a program takes at least, if its devices share all that its layers keep.
+
+    Args:
+      arguments: the program's, as shapes with their shardings.
+      jaxpr: the program, traced for all devices together.
+      devices: how many.
+    """
+    shards = sum(_shard_bytes(shape) for shape in jax.tree.leaves(arguments))
+    return shards + max(_stacked_bytes(jaxpr), default=0) / devices
+
+
+def _shard_bytes(shape: jax.ShapeDtypeStruct) -> int:
+    return math.prod(shape.sharding.shard_shape(shape.shape)) * shape.dtype.itemsize
+
+
+def _stacked_bytes(jaxpr: Jaxpr) -> Iterator[int]:
+    """Of every loop, what its turns leave behind: of the forward pass, all that the backward pass will read."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == 'scan':
+            stacked = equation.outvars[equation.params['num_carry'] :]
+            shapes = (cast(jax.core.ShapedArray, variable.aval) for variable in stacked)
+            yield sum(shape.size * shape.dtype.itemsize for shape in shapes)
+        for inner in inner_jaxprs(equation.params):
+            yield from _stacked_bytes(inner)
