@@ -93,7 +93,8 @@ class _Certificate:
     def _left_alone(self, name: str) -> tuple[Outcome, dict[str, float]]:
         """What a run of a kind leaves, and the seconds that each of its stages took."""
         if name not in self._alone:
-            place = self._place(f'alone_{list(KINDS).index(name)}', 'streams')
+            number = list(KINDS).index(name)
+            place = self._place(f'alone_{number}', f'streams_alone_{number}')
             spans = _spans(place, start(KINDS[name], place, self._base(KINDS[name])))
             self._alone[name] = outcome(place.model_dir), spans
         return self._alone[name]

@@ -115,7 +115,8 @@ def _by_template(index: int, example: Mapping[str, Any], templates: Sequence[int
     }
     before = {'history': texts(HISTORY), 'system': text(SYSTEM), 'context': text(CONTEXT)}
     for template in templates:
-        dialogue = Dialogue(text(f'{INPUTS}{template}'), text(f'{TARGETS}{template}'), **before)
+        inputs = long_fields.decoded(example[f'{INPUTS}{template}'])
+        dialogue = Dialogue(inputs, text(f'{TARGETS}{template}'), **before)
         references = texts(f'references{template}') or texts('references')
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)
