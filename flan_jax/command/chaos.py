@@ -6,6 +6,7 @@ own end. Then parameters, optimizer state, losses, records and results must be t
 left alone, bit for bit.
 """
 
+import contextlib
 import pathlib
 import random
 import shutil
@@ -27,8 +28,10 @@ _WARM = 0.4
 def chaos(kills: int, seed: int) -> bool:
     """Kills runs `kills` times, kind after kind, and prints how often they survived, with the bounds that follow.
 
+    Ctrl-C ends it early, with what is known by then.
+
     Returns:
-      Whether all were; what is left of the others stays on disk, and is named.
+      Whether all were survived; what is left of the others stays on disk, and is named.
 
     Raises:
       UserError: for no kills, or if a run that is left alone fails.
@@ -39,9 +42,10 @@ def chaos(kills: int, seed: int) -> bool:
     root = pathlib.Path(tempfile.mkdtemp(prefix='flan_jax_chaos_'))
     with bar('killing runs', kills) as advance:
         certificate = _Certificate(root, chance, advance)
-        while done < kills:
-            done += certificate.chain(list(KINDS)[chains % len(KINDS)], chains, kills - done)
-            chains += 1
+        with contextlib.suppress(KeyboardInterrupt):
+            while done < kills:
+                done += certificate.chain(list(KINDS)[chains % len(KINDS)], chains, kills - done)
+                chains += 1
     certificate.print()
     if certificate.survived:
         shutil.rmtree(root)
@@ -56,7 +60,8 @@ class _Certificate:
         self._alone: dict[str, tuple[Outcome, dict[str, float]]] = {}
         self._kills: dict[str, list[bool]] = {}
         words = ['data', 'prepare', *DATASETS, '--samples', f'--data_dir={root / "data"}']
-        Job(words, root / 'prepare.log').wait()
+        with Job(words, root / 'prepare.log') as job:
+            job.wait()
 
     @property
     def survived(self) -> bool:
@@ -69,7 +74,8 @@ class _Certificate:
         place, failure = self._place(f'run_{number}', f'streams_{number}'), ''
         killed = self._kill(KINDS[name], place, spans, most)
         try:
-            start(KINDS[name], place, self._base(KINDS[name])).wait()
+            with start(KINDS[name], place, self._base(KINDS[name])) as job:
+                job.wait()
             failure = '; '.join(differences(outcome(place.model_dir), expected))
         except UserError as error:
             failure = str(error)
@@ -81,13 +87,14 @@ class _Certificate:
     def _kill(self, kind: Kind, place: Place, spans: dict[str, float], most: int) -> int:
         chosen, killed = self._chance.sample(sorted(spans), min(most, len(spans))), 0
         for stage in sorted(chosen, key=list(place.stages()).index):
-            job, started = start(kind, place, self._base(kind)), time.time()
-            if has_begun(place, stage, job, started):
-                time.sleep(self._chance.uniform(0, _WARM * spans[stage]))
-            if job.runs:
-                job.kill(self._chance)
-                killed += 1
-                self._advance(1, stage)
+            started = time.time()
+            with start(kind, place, self._base(kind)) as job:
+                if has_begun(place, stage, job, started):
+                    time.sleep(self._chance.uniform(0, _WARM * spans[stage]))
+                if job.runs:
+                    job.kill(self._chance)
+                    killed += 1
+                    self._advance(1, stage)
         return killed
 
     def _left_alone(self, name: str) -> tuple[Outcome, dict[str, float]]:
@@ -95,7 +102,8 @@ class _Certificate:
         if name not in self._alone:
             number = list(KINDS).index(name)
             place = self._place(f'alone_{number}', f'streams_alone_{number}')
-            spans = _spans(place, start(KINDS[name], place, self._base(KINDS[name])))
+            with start(KINDS[name], place, self._base(KINDS[name])) as job:
+                spans = _spans(place, job)
             self._alone[name] = outcome(place.model_dir), spans
         return self._alone[name]
 
@@ -114,6 +122,8 @@ class _Certificate:
 
     def print(self) -> None:
         """Prints the kills survived by kind, and the lower bounds of the share that is."""
+        if not self._kills:
+            return
         table = Table('kind of run', 'kills survived', 'more than, at 95 % confidence', box=None)
         kinds = self._kills | {'all': [kill for kills in self._kills.values() for kill in kills]}
         for name, kills in kinds.items():

@@ -89,13 +89,20 @@ class Job:
             end = '\n'.join(self._log.read_text().splitlines()[-20:])
             raise UserError(f'the run ended with status {max(statuses, key=abs)}:\n{end}')
 
+    def __enter__(self) -> 'Job':
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.kill(random.Random())
+
     def kill(self, chance: random.Random) -> None:
-        """Kills all processes by SIGKILL, one after the other in any order."""
+        """Kills all processes that still run by SIGKILL, one after the other in any order."""
         for index, process in enumerate(chance.sample(self._processes, len(self._processes))):
-            if index:
+            if index and self.runs:
                 time.sleep(chance.uniform(0, _LONGEST_GAP))
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         for process in self._processes:
             process.wait()
 
