@@ -78,7 +78,7 @@ def test_scores_are_log_probabilities_of_whole_answers(model):
 def test_a_dialogue_is_asked_as_the_template_renders_it(model):
     text = model.loaded.prompt_format._render(MESSAGES, model.loaded.vocabulary.special_tokens, asks=True)
     generator = Generator(model.loaded, max_new_tokens=6, batch_tokens=512)
-    (ids,) = generator.answer([np.array(model.loaded.vocabulary.encode(text), np.int32)])
+    (ids,) = generator.answer([np.array(model.loaded.vocabulary.encode_marked(text), np.int32)])
     expected = model.loaded.prompt_format.finish(model.loaded.vocabulary.decode(ids))
     assert model.chat(MESSAGES, **SHORT) == expected
     assert model.chat(MESSAGES[1:2], **SHORT) == model.generate('Who?', **SHORT)

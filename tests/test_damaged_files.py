@@ -68,13 +68,13 @@ def test_records_that_are_torn_are_none(recorded, content):
     for torn in (content, content + b'\n', content + whole[10:], whole[:-1]):
         (recorded / KEY.file).write_bytes(torn)
         assert records.complete(recorded) == []
-        assert 'cut short' in opened(records.read, recorded, KEY)
+        assert f'{KEY.file} is damaged' in opened(records.read, recorded, KEY)
 
 
 def test_a_damaged_record_is_named(recorded):
     whole = (recorded / KEY.file).read_bytes()
-    (recorded / KEY.file).write_bytes(whole.replace(b'"example": 1', b'"example": \x00'))
-    assert f'{KEY.file} is damaged' in opened(records.read, recorded, KEY)
+    (recorded / KEY.file).write_bytes(whole.replace(b'"example": 1', b'"example": 7'))
+    assert f'{KEY.file} is damaged: line 2' in opened(records.read, recorded, KEY)
 
 
 @pytest.mark.parametrize('content', TORN[:-1])

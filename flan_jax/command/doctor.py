@@ -24,8 +24,7 @@ def main(arguments: list[str]) -> int:
     if options.chaos is not None:
         from flan_jax.command.chaos import chaos
 
-        chaos(options.chaos, options.seed)
-        return 0
+        return int(not chaos(options.chaos, options.seed))
     table = Table('check', 'found', '', box=None)
     failed = False
     for name, found, advice in checks_of_run(options.model_dir) if options.model_dir else checks():
@@ -40,7 +39,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         'model_dir', nargs='?', metavar='MODEL_DIR', help="read all of a run's checkpoints, stream and records instead"
     )
-    parser.add_argument('--chaos', type=int, metavar='N', help='kill a tiny run N times and see what becomes of it')
+    parser.add_argument('--chaos', type=int, metavar='N', help='kill tiny runs N times, and compare their ends')
     parser.add_argument('--seed', type=int, default=0, help='with --chaos: of the moments (default: 0)')
     return parser.parse_args(arguments)
 

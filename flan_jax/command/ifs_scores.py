@@ -58,7 +58,7 @@ def _written(folder) -> dict[str, list[Sequence[Mapping]]]:
     from flan_jax.evaluation import records
 
     found: dict[str, list[Sequence[Mapping]]] = {}
-    for key in records.complete(folder):
+    for key in records.sound(folder):
         of_template = records.read(folder, key)
         if all('prediction' in record for record in of_template):
             shots = f'{key.shots} shots' if key.shots else ''

@@ -73,8 +73,6 @@ def _records(root: epath.Path) -> str:
     folders = [folder for of_model in of_models for folder in records.folders_in(of_model)]
     for folder in folders:
         records.settings_of(folder)
-        whole = records.complete(folder)
-        torn = {path.name for path in folder.glob('*.jsonl')} - {key.file for key in whole}
-        if torn:
-            raise UserError(f'{folder / min(torn)} is damaged; `flan-jax evaluate` writes it anew')
+        for error in records.damaged(folder):
+            raise error
     return f'{sum(len(records.read(f, key)) for f in folders for key in records.complete(f))} records'

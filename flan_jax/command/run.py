@@ -31,6 +31,8 @@ def _complete(run: Run, command: str) -> None:
     from flan_jax.training import checkpoints
 
     eval_set = eval_set_of(run)  # what cannot be evaluated is better known before hours of tuning
+    if not checkpoints.latest_step(run.model_dir):
+        eval_set.render()
     steps, tune_until = tuning(run, command)
     for stop in _stops(steps, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)

@@ -17,7 +17,11 @@ from flan_jax.data.rendering import Values
 LONG_FIELDS = 'long_fields'
 """Feature of an example before it is tokenised: the texts whose marks stand in its inputs, strings of shape [n]."""
 
-_MARK = '\x00long\x00'
+_BYTE = b'\xfe'
+"""Stands before and after the number of a long field: a byte that no UTF-8 has, so no text of data has it either."""
+
+_MARK = _BYTE.decode('utf-8', 'surrogateescape')
+"""The same in Python's strings, for `decoded`."""
 
 _WORD = re.compile(r'([\t\n\f\r ]*[^\t\n\f\r ]{1,40})')
 """A word with the blanks before it; what has no blanks, such as an address or Chinese, is cut after 40 characters."""
@@ -27,7 +31,7 @@ _BLANKS = ' \t\n\v\f\r'
 
 def marked(dataset: Dataset, values: Values) -> Values:
     """The values with a mark in place of every long field."""
-    return values | {name: tf.constant(f'{_MARK}{i}{_MARK}') for i, name in enumerate(dataset.long_fields)}
+    return values | {name: tf.constant(_BYTE + str(i).encode() + _BYTE) for i, name in enumerate(dataset.long_fields)}
 
 
 def long_texts(dataset: Dataset, values: Values) -> tf.Tensor:
@@ -37,7 +41,7 @@ def long_texts(dataset: Dataset, values: Values) -> tf.Tensor:
 
 def unmarked(prompt: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
     """A prompt with the texts [n] in place of their marks: what rendering without marks gives."""
-    parts = tf.strings.split(prompt, _MARK)
+    parts = tf.strings.split(prompt, _BYTE)
     shown = tf.gather(texts, tf.strings.to_number(parts[1::2], tf.int32))
     return tf.strings.strip(tf.strings.reduce_join(tf.strings.join([parts[::2], tf.concat([shown, ['']], 0)])))
 
@@ -47,9 +51,14 @@ def shortened(prompt: tf.Tensor, texts: tf.Tensor, count_tokens: Callable[[str],
 
     def in_python(prompt, texts):
         prompt = prompt.item() if isinstance(prompt, np.ndarray) else prompt  # an array outside of graphs
-        return shortened_text(prompt.decode(), [text.decode() for text in texts], count_tokens, max_tokens).encode()
+        return shortened_text(decoded(prompt), [text.decode() for text in texts], count_tokens, max_tokens).encode()
 
     return tf.ensure_shape(tf.numpy_function(in_python, (prompt, texts), tf.string, stateful=False), [])
+
+
+def decoded(prompt: bytes) -> str:
+    """A prompt with marks as `unmarked_text` and `shortened_text` take it."""
+    return _MARK.join(part.decode() for part in prompt.split(_BYTE))
 
 
 def shortened_text(prompt: str, texts: Sequence[str], count_tokens: Callable[[str], int], max_tokens: int) -> str:

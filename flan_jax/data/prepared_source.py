@@ -63,6 +63,11 @@ class PreparedSource(seqio.DataSource):
         info = prepared_builder(self.dataset.source, self.data_dir).info
         return [instruction.filename for instruction in info.splits[str(self.slice(split))].file_instructions]
 
+    def rows(self, split: str) -> tf.data.Dataset:
+        """The rows of `split` in the order on disk, those that hold several examples as they are."""
+        builder = prepared_builder(self.dataset.source, self.data_dir)
+        return builder.as_dataset(split=str(self.slice(split)), shuffle_files=False)
+
     def get_dataset(
         self,
         split: str = 'train',

@@ -14,7 +14,7 @@ from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.renderable import iterated
+from flan_jax.data.renderable import iterated, located
 from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
@@ -58,8 +58,9 @@ def rendered_examples(
 ) -> Iterator[RenderedExample]:
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    for example in iterated(_render_all(dataset, examples).take(limit), f'{dataset.name}, {split} examples'):
-        yield _rendered(dataset, example)
+    with located(dataset, split, data_dir):
+        for example in iterated(_render_all(dataset, examples).take(limit), f'{dataset.name}, {split} examples'):
+            yield _rendered(dataset, example)
 
 
 def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:

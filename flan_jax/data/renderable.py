@@ -1,5 +1,7 @@
-"""Whether examples can be rendered, told by the rows of the files that they come from."""
+"""Whether examples can be rendered, told by the rows of the files that they come from, or that lie on disk."""
 
+import contextlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +11,15 @@ import tensorflow_datasets as tfds
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
 from flan_jax.data.example_files import ExampleError, Located
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.errors import UserError
+
+_NOT_UTF8 = 'Invalid formatting on input string'
+"""What TensorFlow says of such text."""
+
+
+class CannotRender(UserError):
+    """An example cannot be read or rendered."""
 
 
 def check_rendering(dataset: Dataset, features: tfds.features.FeaturesDict, examples: Sequence[Located]) -> None:
@@ -26,26 +36,66 @@ def check_rendering(dataset: Dataset, features: tfds.features.FeaturesDict, exam
         raise ExampleError(f'{where}: {dataset.name} cannot be rendered from {_shortened(ex)}: {reason}')
 
 
-@tf.autograph.experimental.do_not_convert
 def _rendered(dataset: Dataset, features: tfds.features.FeaturesDict, rows: Sequence[bytes]) -> set[int]:
     """The places of the rows that can be rendered, or that the documented filter leaves out."""
+    examples = tf.data.Dataset.from_tensor_slices(rows).enumerate()
+    return set(_sound(dataset, examples.map(lambda place, row: (place, features.deserialize_example(row)))))
 
-    def render(place, row):
-        ex = features.deserialize_example(row)
+
+@tf.autograph.experimental.do_not_convert
+def _sound(dataset: Dataset, rows: tf.data.Dataset) -> Iterator[int]:
+    """The places of those of numbered rows that can be rendered, or that the documented filter leaves out."""
+
+    def render(place, ex):
         if dataset.expand is not None:
             return place, tf.nest.flatten(dataset.expand(ex))
         used = tf.constant(True) if dataset.keep is None else dataset.keep.test(ex)
         return place, tf.cond(used, lambda: _strings(dataset, ex), lambda: tf.constant(''))
 
-    rendered = tf.data.Dataset.from_tensor_slices(rows).enumerate().map(render).ignore_errors()
-    return {int(place) for place, _ in rendered.as_numpy_iterator()}
+    return (int(place) for place, _ in rows.map(render).ignore_errors().as_numpy_iterator())
+
+
+@contextlib.contextmanager
+def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None]:
+    """Raises CannotRender with the first row that cannot be rendered, where an example of the body cannot be."""
+    try:
+        yield
+    except (CannotRender, UnicodeDecodeError) as error:
+        source = PreparedSource(dataset, data_dir)
+        row, reason = _first_broken(source, split)
+        if row is None:
+            raise CannotRender(f'{dataset.name}, {split} examples: {first_line(error)}') from error
+        raise CannotRender(
+            f'{dataset.name}, {split} examples: row {row + 1} of {len(source.slice(split))} in {source.data_dir} cannot be '
+            f'rendered: {reason}; prepare the dataset anew without it, or leave the dataset out'
+        ) from error
+
+
+def _first_broken(source: PreparedSource, split: str) -> tuple[int | None, str]:
+    """The first row of a split, in the order on disk, that cannot be rendered, and why; None where all can."""
+    rows = source.rows(split)
+    sound = iter(_sound(source.dataset, rows.enumerate()))
+    row = next(place for place in itertools.count() if next(sound, None) != place)
+    return (row, _why(source.dataset, rows.skip(row).take(1))) if row < len(source.slice(split)) else (None, '')
+
+
+@tf.autograph.experimental.do_not_convert
+def _why(dataset: Dataset, row: tf.data.Dataset) -> str:
+    """What TensorFlow says of a row that cannot be rendered."""
+    examples = row if dataset.expand is None else row.map(dataset.expand).unbatch()
+    try:
+        list(examples.map(lambda ex: _strings(dataset, ex)).as_numpy_iterator())
+    except tf.errors.OpError as error:
+        return 'it holds text that is not UTF-8' if _NOT_UTF8 in str(error) else first_line(error)
+    return 'nothing says why'
 
 
 def _strings(dataset: Dataset, ex) -> tf.Tensor:
     """All that is read of an example, as one text."""
     values = [*rendering.read_values(dataset, ex).values(), *rendering.read_before(dataset, ex).values()]
     texts = [value if value.dtype == tf.string else tf.strings.as_string(value) for value in values]
-    return tf.strings.join([tf.strings.reduce_join(text) for text in texts])
+    together = tf.strings.join([tf.strings.reduce_join(text) for text in texts])
+    return tf.strings.unicode_transcode(together, 'UTF-8', 'UTF-8', errors='strict')
 
 
 def _reason(dataset: Dataset, ex) -> str:
@@ -60,7 +110,7 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
     """The examples as NumPy has them.
 
     Raises:
-      UserError: where one cannot be read or rendered; `where` says of which dataset, and the message how many were
+      CannotRender: where one cannot be read or rendered; `where` says of which dataset, and the message how many were
         before it.
     """
     count = 0
@@ -69,7 +119,7 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
             yield example
             count += 1
     except tf.errors.OpError as error:
-        raise UserError(
+        raise CannotRender(
             f'{where}: after {count} examples, one cannot be read or rendered: {first_line(error)}; `flan-jax tasks '
             'verify NAME` looks at all in the order on disk'
         ) from error

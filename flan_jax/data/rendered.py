@@ -13,7 +13,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.renderable import iterated
+from flan_jax.data.renderable import iterated, located
 from flan_jax.data.seqio_tasks import keep_usable, long_field_texts
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
@@ -67,16 +67,17 @@ def render_split(
     longer than to read what most of them read, so here all templates share one.
 
     Raises:
-      UserError: where an example cannot be read or rendered.
+      CannotRender: where an example cannot be read or rendered; names its row.
     """
     examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
     examples = examples.take(-1 if limit is None else limit)
     render = functools.partial(_render, dataset, templates, exemplars)
     rendered = examples.map(render, num_parallel_calls=tf.data.AUTOTUNE)
     found: dict[int, list[Rendered]] = {template: [] for template in templates}
-    for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):
-        for template, of_template in _by_template(index, example, templates):
-            found[template].append(of_template)
+    with located(dataset, split, data_dir):
+        for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):
+            for template, of_template in _by_template(index, example, templates):
+                found[template].append(of_template)
     return found
 
 
@@ -115,7 +116,8 @@ def _by_template(index: int, example: Mapping[str, Any], templates: Sequence[int
     }
     before = {'history': texts(HISTORY), 'system': text(SYSTEM), 'context': text(CONTEXT)}
     for template in templates:
-        dialogue = Dialogue(text(f'{INPUTS}{template}'), text(f'{TARGETS}{template}'), **before)
+        inputs = long_fields.decoded(example[f'{INPUTS}{template}'])
+        dialogue = Dialogue(inputs, text(f'{TARGETS}{template}'), **before)
         references = texts(f'references{template}') or texts('references')
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)

@@ -16,6 +16,9 @@ from flan_jax.data.tokenize_rankings import tokenize_rankings
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, INPUTS_CUT, INPUTS_FIT, LENGTH_BOUND, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
+_EOS_MARK = EOS_MARK.encode('utf-8', 'surrogateescape')
+"""The mark as a byte, which no UTF-8 has."""
+
 
 def tokenize(
     examples: tf.data.Dataset,
@@ -135,7 +138,7 @@ class FormatTokenizer:
         self, text: tf.Tensor, exemplars: tf.Tensor, query: tf.Tensor, shots: tf.Tensor, bound: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The prompt after exemplars whose text goes on in what follows; fewer than `shots` where it grows too long."""
-        solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': EOS_MARK}
+        solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': _EOS_MARK}
         before = interpolate(self.prompt_format.exemplar, solved)
 
         def with_exemplars(shots):
@@ -183,8 +186,8 @@ class FormatTokenizer:
 
     def _encode_joined(self, before: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
         """Rendered exemplars, a scalar string with marks of EOS, and a prompt, tokenised together."""
-        rendered = interpolate(self.prompt_format.prompt, {'input': text, 'eos': EOS_MARK})
-        runs = tf.strings.split(tf.strings.join([before, rendered]), EOS_MARK)
+        rendered = interpolate(self.prompt_format.prompt, {'input': text, 'eos': _EOS_MARK})
+        runs = tf.strings.split(tf.strings.join([before, rendered]), _EOS_MARK)
         tokens = self._with_eos(seqio_vocabulary(self.vocabulary).encode_tf(runs)).flat_values[:-1]
         bos = self.prompt_format.bos(self.vocabulary)
         return tf.concat([bos, tokens], 0) if bos else tokens

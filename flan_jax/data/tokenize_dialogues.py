@@ -9,7 +9,7 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import BEFORE, CONTEXT, HISTORY, SYSTEM
 from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.long_fields import LONG_FIELDS, shortened_text, unmarked_text
+from flan_jax.data.long_fields import LONG_FIELDS, decoded, shortened_text, unmarked_text
 from flan_jax.data.tokenized import CUTS, EXEMPLARS, INPUTS, LENGTH_BOUND, TARGETS, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -112,7 +112,7 @@ def texts_of(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
 
 def dialogue_of(values: Sequence) -> tuple[Dialogue, list[str], list[str]]:
     """The dialogue, the exemplars and the long fields of what `texts_of` gives, in Python."""
-    texts = {name: value.decode() for name, value in zip(_TEXTS, values)}
+    texts = {name: decoded(value) if name == INPUTS else value.decode() for name, value in zip(_TEXTS, values)}
     history, exemplars, long_texts = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
     dialogue = Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT])
     return dialogue, exemplars, long_texts

@@ -81,7 +81,7 @@ def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', spli
         raise UnknownName('score', score, SCORES)
     groups: dict[str, list[Pair]] = collections.defaultdict(list)
     for a, b in paired_folders(folder_a, folder_b):
-        for key in sorted(set(records.complete(a)) & set(records.complete(b)), key=dataclasses.astuple):
+        for key in sorted(set(records.sound(a)) & set(records.sound(b)), key=dataclasses.astuple):
             if key.split == split:
                 groups[_name(key)].append((records.read(a, key), records.read(b, key)))
     if not groups:

@@ -113,6 +113,15 @@ class EvalSet:
         part.keys = [key for key in self.keys if key.dataset in names]
         return part
 
+    def render(self) -> None:
+        """Renders all examples, which are then at hand: what cannot be is better known before hours of tuning.
+
+        Raises:
+          CannotRender: where an example cannot be read or rendered; names its dataset, split and row.
+        """
+        for key in self.keys:
+            self._rendered_of(key)
+
     def settings(self, key: RecordKey) -> dict[str, Any]:
         """All that the examples of a key depend on, whichever model they are given to, as JSON knows it.
 

@@ -12,7 +12,7 @@ from flan_jax.evaluation.eval_set import EvalExample, EvalSet
 from flan_jax.evaluation.evaluator import Evaluator
 from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.inference.loaded import LoadedModel
-from flan_jax.progress import bar
+from flan_jax.progress import CONSOLE, bar
 from flan_jax.tuning.task_prompts import prompt_name
 
 COMPILING = 'reading examples, and compiling for their lengths'
@@ -64,9 +64,17 @@ def unevaluated(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKe
 
 def _decided_by_first(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
     """What process 0 finds missing; the others may see a disk on which another job has written in the meantime."""
-    missing = set(unevaluated(eval_set, model_records)) if jax.process_index() == 0 else set()
+    missing = set(_missing(eval_set, model_records)) if jax.process_index() == 0 else set()
     is_missing = processes.broadcast_from_first([key in missing for key in eval_set.keys])
     return [key for key, missing in zip(eval_set.keys, is_missing) if missing]
+
+
+def _missing(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
+    """What is to be evaluated; records that are damaged are named, and evaluated anew."""
+    for folder in {model_records.folder(eval_set.settings(key)) for key in eval_set.keys}:
+        for damage in records.damaged(folder):
+            CONSOLE.print(f'{damage}', soft_wrap=True)
+    return unevaluated(eval_set, model_records)
 
 
 def _groups(

@@ -1,5 +1,7 @@
 """Records: one line per example and template, with everything needed to judge it again without the model.
 
+A damaged file is named with its line; it is evaluated anew, and no score is made of it.
+
 MODEL_DIR/evaluation/MODEL/DATASET-FINGERPRINT/ holds what one model answered on one dataset. The fingerprint covers all
 that the answers depend on; settings.json beside the records spells it out in two parts, 'model' (weights, vocabulary,
 prompt format) and 'examples' (contents of the data, templates, lengths, exemplars).
@@ -14,6 +16,8 @@ from etils import epath
 
 from flan_jax import settings
 from flan_jax.errors import UserError
+from flan_jax.evaluation import record_lines
+from flan_jax.evaluation.record_lines import DamagedLine
 from flan_jax.files import read_json, write_whole
 
 FOLDER = 'evaluation'
@@ -156,33 +160,43 @@ def settings_of(folder: epath.Path) -> dict[str, Any]:
 
 
 def write(folder: epath.Path, key: RecordKey, records: Iterable[Record]) -> None:
-    """Writes the file of a key; each record says how many there are, so that a cut file is no complete one."""
-    records = list(records)
-    lines = (dict(record) | {'num_records': len(records)} for record in records)
-    write_whole(folder / key.file, ''.join(json.dumps(line, ensure_ascii=False) + '\n' for line in lines))
+    """Writes the file of a key, see `record_lines`."""
+    write_whole(folder / key.file, record_lines.dumped(records).decode())
 
 
 def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
     """The records of a key.
 
     Raises:
-      RecordsError: if they are not complete.
+      RecordsError: if they are not there, or not as they were written; names file and line.
     """
     path = folder / key.file
-    content = path.read_bytes() if path.exists() else b''
-    if not _is_complete(content):
-        raise RecordsError(f'{path}: not there, or cut short; `flan-jax evaluate` writes it anew')
+    if not path.exists():
+        raise RecordsError(f'{path}: not there; `flan-jax evaluate` writes it')
     try:
-        return [json.loads(line) for line in content.decode().split('\n') if line]
-    except ValueError as error:
-        raise RecordsError(f'{path} is damaged: {error}; remove it, and `flan-jax evaluate` writes it anew') from error
+        return record_lines.parsed(path.read_bytes())
+    except DamagedLine as error:
+        raise _damaged(path, error) from error
 
 
 def complete(folder: epath.Path) -> list[RecordKey]:
-    """The keys whose records are complete, in order."""
+    """The keys whose records are all there as they were written, in order."""
     contents = (path.read_bytes() for path in folder.glob('*.jsonl'))
-    keys = (RecordKey.of(_first_record(content)) for content in contents if _is_complete(content))
+    keys = (RecordKey.of(record_lines.first(content)) for content in contents if _damage(content) is None)
     return sorted(keys, key=dataclasses.astuple)
+
+
+def damaged(folder: epath.Path) -> list[RecordsError]:
+    """What is wrong with files of a folder, each named with its line."""
+    found = ((path, _damage(path.read_bytes())) for path in sorted(folder.glob('*.jsonl')))
+    return [_damaged(path, damage) for path, damage in found if damage is not None]
+
+
+def sound(folder: epath.Path) -> list[RecordKey]:
+    """As `complete`, where nothing is damaged; raises RecordsError, naming file and line, where something is."""
+    for error in damaged(folder):
+        raise error
+    return complete(folder)
 
 
 def recorded(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
@@ -192,18 +206,23 @@ def recorded(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
     return {key for key, folder in folders.items() if key in found[folder]}
 
 
-def _is_complete(content: bytes) -> bool:
-    """Whether a file has as many lines as its first record says, the last one ended."""
-    first = _first_record(content)
-    return bool(first) and content.endswith(b'\n') and content.count(b'\n') == first['num_records']
+def require_sound(keys: Iterable[RecordKey], folder_of: FolderOf) -> None:
+    """Raises RecordsError, naming file and line, where records of keys are there and not as they were written."""
+    files = {folder_of(key) / key.file for key in keys}
+    for path in sorted(path for path in files if path.exists()):
+        if (damage := _damage(path.read_bytes())) is not None:
+            raise _damaged(path, damage)
 
 
-def _first_record(content: bytes) -> dict[str, Any]:
-    """The first record of a file; empty where its line is not ended, or damaged."""
-    line, end, _ = content.partition(b'\n')
+def _damaged(path: epath.Path, error: Exception) -> RecordsError:
+    return RecordsError(f'{path} is damaged: {error}; `flan-jax evaluate` writes it anew')
+
+
+def _damage(content: bytes) -> DamagedLine | None:
+    """What is wrong with the content of a file."""
     try:
-        record = json.loads(line) if end else {}
-    except ValueError:  # such a file is none, and is written anew
-        return {}
-    fields = {'num_records', *(field.name for field in dataclasses.fields(RecordKey))}
-    return record if isinstance(record, dict) and fields <= record.keys() else {}
+        record_lines.verify(content)
+    except DamagedLine as error:
+        return error
+    fields = {field.name for field in dataclasses.fields(RecordKey)}
+    return None if fields <= record_lines.first(content).keys() else DamagedLine('line 1 is no record')

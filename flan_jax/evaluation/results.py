@@ -84,9 +84,13 @@ def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[
       keys: what is evaluated.
       folder_of: where the records of a key are.
       score: how options are ranked; see `option_scores.SCORES`.
+
+    Raises:
+      RecordsError: if records of the keys are damaged; names file and line.
     """
     order = {name: index for index, name in enumerate(catalogue.DATASETS)}
     groups = sorted(_groups(keys).items(), key=lambda item: (order[item[0][0]], *item[0]))
+    records.require_sound(keys, folder_of)
     recorded = records.recorded(keys, folder_of)
     found = []
     for _, members in groups:

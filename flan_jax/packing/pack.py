@@ -1,5 +1,6 @@
 """From a mixture to a stream: sample a task, take its next example, pack it into a sequence."""
 
+import contextlib
 import functools
 import itertools
 import re
@@ -17,7 +18,8 @@ from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
-from flan_jax.data.renderable import iterated
+from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.renderable import iterated, located
 from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
@@ -217,7 +219,10 @@ def _task_examples(
 ) -> Iterator[Example]:
     """A task's tokenised training examples that fit, so many times or epoch after epoch."""
     examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=num_epochs)
-    return tokenised(examples, index, functools.partial(_fits, task.name, settings, cuts), task.name)
+    source, fits = task.source, functools.partial(_fits, task.name, settings, cuts)
+    named = isinstance(source, PreparedSource)
+    with located(source.dataset, 'train', source.data_dir) if named else contextlib.nullcontext():
+        yield from tokenised(examples, index, fits, task.name)
 
 
 def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndarray]) -> bool:

@@ -78,7 +78,7 @@ def _base_column(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]]
 def _found(of_model: epath.Path) -> dict[RecordKey, epath.Path]:
     """The folder of every key; the newest where a key was answered under several settings."""
     folders = sorted(records.folders_in(of_model), key=lambda folder: (folder / records.SETTINGS_FILE).stat().mtime)
-    return {key: folder for folder in folders for key in records.complete(folder)}
+    return {key: folder for folder in folders for key in records.sound(folder)}
 
 
 def _known(found: Found) -> list[RecordKey]:

@@ -121,11 +121,11 @@ def _judge_in(path: epath.Path) -> str:
 
 
 def _answers(run: Run, model: str) -> dict[str, str]:
-    """What a model of a run answered, by instruction; nothing where its records are not complete."""
+    """What a model of a run answered, by instruction; nothing where it was not asked."""
     eval_set = run_evaluation.eval_set_of(run)
     of_model = run_evaluation.base_records(run) if model == BASE else run_evaluation.tuned_records(run)
     (key,) = eval_set.keys
-    if of_model is None or key not in records.recorded([key], lambda _: of_model.folder(eval_set.settings(key))):
+    if of_model is None or not (of_model.folder(eval_set.settings(key)) / key.file).exists():
         return {}
     found = records.read(of_model.folder(eval_set.settings(key)), key)
     around = run.prompt_format.prompt.split('{input}')

@@ -105,6 +105,8 @@ def _ranked(name, seed, model_records: ModelRecords, checkpoint, run: Run, open_
     (key,) = eval_set.keys
     settings = eval_set.settings(key) | {'ranking': _procedure(run)}
     folder = model_records.folder(settings)
+    for damage in records.damaged(folder):
+        CONSOLE.print(f'{damage}', soft_wrap=True)
     if key not in records.recorded([key], lambda _: folder):
         found = _rank(name, open_model(run, run.prompt_format, checkpoint), eval_set, key)
         of_key = {field.name: getattr(key, field.name) for field in dataclasses.fields(RecordKey)}

@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import itertools
 import json
+import re
 from typing import Any
 
 import tokenizers
@@ -24,9 +26,10 @@ _SETTINGS_FILES = ('special_tokens_map.json', 'tokenizer_config.json')
 
 
 class HuggingFaceTokenizer:
-    """A tokenizer.json; ids are those of transformers' AutoTokenizer.
+    """A tokenizer.json; ids are those of transformers' AutoTokenizer with `split_special_tokens`.
 
-    What stands for a special token in a text, such as '</s>', becomes that token, as it does in transformers.
+    A text is text: what is written in it like a special token, such as '</s>', never becomes that token, or a row of
+    data could end its prompt. `encode_marked` is for the words of templates.
     """
 
     def __init__(self, path: epath.Path):
@@ -38,6 +41,7 @@ class HuggingFaceTokenizer:
         read_json(path, _ADVICE)
         text = path.read_text()
         self._tokenizer = _tokenizer(path, text)
+        self._tokenizer.encode_special_tokens = True  # the library's name for leaving them text
         self._path = path
         eos_id = self._special_id('eos')
         if eos_id is None:
@@ -54,8 +58,18 @@ class HuggingFaceTokenizer:
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, text: str) -> list[int]:
-        """Text to ids, without BOS and EOS."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        """Text to ids, none of which is a special token's."""
+        return self._as_text(self._tokenizer, text)
+
+    def encode_marked(self, text: str, continues: bool = False) -> list[int]:
+        """Text to ids, in which what is written like a special token becomes that token, as it does in transformers.
+
+        Args:
+          text: the words of a template; never those of data.
+          continues: whether it continues another, so that no space is put before it.
+        """
+        tokenizer = self._continuing_marked if continues else self._marked
+        return tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: list[int]) -> str:
         """Ids to text, without special tokens."""
@@ -67,7 +81,55 @@ class HuggingFaceTokenizer:
 
     def encode_continuation(self, text: str) -> list[int]:
         """Text to ids, as it is: without the space that some tokenizers put before every text."""
-        return self._continuing.encode(text, add_special_tokens=False).ids
+        return self._as_text(self._continuing, text)
+
+    def _as_text(self, tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
+        """The ids of a text; where its pieces make a special token after all, they are cut further."""
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        if self._special_ids.isdisjoint(ids):
+            return ids
+        cut = self._encode_parts(tokenizer, self._cut_special(text))
+        if self._special_ids.isdisjoint(cut):
+            return cut
+        return [i for i in self._encode_parts(tokenizer, list(text)) if i not in self._special_ids]
+
+    def _encode_parts(self, tokenizer: tokenizers.Tokenizer, parts: list[str]) -> list[int]:
+        first, *others = (
+            encoder.encode(part, add_special_tokens=False).ids
+            for encoder, part in zip(itertools.chain([tokenizer], itertools.repeat(self._continuing)), parts)
+        )
+        return [*first, *itertools.chain.from_iterable(others)]
+
+    def _cut_special(self, text: str) -> list[str]:
+        """The parts of a text, cut after the first character of whatever is written like a special token."""
+        parts = []
+        while found := self._special_texts.search(text):
+            parts.append(text[: found.start() + 1])
+            text = text[found.start() + 1 :]
+        return [*parts, text]
+
+    def special_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where a text is written like special tokens: start and end of each place, apart from each other."""
+        return [found.span() for found in self._special_texts.finditer(text)]
+
+    @functools.cached_property
+    def _special(self) -> dict[int, str]:
+        """Ids and texts of the special tokens; the one for unknown characters, which any text may have, is none."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = {i: token.content for i, token in added.items() if token.special}
+        named = {i: self._tokenizer.id_to_token(i) for i in (self.bos_id, self.eos_id, self.pad_id) if i is not None}
+        unknown = self._special_id('unk')
+        return {i: text for i, text in (special | named).items() if text and i != unknown}
+
+    @functools.cached_property
+    def _special_ids(self) -> frozenset[int]:
+        return frozenset(self._special)
+
+    @functools.cached_property
+    def _special_texts(self) -> re.Pattern:
+        """Matches what is written like a special token, the longest first; nothing where there is none."""
+        texts = sorted(self._special.values(), key=len, reverse=True)
+        return re.compile('|'.join(map(re.escape, texts)) or r'(?!)')
 
     @functools.cached_property
     def special_tokens(self) -> dict[str, str]:
@@ -95,6 +157,20 @@ class HuggingFaceTokenizer:
     @functools.cached_property
     def _continuing(self) -> tokenizers.Tokenizer:
         """The same tokenizer without the space that it may put before every text."""
+        tokenizer = self._without_first_space()
+        tokenizer.encode_special_tokens = True
+        return tokenizer
+
+    @functools.cached_property
+    def _marked(self) -> tokenizers.Tokenizer:
+        """The same tokenizer, which finds special tokens in texts."""
+        return _tokenizer(self._path, self._path.read_text())
+
+    @functools.cached_property
+    def _continuing_marked(self) -> tokenizers.Tokenizer:
+        return self._without_first_space()
+
+    def _without_first_space(self) -> tokenizers.Tokenizer:
         content = json.loads(self._path.read_text())
         return tokenizers.Tokenizer.from_str(json.dumps(_without_first_space(content)))
 

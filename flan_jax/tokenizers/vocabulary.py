@@ -68,12 +68,25 @@ class Vocabulary:
         return self._tokenizer.special_tokens
 
     def encode(self, text: str) -> list[int]:
-        """Text to ids, without BOS and EOS."""
+        """Text to ids, none of them a special token's, whatever is written in the text."""
         return self._tokenizer.encode(text)
 
     def encode_continuation(self, text: str) -> list[int]:
         """The ids of a text that continues another, as it is: no space is put before it."""
         return self._tokenizer.encode_continuation(text)
+
+    def encode_marked(self, text: str, continues: bool = False) -> list[int]:
+        """The ids of a template's words, in which what is written like a special token becomes that token.
+
+        Args:
+          text: the words; never those of data.
+          continues: see `encode_continuation`.
+        """
+        return self._tokenizer.encode_marked(text, continues)
+
+    def special_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where `encode_marked` would find special tokens: start and end of each place."""
+        return self._tokenizer.special_spans(text)
 
     def token_id(self, text: str) -> int:
         """The id of the token that says exactly this text inside another, such as ' We' after a word.
@@ -147,6 +160,12 @@ class _SentencePiece:
 
     def encode_continuation(self, text: str) -> list[int]:
         return self._continuing.encode(text)
+
+    def encode_marked(self, text: str, continues: bool = False) -> list[int]:
+        return self.encode_continuation(text) if continues else self.encode(text)
+
+    def special_spans(self, text: str) -> list[tuple[int, int]]:
+        return []  # control pieces are found in no text
 
     def decode(self, ids: list[int]) -> str:
         return self._pieces.decode(ids)

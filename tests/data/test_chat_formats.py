@@ -64,7 +64,7 @@ def test_special_tokens_are_ids_and_answers_end_with_the_one_that_stops_generati
     assert encoded.response[-1] == end and encoded.response.count(end) >= 2
     ids = encoded.prompt + encoded.response
     for token in {*stock.special_tokens.values(), *stock.tokens}:
-        assert vocabulary.decode_all(ids).count(token) == ids.count(*vocabulary.encode(token))
+        assert vocabulary.decode_all(ids).count(token) == ids.count(*vocabulary.encode_marked(token))
     asked = prompt_format.encode_asked(vocabulary, stock.dialogue)
     assert asked.prompt + asked.response == ids and all(asked.weights)
     answer = vocabulary.decode(asked.response[: asked.response.index(end)])

@@ -1,5 +1,6 @@
 """Rows that cannot be read or rendered are named, with file and line before anything is written."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,13 +11,20 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Template
 from flan_jax.data import own_instructions
+from flan_jax.data.cuts import Cuts
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.prepare import checked_examples, write_dataset
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.renderable import iterated
+from flan_jax.data.seqio_tasks import training_task
 from flan_jax.errors import UserError
+from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.settings import Evaluation
+from flan_jax.packing.pack import _task_examples
+from flan_jax.packing.settings import Stream
+from flan_jax.tokenizers.vocabulary import Vocabulary
 
 GOOD = b'{"a": "b"}\n'
 
@@ -118,12 +126,67 @@ def test_sound_rows_and_those_that_are_never_used_are_kept(tmp_path):
     assert len(checked_examples(features, write(tmp_path / 'y.jsonl', rows), None, [snli])) == 3
 
 
-def test_a_row_that_lies_on_disk_is_named_with_its_dataset(tmp_path):
-    files = {split: write(tmp_path / split, [SOUND] * 4).rename(tmp_path / f'{split}.jsonl') for split in ('train',)}
-    files['test'] = write(tmp_path / 't.jsonl', [SOUND, SOUND | {'right': 7}])
-    write_dataset(RIDDLES.source, files, str(tmp_path / 'data'), '', RIDDLES.features)
-    with pytest.raises(UserError, match=r'hostile_riddles, test examples: .*the label.*7.*is none of'):
-        list(rendered_examples(RIDDLES, 'test', str(tmp_path / 'data')))
+@pytest.fixture
+def on_disk(tmp_path):
+    """A folder of prepared data in which the third row of each split can be broken: `on_disk(change)`."""
+
+    def prepare(change):
+        files = {split: write(tmp_path / f'{split}.jsonl', [SOUND] * 4) for split in ('train', 'validation', 'test')}
+        write_dataset(RIDDLES.source, files, str(tmp_path / 'data'), '', RIDDLES.features)
+        for path in (tmp_path / 'data').rglob('*.tfrecord*'):
+            rewrite(path, change)
+        return str(tmp_path / 'data')
+
+    return prepare
+
+
+def rewrite(path, change):
+    """Changes the third row of a TFRecord file, which was written by somebody who checks less."""
+    rows = [tf.train.Example.FromString(row.numpy()) for row in tf.data.TFRecordDataset(str(path))]
+    change(rows[2].features.feature)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for row in rows:
+            writer.write(row.SerializeToString())
+
+
+def label(value):
+    return lambda row: row['right'].int64_list.value.__setitem__(0, value)
+
+
+def without_options(row):
+    del row['answers'].bytes_list.value[:]
+
+
+def not_utf8(row):
+    row['riddle'].bytes_list.value[0] = b'What \xff it?'
+
+
+ON_DISK = {
+    r'the label\] \[7\] \[is none of the': label(7), r'\[-1\] \[is none of': label(-1),
+    r'\[0\] \[options': without_options, 'not UTF-8': not_utf8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('message', 'change'), ON_DISK.items())
+def test_a_row_that_lies_on_disk_is_named_before_it_is_evaluated(on_disk, message, change):
+    data_dir = on_disk(change)
+    with pytest.raises(UserError, match=rf'hostile_riddles, test examples: row 3 of 4 in .*{message}'):
+        EvalSet(Evaluation(splits=('test',)), [RIDDLES], {'inputs': 32, 'targets': 8}, data_dir, 0).render()
+
+
+@pytest.mark.parametrize(('message', 'change'), list(ON_DISK.items())[:3])
+def test_a_row_that_lies_on_disk_is_named_by_packing(on_disk, message, change):
+    """Rows are read in any order there; the message says where it lies."""
+    task = training_task(RIDDLES, Vocabulary(), on_disk(change))
+    stream = Stream(sequence_length=64, input_length=32, target_length=8, targets_per_sequence=None)
+    with pytest.raises(UserError, match=rf'hostile_riddles, train examples: row 3 of 4 in .*{message}'):
+        list(_task_examples(task, 0, stream, 0, Cuts(), 1))
+
+
+def test_what_a_filter_leaves_out_is_not_looked_at(on_disk):
+    kept = dataclasses.replace(RIDDLES, keep=Keep('a label out of range', lambda ex: ex['right'] < 2))
+    data_dir = on_disk(label(7))
+    assert [ex.answer for ex in rendered_examples(kept, 'test', data_dir)] == ['b'] * 3
 
 
 def test_what_tensorflow_says_becomes_one_line():

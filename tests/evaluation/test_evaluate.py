@@ -76,6 +76,23 @@ def test_what_is_on_record_is_not_evaluated_again(model, samples_dir, tmp_path):
     assert load.count == 2
 
 
+def test_damaged_records_are_named_and_evaluated_anew(model, samples_dir, tmp_path, capsys):
+    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
+    evaluate(lambda: model, eval_set, model_records)
+    key = eval_set.keys[0]
+    path = model_records.folder(eval_set.settings(key)) / key.file
+    before, whole = records.read(path.parent, key), path.read_bytes()
+    path.write_bytes(whole.replace(b'"sum": -', b'"sum": -1', 1))
+    others = {other: other.stat().mtime for other in path.parent.iterdir() if other != path}
+    assert unevaluated(eval_set, model_records) == [key]
+    evaluate(lambda: model, eval_set, model_records)
+    assert f'{key.file} is damaged: line 1' in capsys.readouterr().err
+    for found, expected in zip(records.read(path.parent, key), before, strict=True):
+        assert found['prompt'] == expected['prompt']
+        assert found['options'][0]['sum'] == pytest.approx(expected['options'][0]['sum'], rel=1e-5)
+    assert others == {other: other.stat().mtime for other in others}
+
+
 def test_records_hold_what_judging_takes(model, samples_dir, tmp_path):
     eval_set = eval_set_of(samples_dir, ('copa', 'wmt16_translate_deen'), splits=('test',))
     evaluate(lambda: model, eval_set, records_of(tmp_path))

@@ -1,12 +1,16 @@
 """Records are found again only by what they depend on, and only where they are whole."""
 
 import dataclasses
+import json
 import math
+import tempfile
 
 import jax
 import numpy as np
 import pytest
 from etils import epath
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalExample
@@ -14,6 +18,7 @@ from flan_jax.evaluation.evaluator import example_record
 from flan_jax.evaluation.judges.exact import judgement
 from flan_jax.evaluation.option_scores import SCORES, WITH_EOS, WITHOUT_EOS, option_scores
 from flan_jax.evaluation.records import ModelRecords, RecordKey, RecordsError
+from flan_jax.evaluation.results import results
 from flan_jax.evaluation.weights import checkpoint_identity
 from flan_jax.training import checkpoints
 
@@ -58,8 +63,41 @@ def test_records_that_are_cut_are_not_complete(tmp_path, keep):
     cut = {'nothing': 0, 'half a line': 50, 'all lines but one': text.rindex('\n', 0, -1) + 1}
     path.write_text(text[: cut.get(keep, len(text) - 1)])
     assert records.complete(folder) == []
-    with pytest.raises(RecordsError, match='cut short'):
+    with pytest.raises(RecordsError, match=f'{key.file} is damaged: .*cut short'):
         records.read(folder, key)
+
+
+@given(st.data())
+def test_any_changed_byte_is_named_and_never_a_score(data):
+    """A flip of any bits of any byte, one byte more, or one less; whatever the answers are."""
+    answers = data.draw(st.lists(st.text(st.characters(exclude_categories=['Cs'])), min_size=1, max_size=3))
+    key = key_of('natural_questions')
+    with tempfile.TemporaryDirectory() as path:
+        folder = epath.Path(path)
+        records.write(folder, key, [written_record(key, i, answer, 'no') for i, answer in enumerate(answers)])
+        whole = (folder / key.file).read_bytes()
+        place = data.draw(st.integers(0, len(whole) - 1))
+        flipped = bytes([whole[place] ^ data.draw(st.integers(1, 255))])
+        for middle in (flipped, whole[place : place + 1] + flipped, b''):
+            (folder / key.file).write_bytes(whole[:place] + middle + whole[place + 1 :])
+            assert records.complete(folder) == []
+            for read in (
+                lambda: records.read(folder, key),
+                lambda: records.sound(folder),
+                lambda: results([key], lambda _: folder, 'sum'),
+            ):
+                with pytest.raises(RecordsError, match=f'{key.file} is damaged'):
+                    read()
+        (folder / key.file).write_bytes(whole)
+        assert [record['prediction'] for record in records.read(folder, key)] == answers
+
+
+def test_records_of_versions_without_checksums_are_read(tmp_path):
+    key = key_of()
+    lines = [json.dumps(ranked_record(key, i, 0, (1, 0)) | {'num_records': 2}) for i in range(2)]
+    (tmp_path / key.file).write_text('\n'.join(lines) + '\n')
+    assert records.sound(epath.Path(tmp_path)) == [key]
+    assert [record['example'] for record in records.read(epath.Path(tmp_path), key)] == [0, 1]
 
 
 EXAMPLES = {'dataset': 'rte', 'contents': {'test': 'a'}, 'limit': 3}

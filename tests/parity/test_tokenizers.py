@@ -19,10 +19,14 @@ def test_ids_and_texts_are_those_of_transformers(kind, tmp_path):
     KINDS[kind](tmp_path)
     ours, theirs = Vocabulary(str(tmp_path)), transformers.AutoTokenizer.from_pretrained(tmp_path)
     for text in TEXTS:
-        ids = theirs(text, add_special_tokens=False).input_ids
+        assert ours.encode_marked(text) == theirs(text, add_special_tokens=False).input_ids
+        ids = theirs(text, add_special_tokens=False, split_special_tokens=True).input_ids
         assert ours.encode(text) == ids
         assert seqio_vocabulary(ours).encode_tf(text).numpy().tolist() == ids
-        assert Flan().encode_prompt(ours, text) == [*theirs(text).input_ids, theirs.eos_token_id]
+        assert Flan().encode_prompt(ours, text) == [
+            *theirs(text, split_special_tokens=True).input_ids,
+            theirs.eos_token_id,
+        ]
         if ours.eos_id not in ids:
             assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True)
     assert ours.eos_id == theirs.eos_token_id and ours.pad_id == theirs.pad_token_id
@@ -45,4 +49,7 @@ def test_the_older_form_of_a_byte_level_tokenizer(add_bos, tmp_path):
     companions.copy(companions.epath.Path(old), companions.epath.Path(tmp_path / 'ours'), 'opt')
     ours, theirs = Vocabulary(str(tmp_path / 'ours')), transformers.AutoTokenizer.from_pretrained(old)
     for text in TEXTS:
-        assert Flan().encode_prompt(ours, text) == [*theirs(text).input_ids, theirs.eos_token_id]
+        assert Flan().encode_prompt(ours, text) == [
+            *theirs(text, split_special_tokens=True).input_ids,
+            theirs.eos_token_id,
+        ]

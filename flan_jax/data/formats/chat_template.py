@@ -17,7 +17,7 @@ import jinja2.ext
 import jinja2.sandbox
 
 from flan_jax.data.formats.dialogue import Dialogue
-from flan_jax.data.formats.format import EOS_MARK, PromptFormat
+from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.files import read_json
 from flan_jax.settings import Text
@@ -100,6 +100,30 @@ class ChatTemplate(PromptFormat):
         """None where the template writes it itself, as it does by the special tokens of a tokenizer.json."""
         return [] if vocabulary.special_tokens else super().bos(vocabulary)
 
+    def guarded(self, vocabulary: Vocabulary, dialogue: Dialogue) -> Dialogue:
+        """With marks around what its texts have written like a special token, such as the template's own."""
+
+        def guard(text):
+            return guarded_text(vocabulary, text)
+
+        return Dialogue(
+            guard(dialogue.question),
+            guard(dialogue.answer),
+            tuple(map(guard, dialogue.history)),
+            guard(dialogue.system),
+            guard(dialogue.context),
+        )
+
+    def encode_run(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
+        """Special tokens where the template writes them, and not where data does."""
+        ids: list[int] = []
+        for place, part in enumerate(text.split(AS_TEXT)):
+            if part and place % 2:
+                ids += vocabulary.encode_continuation(part)
+            elif part:
+                ids += vocabulary.encode_marked(part, continues or bool(place))
+        return ids
+
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         return self.encode_asked(vocabulary, Dialogue(text, _ANSWER), max_length).prompt
 
@@ -109,7 +133,7 @@ class ChatTemplate(PromptFormat):
     def end_id(self, vocabulary: Vocabulary) -> int:
         """The end of turn, where it is one token; else EOS, and `finish` finds the end in the text."""
         end = self.end_of_turn(_WITHOUT_VOCABULARY | vocabulary.special_tokens)
-        ids = [] if EOS_MARK in end else vocabulary.encode_continuation(end)
+        ids = [] if EOS_MARK in end else vocabulary.encode_marked(end, continues=True)
         return ids[0] if len(ids) == 1 else vocabulary.eos_id
 
     def stops(self) -> tuple[str, ...]:
@@ -166,6 +190,13 @@ def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, s
             'turns with eos_token'
         )
     return end.rstrip()
+
+
+def guarded_text(vocabulary: Vocabulary, text: str) -> str:
+    """A text with `AS_TEXT` before and after each place that is written like a special token of the vocabulary."""
+    for start, end in reversed(vocabulary.special_spans(text)):
+        text = text[:start] + AS_TEXT + text[start:end] + AS_TEXT + text[end:]
+    return text
 
 
 def _messages(dialogue: Dialogue) -> list[Message]:

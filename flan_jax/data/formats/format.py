@@ -9,8 +9,11 @@ from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
-EOS_MARK = '\x00eos\x00'
-"""Stands for the EOS token while a prompt is text."""
+EOS_MARK = '\udcff'
+"""Stands for the EOS token while a prompt is text: half a character, which no text of data has."""
+
+AS_TEXT = '\udcfe'
+"""Stands before and after what data has written like a special token, while a prompt is text."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,7 @@ class PromptFormat(Settings, abc.ABC):
           text: an example's inputs.
           max_length: tokens that the prompt may have; a longer one loses the end of `text`, not what follows it.
         """
-        ids = _encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
+        ids = self._encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
         ids = self.bos(vocabulary) + ids
         return _cut(ids, self.prompt_end(vocabulary), max_length)
 
@@ -82,7 +85,7 @@ class PromptFormat(Settings, abc.ABC):
           text: an example's targets.
           max_length: tokens that the response may have; a longer one goes on after them, so it has no end.
         """
-        ids = _encode(vocabulary, self.response.format(target=text, eos=EOS_MARK), self.response_continues)
+        ids = self._encode(vocabulary, self.response.format(target=text, eos=EOS_MARK), self.response_continues)
         return ids[:max_length]
 
     def encode_empty_prompt(self, vocabulary: Vocabulary) -> list[int]:
@@ -124,6 +127,7 @@ class PromptFormat(Settings, abc.ABC):
           max_response: tokens from the first answer on; the last turns are left out as far as they do not fit, and an
             answer that does not fit by itself is cut and has no end.
         """
+        dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
@@ -145,6 +149,7 @@ class PromptFormat(Settings, abc.ABC):
 
         As `encode_learned`, but for a prompt that is too long: it loses its first turns, then the question's end.
         """
+        dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
         while True:
             segments = self.segments(vocabulary, dialogue)
@@ -160,8 +165,24 @@ class PromptFormat(Settings, abc.ABC):
     def _encode_segments(self, vocabulary: Vocabulary, segments: list[str]) -> list[list[int]]:
         """Tokens of each segment: the first with BOS, others as continuing what is before, but after EOS."""
         continues = [False, *(not segment.endswith(EOS_MARK) for segment in segments[:-1])]
-        first, *others = (_encode(vocabulary, text, goes_on) for text, goes_on in zip(segments, continues))
+        first, *others = (self._encode(vocabulary, text, goes_on) for text, goes_on in zip(segments, continues))
         return [self.bos(vocabulary) + first, *others]
+
+    def _encode(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
+        """A text with marks of EOS to tokens; where it `continues` another, no space is put before it."""
+        first, *others = text.split(EOS_MARK)
+        ids = self.encode_run(vocabulary, first, continues)
+        for other in others:
+            ids += [vocabulary.eos_id, *self.encode_run(vocabulary, other, False)]
+        return ids
+
+    def encode_run(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
+        """What stands between two EOS to tokens: no other special token comes of it."""
+        return vocabulary.encode_continuation(text) if continues else vocabulary.encode(text)
+
+    def guarded(self, vocabulary: Vocabulary, dialogue: Dialogue) -> Dialogue:
+        """A dialogue whose texts stay text among the format's own words; as it is where these name no special token."""
+        return dialogue
 
     def _within(
         self,
@@ -172,7 +193,7 @@ class PromptFormat(Settings, abc.ABC):
         max_response: int | None,
     ) -> EncodedDialogue:
         """Tokens as many as allowed; a prompt keeps the tokens of the text `end`."""
-        prompt = _cut(encoded.prompt, _encode(vocabulary, end, continues=True), max_prompt)
+        prompt = _cut(encoded.prompt, self._encode(vocabulary, end, continues=True), max_prompt)
         response = encoded.response[:max_response]
         return dataclasses.replace(
             encoded,
@@ -203,25 +224,16 @@ class PromptFormat(Settings, abc.ABC):
 
     def prompt_end(self, vocabulary: Vocabulary) -> list[int]:
         """The tokens that follow the inputs in every prompt."""
-        return _encode(vocabulary, self.prompt.partition('{input}')[2].format(eos=EOS_MARK), continues=True)
+        return self._encode(vocabulary, self.prompt.partition('{input}')[2].format(eos=EOS_MARK), continues=True)
 
 
 def readable(segments: list[str]) -> str:
     """Text as people read it, with a blank line for EOS and none at the end."""
-    return ''.join(segments).removesuffix(EOS_MARK).replace(EOS_MARK, '\n\n')
+    return ''.join(segments).replace(AS_TEXT, '').removesuffix(EOS_MARK).replace(EOS_MARK, '\n\n')
 
 
 def _text_after(text: str, segment: str) -> str:
     return segment.rpartition(text)[2] if text else ''
-
-
-def _encode(vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
-    """A text with marks of EOS to tokens; where it `continues` another, no space is put before it."""
-    first, *others = text.split(EOS_MARK)
-    ids = vocabulary.encode_continuation(first) if continues else vocabulary.encode(first)
-    for other in others:
-        ids += [vocabulary.eos_id, *vocabulary.encode(other)]
-    return ids
 
 
 def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:
