@@ -1,0 +1,110 @@
+"""A training step beside transformers' Llama on torch: tokens per second, same weights, same tokens, Adafactor.
+
+    pip install --constraint constraints.txt --editable '.[bench]'
+    python benchmarks/training.py [--repeats=5] [--remat=dots] [--cases "8 x 256, all targets"]
+
+Both learn all weights in float32. torch's attention is its fused one, whose backward pass computes the scores again.
+Where only some tokens are targets, ours projects those alone onto the vocabulary; transformers projects all and leaves
+the others out of the loss. Time is of whole steps, the update included: no loading, no compilation.
+"""
+
+import argparse
+import copy
+
+import jax
+import numpy as np
+import torch
+from peers import VOCABULARY, alternate, llama, print_row
+
+from flan_jax.distributed.batches import device_batch
+from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.objectives.next_token import NextToken
+from flan_jax.objectives.objective import LOSS
+from flan_jax.training.program import training_program
+from flan_jax.training.settings import Training
+from flan_jax.tuning.full import Full
+
+CASES = {'8 x 256, all targets': (8, 256, 1.0), '4 x 1,024, a quarter targets': (4, 1024, 0.25)}
+"""Sequences, tokens of each, and the share of them that are targets, at the end of every sequence."""
+
+LEARNING_RATE = 1e-4
+
+
+class OurStep:
+    """Our step on a batch that is the same every time."""
+
+    def __init__(self, tokens_BxT: np.ndarray, targets: int, remat: str):
+        mesh, (size, length) = make_mesh(Parallelism()), tokens_BxT.shape
+        model = llama()[1]
+        training = Training(batch_size=size, learning_rate=LEARNING_RATE, remat=remat)
+        program = training_program(model.config, NextToken(), Full(), training, mesh, ('all',))
+        predict_at = np.tile(np.arange(length - targets - 1, length - 1, dtype=np.int32), (size, 1))
+        batch = {
+            'tokens': tokens_BxT.astype(np.int32),
+            'positions': np.tile(np.arange(length, dtype=np.int32), (size, 1)),
+            'segment_ids': np.ones((size, length), np.int32),
+            'predict_at': predict_at,
+            'labels': np.take_along_axis(tokens_BxT, predict_at + 1, axis=1).astype(np.int32),
+            'weights': np.ones((size, targets), np.float32),
+            'cluster_ids': np.zeros((size, targets), np.int32),
+            'response_ids': np.zeros((size, targets), np.int32),
+            'sequence_ids': np.arange(size),
+        }
+        self._batch = device_batch(batch, np.arange(size), mesh, size)
+        self._state = program.start(jax.tree.map(jax.numpy.copy, model.params))
+        self._step = program.step.lower(self._state, {}, self._batch).compile()
+        self.megabytes = self._step.memory_analysis().temp_size_in_bytes / 1e6
+
+    def __call__(self) -> float:
+        """The loss before the update."""
+        self._state, metrics = self._step(self._state, {}, self._batch)
+        total, count = jax.block_until_ready(metrics.objective[LOSS])
+        return float(total / count)
+
+
+class TheirStep:
+    """The same step by transformers and torch."""
+
+    def __init__(self, tokens_BxT: np.ndarray, targets: int):
+        self._model = copy.deepcopy(llama()[0]).train()
+        self._optimizer = torch.optim.Adafactor(self._model.parameters(), lr=LEARNING_RATE)
+        labels = np.full_like(tokens_BxT, -100)
+        labels[:, -targets:] = tokens_BxT[:, -targets:]
+        self._batch = {'input_ids': torch.tensor(tokens_BxT), 'labels': torch.tensor(labels)}
+
+    def __call__(self) -> float:
+        """The loss before the update."""
+        loss = self._model(**self._batch, use_cache=False).loss
+        loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return loss.item()
+
+
+def measure(name: str, repeats: int, remat: str) -> None:
+    """Checks that both sides learn the same, and prints a line of the table."""
+    size, length, share = CASES[name]
+    tokens = np.random.default_rng(0).integers(10, VOCABULARY, (size, length))
+    targets = min(int(share * length), length - 1)
+    ours, theirs = OurStep(tokens, targets, remat), TheirStep(tokens, targets)
+    difference = abs(ours() - theirs())
+    assert difference < 1e-4, f'losses differ by {difference}'
+    ours(), theirs()
+    note = f'losses differ by {difference:.0e}; ours takes {ours.megabytes:,.0f} MB beside weights and optimizer'
+    print_row(name, size * length, 'tokens/s', *alternate(ours, theirs, repeats), note)
+
+
+def main() -> None:
+    """Prints a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--remat', choices=('none', 'dots', 'full'), default='dots')
+    parser.add_argument('--cases', nargs='*', choices=CASES, default=list(CASES), metavar='CASE')
+    arguments = parser.parse_args()
+    print('| training step | ours | transformers | ratio | |\n|---|---|---|---|---|')
+    for name in arguments.cases:
+        measure(name, arguments.repeats, arguments.remat)
+
+
+if __name__ == '__main__':
+    main()
