@@ -25,6 +25,7 @@ from flan_jax.reports.preferences import preference_results
 from flan_jax.reports.prompts import prompt_lines
 from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
 from flan_jax.training import metrics_log, rated
+from flan_jax.training.validation import LOSS as VALIDATION_LOSS
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
@@ -64,6 +65,7 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'validated': [line for line in metrics_log.read(model_dir) if VALIDATION_LOSS in line],
         'answering': [line for line in metrics_log.read(model_dir) if IFS in line],
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
@@ -136,7 +138,7 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
     if content['while_tuning']:
         figures['tuning'] = charts.scores_by_step(content['while_tuning'])
     if content['loss']:
-        figures['loss'] = charts.loss_curve(content['loss'])
+        figures['loss'] = charts.loss_curve(content['loss'], _validated(content))
     if ranked:
         figures['preference'] = charts.preference_curves(ranked, content['rankings'])
     preferences = content['preferences'] or {}
@@ -147,6 +149,10 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
     if content['answering']:
         figures['answering'] = charts.answering_curve(content['answering'])
     return figures
+
+
+def _validated(content: Mapping[str, Any]) -> list[tuple[float, float]]:
+    return [(line['step'], line[VALIDATION_LOSS]) for line in content['validated']]
 
 
 def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:

@@ -17,6 +17,19 @@ Remat = Literal['none', 'dots', 'full']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationLoss(Settings):
+    """The loss on validation examples, which are not tuned on, noted while a model is tuned.
+
+    Attributes:
+      every: steps between validations; the weights before the first step and after the last are validated, too.
+      examples: the first so many validation examples of each dataset, each in one template.
+    """
+
+    every: Count = 100
+    examples: Count = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Training(Settings):
     """How the weights move.
 
