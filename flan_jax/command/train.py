@@ -68,6 +68,11 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     show_settings(run)
     training = run.training.over(len(stream))
+    if training.warmup >= training.num_steps:
+        CONSOLE.print(
+            f'Training.warmup_steps={training.warmup}: the learning rate rises from 0 over all {training.num_steps} '
+            f'steps, and does not reach LEARNING_RATE={training.learning_rate}'
+        )
     return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
 
 

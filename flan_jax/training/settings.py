@@ -109,5 +109,10 @@ class Training(Settings):
     @property
     def learning_rates(self) -> optax.Schedule:
         """The learning rate by step."""
-        warmup_steps = self.warmup_steps or math.ceil(self.warmup_share * self.num_steps)
-        return self.schedule.learning_rate(self.learning_rate, self.num_steps, warmup_steps)
+        return self.schedule.learning_rate(self.learning_rate, self.num_steps, self.warmup)
+
+    @property
+    def warmup(self) -> int:
+        """Steps over which the learning rate rises from 0, see `num_steps`; a share leaves one step at least."""
+        of_share = math.ceil(self.warmup_share * self.num_steps)
+        return self.warmup_steps or min(of_share, self.num_steps - 1)
