@@ -16,7 +16,7 @@ from flan_jax.objectives.ppo import Ppo
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import Path, Settings, SettingsError
 from flan_jax.training.schedules.constant import Constant
-from flan_jax.training.settings import Training
+from flan_jax.training.settings import Training, ValidationLoss
 from flan_jax.tuning.full import Full
 from flan_jax.tuning.tuning import Tuning
 
@@ -37,6 +37,7 @@ class Run(Settings):
       parallelism: how devices share the work.
       evaluation: what is evaluated.
       initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
+      validation_loss: the loss on validation examples, noted while the model is tuned; None for never.
       ifs_curve: whether the model answers, asked while it is tuned, and when that ends tuning; None for never.
     """
 
@@ -51,11 +52,13 @@ class Run(Settings):
     parallelism: Parallelism = Parallelism()
     evaluation: Evaluation = Evaluation()
     initial_checkpoint: Path | None = None
+    validation_loss: ValidationLoss | None = None
     ifs_curve: IfsCurve | None = None
 
     def check(self) -> None:
         self._check_amount()
         self._check_objective()
+        self._check_validation()
         self._check_dropout()
         self._check_curve()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
@@ -114,6 +117,23 @@ class Run(Settings):
                 f'Training.residual_dropout={self.training.residual_dropout} leaves out parts of the model that learns '
                 f'and Run.objective=@{type(self.objective).__name__}() compares it with one of which nothing is left '
                 'out, so that they would differ before anything is learned; set it to 0.0'
+            )
+
+    def _check_validation(self) -> None:
+        """Raises SettingsError where another validation goes on already."""
+        if self.validation_loss is None:
+            return
+        if not isinstance(self.objective, NextToken):
+            name = type(self.objective).__name__
+            raise SettingsError(
+                f'Run.validation_loss=@ValidationLoss() is of @NextToken(), and Run.objective=@{name}() '
+                f'{"rates its test examples itself" if self.objective.ranked else "has rewards"}; leave '
+                'Run.validation_loss as None'
+            )
+        if self.tuning.prompt_names:
+            raise SettingsError(
+                'Run.validation_loss=@ValidationLoss() is of one model, but Run.tuning=@TaskPrompts() has a prompt for '
+                'each task, and TaskPrompts.stopping=@EarlyStopping() validates each; leave Run.validation_loss as None'
             )
 
     def _check_curve(self) -> None:

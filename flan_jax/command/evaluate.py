@@ -18,18 +18,23 @@ def main(arguments: list[str]) -> None:
     evaluate(*start('evaluate', arguments))
 
 
-def evaluate(run: Run, command: str, eval_set=None) -> None:
-    """Evaluates the base model and, where there is one, the newest checkpoint.
+def evaluate(run: Run, command: str, eval_set=None):
+    """Evaluates the base model and, where there is one, the newest checkpoint; gives the results by model.
+
+    Of several processes the first alone judges, and the others get None.
 
     Args:
       run: what is evaluated.
       command: the command line, for the manifest of a run that only evaluates.
       eval_set: what `run_evaluation.eval_set_of` gives, where it is known already.
     """
+    import jax
+
     from flan_jax import manifest
     from flan_jax.command.tensorboard import show_evaluation
     from flan_jax.evaluation.evaluate import evaluate as evaluate_model
     from flan_jax.evaluation.soft_prompts import each_prompt
+    from flan_jax.reports.result_lines import results_by_model
     from flan_jax.studies import run_evaluation
     from flan_jax.training import checkpoints
 
@@ -50,7 +55,11 @@ def evaluate(run: Run, command: str, eval_set=None) -> None:
         opened = functools.cache(functools.partial(load[label], run, prompt_format))
         for part, of_prompt in each_prompt(eval_set, model_records):
             evaluate_model(opened, part, of_prompt)
-    show_evaluation(run, eval_set, models)
+    if jax.process_index() > 0:
+        return None
+    found = results_by_model(eval_set, models)
+    show_evaluation(run, eval_set, models, found)
+    return found
 
 
 def _base_model(run: Run, prompt_format):

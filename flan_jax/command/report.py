@@ -14,18 +14,18 @@ def main(arguments: list[str]) -> None:
     report(start('report', arguments)[0])
 
 
-def report(run: Run) -> None:
-    """Makes report.html and report.json."""
+def report(run: Run, found=None) -> None:
+    """Makes report.html and report.json, of results that `flan-jax evaluate` has `found` just now, or of records."""
     import jax
 
     if jax.process_index() == 0:
-        CONSOLE.print(f'report: {_write_run_report(run)}')
+        CONSOLE.print(f'report: {_write_run_report(run, found)}')
 
 
-def _write_run_report(run: Run):
+def _write_run_report(run: Run, found):
     from flan_jax.reports.report import write_report
     from flan_jax.studies import run_evaluation
 
     if not run_evaluation.evaluates(run):
         return write_report(run.model_dir, None, {})
-    return write_report(run.model_dir, run_evaluation.eval_set_of(run), run_evaluation.models_of(run))
+    return write_report(run.model_dir, run_evaluation.eval_set_of(run), run_evaluation.models_of(run), found)

@@ -22,11 +22,12 @@ def complete(run: Run, command: str) -> None:
         train(run, command)
         return report(run)
     with only_run(run.model_dir):
-        _complete(run, command)
-    return report(run)
+        found = _complete(run, command)
+    return report(run, found)
 
 
-def _complete(run: Run, command: str) -> None:
+def _complete(run: Run, command: str):
+    """Does all but the report; gives the results of the newest model and the base."""
     from flan_jax.studies.run_evaluation import eval_set_of
     from flan_jax.training import checkpoints
 
@@ -34,12 +35,14 @@ def _complete(run: Run, command: str) -> None:
     if not checkpoints.latest_step(run.model_dir):
         eval_set.render()
     steps, tune_until = tuning(run, command)
+    found = None
     for stop in _stops(steps, run.evaluation.every, checkpoints.latest_step(run.model_dir)):
         tune_until(stop)
-        evaluate(run, command, eval_set)
+        found = evaluate(run, command, eval_set)
         if checkpoints.latest_step(run.model_dir) < stop:  # a rule ended tuning, see `Run.ifs_curve`
             break
     certify(run, eval_set)
+    return found
 
 
 def _stops(last: int, every: int | None, done: int) -> list[int]:

@@ -25,12 +25,18 @@ def check_prompts(run: Run) -> None:
 def validation_of(run: Run, program, stream):
     """What stops the prompts of a run; raises MissingDataError for tasks without validation examples."""
     from flan_jax.data.mixtures import tuning_mixture
-    from flan_jax.packing.validation import validation_batches
+    from flan_jax.data.source import MissingDataError
+    from flan_jax.packing.validation import validated_tasks, validation_batches
     from flan_jax.training.validation import Validation
 
     if run.tuning.stopping is None:
         raise UserError('TaskPrompts.stopping=None: nothing stops the prompts')
     mixture, examples = tuning_mixture(run.data, run.prompt_format), run.tuning.stopping.examples
+    if missing := validated_tasks(mixture)[1]:
+        raise MissingDataError(
+            f'{", ".join(missing)}: no validation examples, by which prompts stop; prepare them, or leave '
+            'TaskPrompts.stopping out'
+        )
     size = run.training.batch_size // run.training.microbatches  # what fits in memory
     batches = validation_batches(mixture, run.stream, stream.manifest, examples, size)
     return Validation(program, batches, stream.manifest.tasks)

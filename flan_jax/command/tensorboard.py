@@ -9,7 +9,7 @@ from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.judges.exact import judgement
 from flan_jax.evaluation.records import ModelRecords, RecordKey, read, step_of
 from flan_jax.evaluation.results import Result
-from flan_jax.reports.result_lines import folder_of, model_results
+from flan_jax.reports.result_lines import ResultsByModel, folder_of
 from flan_jax.run import Run
 from flan_jax.settings import as_plain
 from flan_jax.training.metrics_log import event_writer
@@ -23,18 +23,24 @@ def show_settings(run: Run) -> None:
         writer.close()
 
 
-def show_evaluation(run: Run, eval_set: EvalSet, models: Mapping[str, ModelRecords]) -> None:
+def show_evaluation(run: Run, eval_set: EvalSet, models: Mapping[str, ModelRecords], found: ResultsByModel) -> None:
     """Writes the score of every dataset and one answer to it, at the step after which a model was evaluated.
 
     The base model's stand at step 0. Writing them again, as a run does that goes on, changes nothing that is shown.
+
+    Args:
+      run: its folder holds the events.
+      eval_set: what was asked.
+      models: where the records are.
+      found: what came of them.
     """
-    if jax.process_index() == 0:
-        writer = event_writer(run.model_dir)
-        for model in models.values():
-            step, found = step_of(model.model), model_results(eval_set, model)
-            writer.write_scalars(step, {f'evaluation/{_name(result)}': result.mean for result in found})
-            writer.write_texts(step, {f'answers/{_name(result)}': _answer(result, eval_set, model) for result in found})
-        writer.close()
+    writer = event_writer(run.model_dir)
+    for label, model in models.items():
+        step = step_of(model.model)
+        writer.write_scalars(step, {f'evaluation/{_name(result)}': result.mean for result in found[label]})
+        texts = {f'answers/{_name(result)}': _answer(result, eval_set, model) for result in found[label]}
+        writer.write_texts(step, texts)
+    writer.close()
 
 
 def _name(result: Result) -> str:

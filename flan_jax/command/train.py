@@ -12,6 +12,7 @@ from flan_jax.command.pack import pack
 from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.task_prompts import check_prompts, validation_of
+from flan_jax.command.validation import check_validation, loss_of
 from flan_jax.errors import UserError
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.progress import CONSOLE
@@ -49,6 +50,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
         check_vocabulary(run, checkpoint_in(run.objective.reference))
     if run.tuning.prompt_names:
         check_prompts(run)
+    check_validation(run)
     asked = asked_of(run)
     proof = _prove_hold_out(run)
     stream = pack(run)
@@ -66,6 +68,11 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     show_settings(run)
     training = run.training.over(len(stream))
+    if training.warmup >= training.num_steps:
+        CONSOLE.print(
+            f'Training.warmup_steps={training.warmup}: the learning rate rises from 0 over all {training.num_steps} '
+            f'steps, and does not reach LEARNING_RATE={training.learning_rate}'
+        )
     return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
 
 
@@ -86,10 +93,11 @@ def _trainer(run: Run, training: Training, stream, answers: Answers) -> Callable
         stream, reference = reference_stream(run, program, stream)
         metadata['reference'] = reference.fingerprint
     checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
-    stops = run.tuning.stopping
-    validation = (
-        validation_of(run, program, stream) if stops else held_out_of(run, training, program, stream, reference)
-    )
+    if run.tuning.stopping:
+        validation = validation_of(run, program, stream)
+    else:
+        measured = loss_of(run, training, program, stream)
+        validation = measured or held_out_of(run, training, program, stream, reference)
     return functools.partial(
         train_until, program, training, stream, checkpointing, validation=validation, answers=answers
     )

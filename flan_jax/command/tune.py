@@ -73,17 +73,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
     parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
-    data = parser.add_argument_group('data')
-    data.add_argument(
-        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
-    )
-    data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
-    data.add_argument(
-        '--chat_template',
-        help="such as alpaca, tulu or flan, or the path of a chat template; default: the model's own, else alpaca for "
-        'files of its kind and tulu for others',
-    )
-    data.add_argument('--test_examples', type=int, default=0, help='keep the last so many to evaluate on (default: 0)')
+    _add_data(parser.add_argument_group('data'))
     training = parser.add_argument_group('training')
     training.add_argument('--epochs', type=int, default=3, help='how often every example is read (default: 3)')
     training.add_argument('--lora', action='store_true', help='train a LoRA adapter beside the model')
@@ -97,9 +87,41 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
         if (value := getattr(options, name)) is not None and not 0 < value < math.inf:
             raise UserError(f'--{name}={value}: must be above 0 and finite')
+    options.validation = _validation(options.validation)
     if options.test_examples < 0:
         raise UserError(f'--test_examples={options.test_examples}: must not be below 0')
     return options
+
+
+def _add_data(data) -> None:
+    """Adds what says how the file is read."""
+    data.add_argument(
+        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
+    )
+    data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
+    data.add_argument(
+        '--chat_template',
+        help="such as alpaca, tulu or flan, or the path of a chat template; default: the model's own, else alpaca for "
+        'files of its kind and tulu for others',
+    )
+    data.add_argument('--test_examples', type=int, default=0, help='keep the last so many to evaluate on (default: 0)')
+    data.add_argument(
+        '--validation',
+        metavar='FILE|SHARE',
+        help='show the loss on these while training: a file like --data, or a share of --data that is not trained on, '
+        'such as 0.05',
+    )
+
+
+def _validation(given: str | None) -> pathlib.Path | float | None:
+    """The file or the share of the data that is validated on; raises UserError for a share that is none."""
+    try:
+        share = float(given or '')
+    except ValueError:
+        return pathlib.Path(given) if given else None
+    if not 0 < share < 1:
+        raise UserError(f'--validation={given}: must be a file, or a share between 0 and 1')
+    return share
 
 
 def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
@@ -108,6 +130,8 @@ def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
     from flan_jax.data.instruction_files import format_called, known_formats
     from flan_jax.data.instruction_files.detected import format_of_file
 
+    if isinstance(options.validation, pathlib.Path):
+        next(read_file(options.validation), None)
     if options.format:
         format_called(options.format)
         next(read_file(options.data), None)  # a file that cannot be read is better known now
@@ -141,14 +165,19 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
         learning_rate=options.learning_rate,
         length=options.length,
         test_examples=options.test_examples,
+        validates=options.validation is not None,
         responses=responses,
     )
 
 
 def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, str]) -> str:
     """What identifies the data as it is prepared."""
-    read_as = json.dumps([file_format, sorted(keys.items()), options.test_examples])
-    return hashlib.sha256(options.data.read_bytes() + read_as.encode()).hexdigest()[:8]
+    read_as, content = [file_format, sorted(keys.items()), options.test_examples], options.data.read_bytes()
+    if isinstance(options.validation, pathlib.Path):
+        content += options.validation.read_bytes()
+    elif options.validation:
+        read_as.append(options.validation)
+    return hashlib.sha256(content + json.dumps(read_as).encode()).hexdigest()[:8]
 
 
 def _given(options: argparse.Namespace) -> list[str]:
@@ -225,11 +254,20 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
     load_datasets((), tuned.data_dir, ())
     if (pathlib.Path(tuned.data_dir) / tuned.dataset).exists():
         return
-    instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples)
-    written = prepare_instructions(instructions, {'train': options.data}, file_format, tuned.data_dir, keys)
+    files, share = {'train': options.data}, 0.0
+    if isinstance(options.validation, pathlib.Path):
+        files['validation'] = options.validation
+    elif options.validation:
+        share = options.validation
+    instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples, validation_share=share)
+    written = prepare_instructions(instructions, files, file_format, tuned.data_dir, keys)
     is_own = isinstance(tuned.prompt_format, ChatTemplate)
     prompt_format = "the model's chat template" if is_own else f'the prompt format {tuned.prompt_format.name}'
     CONSOLE.print(f'{options.data} is read as {file_format}, in {prompt_format}')
+    if written.repeated:
+        CONSOLE.print(
+            f'{options.validation}: {written.repeated} examples stand in {options.data}, too, and are learned'
+        )
     if written.ties_dropped:
         CONSOLE.print(f'{written.ties_dropped} examples were dropped whose responses are all equally good')
 

@@ -17,6 +17,9 @@ RATES = {'Full': 2e-5, 'Lora': 2e-4}
 BESIDE_REFERENCE = 0.05
 """Of these rates for objectives that compare with the model tuned from: 1e-6 (Rafailov et al. 2023, appendix B)."""
 
+VALIDATED_EVERY = 20
+"""Steps between two looks at validation examples."""
+
 LENGTH = 2048
 """Tokens of an example at most, where --length does not say."""
 
@@ -40,6 +43,7 @@ class Tuned:
       length: tokens of an example at most; None for as many as the model reads, up to `LENGTH`.
       test_examples: how many examples are kept to evaluate on.
       responses: responses that a sequence holds of a prompt at most.
+      validates: whether there are validation examples, whose loss is shown.
     """
 
     command: str
@@ -56,6 +60,7 @@ class Tuned:
     length: int | None
     test_examples: int
     responses: int = 1
+    validates: bool = False
 
     @property
     def sequence_length(self) -> int:
@@ -107,6 +112,9 @@ class Tuned:
         yield 'Training.optimizer = @AdamW()'
         yield 'Training.schedule = @Cosine()'
         yield 'Training.warmup_share = 0.03'
+        if self.validates:
+            yield 'Run.validation_loss = @ValidationLoss()'
+            yield f'ValidationLoss.every = {VALIDATED_EVERY}  # steps'
 
     def _rate(self) -> float:
         """The learning rate where none is given, in two digits."""

@@ -71,6 +71,8 @@ class Instructions:
       name: of the dataset.
       train_examples: the first so many examples train; None for all.
       test_examples: the last so many training examples are kept for the test split; 0 where that has a file, or none.
+      validation_share: share of the training examples, equally far apart, that become the validation split; 0.0 where
+        that has a file, or none.
       metrics: how answers are judged.
       licence: the terms of the data.
       citation: the publication to cite.
@@ -80,6 +82,7 @@ class Instructions:
     name: str
     train_examples: int | None = None
     test_examples: int = 0
+    validation_share: float = 0.0
     metrics: tuple[MetricName, ...] = ('rouge',)
     licence: str = 'not stated'
     citation: str = 'not stated'

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from etils import epath
 
@@ -29,11 +29,13 @@ class Written:
       folder: where the dataset lies.
       dataset: as the catalogue has it now.
       ties_dropped: examples left out because all their responses are equally good.
+      repeated: validation examples that are training examples, too.
     """
 
     folder: pathlib.Path
     dataset: Dataset
     ties_dropped: int
+    repeated: int = 0
 
 
 def prepare_instructions(
@@ -72,6 +74,7 @@ def prepare_instructions(
     if emptied := [split for split, found in kept.items() if not found]:
         raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
     ties = sum(map(len, given.values())) - sum(map(len, kept.values()))
+    kept = _with_validation(kept, instructions.validation_share)
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
     _require_training_examples(instructions, len(kept.get('train', ())))
     instructions = dataclasses.replace(instructions, responses=most)
@@ -80,7 +83,30 @@ def prepare_instructions(
     metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
     folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
-    return Written(folder, instructions.dataset, ties)
+    return Written(folder, instructions.dataset, ties, _in_both(kept.get('train', ()), kept.get('validation', ())))
+
+
+def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[str, list[Conversation]]:
+    """The splits, a share of the training examples being those of validation; none is in both."""
+    if not share:
+        return kept
+    if 'validation' in kept:
+        raise UserError('the validation split has a file, so give no share of the training examples for it')
+    train = kept['train']
+    chosen = [said for index, said in enumerate(train) if int((index + 1) * share) > int(index * share)]
+    known = set(chosen)
+    rest = [said for said in train if said not in known]
+    if not chosen or not rest:
+        raise UserError(
+            f'a share of {share} of {len(train)} examples leaves {len(chosen)} to validate and {len(rest)} to train; '
+            'take another share'
+        )
+    return {**kept, 'train': rest, 'validation': chosen}
+
+
+def _in_both(train: Sequence[Conversation], validation: Sequence[Conversation]) -> int:
+    known = set(train)
+    return sum(said in known for said in validation)
 
 
 def _require_training_examples(instructions: Instructions, examples: int) -> None:

@@ -17,22 +17,28 @@ from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest, lay_out_batch
 
 
+def validated_tasks(mixture: TuningMixture) -> tuple[list[str], list[str]]:
+    """Names of a mixture's tasks that have validation examples, and of those that have none."""
+    tasks = mixture.seqio.tasks
+    with_examples = [task.name for task in tasks if 'validation' in task.splits]
+    return with_examples, [task.name for task in tasks if 'validation' not in task.splits]
+
+
 def validation_batches(
     mixture: TuningMixture, settings: Stream, manifest: StreamManifest, examples: int, batch_size: int
 ) -> list[dict[str, np.ndarray]]:
-    """Batches of the first `examples` validation examples of every task, each in a template by the stream's seed.
+    """Batches of the first `examples` validation examples of every task that has any, each in a template.
 
     Raises:
-      MissingDataError: naming the tasks that have none.
+      MissingDataError: if no task has.
     """
-    if missing := [task.name for task in mixture.seqio.tasks if 'validation' not in task.splits]:
-        raise MissingDataError(
-            f'{", ".join(missing)}: no validation examples, by which prompts stop; prepare them, or leave '
-            'TaskPrompts.stopping out'
-        )
+    names, _ = validated_tasks(mixture)
+    if not names:
+        raise MissingDataError('no dataset that is tuned on has validation examples')
     read = itertools.chain.from_iterable(
         itertools.islice(_validation_examples(task, index, settings), examples)
         for index, task in enumerate(mixture.seqio.tasks)
+        if task.name in names
     )
     sequences = list(pack(read, settings.sequence_length, settings.max_targets, settings.window))
     return [

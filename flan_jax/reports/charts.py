@@ -113,8 +113,13 @@ def beside_the_paper(rows: Sequence[Mapping]):
     return figure
 
 
-def loss_curve(lines: Sequence[Mapping[str, float]]):
-    """The training loss by step, all clusters together in front of each by itself, all named."""
+def loss_curve(lines: Sequence[Mapping[str, float]], validated: Sequence[tuple[float, float]] = ()):
+    """The training loss by step, all clusters together in front of each by itself, all named.
+
+    Args:
+      lines: the metrics of steps.
+      validated: steps and the loss on validation examples after each, for a line of its own.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     clusters = sorted({name for line in lines for name in line if name.startswith('loss/')})
     for place, name in enumerate(clusters):
@@ -123,6 +128,8 @@ def loss_curve(lines: Sequence[Mapping[str, float]]):
         colour = plt.get_cmap('tab20')(place % 20)
         axes.plot(*zip(*points), lw=1, alpha=0.8, color=colour, label=cluster, gid=titled(cluster))
     axes.plot(*zip(*((line['step'], line['loss']) for line in lines)), lw=2.5, color=COLOURS['tuned'], label='all')
+    if validated:
+        axes.plot(*zip(*validated), lw=2, marker='o', ms=4, color=COLOURS['paper'], label='validation')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     ranks = any(PREFERRED in line for line in lines)

@@ -23,33 +23,46 @@ from flan_jax.reports.few_shot import few_shot_lines
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.preferences import preference_results
 from flan_jax.reports.prompts import prompt_lines
-from flan_jax.reports.result_lines import Models, lines_by_step, not_evaluated, result_lines, results_by_model
+from flan_jax.reports.result_lines import (
+    Models,
+    ResultsByModel,
+    lines_by_step,
+    not_evaluated,
+    result_lines,
+    results_by_model,
+)
 from flan_jax.training import metrics_log, rated
+from flan_jax.training.validation import LOSS as VALIDATION_LOSS
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
 
-def write_report(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) -> epath.Path:
+def write_report(
+    model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models, found: ResultsByModel | None = None
+) -> epath.Path:
     """Writes report.json, report.html and what goes beside it into the folder of a run; returns the page.
 
     Args:
       model_dir: the run's folder.
       eval_set: what it evaluates; None for nothing.
       models: where the records of its models are.
+      found: what came of the records, where that is known already.
 
     Raises:
       ManifestError: if nothing has been run there.
     """
-    content = gather(model_dir, eval_set, models)
+    content = gather(model_dir, eval_set, models, found)
     lines = answers.answered(answers.folders_of(eval_set, models), eval_set.evaluation.score) if eval_set else []
     content['answers'] = list(map(answers.summary, lines))
     pictures = write_beside(model_dir, content['results'], _figures(content))
     return write_files(model_dir, content, render(content, pictures, answers.shown_records(lines)))
 
 
-def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) -> dict[str, Any]:
+def gather(
+    model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models, results: ResultsByModel | None = None
+) -> dict[str, Any]:
     """Everything the report says, from what is on disk."""
     of_run = manifest.read(model_dir)
     evaluated = list(eval_set.datasets) if eval_set else []
@@ -61,9 +74,10 @@ def gather(model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models) 
         'total_steps': _total_steps(of_run),
         'epochs': of_run['stream']['recipe'].get('epochs') if of_run['stream'] else None,
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
-        **(_evaluation(eval_set, models, of_run) if eval_set else _NOTHING_EVALUATED),
+        **(_evaluation(eval_set, models, of_run, results) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
         'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
+        'validated': [line for line in metrics_log.read(model_dir) if VALIDATION_LOSS in line],
         'answering': [line for line in metrics_log.read(model_dir) if IFS in line],
         'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
@@ -78,8 +92,10 @@ _NOTHING_EVALUATED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _evaluation(eval_set: EvalSet, models: Models, of_run: Mapping[str, Any]) -> dict[str, Any]:
-    found = results_by_model(eval_set, models)
+def _evaluation(
+    eval_set: EvalSet, models: Models, of_run: Mapping[str, Any], known: ResultsByModel | None
+) -> dict[str, Any]:
+    found = known if known is not None else results_by_model(eval_set, models)
     lines = result_lines(eval_set, models, found)
     return {
         'score': eval_set.evaluation.score,
@@ -136,7 +152,7 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
     if content['while_tuning']:
         figures['tuning'] = charts.scores_by_step(content['while_tuning'])
     if content['loss']:
-        figures['loss'] = charts.loss_curve(content['loss'])
+        figures['loss'] = charts.loss_curve(content['loss'], _validated(content))
     if ranked:
         figures['preference'] = charts.preference_curves(ranked, content['rankings'])
     preferences = content['preferences'] or {}
@@ -147,6 +163,10 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
     if content['answering']:
         figures['answering'] = charts.answering_curve(content['answering'])
     return figures
+
+
+def _validated(content: Mapping[str, Any]) -> list[tuple[float, float]]:
+    return [(line['step'], line[VALIDATION_LOSS]) for line in content['validated']]
 
 
 def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
+from matplotlib.figure import Figure
 
 from flan_jax import manifest
 from flan_jax.evaluation import records
@@ -28,9 +29,11 @@ from flan_jax.evaluation.records import BASE
 from flan_jax.files import read_utf8, write_whole
 from flan_jax.metrics.length_controlled import fit_difficulty, interval, length_controlled
 from flan_jax.progress import CONSOLE
+from flan_jax.reports.comparison_charts import Rate, rates
 from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
+from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
 from flan_jax.studies.head_to_head_tables import TUNED, Contestant, HeadToHeadTable
@@ -63,7 +66,7 @@ class Judged:
 
 
 def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs, judge_of: JudgeOf) -> epath.Path:
-    """Judges what has no verdicts yet; writes report.html, report.json and table.csv, and gives the first's path."""
+    """Judges what has no verdicts yet; writes report.html, report.json, table.csv and a chart; the first's path."""
     by_arm = {(planned.arm, planned.seed): run for planned, run in runs}
     seeds = sorted({planned.seed for planned, _ in runs})
     judged = [_judged(epath.Path(root), table, by_arm, seed, judge_of) for seed in seeds]
@@ -86,7 +89,18 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
         ),
     }
     write_whole(epath.Path(root) / 'table.csv', csv_of(content))
-    return write_files(root, content, page_of(_TEMPLATE, content))
+    chart = write_figure(epath.Path(root), 'win_rates', _chart(content)) if content['lines'] else ''
+    return write_files(root, content, page_of(_TEMPLATE, content, chart=chart))
+
+
+def _chart(content: Mapping[str, Any]) -> Figure:
+    """Win rates of every contestant, raw and controlled by length, beside the paper's, which are controlled."""
+    found, paper = [], {}
+    for line in content['lines']:
+        row = f'{line["name"]}, seed {line["seed"]}'
+        found += [Rate(row, 'raw', *line['raw']), Rate(row, 'length-controlled', *line['controlled'])]
+        paper[row] = [of[line['name']][0] for of in content['paper'].values() if line['name'] in of]
+    return rates(found, paper, 'wins against the instruction-tuned model, %', 'equal quality')
 
 
 def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_of: JudgeOf) -> list[Judged]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from etils import epath
+from matplotlib.figure import Figure
 
 from flan_jax import manifest
 from flan_jax.data.formats.format import PromptFormat
@@ -29,9 +30,11 @@ from flan_jax.files import write_whole
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.progress import CONSOLE, bar
+from flan_jax.reports.comparison_charts import Rate, rates
 from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.page import page_of, write_files
 from flan_jax.reports.report import from_samples
+from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
 from flan_jax.studies.hewitt import RANKED, TUNED_ON, RankingTable
@@ -65,7 +68,7 @@ class Ranked:
 def write_ranking(
     root: epath.PathLike, table: RankingTable, runs: Sequence[tuple[PlannedRun, Run]], open_model: Open
 ) -> epath.Path:
-    """Ranks with every model that is not on record yet; writes report.html, report.json and table.csv."""
+    """Ranks with every model that is not on record yet; writes report.html, report.json, table.csv and the chart."""
     ranked = [_ranked(*model, open_model) for model in _models(runs)]
     begun = [run for _, run in runs if manifest.exists(run.model_dir)]
     content = {
@@ -81,7 +84,26 @@ def write_ranking(
         'commands': sorted({manifest.read(run.model_dir)['command'] for run in begun}),
     }
     write_whole(epath.Path(root) / 'table.csv', csv_of(content))
-    return write_files(root, content, page_of(_TEMPLATE, content))
+    chart = write_figure(epath.Path(root), 'shares', _chart(content))
+    return write_files(root, content, page_of(_TEMPLATE, content, chart=chart))
+
+
+def _chart(content: Mapping[str, Any]) -> Figure:
+    found = [
+        Rate(_row(line['model'], line['seed']), SCORES[line['score']], line['per_cent'], *line['interval'])
+        for line in content['models']
+    ]
+    paper = {
+        _row(line['model'], line['seed']): [
+            of[line['model']] for of in content['paper'].values() if line['model'] in of
+        ]
+        for line in content['models']
+    }
+    return rates(found, paper, 'own response likelier than another, %', 'chance')
+
+
+def _row(name: str, seed: int | None) -> str:
+    return name if seed is None else f'{name}, seed {seed}'
 
 
 def _models(runs) -> Iterator[tuple[str, int | None, ModelRecords, epath.PathLike, Run]]:

@@ -63,7 +63,7 @@ class HeldOutRankings:
     def is_due(self, done: int) -> bool:
         """Whether a checkpoint is saved after so many updates."""
         training = self._held_out.training
-        return training.checkpoint_due(done - 1, done) or done == training.num_steps
+        return done > 0 and (training.checkpoint_due(done - 1, done) or done == training.num_steps)
 
     def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
         """The state as it is, and the means of the objective's metrics over all batches; ratings go to disk."""

@@ -17,6 +17,19 @@ Remat = Literal['none', 'dots', 'full']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationLoss(Settings):
+    """The loss on validation examples, which are not tuned on, noted while a model is tuned.
+
+    Attributes:
+      every: steps between validations; the weights before the first step and after the last are validated, too.
+      examples: the first so many validation examples of each dataset, each in one template.
+    """
+
+    every: Count = 100
+    examples: Count = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Training(Settings):
     """How the weights move.
 
@@ -96,5 +109,10 @@ class Training(Settings):
     @property
     def learning_rates(self) -> optax.Schedule:
         """The learning rate by step."""
-        warmup_steps = self.warmup_steps or math.ceil(self.warmup_share * self.num_steps)
-        return self.schedule.learning_rate(self.learning_rate, self.num_steps, warmup_steps)
+        return self.schedule.learning_rate(self.learning_rate, self.num_steps, self.warmup)
+
+    @property
+    def warmup(self) -> int:
+        """Steps over which the learning rate rises from 0, see `num_steps`; a share leaves one step at least."""
+        of_share = math.ceil(self.warmup_share * self.num_steps)
+        return self.warmup_steps or min(of_share, self.num_steps - 1)

@@ -16,14 +16,13 @@ from flan_jax.progress import bar
 from flan_jax.training.answers import NOTHING, Answers
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.flops import BatchSize, training_flops
-from flan_jax.training.held_out import HeldOutRankings
 from flan_jax.training.initial import BaseWeights, initial_state
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
 from flan_jax.training.program import TrainingProgram
 from flan_jax.training.settings import Training
 from flan_jax.training.step import TrainState
-from flan_jax.training.validation import Validation
+from flan_jax.training.validation import Validates
 from flan_jax.tuning.tuning import Encode, Tuning
 
 
@@ -54,7 +53,7 @@ def train(
     stream: PackedStream,
     checkpointing: Checkpointing,
     last: int,
-    validation: Validation | HeldOutRankings | None = None,
+    validation: Validates | None = None,
     answers: Answers = NOTHING,
 ) -> None:
     """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
@@ -72,17 +71,16 @@ def train(
         state, frozen = begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
-        ask = functools.partial(_ask, answers, program.learning.tuning, frozen, log)
+        look = functools.partial(_look, validation, answers, program.learning.tuning, frozen, log)
         if start == 0:
-            ask(state, 0)
+            state = look(state, 0)
         last = start if answers.ends_tuning(start) else last
         advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            state = _validated(validation, state, frozen, log, done)
-            ask(state, done)
+            state = look(state, done)
             stops, learned = should_stop(), validation is not None and validation.all_stopped
             ends = learned or answers.ends_tuning(done)
             if training.checkpoint_due(done - 1, done) or done == last or stops or ends:
@@ -95,20 +93,22 @@ def train(
                 raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
 
 
-def _validated(
-    validation: Validation | HeldOutRankings | None, state: TrainState, frozen: Params, log: MetricsLog, done: int
+def _look(
+    validation: Validates | None,
+    answers: Answers,
+    tuning: Tuning,
+    frozen: Params,
+    log: MetricsLog,
+    state: TrainState,
+    done: int,
 ) -> TrainState:
-    """The state after validation, which is noted, where it is due after so many updates."""
+    """Notes the validation and what the model answers, where they are due after so many updates; the state to go on."""
     if validation is not None and validation.is_due(done):
         state, losses = validation(state, frozen)
         log.write(done, losses)
-    return state
-
-
-def _ask(answers: Answers, tuning: Tuning, frozen: Params, log: MetricsLog, state: TrainState, done: int) -> None:
-    """Notes what the model answers, where it is to be asked after so many updates."""
     if answers.is_due(done):
         log.write(done, answers(done, tuning.combine(frozen, state.params)))
+    return state
 
 
 def begin(

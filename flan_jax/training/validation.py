@@ -3,6 +3,7 @@
 import collections
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -18,6 +19,22 @@ from flan_jax.tuning.task_prompts import PROMPTS, TaskPrompts, predicted_prompts
 
 LOSS = 'validation_loss'
 """Name of the metric; that of a prompt is 'validation_loss/NAME'."""
+
+
+class Validates(Protocol):
+    """Looks at the model while it is trained.
+
+    Attributes:
+      all_stopped: whether nothing is left to be trained.
+    """
+
+    all_stopped: bool
+
+    def is_due(self, done: int) -> bool:
+        """Whether it is time after so many updates."""
+
+    def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
+        """The state to go on with, and what the log notes."""
 
 
 class Validation:
@@ -50,7 +67,7 @@ class Validation:
 
     def is_due(self, done: int) -> bool:
         """Whether it is time after so many updates."""
-        return done % self._stopping.every == 0
+        return done > 0 and done % self._stopping.every == 0
 
     def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
         """The state in which prompts have stopped that are learned enough, and the losses, in nats per token."""

@@ -85,7 +85,8 @@ def test_three_models_are_ranked_by_two_scores_beside_the_paper(root):
     assert len({line['comparisons'] for line in found['models']}) == 1 and not found['unfinished']
     rows = list(csv.DictReader((root / 'table.csv').open()))
     assert rows[0]['Llama-2-7B'] == '80.4' and rows[2]['OLMo-7B-Feb2024'] == '74.3' and len(rows) == 6
-    assert '80.4' in (root / 'report.html').read_text()
+    page = (root / 'report.html').read_text()
+    assert '80.4' in page and '<svg' in page and (root / 'shares.svg').exists() and (root / 'shares.png').exists()
 
 
 def test_records_hold_what_the_model_says_of_each_pair(root):
@@ -142,6 +143,7 @@ def test_a_base_under_rules_is_set_against_the_tuned_model(judged):
             assert 0 <= low <= rate <= high <= 100
     assert found['judges'] == ['likelihood the base model itself'] and not found['missing'] + found['unfinished']
     page = (judged / 'report.html').read_text()
+    assert '<svg' in page and (judged / 'win_rates.png').exists()
     assert '24.4 ± 0.4' in page and 'likelihood the base model itself' in page
 
 

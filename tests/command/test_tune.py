@@ -45,7 +45,7 @@ def tuned(folder):
     """A LoRA run on the model in its own chat template."""
     asked = [
         f'--base={folder}/model', f'--data={folder}/alpaca.json', f'--output={folder}/out', '--epochs=4', '--lora',
-        '--test_examples=1',
+        '--test_examples=1', '--validation=0.2',
     ]  # fmt: skip
     assert tune(folder, *asked) == 0
     return asked
@@ -54,11 +54,14 @@ def tuned(folder):
 def test_the_model_is_tuned_for_so_many_epochs_in_its_own_template(folder, tuned):
     (packed,) = (folder / 'out' / 'streams').iterdir()
     stream = PackedStream(packed)
-    assert stream.manifest.num_epochs == 4 and list(stream.manifest.examples) == [16]
+    assert stream.manifest.num_epochs == 4 and list(stream.manifest.examples) == [12]  # of 5, 1 is tested, 1 validated
     steps = -(-len(stream) // 2)
     assert checkpoints.latest_step(folder / 'out') == steps
     lines = metrics_log.read(folder / 'out')
-    assert lines[-1]['step'] == steps and lines[-1]['epoch'] == 4.0
+    trained, validated = ([line for line in lines if name in line] for name in ('epoch', 'validation_loss'))
+    assert trained[-1]['step'] == steps and trained[-1]['epoch'] == 4.0
+    assert [line['step'] for line in validated] == [0, steps]
+    assert 'On validation examples' in (folder / 'out' / 'report.html').read_text()
     model = load(folder / 'out')
     assert model.prompt_format == ChatTemplate(text_of('qwen3'))
     report = json.loads((folder / 'out' / 'report.json').read_text())
@@ -131,6 +134,7 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ({'objective': 'dpo'}, 'learns from several answers'),
         ({'objective': 'ppo'}, 'use `flan-jax ppo'),
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
+        ({'validation': '1.5'}, '--validation=1.5: must be a file, or a share'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
         ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '64'}, 'at least 75 % would be cut or left out'),

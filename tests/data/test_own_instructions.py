@@ -18,11 +18,11 @@ from flan_jax.data.instruction_files import known_formats
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.own_instructions import Instructions
-from flan_jax.data.prepare_instructions import prepare_instructions
+from flan_jax.data.prepare_instructions import SPLITS, prepare_instructions
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, read_examples
 from flan_jax.data.settings import Data
-from flan_jax.data.source import split_slices
+from flan_jax.data.source import prepared_builder, split_slices
 from flan_jax.errors import UserError
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.packing.pack import packed_sequences, sampled_examples
@@ -262,3 +262,24 @@ def test_a_split_that_takes_all_examples_is_refused(tmp_path):
     with pytest.raises(UserError, match='has 3 training examples, and 3 of them'):
         prepare_instructions(Instructions(name='few', test_examples=3), files, 'prompt_completion', str(tmp_path))
     assert not (tmp_path / 'few').exists()
+
+
+def test_what_validates_is_not_trained_on(tmp_path):
+    """Rows that are said twice, too: a share of the training examples, over the whole file."""
+    said = [Conversation(f'Say {n % 30}.', str(n % 30)) for n in range(40)]
+    (tmp_path / 'said.jsonl').write_text(
+        '\n'.join(json.dumps({'instruction': one.instruction, 'output': one.response}) for one in said)
+    )
+    files = {'train': tmp_path / 'said.jsonl'}
+    written = prepare_instructions(Instructions(name='said', validation_share=0.2), files, 'alpaca', str(tmp_path))
+    held = said[4::5]
+    builder = prepared_builder(written.dataset.source, str(tmp_path))
+    rows = {split: builder.as_dataset(split=split).as_numpy_iterator() for split in SPLITS[:2]}
+    read = {split: sorted(row['instruction'].decode() for row in found) for split, found in rows.items()}
+    assert read['validation'] == sorted(one.instruction for one in held)
+    assert read['train'] == sorted(one.instruction for one in said if one not in held)
+    assert written.repeated == 0
+    both = Instructions(name='both')
+    assert prepare_instructions(both, files | {'validation': files['train']}, 'alpaca', str(tmp_path)).repeated == 40
+    with pytest.raises(UserError, match='a share of 0.01 of 40 examples leaves 0 to validate'):
+        prepare_instructions(Instructions(name='less', validation_share=0.01), files, 'alpaca', str(tmp_path))

@@ -130,6 +130,10 @@ def test_learning_rates_are_those_of_the_formula(schedule, after, warmup):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_a_run_of_one_step_learns_where_its_warmup_is_a_share():
+    assert float(Training(steps=1, warmup_share=0.03, learning_rate=0.3).learning_rates(0)) == pytest.approx(0.3)
+
+
 def test_a_share_of_warmup_is_rounded_up_and_given_once():
     assert float(Training(steps=30, warmup_share=0.03, schedule=Linear()).learning_rates(1)) == pytest.approx(3e-5)
     with pytest.raises(SettingsError, match='leave out one of the two'):
