@@ -11,12 +11,14 @@ from flan_jax.run import Run
 
 def main(arguments: list[str]) -> None:
     """Certifies the run that the arguments describe."""
+    from flan_jax.distributed.lock import only_run
     from flan_jax.studies import run_evaluation
 
     run = start('certify', arguments)[0]
     if not run_evaluation.evaluates(run):
         raise UserError('nothing is evaluated, so there is nothing to certify: set HELD_OUT or EVAL_TASKS')
-    certify(run, run_evaluation.eval_set_of(run))
+    with only_run(run.model_dir):
+        certify(run, run_evaluation.eval_set_of(run))
 
 
 def certify(run: Run, eval_set) -> None:

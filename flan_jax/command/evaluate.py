@@ -11,11 +11,18 @@ from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluates the run that the arguments describe, or the models that they begin with."""
+    """Evaluates the run that the arguments describe, or the models that they begin with.
+
+    No other command may write in the run's folder meanwhile; models that are named may be of runs at work.
+    """
     if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--tasks')):
         evaluate_models.main(arguments)
         return
-    evaluate(*start('evaluate', arguments))
+    from flan_jax.distributed.lock import only_run
+
+    run, command = start('evaluate', arguments)
+    with only_run(run.model_dir):
+        evaluate(run, command)
 
 
 def evaluate(run: Run, command: str, eval_set=None):

@@ -7,7 +7,10 @@ from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Reports on the run that the arguments describe, or on the runs that they begin with."""
+    """Reports on the run that the arguments describe, or on the runs that they begin with.
+
+    A run may be at work there: what it has written is whole, whenever it is read.
+    """
     if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
         report_runs.main(arguments)
         return

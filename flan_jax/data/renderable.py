@@ -65,10 +65,10 @@ def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None
         row, reason = _first_broken(source, split)
         if row is None:
             raise CannotRender(f'{dataset.name}, {split} examples: {first_line(error)}') from error
-        rows = len(source.slice(split))
+        where = f'row {row + 1} of {len(source.slice(split))} in {source.data_dir}'
         raise CannotRender(
-            f'{dataset.name}, {split} examples: row {row + 1} of {rows} in {source.data_dir} cannot be rendered: '
-            f'{reason}; prepare the dataset anew without it, or leave the dataset out'
+            f'{dataset.name}, {split} examples: {where} cannot be rendered: {reason}; prepare the dataset anew without '
+            'it, or leave the dataset out'
         ) from error
 
 

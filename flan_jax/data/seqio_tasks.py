@@ -4,6 +4,7 @@
 out; `rte_template_3_rank` offers every option as a target to be scored. Each may have exemplars.
 """
 
+import contextvars
 import functools
 from collections.abc import Callable, Mapping
 
@@ -24,6 +25,12 @@ from flan_jax.metrics.metrics import Judgement, judge
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 DatasetTransform = Callable[..., tf.data.Dataset]
+
+SEED = 'flan_jax_seed'
+"""Feature of an example before it is rendered: two integers."""
+
+_SKIPPED: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip', default=0)
+"""For `skip_read`, which SeqIO calls."""
 
 
 def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()) -> Mapping[str, seqio.Feature]:
@@ -52,8 +59,9 @@ def training_task(
         values = rendering.read_shown(dataset, ex) | rendering.read_before(dataset, ex)
         return values | (rendering.read_ranking(dataset, ex) if ranked else {})
 
-    @functools.partial(seqio.map_over_dataset, num_seeds=1)
-    def render_random(values, seed):
+    @seqio.map_over_dataset
+    def render_random(values):
+        seed = values.pop(SEED)
         shown = long_fields.marked(dataset, values)
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
         example = {INPUTS: inputs, TARGETS: targets, 'template': template}
@@ -64,7 +72,7 @@ def training_task(
             example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
         return example
 
-    steps = [read, seqio.CacheDatasetPlaceholder(), render_random]
+    steps = [read, seqio.CacheDatasetPlaceholder(), with_seed, skip_read, render_random]
     source = PreparedSource(dataset, data_dir)
     return _task(name or dataset.name, source, steps, vocabulary, prompt_format, learns_history=exemplars is None)
 
@@ -200,8 +208,19 @@ def _task(
     )
 
 
-def read_examples(task: seqio.Task, lengths: Mapping[str, int], **kwargs) -> tf.data.Dataset:
-    """`task.get_dataset` without what slows it down here.
+@functools.partial(seqio.map_over_dataset, num_seeds=1)
+def with_seed(values, seed):
+    """Adds the seed that SeqIO has for an example, from which all that is drawn for it follows."""
+    return values | {SEED: seed}
+
+
+def skip_read(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """Leaves out what `read_examples` is to skip, before it is rendered and tokenised, which takes most of the time."""
+    return examples.skip(_SKIPPED.get()) if _SKIPPED.get() else examples
+
+
+def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, **kwargs) -> tf.data.Dataset:
+    """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
 
     AutoGraph is off for the catalogue's tasks: none of their steps branches or loops in Python over tensors, and
     looking for that would take most of the time it takes to start. Small datasets are not cached, since SeqIO's cache
@@ -210,7 +229,13 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], **kwargs) -> tf.
     get_dataset = task.get_dataset
     if isinstance(task.source, PreparedSource):
         get_dataset = tf.autograph.experimental.do_not_convert(get_dataset)
-    return get_dataset(lengths, try_in_mem_cache=False, **kwargs)
+    skips = skip_read in task.preprocessors
+    before = _SKIPPED.set(skip if skips else 0)
+    try:
+        examples = get_dataset(lengths, try_in_mem_cache=False, **kwargs)
+    finally:
+        _SKIPPED.reset(before)
+    return examples if skips or not skip else examples.skip(skip)
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:

@@ -1,9 +1,25 @@
 """Packing: examples into sequences by best fit over a bounded window of open sequences."""
 
 import bisect
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 from flan_jax.packing.example import Example, PackedSequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Open:
+    """The open sequences of a packer.
+
+    Attributes:
+      next_key: key of the next sequence that is opened.
+      keys: of those that are, in the order in which they were.
+      sequences: what is in them.
+    """
+
+    next_key: int
+    keys: Sequence[int]
+    sequences: Sequence[PackedSequence]
 
 
 class BestFitPacker:
@@ -41,6 +57,18 @@ class BestFitPacker:
         bisect.insort(self._free, (free - len(example), key))
         fullest_is_full = self._free[0][0] == 0
         return self._close_fullest() if fullest_is_full or len(self._free) > self._window else None
+
+    @property
+    def open(self) -> Open:
+        """What is open, for another packer to `reopen`."""
+        return Open(self._next_key, list(self._open), [PackedSequence.of(examples) for examples in self._open.values()])
+
+    def reopen(self, before: Open) -> None:
+        """Goes on with the open sequences of another packer of the same lengths."""
+        self._next_key = before.next_key
+        self._open = {key: sequence.examples() for key, sequence in zip(before.keys, before.sequences, strict=True)}
+        self._targets = {key: sum(ex.num_targets for ex in examples) for key, examples in self._open.items()}
+        self._free = sorted((self._length - sum(map(len, examples)), key) for key, examples in self._open.items())
 
     def flush(self) -> Iterator[PackedSequence]:
         """Closes all open sequences, the fullest first."""

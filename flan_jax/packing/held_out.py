@@ -12,9 +12,9 @@ from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
-from flan_jax.packing.pack import tokenised
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest
+from flan_jax.packing.tokenised import tokenised
 
 MOST = 1000
 """Test examples of a task that are read at most."""

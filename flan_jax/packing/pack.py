@@ -1,15 +1,9 @@
 """From a mixture to a stream: sample a task, take its next example, pack it into a sequence."""
 
-import contextlib
-import functools
-import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import seqio
-import tensorflow as tf
 from etils import epath
 
 from flan_jax.catalogue.declaration import Dataset
@@ -18,28 +12,20 @@ from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.mixtures import TuningMixture, tuning_mixture
-from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.renderable import iterated, located
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.source import data_fingerprint
-from flan_jax.data.tokenized import BRANCH_LENGTHS, BRANCHES, CUTS, INPUTS, SCORES, TARGETS, WEIGHTS
 from flan_jax.errors import UserError
 from flan_jax.files import require_space, require_writable
 from flan_jax.packing import stream
-from flan_jax.packing.best_fit import BestFitPacker, pack
 from flan_jax.packing.counts import Counts, Progress
 from flan_jax.packing.epochs import ORDER, examples_by_epoch
 from flan_jax.packing.example import Example, PackedSequence
+from flan_jax.packing.packing import Packing, sampled
+from flan_jax.packing.parts import resumable
+from flan_jax.packing.readers import Readers
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
-
-_EXAMPLES_PER_FETCH = 16
-_SAMPLES_PER_BLOCK = 4096
-
-_MOST_DROPPED = 1024
-"""A task none of whose first so many examples fits is refused; those of a small one come again in other templates."""
 
 STORAGE = 2
 """Version of how sequences are stored."""
@@ -136,11 +122,12 @@ def write_stream(
         return folder
     require_writable(settings.directory, 'Stream.directory')
     if num_sequences is not None:
-        stream_bytes = 4 * num_sequences * settings.sequence_length
+        stream_bytes = 2 * 4 * num_sequences * settings.sequence_length  # once in parts, until all are there
         require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
-    sequences = counts.watch(packed_sequences(mixture, settings, num_sequences, counts.cuts), progress)
-    stream.write(folder, sequences, lambda: counts.manifest(recipe, settings))
+    packing = Packing(mixture, settings, num_sequences, counts.cuts)
+    with resumable(folder, packing) as sequences:
+        stream.write(folder, counts.watch(sequences, progress), lambda: counts.manifest(recipe, settings))
     return folder
 
 
@@ -171,14 +158,7 @@ def packed_sequences(
     mixture: TuningMixture, settings: Stream, num_sequences: int | None, cuts: Sequence[Cuts] | None = None
 ) -> Iterator[PackedSequence]:
     """All sequences of `settings.epochs`, or the first `num_sequences` of the endless packing of `sampled_examples`."""
-    if settings.epochs is not None:
-        yield from pack(
-            whole_epochs(mixture, settings, cuts), settings.sequence_length, settings.max_targets, settings.window
-        )
-        return
-    packer = BestFitPacker(settings.sequence_length, settings.max_targets, settings.window)
-    closed = (packer.add(example) for example in sampled_examples(mixture, settings, cuts))
-    yield from itertools.islice((sequence for sequence in closed if sequence is not None), num_sequences)
+    return iter(Packing(mixture, settings, num_sequences, cuts or [Cuts() for _ in mixture.seqio.tasks]))
 
 
 def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
@@ -192,95 +172,15 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
     Raises:
       UserError: if no example of a task fits.
     """
-    cuts = cuts or [Cuts() for _ in mixture.seqio.tasks]
-    random = np.random.default_rng(settings.seed)
-    seeds = random.integers(0, 2**31 - 1, len(mixture.seqio.tasks))
-    streams: dict[int, Iterator[Example]] = {}
-    rates = np.array(list(mixture.rates.values()))
-    while True:
-        for task in random.choice(len(rates), size=_SAMPLES_PER_BLOCK, p=rates).tolist():
-            if task not in streams:
-                seqio_task, seed = mixture.seqio.tasks[task], int(seeds[task])
-                streams[task] = _task_examples(seqio_task, task, settings, seed, cuts[task])
-            yield next(streams[task])
+    return sampled(mixture, settings, _readers(mixture, settings, cuts))
 
 
 def whole_epochs(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
     """Every example that fits `settings.epochs` times; see `examples_by_epoch`."""
+    readers = _readers(mixture, settings, cuts)
+    return examples_by_epoch(mixture, settings, lambda task, seed: readers.open(task, seed, 1))
+
+
+def _readers(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None) -> Readers:
     tasks = mixture.seqio.tasks
-    cuts = cuts or [Cuts() for _ in tasks]
-    return examples_by_epoch(
-        mixture, settings, lambda task, seed: _task_examples(tasks[task], task, settings, seed, cuts[task], 1)
-    )
-
-
-def _task_examples(
-    task: seqio.Task, index: int, settings: Stream, seed: int, cuts: Cuts, num_epochs: int | None = None
-) -> Iterator[Example]:
-    """A task's tokenised training examples that fit, so many times or epoch after epoch."""
-    examples = read_examples(task, settings.lengths, split='train', shuffle=True, seed=seed, num_epochs=num_epochs)
-    source, fits = task.source, functools.partial(_fits, task.name, settings, cuts)
-    named = isinstance(source, PreparedSource)
-    with located(source.dataset, 'train', source.data_dir) if named else contextlib.nullcontext():
-        yield from tokenised(examples, index, fits, task.name)
-
-
-def _fits(name: str, settings: Stream, cuts: Cuts, example: Mapping[str, np.ndarray]) -> bool:
-    """Whether an example of a task fits.
-
-    Raises:
-      UserError: if none of its first examples does.
-    """
-    if cuts.keep(example):
-        return True
-    if cuts.dropped == cuts.examples >= _MOST_DROPPED:
-        raise UserError(
-            f'Stream.input_length={settings.input_length}: none of {cuts.examples} examples of {name} fits, even with '
-            'its long fields shortened; lengthen it, or leave the dataset out of MIXTURE_OR_TASK_NAME'
-        )
-    return False
-
-
-def tokenised(
-    examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool], name: str = ''
-) -> Iterator[Example]:
-    """What SeqIO gives of task number `index` and `keep` is true of, as examples.
-
-    Raises:
-      UserError: where an example cannot be rendered; names the task, `name`.
-    """
-    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
-    examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
-    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
-        for values in zip(*batch.values()):
-            example = dict(zip(batch, values))
-            if keep(example):
-                yield _packable(example, index)
-
-
-def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
-    for name in (INPUTS, TARGETS):
-        if not len(example[name]):
-            raise UserError(
-                f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
-            )
-    if BRANCHES in example:
-        return _tree(example, index)
-    weights = example.get(WEIGHTS)
-    weighted = None if weights is None or (weights == 1).all() else (weights,)
-    return Example(
-        example[INPUTS],
-        (example[TARGETS],),
-        index,
-        int(example.get('template', -1)),
-        weighted,
-    )
-
-
-def _tree(example: Mapping[str, np.ndarray], index: int) -> Example:
-    """A prompt with all its responses and their scores."""
-    branches = np.split(example[BRANCHES], np.cumsum(example[BRANCH_LENGTHS])[:-1])
-    if not all(map(len, branches)):
-        raise UserError('a response has no token; choose a Run.prompt_format that ends responses')
-    scores = {'score': tuple(map(float, example[SCORES]))}
-    return Example(example[INPUTS], tuple(branches), index, int(example.get('template', -1)), annotations=scores)
+    return Readers(tasks, settings, cuts or [Cuts() for _ in tasks])

@@ -12,9 +12,9 @@ from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.source import MissingDataError
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
-from flan_jax.packing.pack import tokenised
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest, lay_out_batch
+from flan_jax.packing.tokenised import tokenised
 
 
 def validated_tasks(mixture: TuningMixture) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
 from flan_jax.command import main
+from flan_jax.distributed.lock import only_run
 from flan_jax.evaluation import records
 from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.training import metrics_log
@@ -134,6 +135,19 @@ def test_a_second_run_does_nothing_and_says_the_same(finished):
     assert json.loads(report)['results'] == json.loads((finished['MODEL_DIR'] / 'report.json').read_text())['results']
 
 
+def test_while_a_run_is_at_work_it_can_be_reported_on_but_nobody_else_writes(finished, capsys):
+    words = ['--gin_file=gin/runs/quickstart.gin', *bindings(**finished)]
+    with only_run(finished['MODEL_DIR']):
+        for command in ('run', 'train', 'evaluate', 'certify'):
+            capsys.readouterr()
+            assert main.main([command, *words]) == 2
+            assert 'another run is at work there: process' in ' '.join(capsys.readouterr().err.split())
+        assert main.main(['report', *words]) == 0
+        assert main.main(['status', str(finished['MODEL_DIR'])]) == 0
+    for command in ('evaluate', 'certify'):
+        assert main.main([command, *words]) == 0
+
+
 def test_a_model_asked_while_it_is_tuned_becomes_the_same_model(finished, tmp_path, monkeypatch):
     """Evaluated after steps 1 and 2 of 3; stopped in the middle of that, it goes on where it was."""
     where = finished | {'MODEL_DIR': tmp_path / 'run', 'EVAL_PERIOD': 1}
@@ -246,7 +260,8 @@ def read_lines(path):
 
 
 def take_scores(record):
-    """Takes all scores out of a record."""
+    """Takes all scores out of a record, and the checksum that depends on them."""
+    record.pop('check')
     return [option.pop(score) for option in record.get('options', ()) for score in SCORES]
 
 

@@ -22,7 +22,7 @@ from flan_jax.data.seqio_tasks import training_task
 from flan_jax.errors import UserError
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.settings import Evaluation
-from flan_jax.packing.pack import _task_examples
+from flan_jax.packing.readers import Readers
 from flan_jax.packing.settings import Stream
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -180,7 +180,7 @@ def test_a_row_that_lies_on_disk_is_named_by_packing(on_disk, message, change):
     task = training_task(RIDDLES, Vocabulary(), on_disk(change))
     stream = Stream(sequence_length=64, input_length=32, target_length=8, targets_per_sequence=None)
     with pytest.raises(UserError, match=rf'hostile_riddles, train examples: row 3 of 4 in .*{message}'):
-        list(_task_examples(task, 0, stream, 0, Cuts(), 1))
+        list(Readers([task], stream, [Cuts()]).open(0, 0, 1))
 
 
 def test_what_a_filter_leaves_out_is_not_looked_at(on_disk):

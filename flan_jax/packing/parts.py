@@ -1,0 +1,127 @@
+"""Packing that was killed goes on: what it had packed is kept in parts until the stream is there.
+
+Beside the folder of a stream that is being packed is `.NAME.parts`: sequences in files, each there only when it is
+complete, and after each the state of packing in `state`. Who packs next goes on from there; the sequences are the same,
+bit for bit. In buckets, and on disks without locks, packing starts anew.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import shutil
+import time
+from collections.abc import Iterator
+
+from array_record.python import array_record_module
+from etils import epath
+
+from flan_jax.files import in_bucket, whole_file
+from flan_jax.packing.example import PackedSequence
+from flan_jax.packing.packing import Packing, State
+from flan_jax.progress import CONSOLE
+
+SEQUENCES_PER_PART = 1024
+"""About what is packed again after a kill, and the least that is kept."""
+
+STATE = 'state'
+
+_VERSION = 1
+"""Of what a state says."""
+
+_ABANDONED_SECONDS = 7 * 24 * 3600
+"""After so long the parts of a stream that nobody goes on with are removed."""
+
+
+@contextlib.contextmanager
+def resumable(folder: epath.Path, packing: Packing) -> Iterator[Iterator[PackedSequence]]:
+    """The sequences of a packing for the stream in `folder`, those of parts from disk; parts go when all is done."""
+    if in_bucket(folder):
+        yield iter(packing)
+        return
+    _remove_abandoned(folder.parent)
+    parts = folder.parent / f'.{folder.name}.parts'
+    with _alone_in(parts) as alone:
+        yield _sequences(parts, packing) if alone else iter(packing)
+        if alone:
+            shutil.rmtree(parts)
+
+
+@contextlib.contextmanager
+def _alone_in(parts: epath.Path) -> Iterator[bool]:
+    """Whether no other process packs here; one that does is left to itself, and both pack."""
+    parts.mkdir(parents=True, exist_ok=True)
+    with (parts / 'lock').open('a') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def _sequences(parts: epath.Path, packing: Packing) -> Iterator[PackedSequence]:
+    """The sequences of parts, then those that are packed now, which become parts."""
+    state = _restored(parts)
+    if state is not None:
+        for first in range(0, state.sequences, SEQUENCES_PER_PART):
+            yield from map(PackedSequence.from_bytes, _read(parts / f'{first}'))
+        packing.go_on(state)
+        CONSOLE.print(f'packing goes on after {state.sequences:,} sequences that are in {parts}', soft_wrap=True)
+    sequences = iter(packing)
+    for first in itertools.count(state.sequences if state else 0, SEQUENCES_PER_PART):
+        part = []
+        for sequence in itertools.islice(sequences, SEQUENCES_PER_PART):
+            part.append(sequence.to_bytes())
+            yield sequence
+        if len(part) < SEQUENCES_PER_PART:
+            return
+        _write(parts / f'{first}', part)
+        _keep(parts, packing.state)
+
+
+def _restored(parts: epath.Path) -> State | None:
+    """Where packing was; None where nothing is kept, or what is kept is damaged, which is said and removed."""
+    try:
+        if not (parts / STATE).exists():
+            return None
+        content, *sequences = _read(parts / STATE)
+        found = json.loads(content)
+        whole = (_read(parts / f'{first}') for first in range(0, found['sequences'], found['per_part']))
+        known = found['version'] == _VERSION and found['per_part'] == SEQUENCES_PER_PART
+        if known and all(len(part) == SEQUENCES_PER_PART for part in whole):
+            return State.of(found, list(map(PackedSequence.from_bytes, sequences)))
+        reason = 'they are of another version, or not complete'
+    except Exception as error:  # ArrayRecord, safetensors and JSON raise what they like at damage
+        reason = f'{type(error).__name__}: {str(error)[:200]}'
+    CONSOLE.print(f'{parts}: what was packed before is not used, packing starts anew ({reason})', soft_wrap=True)
+    (parts / STATE).unlink()
+    return None
+
+
+def _keep(parts: epath.Path, state: State) -> None:
+    content = json.dumps(state.as_json | {'version': _VERSION, 'per_part': SEQUENCES_PER_PART}).encode()
+    _write(parts / STATE, [content, *(sequence.to_bytes() for sequence in state.open.sequences)])
+
+
+def _write(path: epath.Path, records: list[bytes]) -> None:
+    with whole_file(path) as unfinished:
+        writer = array_record_module.ArrayRecordWriter(str(unfinished), 'group_size:1')
+        for record in records:
+            writer.write(record)
+        writer.close()
+
+
+def _read(path: epath.Path) -> list[bytes]:
+    reader = array_record_module.ArrayRecordReader(str(path))
+    try:
+        return reader.read(list(range(reader.num_records())))
+    finally:
+        reader.close()
+
+
+def _remove_abandoned(directory: epath.Path) -> None:
+    """Removes parts that nobody has gone on with for long."""
+    for state in directory.glob(f'.*.parts/{STATE}'):
+        if time.time() - state.stat().mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(state.parent, ignore_errors=True)
