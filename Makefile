@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install test test_runs miniature parity compile quickstart tiny lint docs clean
+.PHONY: install test test_runs miniature parity compile quickstart tiny lint docs bench clean
 
 install: $(INSTALLED)
 
@@ -60,6 +60,10 @@ lint: install
 # The pages of docs/ as a site: out/docs/index.html.
 docs: .venv/installed_docs
 	$(BIN)/sphinx-build -q docs out/docs
+
+# Beside peers, which nothing else needs: a table for docs/performance.md.
+bench: .venv/installed_bench
+	cd benchmarks && ../$(BIN)/python bench.py
 
 clean:
 	rm -rf .venv out build dist *.egg-info

@@ -18,6 +18,9 @@ OLDEST_PYTHON = (3, 11)
 REINSTALL = 'pip install --force-reinstall --no-deps seqio=={seqio} tensorflow-datasets=={tfds}'
 
 
+PACKING_DIFFERS = 'do not train on this device: its attention mixes packed texts; report it with the versions above'
+
+
 def main(arguments: list[str]) -> int:
     """Prints a table of checks, of the installation or of a run, or kills runs; returns 1 if any failed."""
     options = _parse(arguments)
@@ -69,7 +72,13 @@ def _stable_packages() -> Iterator[tuple[str, str, str]]:
 def _devices() -> Iterator[tuple[str, str, str]]:
     import jax
 
+    from flan_jax.training import packing_check
+
     yield 'JAX', f'{jax.__version__}, {jax.device_count()} × {jax.devices()[0].device_kind}', ''
+    for name, responses in (('packed texts', 1), ('packed trees', 3)):
+        measured = packing_check.packing_difference(responses)
+        found = f'loss and gradient as unpacked to {measured.packed:.0e}; with no mask {measured.unmasked:.0e} apart'
+        yield name, found, '' if measured.proven else PACKING_DIFFERS
 
 
 def _catalogue() -> Iterator[tuple[str, str, str]]:

@@ -136,7 +136,7 @@ def test_a_second_run_does_nothing_and_says_the_same(finished):
 
 
 def test_while_a_run_is_at_work_it_can_be_reported_on_but_nobody_else_writes(finished, capsys):
-    words = ['--gin_file=gin/runs/quickstart.gin', *bindings(**finished)]
+    words = ['--gin_file=gin/runs/tiny.gin', *bindings(**finished)]
     with only_run(finished['MODEL_DIR']):
         for command in ('run', 'train', 'evaluate', 'certify'):
             capsys.readouterr()
