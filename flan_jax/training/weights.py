@@ -15,6 +15,7 @@ from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
 from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
+from flan_jax.training.moved_base import moved
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
 
 
@@ -70,11 +71,11 @@ class CheckpointContent:
         return value_head_shapes(self.config) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
-        base = self.metadata.get('base')
+        base = moved(self.folder).get('now') or self.metadata.get('base')
         if not base or not epath.Path(base).exists():
             raise CheckpointError(
                 f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}, '
-                'which is not there; put it back, or run where that path leads to it'
+                'which is not there; put it back, or say where it is now by `flan-jax adapter rebase RUN --base=FOLDER`'
             )
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
 
