@@ -149,9 +149,9 @@ def test_in_a_bucket_one_of_two_writers_is_refused_and_leaves_nothing(tmp_path, 
     monkeypatch.setattr(files, 'in_bucket', lambda path: True)
     destination = tmp_path / 'bucket' / 'model'
     with only_writer(destination), only_writer(tmp_path / 'bucket' / 'model2'):
-        with pytest.raises(UserError, match='model is being written by another process, as .*claim says'):
-            with only_writer(destination):
-                pytest.fail('both write')
+        refused = pytest.raises(UserError, match='model is being written by another process, as .*claim says')
+        with refused, only_writer(destination):
+            pytest.fail('both write')
         assert len(list(destination.parent.iterdir())) == 2
     assert not list(destination.parent.iterdir())
     with only_writer(destination):  # the next one may

@@ -79,13 +79,10 @@ def prepare_instructions(
     instructions = dataclasses.replace(instructions, responses=most)
     examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
     builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
-    metadata = {
-        ORIGIN_KEY: origin or f'{format_name} files of your own',
-        DECLARATION_KEY: dataclasses.asdict(instructions),
-    }
-    folder = write_examples(builder, examples, metadata)
+    metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
+    folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
-    return Written(folder, instructions.dataset, ties, _in_both(kept.get('train', ()), kept.get('validation', ())))
+    return Written(folder, instructions.dataset, ties, _in_both(kept))
 
 
 def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[str, list[Conversation]]:
@@ -106,9 +103,10 @@ def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[
     return {**kept, 'train': rest, 'validation': chosen}
 
 
-def _in_both(train: Sequence[Conversation], validation: Sequence[Conversation]) -> int:
-    known = set(train)
-    return sum(said in known for said in validation)
+def _in_both(kept: Mapping[str, Sequence[Conversation]]) -> int:
+    """How many validation examples are training examples, too."""
+    known = set(kept.get('train', ()))
+    return sum(said in known for said in kept.get('validation', ()))
 
 
 def _require_one_test_split(instructions: Instructions, files: Mapping[str, pathlib.Path]) -> None:
