@@ -15,7 +15,7 @@ from etils import epath
 
 from flan_jax.errors import UserError
 
-_UNFINISHED = '.unfinished'
+_UNFINISHED, _CLAIM = '.unfinished', '.claim'
 _FOLDERS_OF_A_RUN = 3
 """From one step of a run: its checkpoints, the run, the folder of a `flan-jax tune` or a study around it."""
 
@@ -168,6 +168,42 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
             ) from error
         raise
     return True
+
+
+@contextlib.contextmanager
+def only_writer(destination: epath.PathLike) -> Iterator[None]:
+    """Keeps others from publishing a folder of the same name in a bucket until the body has ended.
+
+    There no rename makes a folder whole in one step. So each writer leaves a claim beside it and then looks for those
+    of others: of two at least one sees the other's, and is refused. On a disk the first rename wins, and nothing is
+    claimed.
+
+    Raises:
+      UserError: if another writes there, or has left its claim when it died.
+    """
+    destination = epath.Path(destination)
+    if not in_bucket(destination):
+        yield
+        return
+    claim = destination.parent / f'.{destination.name}~{_owner()}~{uuid.uuid4().hex}{_CLAIM}'
+    claim.parent.mkdir(parents=True, exist_ok=True)
+    claim.write_text('')
+    try:
+        if others := [path for path in _claims(destination) if path.name != claim.name]:
+            raise UserError(
+                f'{destination} is being written by another process, as {others[0]} says; try again once it is done, '
+                'or remove that file where nothing is'
+            )
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _claims(destination: epath.Path) -> list[epath.Path]:
+    begins = f'.{destination.name}~'
+    return [
+        path for path in destination.parent.iterdir() if path.name.startswith(begins) and path.name.endswith(_CLAIM)
+    ]
 
 
 def _beside(path: epath.Path) -> epath.Path:

@@ -17,11 +17,12 @@ from flan_jax.data.formats.plain import Plain
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
-from flan_jax.files import locate
+from flan_jax.files import absolute, locate
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
+from flan_jax.training.moved_base import moved, write_moved
 from flan_jax.training.program import execution_of, platform_of
 from flan_jax.training.settings import ComputeDtype
 from flan_jax.training.weights import CheckpointContent, content_of
@@ -143,6 +144,30 @@ def checkpoint_in(folder: epath.PathLike) -> epath.Path:
     return checkpoints.latest_folder(folder) or folder
 
 
+def rebase(content: CheckpointContent, base: epath.PathLike) -> epath.Path:
+    """Notes where the base model of a checkpoint is now, for all that opens it; returns the base's checkpoint.
+
+    Weights are compared by their digests; checkpoints of a time that kept none, by decoder and vocabulary.
+
+    Raises:
+      CheckpointError: if there is no checkpoint, or it is of another decoder or vocabulary, or has other weights.
+      UserError: if the checkpoint holds all weights.
+    """
+    if not content.tuning.freezes_base:
+        raise UserError(f'{content.folder} holds all weights, and needs no base model')
+    found = content_of(absolute(checkpoint_in(base)))
+    if found.tuning.freezes_base or found.config != content.config:
+        raise checkpoints.CheckpointError(f'{base} is no base model of {content.folder}: it is another decoder')
+    if found.metadata.get('vocabulary') != content.metadata.get('vocabulary'):
+        raise checkpoints.CheckpointError(
+            f'{base} is no base model of {content.folder}: its vocabulary is {found.metadata.get("vocabulary")}, not '
+            f'{content.metadata.get("vocabulary")}'
+        )
+    content.require_base(found.folder)
+    write_moved(content.folder, content.metadata['base'], found.folder)
+    return found.folder
+
+
 def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabulary:
     """The vocabulary that a checkpoint was trained with: at a path, beside a conversion, or where its run found it.
 
@@ -161,9 +186,11 @@ def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabu
 
 def _path_of_vocabulary(content: CheckpointContent) -> str | None:
     """Where the vocabulary is; None for the bundled one."""
-    beside = content.folder.parent / COMPANIONS
-    if beside.is_dir():
-        return str(beside)
+    base = moved(content.folder).get('now')
+    for checkpoint in (content.folder, *([epath.Path(base)] if base else [])):
+        beside = checkpoint.parent / COMPANIONS
+        if beside.is_dir():
+            return str(beside)
     if 'vocabulary_path' in content.metadata:
         path = content.metadata['vocabulary_path']
         return path and locate(path, content.folder)

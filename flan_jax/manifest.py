@@ -16,6 +16,7 @@ from flan_jax.errors import UserError
 from flan_jax.files import read_json, write_whole
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.settings import Settings, as_plain, fingerprint
+from flan_jax.training.moved_base import moved_of_run
 
 FILE = 'manifest.json'
 
@@ -83,6 +84,7 @@ def write(model_dir: epath.PathLike, manifest: Mapping[str, Any]) -> None:
     Of several processes all look, and the first writes.
     """
     if exists(model_dir) and (before := read(model_dir))['stream']:
+        before = before | {'run': _moved_with(model_dir, before['run'])}
         _require_same(model_dir, _weights_depend_on(before), _weights_depend_on(as_plain(manifest)))
     if jax.process_index() == 0:
         write_whole(epath.Path(model_dir) / FILE, json.dumps(manifest, indent=2))
@@ -95,7 +97,7 @@ def check_same_run(model_dir: epath.PathLike, run: Settings) -> None:
     """
     if not exists(model_dir) or not (before := read(model_dir))['stream']:
         return
-    tuned, now = before['run'], as_plain(run)
+    tuned, now = _moved_with(model_dir, before['run']), as_plain(run)
     parts = [{**_trained_by(settings), 'data': _mixture_of(settings['data'])} for settings in (tuned, now)]
     _require_same(model_dir, *parts)
 
@@ -170,6 +172,12 @@ def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
         part, _, name = setting.partition('.')
         parts[part] = {key: value for key, value in parts[part].items() if (key, value) != (name, nothing)}
     return parts
+
+
+def _moved_with(model_dir: epath.PathLike, run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a run with its base model where it is now, see `flan_jax.training.moved_base`."""
+    found = moved_of_run(model_dir)
+    return {**run, 'initial_checkpoint': found['now']} if found.get('was') == run['initial_checkpoint'] else run
 
 
 def _mixture_of(data: Mapping[str, Any]) -> dict[str, Any]:

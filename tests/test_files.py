@@ -8,7 +8,7 @@ from etils import epath
 
 from flan_jax import files
 from flan_jax.errors import UserError
-from flan_jax.files import publish, require_space, require_writable, unfinished_folder, write_whole
+from flan_jax.files import only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
 
 MARKER = 'done.json'
 
@@ -143,3 +143,16 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not
         require_writable(tmp_path, 'MODEL_DIR')
         left = {path.name for path in tmp_path.rglob('*.unfinished')}
         assert left == {'sound.unfinished', '.other~elsewhere~1~ab.unfinished', living.name}
+
+
+def test_in_a_bucket_one_of_two_writers_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, 'in_bucket', lambda path: True)
+    destination = tmp_path / 'bucket' / 'model'
+    with only_writer(destination), only_writer(tmp_path / 'bucket' / 'model2'):
+        refused = pytest.raises(UserError, match='model is being written by another process, as .*claim says')
+        with refused, only_writer(destination):
+            pytest.fail('both write')
+        assert len(list(destination.parent.iterdir())) == 2
+    assert not list(destination.parent.iterdir())
+    with only_writer(destination):  # the next one may
+        pass

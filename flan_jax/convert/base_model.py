@@ -21,7 +21,7 @@ from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.errors import UserError
-from flan_jax.files import publish, read_json, unfinished_folder
+from flan_jax.files import only_writer, publish, read_json, unfinished_folder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.value_head import of_ppo
 from flan_jax.progress import bar
@@ -154,9 +154,11 @@ def new_folder(destination: epath.PathLike, marker: str) -> Iterator[epath.Path]
 
     Raises:
       ConversionError: if the destination exists, before the body or after it.
+      UserError: if another process writes it in a bucket.
     """
     require_new(destination)
-    with unfinished_folder(destination) as unfinished:
+    with only_writer(destination), unfinished_folder(destination) as unfinished:
+        require_new(destination)
         yield unfinished
         if not publish(unfinished, destination, marker):
             raise ConversionError(f'{destination} exists; remove it or choose another folder')

@@ -67,8 +67,7 @@ def prepare_instructions(
     require_free(instructions.name, data_dir)
     if unknown := [split for split in files if split not in SPLITS]:
         raise UnknownName('split', unknown[0], SPLITS)
-    if 'test' in files and instructions.test_examples:
-        raise UserError('the test split has a file, so give no number of examples to keep for it')
+    _require_one_test_split(instructions, files)
     given = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
     kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in given.items()}
     if emptied := [split for split, found in kept.items() if not found]:
@@ -83,7 +82,7 @@ def prepare_instructions(
     metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
     folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
-    return Written(folder, instructions.dataset, ties, _in_both(kept.get('train', ()), kept.get('validation', ())))
+    return Written(folder, instructions.dataset, ties, _in_both(kept))
 
 
 def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[str, list[Conversation]]:
@@ -104,9 +103,15 @@ def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[
     return {**kept, 'train': rest, 'validation': chosen}
 
 
-def _in_both(train: Sequence[Conversation], validation: Sequence[Conversation]) -> int:
-    known = set(train)
-    return sum(said in known for said in validation)
+def _in_both(kept: Mapping[str, Sequence[Conversation]]) -> int:
+    """How many validation examples are training examples, too."""
+    known = set(kept.get('train', ()))
+    return sum(said in known for said in kept.get('validation', ()))
+
+
+def _require_one_test_split(instructions: Instructions, files: Mapping[str, pathlib.Path]) -> None:
+    if 'test' in files and instructions.test_examples:
+        raise UserError('the test split has a file, so give no number of examples to keep for it')
 
 
 def _require_training_examples(instructions: Instructions, examples: int) -> None:

@@ -16,6 +16,7 @@ from flan_jax.model.value_head import VALUE_HEAD, value_head_shapes
 from flan_jax.settings import SettingsError
 from flan_jax.training import checkpoints
 from flan_jax.training.checkpoints import CheckpointError
+from flan_jax.training.moved_base import moved
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
 
 BASE_WEIGHTS = 'base_weights'
@@ -74,13 +75,23 @@ class CheckpointContent:
         return value_head_shapes(self.config) if self.has_value_head else {}
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
-        base = locate(self.metadata.get('base') or '', self.folder)
+        base = moved(self.folder).get('now') or locate(self.metadata.get('base') or '', self.folder)
         holds = f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}'
         if not base or not epath.Path(base).exists():
-            raise CheckpointError(f'{holds}, which is not there; put it back, or run where that path leads to it')
-        if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(base)):
-            raise CheckpointError(f'{holds}, whose weights are others now; put back those that it was trained beside')
+            raise CheckpointError(
+                f'{holds}, which is not there; put it back, or say where it is now by '
+                '`flan-jax adapter rebase RUN --base=FOLDER`'
+            )
+        self.require_base(base)
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
+
+    def require_base(self, folder: epath.PathLike) -> None:
+        """Raises CheckpointError unless a base model has the weights that this was trained beside, as far as is known."""
+        if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(folder)):
+            raise CheckpointError(
+                f'{self.folder} was not trained beside the weights that are in {folder} now; put back those that it was '
+                'trained beside, or say where they are by `flan-jax adapter rebase RUN --base=FOLDER`'
+            )
 
 
 def content_of(folder: epath.PathLike) -> CheckpointContent:

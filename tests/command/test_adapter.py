@@ -22,16 +22,15 @@ from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.training.weights import content_of
 from tests.command.converted_base import CONFIG, PROMPTS, run_command, settings_on_base, write_base
 
+LORA = {'MIXTURE_OR_TASK_NAME': 'rte', 'Lora.rank': 4, 'Lora.alpha': 32.0}
+
 
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory, samples_dir) -> epath.Path:
     """A folder with a converted base model `base`, a LoRA run `run` on it, and the run's adapter merged, `merged`."""
     folder = write_base(tmp_path_factory.mktemp('lora'), 'Lora')
     settings = settings_on_base(folder, samples_dir)
-    assert (
-        run_command('train', folder, settings | {'MIXTURE_OR_TASK_NAME': 'rte', 'Lora.rank': 4, 'Lora.alpha': 32.0})
-        == 0
-    )
+    assert run_command('train', folder, settings | LORA) == 0
     assert main.main(['adapter', 'merge', str(folder / 'run'), f'--to={folder / "merged"}']) == 0
     return folder
 
@@ -93,14 +92,29 @@ def test_a_model_is_sharded_over_devices(folders, capsys):
     assert together.stdout == alone
 
 
-def test_a_base_that_is_gone_is_named(folders):
-    """It is moved away, and back."""
-    (folders / 'base' / 'checkpoint').rename(folders / 'elsewhere')
+def test_a_base_that_was_moved_is_named_and_found_again(folders, samples_dir, capsys):
+    """It is moved away, with its vocabulary, and back."""
+    before = log_probs(load(folders / 'run'))
+    settings = settings_on_base(folders, samples_dir) | LORA
+    moved = settings | {
+        'INITIAL_CHECKPOINT_PATH': repr(f'{folders}/elsewhere/checkpoint'),
+        'VOCABULARY': repr(f'{folders}/elsewhere/huggingface'),
+    }
+    (folders / 'base').rename(folders / 'elsewhere')
+    (folders / 'run.gin').write_text((folders / 'run.gin').read_text().replace('/base/', '/elsewhere/'))
     try:
-        with pytest.raises(CheckpointError, match='base/checkpoint.*which is not there'):
-            load(folders / 'run')
+        with pytest.raises(CheckpointError, match='base/checkpoint.*which is not there.*adapter rebase'):
+            load(folders / 'run', vocabulary=f'{folders}/elsewhere/huggingface')
+        assert run_command('train', folders, moved) == 2, 'another base'
+        assert main.main(['adapter', 'rebase', str(folders / 'run'), f'--base={folders / "run"}']) == 2
+        assert 'is no base model of' in capsys.readouterr().err
+        assert main.main(['adapter', 'rebase', str(folders / 'run'), f'--base={folders / "elsewhere"}']) == 0
+        np.testing.assert_array_equal(log_probs(load(folders / 'run')), before)
+        assert run_command('train', folders, moved) == 0
     finally:
-        (folders / 'elsewhere').rename(folders / 'base' / 'checkpoint')
+        (folders / 'elsewhere').rename(folders / 'base')
+        (folders / 'run.gin').write_text((folders / 'run.gin').read_text().replace('/elsewhere/', '/base/'))
+        (folders / 'run' / 'base.json').unlink(missing_ok=True)
 
 
 def test_a_folder_that_was_moved_finds_the_base_and_the_vocabulary_within_it(folders):
@@ -115,7 +129,7 @@ def test_a_folder_that_was_moved_finds_the_base_and_the_vocabulary_within_it(fol
 def test_other_weights_in_the_place_of_the_base_are_refused(folders, tmp_path):
     content = content_of(checkpoint_in(folders / 'run'))
     other = dataclasses.replace(content, metadata={**content.metadata, 'base': str(checkpoint_in(folders / 'merged'))})
-    with pytest.raises(CheckpointError, match='whose weights are others now'):
+    with pytest.raises(CheckpointError, match='was not trained beside the weights'):
         other.combined(make_mesh(Parallelism()))
 
 
