@@ -86,11 +86,11 @@ class CheckpointContent:
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
 
     def require_base(self, folder: epath.PathLike) -> None:
-        """Raises CheckpointError unless a base model has the weights that this was trained beside, as far as is known."""
+        """Raises CheckpointError if it is known that a base model has other weights than this was trained beside."""
         if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(folder)):
             raise CheckpointError(
-                f'{self.folder} was not trained beside the weights that are in {folder} now; put back those that it was '
-                'trained beside, or say where they are by `flan-jax adapter rebase RUN --base=FOLDER`'
+                f'{self.folder} was not trained beside the weights that are in {folder} now; put back those that it '
+                'was, or say where they are by `flan-jax adapter rebase RUN --base=FOLDER`'
             )
 
 
