@@ -177,7 +177,7 @@ def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
 def _moved_with(model_dir: epath.PathLike, run: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of a run with its base model where it is now, see `flan_jax.training.moved_base`."""
     found = moved_of_run(model_dir)
-    return {**run, 'initial_checkpoint': found['now']} if found.get('was') == run['initial_checkpoint'] else run
+    return {**run, 'initial_checkpoint': found['now']} if found and found['was'] == run['initial_checkpoint'] else run
 
 
 def _mixture_of(data: Mapping[str, Any]) -> dict[str, Any]:
