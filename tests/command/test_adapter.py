@@ -85,7 +85,8 @@ def test_a_model_is_sharded_over_devices(folders, capsys):
     arguments = ['generate', f'--checkpoint={folders / "run"}', '--max_new_tokens=8', *PROMPTS]
     assert main.main(arguments) == 0
     alone = capsys.readouterr().out
-    four = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=4', 'JAX_PLATFORMS': 'cpu'}
+    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=4'
+    four = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
     command = [sys.executable, '-m', 'flan_jax', *arguments, '--fsdp=2', '--tensor=2']
     together = subprocess.run(command, env=four, capture_output=True, text=True, timeout=300)
     assert together.returncode == 0, together.stderr

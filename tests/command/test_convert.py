@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 from etils import epath
@@ -10,13 +9,13 @@ from safetensors.numpy import load_file
 
 from flan_jax.command import main
 from flan_jax.convert.write import write_model
-from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Llama3Scaling, Rotary, lamda
 from flan_jax.packing.stream import PackedStream
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from tests.convert.tokenizers_trained import write_byte_level, write_llama3
+from tests.toy import random_params
 
 CONFIG = DecoderConfig(
     vocab_size=512,
@@ -38,7 +37,7 @@ def downloaded(tmp_path_factory) -> epath.Path:
     """A folder as one downloads it: Llama 3 in miniature."""
     folder = epath.Path(tmp_path_factory.mktemp('downloaded'))
     inert = {'bos_token_id': 0, 'eos_token_id': 1, 'max_position_embeddings': 131072}
-    write_model(folder, CONFIG, decoder.initialise(CONFIG, jax.random.key(0)), like=inert)
+    write_model(folder, CONFIG, random_params(CONFIG), like=inert)
     write_llama3(folder)
     (folder / 'generation_config.json').write_text('{"do_sample": true}')
     (folder / 'LICENSE.txt').write_text('terms')
@@ -125,7 +124,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(base, downloade
     write_llama3(tmp_path / 'wide', size=700)
     unfit = lamda(num_layers=1, d_model=64, head_dim=32, vocab_size=512)
     metadata = {'model': as_plain(unfit), 'vocabulary': Vocabulary().fingerprint, 'vocabulary_path': None}
-    checkpoints.save_params(tmp_path / 'lamda', decoder.initialise(unfit, jax.random.key(0)), metadata)
+    checkpoints.save_params(tmp_path / 'lamda', random_params(unfit), metadata)
     checkpoint, out = str(base / 'checkpoint'), str(tmp_path / 'out')
     for arguments, message in (
         ([*TO_FLAN, str(downloaded), str(base)], 'exists; remove it or choose another folder'),

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import pytest
 
 from flan_jax.command import configuration, main
@@ -13,12 +12,12 @@ from flan_jax.errors import UserError
 from flan_jax.evaluation.evaluate import evaluate
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
-from flan_jax.model import decoder
 from flan_jax.model.decoder import Execution
 from flan_jax.packing.pack import stream_recipe
 from flan_jax.settings import SettingsError
 from flan_jax.studies.run_evaluation import base_records, eval_set_of
 from flan_jax.tokenizers.vocabulary import Vocabulary
+from tests.toy import random_params
 
 RUN = '--gin_file=gin/runs/tiny.gin'
 
@@ -103,7 +102,7 @@ def test_fixed_exemplars_are_computed_once_for_all_examples(samples_dir, tmp_pat
     eval_set, read = eval_set_of(settings), []
     prefill = PrefixReader.prefill
     monkeypatch.setattr(PrefixReader, 'prefill', lambda self, tokens: read.append(len(tokens)) or prefill(self, tokens))
-    params = decoder.initialise(settings.model, jax.random.key(0))
+    params = random_params(settings.model)
     model = LoadedModel(settings.model, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
     evaluate(lambda: model, eval_set, base_records(settings))
     prompts = {

@@ -4,15 +4,14 @@ import io
 import json
 import re
 
-import jax
 import pytest
 
 from flan_jax.command import main
-from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
+from tests.toy import random_params
 
 PROMPTS = ['Is it good?', 'Translate to German: good morning', 'yes']
 CONFIG = DecoderConfig(
@@ -23,7 +22,7 @@ CONFIG = DecoderConfig(
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp('model') / 'checkpoint'
-    params = decoder.initialise(CONFIG, jax.random.key(0))
+    params = random_params(CONFIG)
     metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint}
     checkpoints.save_params(folder, params, metadata)
     return folder

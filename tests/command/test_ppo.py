@@ -18,7 +18,6 @@ from flan_jax.data.formats.tulu import Tulu
 from flan_jax.errors import UserError
 from flan_jax.evaluation import samples
 from flan_jax.inference.rewards import RewardModel
-from flan_jax.model import decoder
 from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.example import Example
 from flan_jax.settings import as_plain
@@ -27,6 +26,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
 from flan_jax.training.weights import content_of
 from tests.distributed import jobs
+from tests.toy import random_params
 
 SETTINGS = {
     'DecoderConfig.num_layers': 1, 'DecoderConfig.d_model': 16, 'DecoderConfig.num_heads': 2, 'DecoderConfig.d_ff': 32,
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
             'vocabulary': Vocabulary('out/rft/words').fingerprint,
             'vocabulary_path': 'out/rft/words',
         }
-        params = decoder.initialise(settings.model, jax.random.key(0))
+        params = random_params(settings.model)
         checkpoints.save_params(folder / settings.initial_checkpoint, params, metadata)
         head = init_value_head(settings.model, jax.random.key(1))
         checkpoints.save_params(folder / 'out/reward', params | head, metadata)

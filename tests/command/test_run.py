@@ -274,7 +274,8 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
         'Evaluation.base_format': '@Flan()',
     }
     arguments = [RUN[1], *bindings(**finished | again)]
-    environment = os.environ | {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}
+    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=8'
+    environment = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
     command = [sys.executable, '-m', 'flan_jax', 'evaluate', *arguments]
     subprocess.run(command, env=environment, check=True, cwd=pathlib.Path(__file__).parents[2])
     files = sorted(finished['MODEL_DIR'].glob('evaluation/step_3/*/*.jsonl'))

@@ -3,16 +3,15 @@
 import json
 import shutil
 
-import jax
 import pytest
 
 from flan_jax.command import main
 from flan_jax.evaluation import samples
-from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
+from tests.toy import random_params
 
 CONFIG = DecoderConfig(
     vocab_size=4096, num_layers=1, d_model=16, num_heads=2, head_dim=8, d_ff=32, position=Rotary(base=500.0)
@@ -26,7 +25,7 @@ def folder(tmp_path_factory):
     """A checkpoint and a file of questions."""
     folder = tmp_path_factory.mktemp('samples')
     metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint}
-    checkpoints.save_params(folder / 'checkpoint', decoder.initialise(CONFIG, jax.random.key(0)), metadata)
+    checkpoints.save_params(folder / 'checkpoint', random_params(CONFIG), metadata)
     rows = ({'question': f'{n} and 1?', 'answer': f'<<{n}+1={n + 1}>>\n#### {n + 1}'} for n in range(QUESTIONS))
     (folder / 'questions.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
     return folder

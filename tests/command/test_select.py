@@ -9,12 +9,12 @@ import pytest
 from flan_jax.command import main
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
 from flan_jax.evaluation.judges.round_robin import standings
-from flan_jax.model import decoder
 from flan_jax.model.value_head import init_value_head
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
 from tests.command.test_generate import CONFIG
+from tests.toy import random_params
 
 PROMPTS = ['Is it good?', 'Name a tree.']
 STEPS = (2, 4, 6, 8)
@@ -52,7 +52,7 @@ def run(tmp_path_factory):
     """A run that kept checkpoints, of other weights each."""
     folder = tmp_path_factory.mktemp('select')
     for step in STEPS:
-        params = decoder.initialise(CONFIG, jax.random.key(step))
+        params = random_params(CONFIG, seed=step)
         metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint, 'vocabulary_path': str(BUNDLED)}
         checkpoints.save_params(folder / 'run' / checkpoints.FOLDER / str(step), params, metadata)
     (folder / 'prompts.jsonl').write_text(''.join(json.dumps({'instruction': prompt}) + '\n' for prompt in PROMPTS))
@@ -77,7 +77,7 @@ def test_the_named_checkpoints_answer_and_one_is_chosen(run, capsys):
 
 
 def test_a_reward_model_chooses_too_and_a_judge_that_is_not_there_is_refused_first(run, tmp_path, capsys):
-    params = decoder.initialise(CONFIG, jax.random.key(9)) | init_value_head(CONFIG, jax.random.key(9))
+    params = random_params(CONFIG, seed=9) | init_value_head(CONFIG, jax.random.key(9))
     metadata = {'model': as_plain(CONFIG), 'vocabulary': Vocabulary().fingerprint, 'vocabulary_path': str(BUNDLED)}
     checkpoints.save_params(tmp_path / 'rater', params, metadata)
     words = arguments(run, '--first=2', '--last=3', f'--output={tmp_path}/chosen')

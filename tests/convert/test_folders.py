@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -14,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
-from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Learned, Rotary, lamda
 from flan_jax.model.value_head import VALUE_HEAD
+from tests.toy import random_params
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 4, 'head_dim': 4, 'd_ff': 24}
 PLAIN = {'norm': 'layer', 'norm_epsilon': 1e-5, 'gated': False, 'attention_bias': 'all', 'feed_forward_bias': True}
@@ -31,8 +32,7 @@ CONFIGS = {
 
 def written(folder, name='qwen2', **kwargs):
     """A folder of random weights, and those weights."""
-    params = decoder.initialise(CONFIGS[name], jax.random.key(0))
-    params = {key: jax.random.normal(jax.random.key(1), value.shape) for key, value in params.items()}
+    params = random_params(CONFIGS[name])
     write_model(epath.Path(folder), CONFIGS[name], params, **kwargs)
     return params
 
@@ -59,7 +59,7 @@ def test_what_was_written_is_read(name, file_bytes, tmp_path):
 def test_a_reward_model_is_a_classifier_with_one_label(name, tmp_path):
     config = dataclasses.replace(CONFIGS[name], tied_embedding=True)
     head = {VALUE_HEAD: jax.random.normal(jax.random.key(2), (config.d_model, 1))}
-    params = decoder.initialise(config, jax.random.key(0)) | head
+    params = random_params(config) | head
     ends = {'model_type': name, 'eos_token_id': 1, 'pad_token_id': 1}
     write_model(epath.Path(tmp_path), config, params, like=ends)
     model = HuggingFaceModel(tmp_path)
@@ -213,7 +213,7 @@ def test_every_sharding_reads_the_same(tmp_path):
         (tmp_path / name).mkdir()
         written(tmp_path / name, name)
     environment = {
-        'XLA_FLAGS': '--xla_force_host_platform_device_count=8',
+        'XLA_FLAGS': os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=8',
         'JAX_PLATFORMS': 'cpu',
         'NPROC': '64',
         'PATH': '',

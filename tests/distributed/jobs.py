@@ -12,7 +12,8 @@ def start(count, *arguments, stdout=subprocess.DEVNULL):
         free.bind(('localhost', 0))
         address = f'localhost:{free.getsockname()[1]}'
     # What LLVM optimises is the same however many processes there are; leaving it out saves time.
-    fast = {'XLA_FLAGS': '--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false'}
+    flags = ('backend_optimization_level=0', 'cpu_use_fusion_emitters=false', 'cpu_parallel_codegen_split_count=1')
+    fast = {'XLA_FLAGS': ' '.join(f'--xla_{flag}' for flag in flags)}
     job = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(count), 'JAX_PLATFORMS': 'cpu'}
     return [
         subprocess.Popen(

@@ -24,8 +24,8 @@ MESHES = [(8 // fsdp // tensor, fsdp, tensor) for fsdp in (1, 2, 4, 8) for tenso
 def distances():
     """How far meshes of eight devices are from one device, a row for each."""
     # What LLVM optimises is the same on every mesh; leaving it out makes it twice as fast again.
-    flags = '--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false'
-    environment = os.environ | {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': flags}
+    flags = ('backend_optimization_level=0', 'cpu_use_fusion_emitters=false', 'cpu_parallel_codegen_split_count=1')
+    environment = os.environ | {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': ' '.join(f'--xla_{flag}' for flag in flags)}
     command = [sys.executable, '-m', 'tests.distributed.mesh_equality', '--json']
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -25,11 +25,11 @@ from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.processors.repetition_penalty import RepetitionPenalty
 from flan_jax.inference.sampling import Greedy
-from flan_jax.model import decoder
 from flan_jax.model.config import lamda
 from flan_jax.model.decoder import Execution
 from flan_jax.settings import SettingsError
 from flan_jax.tokenizers.vocabulary import Vocabulary
+from tests.toy import random_params
 
 LENGTHS = {'inputs': 384, 'targets': 4}
 
@@ -37,7 +37,7 @@ LENGTHS = {'inputs': 384, 'targets': 4}
 @pytest.fixture(scope='module')
 def model():
     config = lamda(vocab_size=4096, num_layers=1, d_model=32, head_dim=16)
-    params = decoder.initialise(config, jax.random.key(0))
+    params = random_params(config)
     return LoadedModel(config, params, Vocabulary(), Flan(), Execution(), DEFAULT_DEVICE)
 
 

@@ -3,16 +3,15 @@
 import signal
 import time
 
-import jax
 import pytest
 
 from flan_jax.command import main
-from flan_jax.model import decoder
 from flan_jax.model.config import lamda
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from tests.distributed.test_processes import ends_of, start
+from tests.toy import random_params
 
 TEMPLATES = (0, 1, 3)
 
@@ -22,7 +21,7 @@ def checkpoint(tmp_path_factory):
     config = lamda(vocab_size=4096, num_layers=1, d_model=32, head_dim=16)
     folder = tmp_path_factory.mktemp('checkpoint') / '1'
     metadata = {'model': as_plain(config), 'vocabulary': Vocabulary().fingerprint}
-    checkpoints.save_params(folder, decoder.initialise(config, jax.random.key(0)), metadata)
+    checkpoints.save_params(folder, random_params(config), metadata)
     return folder
 
 

@@ -89,7 +89,8 @@ mesh = jax.make_mesh((2, 2), ('a', 'b'))
 cuts = [P(), P('a'), P(None, 'b'), P('a', 'b'), P(('a', 'b'), None)]
 print(*{digests({'x': jax.device_put(array, NamedSharding(mesh, cut))})['x'] for cut in cuts})
 """
-    flags = {'XLA_FLAGS': '--xla_force_host_platform_device_count=4', 'JAX_PLATFORMS': 'cpu', 'NPROC': '64'}
+    four = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=4'
+    flags = {'XLA_FLAGS': four, 'JAX_PLATFORMS': 'cpu', 'NPROC': '64'}
     done = subprocess.run(
         [sys.executable, '-c', code], env=os.environ | flags, capture_output=True, text=True, check=True
     )
