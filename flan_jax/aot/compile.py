@@ -56,7 +56,10 @@ class Compiled:
     roofline: Roofline
 
     def utilisation(self, mesh: Mesh) -> float:
-        """Share of the devices' peak that the model's arithmetic takes at the roofline."""
+        """Share of the devices' peak that the model's arithmetic takes at the roofline.
+
+        It can pass 1: the model's attention counts as if every token attended to all, and less than that is computed.
+        """
         return self.model_flops / self.roofline.seconds / _chip(mesh).flops
 
 
