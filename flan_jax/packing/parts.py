@@ -48,7 +48,7 @@ def resumable(folder: epath.Path, packing: Packing) -> Iterator[Iterator[PackedS
             done = True
         finally:
             if alone and (done or not (parts / STATE).exists()):
-                shutil.rmtree(parts)
+                shutil.rmtree(parts, ignore_errors=True)
 
 
 @contextlib.contextmanager
