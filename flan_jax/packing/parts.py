@@ -42,9 +42,13 @@ def resumable(folder: epath.Path, packing: Packing) -> Iterator[Iterator[PackedS
     _remove_abandoned(folder.parent)
     parts = folder.parent / f'.{folder.name}.parts'
     with _alone_in(parts) as alone:
-        yield _sequences(parts, packing) if alone else iter(packing)
-        if alone:
-            shutil.rmtree(parts)
+        done = False
+        try:
+            yield _sequences(parts, packing) if alone else iter(packing)
+            done = True
+        finally:
+            if alone and (done or not (parts / STATE).exists()):
+                shutil.rmtree(parts, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -122,6 +126,6 @@ def _read(path: epath.Path) -> list[bytes]:
 
 def _remove_abandoned(directory: epath.Path) -> None:
     """Removes parts that nobody has gone on with for long."""
-    for state in directory.glob(f'.*.parts/{STATE}'):
-        if time.time() - state.stat().mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(state.parent, ignore_errors=True)
+    for parts in directory.glob('.*.parts'):
+        if time.time() - parts.stat().mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(parts, ignore_errors=True)

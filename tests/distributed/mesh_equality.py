@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import sys
+import tempfile
 
 import jax
 import numpy as np
@@ -25,6 +26,7 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.digests import digests
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
@@ -74,12 +76,16 @@ def laid_out(params, layout):
     }
 
 
-def tune(mesh, data, training=TRAINING, config=CONFIG, params=None):
-    """The losses of the batches `data`, each process giving what it must; and the state at their end."""
+def tune(mesh, data, training=TRAINING, config=CONFIG, params=None, saved=None):
+    """The losses of the batches `data`, each process giving what it must; and the state at their end.
+
+    It starts from the newest of the checkpoints `saved`, where these are given.
+    """
     indices, params = addressed(mesh, training.batch_size), params or first_params(config)
     with jax.set_mesh(mesh):
         program = training_program(config, NextToken(), Full(), training, mesh, ('all',))
-        state, losses = program.start(laid_out(params, program.layout.params)), []
+        state, losses = saved and saved.restore(program.layout), []
+        state = state or program.start(laid_out(params, program.layout.params))
         for batch in data:
             local = {name: value[indices] for name, value in batch.items()}
             state, metrics = program.step(state, {}, device_batch(local, indices, mesh, training.batch_size))
@@ -130,6 +136,20 @@ def digests_agree(shapes) -> dict:
     return {'digests': all(on(make_mesh(Parallelism(fsdp=f, tensor=t))) == alone for f, t in shapes)}
 
 
+def compare_resumed(first, then) -> dict:
+    """How far the loss after a checkpoint is, on another number of devices than saved it, from that on one device."""
+    data = batches()
+    with tempfile.TemporaryDirectory() as folder:
+        _, state = tune(first, data[:1])
+        with Checkpoints(folder, 1, {'model': 'any'}) as saved:
+            saved.save(1, state)
+        with Checkpoints(folder, 1, {'model': 'any'}) as saved:
+            losses, state = tune(then, data[1:], saved=saved)
+    assert int(state.step) == STEPS == len(losses) + 1
+    difference = float(abs(losses[0] - run(jax.devices()[:1])[0][1]))
+    return {'resumed': [first.size, then.size], 'difference': difference}
+
+
 def furthest(ours, expected, scale_of) -> float:
     """The largest difference in any array, as a share of the array's scale."""
     differences = jax.tree.map(lambda a, b, s: float(abs(a - b).max() / s), ours, expected, scale_of)
@@ -173,6 +193,12 @@ def main(as_json: bool) -> None:
                 numbers = f'{row["loss"]:<10.1e}{row["update"]:<10.1e}{row["parameters"]:<12.1e}{row["optimizer"]:.1e}'
                 print(f'{mesh:22}{microbatches:<14}{numbers}', flush=True)
     print(json.dumps(digests_agree(shapes)), flush=True)
+    one, four, all_devices = (
+        make_mesh(Parallelism(**parallelism), jax.devices()[:count])
+        for parallelism, count in (({}, 1), ({'fsdp': 2, 'tensor': 2}, 4), ({'fsdp': 8}, 8))
+    )
+    for first, then in ((one, all_devices), (all_devices, four), (four, one)):
+        print(json.dumps(compare_resumed(first, then)), flush=True)
     for parallelism in ({'tensor': 2}, {'fsdp': 8}):
         print(json.dumps(compare_indivisible(**parallelism)), flush=True)
 

@@ -105,7 +105,7 @@ def test_sigkill_in_the_middle(samples_dir, tmp_path, monkeypatch):
 import time
 from flan_jax import catalogue
 from flan_jax.packing import parts
-from tests.packing.test_parts import pack
+from tests.packing.test_resume import pack
 catalogue.load()
 parts.SEQUENCES_PER_PART = 4
 pack({samples_dir!r}, {str(tmp_path / 'killed')!r}, 'one dataset', lambda count: time.sleep(0.05))
