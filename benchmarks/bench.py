@@ -1,7 +1,7 @@
 """All benchmarks by one command; their tables go into docs/performance.md, with the processor they were measured on.
 
     make bench
-    python benchmarks/bench.py [--only training generation]
+    python benchmarks/bench.py [--only training generation]   # the others' tables stay as they were measured last
 
 About a quarter of an hour of one free core: fewer repetitions than each benchmark has by itself. Packing is measured
 where TFDS_DATA_DIR says where prepared datasets are.
@@ -17,6 +17,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).parent
 PAGE = FOLDER.parent / 'docs/performance.md'
+PRINTED = FOLDER.parent / 'out/bench'
 START, END = '<!-- figures: make bench -->', '<!-- end of figures -->'
 
 RUNS = {
@@ -42,12 +43,14 @@ ROW = re.compile(
 )
 
 
-def output_of(name: str) -> str:
-    """What a benchmark prints."""
+def run(name: str) -> None:
+    """Runs a benchmark, and keeps what it prints."""
     command = [sys.executable, f'{name}.py', *RUNS[name]]
     environment = os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3'}
     found = subprocess.run(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    return found.stdout.strip()
+    print(f'{name}\n{found.stdout}', flush=True)
+    PRINTED.mkdir(parents=True, exist_ok=True)
+    (PRINTED / f'{name}.txt').write_text(found.stdout)
 
 
 def lines_of(name: str, printed: str) -> list[str]:
@@ -70,8 +73,9 @@ def processor() -> str:
     return f'{models[0]} ({", ".join(known)}), {len(models)} cores, load {load:.1f} over the last quarter of an hour'
 
 
-def write(printed: dict[str, str]) -> None:
-    """Puts the tables into the page, in place of the last ones."""
+def write_page() -> None:
+    """Puts the tables of all that was measured into the page, in place of the last ones."""
+    printed = {name: path.read_text().strip() for name in RUNS if (path := PRINTED / f'{name}.txt').exists()}
     table = ['| what | ours | peer | theirs | ratio (least to most) | aim |', '|---|---|---|---|---|---|']
     table += [line for name in PEERS if name in printed for line in lines_of(name, printed[name])]
     others = [f'`benchmarks/{name}.py`:\n\n{text}' for name, text in printed.items() if name not in PEERS]
@@ -88,11 +92,9 @@ def main() -> None:
     names = parser.parse_args().only
     if 'TFDS_DATA_DIR' not in os.environ:
         names = [name for name in names if name != 'packing']
-    printed = {}
     for name in names:
-        printed[name] = output_of(name)
-        print(f'{name}\n{printed[name]}\n', flush=True)
-    write(printed)
+        run(name)
+    write_page()
 
 
 if __name__ == '__main__':
