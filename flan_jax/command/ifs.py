@@ -27,6 +27,7 @@ from rich.table import Table
 
 from flan_jax.command import endpoint_options, ifs_scores
 from flan_jax.command.ifs_curve import CLASSIFIER, rows_of
+from flan_jax.command.instruction_data import renamed_keys
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
 from flan_jax.files import require_writable_file, write_whole
@@ -56,6 +57,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     data.add_argument('files', nargs='+', type=pathlib.Path, help='dialogues: JSONL, JSON or Parquet')
     data.add_argument('--format', default='alpaca', help='of the files, as `data prepare` has it (default: alpaca)')
+    data.add_argument('--keys', nargs='+', default=[], metavar='OURS=THEIRS', help='keys with other names')
     data.add_argument('--output', type=pathlib.Path, required=True, help='folder to write')
     data.add_argument('--seed', type=int, default=0, help='of cuts and split (default: 0)')
     train = actions.add_parser('train', allow_abbrev=False, help='learn to tell answers from continuations')
@@ -93,14 +95,14 @@ def _check_objecqa(options: argparse.Namespace) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from flan_jax.data.example_files import read_file
     from flan_jax.data.instruction_files import format_called
+    from flan_jax.data.instruction_files.detected import conversations
     from flan_jax.data.instruction_following import build
 
     if options.seed < 0:
         raise UserError(f'--seed={options.seed}: must be at least 0')
-    read = format_called(options.format).read
-    built = build((read(where, row) for file in options.files for where, row in read_file(file)), options.seed)
+    read_as, keys = format_called(options.format), renamed_keys(options.keys)
+    built = build((said for file in options.files for said in conversations(file, read_as, keys)), options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     for name in SETS:
         lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in getattr(built, name))

@@ -136,6 +136,11 @@ def test_the_command_goes_from_dialogues_to_a_score(tmp_path, capsys):
     data = tmp_path / 'data'
     assert ifs.main(['data', str(tmp_path / 'rows.json'), f'--output={data}']) == 0
     assert ifs.main(['train', f'--data={data}']) == 0
+    theirs = [{'inputs': row['instruction'], 'targets': row['output']} for row in rows]
+    (tmp_path / 'theirs.json').write_text(json.dumps(theirs))
+    keys = ['--keys', 'instruction=inputs', 'output=targets']
+    assert ifs.main(['data', str(tmp_path / 'theirs.json'), f'--output={tmp_path / "same"}', *keys]) == 0
+    assert (tmp_path / 'same' / 'train.jsonl').read_text() == (data / 'train.jsonl').read_text()
     prompts = [json.loads(line)['prompt'] for line in (data / 'instructions.jsonl').read_text().splitlines()]
     answers = tmp_path / 'answers.jsonl'
     answers.write_text(''.join(json.dumps({'prompt': p, 'answer': 'Sorry, 7 is a lot.'}) + '\n' for p in prompts))
