@@ -31,15 +31,24 @@ def random_params(config: DecoderConfig, scale: float = 0.1, seed: int = 0) -> d
 
 @functools.cache
 def _random_params(config, scale, seed):
-    """In NumPy, because a training step takes the buffers of the parameters that it is given."""
+    """In NumPy: a program that draws them takes seconds to compile, and a training step takes the buffers it is given.
 
-    @jax.jit
-    def draw(key):
-        params = decoder.initialise(config, key)
-        keys = iter(jax.random.split(jax.random.key(seed + 1), len(params)))
-        return {name: value + scale * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+    Spread as fresh parameters are, by the width of what a parameter reads, and moved by `scale` besides.
+    """
+    rng = np.random.default_rng(seed)
 
-    return jax.tree.map(np.array, draw(jax.random.key(seed)))
+    def drawn(name, shape):
+        spread = np.hypot(_fresh(name, shape), scale)
+        return (name.endswith('/scale') + spread * rng.normal(size=shape)).astype(np.float32)
+
+    return {name: drawn(name, found.shape) for name, found in decoder.parameter_shapes(config).items()}
+
+
+def _fresh(name, shape):
+    """The standard deviation of a fresh parameter."""
+    if name.endswith(('/scale', '/bias')):
+        return 0
+    return shape[-1 if name.endswith('embedding') else -2] ** -0.5
 
 
 @functools.partial(jax.jit, static_argnums=0)
