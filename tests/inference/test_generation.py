@@ -30,7 +30,7 @@ NEW = 12
 
 
 def random_params(config):
-    return toy.random_params(config, scale=0.5)
+    return toy.random_params(config, scale=0.5, seed=1)  # some answers end by themselves
 
 
 def generator(config, **kwargs):
