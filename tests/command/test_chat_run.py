@@ -89,7 +89,7 @@ def test_what_was_learned_is_said(folder, capsys):
     assert len(found) == 3 and all(record['prompt'].endswith('<|im_start|>assistant\n') for record in found)
     model = load(folder / 'run')
     assert model.prompt_format == ChatTemplate(text_of('qwen3'))
-    assert model.prompt_format.end_id(model.vocabulary) == model.vocabulary.encode('<|im_end|>')[0]
+    assert model.prompt_format.end_id(model.vocabulary) == model.vocabulary.encode_marked('<|im_end|>')[0]
     capsys.readouterr()
     assert main.main(['generate', '--checkpoint', str(folder / 'run'), '--max_new_tokens=40', 'Where?']) in (0, None)
     assert capsys.readouterr().out.startswith('<think>')  # what the template puts before an answer
