@@ -193,6 +193,40 @@ def test_attention_in_blocks_equals_attention():
     np.testing.assert_allclose(attention.merge_partials([in_blocks]), attention.merge_partials([together]), atol=1e-5)
 
 
+def plain_attention(query, key, value, bias, visible, config):
+    """Softmax attention in one matrix: [B, T, K, G, N]."""
+    scores = jnp.einsum('BKGTN,BKSN->BKGTS', query * config.scale_of_queries, key)
+    if config.attention_softcap is not None:
+        scores = config.attention_softcap * jnp.tanh(scores / config.attention_softcap)
+    scores += jnp.swapaxes(bias, 2, 3).reshape(-1, *query.shape[1:3], *scores.shape[3:])
+    scores = jnp.where(jnp.swapaxes(visible, 1, 2)[:, None, None], scores, -jnp.inf)
+    return jnp.einsum('BKGTS,BKSN->BTKGN', jax.nn.softmax(scores), value)
+
+
+@pytest.mark.parametrize('softcap', [None, 3.0])
+@pytest.mark.parametrize('trees', [False, True])
+def test_attention_and_its_gradient_equal_plain_softmax(softcap, trees):
+    config = DecoderConfig(**SIZE | {'num_heads': 4}, num_kv_heads=2, attention_softcap=softcap)
+    length, keys = attention.QUERY_BLOCK + 9, jax.random.split(jax.random.key(0), 5)
+    query = jax.random.normal(keys[0], (2, 2, 2, length, 6))
+    key, value = (jax.random.normal(k, (2, 2, length, 6)) for k in keys[1:3])
+    bias, direction = jax.random.normal(keys[3], (1, 4, length, length)), jax.random.normal(keys[4], query.shape)
+    entry = jnp.broadcast_to(1 + jnp.arange(length) // 30, (2, length))
+    exits = jnp.where(entry == 1, 3, entry + 1) if trees else None  # the second piece continues the first
+    visible = attention_mask(Inputs(entry, entry, entry, exits))
+
+    def ours(query, key, value, bias):
+        partial = attention.attend_in_blocks(query, key, value, AttentionMask(visible, bias), config)
+        return (attention.merge_partials([partial]) * jnp.moveaxis(direction, 3, 1)).sum()
+
+    def plain(query, key, value, bias):
+        return (plain_attention(query, key, value, bias, visible, config) * jnp.moveaxis(direction, 3, 1)).sum()
+
+    found, expected = (jax.value_and_grad(f, (0, 1, 2, 3))(query, key, value, bias) for f in (ours, plain))
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ('layers_', 'd_model', 'billions'), [(10, 2560, 2.10), (16, 4096, 8.59), (32, 8192, 68.7), (64, 8192, 137.4)]
 )
