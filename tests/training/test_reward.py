@@ -8,7 +8,7 @@ import pytest
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.inference.rewards import RewardModel
 from flan_jax.model.config import DecoderConfig, Rotary
-from flan_jax.model.decoder import Execution
+from flan_jax.model.decoder import Execution, initialise
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.reward import Reward
@@ -34,7 +34,7 @@ from tests.objectives.test_next_token import CLUSTERS
 from tests.objectives.test_preferences import ranked, rows
 from tests.toy import CONFIGS, batch_of, loaded, random_params
 
-LENGTH, STEPS, BATCH, VOCABULARY = 64, 40, 8, 31
+LENGTH, STEPS, BATCH, VOCABULARY = 64, 100, 8, 31
 MODEL = DecoderConfig(
     vocab_size=VOCABULARY, num_layers=1, d_model=16, num_heads=2, head_dim=8, d_ff=32, position=Rotary()
 )
@@ -72,7 +72,7 @@ def written(folder, examples):
     assert len(packed) == STEPS * BATCH
     manifest = StreamManifest(
         recipe={}, tasks=['smaller'], clusters=['a'], cluster_of_task=[0], sequences=len(packed),
-        sequence_length=LENGTH, max_targets=LENGTH, examples=[1600], density=1.0, target_share=1.0, epochs={},
+        sequence_length=LENGTH, max_targets=LENGTH, examples=[4000], density=1.0, target_share=1.0, epochs={},
         chains=False, responses_per_sequence=max(len(sequence.response_lengths) for sequence in packed),
     )  # fmt: skip
     streams.write(folder, packed, lambda: manifest)
@@ -81,13 +81,14 @@ def written(folder, examples):
 
 @pytest.fixture(scope='module')
 def stream(tmp_path_factory):
-    return written(tmp_path_factory.mktemp('stream') / 'smaller', preferences(1600, 0))
+    return written(tmp_path_factory.mktemp('stream') / 'smaller', preferences(4000, 0))
 
 
 @pytest.fixture(scope='module')
 def language_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp('base') / 'checkpoint'
-    checkpoints.save_params(folder, random_params(MODEL), {'model': as_plain(MODEL)})
+    fresh = jax.jit(initialise, static_argnums=0)(MODEL, jax.random.key(0))
+    checkpoints.save_params(folder, fresh, {'model': as_plain(MODEL)})
     return folder
 
 
@@ -140,7 +141,7 @@ def test_slic_ranks_answers_of_one_length(stream, language_model, tmp_path):
 
 def test_slic_ranks_longer_answers_higher_where_words_can_be_foreseen(language_model, tmp_path):
     """Against the sums, which rank them lower at first; random words keep what they cost, see docs/preferences.md."""
-    stream = written(tmp_path / 'stream', more_of_one_word(2000, 0))
+    stream = written(tmp_path / 'stream', more_of_one_word(5000, 0))
     tune(tmp_path / 'slic', stream, Full(), language_model, Slic())
     accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'slic')]
     assert np.mean(accuracy[:3]) < 0.5 < 0.85 < np.mean(accuracy[-8:])
