@@ -7,6 +7,7 @@ import pytest
 
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.inference.rewards import RewardModel
+from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.decoder import Execution
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
@@ -84,10 +85,18 @@ def stream(tmp_path_factory):
     return written(tmp_path_factory.mktemp('stream') / 'smaller', preferences(1600, 0))
 
 
+@jax.jit
+def fresh(key):
+    """A model's fresh parameters, moved a little: how soon a run learns depends on where it begins."""
+    params = decoder.initialise(MODEL, key)
+    keys = iter(jax.random.split(jax.random.key(1), len(params)))
+    return {name: value + 0.1 * jax.random.normal(next(keys), value.shape) for name, value in params.items()}
+
+
 @pytest.fixture(scope='module')
 def language_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp('base') / 'checkpoint'
-    checkpoints.save_params(folder, random_params(MODEL), {'model': as_plain(MODEL)})
+    checkpoints.save_params(folder, fresh(jax.random.key(0)), {'model': as_plain(MODEL)})
     return folder
 
 
