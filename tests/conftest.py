@@ -71,6 +71,16 @@ def samples_dir(tmp_path_factory) -> str:
     return data_dir
 
 
+@pytest.fixture(scope='module', autouse=True)
+def _catalogue_as_found():
+    """What the tests of a file declare is not there for those of the next."""
+    from flan_jax import catalogue
+
+    before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
+    yield
+    _fill_catalogue(*before)
+
+
 @pytest.fixture(scope='module')
 def miniature():
     """The miniature's world and declarations, in the catalogue while a file's tests run."""
