@@ -242,18 +242,19 @@ def absolute(path: epath.PathLike) -> epath.Path:
 
 
 def locate(path: str, beside: epath.PathLike) -> str:
-    """Where a path leads that something in the folder `beside` names.
+    """Where a path leads that a checkpoint in the folder `beside` names.
 
     A run that was moved, or is opened from another working directory, still finds what lies within its own folder: the
-    end of the path is looked for below the folders around `beside`, the longest end and the nearest folder first.
-    Returns the path itself where it exists, or nothing is found.
+    end of the path is looked for below the folders around `beside`, the longest end and the nearest folder first. The
+    checkpoint itself and those beside it are never meant. Returns the path itself where it exists, or nothing is found.
     """
     if epath.Path(path).exists():
         return path
     parts = epath.Path(path).parts
     ends = (epath.Path(*parts[start:]) for start in range(1, len(parts)))
-    around = list(absolute(beside).parents)[:_FOLDERS_OF_A_RUN]
-    return next((str(folder / end) for end in ends for folder in around if (folder / end).exists()), path)
+    siblings, *around = list(absolute(beside).parents)[:_FOLDERS_OF_A_RUN]
+    found = (folder / end for end in ends for folder in around)
+    return next((str(place) for place in found if place.parent != siblings and place.exists()), path)
 
 
 def in_bucket(path: epath.PathLike) -> bool:

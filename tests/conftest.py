@@ -75,32 +75,28 @@ def samples_dir(tmp_path_factory) -> str:
 def _catalogue_as_found():
     """What the tests of a file declare is not there for those of the next."""
     from flan_jax import catalogue
+    from flan_jax.data import own_instructions
 
-    before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
+    kept = [
+        (content, dict(content)) for content in (catalogue.CLUSTERS, catalogue.DATASETS, own_instructions._DECLARED)
+    ]
     yield
-    _fill_catalogue(*before)
+    for content, before in kept:
+        content.clear()
+        content.update(before)
 
 
 @pytest.fixture(scope='module')
 def miniature():
     """The miniature's world and declarations, in the catalogue while a file's tests run."""
     from flan_jax import catalogue
-
-    before = dict(catalogue.CLUSTERS), dict(catalogue.DATASETS)
     from flan_jax.tasks import miniature, miniature_world
 
-    _fill_catalogue(*before)
-    catalogue.add(*miniature.DATASETS)  # the module adds them once only, when it is first imported
-    yield types.SimpleNamespace(world=miniature_world, declared=miniature)
-    _fill_catalogue(*before)
-
-
-def _fill_catalogue(clusters, datasets):
-    from flan_jax import catalogue
-
-    for content, found in ((catalogue.CLUSTERS, clusters), (catalogue.DATASETS, datasets)):
-        content.clear()
-        content.update(found)
+    if (
+        miniature.DATASETS[0].name not in catalogue.DATASETS
+    ):  # the module adds them once only, when it is first imported
+        catalogue.add(*miniature.DATASETS)
+    return types.SimpleNamespace(world=miniature_world, declared=miniature)
 
 
 @pytest.fixture(scope='session')

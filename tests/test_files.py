@@ -8,7 +8,7 @@ from etils import epath
 
 from flan_jax import files
 from flan_jax.errors import UserError
-from flan_jax.files import only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
+from flan_jax.files import locate, only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
 
 MARKER = 'done.json'
 
@@ -156,3 +156,13 @@ def test_in_a_bucket_one_of_two_writers_is_refused_and_leaves_nothing(tmp_path, 
     assert not list(destination.parent.iterdir())
     with only_writer(destination):  # the next one may
         pass
+
+
+def test_what_lies_within_a_moved_run_is_found_and_never_a_checkpoints_own_sibling(tmp_path):
+    checkpoint, base = tmp_path / 'lora/checkpoints/60', tmp_path / 'lora/base/checkpoint'
+    checkpoint.mkdir(parents=True)
+    base.mkdir(parents=True)
+    assert locate('elsewhere/lora/base/checkpoint', checkpoint) == str(base)
+    for gone in ('out/tiny/checkpoints/60', 'out/lora/checkpoints/60', '60'):
+        assert locate(gone, checkpoint) == gone
+    assert locate(str(base), checkpoint) == str(base)

@@ -7,8 +7,6 @@ import pathlib
 import pytest
 
 import flan_jax
-from flan_jax import catalogue
-from flan_jax.data import own_instructions
 from flan_jax.errors import UnknownName, UserError
 
 NOTEBOOK = json.loads((pathlib.Path(__file__).parents[1] / 'docs' / 'first_steps.ipynb').read_text())
@@ -25,16 +23,7 @@ def test_it_is_kept_without_outputs():
     assert not any(cell.get('outputs') or cell.get('execution_count') for cell in NOTEBOOK['cells'])
 
 
-@pytest.fixture
-def as_before():
-    """Takes what is declared meanwhile out of the catalogue again; other tests may have declared their own."""
-    before = set(own_instructions._DECLARED)
-    yield
-    for name in set(own_instructions._DECLARED) - before:
-        del catalogue.DATASETS[name], own_instructions._DECLARED[name]
-
-
-def test_every_cell_runs(tmp_path, monkeypatch, capsys, as_before):
+def test_every_cell_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for cell in NOTEBOOK['cells']:

@@ -100,8 +100,7 @@ def check(command, capfd):
         words += ['--clusters=coreference']
     status = main.main(words[1:])
     for name in list(own_instructions._DECLARED):  # as in a process of its own, the next command declares them anew
-        catalogue.DATASETS.pop(name, None)  # another test may have put the catalogue back already
-        del own_instructions._DECLARED[name]
+        del catalogue.DATASETS[name], own_instructions._DECLARED[name]
     said = ''.join(capfd.readouterr())
     if words[1:3] == ['data', 'download']:
         assert 'datasets are ready in' in said and all(name in said for name in words[3:]), said

@@ -31,7 +31,7 @@ def chaos(kills: int, seed: int) -> bool:
     Ctrl-C ends it early, with what is known by then.
 
     Returns:
-      Whether all were survived; what is left of the others stays on disk, and is named.
+      Whether there were so many, and all were survived; what is left of the others stays on disk, and is named.
 
     Raises:
       UserError: for no kills, or if a run that is left alone fails.
@@ -49,7 +49,7 @@ def chaos(kills: int, seed: int) -> bool:
     certificate.print()
     if certificate.survived:
         shutil.rmtree(root)
-    return certificate.survived
+    return certificate.survived and done == kills
 
 
 class _Certificate:

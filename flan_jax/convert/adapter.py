@@ -13,7 +13,7 @@ from flan_jax.convert.write import family_of
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.model.decoder import LORA_A, LORA_B, Params
 from flan_jax.training import checkpoints
-from flan_jax.training.weights import CheckpointContent
+from flan_jax.training.weights import BASE_WEIGHTS, CheckpointContent
 from flan_jax.tuning.lora import Lora
 
 CONFIG_FILE = 'adapter_config.json'
@@ -29,7 +29,7 @@ def merge(content: CheckpointContent, destination: epath.PathLike) -> None:
     """
     _adapter_of(content)
     require_new(destination)
-    metadata = {name: value for name, value in content.metadata.items() if name not in ('tuning', 'base')}
+    metadata = {name: value for name, value in content.metadata.items() if name not in ('tuning', 'base', BASE_WEIGHTS)}
     checkpoints.save_params(destination, content.merged(make_mesh(Parallelism())), metadata)
 
 
@@ -55,7 +55,7 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
     settings = {
         'peft_type': 'LORA',
         'task_type': 'CAUSAL_LM',
-        'base_model_name_or_path': base_name or content.metadata['base'],
+        'base_model_name_or_path': base_name or content.base,
         'r': lora.rank,
         'lora_alpha': lora.alpha,
         'target_modules': sorted(module.rpartition('.')[2] for module in modules.values()),

@@ -4,10 +4,8 @@ Adding a family means adding one `Family`: clauses for its config.json, and a ta
 """
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from flan_jax.convert.config_json import (
     Always,
@@ -22,6 +20,7 @@ from flan_jax.convert.config_json import (
     Window,
     activation,
 )
+from flan_jax.convert.family_clauses import GemmaScales, Gpt2Width, KeyValueHeads, OptEmbedding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,54 +59,6 @@ class Family:
     def classifier(self) -> str:
         """The class that AutoModelForSequenceClassification loads; with one label it is a reward model."""
         return re.sub('LMHeadModel$|ForCausalLM$', 'ForSequenceClassification', self.architecture)
-
-
-@dataclasses.dataclass(frozen=True)
-class _KeyValueHeads:
-    default: Any = None
-
-    def read(self, json):
-        return {
-            'num_kv_heads': json.take('num_key_value_heads', self.default or json.values.get('num_attention_heads'))
-        }
-
-    def write(self, config):
-        return {'num_key_value_heads': config.kv_heads}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Gpt2Width:
-    def read(self, json):
-        return {'d_ff': json.take('n_inner', 4 * (json.values.get('n_embd') or 0))}
-
-    def write(self, config):
-        return {'n_inner': None if config.d_ff == 4 * config.d_model else config.d_ff}
-
-
-@dataclasses.dataclass(frozen=True)
-class _OptEmbedding:
-    """Embeddings as wide as the residual stream; OPT-350m alone has narrower ones."""
-
-    def read(self, json):
-        width = json.values.get('hidden_size')
-        if json.take('word_embed_proj_dim', width) != width:
-            json.refuse('word_embed_proj_dim', json.values['word_embed_proj_dim'], f'hidden_size={width}')
-        return {}
-
-    def write(self, config):
-        return {'word_embed_proj_dim': config.d_model}
-
-
-@dataclasses.dataclass(frozen=True)
-class _GemmaScales:
-    """Gemma 2 multiplies embeddings by the root of their width, and states the queries' scale as its inverse square."""
-
-    def read(self, json):
-        width, scalar = json.values.get('hidden_size') or 0, json.take('query_pre_attn_scalar', 256)
-        return {'embedding_scale': math.sqrt(width), 'query_scale': scalar**-0.5}
-
-    def write(self, config):
-        return {'query_pre_attn_scalar': round(config.scale_of_queries**-2)}
 
 
 _SIZES = (
@@ -152,7 +103,7 @@ LLAMA = Family(
     architecture='LlamaForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(),
+        KeyValueHeads(),
         HeadDim('head_dim'),
         activation('hidden_act', 'silu'),
         _ATTENTION_BIAS,
@@ -167,7 +118,7 @@ MISTRAL = Family(
     architecture='MistralForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(8),
+        KeyValueHeads(8),
         HeadDim('head_dim'),
         activation('hidden_act', 'silu'),
         Window(),
@@ -181,7 +132,7 @@ QWEN2 = Family(
     architecture='Qwen2ForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(32),
+        KeyValueHeads(32),
         HeadDim(),
         activation('hidden_act', 'silu'),
         NoWindow(),
@@ -196,7 +147,7 @@ QWEN3 = Family(
     architecture='Qwen3ForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(32),
+        KeyValueHeads(32),
         Same('head_dim', 'head_dim', 128),
         activation('hidden_act', 'silu'),
         _ATTENTION_BIAS,
@@ -212,7 +163,7 @@ OLMO = Family(
     clauses=(
         *_SIZES,
         Same('intermediate_size', 'd_ff'),
-        _KeyValueHeads(),
+        KeyValueHeads(),
         HeadDim(),
         RotaryPositions(),
         activation('hidden_act', 'silu'),
@@ -228,7 +179,7 @@ OLMO2 = Family(
     architecture='Olmo2ForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(),
+        KeyValueHeads(),
         HeadDim(),
         activation('hidden_act', 'silu'),
         _ATTENTION_BIAS,
@@ -243,7 +194,7 @@ GEMMA2 = Family(
     architecture='Gemma2ForCausalLM',
     clauses=(
         *_LLAMA,
-        _KeyValueHeads(4),
+        KeyValueHeads(4),
         Same('head_dim', 'head_dim', 256),
         activation('hidden_activation', 'gelu_pytorch_tanh'),
         Only('hidden_act', 'gelu_pytorch_tanh'),  # not read by transformers, but published beside hidden_activation
@@ -253,7 +204,7 @@ GEMMA2 = Family(
         Same('final_logit_softcapping', 'logit_softcap', 30.0, nullable=True),
         Same('tie_word_embeddings', 'tied_embedding', True),
         Only('use_bidirectional_attention', False),
-        _GemmaScales(),
+        GemmaScales(),
         Always({'block': 'sandwich', 'norm_offset': 1.0}),
     ),
     modules=_LLAMA_MODULES | _POST_NORMS,
@@ -267,7 +218,7 @@ GPT2 = Family(
         Same('n_layer', 'num_layers'),
         Same('n_head', 'num_heads'),
         Same('layer_norm_epsilon', 'norm_epsilon', 1e-5),
-        _Gpt2Width(),
+        Gpt2Width(),
         HeadDim(d_model='n_embd', num_heads='n_head'),
         LearnedPositions('n_positions'),
         activation('activation_function', 'gelu_new'),
@@ -304,7 +255,7 @@ OPT = Family(
         HeadDim(),
         LearnedPositions('max_position_embeddings', offset=2),
         activation('activation_function', 'relu'),
-        _OptEmbedding(),
+        OptEmbedding(),
         Only('do_layer_norm_before', True),
         Only('_remove_final_layer_norm', False),
         Only('layer_norm_elementwise_affine', True),

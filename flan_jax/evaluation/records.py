@@ -206,12 +206,14 @@ def recorded(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
     return {key for key, folder in folders.items() if key in found[folder]}
 
 
-def require_sound(keys: Iterable[RecordKey], folder_of: FolderOf) -> None:
-    """Raises RecordsError, naming file and line, where records of keys are there and not as they were written."""
-    files = {folder_of(key) / key.file for key in keys}
-    for path in sorted(path for path in files if path.exists()):
+def require_sound(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
+    """Those of the keys that are recorded; raises RecordsError, naming file and line, where one is not as written."""
+    paths = {key: folder_of(key) / key.file for key in keys}
+    there = {key for key, path in paths.items() if path.exists()}
+    for path in sorted(paths[key] for key in there):
         if (damage := _damage(path.read_bytes())) is not None:
             raise _damaged(path, damage)
+    return there
 
 
 def _damaged(path: epath.Path, error: Exception) -> RecordsError:

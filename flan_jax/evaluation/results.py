@@ -90,8 +90,7 @@ def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[
     """
     order = {name: index for index, name in enumerate(catalogue.DATASETS)}
     groups = sorted(_groups(keys).items(), key=lambda item: (order[item[0][0]], *item[0]))
-    records.require_sound(keys, folder_of)
-    recorded = records.recorded(keys, folder_of)
+    recorded = records.require_sound(keys, folder_of)
     found = []
     for _, members in groups:
         done = [key for key in members if key in recorded]

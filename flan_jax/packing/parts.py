@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 
+import safetensors
 from array_record.python import array_record_module
 from etils import epath
 
@@ -25,6 +26,9 @@ SEQUENCES_PER_PART = 1024
 """About what is packed again after a kill, and the least that is kept."""
 
 STATE = 'state'
+
+_DAMAGE = (ValueError, TypeError, LookupError, RuntimeError, FileNotFoundError, safetensors.SafetensorError)
+"""What JSON, ArrayRecord and safetensors raise where a file is not what was written."""
 
 _VERSION = 1
 """Of what a state says."""
@@ -96,7 +100,7 @@ def _restored(parts: epath.Path) -> State | None:
         if known and all(len(part) == SEQUENCES_PER_PART for part in whole):
             return State.of(found, list(map(PackedSequence.from_bytes, sequences)))
         reason = 'they are of another version, or not complete'
-    except Exception as error:  # ArrayRecord, safetensors and JSON raise what they like at damage
+    except _DAMAGE as error:
         reason = f'{type(error).__name__}: {str(error)[:200]}'
     CONSOLE.print(f'{parts}: what was packed before is not used, packing starts anew ({reason})', soft_wrap=True)
     (parts / STATE).unlink()

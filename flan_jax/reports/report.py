@@ -68,6 +68,7 @@ def gather(
     evaluated = list(eval_set.datasets) if eval_set else []
     tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
     tuned, found = models.get('tuned'), rated.read(model_dir)
+    log = list(metrics_log.read(model_dir))
     return {
         'title': title(evaluated, of_run),
         'steps': records.step_of(tuned.model) if tuned else 0,
@@ -76,10 +77,10 @@ def gather(
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run, results) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
-        'loss': [line for line in metrics_log.read(model_dir) if LOSS in line],  # others are of validations
-        'validated': [line for line in metrics_log.read(model_dir) if VALIDATION_LOSS in line],
-        'answering': [line for line in metrics_log.read(model_dir) if IFS in line],
-        'rankings': [line for line in metrics_log.read(model_dir) if HELD_OUT_ACCURACY in line],
+        'loss': [line for line in log if LOSS in line],  # others are of validations
+        'validated': [line for line in log if VALIDATION_LOSS in line],
+        'answering': [line for line in log if IFS in line],
+        'rankings': [line for line in log if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
         'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
         'manifest': of_run,

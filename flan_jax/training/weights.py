@@ -74,10 +74,16 @@ class CheckpointContent:
         """Shape and dtype of the scalar head, where there is one."""
         return value_head_shapes(self.config) if self.has_value_head else {}
 
+    @property
+    def base(self) -> str | None:
+        """Where the weights that this was trained beside, or from, are now; None for fresh ones."""
+        named = self.metadata.get('base')
+        return moved(self.folder).get('now') or (named and locate(named, self.folder))
+
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
-        base = moved(self.folder).get('now') or locate(self.metadata.get('base') or '', self.folder)
+        base = self.base
         holds = f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}'
-        if not base or not epath.Path(base).exists():
+        if base is None or not epath.Path(base).exists():
             raise CheckpointError(
                 f'{holds}, which is not there; put it back, or say where it is now by '
                 '`flan-jax adapter rebase RUN --base=FOLDER`'

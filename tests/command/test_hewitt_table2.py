@@ -35,16 +35,7 @@ WORDS = ['apple', 'river', 'stone', 'cloud', 'music', 'paper', 'silver', 'garden
 
 
 @pytest.fixture(scope='module')
-def before():
-    """The catalogue, which prepared instruction files join, as it was."""
-    kept = dict(catalogue.DATASETS)
-    yield
-    catalogue.DATASETS.clear()
-    catalogue.DATASETS.update(kept)
-
-
-@pytest.fixture(scope='module')
-def data_dir(tmp_path_factory, before):
+def data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp('hewitt')
     prepare.prepare_samples([catalogue.DATASETS['cnn_dailymail']], str(folder / 'data'))
     turns = [[{'role': 'user', 'content': f'Name {w}.'}, {'role': 'assistant', 'content': f'{w}!'}] for w in WORDS]

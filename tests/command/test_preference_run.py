@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from flan_jax import catalogue
 from flan_jax.command import main
 from flan_jax.data.own_instructions import declare_prepared
 from flan_jax.training import metrics_log
@@ -32,11 +31,10 @@ def settings(tmp_path_factory):
     folder = write_base(tmp_path_factory.mktemp('preferences'), 'Full')
     for split, (count, seed) in {'train': (150, 0), 'test': (20, 1)}.items():
         (folder / f'{split}.jsonl').write_text('\n'.join(map(json.dumps, rankings(count, seed))))
-    before = dict(catalogue.DATASETS), dict(catalogue.CLUSTERS)
     files = [f'{split}={folder / split}.jsonl' for split in ('train', 'test')]
     data_dir = f'--data_dir={folder / "data"}'
     assert main.main(['data', 'prepare', 'brevity', '--from', *files, '--format=ranked', data_dir]) == 0
-    yield (
+    return (
         folder,
         settings_on_base(folder, str(folder / 'data'))
         | {
@@ -45,9 +43,6 @@ def settings(tmp_path_factory):
             'Run.objective': '@Dpo()', 'Dpo.beta': 0.5, 'Training.log_every': 1,
         },
     )  # fmt: skip
-    for kept, now in zip(before, (catalogue.DATASETS, catalogue.CLUSTERS)):
-        now.clear()
-        now.update(kept)
 
 
 def test_a_run_learns_a_preference_and_reports_it(settings, capfd):

@@ -102,14 +102,10 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp('ranked')
     (folder / 'x.jsonl').write_text('\n'.join(map(json.dumps, [*ROWS, TIE])))
     (folder / 'y.jsonl').write_text(json.dumps({'prompt': 'Add.', 'completion': 'Yes.'}))
-    before = dict(catalogue.DATASETS), dict(catalogue.CLUSTERS)
     written = prepare_instructions(Instructions(name='counts'), {'train': folder / 'x.jsonl'}, 'ranked', str(folder))
     prepare_instructions(Instructions(name='chains'), {'train': folder / 'y.jsonl'}, 'prompt_completion', str(folder))
     assert written.ties_dropped == 1 and written.dataset.ranking.most == 6
-    yield str(folder)
-    for kept, now in zip(before, (catalogue.DATASETS, catalogue.CLUSTERS)):
-        now.clear()
-        now.update(kept)
+    return str(folder)
 
 
 def packed(data_dir, folder, ranked=True, prompt_format=Flan(), sequences=6, **changes):
