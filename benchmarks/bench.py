@@ -3,7 +3,7 @@
     make bench
     python benchmarks/bench.py [--only training generation]   # the others' tables stay as they were measured last
 
-About a quarter of an hour of one free core, by the sum of shorter runs: fewer repetitions than each has by itself.
+Each has fewer repetitions than by itself.
 Packing is measured where TFDS_DATA_DIR says where prepared datasets are.
 """
 
