@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from flan_jax import __version__
 from flan_jax.command import renamed
-from flan_jax.distributed.cpu_only import choose_cpu_without_chips
+from flan_jax.distributed.cpu_only import choose_cpu_without_chips, has_chips
+from flan_jax.distributed.freed_memory import keep_freed_memory
 from flan_jax.distributed.virtual_devices import give_threads
 from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
@@ -113,6 +114,8 @@ def entry_point() -> None:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     give_threads()
     choose_cpu_without_chips()
+    if not has_chips():
+        keep_freed_memory()
     signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
 

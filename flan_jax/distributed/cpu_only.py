@@ -9,6 +9,11 @@ _CHIPS = ('accel*', 'vfio/[0-9]*', 'nvidia*', 'kfd', 'dxg')
 """Device files of TPUs (v2 to v4, then v5 and later), NVIDIA's GPUs, AMD's, and either under WSL."""
 
 
+def has_chips(devices: pathlib.Path = pathlib.Path('/dev')) -> bool:
+    """Whether the machine has any accelerator."""
+    return any(next(devices.glob(chip), None) for chip in _CHIPS)
+
+
 def choose_cpu_without_chips(
     environment: MutableMapping[str, str] = os.environ, devices: pathlib.Path = pathlib.Path('/dev')
 ) -> None:
@@ -16,6 +21,6 @@ def choose_cpu_without_chips(
 
     JAX would end on the CPU all the same. What is set already stays, and so does a machine with any accelerator.
     """
-    if importlib.util.find_spec('libtpu') is None or any(next(devices.glob(chip), None) for chip in _CHIPS):
+    if importlib.util.find_spec('libtpu') is None or has_chips(devices):
         return
     environment.setdefault('JAX_PLATFORMS', 'cpu')
