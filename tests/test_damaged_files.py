@@ -13,7 +13,8 @@ from flan_jax.evaluation import contamination, records, samples
 from flan_jax.evaluation.records import RecordKey
 from flan_jax.evaluation.samples import Answered, Question
 from flan_jax.packing.example import Example, PackedSequence
-from flan_jax.packing.stream import MANIFEST_FILE, SEQUENCES_FILE, PackedStream, StreamManifest, write
+from flan_jax.packing.sequence_files import file_name
+from flan_jax.packing.stream import MANIFEST_FILE, PackedStream, StreamManifest, write
 from flan_jax.rollouts import rollout
 from flan_jax.rollouts.rollout import Rollout
 from flan_jax.training import metrics_log
@@ -108,22 +109,20 @@ def test_a_torn_manifest_of_a_stream_is_named(stream, content):
 
 
 def test_a_stream_whose_sequences_are_missing_or_cut_short_is_named(stream):
-    size = (stream / SEQUENCES_FILE).stat().st_size
+    size = (stream / file_name(0)).stat().st_size
     for length in (size - 1, size // 2, 1, 0):
-        os.truncate(stream / SEQUENCES_FILE, length)
+        os.truncate(stream / file_name(0), length)
         assert 'the same sequences are packed anew' in opened(read_all, stream), length
-    (stream / SEQUENCES_FILE).unlink()
-    assert f'{SEQUENCES_FILE} is missing' in opened(read_all, stream)
+    (stream / file_name(0)).unlink()
+    assert f'{file_name(0)} is missing' in opened(read_all, stream)
 
 
 def test_a_flipped_bit_in_a_stream_is_named_or_changes_nothing(stream):
-    whole, sound = (stream / SEQUENCES_FILE).read_bytes(), read_all(stream)
+    whole, sound = (stream / file_name(0)).read_bytes(), read_all(stream)
     named = 0
     filled = np.flatnonzero(np.frombuffer(whole, np.uint8))  # most of the file pads blocks
     for place in np.random.default_rng(1).choice(filled, 60).tolist():
-        (stream / SEQUENCES_FILE).write_bytes(
-            whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :]
-        )
+        (stream / file_name(0)).write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
         found = opened(read_all, stream)
         named += found != sound
         assert found == sound or 'packed anew' in found, place

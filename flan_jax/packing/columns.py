@@ -13,7 +13,8 @@ from etils import epath
 from safetensors import numpy as safetensors_numpy
 
 from flan_jax.files import require_space, require_writable, whole_file
-from flan_jax.packing.stream import PackedStream, StreamError, on_disk
+from flan_jax.packing.sequence_files import on_disk
+from flan_jax.packing.stream import PackedStream, StreamError
 
 _VALUES = 'values'
 

@@ -27,7 +27,7 @@ from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
-STORAGE = 2
+STORAGE = 3
 """Version of how sequences are stored."""
 
 

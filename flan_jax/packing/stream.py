@@ -1,10 +1,9 @@
-"""The training stream on disk: packed sequences in an ArrayRecord file, named by the fingerprint of what made them.
+"""The training stream on disk: packed sequences in ArrayRecord files, named by the fingerprint of what made them.
 
 Step s of a run reads sequences [s * B, (s + 1) * B), whatever the number of processes, so the position in the stream is
 the step. This module does not need TensorFlow.
 """
 
-import contextlib
 import copy
 import dataclasses
 import functools
@@ -14,30 +13,17 @@ from typing import Any
 
 import grain
 import numpy as np
-import safetensors
-from array_record.python import array_record_module
 from etils import epath
 
-from flan_jax.errors import UserError
-from flan_jax.files import cache_folder, in_bucket, publish, read_json, unfinished_folder, whole_file
+from flan_jax.files import publish, read_json, unfinished_folder
 from flan_jax.packing.example import PackedSequence
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.packing.sequence_files import PACK_AGAIN, SequenceFiles, StreamError, named_damage, write_sequences
 from flan_jax.settings import fingerprint
 
-SEQUENCES_FILE = 'sequences.array_record'
 MANIFEST_FILE = 'stream.json'
 
 _PREFETCH_STEPS = 4
-
-
-_PACK_AGAIN = 'remove the folder and give the command again: the same sequences are packed anew'
-
-_DAMAGE = (safetensors.SafetensorError, ValueError, IndexError, RuntimeError, OSError, EOFError)
-"""What readers raise at a file that is cut short or changed."""
-
-
-class StreamError(UserError):
-    """A stream is missing, incomplete, or not what a run expects."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,10 +86,7 @@ def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest
       OSError: if the folder cannot be written; nothing is left behind then.
     """
     with unfinished_folder(folder, on_disk=True) as unfinished:
-        writer = array_record_module.ArrayRecordWriter(str(unfinished / SEQUENCES_FILE), 'group_size:1')
-        for sequence in sequences:
-            writer.write(sequence.to_bytes())
-        writer.close()
+        write_sequences(unfinished, (sequence.to_bytes() for sequence in sequences))
         manifest = make_manifest()
         (unfinished / MANIFEST_FILE).write_text(json.dumps(dataclasses.asdict(manifest), indent=2))
         publish(unfinished, folder, marker=MANIFEST_FILE)
@@ -117,24 +100,13 @@ def holds_streams(directory: epath.PathLike) -> bool:
 
 
 def _read_manifest(folder: epath.Path) -> StreamManifest:
-    content = read_json(folder / MANIFEST_FILE, _PACK_AGAIN)
+    content = read_json(folder / MANIFEST_FILE, PACK_AGAIN)
     try:
         return StreamManifest(**content)
     except TypeError as error:
         raise StreamError(
-            f'{folder / MANIFEST_FILE} is damaged, or of another version: {error}; {_PACK_AGAIN}'
+            f'{folder / MANIFEST_FILE} is damaged, or of another version: {error}; {PACK_AGAIN}'
         ) from error
-
-
-def on_disk(file: epath.Path) -> epath.Path:
-    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's cache."""
-    if not in_bucket(file):
-        return file
-    copied = cache_folder('streams') / file.parent.name / file.name
-    if not copied.exists():
-        with whole_file(copied) as unfinished:
-            file.copy(unfinished)
-    return copied
 
 
 def lay_out_batch(
@@ -161,18 +133,10 @@ class PackedStream:
             raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
         self.manifest = _read_manifest(self.folder)
         self._columns: Mapping[str, Any] = {}
-        if not (self.folder / SEQUENCES_FILE).exists():
-            raise StreamError(f'{self.folder / SEQUENCES_FILE} is missing; {_PACK_AGAIN}')
-        with self._named_damage():
-            self._source = grain.sources.ArrayRecordDataSource([str(on_disk(self.folder / SEQUENCES_FILE))])
-        if len(self._source) != self.manifest.sequences:
-            raise StreamError(
-                f'{self.folder} holds {len(self._source)} sequences, its manifest says {self.manifest.sequences}; '
-                f'{_PACK_AGAIN}'
-            )
+        self._files = SequenceFiles(self.folder, self.manifest.sequences)
 
     def __len__(self) -> int:
-        return len(self._source)
+        return self.manifest.sequences
 
     def with_columns(self, columns: Mapping[str, Any]) -> 'PackedStream':
         """The same stream, whose batches also have these annotations; see `flan_jax.packing.columns.Column`."""
@@ -187,17 +151,8 @@ class PackedStream:
 
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
-        with self._named_damage():
-            return [PackedSequence.from_bytes(data) for data in self._source.__getitems__(indices)] if indices else []
-
-    @contextlib.contextmanager
-    def _named_damage(self) -> Iterator[None]:
-        """Raises StreamError where ArrayRecord's checksums, or what is read, do not fit."""
-        try:
-            yield
-        except _DAMAGE as error:
-            message = f'{type(error).__name__}: {str(error)[:200]}'
-            raise StreamError(f'{self.folder / SEQUENCES_FILE} is damaged ({message}); {_PACK_AGAIN}') from error
+        with named_damage(self.folder):
+            return [PackedSequence.from_bytes(data) for data in self._files.read(indices)]
 
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.

@@ -18,8 +18,9 @@ from flan_jax.data.settings import Data
 from flan_jax.packing import parts, readers
 from flan_jax.packing.best_fit import BestFitPacker
 from flan_jax.packing.pack import write_stream
+from flan_jax.packing.sequence_files import file_name
 from flan_jax.packing.settings import Stream
-from flan_jax.packing.stream import SEQUENCES_FILE, PackedStream
+from flan_jax.packing.stream import PackedStream
 from tests.data.chat_templates import text_of
 from tests.packing.test_best_fit import LENGTH, examples
 
@@ -92,7 +93,7 @@ def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, m
     before = len(read)
     found = pack(samples_dir, tmp_path / 'killed', kind)
     assert found.name == whole.name
-    a, b = (hashlib.sha256((folder / SEQUENCES_FILE).read_bytes()).digest() for folder in (whole, found))
+    a, b = (hashlib.sha256((folder / file_name(0)).read_bytes()).digest() for folder in (whole, found))
     assert a == b and PackedStream(whole).manifest == PackedStream(found).manifest
     assert [path.name for path in (tmp_path / 'killed').iterdir()] == [found.name]
     assert len(read) - before < before / 2, 'the end alone is read anew'
@@ -117,7 +118,7 @@ pack({samples_dir!r}, {str(tmp_path / 'killed')!r}, 'one dataset', lambda count:
     assert child.wait() == -signal.SIGKILL
     monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
     whole, found = (pack(samples_dir, tmp_path / name, 'one dataset') for name in ('whole', 'killed'))
-    assert (whole / SEQUENCES_FILE).read_bytes() == (found / SEQUENCES_FILE).read_bytes()
+    assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 
 
 @pytest.mark.parametrize('damage', ['truncate', 'flip', 'empty'])
@@ -134,7 +135,7 @@ def test_damaged_parts_are_named_and_packed_anew(file, damage, samples_dir, tmp_
     )
     whole, found = (pack(samples_dir, tmp_path / name, 'one dataset') for name in ('whole', 'killed'))
     assert 'packing starts anew' in ' '.join(capsys.readouterr().err.split())
-    assert (whole / SEQUENCES_FILE).read_bytes() == (found / SEQUENCES_FILE).read_bytes()
+    assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 
 
 def test_two_processes_may_pack_the_same(samples_dir, tmp_path, monkeypatch):

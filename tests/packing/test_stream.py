@@ -9,8 +9,10 @@ from etils import epath
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
+from flan_jax.packing import sequence_files
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.pack import write_stream
+from flan_jax.packing.sequence_files import SequenceFiles, file_name, write_sequences
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
 from flan_jax.settings import SettingsError
@@ -39,7 +41,7 @@ def stream(samples_dir, tmp_path_factory):
 def test_same_fingerprint_same_bytes(stream, samples_dir, tmp_path):
     again = write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 24)
     assert again.name == stream.folder.name
-    for file in ('sequences.array_record', 'stream.json'):
+    for file in (file_name(0), 'stream.json'):
         assert (again / file).read_bytes() == (stream.folder / file).read_bytes()
 
 
@@ -110,13 +112,31 @@ def test_too_few_sequences_are_refused_before_reading(stream):
 def test_a_truncated_stream_is_refused(stream, tmp_path):
     broken = tmp_path / 'broken'
     broken.mkdir()
-    (broken / 'sequences.array_record').write_bytes((stream.folder / 'sequences.array_record').read_bytes())
+    (broken / file_name(0)).write_bytes((stream.folder / file_name(0)).read_bytes())
     manifest = json.loads((stream.folder / 'stream.json').read_text())
     (broken / 'stream.json').write_text(json.dumps(manifest | {'sequences': 99}))
-    with pytest.raises(StreamError, match='24 sequences, its manifest says 99'):
+    with pytest.raises(StreamError, match='holds 24 sequences, by its manifest it is 99'):
         PackedStream(broken)
     with pytest.raises(StreamError, match='no stream in'):
         PackedStream(tmp_path)
+
+
+def test_sequences_are_read_across_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequence_files, 'SEQUENCES_PER_FILE', 4)
+    folder = epath.Path(tmp_path)
+    written = [bytes([place]) * 3 for place in range(10)]
+    write_sequences(folder, iter(written))
+    assert len(list(folder.iterdir())) == 3
+    files = SequenceFiles(folder, 10)
+    for places in ([], [9, 0, 4, 3, 0], range(10)):
+        assert files.read(places) == [written[place] for place in places]
+    (folder / file_name(1)).write_bytes((folder / file_name(2)).read_bytes())
+    assert SequenceFiles(folder, 10).read([0, 9]) == [written[0], written[9]]
+    with pytest.raises(StreamError, match='holds 2 sequences, by its manifest it is 4'):
+        SequenceFiles(folder, 10).read([4])
+    (folder / file_name(1)).unlink()
+    with pytest.raises(StreamError, match='is missing'):
+        SequenceFiles(folder, 10)
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path):
