@@ -11,6 +11,8 @@ def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
     for argument in arguments:
         name, equals, value = argument.removeprefix('--gin.').partition('=')
         if not argument.startswith('--gin.') or not equals or not name:
-            raise UserError(f'cannot read {argument!r}; arguments are --gin_file=FILE and --gin.NAME=value')
+            raise UserError(
+                f'cannot read {argument!r}: no argument of this command, see its --help; settings are --gin.NAME=value'
+            )
         bindings[name] = value
     return bindings

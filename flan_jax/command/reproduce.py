@@ -5,7 +5,7 @@
 --scale=small a decoder of half a million parameters stands for the paper's, on prepared data where there is, else on
 the bundled samples. At --scale=own the gin files say everything. With --compile nothing is run: each model's step is
 compiled for TPU slices that are not here, and its time and cost are printed. All is written to --gin.MODEL_DIR, by
-default out/reproduce/ID_SCALE.
+default out/reproduce/ID_SCALE, or out/reproduce/ID where no model is tuned.
 """
 
 import argparse

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from flan_jax.catalogue import JOIN
+from flan_jax.errors import UserError
 from flan_jax.studies.pretraining import BASE_CHECKPOINT, check_steps, last_checkpoint, pretraining_run
 from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, Study
 
@@ -17,8 +18,8 @@ DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE = 'direct', 'from MNLI', 'multi-ta
 ALL = 'all'
 """What the runs of the multi-task arm are evaluated on."""
 
-STEPS = '600'
-"""Updates of every model, where TRAIN_STEPS does not say."""
+SMALL = {'TRAIN_STEPS': '150', 'BATCH_SIZE': '8'}
+"""What every small model is tuned by, where the user does not say: about two epochs of 2,000 examples."""
 
 
 class TransferRun(PlannedRun):
@@ -46,8 +47,12 @@ class TransferStudy(Study):
         self.require_scale(scale)
         self.check_given(scale, given)
         check_steps(self.id, given)
+        if scale == 'own' and 'TRAIN_STEPS' not in given:
+            raise UserError(
+                f'{self.id}: runs start from the last checkpoints of others; name their step: --gin.TRAIN_STEPS=N'
+            )
         files = (*self.files[scale], *files)
-        given = {'TRAIN_STEPS': STEPS, 'Evaluation.base_dir': os.path.join(root, BASE), **given}
+        given = {**(SMALL if scale == 'small' else {}), 'Evaluation.base_dir': os.path.join(root, BASE), **given}
         planned = []
         if BASE_CHECKPOINT not in given:
             planned.append(pretraining_run(0, root, files, given))

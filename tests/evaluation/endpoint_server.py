@@ -48,6 +48,7 @@ class FakeClock(Clock):
     """Time goes on when somebody waits."""
 
     def __init__(self):
+        super().__init__()
         self.time, self.slept = 0.0, []
 
     def now(self):

@@ -1,6 +1,8 @@
 """A model behind HTTP is asked with patience, at a known cost, and about nothing twice."""
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -8,7 +10,7 @@ from flan_jax.errors import UserError
 from flan_jax.evaluation.endpoint.client import Client
 from flan_jax.evaluation.endpoint.cost import Prices, estimate
 from flan_jax.evaluation.endpoint.endpoint import Endpoint
-from flan_jax.evaluation.endpoint.pace import Pace, pause
+from flan_jax.evaluation.endpoint.pace import Clock, Pace, pause
 from flan_jax.evaluation.endpoint.replies import Replies
 from flan_jax.evaluation.endpoint.transport import EndpointError
 from flan_jax.files import DamagedFile
@@ -88,6 +90,26 @@ def test_a_refusal_ends_it_at_once_and_says_what_the_server_said(tmp_path, statu
     with serving(lambda *_: (status, '{"error": "no such model"}', {})) as (url, requests), refused:
         client(url, tmp_path).replies(HELLO, OPTIONS)
     assert len(requests) == 1
+
+
+def test_where_one_question_ends_it_the_others_wait_for_no_further_attempt(tmp_path):
+    """As with Ctrl-C: what is under way is kept and counted, what waits between attempts gives up."""
+    under_way = threading.Barrier(3)
+
+    def answer(body, _):
+        text = body['messages'][0]['content']
+        if text == 'busy':
+            under_way.wait(10)
+            return 503, '', {'Retry-After': '3'}
+        under_way.wait(10)
+        time.sleep(0.2)  # the other one waits by now
+        return spoken('yes', prompt_tokens=7) if text == 'paid for' else (401, 'no', {})
+
+    with serving(answer) as (url, requests):
+        asked = client(url, tmp_path, clock=Clock(), parallel=3, attempts=2)
+        with pytest.raises(EndpointError, match='status 401'):
+            asked.replies(questions('busy', 'paid for', 'refused'), OPTIONS)
+    assert len(requests) == 3 and asked.used.prompt_tokens == 7 and len([*tmp_path.glob('*.json')]) == 1
 
 
 def test_a_redirect_is_a_refusal_so_that_the_key_goes_nowhere_else(tmp_path):

@@ -73,6 +73,16 @@ def test_what_does_not_fit_is_refused():
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
     with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
         GLUE.runs('small', 'root', (), GIVEN | {'Training.steps': '9'})
+    with pytest.raises(UserError, match='name their step: --gin.TRAIN_STEPS=N'):
+        GLUE.runs('own', 'root', ('gin/runs/small.gin',), {'TFDS_DATA_DIR': 'data'})
+
+
+def test_the_small_study_is_small_unless_the_user_says_otherwise():
+    sizes = [
+        {(run.training.steps, run.training.batch_size) for _, run in loaded(**given)}
+        for given in ({}, {'TRAIN_STEPS': '9', 'BATCH_SIZE': '4'})
+    ]
+    assert sizes == [{(7, 8)}, {(9, 4)}]
 
 
 def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():

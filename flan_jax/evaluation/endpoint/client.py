@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import itertools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class Used:
 
 
 class Client:
-    """Asks one model at one endpoint.
+    """Asks one model at one endpoint; after a failure, or Ctrl-C, no more.
 
     Attributes:
       endpoint: where and how.
@@ -60,6 +61,7 @@ class Client:
         self._replies, self._prices, self._approve = replies, prices, approve
         self._clock = clock or Clock()
         self._pace = Pace(endpoint.requests_per_minute, self._clock)
+        self._counting = threading.Lock()
 
     def recipe(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """All that replies depend on besides the questions, for the records."""
@@ -103,11 +105,12 @@ class Client:
                 replies = {}
                 for future in concurrent.futures.as_completed(waiting):
                     replies[waiting[future]] = future.result()
-                    self.used.add(replies[waiting[future]].usage)
                     progress(1)
                 return replies
-            except BaseException:
+            except BaseException:  # requests under way are paid for, and kept; pauses end, and nothing more is asked
+                self._clock.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
+                progress(0, 'stopping: waits for the requests under way, whose replies are kept')
                 raise
 
     def _ask(self, body: Mapping[str, Any], progress: Advance) -> Reply:
@@ -127,4 +130,6 @@ class Client:
                 progress(0, f'again in {seconds:.0f} s: {error}')
                 self._clock.sleep(seconds)
         self._replies.keep(self.endpoint.url, body, reply)
+        with self._counting:
+            self.used.add(reply.usage)
         return reply

@@ -7,16 +7,29 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before the second attempt, which double from one to the next, and their bound."""
 
 
+class Stopped(Exception):
+    """Nothing is waited for any more."""
+
+
 class Clock:
     """The time, and waiting for it; tests pass one that does not wait."""
+
+    def __init__(self) -> None:
+        """Lets threads wait until `stop`."""
+        self._stopped = threading.Event()
 
     def now(self) -> float:
         """Seconds since some moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Comes back after so many seconds."""
-        time.sleep(seconds)
+        """Comes back after so many seconds; raises Stopped as soon as another thread stops it."""
+        if self._stopped.wait(seconds):
+            raise Stopped
+
+    def stop(self) -> None:
+        """Ends all waiting, now and later."""
+        self._stopped.set()
 
 
 class Pace:
