@@ -15,6 +15,7 @@ from etils import epath
 from matplotlib.figure import Figure
 
 from flan_jax import manifest
+from flan_jax.errors import UserError
 from flan_jax.evaluation import records
 from flan_jax.evaluation.judges.answers import Pair, paired
 from flan_jax.evaluation.judges.pairwise import (
@@ -120,12 +121,18 @@ def _with_verdicts(
     path: epath.Path, contestant: Contestant, seed: int, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
 ) -> Judged:
     """The verdicts on pairs, from a file, which is written where it is not there."""
-    if not path.exists():
+    if path.exists():
+        CONSOLE.print(f'verdicts are there, of {_judge_in(path)}: {path}', soft_wrap=True)
+    else:
         judge = open_judge()
         CONSOLE.print(f'judging {contestant.name}, seed {seed}')
         lines = (json.dumps(one.as_record(judge.recipe), ensure_ascii=False) for one in judge.verdicts(pairs))
         write_whole(path, ''.join(f'{line}\n' for line in lines))
-    return Judged(contestant.name, seed, VerdictFile(str(path)).verdicts(pairs), _judge_in(path))
+    try:
+        verdicts = VerdictFile(str(path)).verdicts(pairs)
+    except UserError as error:
+        raise UserError(f'{error}. Remove {path}, and give the command again, to have them judged anew') from error
+    return Judged(contestant.name, seed, verdicts, _judge_in(path))
 
 
 def _judge_in(path: epath.Path) -> str:

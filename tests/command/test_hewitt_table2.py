@@ -5,6 +5,7 @@
 
 import csv
 import json
+import re
 
 import jax
 import numpy as np
@@ -96,6 +97,14 @@ def test_what_is_on_record_is_not_ranked_again(root, data_dir, capsys):
     files = {path: path.stat().st_mtime_ns for path in root.glob('**/evaluation/**/*.jsonl')}
     assert len(files) == 3 and main.main(arguments(data_dir, root, '--join')) == 0
     assert files == {path: path.stat().st_mtime_ns for path in root.glob('**/evaluation/**/*.jsonl')}
+
+
+@pytest.mark.parametrize('more', [(), ('--join',), ('--plan',)])
+def test_models_that_are_finished_with_other_settings_are_not_taken_for_what_is_asked(root, data_dir, more, capsys):
+    before = (root / 'report.json').read_text()
+    assert main.main(arguments(data_dir, root, '--gin.LEARNING_RATE=0.5', *more)) == 2
+    assert re.search(r'training.learning_rate: [\d.]+ before, 0.5 now', capsys.readouterr().err)
+    assert (root / 'report.json').read_text() == before
 
 
 def test_missing_data_is_refused_with_the_commands_that_prepare_it(tmp_path, capsys):

@@ -169,7 +169,7 @@ def test_a_declaration_is_found_again_where_its_data_lies(data_dir):
 def test_a_name_that_is_taken_is_refused_before_anything_is_written(name, data_dir, tmp_path):
     (tmp_path / 'x.jsonl').write_text(json.dumps({'messages': [Q1, A1]}))
     folder = pathlib.Path(data_dir) if name == 'my_dialogues' else tmp_path
-    with pytest.raises(UserError, match='is taken|would read as a form'):
+    with pytest.raises(UserError, match='is taken|would read as a form|my_dialogues already; remove that folder'):
         prepare_instructions(Instructions(name=name), {'train': tmp_path / 'x.jsonl'}, 'messages', str(folder))
     assert not list(tmp_path.rglob('*.tfrecord*'))
 
