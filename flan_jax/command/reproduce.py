@@ -61,12 +61,7 @@ def main(arguments: list[str]) -> int:
     if options.compile:
         compile_study(loaded)
         return 0
-    for _, run in loaded:
-        manifest.check_same_run(run.model_dir, run)
-    prepare_libraries(loaded[-1][1].data)
-    work.check_data(loaded[-1][1])
-    if options.corpus:
-        _check_corpus(options.corpus, loaded[0][1])
+    _check(work, loaded, options.corpus)
     if options.plan:
         _print_plan(loaded, arguments)
         return 0
@@ -268,6 +263,19 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
     return Work(runs, write, check_data=table.check_data)
 
 
+def _check(work: Work, loaded: Loaded, corpus: str | None) -> None:
+    """Raises UserError for models that are there with other settings, data that is missing, or an unknown corpus."""
+    for _, run in loaded:
+        manifest.check_same_run(run.model_dir, run)
+    some = loaded[-1][1]
+    prepare_libraries(some.data)
+    work.check_data(some)
+    if corpus:
+        from flan_jax.data.overlap.corpus import check_corpus
+
+        check_corpus(corpus, loaded[0][1].data.tfds_data_dir)
+
+
 def _check_judge(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.studies import head_to_head_tables
@@ -288,12 +296,6 @@ def _judge(checkpoint: str | None, run: Run):
 
 def _without_preparing(loaded: Loaded) -> Loaded:
     return [pair for pair in loaded if not pair[0].prepares]
-
-
-def _check_corpus(corpus: str, run: Run) -> None:
-    from flan_jax.data.overlap.corpus import check_corpus
-
-    check_corpus(corpus, run.data.tfds_data_dir)
 
 
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
