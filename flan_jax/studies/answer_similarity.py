@@ -40,10 +40,12 @@ class Points:
     Attributes:
       x: similarity of each prompt to the task's instructions, from 0 to 1; shape (prompts,).
       y: similarity of its answer to the task's responses, less that to the varied ones, from -1 to 1.
+      empty: answers that say nothing, whose y is 0.
     """
 
     x: np.ndarray
     y: np.ndarray
+    empty: int
 
 
 class Similarity:
@@ -86,7 +88,8 @@ def _read(file: pathlib.Path) -> list[Conversation]:
 
 def _points(answers: Mapping[str, str], of_prompts: Similarity, of_answers: Similarity) -> Points:
     to_task, to_varied = of_answers(list(answers.values())).T
-    return Points(of_prompts(list(answers))[:, 0], to_task - to_varied)
+    empty = sum(not answer.strip() for answer in answers.values())
+    return Points(of_prompts(list(answers))[:, 0], to_task - to_varied, empty)
 
 
 def _summary(found: Points) -> dict[str, float | None]:
@@ -97,6 +100,7 @@ def _summary(found: Points) -> dict[str, float | None]:
     varies = np.ptp(found.x) > 0 and np.ptp(found.y) > 0
     return {
         'prompts': len(found.x),
+        'empty answers': found.empty,
         'x, mean': float(found.x.mean()),
         'y, mean': float(found.y.mean()),
         'y, quarter least like the task': float(found.y[order[:quarter]].mean()),

@@ -81,6 +81,7 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
         'judges': sorted({one.judge for of_seed in judged for one in of_seed}),
         'lines': lines,
         'over_seeds': over_seeds(lines),
+        'silent': sorted({line['seed'] for line in lines if 2 * line['empty'][1] > line['instructions']}),
         'paper': table.paper,
         'missing': [one.name for one in table.contestants if all(one.arm != planned.arm for planned, _ in runs)],
         'unfinished': [planned.name for planned, run in runs if checkpoints.latest_folder(run.model_dir) is None],
@@ -152,8 +153,15 @@ def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:
             'variant': controlled.variant,
             'warning': controlled.warning,
             'same_in_both_orders': order_agreement(one.verdicts),
+            'empty': [sum(not text.strip() for text in of) for of in _answers_of(one)],
             'characters': [float(found.model_characters.mean()), float(found.baseline_characters.mean())],
         }
+
+
+def _answers_of(one: Judged) -> tuple[list[str], list[str]]:
+    """The contestant's answers, and the baseline's."""
+    pairs = [verdict.pair for verdict in one.verdicts]
+    return [pair.answer_b for pair in pairs], [pair.answer_a for pair in pairs]
 
 
 def over_seeds(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -139,6 +139,9 @@ def test_a_base_under_rules_is_set_against_the_tuned_model(judged):
     ]  # fmt: skip
     for line in found['lines']:
         assert line['instructions'] == LIMIT
+        (file,) = (judged / 'verdicts').glob(f'*/{line["name"].replace(" ", "_")}.jsonl')
+        rows = [json.loads(text) for text in file.read_text().splitlines()]
+        assert line['empty'] == [sum(not row[which].strip() for row in rows) for which in ('output_2', 'output_1')]
         for rate, low, high in (line['raw'], line['controlled']):
             assert 0 <= low <= rate <= high <= 100
     assert found['judges'] == ['likelihood the base model itself'] and not found['missing'] + found['unfinished']

@@ -68,6 +68,7 @@ def test_answers_as_on_the_task_lie_above_those_that_are_not(files):
     assert rows['task_on_task']['rank correlation'] > 0.8
     assert rows['task_on_task']['y, quarter most like it'] > 0 > rows['task_on_task']['y, quarter least like the task']
     assert rows['silent']['y, mean'] == 0 and rows['silent']['rank correlation'] is None
+    assert [rows[name]['empty answers'] for name in ('varied', 'silent')] == [0, len(VARIED)]
 
 
 def test_the_command_writes_page_figure_and_table(files, tmp_path, capsys):
