@@ -17,6 +17,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from flan_jax import manifest
 from flan_jax.command import configuration, study_table
 from flan_jax.command.bindings import read_bindings
 from flan_jax.command.compile_study import compile_study
@@ -37,17 +38,17 @@ def main(arguments: list[str]) -> int:
     options, bindings = _parse(arguments)
     import_tensorflow()
     from flan_jax import catalogue
-    from flan_jax.studies import gpt4llm
+    from flan_jax.studies.file_studies import FILE_STUDIES
     from flan_jax.studies.file_study import write_file_study
 
     catalogue.load()
     if options.judge:
         _check_judge(options)
-    if options.id in gpt4llm.STUDIES:
+    if options.id in FILE_STUDIES:
         _refuse_options_of_runs(options, bindings)
         root = bindings.get('MODEL_DIR', os.path.join('out', 'reproduce', options.id))
         files = _parsed(options, root)
-        CONSOLE.print(f'report: {write_file_study(root, gpt4llm.STUDIES[options.id], files)}')
+        CONSOLE.print(f'report: {write_file_study(root, FILE_STUDIES[options.id], files)}')
         return 0
     if options.files or options.parser:
         raise UserError(f'{"--from" if options.files else "--parser"}: {options.id} reads no files; leave it out')
@@ -60,10 +61,7 @@ def main(arguments: list[str]) -> int:
     if options.compile:
         compile_study(loaded)
         return 0
-    prepare_libraries(loaded[-1][1].data)
-    work.check_data(loaded[-1][1])
-    if options.corpus:
-        _check_corpus(options.corpus, loaded[0][1])
+    _check(work, loaded, options.corpus)
     if options.plan:
         _print_plan(loaded, arguments)
         return 0
@@ -150,7 +148,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; else the stream'
     )
     parser.add_argument(
-        '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='for gpt4llm.*: the files it is made of'
+        '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='the files that a study is made of'
     )
     parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument(
@@ -212,7 +210,8 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     """What the study that the options name consists of."""
-    from flan_jax.studies import contamination, flan, gpt4llm, head_to_head_tables, hewitt, leave_one_out, stilts
+    from flan_jax.studies import contamination, flan, head_to_head_tables, hewitt, leave_one_out, stilts
+    from flan_jax.studies.file_studies import FILE_STUDIES
     from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
     from flan_jax.studies.leave_one_out_report import write_study_report
     from flan_jax.studies.miniature import MINIATURE
@@ -234,7 +233,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     of_hewitt = {**hewitt.STUDIES, **head_to_head_tables.STUDIES}
     studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **of_hewitt}
     if options.id not in studies:
-        raise UnknownName('study', options.id, [*tables, *studies, *gpt4llm.STUDIES])
+        raise UnknownName('study', options.id, [*tables, *studies, *FILE_STUDIES])
     if options.clusters:
         raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
     study = studies[options.id]
@@ -264,6 +263,19 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
     return Work(runs, write, check_data=table.check_data)
 
 
+def _check(work: Work, loaded: Loaded, corpus: str | None) -> None:
+    """Raises UserError for models that are there with other settings, data that is missing, or an unknown corpus."""
+    for _, run in loaded:
+        manifest.check_same_run(run.model_dir, run)
+    some = loaded[-1][1]
+    prepare_libraries(some.data)
+    work.check_data(some)
+    if corpus:
+        from flan_jax.data.overlap.corpus import check_corpus
+
+        check_corpus(corpus, loaded[0][1].data.tfds_data_dir)
+
+
 def _check_judge(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.studies import head_to_head_tables
@@ -286,17 +298,10 @@ def _without_preparing(loaded: Loaded) -> Loaded:
     return [pair for pair in loaded if not pair[0].prepares]
 
 
-def _check_corpus(corpus: str, run: Run) -> None:
-    from flan_jax.data.overlap.corpus import check_corpus
-
-    check_corpus(corpus, run.data.tfds_data_dir)
-
-
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
     """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
     from flan_jax.command.certify import certify
     from flan_jax.data.overlap.corpus import corpus_texts
-    from flan_jax.manifest import exists
     from flan_jax.studies.contamination import write_contamination
     from flan_jax.studies.run_evaluation import eval_set_of
 
@@ -304,7 +309,7 @@ def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
     if corpus:
         return write_contamination(root, runs, corpus, corpus_texts(corpus, runs[0].data.tfds_data_dir))
     for run in runs:
-        if exists(run.model_dir):
+        if manifest.exists(run.model_dir):
             certify(run, eval_set_of(run))
     return write_contamination(root, runs)
 

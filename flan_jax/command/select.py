@@ -67,6 +67,8 @@ def main(arguments: list[str]) -> int:
         best = max(judged, key=lambda standing: standing.win_rate)
         place = chosen[list(answers).index(best.name)]
         OUT.print(f'{best.name} answers best, as {judge} judges: {place}', markup=False, soft_wrap=True)
+        if level := [line.name for line in judged if line is not best and line.interval[1] >= best.interval[0]]:
+            OUT.print(f'the intervals of {", ".join(level)} overlap its own: it may be chance')
     OUT.print(f'page: {page}', markup=False, soft_wrap=True)
     return 0
 

@@ -16,14 +16,15 @@ ELSEWHERE = {
     'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
     'flan.table4': 'on the page of flan.figure10',
-    'hewitt.figure5, lima.*': 'docs/papers.md says what there is, and why not more',
+    'lima.*': 'docs/papers.md says what there is, and why not more',
 }
 """Tables and figures that are no study of their own, and why."""
 
 
 def print_studies() -> None:
     """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
-    from flan_jax.studies import cost, gpt4llm
+    from flan_jax.studies import cost
+    from flan_jax.studies.file_studies import FILE_STUDIES
 
     table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
     sustained = cost.core_flops()
@@ -37,7 +38,7 @@ def print_studies() -> None:
             f'{small.core_hours(sustained):.1f}',
             f'{paper.chip_hours:,.0f}' if paper else '–',
         )
-    for study in gpt4llm.STUDIES.values():
+    for study in FILE_STUDIES.values():
         table.add_row(study.id, study.source, study.title, '–', '0.0', '–')
     print_table(table)
     CONSOLE.print(
@@ -81,10 +82,10 @@ def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> N
 
 def studies() -> Iterator:
     """Every study, those that tune no model last."""
-    from flan_jax.studies import gpt4llm
+    from flan_jax.studies.file_studies import FILE_STUDIES
 
     yield from _studies()
-    yield from gpt4llm.STUDIES.values()
+    yield from FILE_STUDIES.values()
 
 
 def _studies() -> Iterator:

@@ -127,7 +127,10 @@ def require_free(name: str, data_dir: str) -> None:
     """Raises UserError unless a name, and the folder it gives, can be a new dataset's beside all that has one."""
     folders = {dataset.source_name.partition('/')[0] for dataset in catalogue.DATASETS.values()}
     suffix = next((suffix for suffix in FORMS if suffix and name.endswith(suffix)), None)
-    if is_declared(name) and not (epath.Path(data_dir) / name).exists():
+    if is_declared(name):
+        folder = epath.Path(data_dir) / name
+        if folder.exists():
+            raise UserError(f'{name!r} is prepared in {folder} already; remove that folder to prepare it anew')
         return
     if name in catalogue.DATASETS or name in own_mixtures() or name in folders:
         raise UserError(f'{name!r} is taken by a dataset, cluster or mixture; prepare it under another name')

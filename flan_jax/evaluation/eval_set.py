@@ -215,9 +215,10 @@ def prepared_datasets(
     present = [dataset for dataset in datasets if has_test_split(dataset, data_dir)]
     missing = [dataset.name for dataset in datasets if dataset not in present]
     if missing and (not allow_missing or not present):
+        without = [dataset.name for dataset in datasets if dataset.name in missing and _is_prepared(dataset, data_dir)]
         raise MissingDataError(
             f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`, or '
-            f'{advice}'
+            f'{advice}{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
         )
     return present
 
@@ -226,6 +227,13 @@ def has_test_split(dataset: Dataset, data_dir: str) -> bool:
     """Whether a dataset is prepared and can be evaluated."""
     try:
         return 'test' in split_slices(dataset, data_dir)
+    except MissingDataError:
+        return False
+
+
+def _is_prepared(dataset: Dataset, data_dir: str) -> bool:
+    try:
+        return bool(split_slices(dataset, data_dir))
     except MissingDataError:
         return False
 

@@ -151,7 +151,7 @@ def length_controlled(
     strength = rows.chosen_strength() if strength is None else strength
     weights = Weights(*rows.fit(strength))
     rate, variant = weights.rate(gamma_E), _variant(difficulty, prior)
-    return LengthControlled(rate, weights, strength, variant, _warning(comparisons.win_rate, rate))
+    return LengthControlled(rate, weights, strength, variant, _warning(comparisons.win_rate, rate, weights))
 
 
 def interval(
@@ -283,8 +283,13 @@ def _variant(difficulty, prior) -> Variant:
     return 'length-controlled' if prior else 'length-controlled without prior'
 
 
-def _warning(raw: float, rate: float) -> str:
-    """AlpacaEval's own bounds of what is no longer plausible."""
+def _warning(raw: float, rate: float, weights: Weights) -> str:
+    """A fit that found nothing; then AlpacaEval's own bounds of what is no longer plausible."""
+    if weights == Weights(0, 0, 0) and abs(raw - rate) >= 0.1:
+        return (
+            'the length-controlled rate is 50 because the penalty that cross-validation chose leaves no weight; '
+            f'{raw:.1f} raw is too little evidence against it'
+        )
     if min(raw - raw / 4, raw - 10) <= rate <= max(raw + (100 - raw) / 4, raw + 10):
         return ''
     return (

@@ -93,3 +93,15 @@ def histogram(values: Mapping[str, Sequence[float]], edges: Sequence[float], lab
     axes.set_ylabel('outputs')
     figure.legend(loc='outside upper center', ncols=4, frameon=False, fontsize=8)
     return figure
+
+
+def points(found: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_label: str, y_label: str):
+    """Points (x, y) of every file in a colour of its own."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
+    axes.axhline(0, ls='--', lw=1, color=COLOURS['chance'])
+    for name, (xs, ys) in found.items():
+        axes.plot(xs, ys, '.', ms=4, alpha=0.5, label=name, rasterized=True)  # thousands of them, as one picture
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label, fontsize=8)
+    figure.legend(loc='outside upper center', ncols=3, frameon=False, fontsize=8)
+    return figure

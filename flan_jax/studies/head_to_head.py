@@ -5,9 +5,9 @@ another judge, of AlpacaEval's annotators for instance, may be put there, and ar
 """
 
 import dataclasses
-import json
 import pathlib
 import re
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from flan_jax import manifest
 from flan_jax.evaluation import records
-from flan_jax.evaluation.judges.answers import Pair, paired
+from flan_jax.evaluation.judges.answers import paired
 from flan_jax.evaluation.judges.pairwise import (
     PairwiseJudge,
     Verdict,
@@ -24,9 +24,8 @@ from flan_jax.evaluation.judges.pairwise import (
     order_agreement,
     win_rate_interval,
 )
-from flan_jax.evaluation.judges.verdict_file import VerdictFile
 from flan_jax.evaluation.records import BASE
-from flan_jax.files import read_utf8, write_whole
+from flan_jax.files import write_whole
 from flan_jax.metrics.length_controlled import fit_difficulty, interval, length_controlled
 from flan_jax.progress import CONSOLE
 from flan_jax.reports.comparison_charts import Rate, rates
@@ -36,7 +35,8 @@ from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
 from flan_jax.studies import run_evaluation
-from flan_jax.studies.head_to_head_tables import TUNED, Contestant, HeadToHeadTable
+from flan_jax.studies.head_to_head_tables import TUNED, HeadToHeadTable
+from flan_jax.studies.kept_verdicts import kept_verdicts
 from flan_jax.studies.study import PlannedRun
 from flan_jax.training import checkpoints
 
@@ -70,7 +70,7 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
     by_arm = {(planned.arm, planned.seed): run for planned, run in runs}
     seeds = sorted({planned.seed for planned, _ in runs})
     judged = [_judged(epath.Path(root), table, by_arm, seed, judge_of) for seed in seeds]
-    some = runs[0][1]
+    some, lines = runs[0][1], [line for of_seed in judged for line in _lines(of_seed)]
     content = {
         'id': table.id,
         'title': table.title,
@@ -79,7 +79,9 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
         'asked': table.asked,
         'limit': some.evaluation.limit,
         'judges': sorted({one.judge for of_seed in judged for one in of_seed}),
-        'lines': [line for of_seed in judged for line in _lines(of_seed)],
+        'lines': lines,
+        'over_seeds': over_seeds(lines),
+        'silent': sorted({line['seed'] for line in lines if 2 * line['empty'][1] > line['instructions']}),
         'paper': table.paper,
         'missing': [one.name for one in table.contestants if all(one.arm != planned.arm for planned, _ in runs)],
         'unfinished': [planned.name for planned, run in runs if checkpoints.latest_folder(run.model_dir) is None],
@@ -112,26 +114,10 @@ def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_o
         answers = _answers(by_arm[one.arm, seed], one.model) if (one.arm, seed) in by_arm else {}
         if theirs and answers:
             path = root / 'verdicts' / f'seed_{seed}' / f'{re.sub(r"[^0-9A-Za-z]+", "_", one.name)}.jsonl'
-            found.append(_with_verdicts(path, one, seed, paired(theirs, answers), lambda: judge_of(baseline)))
+            CONSOLE.print(f'{one.name}, seed {seed}:', soft_wrap=True)
+            verdicts, judge = kept_verdicts(path, paired(theirs, answers), lambda: judge_of(baseline))
+            found.append(Judged(one.name, seed, verdicts, judge))
     return found
-
-
-def _with_verdicts(
-    path: epath.Path, contestant: Contestant, seed: int, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
-) -> Judged:
-    """The verdicts on pairs, from a file, which is written where it is not there."""
-    if not path.exists():
-        judge = open_judge()
-        CONSOLE.print(f'judging {contestant.name}, seed {seed}')
-        lines = (json.dumps(one.as_record(judge.recipe), ensure_ascii=False) for one in judge.verdicts(pairs))
-        write_whole(path, ''.join(f'{line}\n' for line in lines))
-    return Judged(contestant.name, seed, VerdictFile(str(path)).verdicts(pairs), _judge_in(path))
-
-
-def _judge_in(path: epath.Path) -> str:
-    """What a file of verdicts says of its judge."""
-    said = json.loads(read_utf8(path).split('\n', 1)[0]).get('judge') or {'kind': 'file without the name of a judge'}
-    return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)
 
 
 def _answers(run: Run, model: str) -> dict[str, str]:
@@ -167,8 +153,32 @@ def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:
             'variant': controlled.variant,
             'warning': controlled.warning,
             'same_in_both_orders': order_agreement(one.verdicts),
+            'empty': [sum(not text.strip() for text in of) for of in _answers_of(one)],
             'characters': [float(found.model_characters.mean()), float(found.baseline_characters.mean())],
         }
+
+
+def _answers_of(one: Judged) -> tuple[list[str], list[str]]:
+    """The contestant's answers, and the baseline's."""
+    pairs = [verdict.pair for verdict in one.verdicts]
+    return [pair.answer_b for pair in pairs], [pair.answer_a for pair in pairs]
+
+
+def over_seeds(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over seeds of every contestant that has several, as the paper prints them."""
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        by_name.setdefault(line['name'], []).append(line)
+    return [
+        {'name': name, 'seeds': len(of)} | {rate: _mean_and_deviation(of, rate) for rate in ('raw', 'controlled')}
+        for name, of in by_name.items()
+        if len(of) > 1
+    ]
+
+
+def _mean_and_deviation(lines: Sequence[Mapping[str, Any]], rate: str) -> list[float]:
+    values = [line[rate][0] for line in lines]
+    return [statistics.mean(values), statistics.stdev(values)]
 
 
 def csv_of(content: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@
 
 import csv
 import json
+import re
 
 import jax
 import numpy as np
@@ -98,6 +99,14 @@ def test_what_is_on_record_is_not_ranked_again(root, data_dir, capsys):
     assert files == {path: path.stat().st_mtime_ns for path in root.glob('**/evaluation/**/*.jsonl')}
 
 
+@pytest.mark.parametrize('more', [(), ('--join',), ('--plan',)])
+def test_models_that_are_finished_with_other_settings_are_not_taken_for_what_is_asked(root, data_dir, more, capsys):
+    before = (root / 'report.json').read_text()
+    assert main.main(arguments(data_dir, root, '--gin.LEARNING_RATE=0.5', *more)) == 2
+    assert re.search(r'training.learning_rate: [\d.]+ before, 0.5 now', capsys.readouterr().err)
+    assert (root / 'report.json').read_text() == before
+
+
 def test_missing_data_is_refused_with_the_commands_that_prepare_it(tmp_path, capsys):
     (tmp_path / 'empty').mkdir()
     assert main.main(['reproduce', 'hewitt.table2', f'--gin.TFDS_DATA_DIR={tmp_path}/empty']) == 2
@@ -130,6 +139,9 @@ def test_a_base_under_rules_is_set_against_the_tuned_model(judged):
     ]  # fmt: skip
     for line in found['lines']:
         assert line['instructions'] == LIMIT
+        (file,) = (judged / 'verdicts').glob(f'*/{line["name"].replace(" ", "_")}.jsonl')
+        rows = [json.loads(text) for text in file.read_text().splitlines()]
+        assert line['empty'] == [sum(not row[which].strip() for row in rows) for which in ('output_2', 'output_1')]
         for rate, low, high in (line['raw'], line['controlled']):
             assert 0 <= low <= rate <= high <= 100
     assert found['judges'] == ['likelihood the base model itself'] and not found['missing'] + found['unfinished']

@@ -22,8 +22,9 @@ from flan_jax.data.prepare_instructions import SPLITS, prepare_instructions
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, read_examples
 from flan_jax.data.settings import Data
-from flan_jax.data.source import prepared_builder, split_slices
+from flan_jax.data.source import MissingDataError, prepared_builder, split_slices
 from flan_jax.errors import UserError
+from flan_jax.evaluation.eval_set import prepared_datasets
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.packing.pack import packed_sequences, sampled_examples
 from flan_jax.packing.settings import Stream
@@ -169,9 +170,21 @@ def test_a_declaration_is_found_again_where_its_data_lies(data_dir):
 def test_a_name_that_is_taken_is_refused_before_anything_is_written(name, data_dir, tmp_path):
     (tmp_path / 'x.jsonl').write_text(json.dumps({'messages': [Q1, A1]}))
     folder = pathlib.Path(data_dir) if name == 'my_dialogues' else tmp_path
-    with pytest.raises(UserError, match='is taken|would read as a form'):
+    with pytest.raises(UserError, match='is taken|would read as a form|my_dialogues already; remove that folder'):
         prepare_instructions(Instructions(name=name), {'train': tmp_path / 'x.jsonl'}, 'messages', str(folder))
     assert not list(tmp_path.rglob('*.tfrecord*'))
+
+
+def test_data_without_a_test_split_is_told_from_data_that_is_not_prepared(tmp_path):
+    (tmp_path / 'x.jsonl').write_text(json.dumps({'messages': [Q1, A1]}))
+    written = prepare_instructions(
+        Instructions(name='train_only'), {'train': tmp_path / 'x.jsonl'}, 'messages', str(tmp_path)
+    )
+    asked = [written.dataset, catalogue.dataset('rte')]
+    with pytest.raises(MissingDataError, match='evaluated: train_only, rte;.* without a test split: train_only$'):
+        prepared_datasets(asked, str(tmp_path), allow_missing=False)
+    own_instructions._DECLARED.pop('train_only')
+    catalogue.DATASETS.pop('train_only')
 
 
 def test_a_declaration_that_the_catalogue_contradicts_is_refused(tmp_path):

@@ -57,7 +57,15 @@ def test_baseline_against_model_is_what_is_left_of_the_hundred():
 def test_a_model_against_itself_wins_half():
     names = tuple(map(str, range(20)))
     same = Comparisons(names, np.full(20, 0.5), np.arange(20), np.arange(20))
-    assert same.win_rate == 50 and length_controlled(same, dict.fromkeys(names, 0.3)).rate == pytest.approx(50)
+    found = length_controlled(same, dict.fromkeys(names, 0.3))
+    assert same.win_rate == 50 and found.rate == pytest.approx(50) and not found.warning
+
+
+def test_a_rate_of_which_the_penalty_leaves_nothing_is_told_from_an_even_one():
+    names = tuple(map(str, range(10)))
+    nearly = Comparisons(names, np.linspace(0.45, 0.52, 10), np.arange(10), np.arange(10)[::-1])
+    found = length_controlled(nearly, strength=1e-4)  # which 10 comparisons of a small judge have
+    assert found.rate == 50 and found.weights == Weights(0, 0, 0) and 'leaves no weight' in found.warning
 
 
 @pytest.mark.parametrize('wins', [0.0, 1.0])

@@ -2,9 +2,12 @@
 
 import pytest
 
+from flan_jax.command import configuration
 from flan_jax.errors import UserError
 from flan_jax.studies.hewitt import TABLE_2
 from flan_jax.studies.pretraining import BASE_CHECKPOINT
+from flan_jax.tuning.full import Full
+from flan_jax.tuning.lora import Lora
 
 GIVEN = {'TFDS_DATA_DIR': 'data', 'Training.steps': '100'}
 
@@ -14,3 +17,11 @@ def test_steps_by_another_name_than_that_of_checkpoints_are_refused_where_runs_s
         TABLE_2.runs('small', 'root', (), GIVEN)
     runs = TABLE_2.runs('small', 'root', (), GIVEN | {BASE_CHECKPOINT: 'base'})
     assert runs and all(planned.bindings['Training.steps'] == '100' for planned in runs)
+
+
+def test_a_base_model_learns_with_all_weights_where_the_others_are_tuned_by_adapters():
+    lora = {'TFDS_DATA_DIR': 'data', 'Run.tuning': '@Lora()', 'Lora.rank': '2'}
+    base, *tuned = (
+        configuration.load_with_unread(p.files, p.bindings)[0] for p in TABLE_2.runs('small', 'r', (), lora)
+    )
+    assert isinstance(base.tuning, Full) and tuned and all(run.tuning == Lora(rank=2) for run in tuned)

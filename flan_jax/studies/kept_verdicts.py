@@ -1,0 +1,60 @@
+"""Verdicts that a study keeps in files: they are read, whatever judge wrote them, and what is missing is judged."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from flan_jax.errors import UserError
+from flan_jax.evaluation.judges.answers import Pair, read_rows
+from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
+from flan_jax.evaluation.judges.verdict_file import HASH, VerdictFile
+from flan_jax.files import write_whole
+from flan_jax.metrics.length_controlled import instruction_hash
+from flan_jax.progress import CONSOLE
+
+
+def kept_verdicts(
+    path: epath.PathLike, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
+) -> tuple[list[Verdict], str]:
+    """The verdicts on pairs, and what the file says of its judge.
+
+    Args:
+      path: the file, which is written or added to where verdicts are missing.
+      pairs: what is judged.
+      open_judge: opens the judge; called only where verdicts are missing.
+
+    Raises:
+      UserError: where a file lacks verdicts and is of another judge, or is on other answers.
+    """
+    path = epath.Path(path)
+    rows = [row for _, row in read_rows(path)] if path.exists() else []
+    known = {row.get(HASH) or instruction_hash(str(row.get('instruction', ''))) for row in rows}
+    missing = [pair for pair in pairs if instruction_hash(pair.prompt) not in known]
+    if missing:
+        rows += _judged(path, rows, missing, open_judge())
+        write_whole(path, ''.join(f'{json.dumps(row, ensure_ascii=False)}\n' for row in rows))
+    else:
+        CONSOLE.print(f'verdicts are there, of {_named(rows[0])}: {path}', soft_wrap=True)
+    try:
+        return VerdictFile(str(path)).verdicts(pairs), _named(rows[0])
+    except UserError as error:
+        raise UserError(f'{error}. Remove {path}, and give the command again, to have all judged anew') from error
+
+
+def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], judge: PairwiseJudge) -> list[dict]:
+    """The judge's verdicts on pairs as lines of the file; raises UserError where those there are another judge's."""
+    recipe = json.loads(json.dumps(judge.recipe))
+    if rows and rows[0].get('judge') != recipe:
+        raise UserError(
+            f'{path} has no verdict on {len(missing)} answers, such as that to {missing[0].prompt[:80]!r}, and '
+            f'those it has are of {_named(rows[0])}: add the others, or remove the file to have all judged anew'
+        )
+    return [verdict.as_record(recipe) for verdict in judge.verdicts(missing)]
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """What a line says of its judge."""
+    said = row.get('judge') or {'kind': 'a judge whose name is not in the file'}
+    return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)
