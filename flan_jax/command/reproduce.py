@@ -335,8 +335,10 @@ def _carry_out(loaded: Loaded) -> None:
 
 def _announce(planned, run: Run):
     """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
+    from flan_jax import manifest
     from flan_jax.studies.progress import progress_of
 
+    manifest.check_same_run(run.model_dir, run)
     progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress

@@ -23,10 +23,10 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
 
     Raises:
       UserError: for settings that cannot work, a folder that cannot be written, or a model that was tuned with other
-        settings than those it is to be evaluated with.
+        settings than those it is to be tuned or evaluated with.
     """
     run = configuration.load(files, bindings)
-    if command in ('evaluate', 'certify', 'report'):
+    if command != 'pack':
         manifest.check_same_run(run.model_dir, run)
     for folder, setting in _folders(command, run):
         require_writable(folder, setting)

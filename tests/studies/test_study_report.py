@@ -1,9 +1,14 @@
-"""Pages of studies in a folder that several share."""
+"""Folders of studies: a page for each that shares one, and no run with other settings than those it has begun with."""
 
 import dataclasses
 import json
 
-from flan_jax.command import configuration
+import pytest
+
+from flan_jax import manifest
+from flan_jax.command import configuration, start
+from flan_jax.command.reproduce import _print_plan
+from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
 from flan_jax.studies.study_report import write_study
 
@@ -30,3 +35,18 @@ def test_studies_that_share_a_folder_keep_a_page_each(samples_dir, tmp_path):
     assert first.read_bytes() == before and write('flan.figure6') == first
     assert json.loads((second.parent / 'report.json').read_text())['id'] == 'flan.figure11'
     assert not (first.parent / 'flan.figure6').exists()
+
+
+def test_a_run_that_has_begun_with_other_settings_is_refused_before_any_work(samples_dir, tmp_path):
+    given = {'TFDS_DATA_DIR': samples_dir, 'EVAL_LIMIT': '1', 'TRAIN_STEPS': '9'}
+    planned = STUDIES['flan.figure6'].runs('small', str(tmp_path), (), given)[1]
+    run = configuration.load(planned.files, planned.bindings)
+    before = dataclasses.replace(run, training=dataclasses.replace(run.training, steps=7))
+    (tmp_path / run.model_dir).mkdir(parents=True)
+    begun = {'run': as_plain(before), 'stream': {'recipe': {}}}
+    (tmp_path / run.model_dir / manifest.FILE).write_text(json.dumps(begun))
+    with pytest.raises(manifest.ManifestError, match='training.steps: 7 before, 9 now'):
+        _print_plan([(planned, run)], ['flan.figure6'])
+    for command in ('run', 'train', 'evaluate'):  # and not after a stream of other length is packed
+        with pytest.raises(manifest.ManifestError, match='training.steps: 7 before, 9 now'):
+            start.start_run(command, planned.files, planned.bindings)
