@@ -14,7 +14,7 @@ import functools
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flan_jax.command import configuration, study_table
@@ -167,7 +167,12 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         raise UserError('name a study, or give --list to see which there are')
     if options.seeds < 1:
         raise UserError(f'--seeds={options.seeds}: must be at least 1')
+    options.command = _command(word for word in arguments if word not in ('--plan', '--join'))
     return options, read_bindings(others)
+
+
+def _command(words: Iterable[str]) -> str:
+    return configuration.joined(['flan-jax', 'reproduce', *words])
 
 
 def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, str]) -> None:
@@ -229,7 +234,10 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         runs = tables[options.id].runs(root, files, given, options.clusters)
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
-        return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
+        expected = leave_one_out.chosen_clusters(tables[options.id].clusters)
+        return Work(
+            runs, lambda loaded: write_study_report(configuration.load(files, given), expected, options.command)
+        )
     miniatures = {study.id: study for study in (MINIATURE, HEWITT_MINIATURE)}
     of_hewitt = {**hewitt.STUDIES, **head_to_head_tables.STUDIES}
     studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **of_hewitt}
@@ -243,7 +251,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         return _of_hewitt(study, root, runs, options.judge)
     return Work(
         runs,
-        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
+        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded), options.command),
         study.check,
     )
 
@@ -323,7 +331,7 @@ def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
                 made = set()
             made.add(run.model_dir)
             print(configuration.command('run', planned.files, planned.bindings))
-    print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
+    print(_command([*(word for word in arguments if word != '--plan'), '--join']))
 
 
 def _carry_out(loaded: Loaded) -> None:

@@ -24,12 +24,13 @@ Runs = Sequence[tuple[PlannedRun, Run]]
 _TEMPLATE = pathlib.Path(__file__).parent / 'study_report.html'
 
 
-def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs) -> epath.Path:
+def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, command: str = '') -> epath.Path:
     """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path.
 
     They are in `root`; where that holds the page of another study, with which runs are shared, in `root`/ID.
+    `command` is the command line that does all of its runs.
     """
-    root, content = _folder_of(epath.Path(root), study.id), gather(study, scale, runs)
+    root, content = _folder_of(epath.Path(root), study.id), gather(study, scale, runs) | {'command': command}
     figure = getattr(study_charts, study.figure)(content)
     svg = study_charts.write_figure(root, 'figure', figure)
     write_whole(root / 'table.csv', table(content))

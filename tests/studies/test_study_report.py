@@ -10,6 +10,8 @@ from flan_jax.command import configuration, start
 from flan_jax.command.reproduce import _print_plan
 from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
+from flan_jax.studies.leave_one_out import TABLES
+from flan_jax.studies.leave_one_out_report import write_study_report
 from flan_jax.studies.study_report import write_study
 
 
@@ -35,6 +37,14 @@ def test_studies_that_share_a_folder_keep_a_page_each(samples_dir, tmp_path):
     assert first.read_bytes() == before and write('flan.figure6') == first
     assert json.loads((second.parent / 'report.json').read_text())['id'] == 'flan.figure11'
     assert not (first.parent / 'flan.figure6').exists()
+
+
+def test_the_page_of_a_table_says_what_of_that_table_is_missing_and_how_to_go_on(samples_dir, tmp_path):
+    files, given = ['gin/runs/small.gin'], {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': str(tmp_path)}
+    expected = TABLES['flan.table1'].clusters
+    page = write_study_report(configuration.load(files, given), expected, 'flan-jax reproduce flan.table1').read_text()
+    assert 'flan-jax reproduce flan.table1' in page and 'Commonsense' not in page
+    assert json.loads((tmp_path / 'report.json').read_text())['not_begun'] == ['Translation', 'Struct to text']
 
 
 def test_a_run_that_has_begun_with_other_settings_is_refused_before_any_work(samples_dir, tmp_path):
