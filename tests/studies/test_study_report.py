@@ -5,9 +5,11 @@ import json
 
 import pytest
 
-from flan_jax import manifest
+from flan_jax import catalogue, manifest
+from flan_jax.catalogue.forms import in_form
 from flan_jax.command import configuration, start
 from flan_jax.command.reproduce import _print_plan
+from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
 from flan_jax.studies.leave_one_out import TABLES
@@ -60,3 +62,12 @@ def test_a_run_that_has_begun_with_other_settings_is_refused_before_any_work(sam
     for command in ('run', 'train', 'evaluate'):  # and not after a stream of other length is packed
         with pytest.raises(manifest.ManifestError, match='training.steps: 7 before, 9 now'):
             start.start_run(command, planned.files, planned.bindings)
+
+
+def test_a_first_look_may_ask_every_dataset_by_template_0_in_every_arm():
+    """docs/evaluation.md says so."""
+    asked = {arm.bindings.get('Evaluation.instructions') for study in STUDIES.values() for arm in study.arms('small')}
+    assert asked == {None, 'dataset_name'}
+    for instructions in ('templates', 'dataset_name'):
+        for dataset in catalogue.DATASETS.values():
+            assert chosen_templates(in_form(dataset, instructions), (0,)) == [0], dataset.name
