@@ -320,18 +320,24 @@ def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
 def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
     """One line per run that is not finished, then the line that joins them.
 
-    Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
+    Runs may go on at the same time, but for those that start from another's checkpoint, or ask another's model: a
+    comment parts them.
     """
     made: set[str] = set()
-    for planned, run in loaded:
-        progress = _announce(planned, run)
-        if not progress.finished:
-            if any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
-                print('# what follows starts from checkpoints of what stands above')
-                made = set()
-            made.add(run.model_dir)
-            print(configuration.command('run', planned.files, planned.bindings))
+    missing = [(planned, run) for planned, run in loaded if not _announce(planned, run).finished]
+    for planned, run in _one_of_a_folder_first(missing):
+        if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
+            print('# what follows starts from checkpoints of what stands above')
+            made = set()
+        made.add(run.model_dir)
+        print(configuration.command('run', planned.files, planned.bindings))
     print(_command([*(word for word in arguments if word != '--plan'), '--join']))
+
+
+def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
+    """Runs in their order, but those that ask the model of one before them at the end."""
+    tuning = {run.model_dir: planned for planned, run in reversed(loaded)}
+    return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
 
 
 def _carry_out(loaded: Loaded) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -71,3 +72,15 @@ def test_a_first_look_may_ask_every_dataset_by_template_0_in_every_arm():
     for instructions in ('templates', 'dataset_name'):
         for dataset in catalogue.DATASETS.values():
             assert chosen_templates(in_form(dataset, instructions), (0,)) == [0], dataset.name
+
+
+def test_lines_of_a_plan_that_may_go_on_at_the_same_time_are_of_different_folders(samples_dir, tmp_path, capsys):
+    """Figure 8 asks one model in two ways: two machines would tune it in one folder."""
+    given = {'TFDS_DATA_DIR': samples_dir, 'EVAL_LIMIT': '1', 'Evaluation.templates': '(0,)'}
+    planned = STUDIES['flan.figure8'].runs('small', str(tmp_path), (), given)
+    some = [run for run in planned if run.held_out in ('translation', 'closed_book_qa')]
+    _print_plan([(run, configuration.load(run.files, run.bindings)) for run in some], ['flan.figure8', '--plan'])
+    stages = re.split('^#.*$', capsys.readouterr().out, flags=re.MULTILINE)
+    folders = [re.findall(r'flan-jax run .*--gin.MODEL_DIR=(\S+)', stage) for stage in stages]
+    assert [len(found) for found in folders] == [6, 2]
+    assert all(len(set(found)) == len(found) for found in folders) and set(folders[1]) < set(folders[0])
