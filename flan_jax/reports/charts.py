@@ -110,7 +110,10 @@ def beside_the_paper(rows: Sequence[Mapping]):
         'FLAN 137B': {'marker': '*', 'color': COLOURS['paper']},
     }
     handles = [plt.Line2D([], [], ls='', label=label, **style) for label, style in styles.items()]
-    figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False, fontsize=8)
+    if any(row['chance'] is not None for row in rows):
+        handles.append(plt.Line2D([], [], ls='--', lw=1.2, color=COLOURS['chance'], label='chance'))
+    layout = {'ncols': len(handles), 'columnspacing': 1.2}
+    figure.legend(handles=handles, loc='outside upper center', frameon=False, fontsize=8, **layout)
     return figure
 
 

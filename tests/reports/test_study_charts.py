@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from flan_jax.reports import study_charts
-from flan_jax.reports.charts import plt
+from flan_jax.reports.charts import beside_the_paper, plt
 from flan_jax.studies.flan import STUDIES
 
 
@@ -66,3 +66,17 @@ def test_a_base_model_that_all_arms_share_is_a_level_line(drawn):
 def test_of_a_paper_that_prints_nothing_no_star_is_drawn(drawn):
     for name in ('flan.figure6', 'flan.figure8'):
         assert not [label for label in lines_of(drawn(STUDIES[name], 'small', paper={})) if label.startswith('paper')]
+
+
+@pytest.mark.parametrize('chance', [25.0, None])
+def test_a_clusters_figure_says_what_its_lines_are(chance):
+    scores = {'mean': 0.0, 'std': 0.0}
+    row = {'name': 'arc', 'chance': chance, 'models': {'base': scores, 'tuned': scores}, 'paper': None}
+    figure = beside_the_paper([row])
+    figure.canvas.draw()
+    [legend] = figure.legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert ('chance' in told) == (chance is not None)
+    box, (width, _) = legend.get_window_extent(), figure.canvas.get_width_height()
+    assert box.x0 >= 0 and box.x1 <= width
+    plt.close(figure)
