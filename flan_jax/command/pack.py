@@ -31,7 +31,7 @@ def pack(run: Run):
     with interruptible() as check, bar('packing sequences', run.num_sequences) as advance:
 
         def packed(sequences: int) -> None:
-            check('stopped packing; what was packed is lost')
+            check('stopped packing; the same command goes on from what is on disk (in a bucket, from the start)')
             advance(sequences)
 
         folder = processes.first_does(

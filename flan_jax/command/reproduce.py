@@ -14,7 +14,7 @@ import functools
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flan_jax import manifest
@@ -165,7 +165,12 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         raise UserError('name a study, or give --list to see which there are')
     if options.seeds < 1:
         raise UserError(f'--seeds={options.seeds}: must be at least 1')
+    options.command = _command(word for word in arguments if word not in ('--plan', '--join'))
     return options, read_bindings(others)
+
+
+def _command(words: Iterable[str]) -> str:
+    return configuration.joined(['flan-jax', 'reproduce', *words])
 
 
 def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, str]) -> None:
@@ -228,7 +233,10 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         runs = tables[options.id].runs(root, files, given, options.clusters)
         if options.id == contamination.TABLE.id:
             return Work(runs, lambda loaded: _write_contamination(root, loaded, options.corpus))
-        return Work(runs, lambda loaded: write_study_report(configuration.load(files, given)))
+        expected = leave_one_out.chosen_clusters(tables[options.id].clusters)
+        return Work(
+            runs, lambda loaded: write_study_report(configuration.load(files, given), expected, options.command)
+        )
     miniatures = {study.id: study for study in (MINIATURE, HEWITT_MINIATURE)}
     of_hewitt = {**hewitt.STUDIES, **head_to_head_tables.STUDIES}
     studies: dict[str, Any] = {**flan.STUDIES, **miniatures, **stilts.STUDIES, **of_hewitt}
@@ -242,7 +250,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         return _of_hewitt(study, root, runs, options.judge)
     return Work(
         runs,
-        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded)),
+        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded), options.command),
         study.check,
     )
 
@@ -317,18 +325,24 @@ def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
 def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
     """One line per run that is not finished, then the line that joins them.
 
-    Runs may go on at the same time, but for those that start from another's checkpoint: a comment parts them.
+    Runs may go on at the same time, but for those that start from another's checkpoint, or ask another's model: a
+    comment parts them.
     """
     made: set[str] = set()
-    for planned, run in loaded:
-        progress = _announce(planned, run)
-        if not progress.finished:
-            if any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
-                print('# what follows starts from checkpoints of what stands above')
-                made = set()
-            made.add(run.model_dir)
-            print(configuration.command('run', planned.files, planned.bindings))
-    print(configuration.joined(['flan-jax', 'reproduce', *(word for word in arguments if word != '--plan'), '--join']))
+    missing = [(planned, run) for planned, run in loaded if not _announce(planned, run).finished]
+    for planned, run in _one_of_a_folder_first(missing):
+        if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
+            print('# what follows starts from checkpoints of what stands above')
+            made = set()
+        made.add(run.model_dir)
+        print(configuration.command('run', planned.files, planned.bindings))
+    print(_command([*(word for word in arguments if word != '--plan'), '--join']))
+
+
+def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
+    """Runs in their order, but those that ask the model of one before them at the end."""
+    tuning = {run.model_dir: planned for planned, run in reversed(loaded)}
+    return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
 
 
 def _carry_out(loaded: Loaded) -> None:
@@ -340,8 +354,10 @@ def _carry_out(loaded: Loaded) -> None:
 
 def _announce(planned, run: Run):
     """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
+    from flan_jax import manifest
     from flan_jax.studies.progress import progress_of
 
+    manifest.check_same_run(run.model_dir, run)
     progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress

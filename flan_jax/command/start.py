@@ -26,7 +26,7 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
         settings: it would be evaluated as what it is not, and tuning would pack for nothing.
     """
     run = configuration.load(files, bindings)
-    if command in ('train', 'run', 'evaluate', 'certify', 'report'):
+    if command != 'pack':
         manifest.check_same_run(run.model_dir, run)
     for folder, setting in _folders(command, run):
         require_writable(folder, setting)

@@ -21,8 +21,12 @@ ELSEWHERE = {
 """Tables and figures that are no study of their own, and why."""
 
 
+SAMPLE_ROWS, PREPARED_ROWS = 6, 1000
+"""Examples of a validation or test split, about: of the bundled samples, and of prepared data without a limit."""
+
+
 def print_studies() -> None:
-    """Prints what can be reproduced, from which table or figure, and what tuning costs at both scales."""
+    """Prints what can be reproduced, from which table or figure, and what it costs at both scales."""
     from flan_jax.studies import cost
     from flan_jax.studies.file_studies import FILE_STUDIES
 
@@ -42,13 +46,29 @@ def print_studies() -> None:
         table.add_row(study.id, study.source, study.title, '–', '0.0', '–')
     print_table(table)
     CONSOLE.print(
-        f'Estimates of the tuning of one seed; evaluation comes on top. Core hours: hours of one CPU core at '
-        f'{sustained / 1e9:.0f} GFLOP/s, {cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices '
-        '(measured on this machine, just now). Chip hours: '
+        f'Estimates for one seed. Core hours: hours of one CPU core, which tunes at {sustained / 1e9:.0f} GFLOP/s, '
+        f'{cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices (measured on this machine, just now); '
+        f'packing, compiling and evaluation as on an Intel Xeon, evaluation {_evaluated()}. Chip hours: tuning alone, '
         f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
     )
     for name, why in ELSEWHERE.items():
         CONSOLE.print(f'{name}: {why}')
+
+
+def _evaluated() -> str:
+    """What the runs of the small scale evaluate, in words."""
+    if 'TFDS_DATA_DIR' in os.environ:
+        return 'of as many examples of each split as EVAL_LIMIT allows'
+    return f'of the bundled samples (some {SAMPLE_ROWS} examples of a split; TFDS_DATA_DIR is not set)'
+
+
+def _rows(study) -> int:
+    """Examples that a split has at the small scale, about: of the miniature's data, of prepared ones, or of samples."""
+    from flan_jax.tasks.miniature_data import Sizes
+
+    if 'miniature' in study.id:
+        return Sizes().test
+    return PREPARED_ROWS if 'TFDS_DATA_DIR' in os.environ else SAMPLE_ROWS
 
 
 def samples(root: str) -> str:
@@ -124,4 +144,6 @@ def _cost(study, scale: str):
         planned = study.runs('unused', files, given, ())
     else:
         planned = study.runs(scale, 'unused', (), given)
-    return cost_of(configuration.load(run.files, run.bindings) for run in planned)
+    runs = [configuration.load(run.files, run.bindings) for run in planned]
+    catalogue.declare(runs[0].data.modules)
+    return cost_of(runs, _rows(study))

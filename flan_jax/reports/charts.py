@@ -88,7 +88,8 @@ def beside_the_paper(rows: Sequence[Mapping]):
     figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.55 * len(rows)))
     for index, row in enumerate(rows):
         for model, found in row['models'].items():
-            axes.errorbar(found['mean'], index - 0.15, xerr=found['std'], fmt='o', ms=7, color=COLOURS[model])
+            span, colour = found['std'], COLOURS[model]
+            axes.errorbar(found['mean'], index - 0.15, xerr=span, fmt='o', ms=7, color=colour, clip_on=False)
         if row['paper']:
             paper = row['paper']
             axes.errorbar(paper['mean'], index + 0.15, xerr=paper['std'], fmt='*', ms=10, color=COLOURS['paper'])
@@ -100,7 +101,7 @@ def beside_the_paper(rows: Sequence[Mapping]):
     axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 100)
-    axes.set_xlabel('zero-shot score, mean and standard deviation over templates')
+    axes.set_xlabel('zero-shot score, %: mean ± deviation over templates')
     styles: dict[str, dict[str, Any]] = {
         'base': {'marker': 'o', 'color': COLOURS['base']},
         'tuned': {'marker': 'o', 'color': COLOURS['tuned']},
@@ -109,7 +110,10 @@ def beside_the_paper(rows: Sequence[Mapping]):
         'FLAN 137B': {'marker': '*', 'color': COLOURS['paper']},
     }
     handles = [plt.Line2D([], [], ls='', label=label, **style) for label, style in styles.items()]
-    figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), frameon=False, fontsize=8)
+    if any(row['chance'] is not None for row in rows):
+        handles.append(plt.Line2D([], [], ls='--', lw=1.2, color=COLOURS['chance'], label='chance'))
+    layout = {'ncols': len(handles), 'columnspacing': 1.2}
+    figure.legend(handles=handles, loc='outside upper center', frameon=False, fontsize=8, **layout)
     return figure
 
 

@@ -1,7 +1,7 @@
 """The figures of studies, as people know them from the papers: lines along an axis, or groups of bars."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -11,9 +11,17 @@ from flan_jax.reports.charts import COLOURS, WIDTH, plt, svg_of
 
 AVERAGE = 'Average'
 
+BASE = 'base'
+"""Begins the names of the paper's base models, which go on with an arm's where each has its own."""
+
+SCORE = 'score on what was held out, %'
+
 
 def lines(content: Mapping[str, Any]):
-    """Scores of each column by arm, their average in front, the base models' dashed, and the paper's average."""
+    """Scores of each column by arm, their average in front, the base models' dashed, and the paper's averages.
+
+    Intervals are drawn of the averages alone; those of each column stand in the table.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
     places = {arm['name']: arm['x'] for arm in content['arms']}
     for column in content['columns']:
@@ -21,11 +29,10 @@ def lines(content: Mapping[str, Any]):
         style = {'lw': 2.5, 'color': COLOURS['tuned']} if front else {'lw': 1, 'alpha': 0.6}
         _line(axes, content['ours'], places, column, marker='o', ms=5 if front else 3, label=column, **style)
     _line(axes, content['base'], places, AVERAGE, ls='--', lw=1.5, color=COLOURS['base'], label='base, average')
-    paper = {name: {AVERAGE: {'mean': of_arm.get(AVERAGE)}} for name, of_arm in content['paper'].items()}
-    _line(axes, paper, _paper_places(content), AVERAGE, marker='*', ms=9, lw=1, color=COLOURS['paper'], label="paper's")
+    _paper_lines(axes, content)
     axes.set_xticks(list(places.values()), _tick_labels(content))
     axes.set_xlabel(content['x_label'])
-    axes.set_ylabel('score on what was held out')
+    axes.set_ylabel(SCORE)
     axes.set_ylim(0, 100)
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return figure
@@ -35,7 +42,7 @@ def bars(content: Mapping[str, Any]):
     """Scores of each column, a bar for each arm, with intervals where there are several seeds, and the paper's."""
     columns, arms = content['columns'], content['arms']
     figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
-    width = 0.8 / len(arms)
+    width, labelled = 0.8 / len(arms), False
     for index, arm in enumerate(arms):
         places = [place + (index - (len(arms) - 1) / 2) * width for place in range(len(columns))]
         cells = [content['ours'].get(arm['name'], {}).get(column) for column in columns]
@@ -45,9 +52,20 @@ def bars(content: Mapping[str, Any]):
         printed = [content['paper'].get(arm['name'], {}).get(column) for column in columns]
         known = [(place, value) for place, value in zip(places, printed) if value is not None]
         if known:
-            axes.plot(*zip(*known), '*', ms=7, color=COLOURS['paper'], label="paper's" if index == 0 else None)
-    axes.set_xticks(range(len(columns)), [column.replace(' ', '\n', 1) for column in columns], fontsize=8)
-    axes.set_ylabel('score on what was held out')
+            axes.plot(
+                *zip(*known),
+                '*',
+                ms=10,
+                mec='white',
+                mew=0.6,
+                color=COLOURS['paper'],
+                label=None if labelled else "paper's",
+            )
+            labelled = True
+    labels = [column.replace(' ', '\n', 1) for column in columns]
+    crowded = len(columns) * max(len(line) for label in labels for line in label.split('\n')) > 80
+    axes.set_xticks(range(len(columns)), labels, fontsize=6.5 if crowded else 8)
+    axes.set_ylabel(SCORE)
     axes.set_ylim(0, 100)
     figure.legend(loc='outside upper center', ncols=2, frameon=False, fontsize=8)
     return figure
@@ -71,24 +89,37 @@ def png_of(figure) -> bytes:
 
 def _line(axes, scores: Mapping[str, Any], places: Mapping[str, float], column: str, **style) -> None:
     cells = [(place, scores.get(name, {}).get(column)) for name, place in places.items()]
-    known = [(place, cell) for place, cell in cells if cell and cell['mean'] is not None]
+    known = [(place, cell) for place, cell in cells if cell]
     if not known:
         return
     xs = [place for place, _ in known]
     axes.plot(xs, [cell['mean'] for _, cell in known], **style)
-    if all(cell.get('low') is not None for _, cell in known):
+    if column == AVERAGE and all(cell.get('low') is not None for _, cell in known):
         bounds = [[cell[bound] for _, cell in known] for bound in ('low', 'high')]
-        axes.fill_between(xs, *bounds, alpha=0.15, lw=0, color=style.get('color', COLOURS['base']))
+        axes.fill_between(xs, *bounds, alpha=0.15, lw=0, color=style['color'])
 
 
-def _paper_places(content: Mapping[str, Any]) -> dict[str, float]:
-    """Where the paper's values go: at the arm of the same name, or in the order in which it prints them."""
-    places = {arm['name']: arm['x'] for arm in content['arms']}
-    if set(places) & set(content['paper']):
-        return places
-    printed = [name for name in content['paper'] if not name.startswith('base')]
-    last = max(places.values())
-    return {name: last * index / max(1, len(printed) - 1) for index, name in enumerate(printed)}
+def _paper_lines(axes, content: Mapping[str, Any]) -> None:
+    """The paper's averages, and those of its base models, dashed; where its arms are others than ours, with names."""
+    printed = {name: of_arm[AVERAGE] for name, of_arm in content['paper'].items() if AVERAGE in of_arm}
+    ours = {arm['name']: arm['x'] for arm in content['arms']}
+    of_paper = [name for name in printed if not name.startswith(BASE)]
+    places = ours if set(ours) & set(printed) else _spread(of_paper, max(ours.values()))
+    tuned = {place: printed[name] for name, place in places.items() if name in printed}
+    base = {place: printed.get(f'{BASE}, {name}', printed.get(BASE)) for name, place in places.items()}
+    style = {'marker': '*', 'lw': 1, 'color': COLOURS['paper']}
+    if tuned:
+        axes.plot(*zip(*tuned.items()), ms=9, label="paper's", **style)
+    if known := {place: value for place, value in base.items() if value is not None}:
+        axes.plot(*zip(*known.items()), ms=5, ls='--', mfc='white', label="paper's base", **style)
+    for name, place in places.items() if places is not ours else ():
+        above = (place, max(printed[name], base[place] or 0))
+        axes.annotate(name, above, (0, 6), textcoords='offset points', ha='center', fontsize=7, color=COLOURS['paper'])
+
+
+def _spread(names: Sequence[str], last: float) -> dict[str, float]:
+    """Places for the paper's arms along an axis that ends at `last`, in the order in which it prints them."""
+    return {name: last * index / max(1, len(names) - 1) for index, name in enumerate(names)}
 
 
 def _tick_labels(content: Mapping[str, Any]) -> list[str]:

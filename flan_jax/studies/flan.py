@@ -81,7 +81,7 @@ def _prompts(scale: Scale) -> list[Arm]:
 def _templates(scale: Scale) -> list[Arm]:
     return [
         Arm(
-            f'{datasets} of each cluster, {templates} templates',
+            f'{datasets} of each cluster, {templates} template{"s" * (templates > 1)}',
             {
                 'MIXTURE_OR_TASK_NAME': JOIN.join(_first_datasets(datasets)),
                 'Data.templates_per_dataset': str(templates),

@@ -32,29 +32,32 @@ def runs_in(root: str) -> list[str]:
     return [name for name in catalogue.CLUSTERS if manifest.exists(run_folder(root, name))]
 
 
-def write_study_report(study: Run) -> epath.Path:
+def write_study_report(study: Run, expected: Sequence[str], command: str = '') -> epath.Path:
     """Writes report.html, report.json, table.csv and each cluster's figure of the runs below MODEL_DIR.
+
+    Args:
+      study: settings of the runs, but for what each holds out.
+      expected: clusters that have a run of their own, once all are done.
+      command: the command line that does all of them.
 
     Returns:
       The path of the first.
     """
-    root, content = epath.Path(study.model_dir), gather(study)
+    root, content = epath.Path(study.model_dir), gather(study, expected) | {'command': command}
     figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
     drawn = {name: write_figure(root, f'figure_{name}', figure) for name, figure in figures.items()}
     write_whole(root / 'table.csv', table(content))
     return write_files(root, content, render(content, drawn))
 
 
-def gather(study: Run) -> dict[str, Any]:
+def gather(study: Run, expected: Sequence[str]) -> dict[str, Any]:
     """Everything the report says, from the manifests and records of the runs that are there."""
     clusters = [_cluster(run_without(study, name)) for name in runs_in(study.model_dir)]
     datasets = [line['dataset'] for cluster in clusters for line in cluster['results']]
     return {
         'clusters': clusters,
         'not_begun': [
-            catalogue.cluster(name).title
-            for name in catalogue.paper_clusters()
-            if name not in {cluster['name'] for cluster in clusters}
+            catalogue.cluster(name).title for name in expected if name not in {cluster['name'] for cluster in clusters}
         ],
         'score': study.evaluation.score,
         'limit': study.evaluation.limit,
