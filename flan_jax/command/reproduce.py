@@ -11,7 +11,6 @@ default out/reproduce/ID_SCALE, or out/reproduce/ID where no model is tuned.
 import argparse
 import dataclasses
 import functools
-import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,14 +22,11 @@ from flan_jax.command.bindings import read_bindings
 from flan_jax.command.compile_study import compile_study
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.quiet import import_tensorflow
-from flan_jax.command.run import complete
-from flan_jax.command.start import start_run
+from flan_jax.command.study_runs import Loaded, announce, carry_out, load_runs, print_plan, without_preparing
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 from flan_jax.studies.study import PlannedRun
-
-Loaded = Sequence[tuple[PlannedRun, Run]]
 
 
 def main(arguments: list[str]) -> int:
@@ -57,21 +53,21 @@ def main(arguments: list[str]) -> int:
         return 0
     given = _with_defaults(options, bindings)
     work = _study(options, given)
-    loaded = _load(work.runs, given)
+    loaded = load_runs(work.runs, given)
     if options.compile:
         compile_study(loaded)
         return 0
     _check(work, loaded, options.corpus)
     if options.plan:
-        _print_plan(loaded, arguments)
+        print_plan(loaded, _command([*(word for word in arguments if word != '--plan'), '--join']))
         return 0
     prepares = [pair for pair in loaded if pair[0].prepares]
     if options.join:
-        work.check([pair for pair in prepares if _announce(*pair).finished])
+        work.check([pair for pair in prepares if announce(*pair).finished])
     else:
-        _carry_out(prepares)
+        carry_out(prepares)
         work.check(prepares)
-        _carry_out(_without_preparing(loaded))
+        carry_out(without_preparing(loaded))
     CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
 
@@ -87,31 +83,6 @@ def _parsed(options: argparse.Namespace, root: str) -> Sequence[pathlib.Path]:
         raise UserError(f'--parser={options.parser}: only {gpt4llm.FIGURE_1.id} parses; leave it out')
     gpt4llm.FIGURE_1.check(options.files)
     return parse_files(options.files, options.parser, os.path.join(root, 'parses'))
-
-
-def _load(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
-    """The settings of planned runs, which keep those of the user's bindings that they read.
-
-    Raises:
-      UserError: for a binding that no run reads; as `configuration.load` besides.
-    """
-    from flan_jax.studies.cost import require_steps
-
-    loaded: list[tuple[PlannedRun, Run]] = []
-    read: set[str] = set()
-    reasons: dict[str, str] = {}
-    for planned in runs:
-        run, unread = configuration.load_with_unread(planned.files, planned.bindings)
-        if own := [name for name in unread if name not in given]:
-            raise UserError(unread[own[0]])
-        kept = {name: value for name, value in planned.bindings.items() if name not in unread}
-        read |= set(kept)
-        reasons |= unread
-        loaded.append((dataclasses.replace(planned, bindings=kept), run))
-    if nowhere := [name for name in reasons if name not in read]:
-        raise UserError(reasons[nowhere[0]])
-    require_steps(run for _, run in loaded)
-    return loaded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +221,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
         return _of_hewitt(study, root, runs, options.judge)
     return Work(
         runs,
-        lambda loaded: write_study(root, study, options.scale, _without_preparing(loaded), options.command),
+        lambda loaded: write_study(root, study, options.scale, without_preparing(loaded), options.command),
         study.check,
     )
 
@@ -263,7 +234,7 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
     from flan_jax.studies.response_ranking import write_ranking
 
     def write(loaded: Loaded) -> os.PathLike:
-        finished = _without_preparing(loaded)
+        finished = without_preparing(loaded)
         if isinstance(table, RankingTable):
             return write_ranking(root, table, finished, open_model)
         return write_head_to_head(root, table, finished, functools.partial(_judge, judge))
@@ -302,10 +273,6 @@ def _judge(checkpoint: str | None, run: Run):
     return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
-def _without_preparing(loaded: Loaded) -> Loaded:
-    return [pair for pair in loaded if not pair[0].prepares]
-
-
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
     """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
     from flan_jax.command.certify import certify
@@ -320,44 +287,3 @@ def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
         if manifest.exists(run.model_dir):
             certify(run, eval_set_of(run))
     return write_contamination(root, runs)
-
-
-def _print_plan(loaded: Loaded, arguments: Sequence[str]) -> None:
-    """One line per run that is not finished, then the line that joins them.
-
-    Runs may go on at the same time, but for those that start from another's checkpoint, or ask another's model: a
-    comment parts them.
-    """
-    made: set[str] = set()
-    missing = [(planned, run) for planned, run in loaded if not _announce(planned, run).finished]
-    for planned, run in _one_of_a_folder_first(missing):
-        if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
-            print('# what follows starts from checkpoints of what stands above')
-            made = set()
-        made.add(run.model_dir)
-        print(configuration.command('run', planned.files, planned.bindings))
-    print(_command([*(word for word in arguments if word != '--plan'), '--join']))
-
-
-def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
-    """Runs in their order, but those that ask the model of one before them at the end."""
-    tuning = {run.model_dir: planned for planned, run in reversed(loaded)}
-    return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
-
-
-def _carry_out(loaded: Loaded) -> None:
-    missing = [planned for planned, run in loaded if not _announce(planned, run).finished]
-    for number, planned in zip(itertools.count(1), missing):
-        CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')
-        complete(*start_run('run', planned.files, planned.bindings))
-
-
-def _announce(planned, run: Run):
-    """Says how far a run is, and gives it; raises, before any work starts, what would stop it."""
-    from flan_jax import manifest
-    from flan_jax.studies.progress import progress_of
-
-    manifest.check_same_run(run.model_dir, run)
-    progress = progress_of(run, planned.waits_for)
-    CONSOLE.print(f'{planned.name}: {progress}')
-    return progress

@@ -1,0 +1,86 @@
+"""The runs of a study: their settings, how far they are, the commands that carry them out."""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+
+from flan_jax.command import configuration
+from flan_jax.command.run import complete
+from flan_jax.command.start import start_run
+from flan_jax.errors import UserError
+from flan_jax.progress import CONSOLE
+from flan_jax.run import Run
+from flan_jax.studies.progress import Progress, progress_of
+from flan_jax.studies.study import PlannedRun
+
+Loaded = Sequence[tuple[PlannedRun, Run]]
+"""Runs with their settings."""
+
+
+def load_runs(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
+    """The settings of planned runs, which keep those of the user's bindings that they read.
+
+    Raises:
+      UserError: for a binding that no run reads; as `configuration.load` besides.
+    """
+    from flan_jax.studies.cost import require_steps
+
+    loaded: list[tuple[PlannedRun, Run]] = []
+    read: set[str] = set()
+    reasons: dict[str, str] = {}
+    for planned in runs:
+        run, unread = configuration.load_with_unread(planned.files, planned.bindings)
+        if own := [name for name in unread if name not in given]:
+            raise UserError(unread[own[0]])
+        kept = {name: value for name, value in planned.bindings.items() if name not in unread}
+        read |= set(kept)
+        reasons |= unread
+        loaded.append((dataclasses.replace(planned, bindings=kept), run))
+    if nowhere := [name for name in reasons if name not in read]:
+        raise UserError(reasons[nowhere[0]])
+    require_steps(run for _, run in loaded)
+    return loaded
+
+
+def without_preparing(loaded: Loaded) -> Loaded:
+    """The runs that the study is about, without those that prepare their base."""
+    return [pair for pair in loaded if not pair[0].prepares]
+
+
+def print_plan(loaded: Loaded, joining: str) -> None:
+    """Prints a line for every run that is not finished, then the line that joins them.
+
+    Runs may go on at the same time, but for those that start from another's checkpoint, or ask another's model: a
+    comment parts them.
+    """
+    made: set[str] = set()
+    missing = [(planned, run) for planned, run in loaded if not announce(planned, run).finished]
+    for planned, run in _one_of_a_folder_first(missing):
+        if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
+            print('# what follows starts from checkpoints of what stands above')
+            made = set()
+        made.add(run.model_dir)
+        print(configuration.command('run', planned.files, planned.bindings))
+    print(joining)
+
+
+def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
+    """Runs in their order, but those that ask the model of one before them at the end."""
+    tuning = {run.model_dir: planned for planned, run in reversed(loaded)}
+    return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
+
+
+def carry_out(loaded: Loaded) -> None:
+    """Tunes and evaluates what is not finished, one run after the other."""
+    missing = [planned for planned, run in loaded if not announce(planned, run).finished]
+    for number, planned in zip(itertools.count(1), missing):
+        CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')
+        complete(*start_run('run', planned.files, planned.bindings))
+
+
+def announce(planned: PlannedRun, run: Run) -> Progress:
+    """Says how far a run is, and gives it."""
+    progress = progress_of(run, planned.waits_for)
+    CONSOLE.print(f'{planned.name}: {progress}')
+    return progress
