@@ -14,6 +14,7 @@ from etils import epath
 import flan_jax
 from flan_jax.errors import UserError
 from flan_jax.files import read_json, write_whole
+from flan_jax.packing.sequence_files import STORAGE
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.settings import Settings, as_plain, fingerprint
 from flan_jax.training.moved_base import moved_of_run
@@ -100,6 +101,17 @@ def check_same_run(model_dir: epath.PathLike, run: Settings) -> None:
     tuned, now = _moved_with(model_dir, before['run']), as_plain(run)
     parts = [{**_trained_by(settings), 'data': _mixture_of(settings['data'])} for settings in (tuned, now)]
     _require_same(model_dir, *parts)
+
+
+def check_goes_on(model_dir: epath.PathLike) -> None:
+    """Raises ManifestError where MODEL_DIR holds a model that was tuned on a stream as another version packs it."""
+    if not exists(model_dir) or not (stream := read(model_dir)['stream']):
+        return
+    if stream['recipe'].get('storage', STORAGE) != STORAGE:
+        raise ManifestError(
+            f'{model_dir} holds a run of another version of flan_jax, which packs examples otherwise: finish it with '
+            'that version, or choose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights)'
+        )
 
 
 def run_fingerprint(run: Settings, stream: StreamManifest, base: str | None = None) -> str:

@@ -22,7 +22,15 @@ from flan_jax.command.bindings import read_bindings
 from flan_jax.command.compile_study import compile_study
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.quiet import import_tensorflow
-from flan_jax.command.study_runs import Loaded, announce, carry_out, load_runs, print_plan, without_preparing
+from flan_jax.command.study_runs import (
+    Loaded,
+    announce,
+    carry_out,
+    check_runs,
+    load_runs,
+    print_plan,
+    without_preparing,
+)
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
@@ -244,8 +252,7 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
 
 def _check(work: Work, loaded: Loaded, corpus: str | None) -> None:
     """Raises UserError for models that are there with other settings, data that is missing, or an unknown corpus."""
-    for _, run in loaded:
-        manifest.check_same_run(run.model_dir, run)
+    check_runs(loaded)
     some = loaded[-1][1]
     prepare_libraries(some.data)
     work.check_data(some)

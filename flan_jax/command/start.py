@@ -28,6 +28,8 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
     run = configuration.load(files, bindings)
     if command != 'pack':
         manifest.check_same_run(run.model_dir, run)
+    if command in ('train', 'run'):
+        manifest.check_goes_on(run.model_dir)
     for folder, setting in _folders(command, run):
         require_writable(folder, setting)
     prepare_libraries(run.data)

@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 
+from flan_jax import manifest
 from flan_jax.command import configuration
 from flan_jax.command.run import complete
 from flan_jax.command.start import start_run
@@ -43,6 +44,12 @@ def load_runs(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
     return loaded
 
 
+def check_runs(loaded: Loaded) -> None:
+    """Raises ManifestError for a run that is there with other settings: its page would be of another study."""
+    for _, run in loaded:
+        manifest.check_same_run(run.model_dir, run)
+
+
 def without_preparing(loaded: Loaded) -> Loaded:
     """The runs that the study is about, without those that prepare their base."""
     return [pair for pair in loaded if not pair[0].prepares]
@@ -58,7 +65,7 @@ def print_plan(loaded: Loaded, joining: str) -> None:
     missing = [(planned, run) for planned, run in loaded if not announce(planned, run).finished]
     for planned, run in _one_of_a_folder_first(missing):
         if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
-            print('# what follows starts from checkpoints of what stands above')
+            print('# what follows takes models of what stands above')
             made = set()
         made.add(run.model_dir)
         print(configuration.command('run', planned.files, planned.bindings))

@@ -23,12 +23,10 @@ from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.packing import Packing, sampled
 from flan_jax.packing.parts import resumable
 from flan_jax.packing.readers import Readers
+from flan_jax.packing.sequence_files import STORAGE
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
-
-STORAGE = 3
-"""Version of how sequences are stored."""
 
 
 def stream_recipe(

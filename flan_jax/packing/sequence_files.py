@@ -16,6 +16,9 @@ from etils import epath
 from flan_jax.errors import UserError
 from flan_jax.files import cache_folder, in_bucket, whole_file
 
+STORAGE = 3
+"""Version of how sequences are made of examples and stored."""
+
 SEQUENCES_PER_FILE = 1 << 16
 """Ours: such a file opens in 20 ms."""
 
@@ -79,8 +82,9 @@ class SequenceFiles:
     def _source(self, number: int) -> grain.sources.ArrayRecordDataSource:
         if number not in self._sources:
             file = self._folder / file_name(number)
+            here = on_disk(file)  # a full disk, or a bucket that is not there, is no damage
             with named_damage(file):
-                source = grain.sources.ArrayRecordDataSource([str(on_disk(file))])
+                source = grain.sources.ArrayRecordDataSource([str(here)])
                 held = len(source)
             expected = min(SEQUENCES_PER_FILE, self._sequences - number * SEQUENCES_PER_FILE)
             if held != expected:

@@ -24,6 +24,16 @@ _SCRIPT_HASH = markupsafe.Markup(f"'sha256-{base64.b64encode(hashlib.sha256(_SCR
 """What the content security policy of a report lets run, and nothing else."""
 
 
+def page_folder(root: epath.PathLike, study: str) -> epath.Path:
+    """Where the page of a study goes: `root`, or `root`/study where that has the page of another."""
+    root = epath.Path(root)
+    try:
+        found = json.loads((root / JSON_FILE).read_text())
+    except (FileNotFoundError, ValueError):
+        return root
+    return root if found.get('id') == study else root / study
+
+
 def write_files(folder: epath.PathLike, content: Mapping[str, Any], page: str) -> epath.Path:
     """Writes a report's content as JSON and its page as HTML; returns the path of the page."""
     folder = epath.Path(folder)

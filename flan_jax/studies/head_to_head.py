@@ -30,7 +30,7 @@ from flan_jax.metrics.length_controlled import fit_difficulty, interval, length_
 from flan_jax.progress import CONSOLE
 from flan_jax.reports.comparison_charts import Rate, rates
 from flan_jax.reports.csv_text import csv_text
-from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.page import page_folder, page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
@@ -90,9 +90,10 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
             {manifest.read(run.model_dir)['command'] for _, run in runs if manifest.exists(run.model_dir)}
         ),
     }
-    write_whole(epath.Path(root) / 'table.csv', csv_of(content))
-    chart = write_figure(epath.Path(root), 'win_rates', _chart(content)) if content['lines'] else ''
-    return write_files(root, content, page_of(_TEMPLATE, content, chart=chart))
+    folder = page_folder(root, table.id)
+    write_whole(folder / 'table.csv', csv_of(content))
+    chart = write_figure(folder, 'win_rates', _chart(content)) if content['lines'] else ''
+    return write_files(folder, content, page_of(_TEMPLATE, content, chart=chart))
 
 
 def _chart(content: Mapping[str, Any]) -> Figure:

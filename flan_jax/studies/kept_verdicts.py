@@ -32,13 +32,22 @@ def kept_verdicts(
     rows = [row for _, row in read_rows(path)] if path.exists() else []
     known = {row.get(HASH) or instruction_hash(str(row.get('instruction', ''))) for row in rows}
     missing = [pair for pair in pairs if instruction_hash(pair.prompt) not in known]
+    verdicts = _read(path, [pair for pair in pairs if instruction_hash(pair.prompt) in known])
     if missing:
         rows += _judged(path, rows, missing, open_judge())
         write_whole(path, ''.join(f'{json.dumps(row, ensure_ascii=False)}\n' for row in rows))
+        verdicts = _read(path, pairs)
     else:
         CONSOLE.print(f'verdicts are there, of {_named(rows[0])}: {path}', soft_wrap=True)
+    return verdicts, _named(rows[0])
+
+
+def _read(path: epath.Path, pairs: Sequence[Pair]) -> list[Verdict]:
+    """The file's verdicts on pairs; raises UserError where they are on other answers."""
+    if not pairs:
+        return []
     try:
-        return VerdictFile(str(path)).verdicts(pairs), _named(rows[0])
+        return VerdictFile(str(path)).verdicts(pairs)
     except UserError as error:
         raise UserError(f'{error}. Remove {path}, and give the command again, to have all judged anew') from error
 
@@ -57,4 +66,6 @@ def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], 
 def _named(row: Mapping[str, Any]) -> str:
     """What a line says of its judge."""
     said = row.get('judge') or {'kind': 'a judge whose name is not in the file'}
+    if isinstance(said, str):
+        return said
     return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)

@@ -11,7 +11,7 @@ from flan_jax import catalogue, manifest
 from flan_jax.files import write_whole
 from flan_jax.reports import charts
 from flan_jax.reports.csv_text import csv_text
-from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.page import page_folder, page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.result_lines import not_evaluated, result_lines, results_by_model
 from flan_jax.reports.study_charts import write_figure
@@ -32,6 +32,10 @@ def runs_in(root: str) -> list[str]:
     return [name for name in catalogue.CLUSTERS if manifest.exists(run_folder(root, name))]
 
 
+ID = 'leave_one_out'
+"""The page is of all runs that hold a cluster out, whichever table asked for them."""
+
+
 def write_study_report(study: Run, expected: Sequence[str], command: str = '') -> epath.Path:
     """Writes report.html, report.json, table.csv and each cluster's figure of the runs below MODEL_DIR.
 
@@ -43,7 +47,7 @@ def write_study_report(study: Run, expected: Sequence[str], command: str = '') -
     Returns:
       The path of the first.
     """
-    root, content = epath.Path(study.model_dir), gather(study, expected) | {'command': command}
+    root, content = page_folder(study.model_dir, ID), gather(study, expected) | {'command': command, 'id': ID}
     figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
     drawn = {name: write_figure(root, f'figure_{name}', figure) for name, figure in figures.items()}
     write_whole(root / 'table.csv', table(content))

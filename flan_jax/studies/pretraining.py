@@ -14,8 +14,8 @@ BASE_CHECKPOINT = 'INITIAL_CHECKPOINT_PATH'
 TEXT = 'tfds:cnn_dailymail:3.4.0:article'
 """What a small base model is pretrained on; it is among the bundled samples."""
 
-TUNING = 'Run.tuning'
-"""How the other runs tune the base model, which itself learns with all of its weights."""
+FROM_NOTHING = {'Run.tuning': '@Full()', 'INITIAL_CHECKPOINT_PATH': 'None'}
+"""A base model learns from nothing with all of its weights, however the other runs tune it."""
 
 
 def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping[str, str]) -> PlannedRun:
@@ -24,8 +24,10 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
     # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
     data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
     files = ('gin/runs/pretrain.gin', *files[1:])
-    given = {name: value for name, value in given.items() if not _of_the_catalogue(name) and name != TUNING}
-    return PlannedRun('pretraining', 'nothing', seed, files, {**data, **given, **bindings}, prepares=True)
+    given = {name: value for name, value in given.items() if not _of_the_catalogue(name)}
+    return PlannedRun(
+        'pretraining', 'nothing', seed, files, {**data, **given, **bindings, **FROM_NOTHING}, prepares=True
+    )
 
 
 def _of_the_catalogue(name: str) -> bool:

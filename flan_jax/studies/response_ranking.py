@@ -32,7 +32,7 @@ from flan_jax.inference.scoring import Scorer
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.reports.comparison_charts import Rate, rates
 from flan_jax.reports.csv_text import csv_text
-from flan_jax.reports.page import page_of, write_files
+from flan_jax.reports.page import page_folder, page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import write_figure
 from flan_jax.run import Run
@@ -83,9 +83,10 @@ def write_ranking(
         'unfinished': [planned.name for planned, run in runs if checkpoints.latest_folder(run.model_dir) is None],
         'commands': sorted({manifest.read(run.model_dir)['command'] for run in begun}),
     }
-    write_whole(epath.Path(root) / 'table.csv', csv_of(content))
-    chart = write_figure(epath.Path(root), 'shares', _chart(content))
-    return write_files(root, content, page_of(_TEMPLATE, content, chart=chart))
+    folder = page_folder(root, table.id)
+    write_whole(folder / 'table.csv', csv_of(content))
+    chart = write_figure(folder, 'shares', _chart(content))
+    return write_files(folder, content, page_of(_TEMPLATE, content, chart=chart))
 
 
 def _chart(content: Mapping[str, Any]) -> Figure:

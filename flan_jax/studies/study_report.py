@@ -1,6 +1,5 @@
 """The page of a study: its figure and table, the paper's values beside ours, and the commands that made it."""
 
-import json
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from flan_jax import manifest
 from flan_jax.files import write_whole
 from flan_jax.reports import study_charts
 from flan_jax.reports.csv_text import csv_text
-from flan_jax.reports.page import JSON_FILE, page_of, write_files
+from flan_jax.reports.page import page_folder, page_of, write_files
 from flan_jax.reports.report import from_samples
 from flan_jax.reports.study_charts import AVERAGE
 from flan_jax.run import Run
@@ -30,20 +29,11 @@ def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, co
     They are in `root`; where that holds the page of another study, with which runs are shared, in `root`/ID.
     `command` is the command line that does all of its runs.
     """
-    root, content = _folder_of(epath.Path(root), study.id), gather(study, scale, runs) | {'command': command}
+    root, content = page_folder(root, study.id), gather(study, scale, runs) | {'command': command}
     figure = getattr(study_charts, study.figure)(content)
     svg = study_charts.write_figure(root, 'figure', figure)
     write_whole(root / 'table.csv', table(content))
     return write_files(root, content, page_of(_TEMPLATE, content, chart=svg))
-
-
-def _folder_of(root: epath.Path, study: str) -> epath.Path:
-    """Where a study's page goes, so that no other study's is lost."""
-    try:
-        found = json.loads((root / JSON_FILE).read_text())
-    except (FileNotFoundError, ValueError):
-        return root
-    return root if found.get('id') == study else root / study
 
 
 def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A stream is a pure function of its recipe, and is read the same by any number of processes."""
 
+import errno
 import json
 
 import numpy as np
@@ -137,6 +138,16 @@ def test_sequences_are_read_across_files(tmp_path, monkeypatch):
     (folder / file_name(1)).unlink()
     with pytest.raises(StreamError, match='is missing'):
         SequenceFiles(folder, 10)
+
+
+def test_a_full_disk_is_not_called_damage(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    write_sequences(epath.Path(tmp_path), iter([b'a']))
+    monkeypatch.setattr(sequence_files, 'on_disk', full)
+    with pytest.raises(OSError, match='No space left'):
+        SequenceFiles(epath.Path(tmp_path), 1)
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path):

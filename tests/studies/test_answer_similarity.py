@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flan_jax.command import main
+from flan_jax.errors import UserError
 from flan_jax.studies.answer_similarity import TOKEN, Similarity, similarities
 
 TASK = {'How many are 2 and 3 apples?': '2 + 3 = 5', 'How many are 4 and 5 pears?': '4 + 5 = 9'}
@@ -79,3 +80,11 @@ def test_the_command_writes_page_figure_and_table(files, tmp_path, capsys):
     assert 'TF-IDF' in page and '<svg' in page and '>nan<' not in page
     assert main.main(words[:-3]) == 2 and 'TASK.jsonl VARIED.jsonl ANSWERS.jsonl' in capsys.readouterr().err
     assert main.main([*words, str(files[0])]) == 2
+
+
+def test_files_without_any_response_are_refused(files, tmp_path):
+    for name, key in (('task', 'question'), ('varied', 'prompt')):
+        answer = 'answer' if key == 'question' else 'completion'
+        (tmp_path / f'{name}.jsonl').write_text(json.dumps({key: 'What?', answer: ' '}) + '\n')
+    with pytest.raises(UserError, match='every response is empty'):
+        similarities(files)

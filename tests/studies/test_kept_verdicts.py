@@ -50,6 +50,20 @@ def test_verdicts_of_another_judge_or_on_other_answers_are_not_mixed_in(tmp_path
     assert path.read_text() == before
 
 
+def test_what_is_there_is_checked_before_the_rest_is_judged(tmp_path):
+    path, judge = tmp_path / 'verdicts.jsonl', LongerIsBetter('a')
+    kept_verdicts(path, PAIRS[:4], lambda: judge)
+    with pytest.raises(UserError, match='output_2 is not the answer'):
+        kept_verdicts(path, [dataclasses.replace(PAIRS[0], answer_b='other'), *PAIRS[1:]], lambda: judge)
+    assert len(judge.asked) == 4
+
+
+def test_a_judge_may_be_named_by_a_text(tmp_path):
+    path = tmp_path / 'verdicts.jsonl'
+    path.write_text(json.dumps([{'instruction': PAIRS[0].prompt, 'preference': 2, 'judge': 'gpt-4'}]))
+    assert kept_verdicts(path, PAIRS[:1], lambda: LongerIsBetter('a'))[1] == 'gpt-4'
+
+
 def test_a_file_without_the_name_of_a_judge_counts_and_is_not_added_to(tmp_path):
     path = tmp_path / 'verdicts.jsonl'
     path.write_text(json.dumps([{'instruction': PAIRS[0].prompt, 'preference': 2}]))

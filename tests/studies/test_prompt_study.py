@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from flan_jax.command import configuration
-from flan_jax.command.reproduce import _load, _print_plan
+from flan_jax.command.study_runs import load_runs, print_plan
 from flan_jax.errors import UserError
 from flan_jax.studies.flan import FIGURE_10
 from flan_jax.studies.progress import progress_of
@@ -81,14 +81,14 @@ def test_what_does_not_fit_is_refused(given, message):
 def test_a_binding_belongs_to_the_runs_that_read_it():
     """The models before the prompts have no early stopping; a class that no run has is a mistake."""
     given = GIVEN | {'EarlyStopping.patience': '3'}
-    runs = _load(FIGURE_10.runs('small', 'root', (), given), given)
+    runs = load_runs(FIGURE_10.runs('small', 'root', (), given), given)
     assert {run.tuning.stopping.patience for planned, run in runs if not planned.prepares} == {3}
     for planned, run in runs:
         assert configuration.load(planned.files, planned.bindings) == run
         assert ('EarlyStopping.patience' in planned.bindings) == (not planned.prepares)
     given = GIVEN | {'Linear.end': '0.1'}
     with pytest.raises(UserError, match=r'Linear.end: Training.schedule is @Constant'):
-        _load(FIGURE_10.runs('small', 'root', (), given), given)
+        load_runs(FIGURE_10.runs('small', 'root', (), given), given)
 
 
 def test_a_run_whose_newest_checkpoint_is_damaged_is_not_finished(samples_dir, tmp_path):
@@ -106,7 +106,9 @@ def test_a_run_whose_newest_checkpoint_is_damaged_is_not_finished(samples_dir, t
 def test_the_plan_parts_what_can_go_on_at_the_same_time(samples_dir, tmp_path, capsys):
     planned = FIGURE_10.runs('small', str(tmp_path), (), GIVEN | {'TFDS_DATA_DIR': samples_dir})
     some = [run for run in planned if run.held_out in ('nothing', 'commonsense')]
-    _print_plan([(run, configuration.load(run.files, run.bindings)) for run in some], ['flan.figure10', '--plan'])
+    print_plan(
+        [(run, configuration.load(run.files, run.bindings)) for run in some], 'flan-jax reproduce flan.figure10 --join'
+    )
     lines = capsys.readouterr().out.splitlines()
     assert [line[0] for line in lines] == ['f', '#', 'f', 'f', '#', 'f', 'f', 'f', 'f']  # base, tuned, prompts, join
     assert all(f'{name}={value}' in lines[5].replace("'", '') for name, value in PROMPTS.items())

@@ -3,7 +3,7 @@
 import pytest
 
 from flan_jax.command import configuration
-from flan_jax.command.reproduce import _load
+from flan_jax.command.study_runs import load_runs
 from flan_jax.data.members import members
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.mixing.temperature import TemperatureMixing
@@ -87,7 +87,7 @@ def test_the_small_study_is_small_unless_the_user_says_otherwise():
 
 def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():
     given = GIVEN | {'Data.mixing': '@TemperatureMixing()', 'TemperatureMixing.temperature': '4.0'}
-    (_, pretraining), *others = _load(GLUE.runs('small', 'root', (), given), given)
+    (_, pretraining), *others = load_runs(GLUE.runs('small', 'root', (), given), given)
     assert pretraining.data.mixing == ProportionalMixing()
     assert {run.data.mixing for _, run in others} == {TemperatureMixing(temperature=4.0)}
 
@@ -95,4 +95,4 @@ def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():
 def test_epochs_are_refused():
     given = GIVEN | {'TRAIN_STEPS': 'None', 'Stream.epochs': '2'}
     with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
-        _load(GLUE.runs('small', 'root', (), given), given)
+        load_runs(GLUE.runs('small', 'root', (), given), given)

@@ -9,7 +9,7 @@ import pytest
 from flan_jax import catalogue, manifest
 from flan_jax.catalogue.forms import in_form
 from flan_jax.command import configuration, start
-from flan_jax.command.reproduce import _print_plan
+from flan_jax.command.study_runs import check_runs, print_plan
 from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
@@ -40,6 +40,9 @@ def test_studies_that_share_a_folder_keep_a_page_each(samples_dir, tmp_path):
     assert first.read_bytes() == before and write('flan.figure6') == first
     assert json.loads((second.parent / 'report.json').read_text())['id'] == 'flan.figure11'
     assert not (first.parent / 'flan.figure6').exists()
+    tables = configuration.load(['gin/runs/small.gin'], {**given, 'MODEL_DIR': str(tmp_path)})
+    assert write_study_report(tables, ()) == tmp_path / 'leave_one_out' / 'report.html'
+    assert first.read_bytes() == before
 
 
 def test_the_page_of_a_table_says_what_of_that_table_is_missing_and_how_to_go_on(samples_dir, tmp_path):
@@ -59,10 +62,21 @@ def test_a_run_that_has_begun_with_other_settings_is_refused_before_any_work(sam
     begun = {'run': as_plain(before), 'stream': {'recipe': {}}}
     (tmp_path / run.model_dir / manifest.FILE).write_text(json.dumps(begun))
     with pytest.raises(manifest.ManifestError, match='training.steps: 7 before, 9 now'):
-        _print_plan([(planned, run)], ['flan.figure6'])
+        check_runs([(planned, run)])
     for command in ('run', 'train', 'evaluate'):  # and not after a stream of other length is packed
         with pytest.raises(manifest.ManifestError, match='training.steps: 7 before, 9 now'):
             start.start_run(command, planned.files, planned.bindings)
+
+
+def test_a_run_of_another_storage_of_streams_is_refused_before_any_work(samples_dir, tmp_path):
+    given = {'TFDS_DATA_DIR': samples_dir, 'MODEL_DIR': str(tmp_path), 'TRAIN_STEPS': '9'}
+    run = configuration.load(['gin/runs/tiny.gin'], given)
+    begun = {'run': as_plain(run), 'stream': {'recipe': {'storage': 1}}}
+    (tmp_path / manifest.FILE).write_text(json.dumps(begun))
+    for command in ('run', 'train'):
+        with pytest.raises(manifest.ManifestError, match='of another version of flan_jax'):
+            start.start_run(command, ['gin/runs/tiny.gin'], given)
+    start.start_run('evaluate', ['gin/runs/tiny.gin'], given)
 
 
 def test_a_first_look_may_ask_every_dataset_by_template_0_in_every_arm():
@@ -79,7 +93,9 @@ def test_lines_of_a_plan_that_may_go_on_at_the_same_time_are_of_different_folder
     given = {'TFDS_DATA_DIR': samples_dir, 'EVAL_LIMIT': '1', 'Evaluation.templates': '(0,)'}
     planned = STUDIES['flan.figure8'].runs('small', str(tmp_path), (), given)
     some = [run for run in planned if run.held_out in ('translation', 'closed_book_qa')]
-    _print_plan([(run, configuration.load(run.files, run.bindings)) for run in some], ['flan.figure8', '--plan'])
+    print_plan(
+        [(run, configuration.load(run.files, run.bindings)) for run in some], 'flan-jax reproduce flan.figure8 --join'
+    )
     stages = re.split('^#.*$', capsys.readouterr().out, flags=re.MULTILINE)
     folders = [re.findall(r'flan-jax run .*--gin.MODEL_DIR=(\S+)', stage) for stage in stages]
     assert [len(found) for found in folders] == [6, 2]
