@@ -14,8 +14,6 @@ AVERAGE = 'Average'
 BASE = 'base'
 """Begins the names of the paper's base models, which go on with an arm's where each has its own."""
 
-SCORE = 'score on what was held out, %'
-
 
 def lines(content: Mapping[str, Any]):
     """Scores of each column by arm, their average in front, the base models' dashed, and the paper's averages.
@@ -32,7 +30,7 @@ def lines(content: Mapping[str, Any]):
     _paper_lines(axes, content)
     axes.set_xticks(list(places.values()), _tick_labels(content))
     axes.set_xlabel(content['x_label'])
-    axes.set_ylabel(SCORE)
+    axes.set_ylabel(content['y_label'])
     axes.set_ylim(0, 100)
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return figure
@@ -65,7 +63,7 @@ def bars(content: Mapping[str, Any]):
     labels = [column.replace(' ', '\n', 1) for column in columns]
     crowded = len(columns) * max(len(line) for label in labels for line in label.split('\n')) > 80
     axes.set_xticks(range(len(columns)), labels, fontsize=6.5 if crowded else 8)
-    axes.set_ylabel(SCORE)
+    axes.set_ylabel(content['y_label'])
     axes.set_ylim(0, 100)
     figure.legend(loc='outside upper center', ncols=2, frameon=False, fontsize=8)
     return figure

@@ -112,6 +112,7 @@ GLUE = TransferStudy(
     columns={column: (dataset,) for column, dataset in TARGETS.items()},
     paper={INTERMEDIATE: {'RTE': 84.1, 'MRPC': 90.4, 'SST-2': 93.9, 'QNLI': 92.3}},
     figure='bars',
+    y_label='score on the development set, %',
     note='The published values are of BERT-large with a classifier (the authors’ repository); a decoder answers in '
     'words here. Columns say what a model was tuned on and asked: nothing is held out.',
     files={'small': SCALE_FILES['small'], 'own': ()},

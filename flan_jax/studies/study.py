@@ -96,6 +96,7 @@ class Study:
       paper: the paper's values by arm and column, per cent; a figure's, read off it, where it prints none.
       figure: the figure's kind, a function of `flan_jax.reports.study_charts`.
       x_label: what the horizontal axis says.
+      y_label: what the vertical axis says.
       note: what a reader must know to compare.
       files: the gin files of a run at each scale that the study has.
     """
@@ -109,6 +110,7 @@ class Study:
     paper: Mapping[str, Mapping[str, float]]
     figure: Literal['lines', 'bars']
     x_label: str = ''
+    y_label: str = 'score on what was held out, %'
     note: str = ''
     files: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
 

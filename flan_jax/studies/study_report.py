@@ -49,6 +49,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
         'source': study.source,
         'note': study.note,
         'x_label': study.x_label,
+        'y_label': study.y_label,
         'scale': scale,
         'arms': [{'name': arm.name, 'x': arm.x} for arm in study.arms(scale)],
         'columns': [*study.columns, AVERAGE],

@@ -17,6 +17,7 @@ def content(study, scale, paper=None):
     printed = study.paper if paper is None else paper
     return {
         'arms': arms, 'columns': columns, 'ours': scores, 'base': scores, 'paper': printed, 'x_label': study.x_label,
+        'y_label': study.y_label,
     }  # fmt: skip
 
 
