@@ -28,6 +28,9 @@ from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
+_LONGEST_NAME = 80
+"""Letters of a mixture's name in the name of its folder."""
+
 
 def stream_recipe(
     mixture: TuningMixture,
@@ -147,8 +150,9 @@ def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
 
 
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
-    """Where the stream of a recipe is kept."""
+    """Where the stream of a recipe is kept, which its fingerprint tells from all others."""
     name = re.sub(r'[^\w+]+', '_', recipe['mixture'])  # the names of texts are paths
+    name = name[:_LONGEST_NAME]  # a mixture may name all of its datasets, and a file system takes 255 bytes
     return epath.Path(settings.directory) / f'{name}-{fingerprint(recipe)}'
 
 

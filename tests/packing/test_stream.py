@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from etils import epath
 
+from flan_jax import catalogue
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
@@ -148,6 +149,12 @@ def test_a_full_disk_is_not_called_damage(tmp_path, monkeypatch):
     monkeypatch.setattr(sequence_files, 'on_disk', full)
     with pytest.raises(OSError, match='No space left'):
         SequenceFiles(epath.Path(tmp_path), 1)
+
+
+def test_a_mixture_of_many_names_has_a_folder_that_file_systems_take(samples_dir, tmp_path):
+    names = [name for name, dataset in catalogue.DATASETS.items() if dataset.cluster.name != 'translation']
+    found = write_stream(Data(tfds_data_dir=samples_dir, mixture='+'.join(names)), settings(tmp_path, window=1), 2)
+    assert len(PackedStream(found)) == 2 and len('+'.join(names)) > 255
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path):
