@@ -53,7 +53,7 @@ COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
 """Name of every command, which is also that of its module, and what it does."""
 
 _ONLY_DATA = (['pack'], ['data'])
-"""Commands whose threads share data and train nothing: one heap for all costs packing a twentieth of its time."""
+"""Commands whose threads share data and train nothing: one heap for all costs packing nearly a tenth of its time."""
 
 HELP = """\
 usage: flan-jax COMMAND [--gin_file=FILE]... [--gin.NAME=value]...

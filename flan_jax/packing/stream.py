@@ -151,8 +151,9 @@ class PackedStream:
 
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
         """The sequences of these indices."""
+        stored = self._files.read(indices)
         with named_damage(self.folder):
-            return [PackedSequence.from_bytes(data) for data in self._files.read(indices)]
+            return [PackedSequence.from_bytes(data) for data in stored]
 
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.

@@ -151,6 +151,18 @@ def test_a_full_disk_is_not_called_damage(tmp_path, monkeypatch):
         SequenceFiles(epath.Path(tmp_path), 1)
 
 
+def test_a_disk_that_is_full_in_the_middle_of_training_is_not_called_damage(stream, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(sequence_files, 'on_disk', full)
+    opened = PackedStream.__new__(PackedStream)
+    opened.__dict__ = {**vars(stream), '_files': SequenceFiles.__new__(SequenceFiles)}
+    opened._files.__dict__ = {**vars(stream._files), '_sources': {}}  # nothing of it is open yet
+    with pytest.raises(OSError, match='No space left'):
+        opened.sequences([0])
+
+
 def test_a_mixture_of_many_names_has_a_folder_that_file_systems_take(samples_dir, tmp_path):
     names = [name for name, dataset in catalogue.DATASETS.items() if dataset.cluster.name != 'translation']
     found = write_stream(Data(tfds_data_dir=samples_dir, mixture='+'.join(names)), settings(tmp_path, window=1), 2)
