@@ -14,7 +14,7 @@ from flan_jax import __version__
 from flan_jax.command import renamed
 from flan_jax.distributed.cpu_only import choose_cpu_without_chips, has_chips
 from flan_jax.distributed.freed_memory import keep_freed_memory
-from flan_jax.distributed.virtual_devices import give_threads
+from flan_jax.distributed.virtual_devices import prevent_deadlock
 from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
 RUN_COMMANDS = {
@@ -115,7 +115,7 @@ def _table(commands: Mapping[str, str]) -> str:
 def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    give_threads()
+    prevent_deadlock()
     choose_cpu_without_chips()
     if sys.argv[1:2] not in _ONLY_DATA and not has_chips():
         keep_freed_memory()

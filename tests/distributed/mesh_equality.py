@@ -19,7 +19,7 @@ import optax
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
-from flan_jax.distributed.virtual_devices import give_threads
+from flan_jax.distributed.virtual_devices import prevent_deadlock
 from flan_jax.model import decoder
 from flan_jax.model.config import Learned, lamda
 from flan_jax.objectives.next_token import NextToken
@@ -205,6 +205,6 @@ def main(as_json: bool) -> None:
 
 if __name__ == '__main__':
     os.environ['JAX_NUM_CPU_DEVICES'] = str(DEVICES)
-    give_threads()
+    prevent_deadlock()
     jax.config.update('jax_num_cpu_devices', DEVICES)
     main('--json' in sys.argv)

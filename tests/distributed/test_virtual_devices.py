@@ -1,20 +1,25 @@
-"""Virtual devices get threads enough to wait in their collectives."""
+"""Meshes of CPU devices get threads enough to wait in their collectives, and run these in one order."""
 
 import pytest
 
-from flan_jax.distributed.virtual_devices import THREADS_PER_DEVICE, give_threads
+from flan_jax.distributed.virtual_devices import SAME_ORDER, THREADS_PER_DEVICE, prevent_deadlock
+
+FOUR = '--xla_force_host_platform_device_count=4'
+OWN = '--xla_cpu_enable_concurrency_optimized_scheduler=true'
 
 
 @pytest.mark.parametrize(
-    ('environment', 'threads'),
+    ('environment', 'threads', 'flags'),
     [
-        ({}, None),
-        ({'XLA_FLAGS': '--xla_force_host_platform_device_count=1'}, None),
-        ({'XLA_FLAGS': '--xla_dump_to=/a --xla_force_host_platform_device_count=4'}, 4 * THREADS_PER_DEVICE),
-        ({'JAX_NUM_CPU_DEVICES': '8'}, 8 * THREADS_PER_DEVICE),
-        ({'JAX_NUM_CPU_DEVICES': '8', 'NPROC': '3'}, 3),
+        ({}, None, None),
+        ({'XLA_FLAGS': '--xla_force_host_platform_device_count=1'}, None, '--xla_force_host_platform_device_count=1'),
+        ({'XLA_FLAGS': f'--xla_dump_to=/a {FOUR}'}, 4, f'--xla_dump_to=/a {FOUR} {SAME_ORDER}'),
+        ({'XLA_FLAGS': f'{FOUR} {OWN}'}, 4, f'{FOUR} {OWN}'),
+        ({'JAX_NUM_CPU_DEVICES': '8'}, 8, SAME_ORDER),
+        ({'JAX_NUM_CPU_DEVICES': '8', 'NPROC': '3'}, 3 / THREADS_PER_DEVICE, SAME_ORDER),
     ],
 )
-def test_threads_follow_the_devices_that_are_asked_for(environment, threads):
-    give_threads(environment)
-    assert environment.get('NPROC') == (threads and str(threads))
+def test_threads_and_order_follow_the_devices_that_are_asked_for(environment, threads, flags):
+    prevent_deadlock(environment)
+    assert environment.get('NPROC') == (threads and str(int(threads * THREADS_PER_DEVICE)))
+    assert environment.get('XLA_FLAGS') == flags
