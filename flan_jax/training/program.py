@@ -10,6 +10,7 @@ import optax
 from jax.sharding import Mesh
 
 from flan_jax.distributed.batches import check_batch
+from flan_jax.distributed.compiler_options import compiler_options
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Layout, Params
@@ -82,7 +83,7 @@ def training_program(
     return TrainingProgram(
         learning=learning,
         mesh=mesh,
-        step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)),
+        step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None), compiler_options=compiler_options(mesh)),
         layout=jax.tree.map(
             lambda shape, sharding: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding), shapes, shardings
         ),
