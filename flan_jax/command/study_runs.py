@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from flan_jax import manifest
 from flan_jax.command import configuration
@@ -12,8 +13,10 @@ from flan_jax.command.start import start_run
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
-from flan_jax.studies.progress import Progress, progress_of
 from flan_jax.studies.study import PlannedRun
+
+if TYPE_CHECKING:
+    from flan_jax.studies.progress import Progress
 
 Loaded = Sequence[tuple[PlannedRun, Run]]
 """Runs with their settings."""
@@ -86,8 +89,10 @@ def carry_out(loaded: Loaded) -> None:
         complete(*start_run('run', planned.files, planned.bindings))
 
 
-def announce(planned: PlannedRun, run: Run) -> Progress:
+def announce(planned: PlannedRun, run: Run) -> 'Progress':
     """Says how far a run is, and gives it."""
+    from flan_jax.studies.progress import progress_of
+
     progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress
