@@ -176,6 +176,9 @@ def test_the_list_names_every_study_with_its_cost(capsys):
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip().startswith('flan.')}
     assert set(lines) == {*TABLES, *STUDIES, contamination.TABLE.id}
     assert 'Number of clusters' in lines['flan.figure6']
+    tunings = {name: line.split()[-4::2] for name, line in lines.items()}
+    assert tunings['flan.figure7'] == ['3', '5'], 'three widths stand for five sizes'
+    assert tunings['flan.figure10'] == ['31', '30'], 'a small base is pretrained'
 
 
 @pytest.mark.parametrize(
