@@ -62,6 +62,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
         'without': sorted(wanted - answered),
         'from_samples': from_samples(sorted(answered), some.data.tfds_data_dir),
         'limit': some.evaluation.limit,
+        'templates': some.evaluation.templates,
         'steps': some.training.steps,
         'commands': list(dict.fromkeys(manifest.read(run.model_dir)['command'] for run in begun)),
     }

@@ -98,6 +98,7 @@ def test_the_report_joins_all_clusters(uninterrupted):
     assert low <= lines['copa']['models']['tuned']['mean'] <= high
     assert found['formats'] == {'base': 'plain', 'tuned': 'flan'}
     page = (uninterrupted / 'report.html').read_text()
+    assert 'templates only 0, 1 are asked' in page and '± ' in page
     assert page.count('<svg') == 2 and 'Table 2' in page and 'mean nothing for science' in page
 
 
