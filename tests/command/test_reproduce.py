@@ -159,6 +159,15 @@ def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, sa
         assert cluster['results'] == twin['results']
 
 
+def test_a_run_that_was_killed_before_its_report_gets_one(uninterrupted, samples_dir, streams):
+    """The study's page leads to it."""
+    report, before = uninterrupted / 'sentiment' / 'report.html', snapshot(uninterrupted)
+    whole = report.read_bytes()
+    report.unlink()
+    assert main.main(arguments(uninterrupted, streams, samples_dir)) == 0
+    assert report.read_bytes() == whole and snapshot(uninterrupted) == before
+
+
 def test_what_the_study_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
     command = arguments(tmp_path, streams, samples_dir)
     assert main.main([*command, '--gin.HELD_OUT=sentiment']) == 2
