@@ -31,7 +31,7 @@ def pack(run: Run):
     with interruptible() as check, bar('packing sequences', run.num_sequences) as advance:
 
         def packed(sequences: int) -> None:
-            check('stopped packing; the same command goes on from what is on disk (in a bucket, from the start)')
+            check('stopped packing; what is on disk is kept (in a bucket, nothing is)')
             advance(sequences)
 
         folder = processes.first_does(

@@ -28,6 +28,7 @@ from flan_jax.command.study_runs import (
     carry_out,
     check_runs,
     load_runs,
+    preparing,
     print_plan,
     without_preparing,
 )
@@ -69,13 +70,10 @@ def main(arguments: list[str]) -> int:
     if options.plan:
         print_plan(loaded, _command([*(word for word in arguments if word != '--plan'), '--join']))
         return 0
-    prepares = [pair for pair in loaded if pair[0].prepares]
     if options.join:
-        work.check([pair for pair in prepares if announce(*pair).finished])
+        work.check([pair for pair in preparing(loaded) if announce(*pair).finished])
     else:
-        carry_out(prepares)
-        work.check(prepares)
-        carry_out(without_preparing(loaded))
+        carry_out(loaded, work.check)
     CONSOLE.print(f'report: {work.write(loaded)}')
     return 0
 
@@ -98,7 +96,7 @@ class Work:
     """What a study consists of.
 
     Attributes:
-      runs: its runs; those that others start from come before them.
+      runs: its runs; those that others start from come before them, and those that prepare others first.
       write: writes its page from them, and gives the page's path.
       check: raises UserError for runs that prepare others, if these cannot start from them.
       check_data: raises UserError for data that is missing.
@@ -227,11 +225,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     if options.id in of_hewitt:
         return _of_hewitt(study, root, runs, options.judge)
-    return Work(
-        runs,
-        lambda loaded: write_study(root, study, options.scale, without_preparing(loaded), options.command),
-        study.check,
-    )
+    return Work(runs, lambda loaded: write_study(root, study, options.scale, loaded, options.command), study.check)
 
 
 def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) -> Work:

@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from flan_jax import manifest
 from flan_jax.command import configuration
@@ -12,8 +13,10 @@ from flan_jax.command.start import start_run
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
-from flan_jax.studies.progress import Progress, progress_of
 from flan_jax.studies.study import PlannedRun
+
+if TYPE_CHECKING:
+    from flan_jax.studies.progress import Progress
 
 Loaded = Sequence[tuple[PlannedRun, Run]]
 """Runs with their settings."""
@@ -55,6 +58,11 @@ def without_preparing(loaded: Loaded) -> Loaded:
     return [pair for pair in loaded if not pair[0].prepares]
 
 
+def preparing(loaded: Loaded) -> Loaded:
+    """The runs that prepare the base of others."""
+    return [pair for pair in loaded if pair[0].prepares]
+
+
 def print_plan(loaded: Loaded, joining: str) -> None:
     """Prints a line for every run that is not finished, then the line that joins them.
 
@@ -78,16 +86,30 @@ def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
     return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
 
 
-def carry_out(loaded: Loaded) -> None:
-    """Tunes and evaluates what is not finished, one run after the other."""
+def carry_out(loaded: Loaded, check: Callable[[Loaded], None]) -> None:
+    """Tunes and evaluates what is not finished, one run after the other.
+
+    Args:
+      loaded: the runs; those that prepare others come first.
+      check: raises UserError for runs that prepare others, once these are done, if no other can start from them.
+    """
     missing = [planned for planned, run in loaded if not announce(planned, run).finished]
-    for number, planned in zip(itertools.count(1), missing):
-        CONSOLE.rule(f'run {number} of {len(missing)}: {planned.name}')
+    numbered = enumerate(missing, start=1)
+    _complete_each(itertools.islice(numbered, sum(planned.prepares for planned in missing)), len(missing))
+    check(preparing(loaded))
+    _complete_each(numbered, len(missing))
+
+
+def _complete_each(numbered: Iterable[tuple[int, PlannedRun]], total: int) -> None:
+    for number, planned in numbered:
+        CONSOLE.rule(f'run {number} of {total}: {planned.name}')
         complete(*start_run('run', planned.files, planned.bindings))
 
 
-def announce(planned: PlannedRun, run: Run) -> Progress:
+def announce(planned: PlannedRun, run: Run) -> 'Progress':
     """Says how far a run is, and gives it."""
+    from flan_jax.studies.progress import progress_of
+
     progress = progress_of(run, planned.waits_for)
     CONSOLE.print(f'{planned.name}: {progress}')
     return progress

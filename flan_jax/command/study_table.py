@@ -30,7 +30,8 @@ def print_studies() -> None:
     from flan_jax.studies import cost
     from flan_jax.studies.file_studies import FILE_STUDIES
 
-    table = Table('study', 'paper', 'what it shows', 'tunings', 'small: core hours', 'paper: chip hours', box=None)
+    of_cost = ('small: tunings', 'core hours', 'paper: tunings', 'chip hours')
+    table = Table('study', 'paper', 'what it shows', *of_cost, box=None)
     sustained = cost.core_flops()
     for study in _studies():
         small, paper = (_cost(study, scale) for scale in ('small', 'paper'))
@@ -38,12 +39,12 @@ def print_studies() -> None:
             study.id,
             study.source,
             study.title,
-            str((paper or small).tunings),
+            str(small.tunings),
             f'{small.core_hours(sustained):.1f}',
-            f'{paper.chip_hours:,.0f}' if paper else '–',
+            *((str(paper.tunings), f'{paper.chip_hours:,.0f}') if paper else ('–', '–')),
         )
     for study in FILE_STUDIES.values():
-        table.add_row(study.id, study.source, study.title, '–', '0.0', '–')
+        table.add_row(study.id, study.source, study.title, '–', '0.0', '–', '–')
     print_table(table)
     CONSOLE.print(
         f'Estimates for one seed. Core hours: hours of one CPU core, which tunes at {sustained / 1e9:.0f} GFLOP/s, '

@@ -9,8 +9,9 @@ import importlib.resources
 import io
 import pathlib
 import shutil
+import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -25,6 +26,17 @@ from flan_jax.errors import UnknownName, UserError
 SAMPLES = 'bundled samples'
 
 _LITTER_SECONDS = 3600
+
+
+@contextlib.contextmanager
+def _no_folders_left() -> Iterator[None]:
+    """Every builder of TFDS makes an empty folder among the system's temporary ones, and leaves it there."""
+    with tempfile.TemporaryDirectory() as folder:
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
@@ -69,6 +81,7 @@ def write_dataset(
     return write_examples(builder, examples, {ORIGIN_KEY: origin})
 
 
+@_no_folders_left()
 def write_examples(
     builder: tfds.core.DatasetBuilder, examples: Mapping[str, Sequence[Mapping[str, Any]]], metadata: Mapping[str, Any]
 ) -> pathlib.Path:
@@ -109,6 +122,7 @@ def unprepared_builder(source: str, features: Mapping[str, Any] | None, data_dir
     return builder
 
 
+@_no_folders_left()
 def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
     if features is not None:
         path, _, version = source.partition(':')

@@ -19,6 +19,9 @@ from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.evaluation.records import FolderOf, Record, RecordKey
 from flan_jax.metrics.judgement import Scores
 
+_SHARES = ('accuracy', 'em', 'exact_match', 'final_answer', 'marked_answer')
+"""Headlines that are shares of right answers."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TemplateResult:
@@ -107,9 +110,13 @@ def unfinished(keys: Sequence[RecordKey], found: Sequence[Result]) -> list[str]:
     return sorted({' '.join(filter(None, name[:2])) for name in _groups(keys) if name not in done})
 
 
-def baselines(found: Sequence[Record]) -> Baselines:
-    """Chance and majority accuracy of records whose answers are chosen from options; None for other records."""
-    if 'options' not in found[0]:
+def baselines(found: Sequence[Record], headline: str) -> Baselines:
+    """Chance and majority accuracy of records whose answers are chosen from options.
+
+    None for other records, and beside a headline that is no share of right answers: an F1 or a correlation of 50 is
+    not what half of all answers right are.
+    """
+    if 'options' not in found[0] or headline not in _SHARES:
         return Baselines(None, None)
     chance = statistics.mean(len(set(r['references'])) / len({o['text'] for o in r['options']}) for r in found)
     if len({tuple(o['text'] for o in r['options']) for r in found}) > 1:

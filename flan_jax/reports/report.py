@@ -88,8 +88,8 @@ def gather(
 
 
 _NOTHING_EVALUATED: dict[str, Any] = {
-    'score': None, 'limit': None, 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {}, 'few_shot': [],
-    'prompts': [], 'while_tuning': [], 'certificate': None, 'clean': [],
+    'score': None, 'limit': None, 'templates': (), 'formats': {}, 'exposure': {}, 'results': [], 'not_evaluated': {},
+    'few_shot': [], 'prompts': [], 'while_tuning': [], 'certificate': None, 'clean': [],
 }  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def _evaluation(
     return {
         'score': eval_set.evaluation.score,
         'limit': eval_set.evaluation.limit,
+        'templates': eval_set.evaluation.templates,
         'formats': {label: model.settings['prompt_format']['name'] for label, model in models.items()},
         'exposure': {name: exposure(name, of_run) for name in eval_set.datasets},
         'results': lines,

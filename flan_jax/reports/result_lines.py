@@ -98,7 +98,8 @@ def _line(name: str, by_shots: Mapping[int, Mapping[str, Result]], eval_set: Eva
     label, result = list(by_shots[min(by_shots)].items())[-1]
     key = next(k for k in eval_set.keys if k.without_template == (result.dataset, result.variant, result.shots))
     test_key = RecordKey(key.dataset, key.variant, result.templates[0].template, 'test', key.shots)
-    needs_no_model = baselines(records.read(models[label].folder(eval_set.settings(test_key)), test_key))
+    asked = records.read(models[label].folder(eval_set.settings(test_key)), test_key)
+    needs_no_model = baselines(asked, result.headline)
     paper = PAPER.get(name)
     return {
         'name': name,

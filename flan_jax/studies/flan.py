@@ -244,6 +244,7 @@ FIGURE_10 = PromptStudy(
         )
     },
     figure='bars',
+    y_label='score with a learned prompt, %',
     note='Averages are of Table 4; the labels of the two in the middle are swapped in Figure 10. MultiRC is F1. A base '
     'model here is the arm’s model without a prompt.',
 )  # fmt: skip

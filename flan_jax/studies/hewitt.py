@@ -85,7 +85,7 @@ class TuningTable:
             'SEED': str(seed),
         }
         files = (*self.files[scale], *files)
-        return PlannedRun(arm.name, 'nothing', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
+        return PlannedRun(arm.name, '', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
 
     def check_data(self, run: Run) -> None:
         """Raises UserError without a base model, or unless what the table reads is prepared."""

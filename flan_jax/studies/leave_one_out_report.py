@@ -65,6 +65,7 @@ def gather(study: Run, expected: Sequence[str]) -> dict[str, Any]:
         ],
         'score': study.evaluation.score,
         'limit': study.evaluation.limit,
+        'templates': study.evaluation.templates,
         'formats': {'base': study.evaluation.base_format.name, 'tuned': study.prompt_format.name},
         'from_samples': from_samples(datasets, study.data.tfds_data_dir),
         'model': as_plain(study.model),

@@ -124,7 +124,7 @@ class MiniatureStudy(Study):
         shared = {name: value for name, value in run.bindings.items() if name in kept or _sizes(name)}
         of_base = {'MODEL_DIR': folder, 'SEED': str(run.seed), 'TRAIN_STEPS': str(self.pretraining_steps)}
         arm = os.path.basename(folder)
-        return PlannedRun(arm, 'nothing', run.seed, self.pretraining, shared | of_base, prepares=True)
+        return PlannedRun(arm, '', run.seed, self.pretraining, shared | of_base, prepares=True)
 
 
 def _base_folder(run: PlannedRun, root: str) -> str:

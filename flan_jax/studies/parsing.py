@@ -3,6 +3,7 @@
 spaCy is an extra, and its pipelines are packages of their own, which only a user can choose.
 """
 
+import hashlib
 import importlib
 import json
 import pathlib
@@ -16,7 +17,7 @@ from flan_jax.data.example_files import read_file
 from flan_jax.errors import UserError
 from flan_jax.files import write_whole
 from flan_jax.metrics.verb_nouns import root_verb_and_object
-from flan_jax.progress import bar
+from flan_jax.progress import CONSOLE, bar
 
 OUTPUTS = ('output', 'answer', 'prediction', 'instruction_output')
 """Keys of outputs: Alpaca's files, `flan-jax generate`, our records, and the paper's own parses."""
@@ -44,10 +45,12 @@ def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]
 def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLike) -> list[pathlib.Path]:
     """Parses the outputs of files; returns the files of verbs and objects, which are of the same names.
 
+    A file that the same pipeline has parsed there is left as it is, so that an interruption costs one file at most.
+
     Args:
       files: of outputs, see `outputs_of`.
       parser: a spaCy pipeline, by its package's name or its folder.
-      folder: where JSON lines of `verb`, `noun` (null for none) and `output` are written.
+      folder: where JSON lines of `verb`, `noun` (null for none) and `output` are written, and what they were made of.
 
     Raises:
       UserError: for a pipeline that is not there or does not parse, and for files that cannot be told apart or read.
@@ -55,16 +58,26 @@ def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLi
     names = [file.stem for file in files]
     require_different(names)
     texts = [_texts(file) for file in files]
-    pipeline, parsed = open_pipeline(parser), []
+    pipeline = open_pipeline(parser)
     if long := [name for name, of_file in zip(names, texts) if max(map(len, of_file)) > pipeline.max_length]:
         raise UserError(f'{long[0]}: an output has more than {pipeline.max_length:,} characters, the most of spaCy')
-    for name, of_file in zip(names, texts):
-        path = pathlib.Path(folder) / f'{name}.jsonl'
-        with bar(f'parsing {name}', len(of_file)) as advance:
-            lines = [_line(doc, advance) for doc in pipeline.pipe(of_file, batch_size=BATCH)]
-        write_whole(path, ''.join(lines))
-        parsed.append(path)
-    return parsed
+    weights = pipeline.to_bytes(exclude=['vocab'])
+    return [_parse(pathlib.Path(folder), name, of_file, pipeline, weights) for name, of_file in zip(names, texts)]
+
+
+def _parse(folder: pathlib.Path, name: str, texts: Sequence[str], pipeline: Any, weights: bytes) -> pathlib.Path:
+    """The parses of a file, made unless they are there."""
+    path, note = folder / f'{name}.jsonl', folder / f'{name}.made_of.txt'
+    made_of = hashlib.sha256(weights + json.dumps(texts).encode()).hexdigest()
+    if path.exists() and note.exists() and note.read_text() == made_of:
+        CONSOLE.print(f'{name}: parsed already, {path}', soft_wrap=True)
+        return path
+    note.unlink(missing_ok=True)  # it would be believed of parses that are half made anew
+    with bar(f'parsing {name}', len(texts)) as advance:
+        lines = [_line(doc, advance) for doc in pipeline.pipe(texts, batch_size=BATCH)]
+    write_whole(path, ''.join(lines))
+    write_whole(note, made_of)
+    return path
 
 
 def require_different(names: Sequence[str]) -> None:

@@ -25,9 +25,7 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
     data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
     files = ('gin/runs/pretrain.gin', *files[1:])
     given = {name: value for name, value in given.items() if not _of_the_catalogue(name)}
-    return PlannedRun(
-        'pretraining', 'nothing', seed, files, {**data, **given, **bindings, **FROM_NOTHING}, prepares=True
-    )
+    return PlannedRun('pretraining', '', seed, files, {**data, **given, **bindings, **FROM_NOTHING}, prepares=True)
 
 
 def _of_the_catalogue(name: str) -> bool:

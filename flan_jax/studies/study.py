@@ -60,7 +60,7 @@ class PlannedRun:
 
     Attributes:
       arm: name of its arm.
-      held_out: what it holds out, as HELD_OUT says it.
+      held_out: what it holds out, as HELD_OUT says it; empty for nothing.
       seed: of its stream and weights.
       files: gin files.
       bindings: everything else that makes it.
@@ -79,7 +79,8 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """What it is called where people read."""
-        return f'{self.arm}, without {self.held_out}, seed {self.seed}'
+        without = f', without {self.held_out}' if self.held_out else ''
+        return f'{self.arm}{without}, seed {self.seed}'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,8 +26,8 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'study_report.html'
 def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, command: str = '') -> epath.Path:
     """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path.
 
-    They are in `root`; where that holds the page of another study, with which runs are shared, in `root`/ID.
-    `command` is the command line that does all of its runs.
+    They are in `root`; where that holds the page of another study, with which runs are shared, in `root`/ID. `runs` are
+    all of the study, with those that prepare others; `command` is the command line that does all of them.
     """
     root, content = page_folder(root, study.id), gather(study, scale, runs) | {'command': command}
     figure = getattr(study_charts, study.figure)(content)
@@ -38,8 +38,9 @@ def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, co
 
 def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
     """Everything the page says, from the manifests and records of the runs that are there."""
-    (tuned, answered), (base, _) = (scores_of(study, runs, label) for label in ('tuned', 'base'))
-    some = runs[0][1]
+    shown = [pair for pair in runs if not pair[0].prepares]
+    (tuned, answered), (base, _) = (scores_of(study, shown, label) for label in ('tuned', 'base'))
+    some = shown[0][1]
     wanted = {name for column in study.columns.values() for name in column}
     progress = {planned.name: progress_of(run, planned.waits_for) for planned, run in runs}
     begun = [run for _, run in runs if manifest.exists(run.model_dir)]
@@ -61,8 +62,9 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
         'without': sorted(wanted - answered),
         'from_samples': from_samples(sorted(answered), some.data.tfds_data_dir),
         'limit': some.evaluation.limit,
+        'templates': some.evaluation.templates,
         'steps': some.training.steps,
-        'commands': sorted({manifest.read(run.model_dir)['command'] for run in begun}),
+        'commands': list(dict.fromkeys(manifest.read(run.model_dir)['command'] for run in begun)),
     }
 
 

@@ -119,7 +119,7 @@ def test_a_killed_run_draws_the_same_curve_and_stops_where_it_would_have(make, w
         tune(ended)
         assert checkpoints.latest_step(ended.model_dir) == EVERY and curve_in(ended) == curve_in(whole)[:2]
     assert answers_of(ended).items() < answers_of(whole).items()
-    assert progress_of(ended).finished and progress_of(ended).total_steps == EVERY
+    assert progress_of(ended).answered and progress_of(ended).total_steps == EVERY
 
 
 def test_an_adapter_is_asked_as_part_of_its_model(make, whole, tmp_path):

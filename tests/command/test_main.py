@@ -48,6 +48,16 @@ def test_declarations_are_read_without_tensorflow_and_seqio(action):
     assert said.splitlines()[-1] == '0' and len(said.splitlines()) > 5
 
 
+def test_no_command_imports_tensorflow_before_it_has_silenced_it():
+    """Or it prints pages, and loads Keras, before it does anything."""
+    code = (
+        'import importlib, sys; from flan_jax.command.main import COMMANDS; '
+        '[importlib.import_module(f"flan_jax.command.{name}") for name in COMMANDS]; '
+        'print(len(COMMANDS) > 20, *({"tensorflow", "seqio"} & set(sys.modules)))'
+    )
+    assert run_python(code).split() == ['True']
+
+
 def test_help_names_every_command(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out

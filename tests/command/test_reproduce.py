@@ -98,6 +98,7 @@ def test_the_report_joins_all_clusters(uninterrupted):
     assert low <= lines['copa']['models']['tuned']['mean'] <= high
     assert found['formats'] == {'base': 'plain', 'tuned': 'flan'}
     page = (uninterrupted / 'report.html').read_text()
+    assert 'templates only 0, 1 are asked' in page and '± ' in page
     assert page.count('<svg') == 2 and 'Table 2' in page and 'mean nothing for science' in page
 
 
@@ -158,6 +159,15 @@ def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, sa
         assert cluster['results'] == twin['results']
 
 
+def test_a_run_that_was_killed_before_its_report_gets_one(uninterrupted, samples_dir, streams):
+    """The study's page leads to it."""
+    report, before = uninterrupted / 'sentiment' / 'report.html', snapshot(uninterrupted)
+    whole = report.read_bytes()
+    report.unlink()
+    assert main.main(arguments(uninterrupted, streams, samples_dir)) == 0
+    assert report.read_bytes() == whole and snapshot(uninterrupted) == before
+
+
 def test_what_the_study_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
     command = arguments(tmp_path, streams, samples_dir)
     assert main.main([*command, '--gin.HELD_OUT=sentiment']) == 2
@@ -176,6 +186,9 @@ def test_the_list_names_every_study_with_its_cost(capsys):
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip().startswith('flan.')}
     assert set(lines) == {*TABLES, *STUDIES, contamination.TABLE.id}
     assert 'Number of clusters' in lines['flan.figure6']
+    tunings = {name: line.split()[-4::2] for name, line in lines.items()}
+    assert tunings['flan.figure7'] == ['3', '5'], 'three widths stand for five sizes'
+    assert tunings['flan.figure10'] == ['31', '30'], 'a small base is pretrained'
 
 
 @pytest.mark.parametrize(

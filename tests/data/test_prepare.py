@@ -1,6 +1,7 @@
 """Examples of a user's own become a prepared TFDS dataset, or one clear error and no dataset."""
 
 import json
+import tempfile
 
 import numpy as np
 import pyarrow
@@ -91,6 +92,14 @@ def test_samples_are_told_from_real_examples(samples_dir, tmp_path):
     assert status(catalogue.dataset('rte'), samples_dir).state is State.SAMPLES
     assert status(catalogue.dataset('rte'), str(tmp_path)).state is State.MISSING
     assert status(catalogue.dataset('newsroom'), str(tmp_path)).state is State.MANUAL
+
+
+def test_nothing_is_left_among_the_systems_temporary_files(tmp_path, monkeypatch):
+    (tmp_path / 'system').mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'system'))
+    written = prepare.prepare_samples([catalogue.dataset(name) for name in ('rte', 'copa')], str(tmp_path / 'data'))
+    assert len(written) == 2 and not list((tmp_path / 'system').iterdir())
+    assert tempfile.gettempdir() == str(tmp_path / 'system')
 
 
 def test_a_missing_dataset_is_named(tmp_path):

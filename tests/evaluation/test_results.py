@@ -105,12 +105,14 @@ def test_directions_of_translation_are_results_of_their_own(folder):
 
 def test_baselines():
     fixed = [ranked_record(key_of(), i, right, (0.0, 1.0)) for i, right in enumerate([0, 0, 0, 1])]
-    assert baselines(fixed) == Baselines(50.0, 75.0)
+    assert baselines(fixed, 'accuracy') == Baselines(50.0, 75.0)
+    for headline in ('f1', 'pearson_corrcoef'):  # MultiRC's and STS-B's, whose options are ranked, too
+        assert baselines(fixed, headline) == Baselines(None, None)
     varying = [
         ranked_record(key_of(), 0, 0, (0.0, 1.0), ('a', 'b')),
         ranked_record(key_of(), 1, 0, (0.0, 1.0, 2.0, 3.0), ('c', 'd', 'e', 'f')),
     ]
-    assert baselines(varying) == Baselines(37.5, None)
+    assert baselines(varying, 'accuracy') == Baselines(37.5, None)
 
 
 def test_every_way_to_rank_options_has_its_mean(folder):
@@ -133,4 +135,4 @@ def test_of_several_right_answers_any_will_do_and_duplicated_options_are_one_ans
 
     for values, right in [((0, 1, 0, 0), True), ((1, 0, 0, 1), True), ((0, 0, 1, 0), False), ((0, 0, 0, 1), True)]:
         assert judgement(judged(*values), 'sum').is_right == right
-    assert baselines([judged(0, 0, 0, 0)]).chance == pytest.approx(200 / 3)
+    assert baselines([judged(0, 0, 0, 0)], 'em').chance == pytest.approx(200 / 3)

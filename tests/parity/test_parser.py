@@ -83,6 +83,23 @@ def test_files_are_parsed_and_drawn_by_one_command(pipeline, tmp_path, capsys):
     assert main.main(['reproduce', 'gpt4llm.figure1', '--from', f'{tmp_path}/out/parses/a.jsonl', where]) == 0
 
 
+def test_an_interrupted_command_parses_no_file_again_unless_it_or_the_pipeline_has_changed(pipeline, tmp_path, capsys):
+    for name, text in (('a', 'Write a story .'), ('b', 'Dogs run fast .')):
+        (tmp_path / f'{name}.json').write_text(json.dumps([{'output': text}]))
+    a, *_ = files = [tmp_path / 'a.json', tmp_path / 'b.json']
+    parse_files([a], pipeline, tmp_path / 'parses')  # as far as it came
+    made = (tmp_path / 'parses/a.jsonl').stat().st_mtime_ns
+    parses = [path.read_text() for path in parse_files(files, pipeline, tmp_path / 'parses')]
+    assert (tmp_path / 'parses/a.jsonl').stat().st_mtime_ns == made and 'a: parsed already' in capsys.readouterr().err
+    assert parses == [path.read_text() for path in parse_files(files, pipeline, tmp_path / 'anew')]
+    a.write_text(json.dumps([{'output': 'She eats an apple .'}]))
+    assert 'apple' in parse_files(files, pipeline, tmp_path / 'parses')[0].read_text()
+    other = spacy.load(pipeline)
+    other.get_pipe('lemmatizer').lookups.get_table('lemma_lookup')['eats'] = 'devour'
+    other.to_disk(tmp_path / 'other')
+    assert 'devour' in parse_files(files, str(tmp_path / 'other'), tmp_path / 'parses')[0].read_text()
+
+
 def test_pipelines_that_cannot_parse_are_refused(tmp_path):
     with pytest.raises(UserError, match='python -m spacy download en_core_web_none'):
         open_pipeline('en_core_web_none')

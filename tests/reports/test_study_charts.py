@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from flan_jax.reports import study_charts
-from flan_jax.reports.charts import beside_the_paper, plt
+from flan_jax.reports.charts import COLOURS, beside_the_paper, plt
 from flan_jax.studies.flan import STUDIES
 
 
@@ -75,6 +75,8 @@ def test_a_clusters_figure_says_what_its_lines_are(chance):
     row = {'name': 'arc', 'chance': chance, 'models': {'base': scores, 'tuned': scores}, 'paper': None}
     figure = beside_the_paper([row])
     figure.canvas.draw()
+    places = {line.get_color(): line.get_ydata()[0] for line in figure.axes[0].get_lines() if line.get_marker() == 'o'}
+    assert len({places[COLOURS[model]] for model in ('base', 'tuned')}) == 2, 'of equal scores neither hides the other'
     [legend] = figure.legends
     told = [text.get_text() for text in legend.get_texts()]
     assert ('chance' in told) == (chance is not None)

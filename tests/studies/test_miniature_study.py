@@ -41,7 +41,7 @@ def test_tuning_surfaces_what_instructions_name(miniature, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for words in (*quickstart(), ['run', f'--gin_file={TUNED[0]}', *(f'--gin.{k}={v}' for k, v in CONTROL.items())]):
         assert main.main(words) == 0
-    base = PlannedRun('base', 'nothing', 0, PRETRAINED, {}, prepares=True)
+    base = PlannedRun('base', '', 0, PRETRAINED, {}, prepares=True)
     MINIATURE.check([(base, configuration.load(PRETRAINED, {}))])  # every topic's cloze questions
     study = dataclasses.replace(MINIATURE, arms=lambda scale: list(ARMS.values()))
     bindings = {'all clusters': {}, 'wrong topics': CONTROL}

@@ -8,8 +8,9 @@ import pytest
 
 from flan_jax import catalogue, manifest
 from flan_jax.catalogue.forms import in_form
-from flan_jax.command import configuration, start
-from flan_jax.command.study_runs import check_runs, print_plan
+from flan_jax.command import configuration, start, study_runs
+from flan_jax.command.study_runs import check_runs, load_runs, print_plan
+from flan_jax.errors import UserError
 from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
@@ -100,3 +101,40 @@ def test_lines_of_a_plan_that_may_go_on_at_the_same_time_are_of_different_folder
     folders = [re.findall(r'flan-jax run .*--gin.MODEL_DIR=(\S+)', stage) for stage in stages]
     assert [len(found) for found in folders] == [6, 2]
     assert all(len(set(found)) == len(found) for found in folders) and set(folders[1]) < set(folders[0])
+
+
+def test_the_page_names_the_runs_that_prepare_others_as_they_are_carried_out(samples_dir, tmp_path):
+    given = {'TFDS_DATA_DIR': samples_dir, 'EVAL_LIMIT': '1', 'TRAIN_STEPS': '7', 'Evaluation.templates': '(0,)'}
+    of_all = STUDIES['flan.figure10']
+    study = dataclasses.replace(of_all, held_out={'commonsense': ('CoPA',)}, columns={'CoPA': ('copa',)})
+    loaded = load_runs(study.runs('small', str(tmp_path), (), given), given)
+    for planned, run in loaded[:2]:  # the base, and the model that is tuned from it
+        (tmp_path / run.model_dir).mkdir(parents=True)
+        begun = {'run': as_plain(run), 'command': f'flan-jax run of {planned.name}'}
+        (tmp_path / run.model_dir / manifest.FILE).write_text(json.dumps(begun))
+    write_study(tmp_path, study, 'small', loaded)
+    found = json.loads((tmp_path / 'report.json').read_text())
+    assert found['commands'] == [f'flan-jax run of {planned.name}' for planned, _ in loaded[:2]]
+    assert list(found['unfinished']) == [planned.name for planned, _ in loaded]
+    assert loaded[0][0].name == 'pretraining, seed 0' and set(found['paper']) == {arm['name'] for arm in found['arms']}
+
+
+def test_runs_are_counted_through_and_none_begins_before_its_base_is_sound(samples_dir, tmp_path, monkeypatch, capsys):
+    given = {'TFDS_DATA_DIR': samples_dir, 'EVAL_LIMIT': '1', 'TRAIN_STEPS': '7', 'Evaluation.templates': '(0,)'}
+    study = dataclasses.replace(STUDIES['flan.figure10'], held_out={'commonsense': ('CoPA',)})
+    loaded = load_runs(study.runs('small', str(tmp_path), (), given), given)
+    begun = []
+    monkeypatch.setattr(study_runs, 'start_run', lambda command, files, bindings: (bindings['MODEL_DIR'], command))
+    monkeypatch.setattr(study_runs, 'complete', lambda folder, command: begun.append(folder))
+
+    def refuse(prepared):
+        assert [run.model_dir for _, run in prepared] == begun == [run.model_dir for _, run in loaded[:2]]
+        raise UserError('has learned nothing')
+
+    with pytest.raises(UserError, match='has learned nothing'):
+        study_runs.carry_out(loaded, refuse)
+    begun.clear()
+    study_runs.carry_out(loaded, lambda prepared: None)
+    assert begun == [run.model_dir for _, run in loaded]
+    counted = re.findall(r'run (\d+) of (\d+)', capsys.readouterr().err)
+    assert counted == [(str(number), '6') for number in (1, 2, 1, 2, 3, 4, 5, 6)]
