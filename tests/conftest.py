@@ -33,6 +33,13 @@ WHOLE_RUNS = (
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
+LONGEST = (
+    'tuning/test_prompt.py', 'training/test_train.py', 'tuning/test_task_prompts.py', 'training/test_reward.py',
+    'inference/test_scoring.py', 'inference/test_generation.py', 'model/test_decoder.py', 'training/test_step.py',
+    'tests/test_api.py', 'objectives/test_preferences.py', 'command/test_main.py', 'evaluation/test_evaluate.py',
+)  # fmt: skip
+"""The longest files of `make test`, the longest first."""
+
 REAL_DATA = pathlib.Path(__file__).parents[2] / 'shared' / 'tfds'
 
 
@@ -72,8 +79,9 @@ def pytest_collection_modifyitems(items):
 
 
 def _place(item) -> int:
-    ends = (index for index, name in enumerate(WHOLE_RUNS) if item.path.as_posix().endswith(f'/{name}'))
-    return next(ends, len(WHOLE_RUNS))
+    files = WHOLE_RUNS + LONGEST
+    ends = (index for index, name in enumerate(files) if item.path.as_posix().endswith(f'/{name}'))
+    return next(ends, len(files))
 
 
 @pytest.fixture(scope='session')

@@ -48,7 +48,7 @@ def ragged_questions(rng):
     shapes = [(1, [1]), (1, [3, 1]), (17, [1, 1, 1]), (40, [100, 2]), (300, [8] * 4), (1000, [5, 90]), (60, [3] * 30)]
     for _ in range(4):
         options = rng.integers(1, 31)
-        shapes.append((rng.integers(1, 451), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
+        shapes.append((rng.integers(1, 331), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
     draw = functools.partial(rng.integers, 1, 97)
     return [Example(draw(prompt), tuple(map(draw, options))) for prompt, options in shapes]
 

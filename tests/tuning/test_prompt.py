@@ -242,7 +242,7 @@ def test_answers_are_those_behind_the_tokens(config, decoding):
     prompts = [rng.integers(2, VOCABULARY, length) for length in (1, 3, 64, 17, 80, 5)]
 
     def answers(params, prompts):
-        generator = Generator(loaded(config, params, 1), max_new_tokens=12, batch_tokens=400, decoding=decoding)
+        generator = Generator(loaded(config, params, 1), max_new_tokens=12, batch_tokens=1000, decoding=decoding)
         return [answer.tolist() for answer in generator.answer(prompts)]
 
     found = answers(with_prompt(config, params), prompts)
