@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from flan_jax.inference.decoding import Continuation, Decoding, StoppingCriteria
@@ -32,6 +33,10 @@ from flan_jax.inference.sampling import Greedy
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.model.kv_cache import PrefixCache
+from flan_jax.model.programs import shared_jit
+
+BatchArguments = tuple[Params, PrefilledPrompts, tuple[PrefixCache, ...], jax.Array]
+"""What `Continuation` takes of a batch: parameters, prefilled prompts, what all begin with, and their tokens."""
 
 GROUPS = 8
 """Groups in which the prompts of a batch are prefilled, at most."""
@@ -60,16 +65,16 @@ class Generator:
         self._batch_tokens = batch_tokens
         self._key = jax.random.key(seed)
         self._prefixes = PrefixReader(model)
-        self._empty = jax.jit(
+        self._empty = shared_jit(
             functools.partial(empty_prompts, model.config, dtype=model.execution.dtype),
             static_argnames=('prompts', 'groups', 'slots'),
         )
-        self._prefill = jax.jit(
+        self._prefill = shared_jit(
             functools.partial(prefill_group, model.config, execution=model.execution), donate_argnames='others'
         )
         stopping = StoppingCriteria(model.prompt_format.end_id(model.vocabulary), max_new_tokens)
-        decode = _decoding_program(model.config, model.execution, decoding.of_model(model), stopping)
-        self._decode = jax.jit(decode, out_shardings=model.placement.everywhere)
+        decode = functools.partial(_decode, model.config, model.execution, decoding.of_model(model), stopping)
+        self._decode = shared_jit(decode, out_shardings=model.placement.everywhere)
 
     def with_params(self, params: Params) -> 'Generator':
         """The same with other weights, without compiling anything again."""
@@ -98,7 +103,7 @@ class Generator:
         for batch in self.prefilled(prompts):
             key = batch.key(jax.random.fold_in(self._key, call))
             with self._model.mesh_context():
-                tokens, lengths = map(np.asarray, self._decode(*batch.arguments, key))
+                tokens, lengths = map(np.asarray, self._decode(batch.arguments, key))
             for index, place in zip(batch.members, batch.places):
                 answers[index] = tokens[place, : lengths[place]]
             progress(len(batch.members))
@@ -148,7 +153,7 @@ class Generator:
         whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
         for place, text in zip(places, texts):
             whole[place, : len(text)] = text
-        seen = placement.place({'tokens': whole})['tokens']
+        seen = jnp.asarray(placement.place({'tokens': whole})['tokens'])
         return PrefilledBatch(members, places, (params, prefilled, prefix, seen))
 
 
@@ -159,12 +164,12 @@ class PrefilledBatch:
     Attributes:
       members: which of all prompts they are.
       places: the row of each in the batch.
-      arguments: parameters, prefilled prompts, what all begin with, and their tokens.
+      arguments: of their `Continuation`.
     """
 
     members: list[int]
     places: list[int]
-    arguments: tuple[Params, PrefilledPrompts, tuple[PrefixCache, ...], jax.Array | np.ndarray]
+    arguments: BatchArguments
 
     def key(self, of_call: jax.Array) -> jax.Array:
         """What its samples are drawn with."""
@@ -180,17 +185,15 @@ def check_prompts(model: LoadedModel, prompts: Sequence[np.ndarray], max_new_tok
             raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
 
 
-def _decoding_program(
-    config: DecoderConfig, execution: Execution, decoding: Decoding, stopping: StoppingCriteria
-) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """From parameters and prefilled prompts to answers, to be compiled."""
-
-    def decode(
-        params: Params, prompts: PrefilledPrompts, prefix: Sequence[PrefixCache], tokens: jax.Array, key: jax.Array
-    ):
-        return decoding.decode(Continuation(config, params, prompts, prefix, tokens, execution), stopping, key)
-
-    return decode
+def _decode(
+    config: DecoderConfig,
+    execution: Execution,
+    decoding: Decoding,
+    stopping: StoppingCriteria,
+    arguments: BatchArguments,
+    key: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    return decoding.decode(Continuation(config, *arguments, execution), stopping, key)
 
 
 def _pad(prompts: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params
 from flan_jax.model.kv_cache import PrefixCache
 from flan_jax.model.partitioning import constrain
+from flan_jax.model.programs import shared_jit
 
 LENGTHS = (
     *(32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 448, 512, 576, 640, 768, 896),
@@ -60,7 +61,7 @@ class PrefixReader:
 
     def __init__(self, model: LoadedModel):
         self._model = model
-        self._prefill = jax.jit(
+        self._prefill = shared_jit(
             functools.partial(decoder.prefill, model.config, execution=model.execution),
             out_shardings=model.placement.everywhere,
         )

@@ -16,6 +16,7 @@ from flan_jax.inference.tree_batches import batches
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, hidden_states
 from flan_jax.model.inputs import Inputs
+from flan_jax.model.programs import shared_jit
 from flan_jax.model.value_head import response_values
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
@@ -33,7 +34,7 @@ class RewardModel:
         model.require_value_head()
         self._model = model
         self._batch_tokens = batch_tokens
-        self._values = jax.jit(
+        self._values = shared_jit(
             functools.partial(_values, model.config, execution=model.execution),
             out_shardings=model.placement.everywhere,
         )

@@ -10,7 +10,6 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 
-import jax
 import numpy as np
 
 from flan_jax.inference.loaded import LoadedModel
@@ -18,6 +17,7 @@ from flan_jax.inference.prefill import LENGTHS, PrefixReader, PromptError, share
 from flan_jax.inference.tree_batches import batches
 from flan_jax.model.decoder import label_log_probs
 from flan_jax.model.kv_cache import PrefixCache
+from flan_jax.model.programs import shared_jit
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 
@@ -33,7 +33,7 @@ class Scorer:
         self._model = model
         self._batch_tokens = batch_tokens
         self._prefixes = PrefixReader(model)
-        self._log_probs = jax.jit(
+        self._log_probs = shared_jit(
             functools.partial(label_log_probs, model.config, execution=model.execution),
             out_shardings=model.placement.everywhere,
         )

@@ -7,6 +7,7 @@ Shape letters: B answers of a batch, A those of them that were asked for, K like
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -15,9 +16,12 @@ import numpy as np
 
 from flan_jax.errors import UserError
 from flan_jax.inference.decoding import Continuation, Decoding
-from flan_jax.inference.generation import Generator, PrefilledBatch, check_prompts
+from flan_jax.inference.generation import BatchArguments, Generator, PrefilledBatch, check_prompts
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.sampling import Answers, TokenByToken
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Execution
+from flan_jax.model.programs import shared_jit
 
 MOST_ALTERNATIVES = 20
 """Likeliest tokens of a step at most, as OpenAI's interface has it."""
@@ -58,10 +62,14 @@ class Streamer:
         self._model = model
         self.slots = slots
         self._generator = Generator(model, max_new_tokens=slots, batch_tokens=batch_tokens, decoding=decoding)
-        self._begin = jax.jit(self._begin_program(decoding))
         of_model = dataclasses.replace(decoding, processors=decoding.of_model(model).processors)
+        eos_id = model.prompt_format.end_id(model.vocabulary)
+        program = _Program(model.config, model.execution, of_model, slots, eos_id, len(model.vocabulary))
         shardings = (None, model.placement.everywhere)
-        self._extend = jax.jit(self._extend_program(of_model), donate_argnums=0, out_shardings=shardings)
+        self._begin = shared_jit(functools.partial(_Program.begin, program))
+        self._extend = shared_jit(
+            functools.partial(_Program.extend, program), donate_argnames='answers', out_shardings=shardings
+        )
 
     def stream(
         self, prompts: Sequence[np.ndarray], max_new_tokens: int, seed: int = 0
@@ -83,37 +91,45 @@ class Streamer:
     def _steps(self, batch: PrefilledBatch, count: int, key: jax.Array) -> Iterator[Step]:
         places = np.array(batch.places)
         with self._model.mesh_context():
-            answers = self._begin(*batch.arguments)
+            answers = self._begin(batch.arguments)
         for _ in range(count):
             with self._model.mesh_context():
-                answers, step = self._extend(answers, *batch.arguments, key)
+                answers, step = self._extend(answers, batch.arguments, key)
             step = jax.tree.map(lambda values: np.asarray(values)[places], step)
             yield step
             if step.ended.all():
                 return
 
-    def _begin_program(self, decoding: TokenByToken):
-        def begin(params, prompts, prefix, tokens):
-            return decoding.begin(self._continuation(params, prompts, prefix, tokens), self.slots)
 
-        return begin
+@dataclasses.dataclass(frozen=True)
+class _Program:
+    """What is compiled: the settings that it depends on, and how it begins and goes on.
 
-    def _extend_program(self, decoding: TokenByToken):
-        eos_id = self._model.prompt_format.end_id(self._model.vocabulary)
-        known = len(self._model.vocabulary)
+    Attributes:
+      config: the decoder.
+      execution: how it is computed.
+      decoding: how tokens are chosen, of one model.
+      slots: tokens of an answer at most.
+      eos_id: the token that ends answers.
+      known: tokens of the vocabulary.
+    """
 
-        def extend(answers: Answers, params, prompts, prefix, tokens, key) -> tuple[Answers, Step]:
-            continuation = self._continuation(params, prompts, prefix, tokens)
-            extended, logits_BxV = decoding.extend(continuation, answers, eos_id, key)
-            token_B = jax.lax.dynamic_index_in_dim(extended.tokens, answers.count, axis=1, keepdims=False)
-            log_probs_BxV = jax.nn.log_softmax(logits_BxV.astype(jnp.float32))
-            log_prob_B = jnp.take_along_axis(log_probs_BxV, token_B[:, None], axis=1)[:, 0]
-            of_texts_BxV = log_probs_BxV[:, :known]  # what lies beyond the vocabulary stands for no text
-            log_probs_BxK, likeliest_BxK = jax.lax.top_k(of_texts_BxV, min(MOST_ALTERNATIVES, of_texts_BxV.shape[1]))
-            return extended, Step(token_B, extended.ended, log_prob_B, likeliest_BxK, log_probs_BxK)
+    config: DecoderConfig
+    execution: Execution
+    decoding: TokenByToken
+    slots: int
+    eos_id: int
+    known: int
 
-        return extend
+    def begin(self, arguments: BatchArguments) -> Answers:
+        return self.decoding.begin(Continuation(self.config, *arguments, self.execution), self.slots)
 
-    def _continuation(self, params, prompts, prefix, tokens) -> Continuation:
-        model = self._model
-        return Continuation(model.config, params, prompts, prefix, tokens, model.execution)
+    def extend(self, answers: Answers, arguments: BatchArguments, key: jax.Array) -> tuple[Answers, Step]:
+        continuation = Continuation(self.config, *arguments, self.execution)
+        extended, logits_BxV = self.decoding.extend(continuation, answers, self.eos_id, key)
+        token_B = jax.lax.dynamic_index_in_dim(extended.tokens, answers.count, axis=1, keepdims=False)
+        log_probs_BxV = jax.nn.log_softmax(logits_BxV.astype(jnp.float32))
+        log_prob_B = jnp.take_along_axis(log_probs_BxV, token_B[:, None], axis=1)[:, 0]
+        of_texts_BxV = log_probs_BxV[:, : self.known]  # what lies beyond the vocabulary stands for no text
+        log_probs_BxK, likeliest_BxK = jax.lax.top_k(of_texts_BxV, min(MOST_ALTERNATIVES, of_texts_BxV.shape[1]))
+        return extended, Step(token_B, extended.ended, log_prob_B, likeliest_BxK, log_probs_BxK)

@@ -58,6 +58,11 @@ def initialise(config: DecoderConfig, key: jax.Array) -> Params:
 
 def parameter_shapes(config: DecoderConfig) -> Layout:
     """Shape and dtype of every parameter, without computing any."""
+    return dict(_parameter_shapes(config))
+
+
+@functools.lru_cache(maxsize=64)
+def _parameter_shapes(config: DecoderConfig) -> Layout:
     return jax.eval_shape(functools.partial(initialise, config), jax.random.key(0))
 
 

@@ -6,6 +6,7 @@ that was killed goes on bit for bit, and finds the answers that it had drawn on 
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -20,9 +21,12 @@ from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.sampling import Sampling
-from flan_jax.model.decoder import Params, hidden_states, log_probs_after
+from flan_jax.model.config import DecoderConfig
+from flan_jax.model.decoder import Execution, Params, hidden_states, log_probs_after
 from flan_jax.model.inputs import Inputs
+from flan_jax.model.programs import shared_jit
 from flan_jax.model.value_head import VALUE_HEAD, response_values
+from flan_jax.objectives.objective import Batch
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.packing.layout import Shape
 from flan_jax.progress import bar
@@ -132,7 +136,9 @@ class _Rounds:
             decoding=Sampling(processors=(Temperature(self._ppo.temperature),)),
             seed=training.seed,
         )
-        self._see = jax.jit(self._see_batch, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
+        learning = program.learning
+        see = functools.partial(_see, learning.config, learning.execution, self._ppo.temperature)
+        self._see = shared_jit(see, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def carry_out(self, number: int, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
         """The state after a round, and what is told of it."""
@@ -182,16 +188,18 @@ class _Rounds:
         size = len(batch['tokens'])
         return device_batch(columns, np.arange(size), self._program.mesh, size)
 
-    def _see_batch(self, params: Params, reference: Params, batch):
-        """log-probabilities and values by `params`, log-probabilities by the reference, float32 [B, P] each."""
-        config, execution = self._program.learning.config, self._program.learning.execution
-        hidden, of_reference = (hidden_states(config, of, Inputs.of(batch), execution) for of in (params, reference))
-        values = response_values(params, hidden, batch['response_ends'])
-        log_probs, reference_log_probs = (
-            log_probs_after(config, of, states, batch, self._ppo.temperature)
-            for of, states in ((params, hidden), (reference, of_reference))
-        )
-        return log_probs, values, reference_log_probs
+
+def _see(
+    config: DecoderConfig, execution: Execution, temperature: float, params: Params, reference: Params, batch: Batch
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Log-probabilities and values by `params`, log-probabilities by the reference, float32 [B, P] each."""
+    hidden, of_reference = (hidden_states(config, of, Inputs.of(batch), execution) for of in (params, reference))
+    values = response_values(params, hidden, batch['response_ends'])
+    log_probs, reference_log_probs = (
+        log_probs_after(config, of, states, batch, temperature)
+        for of, states in ((params, hidden), (reference, of_reference))
+    )
+    return log_probs, values, reference_log_probs
 
 
 def round_questions(questions: Sequence[Question], number: int, count: int, seed: int) -> list[Question]:

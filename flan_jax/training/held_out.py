@@ -10,6 +10,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.decoder import Params
+from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import Metrics
 from flan_jax.objectives.ranking import Ranking
 from flan_jax.objectives.responses import REFERENCE, SCORE
@@ -58,7 +59,7 @@ class HeldOutRankings:
             with jax.set_mesh(reference.mesh):
                 self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]
         rate = functools.partial(_rate, program.learning, tuple(held_out.manifest.clusters))
-        self._rate = jax.jit(rate, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
+        self._rate = shared_jit(rate, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def is_due(self, done: int) -> bool:
         """Whether a checkpoint is saved after so many updates."""

@@ -1,5 +1,6 @@
 """Where training starts: the weights of a checkpoint, or fresh ones by seed."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -8,6 +9,7 @@ from etils import epath
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Layout, Params
+from flan_jax.model.programs import shared_jit
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
 from flan_jax.training import checkpoints
 from flan_jax.training.program import TrainingProgram
@@ -28,7 +30,7 @@ def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed:
         layout = dict(layout)
         of_head = {VALUE_HEAD: layout.pop(VALUE_HEAD)} if VALUE_HEAD in layout else {}
         if checkpoint is None:
-            weights = initialised(lambda key: decoder.initialise(config, key), seed, layout)
+            weights = initialised(functools.partial(decoder.initialise, config), seed, layout)
         elif VALUE_HEAD in checkpoints.parameter_metadata(checkpoint):
             return checkpoints.load_params(checkpoint, layout | of_head)
         else:
@@ -40,7 +42,11 @@ def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed:
 
 def fresh_head(config: DecoderConfig, seed: int, layout: Layout) -> Params:
     """A scalar head by seed, laid out as asked; nothing where the layout is empty."""
-    return initialised(lambda key: init_value_head(config, jax.random.fold_in(key, 1)), seed, layout) if layout else {}
+    return initialised(functools.partial(_head, config), seed, layout) if layout else {}
+
+
+def _head(config: DecoderConfig, key: jax.Array) -> Params:
+    return init_value_head(config, jax.random.fold_in(key, 1))
 
 
 def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, encode: Encode, seed: int) -> TrainState:
@@ -64,14 +70,21 @@ def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, e
     of_tuning = dict(layout)
     of_head = {VALUE_HEAD: of_tuning.pop(VALUE_HEAD)} if VALUE_HEAD in layout else {}
     head = fresh_head(learning.config, seed, of_head)
-    return program.start(initialised(fresh, seed, of_tuning, frozen) | head)
+    # Not shared, or the vocabulary that encodes would be kept with the program.
+    tuned = initialised(functools.partial(fresh), seed, of_tuning, frozen, jit=jax.jit)
+    return program.start(tuned | head)
 
 
-def initialised(initialise: Callable[..., Params], seed: int, layout: Layout, *others: Params) -> Params:
-    """What `initialise` makes of the seed's key and of other parameters, laid out as asked."""
+def initialised(
+    initialise: functools.partial[Params], seed: int, layout: Layout, *others: Params, jit: Callable = shared_jit
+) -> Params:
+    """What `initialise`, with its settings, makes of the seed's key and of other parameters, laid out as asked."""
+    dtypes = tuple((name, shape.dtype) for name, shape in layout.items())
+    make = functools.partial(_make, initialise.func, initialise.args, dtypes)
+    made = jit(make, out_shardings=tuple(shape.sharding for shape in layout.values()))
+    return dict(zip(layout, made(jax.random.key(seed), *others)))
 
-    def make(*args) -> Params:
-        return {name: value.astype(layout[name].dtype) for name, value in initialise(*args).items()}
 
-    shardings = {name: shape.sharding for name, shape in layout.items()}
-    return jax.jit(make, out_shardings=shardings)(jax.random.key(seed), *others)
+def _make(initialise: Callable[..., Params], settings: tuple, dtypes: tuple, *args) -> tuple[jax.Array, ...]:
+    values = initialise(*settings, *args)
+    return tuple(values[name].astype(dtype) for name, dtype in dtypes)

@@ -59,8 +59,7 @@ def packing_difference(responses: int) -> Difference:
     if responses > 1:
         unmasked['segment_exits'] = np.full_like(packed['segment_exits'], 2)
     with jax.default_matmul_precision('highest'):
-        compute = jax.jit(_loss_and_gradient)
-        expected, *found = (compute(params, batch) for batch in (alone, packed, unmasked))
+        expected, *found = (_loss_and_gradient(params, batch) for batch in (alone, packed, unmasked))
     return Difference(*(_difference(one, expected) for one in found))
 
 
@@ -80,6 +79,7 @@ def _batch(sequences: list[list[Example]], chains: bool) -> dict[str, np.ndarray
     return batch
 
 
+@jax.jit
 def _loss_and_gradient(params, batch):
     """The summed loss, and its gradient as one vector."""
     learning = Learning(_CONFIG, NextToken(), Full(), optax.identity(), decoder.Execution())

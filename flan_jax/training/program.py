@@ -14,6 +14,7 @@ from flan_jax.distributed.compiler_options import compiler_options
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Layout, Params
+from flan_jax.model.programs import MOST_PROGRAMS
 from flan_jax.model.value_head import value_head_shapes
 from flan_jax.objectives.objective import Objective
 from flan_jax.training.settings import ComputeDtype, Remat, Training
@@ -58,10 +59,24 @@ def training_program(
 ) -> TrainingProgram:
     """The program that trains a decoder on batches whose tokens come from `clusters`.
 
+    It is the same program wherever all is equal, so that a process traces and compiles it once.
+
     Raises:
       SettingsError: if the sequences of a step cannot be shared equally by the devices.
     """
     check_batch(mesh, training.batch_size, training.microbatches)
+    return _program(config, objective, tuning, training, mesh, tuple(clusters))
+
+
+@functools.lru_cache(maxsize=MOST_PROGRAMS)
+def _program(
+    config: DecoderConfig,
+    objective: Objective,
+    tuning: Tuning,
+    training: Training,
+    mesh: Mesh,
+    clusters: tuple[str, ...],
+) -> TrainingProgram:
     weights = parameter_layout(config, mesh, training.param_dtype)
     trained, frozen = (placed(tuning.shapes(config), mesh), weights) if tuning.freezes_base else (weights, {})
     if objective.needs_values:  # a head is trained in full, whatever else is
@@ -79,7 +94,7 @@ def training_program(
     init = functools.partial(fresh_state, optimizer=learning.optimizer)
     shapes = jax.eval_shape(init, trained)
     shardings = state_shardings(shapes, mesh)
-    step = functools.partial(train_step, learning, tuple(clusters))
+    step = functools.partial(train_step, learning, clusters)
     return TrainingProgram(
         learning=learning,
         mesh=mesh,

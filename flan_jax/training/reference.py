@@ -18,6 +18,7 @@ from flan_jax.distributed import processes
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, label_log_probs
+from flan_jax.model.programs import shared_jit
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.objectives.objective import Batch
 from flan_jax.objectives.responses import REFERENCE, sums
@@ -80,10 +81,8 @@ class ReferenceModel:
 
     @functools.cached_property
     def _of_batch(self):
-        def of_batch(params, batch):
-            return sums(label_log_probs(self.config, params, batch, self.execution), batch)
-
-        return jax.jit(of_batch, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
+        of_batch = functools.partial(_sums, self.config, self.execution)
+        return shared_jit(of_batch, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
 
     def _batches(self, stream: PackedStream, places: range, batch_size: int) -> Iterator[dict[str, jax.Array]]:
         """Sequences in order; the last batch repeats the last sequence where it is not full."""
@@ -92,6 +91,10 @@ class ReferenceModel:
             read = np.minimum(start + indices, places.stop - 1).tolist()
             local = lay_out_batch(stream.manifest, stream.sequences(read), read)
             yield device_batch(local, indices, self.mesh, batch_size)
+
+
+def _sums(config: DecoderConfig, execution: Execution, params: Params, batch: Batch) -> jax.Array:
+    return sums(label_log_probs(config, params, batch, execution), batch)
 
 
 def reference_of(program: TrainingProgram, base: BaseWeights) -> ReferenceModel:

@@ -10,6 +10,7 @@ import numpy as np
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.decoder import Params, label_log_probs
+from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import by_cluster
 from flan_jax.progress import CONSOLE
 from flan_jax.training.program import TrainingProgram
@@ -58,7 +59,7 @@ class Validation:
         turns = range(max(collections.Counter(tuning.tasks).values()))
         turned = [batch | {'sequence_ids': batch['sequence_ids'] + turn} for batch in mine for turn in turns]
         self._batches = [device_batch(tuning.columns(batch, tasks), indices, program.mesh, size) for batch in turned]
-        self._sums = jax.jit(functools.partial(_loss_sums, program.learning))
+        self._sums = shared_jit(functools.partial(_loss_sums, program.learning))
         shardings = jax.tree.map(lambda shape: shape.sharding, program.layout)
         self._stop = jax.jit(
             functools.partial(_after_validation, self._stopping.patience), donate_argnums=0, out_shardings=shardings

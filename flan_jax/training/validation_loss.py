@@ -9,6 +9,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from flan_jax.distributed.batches import addressed, device_batch
 from flan_jax.model.decoder import Params
+from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import LOSS, Metrics
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.training.program import TrainingProgram
@@ -48,7 +49,7 @@ class HeldOutLoss:
         mine = [{name: value[indices] for name, value in batch.items()} for batch in batches]
         self._batches = [device_batch(columns(batch, manifest.tasks), indices, program.mesh, size) for batch in mine]
         measure = functools.partial(_loss_sums, program.learning, tuple(manifest.clusters))
-        self._measure = jax.jit(measure, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
+        self._measure = shared_jit(measure, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def is_due(self, done: int) -> bool:
         """Whether it is time after so many updates."""

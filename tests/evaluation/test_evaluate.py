@@ -51,6 +51,19 @@ def records_of(root, weights='any'):
     return ModelRecords(root, 'step_3', {'weights': weights})
 
 
+@pytest.fixture(scope='module')
+def evaluated_once(model, samples_dir, tmp_path_factory):
+    root = tmp_path_factory.mktemp('evaluated')
+    evaluate(lambda: model, eval_set_of(samples_dir), records_of(root))
+    return root
+
+
+@pytest.fixture
+def evaluated(evaluated_once, tmp_path):
+    """Records of the eval set, to be changed."""
+    return records_of(shutil.copytree(evaluated_once, tmp_path / 'records'))
+
+
 class Loads:
     """Gives a model, and counts how often."""
 
@@ -76,9 +89,8 @@ def test_what_is_on_record_is_not_evaluated_again(model, samples_dir, tmp_path):
     assert load.count == 2
 
 
-def test_damaged_records_are_named_and_evaluated_anew(model, samples_dir, tmp_path, capsys):
-    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
-    evaluate(lambda: model, eval_set, model_records)
+def test_damaged_records_are_named_and_evaluated_anew(model, samples_dir, evaluated, capsys):
+    eval_set, model_records = eval_set_of(samples_dir), evaluated
     key = eval_set.keys[0]
     path = model_records.folder(eval_set.settings(key)) / key.file
     before, whole = records.read(path.parent, key), path.read_bytes()
@@ -117,9 +129,8 @@ def reversed_copy(samples_dir, folder):
     return folder
 
 
-def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir, tmp_path):
-    before, model_records = eval_set_of(samples_dir), records_of(tmp_path)
-    evaluate(lambda: model, before, model_records)
+def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir, evaluated, tmp_path):
+    before, model_records = eval_set_of(samples_dir), evaluated
     anew = eval_set_of(reversed_copy(samples_dir, tmp_path / 'data'))
     assert anew.keys == before.keys and unevaluated(anew, model_records) == anew.keys
     key = before.keys[-1]
@@ -132,11 +143,11 @@ def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir,
 @pytest.mark.parametrize(
     'change', [{'limit': 2}, {'instructions': 'dataset_name', 'templates': ()}, {'weights': 'of another step'}]
 )
-def test_answers_of_other_settings_or_weights_do_not_count(model, samples_dir, tmp_path, change):
-    evaluate(lambda: model, eval_set_of(samples_dir), records_of(tmp_path))
+def test_answers_of_other_settings_or_weights_do_not_count(samples_dir, evaluated_once, change):
+    assert unevaluated(eval_set_of(samples_dir), records_of(evaluated_once)) == []
     weights = change.get('weights', 'any')
     eval_set = eval_set_of(samples_dir, **{name: value for name, value in change.items() if name != 'weights'})
-    assert unevaluated(eval_set, records_of(tmp_path, weights)) == eval_set.keys
+    assert unevaluated(eval_set, records_of(evaluated_once, weights)) == eval_set.keys
 
 
 def test_decoding_matters_to_answers_that_are_written_only(samples_dir, tmp_path):
@@ -161,9 +172,8 @@ def test_exemplars_matter_to_few_shot_records_only(samples_dir, tmp_path):
         assert (folders[0][key] == folders[1][key]) == (key.shots == 0)
 
 
-def test_records_that_are_cut_at_the_end_of_a_line_are_made_again(model, samples_dir, tmp_path):
-    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
-    evaluate(lambda: model, eval_set, model_records)
+def test_records_that_are_cut_at_the_end_of_a_line_are_made_again(model, samples_dir, evaluated):
+    eval_set, model_records = eval_set_of(samples_dir), evaluated
     path = model_records.folder(eval_set.settings(eval_set.keys[0])) / eval_set.keys[0].file
     whole = path.read_text()
     path.write_text(whole[: whole.index('\n') + 1])
@@ -172,19 +182,15 @@ def test_records_that_are_cut_at_the_end_of_a_line_are_made_again(model, samples
     assert path.read_text().count('\n') == 3
 
 
-def test_the_first_process_decides_what_is_missing(model, samples_dir, tmp_path, monkeypatch):
+def test_the_first_process_decides_what_is_missing(model, samples_dir, evaluated, monkeypatch):
     """Another job may have written in between; a process that believed its own eyes would wait for ever."""
-    eval_set, model_records = eval_set_of(samples_dir), records_of(tmp_path)
-    evaluate(lambda: model, eval_set, model_records)
-    evaluated = []
+    eval_set, again = eval_set_of(samples_dir), []
     real = evaluation.Evaluator.evaluate
     monkeypatch.setattr(jax, 'process_index', lambda: 1)
     monkeypatch.setattr(processes, 'broadcast_from_first', lambda value: [True] + [False] * (len(value) - 1))
-    monkeypatch.setattr(
-        evaluation.Evaluator, 'evaluate', lambda self, group: evaluated.extend(group) or real(self, group)
-    )
-    evaluate(lambda: model, eval_set, model_records)
-    assert evaluated == eval_set.keys[:1]
+    monkeypatch.setattr(evaluation.Evaluator, 'evaluate', lambda self, group: again.extend(group) or real(self, group))
+    evaluate(lambda: model, eval_set, evaluated)
+    assert again == eval_set.keys[:1]
 
 
 @pytest.mark.parametrize('received', [signal.SIGTERM, signal.SIGINT])

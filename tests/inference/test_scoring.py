@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -25,28 +24,31 @@ CONFIGS = {
 
 def naive_scores(config, params, question):
     """One row per option, nothing shared, padded to one of three lengths."""
-    rows = [np.concatenate([question.prompt, option]) for option in question.responses]
-    length = next(length for length in (128, 512, 1280) if length >= max(map(len, rows)))
-    tokens = jnp.asarray([np.pad(row, (0, length - len(row))) for row in rows])
-    segments = jnp.asarray([np.arange(length) < len(row) for row in rows], jnp.int32)
-    log_probabilities = jnp.concatenate([_naive_row(config, params, *row) for row in zip(tokens, segments)])
-    starts = len(question.prompt) - 1
-    return [np.asarray(log_probabilities[i, starts + np.arange(len(o)), o]) for i, o in enumerate(question.responses)]
+    return [_naive_option(config, params, question.prompt, option) for option in question.responses]
+
+
+def _naive_option(config, params, prompt, option):
+    row = np.concatenate([prompt, option])
+    length = next(length for length in (128, 512, 1280) if length >= len(row))
+    tokens, segments = np.zeros((2, length), np.int32)
+    tokens[: len(row)], segments[: len(row)] = row, 1
+    log_probabilities = np.asarray(_naive_row(config, params, tokens, segments))[0]
+    return log_probabilities[len(prompt) - 1 + np.arange(len(option)), option]
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _naive_row(config, params, tokens, segments):
-    positions = jnp.arange(len(tokens))[None]
+    positions = np.arange(len(tokens))[None]
     hidden = decoder.hidden_states(config, params, Inputs(tokens[None], positions, segments[None]))
     return jax.nn.log_softmax(decoder.logits(config, params, hidden))
 
 
 def ragged_questions(rng):
-    """1 to 30 options of 1 to 100 tokens after prompts of 1 to 1,000: extremes, and some at random."""
+    """1 to 30 options of 1 to 100 tokens after prompts of 1 to 1,000: extremes, and some shorter ones at random."""
     shapes = [(1, [1]), (1, [3, 1]), (17, [1, 1, 1]), (40, [100, 2]), (300, [8] * 4), (1000, [5, 90]), (60, [3] * 30)]
     for _ in range(4):
         options = rng.integers(1, 31)
-        shapes.append((rng.integers(1, 1001), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
+        shapes.append((rng.integers(1, 331), rng.integers(1, rng.choice([2, 10, 31]), options).tolist()))
     draw = functools.partial(rng.integers, 1, 97)
     return [Example(draw(prompt), tuple(map(draw, options))) for prompt, options in shapes]
 

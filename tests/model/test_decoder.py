@@ -173,23 +173,27 @@ def test_distance_buckets_are_t5s(num_buckets, max_distance):
 @pytest.mark.parametrize('length', [1, 2, 7, 40])
 def test_bias_by_diagonals_equals_bias_by_lookup(length):
     scheme = RelativeBias(num_buckets=8, max_distance=20)
-    table = jax.random.normal(jax.random.key(0), (8, 3))
-    where = jnp.arange(length)[None]
+    (table,) = normal((8, 3))
+    where = np.arange(length)[None]
     np.testing.assert_array_equal(
         positions.relative_bias_in_order(table, length, scheme), positions.relative_bias(table, where, where, scheme)
     )
 
 
+def normal(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
 def test_attention_in_blocks_equals_attention():
     config = CONFIGS['lamda']
-    keys = jax.random.split(jax.random.key(0), 4)
     length = 2 * attention.QUERY_BLOCK + 17
-    query = jax.random.normal(keys[0], (2, 4, 1, length, 6))
-    key, value = (jax.random.normal(k, (2, 4, length, 6)) for k in keys[1:3])
-    bias = jax.random.normal(keys[3], (1, 4, length, length))
-    segments = jnp.broadcast_to(jnp.arange(length) // 50, (2, length))
+    query, key, value, bias = normal((2, 4, 1, length, 6), *[(2, 4, length, 6)] * 2, (1, 4, length, length))
+    segments = np.broadcast_to(np.arange(length) // 50, (2, length))
     arguments = (query, key, value, AttentionMask(attention_mask(Inputs(segments, segments, segments)), bias), config)
-    together, in_blocks = attention.attend(*arguments), attention.attend_in_blocks(*arguments)
+    together, in_blocks = (
+        jax.jit(attend, static_argnums=4)(*arguments) for attend in (attention.attend, attention.attend_in_blocks)
+    )
     np.testing.assert_allclose(attention.merge_partials([in_blocks]), attention.merge_partials([together]), atol=1e-5)
 
 
@@ -207,12 +211,11 @@ def plain_attention(query, key, value, bias, visible, config):
 @pytest.mark.parametrize('trees', [False, True])
 def test_attention_and_its_gradient_equal_plain_softmax(softcap, trees):
     config = DecoderConfig(**SIZE | {'num_heads': 4}, num_kv_heads=2, attention_softcap=softcap)
-    length, keys = attention.QUERY_BLOCK + 9, jax.random.split(jax.random.key(0), 5)
-    query = jax.random.normal(keys[0], (2, 2, 2, length, 6))
-    key, value = (jax.random.normal(k, (2, 2, length, 6)) for k in keys[1:3])
-    bias, direction = jax.random.normal(keys[3], (1, 4, length, length)), jax.random.normal(keys[4], query.shape)
-    entry = jnp.broadcast_to(1 + jnp.arange(length) // 30, (2, length))
-    exits = jnp.where(entry == 1, 3, entry + 1) if trees else None  # the second piece continues the first
+    length = attention.QUERY_BLOCK + 9
+    of_queries, of_keys, of_bias = (2, 2, 2, length, 6), (2, 2, length, 6), (1, 4, length, length)
+    query, key, value, bias, direction = normal(of_queries, of_keys, of_keys, of_bias, of_queries)
+    entry = np.broadcast_to(1 + np.arange(length) // 30, (2, length))
+    exits = np.where(entry == 1, 3, entry + 1) if trees else None  # the second piece continues the first
     visible = attention_mask(Inputs(entry, entry, entry, exits))
 
     def ours(query, key, value, bias):
@@ -222,7 +225,7 @@ def test_attention_and_its_gradient_equal_plain_softmax(softcap, trees):
     def plain(query, key, value, bias):
         return (plain_attention(query, key, value, bias, visible, config) * jnp.moveaxis(direction, 3, 1)).sum()
 
-    found, expected = (jax.value_and_grad(f, (0, 1, 2, 3))(query, key, value, bias) for f in (ours, plain))
+    found, expected = (jax.jit(jax.value_and_grad(f, (0, 1, 2, 3)))(query, key, value, bias) for f in (ours, plain))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 

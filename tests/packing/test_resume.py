@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,19 +122,29 @@ pack({samples_dir!r}, {str(tmp_path / 'killed')!r}, 'one dataset', lambda count:
     assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 
 
+@pytest.fixture(scope='module')
+def killed(samples_dir, tmp_path_factory):
+    """The folder of a packing that was killed, and the stream that it would have become."""
+    folder = tmp_path_factory.mktemp('packing')
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+        pack(samples_dir, folder / 'killed', 'one dataset', kill_after(9))
+    return folder / 'killed', pack(samples_dir, folder / 'whole', 'one dataset')
+
+
 @pytest.mark.parametrize('damage', ['truncate', 'flip', 'empty'])
 @pytest.mark.parametrize('file', [parts.STATE, '4'])
-def test_damaged_parts_are_named_and_packed_anew(file, damage, samples_dir, tmp_path, monkeypatch, capsys):
+def test_damaged_parts_are_named_and_packed_anew(file, damage, killed, samples_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
-    with pytest.raises(Killed):
-        pack(samples_dir, tmp_path / 'killed', 'one dataset', kill_after(9))
+    before, whole = killed
+    shutil.copytree(before, tmp_path / 'killed')
     (path,) = tmp_path.glob(f'killed/.*.parts/{file}')
     content = np.frombuffer(path.read_bytes(), np.uint8).copy()
     content[len(content) // 2] ^= 4
     path.write_bytes(
         {'truncate': content[: len(content) // 2], 'flip': content, 'empty': content[:0]}[damage].tobytes()
     )
-    whole, found = (pack(samples_dir, tmp_path / name, 'one dataset') for name in ('whole', 'killed'))
+    found = pack(samples_dir, tmp_path / 'killed', 'one dataset')
     assert 'packing starts anew' in ' '.join(capsys.readouterr().err.split())
     assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 

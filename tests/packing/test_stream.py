@@ -20,7 +20,7 @@ from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, f
 from flan_jax.settings import SettingsError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
-MIXTURE = 'sentiment'
+MIXTURE = 'rte+sst2'
 
 
 def settings(directory, **changes):

@@ -23,6 +23,8 @@ from tests.objectives.test_next_token import CLUSTERS, assert_trees_close
 from tests.objectives.test_preferences import ranked, rows
 from tests.toy import CONFIGS, LENGTH, batch_of, random_examples, random_params
 
+step = jax.jit(train_step, static_argnums=(0, 1))
+
 LEARNING = Learning(CONFIGS['relative'], NextToken(), Full(), optax.sgd(1.0), Execution())
 
 
@@ -34,7 +36,7 @@ def update_on_trees(learning):
     if not learning.objective.needs_values:
         del params[VALUE_HEAD]
     state = fresh_state(params, learning.optimizer)
-    state, metrics = jax.jit(lambda *args: train_step(learning, CLUSTERS, *args))(state, {}, batch_of(sequences))
+    state, metrics = step(learning, CLUSTERS, state, {}, batch_of(sequences))
     return state.params, metrics
 
 
@@ -45,13 +47,14 @@ def test_accumulated_update_on_trees_equals_that_of_the_whole_batch(objective):
     assert_trees_close(update_on_trees(accumulated), update_on_trees(learning), rtol=2e-4, atol=1e-5)
 
 
+@functools.cache
 def update(learning):
     """Parameters and metrics after one update on sequences with unequal numbers of targets."""
     sequences = list(pack(random_examples(40), LENGTH, LENGTH, 1))[:8]
     assert len({int(sequence.response_lengths.sum()) for sequence in sequences}) > 3
     state = fresh_state(random_params(learning.config), learning.optimizer)
     batch = batch_of([sequence.examples() for sequence in sequences])
-    state, metrics = jax.jit(lambda *args: train_step(learning, CLUSTERS, *args))(state, {}, batch)
+    state, metrics = step(learning, CLUSTERS, state, {}, batch)
     return state.params, metrics
 
 
@@ -76,7 +79,7 @@ def test_sequences_of_padding_change_nothing(microbatches):
     for parts, batch in ((1, batch_of(examples)), (microbatches, padded)):
         learning = dataclasses.replace(LEARNING, microbatches=parts)
         state = fresh_state(random_params(learning.config), learning.optimizer)
-        updates.append(jax.jit(functools.partial(train_step, learning, CLUSTERS))(state, {}, batch))
+        updates.append(step(learning, CLUSTERS, state, {}, batch))
     (alone, metrics), (filled_up, of_filled_up) = updates
     assert_trees_close((filled_up.params, of_filled_up), (alone.params, metrics), rtol=1e-4, atol=1e-6)
 
@@ -88,15 +91,18 @@ def test_remat_changes_nothing(remat, learning):
     assert_trees_close(update(again), update(learning), rtol=1e-4, atol=1e-6)
 
 
+STANDING_STILL = optax.sgd(0.0)
+
+
 def losses_of_steps(learning, batch, frozen=None):
     """The loss before each of the first two updates, which change nothing."""
-    learning = dataclasses.replace(learning, optimizer=optax.sgd(0.0))
+    learning = dataclasses.replace(learning, optimizer=STANDING_STILL)
     whole = random_params(learning.config)
     trained = learning.tuning.init(learning.config, jax.random.key(0), whole, None) if frozen else whole
-    state, step = fresh_state(trained, learning.optimizer), jax.jit(functools.partial(train_step, learning, CLUSTERS))
+    state = fresh_state(trained, learning.optimizer)
     losses = []
     for _ in range(2):
-        state, metrics = step(state, frozen or {}, batch)
+        state, metrics = step(learning, CLUSTERS, state, frozen or {}, batch)
         losses.append(float(metrics.objective['loss'].total))
     return losses
 

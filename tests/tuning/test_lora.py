@@ -14,7 +14,6 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.batches import device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.errors import UnknownName
-from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.inputs import Inputs
 from flan_jax.objectives.next_token import NextToken
@@ -26,6 +25,7 @@ from flan_jax.training import checkpoints
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.lora import Lora
+from tests import toy
 from tests.toy import LENGTH, batch_of, random_examples, random_params
 
 CONFIG = DecoderConfig(
@@ -35,15 +35,15 @@ LORA = Lora(rank=3, alpha=12.0, targets=('attention/query', 'attention/value', '
 
 
 def random_adapter(seed=2):
-    shapes = LORA.shapes(CONFIG)
-    keys = jax.random.split(jax.random.key(seed), len(shapes))
-    return {name: 0.2 * jax.random.normal(key, shapes[name].shape) for key, name in zip(keys, shapes)}
+    rng = np.random.default_rng(seed)
+    shapes = LORA.shapes(CONFIG).items()
+    return {name: jnp.asarray(0.2 * rng.normal(size=shape.shape), jnp.float32) for name, shape in shapes}
 
 
 def logits(params):
-    tokens = jax.random.randint(jax.random.key(3), (2, 20), 0, 61)
-    inputs = Inputs(tokens, jnp.arange(20)[None].repeat(2, 0), jnp.ones((2, 20), int))
-    return decoder.logits(CONFIG, params, decoder.hidden_states(CONFIG, params, inputs))
+    tokens = np.random.default_rng(3).integers(0, 61, (2, 20))
+    inputs = Inputs(tokens, np.arange(20)[None].repeat(2, 0), np.ones((2, 20), int))
+    return toy.logits(CONFIG, params, inputs)
 
 
 def test_merged_equals_unmerged_and_differs_from_the_base():

@@ -1,6 +1,7 @@
 """A soft prompt is read before every text of a packed sequence as if the text stood alone; nothing else is trained."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ from flan_jax.settings import SettingsError
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.prompt import Prompt
+from tests import toy
 from tests.toy import LENGTH, SIZE, VOCABULARY, batch_of, loaded, random_examples, random_params
 
 ROWS = 5
@@ -51,13 +53,23 @@ def with_prompt(config, params):
 
 
 def logits(config, params, tokens):
-    inputs = Inputs(jnp.asarray(tokens)[None], jnp.arange(len(tokens))[None], jnp.ones((1, len(tokens)), int))
-    return np.asarray(decoder.logits(config, params, decoder.hidden_states(config, params, inputs))[0])
+    inputs = Inputs(tokens[None], np.arange(len(tokens))[None], np.ones((1, len(tokens)), int))
+    return np.asarray(toy.logits(config, params, inputs))[0]
 
 
 def behind(examples):
     """The examples with `TOKENS` before each prompt."""
     return [dataclasses.replace(example, prompt=np.concatenate([TOKENS, example.prompt])) for example in examples]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def loss_and_gradient(config, tuning, params, trained, batch):
+    """The summed loss of a batch, and its gradient by what a tuning trains."""
+
+    def loss(trained):
+        return -(decoder.label_log_probs(config, tuning.combine(params, trained), batch) * batch['weights']).sum()
+
+    return jax.value_and_grad(loss)(trained)
 
 
 # What the decoder reads.
@@ -79,11 +91,10 @@ def test_packed_loss_and_gradient_equal_those_of_single_sequences(config, respon
     packed = batch_of([examples[:3], examples[3:6], examples[6:9], examples[9:]], length=160)
     alone = batch_of([[example] for example in examples])
 
-    def loss(prompt, batch):
-        return -(decoder.label_log_probs(config, TUNING.combine(params, prompt), batch) * batch['weights']).sum()
-
     prompt = {PROMPT: jax.random.normal(jax.random.key(5), (ROWS, config.d_model))}
-    (found, gradient), (expected, wanted) = (jax.value_and_grad(loss)(prompt, batch) for batch in (packed, alone))
+    (found, gradient), (expected, wanted) = (
+        loss_and_gradient(config, TUNING, params, prompt, batch) for batch in (packed, alone)
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_allclose(gradient[PROMPT], wanted[PROMPT], atol=1e-5 * abs(wanted[PROMPT]).max())
     assert (abs(wanted[PROMPT]).max(axis=1) > 1e-3).all(), 'some row has no gradient'
@@ -95,8 +106,8 @@ def test_no_text_reads_the_prompt_of_another_or_what_stands_after(config):
     params, examples = random_params(config, 0.3), random_examples(4)
     packed = batch_of([examples], length=128)
     explicit = batch_of([[example] for example in behind(examples)])
-    found = decoder.label_log_probs(config, with_prompt(config, params), packed)
-    expected = decoder.label_log_probs(config, params, explicit)
+    found = toy.log_probs(config, with_prompt(config, params), packed)
+    expected = toy.log_probs(config, params, explicit)
     real = [
         np.asarray(values)[np.asarray(batch['weights']) > 0]
         for values, batch in ((found, packed), (expected, explicit))
@@ -231,7 +242,7 @@ def test_answers_are_those_behind_the_tokens(config, decoding):
     prompts = [rng.integers(2, VOCABULARY, length) for length in (1, 3, 64, 17, 80, 5)]
 
     def answers(params, prompts):
-        generator = Generator(loaded(config, params, 1), max_new_tokens=12, batch_tokens=400, decoding=decoding)
+        generator = Generator(loaded(config, params, 1), max_new_tokens=12, batch_tokens=1000, decoding=decoding)
         return [answer.tolist() for answer in generator.answer(prompts)]
 
     found = answers(with_prompt(config, params), prompts)

@@ -11,7 +11,6 @@ from flan_jax.distributed.batches import device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.scoring import Scorer
-from flan_jax.model import decoder
 from flan_jax.model.decoder import PROMPT
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
@@ -24,8 +23,9 @@ from flan_jax.tuning.independent import after_validation
 from flan_jax.tuning.prompt import Prompt
 from flan_jax.tuning.task_prompts import PROMPTS, TaskPrompts
 from flan_jax.tuning.tuning import tuning_from_plain
+from tests import toy
 from tests.toy import batch_of, loaded, random_examples, random_params
-from tests.tuning.test_prompt import CONFIGS
+from tests.tuning.test_prompt import CONFIGS, loss_and_gradient
 
 TASKS = ('a', 'b', 'c')
 LENGTHS = (5, 3, 8)
@@ -52,14 +52,11 @@ def test_packed_loss_and_gradient_equal_those_of_each_task_behind_its_own_prompt
     examples = random_examples(12, responses=responses)
     packed = packed_batch([examples[:3], examples[3:6], examples[6:9], examples[9:]])
 
-    def loss(trained, batch, tuning):
-        return -(decoder.label_log_probs(config, tuning.combine(params, trained), batch) * batch['weights']).sum()
-
-    found, gradient = jax.value_and_grad(loss)(prompts, packed, TUNING)
+    found, gradient = loss_and_gradient(config, TUNING, params, prompts, packed)
     total = 0.0
     for task, (name, prompt) in enumerate(prompts.items()):
         own = batch_of([[example] for example in examples if example.task == task])
-        alone, wanted = jax.value_and_grad(loss)({PROMPT: prompt}, own, Prompt(length=LENGTHS[task]))
+        alone, wanted = loss_and_gradient(config, Prompt(length=LENGTHS[task]), params, {PROMPT: prompt}, own)
         total += alone
         assert abs(wanted[PROMPT]).max() > 1e-3
         np.testing.assert_allclose(gradient[name], wanted[PROMPT], atol=1e-5 * abs(wanted[PROMPT]).max(), err_msg=name)
@@ -235,7 +232,7 @@ def test_validation_gives_every_prompt_the_loss_of_its_own_texts():
     for name, task in zip(tuning.prompt_names, (0, 1, 2, 0)):
         own = batch_of([[example] for example in examples if example.task == task])
         prompt = prompts[PROMPTS + name]
-        log_probs = decoder.label_log_probs(config, Prompt(length=len(prompt)).combine(base, {PROMPT: prompt}), own)
+        log_probs = toy.log_probs(config, Prompt(length=len(prompt)).combine(base, {PROMPT: prompt}), own)
         expected = -(log_probs * own['weights']).sum() / own['weights'].sum()
         np.testing.assert_allclose(losses[f'validation_loss/{name}'], expected, rtol=1e-5)
     assert not validation.all_stopped and [validation.is_due(done) for done in (1, 2, 3)] == [False, True, False]
