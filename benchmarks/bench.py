@@ -38,6 +38,9 @@ PEERS = {
 }
 """Whose lines are alike and make one table: the peer, and what the ratio should be (else 0.9 of its bound)."""
 
+FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16')
+"""What tells processors apart where products are concerned."""
+
 ROW = re.compile(
     r'\| (?P<name>.+?) \| (?P<ours>[\d.]+ .+?) \| (?P<theirs>[\d.]+ .+?) \| (?P<ratio>.+?) \| (?P<note>.+) \|'
 )
@@ -73,7 +76,7 @@ def processor() -> str:
     """The processor's name, and what other work there was."""
     models = re.findall(r'model name\s*: (.*)', pathlib.Path('/proc/cpuinfo').read_text())
     flags = re.search(r'flags\s*: (.*)', pathlib.Path('/proc/cpuinfo').read_text())
-    known = [name for name in ('avx2', 'avx512f', 'avx512_vnni', 'amx_tile') if flags and name in flags[1].split()]
+    known = [name for name in FLAGS if flags and name in flags[1].split()]
     load = os.getloadavg()[2]
     return f'{models[0]} ({", ".join(known)}), {len(models)} cores, load {load:.1f} over the last quarter of an hour'
 

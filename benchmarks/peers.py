@@ -74,11 +74,19 @@ class OwnProcess:
 
 def _answer(connection: Connection, make: Callable[..., Callable[[], object]], arguments: tuple) -> None:
     work = make(*arguments)
-    while True:
-        connection.recv()
+    while _is_asked(connection):
         start = time.process_time()
         value = work()
         connection.send((value, time.process_time() - start))
+
+
+def _is_asked(connection: Connection) -> bool:
+    """Waits for the next call; False where the other process has ended."""
+    try:
+        connection.recv()
+    except EOFError:
+        return False
+    return True
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -16,6 +16,7 @@ from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
 from flan_jax.model.dropout import Dropout
 from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
 from flan_jax.model.partitioning import constrain
+from flan_jax.model.products import product
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +103,9 @@ class Decoder(nnx.Module):
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
         """Logits in float32: [..., D] to [..., V]."""
-        if self.config.tied_embedding:
-            kernel = self.embedding[...].astype(hidden.dtype).T
-        else:
-            kernel = self.unembedding.kernel[...].astype(hidden.dtype)
-        logits = jnp.matmul(hidden, kernel, preferred_element_type=jnp.float32)
+        tied = self.config.tied_embedding
+        kernel = self.embedding[...] if tied else self.unembedding.kernel[...]
+        logits = product(hidden, kernel, transposed=tied, dtype=jnp.float32)
         cap = self.config.logit_softcap
         return logits if cap is None else cap * jnp.tanh(logits / cap)
 
