@@ -102,7 +102,8 @@ def carry_out(loaded: Loaded, check: Callable[[Loaded], None]) -> None:
 
 def _complete_each(numbered: Iterable[tuple[int, PlannedRun]], total: int) -> None:
     for number, planned in numbered:
-        CONSOLE.rule(f'run {number} of {total}: {planned.name}')
+        CONSOLE.rule(f'run {number} of {total}')
+        CONSOLE.print(planned.name, soft_wrap=True)  # a rule would cut it off
         complete(*start_run('run', planned.files, planned.bindings))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 
 import jax
@@ -106,7 +107,8 @@ def interruptible() -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def _noting(termination: Termination) -> Iterator[Termination]:
-    before = {each: signal.signal(each, termination.note) for each in _SIGNALS}
+    is_main = threading.current_thread() is threading.main_thread()  # others get no signals, and may handle none
+    before = {each: signal.signal(each, termination.note) for each in _SIGNALS if is_main}
     try:
         yield termination
     finally:

@@ -7,7 +7,7 @@ stream.
 import contextlib
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from orbax.checkpoint import v1 as ocp
 from orbax.checkpoint.utils import checkpoint_steps
 
 from flan_jax.distributed import processes
-from flan_jax.distributed.preemption import in_any_process
+from flan_jax.distributed.preemption import in_any_process, interruptible
 from flan_jax.errors import UserError
 from flan_jax.files import absolute, require_space
 from flan_jax.model.decoder import Layout, Params
@@ -159,6 +159,12 @@ def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Para
     return loaded.astype(like[name].dtype)
 
 
+def _whole(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of Orbax reads; Ctrl-C waits for it, else its event loop makes that look like a damaged file."""
+    with interruptible():
+        return read(*arguments)
+
+
 def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Parts of a checkpoint in the layout of `like`, as they were saved, and what it says of itself.
 
@@ -171,7 +177,7 @@ def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str
     failure: BaseException | None = None
     try:
         said = _metadata(folder).custom_metadata or {}
-        loaded = ocp.load_checkpointables(folder, dict(like))
+        loaded = _whole(ocp.load_checkpointables, folder, dict(like))
     except (CheckpointError, *_UNREADABLE) as error:
         failure = error
     if in_any_process(failure is not None):
@@ -275,7 +281,7 @@ def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     if not (folder / _PARAMS).exists() or not ocp.is_orbax_checkpoint(folder):
         raise CheckpointError(_why_not(folder))
     try:
-        found = ocp.checkpointables_metadata(folder)
+        found = _whole(ocp.checkpointables_metadata, folder)
     except _UNREADABLE as error:
         raise CheckpointError(f'{folder} is damaged: {type(error).__name__}: {str(error)[:200]}') from error
     if not isinstance(found.metadata.get(_PARAMS), Mapping):

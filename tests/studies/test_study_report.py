@@ -136,5 +136,7 @@ def test_runs_are_counted_through_and_none_begins_before_its_base_is_sound(sampl
     begun.clear()
     study_runs.carry_out(loaded, lambda prepared: None)
     assert begun == [run.model_dir for _, run in loaded]
-    counted = re.findall(r'run (\d+) of (\d+)', capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert all(f'\n{planned.name}\n' in said for planned, _ in loaded)
+    counted = re.findall(r'run (\d+) of (\d+)', said)
     assert counted == [(str(number), '6') for number in (1, 2, 1, 2, 3, 4, 5, 6)]

@@ -1,8 +1,10 @@
 """Which checkpoint of a run is the newest is Orbax's to say; what is damaged is found by digests, and never loaded."""
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -10,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from orbax.checkpoint._src.serialization.jax_array_handlers import ArrayHandler
 
 from flan_jax.command.reference import reference_before
 from flan_jax.training import checkpoints
@@ -47,6 +50,25 @@ def test_on_a_bucket_a_checkpoint_that_is_not_committed_does_not_count(run, monk
     assert checkpoints.latest_folder(run).name == '100'
     (run / checkpoints.FOLDER / '100' / 'commit_success.txt').unlink()
     assert checkpoints.latest_folder(run).name == '20'
+
+
+def test_ctrl_c_while_a_checkpoint_is_read_is_no_damage(run, monkeypatch):
+    whole = ArrayHandler.deserialize
+
+    async def interrupted(*arguments, **options):
+        signal.raise_signal(signal.SIGINT)
+        return await whole(*arguments, **options)
+
+    monkeypatch.setattr(ArrayHandler, 'deserialize', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.load_params(run / checkpoints.FOLDER / '20', {'a': jnp.zeros(3)})
+
+
+def test_a_checkpoint_may_be_read_by_any_thread(run):
+    """Only the main one may handle signals."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        loaded = pool.submit(checkpoints.load_params, run / checkpoints.FOLDER / '20', {'a': jnp.zeros(3)}).result()
+    assert (loaded['a'] == 1).all()
 
 
 def arrays():
