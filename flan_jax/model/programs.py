@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable
 
 import jax
 
-MOST_PROGRAMS = 64
-"""Programs that are kept, those that were asked for last; what others need is traced and compiled again."""
+MOST_PROGRAMS = 32
+"""Programs that are kept, those that were asked for last: a device's memory holds what is compiled of each."""
 
 
 def shared_jit(function: functools.partial, **options: Hashable) -> Callable:

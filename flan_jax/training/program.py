@@ -14,7 +14,6 @@ from flan_jax.distributed.compiler_options import compiler_options
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Layout, Params
-from flan_jax.model.programs import MOST_PROGRAMS
 from flan_jax.model.value_head import value_head_shapes
 from flan_jax.objectives.objective import Objective
 from flan_jax.training.settings import ComputeDtype, Remat, Training
@@ -68,7 +67,7 @@ def training_program(
     return _program(config, objective, tuning, training, mesh, tuple(clusters))
 
 
-@functools.lru_cache(maxsize=MOST_PROGRAMS)
+@functools.lru_cache(maxsize=8)  # no more, for a device's memory holds what is compiled of each
 def _program(
     config: DecoderConfig,
     objective: Objective,
