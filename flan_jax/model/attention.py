@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from flan_jax.model import products
 from flan_jax.model.config import DecoderConfig
 
 MASKED_SCORE = -1e30
@@ -72,7 +73,7 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
     """Attention to the keys of one place."""
     sharing = query_BxKxGxTxN.shape[0] // key_MxKxSxN.shape[0]
     query = _group_queries(query_BxKxGxTxN, sharing) * config.scale_of_queries
-    scores = jnp.einsum('MKSN,MKGQN->MKSGQ', key_MxKxSxN, query, preferred_element_type=jnp.float32)
+    scores = products.scores_of(key_MxKxSxN, query)
     if config.attention_softcap is not None:
         scores = config.attention_softcap * jnp.tanh(scores / config.attention_softcap)
     if mask.bias is not None:
@@ -82,12 +83,7 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
     # Whatever is subtracted cancels out when places are merged, so no gradient need pass through it.
     largest = jax.lax.stop_gradient(scores.max(axis=2))
     weights = jnp.exp(scores - largest[:, :, None])
-    value = jnp.einsum(
-        'MKSGQ,MKSN->MKGQN',
-        weights.astype(value_MxKxSxN.dtype),
-        value_MxKxSxN,
-        preferred_element_type=jnp.float32,
-    )
+    value = products.weighted_values(weights.astype(value_MxKxSxN.dtype), value_MxKxSxN)
     return PartialSoftmax(*(_ungroup_queries(array, sharing) for array in (largest, weights.sum(axis=2), value)))
 
 

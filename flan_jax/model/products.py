@@ -32,6 +32,22 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
     return jnp.matmul(x, kernel.T if transposed else kernel, preferred_element_type=dtype)
 
 
+def scores_of(key: jax.Array, query: jax.Array) -> jax.Array:
+    """Products of keys [M, K, S, N] and queries [M, K, G, Q, N] that share them: float32 [M, K, S, G, Q]."""
+    if key.dtype == jnp.bfloat16 and _on_one_cpu():
+        scores = _scores(key, query.reshape(*query.shape[:2], -1, query.shape[-1]))
+        return scores.reshape(*key.shape[:3], *query.shape[2:4])
+    return jnp.einsum('MKSN,MKGQN->MKSGQ', key, query, preferred_element_type=jnp.float32)
+
+
+def weighted_values(weights: jax.Array, value: jax.Array) -> jax.Array:
+    """Sums of values [M, K, S, N] by weights [M, K, S, G, Q]: float32 [M, K, G, Q, N]."""
+    if value.dtype == jnp.bfloat16 and _on_one_cpu():
+        sums = _weighted_values(weights.reshape(*value.shape[:3], -1), value)
+        return sums.reshape(*value.shape[:2], *weights.shape[3:], value.shape[-1])
+    return jnp.einsum('MKSGQ,MKSN->MKGQN', weights, value, preferred_element_type=jnp.float32)
+
+
 def _on_one_cpu() -> bool:
     """Whether what is traced is for the mesh in use, and that is one CPU device."""
     mesh = jax.sharding.get_abstract_mesh()
@@ -66,6 +82,51 @@ def _float32_sums(a, b):
     return jax.lax.optimization_barrier(jnp.matmul(a, b, preferred_element_type=jnp.float32))
 
 
+def _laid_out(array):
+    """The same, laid out row by row: XLA takes a transpose alone as another way to read the same memory."""
+    return jax.lax.optimization_barrier(array.reshape(-1)).reshape(array.shape)
+
+
 def _transpose(matrix):
-    """The transpose, laid out row by row: XLA takes a transpose alone as another way to read the same memory."""
-    return jax.lax.optimization_barrier(matrix.T.reshape(-1)).reshape(matrix.shape[::-1])
+    """The transpose of the last two axes, laid out row by row."""
+    return _laid_out(jnp.swapaxes(matrix, -1, -2))
+
+
+@jax.custom_vjp
+def _scores(key, query):
+    return _scores_forward(key, query)[0]
+
+
+def _scores_forward(key, query):
+    key, query = _laid_out(key), _laid_out(query)
+    return _float32_sums(key, _transpose(query)), (key, query)
+
+
+def _scores_backward(operands, gradient):
+    key, query = operands
+    gradient = gradient.astype(key.dtype)
+    of_key, of_query = _float32_sums(gradient, query), _transpose(_float32_sums(_transpose(key), gradient))
+    return of_key.astype(key.dtype), of_query.astype(query.dtype)
+
+
+_scores.defvjp(_scores_forward, _scores_backward)
+
+
+@jax.custom_vjp
+def _weighted_values(weights, value):
+    return _weighted_values_forward(weights, value)[0]
+
+
+def _weighted_values_forward(weights, value):
+    value = _laid_out(value)
+    return _transpose(_float32_sums(_transpose(value), weights)), (weights, value)
+
+
+def _weighted_values_backward(operands, gradient):
+    weights, value = operands
+    gradient = _laid_out(gradient.astype(value.dtype))
+    of_weights, of_value = _float32_sums(value, _transpose(gradient)), _float32_sums(weights, gradient)
+    return of_weights.astype(weights.dtype), of_value.astype(value.dtype)
+
+
+_weighted_values.defvjp(_weighted_values_forward, _weighted_values_backward)

@@ -1,6 +1,7 @@
 """Products written out for a CPU's matrix units are the plain ones, forwards and backwards."""
 
 import dataclasses
+import functools
 import pathlib
 import re
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from flan_jax.distributed.mesh import Parallelism, make_mesh
-from flan_jax.model.products import product
+from flan_jax.model.products import product, scores_of, weighted_values
 from flan_jax.objectives.next_token import NextToken
 from flan_jax.objectives.objective import LOSS
 from flan_jax.training.program import training_program
@@ -59,6 +60,31 @@ def test_products_and_gradients_are_those_of_rounded_operands_in_float64(transpo
     np.testing.assert_allclose(y, x @ rounded, **sums_in_float32 if dtype else half_a_digit)
 
 
+def attention_operands():
+    """Keys [M, K, S, N] and queries [M, K, G, Q, N] of which two share a key, values and weights."""
+    draw = functools.partial(np.random.default_rng(0).normal)
+    sizes = {'key': (2, 3, 10, 16), 'query': (2, 3, 2, 9, 16), 'weights': (2, 3, 10, 2, 9), 'value': (2, 3, 10, 16)}
+    return {name: draw(size=size).astype(jnp.bfloat16) for name, size in sizes.items()}
+
+
+@pytest.mark.parametrize(
+    ('written_out', 'names', 'sums'),
+    [(scores_of, ('key', 'query'), 'MKSN,MKGQN->MKSGQ'), (weighted_values, ('weights', 'value'), 'MKSGQ,MKSN->MKGQN')],
+)
+def test_products_of_attention_and_gradients_are_those_in_float64(written_out, names, sums, one_cpu):
+    operands = [attention_operands()[name] for name in names]
+    exact = [operand.astype(np.float64) for operand in operands]
+    expected = np.einsum(sums, *exact)
+    gradient = np.random.default_rng(1).normal(size=expected.shape).astype(jnp.bfloat16).astype(np.float32)
+    found, vjp = jax.vjp(jax.jit(written_out), *operands)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    (first, second), product = sums.split('->')[0].split(','), sums.split('->')[1]
+    of_first = np.einsum(f'{product},{second}->{first}', gradient, exact[1])
+    of_second = np.einsum(f'{product},{first}->{second}', gradient, exact[0])
+    for of_operand, of_exact in zip(vjp(gradient), (of_first, of_second), strict=True):
+        np.testing.assert_allclose(np.asarray(of_operand, np.float64), of_exact, rtol=2**-8, atol=1e-5)
+
+
 WIDE = dataclasses.replace(CONFIGS['rotary'], d_model=32, num_heads=2, head_dim=16, d_ff=64, vocab_size=128)
 
 
@@ -90,8 +116,8 @@ def test_a_run_in_bfloat16_learns_as_one_in_float32(tied, remat):
 
 
 @pytest.mark.skipif(not MATRIX_UNITS, reason='this processor has no AMX')
-def test_xla_leaves_the_products_of_weights_in_bfloat16():
+def test_xla_leaves_all_products_in_bfloat16():
     """It would convert operands first where they lie otherwise than its library takes them."""
     _, step = steps(WIDE, count=0, dtype='bfloat16')
-    types = re.findall(r'(\w+)\[\d+,\d+\]\S* parameter\(\d\)\n(?:.*\n)?.* = f32\[\d+,\d+\]\S* dot\(', step.as_text())
-    assert len(types) == 3 * (7 + 1) and set(types) == {'bf16'}
+    products = r'(\w+)\[[\d,]+\]\S* parameter\(\d\)\n.* = f32\[[\d,]+\]\S* dot\('
+    assert set(re.findall(products, step.as_text())) == {'bf16'}
