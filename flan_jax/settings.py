@@ -90,7 +90,19 @@ Path = Annotated[str, NotEmpty()]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of the settings' dataclasses: checks every field when an instance is made."""
+    """Base of the settings' dataclasses: checks every field when an instance is made.
+
+    Two of a class are the same where their fields are: they share compiled programs, streams and answers on record. So
+    all that tells them apart is a field.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if '__init__' in vars(cls):
+            raise SettingsError(
+                f'{cls.__name__}.__init__: settings have none of their own, for all they hold must be fields; write '
+                f'them as `name: type` and decorate {cls.__name__} with @dataclasses.dataclass(frozen=True)'
+            )
 
     def __post_init__(self):
         hints = typing.get_type_hints(type(self), include_extras=True)

@@ -27,7 +27,7 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
     dtype = dtype or x.dtype
     if x.dtype == jnp.bfloat16 and _on_one_cpu():
         y_RxF = _row_by_row(x.reshape(-1, x.shape[-1]), kernel, transposed, dtype)
-        return y_RxF.reshape(*x.shape[:-1], -1)
+        return y_RxF.reshape(*x.shape[:-1], y_RxF.shape[-1])
     kernel = kernel.astype(x.dtype)
     return jnp.matmul(x, kernel.T if transposed else kernel, preferred_element_type=dtype)
 

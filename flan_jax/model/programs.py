@@ -2,8 +2,11 @@
 
 import functools
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import jax
+
+T = TypeVar('T')
 
 MOST_PROGRAMS = 32
 """Programs that are kept, those that were asked for last: a device's memory holds what is compiled of each."""
@@ -18,12 +21,18 @@ def shared_jit(function: functools.partial, **options: Hashable) -> Callable:
     Args:
       function: with settings, which are kept with the program; arrays are arguments of the program instead.
       options: of `jax.jit`.
-
-    Raises:
-      TypeError: if a setting or an option has no hash.
     """
     named = (tuple(sorted(given.items())) for given in (function.keywords, options))
-    return _jitted(function.func, function.args, *named)
+    return shared(_jitted, function.func, function.args, *named)
+
+
+def shared(make: 'functools._lru_cache_wrapper[T]', *settings: Any) -> T:
+    """What a function with a cache makes of settings; made anew where one, such as a user's rule, has no hash."""
+    try:
+        hash(settings)
+    except TypeError:
+        return make.__wrapped__(*settings)
+    return make(*settings)
 
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)

@@ -1,6 +1,7 @@
 """How far a run of a study is, from what is on disk."""
 
 import dataclasses
+from collections.abc import Callable
 
 from etils import epath
 
@@ -56,9 +57,10 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
     if not run_evaluation.evaluates(run):
         return Progress(steps, total, 0, 0, reported)
     eval_set = run_evaluation.eval_set_of(run)
-    if waits_for and not epath.Path(waits_for).exists():
+    base = None if waits_for and not epath.Path(waits_for).exists() else _sound(run_evaluation.base_records, run)
+    if base is None:
         return Progress(steps, total, 0, 2 * len(eval_set.keys), reported)
-    asked = [(eval_set, run_evaluation.base_records(run))]
+    asked = [(eval_set, base)]
     for tuned in _tuned_records(run):
         asked += each_prompt(eval_set, tuned)
     recorded = sum(len(part.keys) - len(unevaluated(part, model)) for part, model in asked)
@@ -74,9 +76,14 @@ def _total_steps(run: Run, done: int) -> int:
 
 
 def _tuned_records(run: Run) -> list[ModelRecords]:
-    """Where the records of the newest checkpoint are; none where it is damaged, which the run mends by itself."""
-    try:
-        found = run_evaluation.tuned_records(run)
-    except checkpoints.CheckpointError:
-        return []
+    """Where the records of the newest checkpoint are; none where there is none."""
+    found = _sound(run_evaluation.tuned_records, run)
     return [found] if found else []
+
+
+def _sound(records: Callable[[Run], ModelRecords | None], run: Run) -> ModelRecords | None:
+    """Where a model's records are; None where its checkpoint is damaged, which its own run mends by itself."""
+    try:
+        return records(run)
+    except checkpoints.CheckpointError:
+        return None

@@ -161,8 +161,12 @@ def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Para
 
 def _whole(read: Callable[..., Any], *arguments: Any) -> Any:
     """What a function of Orbax reads; Ctrl-C waits for it, else its event loop makes that look like a damaged file."""
-    with interruptible():
-        return read(*arguments)
+    with interruptible() as check:
+        try:
+            return read(*arguments)
+        except Exception:
+            check('stopped while a checkpoint was read')
+            raise
 
 
 def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from flan_jax.distributed.compiler_options import compiler_options
 from flan_jax.distributed.mesh import parameter_layout, placed
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Layout, Params
+from flan_jax.model.programs import shared
 from flan_jax.model.value_head import value_head_shapes
 from flan_jax.objectives.objective import Objective
 from flan_jax.training.settings import ComputeDtype, Remat, Training
@@ -64,7 +65,7 @@ def training_program(
       SettingsError: if the sequences of a step cannot be shared equally by the devices.
     """
     check_batch(mesh, training.batch_size, training.microbatches)
-    return _program(config, objective, tuning, training, mesh, tuple(clusters))
+    return shared(_program, config, objective, tuning, training, mesh, tuple(clusters))
 
 
 @functools.lru_cache(maxsize=8)  # no more, for a device's memory holds what is compiled of each

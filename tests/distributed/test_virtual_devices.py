@@ -2,6 +2,7 @@
 
 import pytest
 
+from flan_jax.distributed import virtual_devices
 from flan_jax.distributed.virtual_devices import SAME_ORDER, THREADS_PER_DEVICE, prevent_deadlock
 
 FOUR = '--xla_force_host_platform_device_count=4'
@@ -23,3 +24,11 @@ def test_threads_and_order_follow_the_devices_that_are_asked_for(environment, th
     prevent_deadlock(environment)
     assert environment.get('NPROC') == (threads and str(int(threads * THREADS_PER_DEVICE)))
     assert environment.get('XLA_FLAGS') == flags
+
+
+@pytest.mark.parametrize(('chips', 'flags'), [(False, SAME_ORDER), (True, None)])
+def test_processes_on_cpus_run_collectives_in_one_order_too(chips, flags, monkeypatch):
+    monkeypatch.setattr(virtual_devices, 'has_chips', lambda: chips)
+    environment = {'JAX_NUM_PROCESSES': '2'}
+    prevent_deadlock(environment)
+    assert environment.get('XLA_FLAGS') == flags and 'NPROC' not in environment

@@ -1,5 +1,6 @@
 """Equal programs are traced once in a process, whoever asks for them, and keep nothing but their settings."""
 
+import dataclasses
 import functools
 import gc
 import weakref
@@ -10,11 +11,13 @@ import pytest
 
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.inference.generation import Generator
+from flan_jax.inference.processors.processor import LogitsProcessor
 from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.sampling import Sampling
 from flan_jax.inference.streaming import Streamer
 from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.next_token import NextToken
+from flan_jax.settings import SettingsError
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
@@ -38,9 +41,35 @@ def test_equal_settings_and_options_are_traced_once():
     assert len(traced) == 4, 'an option makes another program'
 
 
-def test_settings_without_a_hash_are_refused():
-    with pytest.raises(TypeError, match='unhashable'):
-        shared_jit(functools.partial(np.add, np.ones(2)))
+def test_settings_without_a_hash_are_not_shared():
+    def added(array, x):
+        return array + x
+
+    first, second = (shared_jit(functools.partial(added, np.full(2, value))) for value in (1.0, 2.0))
+    assert first(1.0).tolist() == [2, 2] and second(1.0).tolist() == [3, 3]
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted(NextToken):
+    """A user's objective, whose field has no hash."""
+
+    weights: tuple[float, ...] = ()
+    __hash__ = None
+
+
+def test_objectives_without_a_hash_have_a_step_of_their_own():
+    mesh, training = make_mesh(Parallelism()), Training(batch_size=2)
+    programs = [training_program(CONFIG, Weighted(), Full(), training, mesh, ['a']) for _ in '12']
+    assert programs[0].step is not programs[1].step
+
+
+def test_what_tells_settings_apart_is_a_field():
+    """Else different ones would be equal, and share what is compiled, packed and answered."""
+    with pytest.raises(SettingsError, match='Only.__init__.*must be fields.*dataclass'):
+
+        class Only(LogitsProcessor):
+            def __init__(self, token):
+                self.token = token
 
 
 def test_models_of_equal_settings_share_their_programs_and_other_settings_do_not():

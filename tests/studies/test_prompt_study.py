@@ -101,6 +101,9 @@ def test_a_run_whose_newest_checkpoint_is_damaged_is_not_finished(samples_dir, t
     shutil.rmtree(newest / 'params')
     progress = progress_of(run)
     assert progress.steps == progress.total_steps == 7 and not progress.finished
+    waiting = next(one for one in planned if one.waits_for == str(newest))
+    dependent = configuration.load(waiting.files, waiting.bindings)
+    assert not progress_of(dependent, waiting.waits_for).recorded, 'nor does what begins from it end in an error'
 
 
 def test_the_plan_parts_what_can_go_on_at_the_same_time(samples_dir, tmp_path, capsys):

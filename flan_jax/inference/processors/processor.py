@@ -50,7 +50,7 @@ class Generated:
 
 
 class LogitsProcessor(Settings, abc.ABC):
-    """A rule; its fields are its settings. They must have a hash: equal rules share what is compiled.
+    """A rule; its fields are its settings. Rules whose fields are equal share what is compiled.
 
     It is traced once into a compiled loop: what it does may depend on the values of its arguments only through JAX's
     operations. It must leave at least one token of every answer possible.
