@@ -1,11 +1,11 @@
-"""Products of activations and weights, in bfloat16 on a CPU so that it can use its matrix units.
+"""Products with weights, and those of attention, in bfloat16 on a CPU so that it can use its matrix units.
 
 On a CPU with AMX, XLA's YNNPACK multiplies bfloat16 five times as fast as float32, but only where both operands lie row
 by row and the product is float32. Elsewhere XLA converts operands to float32 first, which is slower than float32 from
 the start. Autodiff gives transposed operands, and a bfloat16 product. So both directions are written out here for one
 CPU device; more devices, and other platforms, keep the plain product, which they multiply best.
 
-Shape letters: R rows, D in, F out.
+Shape letters: R rows, D in, F out; of attention M, K, G, Q, S and N as in `attention`.
 """
 
 import functools
