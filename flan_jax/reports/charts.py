@@ -3,11 +3,12 @@
 import base64
 import html
 import io
+import itertools
 import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 
@@ -34,6 +35,9 @@ COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': 
 
 _ABOVE = {'base': -0.26, 'tuned': -0.06}
 """Where models stand beside a dataset's name, in rows: apart, since at chance both often score the same."""
+
+MISSING = 'n/a'
+"""Stands where a bar would, had anything been measured."""
 
 _TITLE = 'title-'
 """Begins the ids of what has a title."""
@@ -63,16 +67,17 @@ def template_scores(rows: Sequence[Mapping]):
         for offset, model in ((0.16, 'base'), (-0.16, 'tuned')):
             for template, score in row[model].items():
                 gid = labelled({**row, 'model': model, 'template': template}, f'{model} {score:.1f}')
-                axes.plot([score], [index + offset], 'o', ms=5, alpha=0.45, mew=0, color=COLOURS[model], gid=gid)
+                colour = COLOURS[model]
+                axes.plot([score], [index + offset], 'o', ms=5, alpha=0.45, mew=0, color=colour, gid=gid, clip_on=False)
             if row[model]:
                 mean = sum(row[model].values()) / len(row[model])
-                axes.plot([mean], [index + offset], '|', ms=16, mew=2.5, color=COLOURS[model])
+                axes.plot([mean], [index + offset], '|', ms=16, mew=2.5, color=COLOURS[model], clip_on=False)
         for value, colour in ((row['chance'], COLOURS['chance']), (row['paper'], COLOURS['paper'])):
             if value is not None:
                 axes.plot([value, value], [index - 0.38, index + 0.38], '--', lw=1.2, color=colour)
     axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 100)
+    axes.set_xlim(bounds(axes, 'x'))
     axes.set_xlabel('test score of each template; the bar is their mean')
     handles = [plt.Line2D([], [], marker='o', ls='', color=COLOURS[m], label=m) for m in drawn]
     for name, label in (('chance', 'chance'), ('paper', "paper's FLAN 137B")):
@@ -103,7 +108,7 @@ def beside_the_paper(rows: Sequence[Mapping]):
             axes.plot([row['chance']] * 2, [index - 0.38, index + 0.38], '--', lw=1.2, color=COLOURS['chance'])
     axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 100)
+    axes.set_xlim(bounds(axes, 'x'))
     axes.set_xlabel('zero-shot score, %: mean ± deviation over templates')
     styles: dict[str, dict[str, Any]] = {
         'base': {'marker': 'o', 'color': COLOURS['base']},
@@ -175,7 +180,9 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
     above.plot(steps, [100 * line[PREFERRED] for line in lines], lw=2, color=COLOURS['tuned'])
     if held_out:
         accuracies = [100 * line[f'test/{PREFERRED}'] for line in held_out]
-        above.plot([line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test')
+        above.plot(
+            [line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test', clip_on=False
+        )
         above.legend(frameon=False)
     above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
     above.set_ylim(0, 102)
@@ -201,7 +208,8 @@ def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
         points = [(line[EXAMPLES_SEEN], line[name]) for line in lines if name in line]
         if points:
             wide = 2.2 if name == IFS else 1.2
-            axes.plot(*zip(*points), style, lw=wide, marker='o', ms=1.5 * wide, color=COLOURS[colour], label=label)
+            look = {'lw': wide, 'marker': 'o', 'ms': 1.5 * wide, 'color': COLOURS[colour], 'clip_on': False}
+            axes.plot(*zip(*points), style, label=label, **look)
     if met := [line for line in lines if line[RULE_MET]]:
         seen = met[0][EXAMPLES_SEEN]
         axes.axvline(seen, ls='--', lw=1.2, color=COLOURS['chance'])
@@ -223,16 +231,33 @@ def scores_by_step(lines: Sequence[Mapping]):
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for name in dict.fromkeys(line['name'] for line in lines):
         points = [(line['step'], line['mean']) for line in lines if line['name'] == name]
-        axes.plot(*zip(*points), lw=1, marker='o', ms=3, alpha=0.6, label=name, gid=titled(name))
+        axes.plot(*zip(*points), lw=1, marker='o', ms=3, alpha=0.6, label=name, gid=titled(name), clip_on=False)
     steps = sorted({line['step'] for line in lines})
     means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('steps of tuning')
     axes.set_ylabel('test score, mean over templates')
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=bounds(axes, 'y')[0])
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return figure
+
+
+def bounds(axes, along: Literal['x', 'y']) -> tuple[float, float]:
+    """Where an axis of scores ends: at 0 and 100, or at a point beyond them, such as a negative correlation."""
+    values = itertools.chain.from_iterable(line.get_data()[along == 'y'] for line in axes.get_lines())
+    every = [0.0, 100.0, *values]
+    return min(every), max(every)
+
+
+def say_missing(axes, places: Sequence[float], along: Literal['x', 'y'] = 'y') -> None:
+    """Says where bars are missing, which would look like those of 0; they grow along an axis."""
+    style = {'textcoords': 'offset points', 'fontsize': 7, 'color': COLOURS['base']}
+    for place in places:
+        if along == 'y':
+            axes.annotate(MISSING, (place, 0), (0, 3), ha='center', va='bottom', rotation=90, **style)
+        else:
+            axes.annotate(MISSING, (0, place), (3, 0), ha='left', va='center', **style)
 
 
 def titled(text: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from flan_jax.metrics.verb_nouns import MORE_THAN, Counts, commonest
-from flan_jax.reports.charts import COLOURS, WIDTH, plt
+from flan_jax.reports.charts import COLOURS, WIDTH, plt, say_missing
 
 Cells = Mapping[str, Mapping[str, float | None]]
 """Row to column to value."""
@@ -20,7 +20,10 @@ def bars(ours: Cells, paper: Cells, columns: Sequence[str]):
     for index, column in enumerate(columns):
         colour = COLOURS['tuned'] if len(columns) == 1 else f'C{index}'
         places = [place + (index - (len(columns) - 1) / 2) * width for place in range(len(names))]
-        axes.barh(places, [ours[name].get(column) or 0 for name in names], width, color=colour, label=column)
+        values = [ours[name].get(column) for name in names]
+        lengths = [math.nan if value is None else value for value in values]
+        axes.barh(places, lengths, width, color=colour, label=column)
+        say_missing(axes, [place for place, value in zip(places, values) if value is None], along='x')
         printed = [(paper.get(name, {}).get(column), place) for place, name in zip(places, names)]
         if known := [pair for pair in printed if pair[0] is not None]:
             axes.plot(*zip(*known), '*', ms=8, color=COLOURS['paper'], label="paper's" if index == 0 else None)

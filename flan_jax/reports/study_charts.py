@@ -1,13 +1,14 @@
 """The figures of studies, as people know them from the papers: lines along an axis, or groups of bars."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etils import epath
 
 from flan_jax.files import whole_file, write_whole
-from flan_jax.reports.charts import COLOURS, WIDTH, plt, svg_of
+from flan_jax.reports.charts import COLOURS, WIDTH, bounds, plt, say_missing, svg_of
 
 AVERAGE = 'Average'
 
@@ -31,7 +32,7 @@ def lines(content: Mapping[str, Any]):
     axes.set_xticks(list(places.values()), _tick_labels(content))
     axes.set_xlabel(content['x_label'])
     axes.set_ylabel(content['y_label'])
-    axes.set_ylim(0, 100)
+    axes.set_ylim(bounds(axes, 'y'))
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
     return figure
 
@@ -44,9 +45,10 @@ def bars(content: Mapping[str, Any]):
     for index, arm in enumerate(arms):
         places = [place + (index - (len(arms) - 1) / 2) * width for place in range(len(columns))]
         cells = [content['ours'].get(arm['name'], {}).get(column) for column in columns]
-        heights = [cell['mean'] if cell else 0 for cell in cells]
+        heights = [cell['mean'] if cell else math.nan for cell in cells]
         spans = [(cell['high'] - cell['mean']) if cell and cell['high'] is not None else 0 for cell in cells]
         axes.bar(places, heights, width * 0.9, yerr=spans, label=arm['name'], error_kw={'lw': 0.8})
+        say_missing(axes, [place for place, cell in zip(places, cells) if not cell])
         printed = [content['paper'].get(arm['name'], {}).get(column) for column in columns]
         known = [(place, value) for place, value in zip(places, printed) if value is not None]
         if known:
@@ -64,6 +66,7 @@ def bars(content: Mapping[str, Any]):
     crowded = len(columns) * max(len(line) for label in labels for line in label.split('\n')) > 80
     axes.set_xticks(range(len(columns)), labels, fontsize=6.5 if crowded else 8)
     axes.set_ylabel(content['y_label'])
+    axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(0, 100)
     figure.legend(loc='outside upper center', ncols=2, frameon=False, fontsize=8)
     return figure
@@ -91,7 +94,7 @@ def _line(axes, scores: Mapping[str, Any], places: Mapping[str, float], column: 
     if not known:
         return
     xs = [place for place, _ in known]
-    axes.plot(xs, [cell['mean'] for _, cell in known], **style)
+    axes.plot(xs, [cell['mean'] for _, cell in known], clip_on=False, **style)
     if column == AVERAGE and all(cell.get('low') is not None for _, cell in known):
         bounds = [[cell[bound] for _, cell in known] for bound in ('low', 'high')]
         axes.fill_between(xs, *bounds, alpha=0.15, lw=0, color=style['color'])

@@ -4,20 +4,22 @@ import itertools
 
 import pytest
 
-from flan_jax.reports import study_charts
-from flan_jax.reports.charts import COLOURS, beside_the_paper, plt
+from flan_jax.reports import file_charts, study_charts
+from flan_jax.reports.charts import COLOURS, MISSING, beside_the_paper, plt, scores_by_step, template_scores
+from flan_jax.reports.comparison_charts import Rate, rates
 from flan_jax.studies.flan import STUDIES
 
+CELL = {'mean': 30.0, 'low': 25.0, 'high': 35.0}
 
-def content(study, scale, paper=None):
-    cell = {'mean': 30.0, 'low': 25.0, 'high': 35.0}
+
+def content(study, scale, paper=None, cell=CELL, ours=None):
     columns = [*study.columns, study_charts.AVERAGE]
     arms = [{'name': arm.name, 'x': arm.x} for arm in study.arms(scale)]
     scores = {arm['name']: dict.fromkeys(columns, cell) for arm in arms}
     printed = study.paper if paper is None else paper
     return {
-        'arms': arms, 'columns': columns, 'ours': scores, 'base': scores, 'paper': printed, 'x_label': study.x_label,
-        'y_label': study.y_label,
+        'arms': arms, 'columns': columns, 'ours': scores if ours is None else ours, 'base': scores, 'paper': printed,
+        'x_label': study.x_label, 'y_label': study.y_label,
     }  # fmt: skip
 
 
@@ -83,3 +85,50 @@ def test_a_clusters_figure_says_what_its_lines_are(chance):
     box, (width, _) = legend.get_window_extent(), figure.canvas.get_width_height()
     assert box.x0 >= 0 and box.x1 <= width
     plt.close(figure)
+
+
+def test_a_bar_that_is_missing_is_told_from_one_of_zero(drawn):
+    study = STUDIES['flan.figure9']
+    nothing = {'mean': 0.0, 'low': None, 'high': None}
+    scores = {'zero-shot': {'NLI': nothing}, 'few-shot': {column: nothing for column in study.columns}}
+    figure = drawn(study, 'small', ours=scores)
+    (axes,) = figure.axes
+    told = [text.xy for text in axes.texts if text.get_text() == MISSING]
+    columns = [*study.columns, study_charts.AVERAGE]
+    assert [round(x) for x, _ in told] == [*range(1, len(columns)), columns.index(study_charts.AVERAGE)]
+    left, right = axes.get_xlim()
+    assert all(left < x < right for x, _ in told)
+
+
+def test_a_bar_of_a_file_that_is_missing_is_told_from_one_of_zero():
+    figure = file_charts.bars({'none': {'score': None}, 'zero': {'score': 0.0}}, {}, ['score'])
+    (axes,) = figure.axes
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [(MISSING, (0, 0.0))]
+    plt.close(figure)
+
+
+def charts_of(score):
+    """Charts of one score each."""
+    row = {'name': 'stsb', 'shots': 0, 'chance': None, 'paper': None, 'base': {}, 'tuned': {0: score}}
+    yield template_scores([row])
+    yield scores_by_step([{'step': step, 'name': 'stsb', 'mean': score} for step in (1, 2)])
+    cell = {'mean': score, 'low': None, 'high': None}
+    study = STUDIES['flan.figure7']
+    yield study_charts.lines(content(study, 'small', paper={}, cell=cell))
+    if score >= 0:
+        yield rates([Rate('base', 'raw', score, score, score)], {}, 'wins, %', 'equal')
+
+
+@pytest.mark.parametrize('score', [-20.0, 0.0, 100.0])
+def test_a_point_at_the_edge_of_a_chart_is_whole(score):
+    for figure in charts_of(score):
+        figure.canvas.draw()
+        (axes,) = figure.axes
+        points = [line for line in axes.get_lines() if line.get_marker() in ('o', '|')]
+        assert points
+        for line in points:
+            x, y = axes.transData.transform(line.get_xydata()).T
+            box = axes.bbox.padded(0.5)
+            assert (box.x0 <= x).all() and (x <= box.x1).all() and (box.y0 <= y).all() and (y <= box.y1).all()
+            assert not line.get_clip_on()
+        plt.close(figure)
