@@ -29,6 +29,8 @@ def _write_run_report(run: Run, found):
     from flan_jax.reports.report import write_report
     from flan_jax.studies import run_evaluation
 
+    folder = run_evaluation.report_folder(run)
     if not run_evaluation.evaluates(run):
-        return write_report(run.model_dir, None, {})
-    return write_report(run.model_dir, run_evaluation.eval_set_of(run), run_evaluation.models_of(run), found)
+        return write_report(run.model_dir, None, {}, folder=folder)
+    eval_set, models = run_evaluation.eval_set_of(run), run_evaluation.models_of(run)
+    return write_report(run.model_dir, eval_set, models, found, folder)

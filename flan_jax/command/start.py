@@ -58,3 +58,5 @@ def _folders(command: str, run: Run) -> Iterator[tuple[str, str]]:
         yield run.stream.directory, 'Stream.directory'
     if command in ('evaluate', 'run') and run.evaluation.base_dir is not None:
         yield run.evaluation.base_dir, 'Evaluation.base_dir'
+    if command in ('report', 'run') and run.evaluation.report_dir is not None:
+        yield run.evaluation.report_dir, 'Evaluation.report_dir'

@@ -36,6 +36,7 @@ class Evaluation(Settings):
         'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
         '_without_eos' leaves out the EOS that ends an option.
       decoding: how answers that are written out are decoded; options are scored without it.
+      report_dir: folder of the report; None for the run's own. A model that is asked in several ways needs as many.
     """
 
     targets: tuple[Text, ...] = ()
@@ -55,6 +56,7 @@ class Evaluation(Settings):
         'sum_without_eos', 'mean_without_eos', 'byte_without_eos', 'unconditional_without_eos',
     ] = 'sum'  # fmt: skip
     decoding: Decoding = Greedy()
+    report_dir: Path | None = None
 
     def check(self) -> None:
         if self.options != 'listed' and self.instructions != 'templates':

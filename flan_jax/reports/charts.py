@@ -208,7 +208,13 @@ def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
         points = [(line[EXAMPLES_SEEN], line[name]) for line in lines if name in line]
         if points:
             wide = 2.2 if name == IFS else 1.2
-            look = {'lw': wide, 'marker': 'o', 'ms': 1.5 * wide, 'color': COLOURS[colour], 'clip_on': False}
+            look: dict[str, Any] = {
+                'lw': wide,
+                'marker': 'o',
+                'ms': 1.5 * wide,
+                'color': COLOURS[colour],
+                'clip_on': False,
+            }
             axes.plot(*zip(*points), style, label=label, **look)
     if met := [line for line in lines if line[RULE_MET]]:
         seen = met[0][EXAMPLES_SEEN]

@@ -40,15 +40,20 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
 
 def write_report(
-    model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models, found: ResultsByModel | None = None
+    model_dir: epath.PathLike,
+    eval_set: EvalSet | None,
+    models: Models,
+    found: ResultsByModel | None = None,
+    folder: epath.PathLike | None = None,
 ) -> epath.Path:
-    """Writes report.json, report.html and what goes beside it into the folder of a run; returns the page.
+    """Writes report.json, report.html and what goes beside it; returns the page.
 
     Args:
       model_dir: the run's folder.
       eval_set: what it evaluates; None for nothing.
       models: where the records of its models are.
       found: what came of the records, where that is known already.
+      folder: where to write; None for the run's folder.
 
     Raises:
       ManifestError: if nothing has been run there.
@@ -56,8 +61,9 @@ def write_report(
     content = gather(model_dir, eval_set, models, found)
     lines = answers.answered(answers.folders_of(eval_set, models), eval_set.evaluation.score) if eval_set else []
     content['answers'] = list(map(answers.summary, lines))
-    pictures = write_beside(model_dir, content['results'], _figures(content))
-    return write_files(model_dir, content, render(content, pictures, answers.shown_records(lines)))
+    folder = folder or model_dir
+    pictures = write_beside(folder, content['results'], _figures(content))
+    return write_files(folder, content, render(content, pictures, answers.shown_records(lines)))
 
 
 def gather(

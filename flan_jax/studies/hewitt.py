@@ -77,15 +77,17 @@ class TuningTable:
         return self.arms
 
     def _run(self, arm, seed, scale, root, files, shared, waits_for) -> PlannedRun:
+        folder = os.path.join(root, f'seed_{seed}', arm.folder)
         of_study = {
-            'MODEL_DIR': os.path.join(root, f'seed_{seed}', arm.folder),
+            'MODEL_DIR': folder,
             'Evaluation.base_dir': os.path.join(root, BASE),
             'HELD_OUT': 'None',
             'EVAL_TASKS': repr((self.asked,) if self.asked else ()),
             'SEED': str(seed),
         }
         files = (*self.files[scale], *files)
-        return PlannedRun(arm.name, '', seed, files, {**shared, **of_study, **arm.bindings}, waits_for)
+        bindings = {**shared, **of_study, **arm.bindings_in(folder, self.arms)}
+        return PlannedRun(arm.name, '', seed, files, bindings, waits_for)
 
     def check_data(self, run: Run) -> None:
         """Raises UserError without a base model, or unless what the table reads is prepared."""

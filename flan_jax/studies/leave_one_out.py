@@ -35,7 +35,8 @@ class ClusterTable:
         self, root: str, files: Sequence[str], given: Mapping[str, str], clusters: Sequence[str]
     ) -> list[PlannedRun]:
         """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
-        if clash := [name for name in ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS') if name in given]:
+        own = ('HELD_OUT', 'Evaluation.base_dir', 'Evaluation.report_dir', 'EVAL_TASKS')
+        if clash := [name for name in own if name in given]:
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
         chosen = chosen_clusters(clusters or self.clusters)
         return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]

@@ -52,7 +52,7 @@ class Progress:
 
 def progress_of(run: Run, waits_for: str = '') -> Progress:
     """How far a run is, which may wait for the checkpoint of another; raises as `run_evaluation.eval_set_of` does."""
-    steps, reported = checkpoints.latest_step(run.model_dir), (epath.Path(run.model_dir) / HTML_FILE).exists()
+    steps, reported = checkpoints.latest_step(run.model_dir), (run_evaluation.report_folder(run) / HTML_FILE).exists()
     total = _total_steps(run, steps)
     if not run_evaluation.evaluates(run):
         return Progress(steps, total, 0, 0, reported)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from etils import epath
+
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
 from flan_jax.evaluation.records import BASE, ModelRecords, step_model
@@ -52,6 +54,11 @@ def models_of(run: Run) -> dict[str, ModelRecords]:
     """The records of the models that a report sets beside each other, by the names of its columns."""
     tuned = tuned_records(run)
     return {'base': base_records(run)} | ({'tuned': tuned} if tuned else {})
+
+
+def report_folder(run: Run) -> epath.Path:
+    """Where the report of a run is."""
+    return epath.Path(run.evaluation.report_dir or run.model_dir)
 
 
 def format_of(run: Run, label: str) -> PromptFormat:

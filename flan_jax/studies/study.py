@@ -26,7 +26,7 @@ SCALE_FILES: Mapping[str, tuple[str, ...]] = {
 BASE = 'base'
 """Folder of the base models' records, which all runs of a study share."""
 
-SET_BY_STUDIES = ('HELD_OUT', 'Evaluation.base_dir', 'EVAL_TASKS', 'SEED')
+SET_BY_STUDIES = ('HELD_OUT', 'Evaluation.base_dir', 'Evaluation.report_dir', 'EVAL_TASKS', 'SEED')
 """What a study gives each of its runs."""
 
 
@@ -51,7 +51,17 @@ class Arm:
     @property
     def folder(self) -> str:
         """The name of the folder of the model it asks."""
-        return re.sub(r'\W+', '_', self.tuned_as or self.name).strip('_')
+        return _folder_name(self.tuned_as or self.name)
+
+    def bindings_in(self, folder: str, arms: 'Sequence[Arm]') -> dict[str, str]:
+        """Its bindings, and a page of its own where it asks another arm's model, which is in `folder`."""
+        asks_another = self.tuned_as in [arm.name for arm in arms]
+        page = {'Evaluation.report_dir': os.path.join(folder, _folder_name(self.name))} if asks_another else {}
+        return {**self.bindings, **page}
+
+
+def _folder_name(arm: str) -> str:
+    return re.sub(r'\W+', '_', arm).strip('_')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +171,8 @@ class Study:
             'EVAL_TASKS': repr(tuple(datasets)),
             'SEED': str(seed),
         }
-        return PlannedRun(
-            arm.name, held_out, seed, (*self.files[scale], *files, *arm.files), {**given, **of_study, **arm.bindings}
-        )
+        bindings = {**given, **of_study, **arm.bindings_in(folder, self.arms(scale))}
+        return PlannedRun(arm.name, held_out, seed, (*self.files[scale], *files, *arm.files), bindings)
 
 
 def refuse_own(study: str, own: Collection[str], given: Mapping[str, str]) -> None:

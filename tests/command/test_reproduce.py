@@ -17,7 +17,7 @@ from flan_jax.command.run import complete
 from flan_jax.command.start import parse_gin_arguments, start_run
 from flan_jax.data.overlap.raw_texts import raw_texts
 from flan_jax.run import Run
-from flan_jax.studies import contamination
+from flan_jax.studies import contamination, run_evaluation
 from flan_jax.studies.flan import STUDIES
 from flan_jax.studies.leave_one_out import TABLES
 from flan_jax.studies.progress import progress_of
@@ -238,6 +238,9 @@ def test_an_ablation_asks_one_model_in_two_ways_and_has_intervals_over_seeds(sam
         complete(*start_run('run', run.files, run.bindings))
     loaded = [(run, configuration.load(run.files, run.bindings)) for run in planned]
     assert all(progress_of(run).finished for _, run in loaded)
+    pages = [run_evaluation.report_folder(run) for _, run in loaded]
+    told = [read_report(page)['manifest']['run']['evaluation']['instructions'] for page in pages]
+    assert told == ['templates', 'dataset_name'] * 2
     page = write_study(tmp_path, study, 'own', loaded).read_text()
     assert 'not finished' not in page
     content = json.loads((tmp_path / 'report.json').read_text())
@@ -248,3 +251,5 @@ def test_an_ablation_asks_one_model_in_two_ways_and_has_intervals_over_seeds(sam
     assert (tmp_path / 'figure.png').read_bytes().startswith(b'\x89PNG') and (tmp_path / 'figure.svg').exists()
     lines = list(csv.DictReader((tmp_path / 'table.csv').open()))
     assert len([line for line in lines if line['model'] != 'paper']) == 2 * 2 * 2
+    (pages[0] / 'report.html').unlink()
+    assert [progress_of(run).finished for _, run in loaded] == [False, True, True, True], 'each has a page of its own'

@@ -14,8 +14,11 @@ from flan_jax.errors import UserError
 from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.settings import as_plain
 from flan_jax.studies.flan import STUDIES
+from flan_jax.studies.head_to_head_tables import TABLE_4
+from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
 from flan_jax.studies.leave_one_out import TABLES
 from flan_jax.studies.leave_one_out_report import write_study_report
+from flan_jax.studies.pretraining import BASE_CHECKPOINT
 from flan_jax.studies.study_report import write_study
 
 
@@ -44,6 +47,16 @@ def test_studies_that_share_a_folder_keep_a_page_each(samples_dir, tmp_path):
     tables = configuration.load(['gin/runs/small.gin'], {**given, 'MODEL_DIR': str(tmp_path)})
     assert write_study_report(tables, ()) == tmp_path / 'leave_one_out' / 'report.html'
     assert first.read_bytes() == before
+
+
+def test_an_arm_that_asks_the_model_of_another_has_a_page_of_its_own():
+    given = {BASE_CHECKPOINT: 'base'}
+    runs = TABLE_4.runs('paper', 'root', (), given)
+    pages = [run.bindings.get('Evaluation.report_dir') for run in runs]
+    assert len({run.bindings['MODEL_DIR'] for run in runs}) == 1 and pages[0] is None
+    assert len(set(pages)) == len(pages) and 'root/seed_0/instruction_tuning/without_the_EOS_rule' in pages
+    alone = HEWITT_MINIATURE.runs('small', 'root', (), {})
+    assert not any('Evaluation.report_dir' in run.bindings for run in alone), 'no other arm asks its models'
 
 
 def test_the_page_of_a_table_says_what_of_that_table_is_missing_and_how_to_go_on(samples_dir, tmp_path):
