@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.prepare import no_folders_left
 from flan_jax.data.status import State, how_to_get, status
 
 
@@ -29,6 +30,7 @@ def download(datasets: Sequence[Dataset], data_dir: str) -> Iterator[Outcome]:
         yield Outcome(dataset, failures[dataset.source])
 
 
+@no_folders_left()
 def _download_one(dataset: Dataset, data_dir: str) -> str:
     """Prepares one source; returns why that failed, or nothing."""
     if status(dataset, data_dir).state is State.SAMPLES:

@@ -29,7 +29,7 @@ _LITTER_SECONDS = 3600
 
 
 @contextlib.contextmanager
-def _no_folders_left() -> Iterator[None]:
+def no_folders_left() -> Iterator[None]:
     """Every builder of TFDS makes an empty folder among the system's temporary ones, and leaves it there."""
     with tempfile.TemporaryDirectory() as folder:
         before, tempfile.tempdir = tempfile.tempdir, folder
@@ -81,7 +81,7 @@ def write_dataset(
     return write_examples(builder, examples, {ORIGIN_KEY: origin})
 
 
-@_no_folders_left()
+@no_folders_left()
 def write_examples(
     builder: tfds.core.DatasetBuilder, examples: Mapping[str, Sequence[Mapping[str, Any]]], metadata: Mapping[str, Any]
 ) -> pathlib.Path:
@@ -122,7 +122,7 @@ def unprepared_builder(source: str, features: Mapping[str, Any] | None, data_dir
     return builder
 
 
-@_no_folders_left()
+@no_folders_left()
 def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
     if features is not None:
         path, _, version = source.partition(':')

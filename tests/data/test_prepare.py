@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
 from flan_jax.data import prepare, source
+from flan_jax.data.download import download
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.status import State, status
@@ -100,6 +101,19 @@ def test_nothing_is_left_among_the_systems_temporary_files(tmp_path, monkeypatch
     written = prepare.prepare_samples([catalogue.dataset(name) for name in ('rte', 'copa')], str(tmp_path / 'data'))
     assert len(written) == 2 and not list((tmp_path / 'system').iterdir())
     assert tempfile.gettempdir() == str(tmp_path / 'system')
+
+
+def test_downloads_leave_nothing_in_the_systems_temporary_folder(tmp_path, monkeypatch):
+    """One is prepared already, and one fails before anything is fetched: its files must be asked for."""
+    prepared, by_hand = catalogue.dataset('rte'), catalogue.dataset('story_cloze')
+    prepare.write_dataset(
+        prepared.source, {'train': write_jsonl(tmp_path / 'train.jsonl', RTE_EXAMPLES)}, str(tmp_path / 'data'), 'own'
+    )
+    (tmp_path / 'system').mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'system'))
+    ours, theirs = download([prepared, by_hand], str(tmp_path / 'data'))
+    assert not ours.failure and by_hand.manual_step in theirs.failure
+    assert not list((tmp_path / 'system').iterdir())
 
 
 def test_a_missing_dataset_is_named(tmp_path):
