@@ -1,10 +1,11 @@
 """flan-jax pack: write the stream of packed sequences that a run learns from."""
 
+import contextlib
 from collections.abc import Mapping
 
 from flan_jax.command.reference import write_reference
 from flan_jax.command.start import start
-from flan_jax.progress import CONSOLE, bar
+from flan_jax.progress import CONSOLE, Advance, bar
 from flan_jax.run import Run
 
 
@@ -28,10 +29,13 @@ def pack(run: Run):
     from flan_jax.packing.pack import write_stream
     from flan_jax.packing.stream import PackedStream
 
-    with interruptible() as check, bar('packing sequences', run.num_sequences) as advance:
+    advance: Advance | None = None  # a stream that is there already packs nothing, and shows no bar
+    with interruptible() as check, contextlib.ExitStack() as shown:
 
         def packed(sequences: int) -> None:
+            nonlocal advance
             check('stopped packing; what is on disk is kept (in a bucket, nothing is)')
+            advance = advance or shown.enter_context(bar('packing sequences', run.num_sequences))
             advance(sequences)
 
         folder = processes.first_does(
@@ -41,7 +45,8 @@ def pack(run: Run):
             ),
         )
     stream = PackedStream(folder)
-    CONSOLE.print(f'stream: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')
+    made = 'stream' if advance else 'stream, packed before'
+    CONSOLE.print(f'{made}: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
         CONSOLE.print(cut_summary(stream.manifest.cuts, stream.manifest.num_epochs))
     return stream

@@ -104,7 +104,7 @@ def write_stream(
       data: which examples there are.
       settings: how they are packed.
       num_sequences: how many sequences to pack; None for all of `settings.epochs`.
-      progress: called with the number of sequences that were just packed.
+      progress: called with the number of sequences that were just packed; never where the stream is there.
       prompt_format: what stands around the texts of an example.
       ranked: whether prompts have all their responses; otherwise they are chains of a prompt and its answer.
 
@@ -119,7 +119,6 @@ def write_stream(
     recipe = stream_recipe(mixture, data, settings, num_sequences, prompt_format)
     folder = stream_folder(settings, recipe)
     if (folder / stream.MANIFEST_FILE).exists():
-        progress(num_sequences or len(stream.PackedStream(folder)))
         return folder
     require_writable(settings.directory, 'Stream.directory')
     if num_sequences is not None:
