@@ -37,6 +37,12 @@ def test_no_room_builds_on_one_above_it():
     assert len(rooms) > 15 and all(heights[t] < heights[room] for room, targets in rooms.items() for t in targets)
 
 
+def test_nothing_that_is_no_test_imports_the_tests():
+    others = [path for folder in ('tasks', 'scripts', 'benchmarks') for path in (ROOT / folder).rglob('*.py')]
+    pattern = re.compile(r'^\s*(from|import) tests\b', re.MULTILINE)
+    assert others and not [path for path in (*SOURCES, *others) if pattern.search(path.read_text())]
+
+
 def test_files_are_short():
     long = {path.name: lines for path in SOURCES if (lines := len(path.read_text().splitlines())) > LONGEST_FILE}
     assert not long

@@ -1,6 +1,6 @@
 """Where SLiC can rank longer answers higher, and where it cannot: the table of docs/preferences.md.
 
-    PYTHONPATH=. python scripts/measure_slic.py
+    python -m tests.training.measure_slic
 
 Of two to four answers that one is better which has more words: words drawn at random, or one word again and again. Tiny
 decoders, begun with random weights, read each example once. Time: three minutes on one CPU core.

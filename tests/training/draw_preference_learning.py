@@ -1,6 +1,6 @@
 """docs/preference_learning.svg: how reward, DPO and PPO learn the small tasks that the tests hold them to.
 
-    PYTHONPATH=. python scripts/draw_preference_learning.py
+    python -m tests.training.draw_preference_learning
 
 Reward and DPO: of two to four answers of random words the one with fewer words is better; no example comes twice, so
 that every step is rated before it is learned from. PPO: an answer of fewer letters is worth more. Tiny decoders,
@@ -26,7 +26,7 @@ from tests.rollouts import test_learn
 from tests.training.test_preferences_learned import STEPS, TRAINING
 from tests.training.test_reference import CONFIG, MESH, base, write
 
-FILE = pathlib.Path(__file__).parents[1] / 'docs' / 'preference_learning.svg'
+FILE = pathlib.Path(__file__).parents[2] / 'docs' / 'preference_learning.svg'
 
 
 def curve(objective, folder):
