@@ -2,6 +2,7 @@
 
 AlShikh et al. (2023) train a BERT and publish neither weights nor code. This one is ours: logistic regression over
 which words and letters a text begins with, how they are spelt, and how its first sentence ends. It learns in seconds.
+A single word tells it little, and may count as an answer: the paper's definition asks for no length.
 What it knows lies in a folder as numbers (safetensors) and words (JSON), neither of which can run code.
 """
 
