@@ -9,6 +9,7 @@ from etils import epath
 from flan_jax import files
 from flan_jax.errors import UserError
 from flan_jax.files import locate, only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
+from flan_jax.training.moved_base import moved, write_moved
 
 MARKER = 'done.json'
 
@@ -166,3 +167,13 @@ def test_what_lies_within_a_moved_run_is_found_and_never_a_checkpoints_own_sibli
     for gone in ('out/tiny/checkpoints/60', 'out/lora/checkpoints/60', '60'):
         assert locate(gone, checkpoint) == gone
     assert locate(str(base), checkpoint) == str(base)
+
+
+def test_a_base_that_was_named_anew_is_found_where_the_folder_around_it_was_moved(tmp_path):
+    for name in ('run/checkpoints/4', 'other/checkpoint'):
+        (tmp_path / 'before' / name).mkdir(parents=True)
+    write_moved(tmp_path / 'before/run/checkpoints/4', 'base', tmp_path / 'before/other/checkpoint')
+    (tmp_path / 'before').rename(tmp_path / 'after')
+    found = moved(tmp_path / 'after/run/checkpoints/4')
+    assert found == {'was': 'base', 'now': str(tmp_path / 'after/other/checkpoint')}
+    assert moved(tmp_path / 'after/other/checkpoint') == {}

@@ -4,7 +4,7 @@ import json
 
 from etils import epath
 
-from flan_jax.files import read_json, write_whole
+from flan_jax.files import locate, read_json, write_whole
 from flan_jax.training.checkpoints import FOLDER
 
 FILE = 'base.json'
@@ -18,8 +18,9 @@ def write_moved(checkpoint: epath.PathLike, was: str, now: epath.PathLike) -> ep
 
 
 def moved(checkpoint: epath.PathLike) -> dict[str, str]:
-    """Where the base of a checkpoint `was` and is `now`; nothing where it was not moved."""
-    return _read(_beside(epath.Path(checkpoint)))
+    """Where the base of a checkpoint `was` and is `now`, be it that both were moved since; nothing where it was not."""
+    found = _read(_beside(epath.Path(checkpoint)))
+    return found | {'now': locate(found['now'], checkpoint)} if found else {}
 
 
 def moved_of_run(model_dir: epath.PathLike) -> dict[str, str]:
