@@ -138,3 +138,16 @@ def test_a_command_is_one_that_the_program_takes(page, line, parsed, monkeypatch
     files = getattr(options, 'gin_file', None) or []
     if files and all(file.startswith('gin/') for file in files) and words[1] in main.RUN_COMMANDS:
         configuration.load(files, bindings)
+
+
+def test_a_dataset_is_prepared_in_one_way_in_one_folder():
+    """The commands of one page or run file would else refuse what those of another have prepared, or tune on it."""
+    comments = [re.sub(r'^#', ' ', path.read_text(), flags=re.MULTILINE) for path in (ROOT / 'gin/runs').glob('*.gin')]
+    lines = [line for text in [*PAGES.values(), *comments] for line in commands_in(text) if ' data prepare ' in line]
+    ways = {}
+    for words in map(shlex.split, lines):
+        where = [word for word in words if word.startswith('--data_dir=out/')]
+        if where and not words[3].startswith('-'):
+            ways.setdefault((words[3], *where), set()).add(tuple(words))
+    assert ('lima', '--data_dir=out/samples') in ways
+    assert not [of_one for of_one in ways.values() if len(of_one) > 1]
