@@ -83,7 +83,7 @@ class Linear(nnx.Module):
         flat = x.reshape(-1, x.shape[-1])
         y = product(flat, self.kernel[...])
         if self.lora_a is not None:
-            y = y + (flat @ self.lora_a[...].astype(x.dtype)) @ self.lora_b[...].astype(x.dtype)
+            y = y + product(product(flat, self.lora_a[...]), self.lora_b[...])
         y = y if self.bias is None else y + self.bias[...].astype(x.dtype)
         return y.reshape(*x.shape[:-1], -1)
 

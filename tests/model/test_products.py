@@ -17,6 +17,7 @@ from flan_jax.objectives.objective import LOSS
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
+from flan_jax.tuning.lora import Lora
 from tests.objectives.test_next_token import CLUSTERS
 from tests.toy import CONFIGS, batch_of, random_examples, random_params
 
@@ -86,20 +87,24 @@ def test_products_of_attention_and_gradients_are_those_in_float64(written_out, n
 
 
 WIDE = dataclasses.replace(CONFIGS['rotary'], d_model=32, num_heads=2, head_dim=16, d_ff=64, vocab_size=128)
+ADAPTER = Lora(rank=32, targets=('attention/query', 'attention/out', 'feed_forward/gate', 'feed_forward/down'))
 
 
-def steps(config, count=4, **settings):
+def steps(config, count=4, tuning=None, **settings):
     """The losses of some steps under the mesh of a run, and the compiled step."""
     mesh = make_mesh(Parallelism())
     training = Training(batch_size=8, learning_rate=0.01, **settings)
-    program = training_program(config, NextToken(), Full(), training, mesh, CLUSTERS)
+    program = training_program(config, NextToken(), tuning or Full(), training, mesh, CLUSTERS)
     batch = batch_of([random_examples(3, seed) for seed in range(8)])
     with jax.set_mesh(mesh):
-        state = program.start(random_params(config))
-        step = program.step.lower(state, {}, batch).compile()
+        params, frozen = random_params(config), {}
+        if tuning:
+            params, frozen = tuning.init(config, jax.random.key(0), params, list), params
+        state = program.start(params)
+        step = program.step.lower(state, frozen, batch).compile()
         losses = []
         for _ in range(count):
-            state, metrics = step(state, {}, batch)
+            state, metrics = step(state, frozen, batch)
             total, number = metrics.objective[LOSS]
             losses.append(float(total / number))
     return losses, step
@@ -115,9 +120,17 @@ def test_a_run_in_bfloat16_learns_as_one_in_float32(tied, remat):
     np.testing.assert_allclose(found, expected, rtol=3e-3)
 
 
+def test_an_adapter_in_bfloat16_learns_as_one_in_float32():
+    expected, _ = steps(WIDE, tuning=ADAPTER)
+    found, _ = steps(WIDE, tuning=ADAPTER, dtype='bfloat16')
+    assert expected[-1] < expected[0] - 0.05
+    np.testing.assert_allclose(found, expected, rtol=3e-3)
+
+
 @pytest.mark.skipif(not MATRIX_UNITS, reason='this processor has no AMX')
-def test_xla_leaves_all_products_in_bfloat16():
+@pytest.mark.parametrize('tuning', [None, ADAPTER])
+def test_xla_leaves_all_products_in_bfloat16(tuning):
     """It would convert operands first where they lie otherwise than its library takes them."""
-    _, step = steps(WIDE, count=0, dtype='bfloat16')
+    _, step = steps(WIDE, count=0, tuning=tuning, dtype='bfloat16')
     products = r'(\w+)\[[\d,]+\]\S* parameter\(\d\)\n.* = f32\[[\d,]+\]\S* dot\('
     assert set(re.findall(products, step.as_text())) == {'bf16'}
