@@ -94,15 +94,19 @@ class Rendered(NamedTuple):
 
 
 class Model:
-    """A model ready for use; `load` makes one."""
+    """A model ready for use; `load` makes one.
+
+    Its weights are freed with it. What was compiled for it stays for models of equal settings; `jax.clear_caches()`
+    frees that, too.
+    """
 
     def __init__(self, loaded: LoadedModel, batch_tokens: int = BATCH_TOKENS):
         """Uses a loaded model, about `batch_tokens` tokens at a time."""
         self.loaded = loaded
-        self._batch_tokens = batch_tokens
         self._scorer = Scorer(loaded, batch_tokens)
-        self._generator = functools.lru_cache(maxsize=8)(self._make_generator)
-        self._streamer = functools.lru_cache(maxsize=8)(self._make_streamer)
+        # Of the loaded model alone: a circle through this object would keep the weights until Python looks for circles.
+        self._generator = functools.lru_cache(maxsize=8)(functools.partial(_make_generator, loaded, batch_tokens))
+        self._streamer = functools.lru_cache(maxsize=8)(functools.partial(_make_streamer, loaded, batch_tokens))
 
     @property
     def longest_answer(self) -> int:
@@ -225,24 +229,33 @@ class Model:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
         return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
 
-    def _make_generator(
-        self, max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, decoding: DecodingMethod | None = None, **chosen: Any
-    ) -> Generator:
-        return Generator(
-            self.loaded,
-            max_new_tokens=max_new_tokens,
-            batch_tokens=self._batch_tokens,
-            decoding=decoding_of(**chosen) if decoding is None else decoding,
-            seed=seed,
-        )
 
-    def _make_streamer(self, slots: int, decoding: DecodingMethod | None = None, **chosen: Any) -> Streamer:
-        return Streamer(
-            self.loaded,
-            slots=slots,
-            batch_tokens=self._batch_tokens,
-            decoding=decoding_of(**chosen) if decoding is None else decoding,
-        )
+def _make_generator(
+    loaded: LoadedModel,
+    batch_tokens: int,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    seed: int = 0,
+    decoding: DecodingMethod | None = None,
+    **chosen: Any,
+) -> Generator:
+    return Generator(
+        loaded,
+        max_new_tokens=max_new_tokens,
+        batch_tokens=batch_tokens,
+        decoding=decoding_of(**chosen) if decoding is None else decoding,
+        seed=seed,
+    )
+
+
+def _make_streamer(
+    loaded: LoadedModel, batch_tokens: int, slots: int, decoding: DecodingMethod | None = None, **chosen: Any
+) -> Streamer:
+    return Streamer(
+        loaded,
+        slots=slots,
+        batch_tokens=batch_tokens,
+        decoding=decoding_of(**chosen) if decoding is None else decoding,
+    )
 
 
 def load(

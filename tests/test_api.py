@@ -1,9 +1,11 @@
 """The library from Python: what it says is what the model computes, whichever way the model is named."""
 
 import dataclasses
+import gc
 import io
 import subprocess
 import sys
+import weakref
 
 import jax
 import numpy as np
@@ -107,6 +109,22 @@ def test_the_command_answers_and_talks_like_it(folder, model, monkeypatch, capsy
     first = model.chat(MESSAGES[:2], **SHORT)
     second = model.chat([*MESSAGES[:2], {'role': 'assistant', 'content': first}, MESSAGES[3]], **SHORT)
     assert capsys.readouterr().out == shown('\n'.join([first, second, '']))
+
+
+def test_a_model_that_is_let_go_of_frees_its_weights_at_once(folder):
+    """Whatever was asked of it: those of the next one may need the room."""
+    model = flan_jax.load(str(folder))
+    kept = weakref.ref(next(iter(model.loaded.params.values())))
+    model.score('yes', ['no', 'yes'])
+    model.generate('yes', **SHORT)
+    assert list(model.stream([model.encode('yes')], **SHORT))
+    gc.collect()
+    gc.disable()
+    try:
+        del model
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_what_does_not_fit_is_refused(model, tmp_path):

@@ -1,4 +1,7 @@
-"""Compiled programs that a process shares: what equal settings ask for is traced and compiled once."""
+"""Compiled programs that a process shares: what equal settings ask for is traced and compiled once.
+
+They keep settings and no weights; `jax.clear_caches()` frees what is compiled of all of them.
+"""
 
 import functools
 from collections.abc import Callable, Hashable
