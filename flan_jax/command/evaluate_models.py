@@ -97,7 +97,7 @@ def _eval_set(options: argparse.Namespace):
         score=options.score,
         batch_tokens=options.batch_tokens,
     )
-    advice = 'write small samples by `flan-jax data prepare --samples`'
+    advice = f'write small samples by `flan-jax data prepare --samples --data_dir={options.data_dir}`'
     named = named_datasets(evaluation, None)
     datasets = prepared_datasets(named, options.data_dir, allow_missing=False, advice=advice)
     lengths = {'inputs': options.input_length, 'targets': options.max_new_tokens}

@@ -72,6 +72,7 @@ commands for the catalogue and its data (flan-jax COMMAND --help says more):
 
 first steps:
   flan-jax doctor
+  flan-jax data prepare --samples --data_dir=out/samples
   flan-jax run --gin_file=gin/runs/tiny.gin
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from flan_jax.command.reference import write_reference
 from flan_jax.command.start import start
+from flan_jax.command.tables import counted
 from flan_jax.progress import CONSOLE, Advance, bar
 from flan_jax.run import Run
 
@@ -46,7 +47,7 @@ def pack(run: Run):
         )
     stream = PackedStream(folder)
     made = 'stream' if advance else 'stream, packed before'
-    CONSOLE.print(f'{made}: {folder}, {len(stream)} sequences, density {stream.manifest.density:.3f}')
+    CONSOLE.print(f'{made}: {folder}, {counted(len(stream), "sequence")}, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
         CONSOLE.print(cut_summary(stream.manifest.cuts, stream.manifest.num_epochs))
     return stream

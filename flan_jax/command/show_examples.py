@@ -73,8 +73,8 @@ def _show_zero_shot(
             encode = functools.partial(prompt_format.encode_response, vocabulary, targets)
             response = encode(None), encode(options.target_length)
             OUT.print(f'[dim]{_label(dataset, index)}')
-            _print_part('prompt', _cut(vocabulary, *prompt, 'white'))
-            _print_part('response', _cut(vocabulary, *response, 'green') + '\n')
+            _print_part('prompt', _cut(vocabulary, *prompt, 'white'), _kept(*prompt))
+            _print_part('response', _cut(vocabulary, *response, 'green') + '\n', _kept(*response))
 
 
 def _show_few_shot(
@@ -95,13 +95,13 @@ def _show_few_shot(
                 if place % 2 == 0:
                     OUT.print('[dim]exemplar:')
                 OUT.print(part)
-            _print_part('prompt', f'{escape(prompt.parts[-1])} [dim]({prompt.tokens} tokens in all)[/]')
+            _print_part('prompt', escape(prompt.parts[-1]), f'{prompt.tokens} tokens in all')
             _print_part('response', f'[green]{escape(prompt.targets)}[/]\n')
 
 
-def _print_part(name: str, text: str) -> None:
-    """A part of an example below its name, which a pipe would not tell by its colour."""
-    OUT.print(f'[dim]{name}:')
+def _print_part(name: str, text: str, tokens: str = '') -> None:
+    """A part of an example below its name, which a pipe would not tell by its colour, and its number of tokens."""
+    OUT.print(f'[dim]{name}{f" ({tokens})" if tokens else ""}:')
     OUT.print(text)
 
 
@@ -117,13 +117,17 @@ def _label(dataset: Dataset, index: int) -> str:
 
 
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
-    """The text of tokens in colour, what is cut of it struck through, and the number of tokens."""
+    """The text of tokens in colour, what is cut of it struck through."""
     text, rest = vocabulary.decode(whole), vocabulary.decode(cut)
     before = _shared_beginning(text, rest)
     after = _shared_beginning(text[len(before) :][::-1], rest[len(before) :][::-1])[::-1]
     struck = text[len(before) : len(text) - len(after)]
     struck = f'[strike red]{escape(struck)}[/]' if struck else ''
-    return f'[{colour}]{escape(before)}{struck}{escape(after)}[/] [dim]({len(cut)} of {len(whole)} tokens)[/]'
+    return f'[{colour}]{escape(before)}{struck}{escape(after)}[/]'
+
+
+def _kept(whole: list[int], cut: list[int]) -> str:
+    return f'{len(cut)} of {len(whole)} tokens'
 
 
 def _shared_beginning(text: str, other: str) -> str:

@@ -279,12 +279,15 @@ def _run(path: pathlib.Path, rates: bool) -> int:
 
     complete(*start_run('run', [str(path)], {}))
     output = path.parent
-    use = [
-        f'  flan-jax generate {output} --chat                       ask it',
-        f'  flan-jax evaluate {output} --tasks=DATASET              measure it',
-        f'  flan-jax convert --from=flan {output} --to=hf FOLDER    take it elsewhere',
-    ]
-    again = f'  flan-jax run --gin_file={path}    the same, or what you change there'
-    lines = [f'\n{output} holds the {"reward" if rates else "tuned"} model. Next:', *([] if rates else use), again]
+    use = {
+        f'flan-jax generate {output} --chat': 'ask it',
+        f'flan-jax evaluate {output} --tasks=DATASET': 'measure it',
+        f'flan-jax convert --from=flan {output} --to=hf FOLDER': 'take it elsewhere',
+    }
+    again = {f'flan-jax run --gin_file={path}': 'the same, or what you change there'}
+    commands = again if rates else use | again
+    width = max(map(len, commands))
+    lines = [f'\n{output} holds the {"reward" if rates else "tuned"} model. Next:']
+    lines += [f'  {command:<{width}}    {purpose}' for command, purpose in commands.items()]
     CONSOLE.print('\n'.join(lines), soft_wrap=True, markup=False)
     return 0

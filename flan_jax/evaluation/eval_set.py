@@ -15,6 +15,7 @@ from flan_jax.catalogue.option_styles import LETTERED, LISTED
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.prepare import sample_files
 from flan_jax.data.prompt_encoder import EncodedPrompt, PromptEncoder
 from flan_jax.data.rendered import Rendered, render_split
 from flan_jax.data.source import MissingDataError, split_slices
@@ -207,7 +208,7 @@ def prepared_datasets(
     allow_missing: bool,
     advice: str = 'set Data.allow_missing = True to go on without them',
 ) -> list[Dataset]:
-    """Those of the datasets that can be evaluated; `advice` is what else can be done where some are missing.
+    """Those of the datasets that can be evaluated; `advice` is what else can be done where others are missing.
 
     Raises:
       MissingDataError: if one cannot and `allow_missing` is off, or none can.
@@ -216,9 +217,13 @@ def prepared_datasets(
     missing = [dataset.name for dataset in datasets if dataset not in present]
     if missing and (not allow_missing or not present):
         without = [dataset.name for dataset in datasets if dataset.name in missing and _is_prepared(dataset, data_dir)]
+        if not present:  # going on without them would be no help
+            has_samples = all(map(sample_files, datasets))
+            advice = f'write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`' * has_samples
         raise MissingDataError(
-            f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`, or '
-            f'{advice}{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
+            f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`'
+            f'{", or " * bool(advice)}{advice}'
+            f'{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
         )
     return present
 

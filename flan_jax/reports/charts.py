@@ -36,6 +36,9 @@ COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': 
 _ABOVE = {'base': -0.26, 'tuned': -0.06}
 """Where models stand beside a dataset's name, in rows: apart, since at chance both often score the same."""
 
+ON_TOP: dict[str, Any] = {'clip_on': False, 'zorder': 3}
+"""How points without a line are drawn: whole at the edge of a chart, and before its frame and its lines."""
+
 MISSING = 'n/a'
 """Stands where a bar would, had anything been measured."""
 
@@ -68,10 +71,10 @@ def template_scores(rows: Sequence[Mapping]):
             for template, score in row[model].items():
                 gid = labelled({**row, 'model': model, 'template': template}, f'{model} {score:.1f}')
                 colour = COLOURS[model]
-                axes.plot([score], [index + offset], 'o', ms=5, alpha=0.45, mew=0, color=colour, gid=gid, clip_on=False)
+                axes.plot([score], [index + offset], 'o', ms=5, alpha=0.45, mew=0, color=colour, gid=gid, **ON_TOP)
             if row[model]:
                 mean = sum(row[model].values()) / len(row[model])
-                axes.plot([mean], [index + offset], '|', ms=16, mew=2.5, color=COLOURS[model], clip_on=False)
+                axes.plot([mean], [index + offset], '|', ms=16, mew=2.5, color=COLOURS[model], **ON_TOP)
         for value, colour in ((row['chance'], COLOURS['chance']), (row['paper'], COLOURS['paper'])):
             if value is not None:
                 axes.plot([value, value], [index - 0.38, index + 0.38], '--', lw=1.2, color=colour)
@@ -180,9 +183,7 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
     above.plot(steps, [100 * line[PREFERRED] for line in lines], lw=2, color=COLOURS['tuned'])
     if held_out:
         accuracies = [100 * line[f'test/{PREFERRED}'] for line in held_out]
-        above.plot(
-            [line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test', clip_on=False
-        )
+        above.plot([line['step'] for line in held_out], accuracies, 'o', color=COLOURS['paper'], label='test', **ON_TOP)
         above.legend(frameon=False)
     above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
     above.set_ylim(0, 102)

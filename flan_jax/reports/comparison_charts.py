@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from flan_jax.reports.charts import COLOURS, WIDTH, plt
+from flan_jax.reports.charts import COLOURS, ON_TOP, WIDTH, plt
 
 CHANCE = 50.0
 """Per cent of comparisons of two that a model wins which knows nothing."""
@@ -48,7 +48,7 @@ def rates(found: Sequence[Rate], paper: Mapping[str, Sequence[float]], label: st
         beside = (kinds.index(kind) - (len(kinds) - 1) / 2) * 0.3
         places = [names.index(rate.name) + beside for rate in of_kind]
         axes.hlines(places, [rate.low for rate in of_kind], [rate.high for rate in of_kind], lw=1.5, color=colour)
-        axes.plot([rate.value for rate in of_kind], places, 'o', ms=5, color=colour, label=kind, clip_on=False)
+        axes.plot([rate.value for rate in of_kind], places, 'o', ms=5, color=colour, label=kind, **ON_TOP)
     printed = [(value, place) for place, name in enumerate(names) for value in paper.get(name, ())]
     if printed:
         axes.plot(*zip(*printed), '*', ms=9, color=COLOURS['paper'], label="paper's")

@@ -17,7 +17,10 @@ def run_python(code):
 def test_help_needs_neither_jax_nor_tensorflow():
     code = "import sys; from flan_jax.command.main import main; main(['--help']); print(*sorted(sys.modules))"
     out = run_python(code)
-    assert 'flan-jax run --gin_file=gin/runs/tiny.gin' in out
+    steps = [line.strip() for line in out.partition('first steps:')[2].splitlines() if line]
+    assert steps[1:3] == [
+        'flan-jax data prepare --samples --data_dir=out/samples', 'flan-jax run --gin_file=gin/runs/tiny.gin',
+    ], 'the run finds what it reads'  # fmt: skip
     loaded = set(out.splitlines()[-1].split())
     assert not loaded & {'jax', 'tensorflow', 'numpy', 'flax', 'gin'}
 

@@ -223,7 +223,7 @@ def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
         ({'HELD_OUT': 'sentimant'}, "unknown cluster 'sentimant'; did you mean sentiment"),
         ({'EVAL_TASKS': ('copaa',)}, "unknown cluster or dataset 'copaa'; did you mean copa"),
         ({'MIXTURE_OR_TASK_NAME': 'sentimental'}, "unknown mixture 'sentimental'; did you mean sentiment"),
-        ({'TFDS_DATA_DIR': '/nowhere'}, 'not prepared in /nowhere'),
+        ({'TFDS_DATA_DIR': '/nowhere'}, '`flan-jax data prepare --samples --data_dir=/nowhere`'),
         ({'INITIAL_CHECKPOINT_PATH': '/nowhere/1'}, '/nowhere/1: no such folder'),
         ({'VOCABULARY': '/nowhere.model'}, "VOCABULARY='/nowhere.model': no such"),
         ({'FSDP': 3}, 'must divide the 1 devices'),
