@@ -1,8 +1,10 @@
 """Rendering: an example and a template become `inputs` and `targets`, in TensorFlow ops."""
 
+import itertools
 import string
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import (
@@ -111,7 +113,7 @@ def options_block(choices: tf.Tensor, style: OptionStyle = LISTED) -> tf.Tensor:
 def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
     """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
     pieces = []
-    for literal, name, _, _ in string.Formatter().parse(text):
+    for literal, name in _parsed(text):
         pieces += [literal] * bool(literal)
         if name is not None:
             pieces.append(values[name])
@@ -133,8 +135,29 @@ def render_random(
 ) -> tuple[tf.Tensor, ...]:
     """`render` with a template sampled uniformly by `seed` (two integers), and the template's index."""
     index = tf.random.stateless_uniform([], seed, 0, len(templates), tf.int32)
-    inputs, targets = tf.switch_case(index, [lambda t=t: render(t, values, shown) for t in templates])
+    inputs = fill_one_of([template.inputs for template in templates], index, values if shown is None else shown)
+    targets = fill_one_of([template.targets for template in templates], index, values)
     return inputs, targets, index
+
+
+def fill_one_of(texts: Sequence[str], index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """`fill` of the text at an index, scalar int32. Texts are data here, for to trace a branch for each is slow."""
+    pieces = [[(bool(i), part) for pair in _parsed(text) for i, part in enumerate(pair) if part] for text in texts]
+    known = sorted({(False, ''), *itertools.chain(*pieces)})  # literals, then names
+    table = np.full([len(texts), max(map(len, pieces))], known.index((False, '')), np.int32)
+    for row, of_text in zip(table, pieces):
+        row[: len(of_text)] = [known.index(piece) for piece in of_text]
+    literals = tf.constant([part for is_name, part in known if not is_name])
+    named = [values[part] for is_name, part in known if is_name]
+    if named and named[0].shape.rank:
+        literals = tf.broadcast_to(literals[:, tf.newaxis], [tf.size(literals), tf.size(named[0])])
+    parts = tf.concat([literals, tf.stack(named)], 0) if named else literals
+    return tf.strings.strip(tf.strings.reduce_join(tf.gather(parts, tf.constant(table)[index]), 0))
+
+
+def _parsed(text: str) -> list[tuple[str, str | None]]:
+    """Literals of a text, each with the name of the placeholder after it, None at the end."""
+    return [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
 
 
 def without_options(values: Values) -> Values:
