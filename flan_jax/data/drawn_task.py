@@ -55,6 +55,7 @@ def drawn_task(
         return example | long_field_texts(dataset, values)
 
     usable = functools.partial(keep_usable, dataset=dataset)
+
     def put_and_tokenize(examples, sequence_length):
         tokenizer, lengths = FormatTokenizer(prompt_format, vocabulary), sequence_length or {}
 

@@ -225,8 +225,9 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
     """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
 
     AutoGraph is off for the catalogue's tasks: none of their steps branches or loops in Python over tensors, and
-    looking for that would take most of the time it takes to start. They cut what they tokenise, so SeqIO need not. Small
-    datasets are not cached, since SeqIO's cache would fix the order of all epochs.
+    looking for that would take most of the time it takes to start. They cut what they tokenise, so SeqIO need not.
+    Small datasets are not cached, since SeqIO's cache would fix the order of all epochs. tf.data neither rewrites nor
+    tunes the pipeline: both take longer than they save, and every tuner is a thread.
     """
     get_dataset, own = task.get_dataset, isinstance(task.source, PreparedSource)
     if own:
@@ -237,7 +238,9 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
         left = _TO_SKIP.get()
     finally:
         _TO_SKIP.reset(before)
-    return examples.skip(left) if left else examples
+    options = tf.data.Options()
+    options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False
+    return (examples.skip(left) if left else examples).with_options(options)
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
