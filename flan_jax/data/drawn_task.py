@@ -16,7 +16,7 @@ from flan_jax.data.layouts import tokenize_laid_out
 from flan_jax.data.parts import Part
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values
-from flan_jax.data.seqio_tasks import SEED, keep_usable, long_field_texts, output_features, skip_read, with_seed
+from flan_jax.data.seqio_tasks import keep_usable, long_field_texts, map_seeded, output_features
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.errors import UserError
@@ -46,9 +46,7 @@ def drawn_task(
     def read(ex):
         return read_drawable(dataset, ex)
 
-    @seqio.map_over_dataset
-    def put(values):
-        seed = values.pop(SEED)
+    def put(values, seed):
         drawn = draw(dataset, part, seed)
         together = _with_exemplars(values, exemplars, drawn.shots, seed)
         inputs, targets = render_drawn(dataset, drawn, together, seed, _query_marked(dataset, together))
@@ -57,13 +55,20 @@ def drawn_task(
         return example | long_field_texts(dataset, values)
 
     usable = functools.partial(keep_usable, dataset=dataset)
-    tokenizer = FormatTokenizer(prompt_format, vocabulary)
-    laid_out = functools.partial(tokenize_laid_out, tokenizer=tokenizer, bound=part.few_shot_length)
+
+    def put_and_tokenize(examples, sequence_length):
+        tokenizer, lengths = FormatTokenizer(prompt_format, vocabulary), sequence_length or {}
+
+        def transform(values, seed):
+            return tokenize_laid_out(put(values, seed), lengths, tokenizer, part.few_shot_length)
+
+        return map_seeded(examples, transform)
+
     return seqio.Task(
         name,
         source=PreparedSource(dataset, data_dir),
         output_features=output_features(vocabulary, prompt_format),
-        preprocessors=[usable, read, seqio.CacheDatasetPlaceholder(), with_seed, skip_read, put, laid_out],
+        preprocessors=[usable, read, seqio.CacheDatasetPlaceholder(), put_and_tokenize],
         shuffle_buffer_size=None,  # the source shuffles what is on disk
     )
 

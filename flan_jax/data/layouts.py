@@ -4,11 +4,12 @@ FLAN has EOS between its exemplars, which a prompt format says; Flan 2022 has se
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 from flan_jax.data.long_fields import LONG_FIELDS
-from flan_jax.data.rendering import interpolate
+from flan_jax.data.rendering import Values, interpolate
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
@@ -40,30 +41,26 @@ LAYOUTS = (
 """The layouts, in the order of their indices. The first is the default of the original's few-shot code."""
 
 
-def tokenize_laid_out(examples: tf.data.Dataset, sequence_length, tokenizer: FormatTokenizer, bound: int):
+def tokenize_laid_out(example: Values, lengths: Mapping[str, int], tokenizer: FormatTokenizer, bound: int) -> Values:
     """Inputs with exemplars in a layout, and targets, become the tokens of prompt and response.
 
     Args:
-      examples: with inputs, targets, `EXEMPLARS` and `LAYOUT`; `LONG_FIELDS` where their marks stand in the inputs.
-      sequence_length: tokens of inputs and targets at most; None for no bound.
+      example: inputs, targets, `EXEMPLARS` and `LAYOUT`; `LONG_FIELDS` where their marks stand in the inputs.
+      lengths: tokens of inputs and targets at most; empty for no bound.
       tokenizer: of the run's prompt format and vocabulary.
       bound: tokens of a prompt with exemplars at most. Those that do not fit are left out whole, the last first.
 
     Returns:
-      The examples as `flan_jax.data.tokenize.tokenize` gives them, `CUTS` among them.
+      The example as `flan_jax.data.tokenize.example_tokenizer` gives it, `CUTS` among it.
     """
-    lengths = sequence_length or {}
-
-    def tokenize_one(example):
-        exemplars, layout = example.pop(EXEMPLARS), example.pop(LAYOUT)
-        query, _, cuts = tokenizer.fit(example[INPUTS], example.pop(LONG_FIELDS, None), lengths.get(INPUTS))
-        text, shots = fitted(tokenizer, query, exemplars, layout, min(bound, lengths.get(INPUTS) or bound))
-        response, cut = tokenizer.fit_response(example[TARGETS], lengths.get(TARGETS))
-        texts = {f'{INPUTS}_pretokenized': tokenizer.readable(text), f'{TARGETS}_pretokenized': example[TARGETS]}
-        tokens = {INPUTS: tokenizer.prompt(text, lengths.get(INPUTS)), TARGETS: response, 'shots': shots}
-        return example | cuts | cut | texts | tokens
-
-    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+    kept = {name: value for name, value in example.items() if name not in (EXEMPLARS, LAYOUT, LONG_FIELDS)}
+    query, _, cuts = tokenizer.fit(example[INPUTS], example.get(LONG_FIELDS), lengths.get(INPUTS))
+    most = min(bound, lengths.get(INPUTS) or bound)
+    text, shots = fitted(tokenizer, query, example[EXEMPLARS], example[LAYOUT], most)
+    response, cut = tokenizer.fit_response(example[TARGETS], lengths.get(TARGETS))
+    texts = {f'{INPUTS}_pretokenized': tokenizer.readable(text), f'{TARGETS}_pretokenized': example[TARGETS]}
+    tokens = {INPUTS: tokenizer.prompt(text, lengths.get(INPUTS)), TARGETS: response, 'shots': shots}
+    return kept | cuts | cut | texts | tokens
 
 
 def fitted(

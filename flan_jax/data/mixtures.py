@@ -5,6 +5,7 @@ import functools
 from collections.abc import Sequence
 
 import seqio
+import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
@@ -16,7 +17,7 @@ from flan_jax.data.members import Member, is_own, members, nothing_left
 from flan_jax.data.mixing.mixing import Mixing
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, count
 from flan_jax.data.seqio_tasks import keep_usable, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import OF_THE_CATALOGUE, Data
@@ -169,12 +170,13 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
 
 
 @functools.cache
+@tf.autograph.experimental.do_not_convert
 def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
     """Number of examples of a split that the dataset's filter keeps."""
     source = PreparedSource(dataset, data_dir)
     if dataset.keep is None:
         return source.num_input_examples(split)
-    return sum(1 for _ in keep_usable(source.get_dataset(split, shuffle=False), dataset))
+    return count(keep_usable(source.get_dataset(split, shuffle=False), dataset))
 
 
 def mixing_rate(dataset: Dataset, data_dir: str | None, mixing: Mixing = ProportionalMixing()) -> float:

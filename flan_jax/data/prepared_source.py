@@ -96,5 +96,9 @@ class PreparedSource(seqio.DataSource):
 @functools.cache
 @tf.autograph.experimental.do_not_convert
 def _count_expanded(dataset: Dataset, split: str, data_dir: str) -> int:
-    examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    return int(examples.reduce(tf.constant(0, tf.int64), lambda count, ex: count + 1))
+    return count(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False))
+
+
+def count(examples: tf.data.Dataset) -> int:
+    """Number of the examples, which are read for it."""
+    return int(examples.reduce(tf.constant(0, tf.int64), lambda number, ex: number + 1))

@@ -1,13 +1,14 @@
 """Every rendering of a dataset's examples, in plain Python: what tests check and people look at."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset
+from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset, TfdsExample
 from flan_jax.data import long_fields, rendering
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
@@ -97,13 +98,20 @@ def _rendered(dataset: Dataset, example: Mapping[str, Any]) -> RenderedExample:
 @tf.autograph.experimental.do_not_convert
 def _render_all(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
     """The values of the usable examples, and all their prompts."""
+    return keep_usable(examples, dataset).map(_renderer(dataset))
+
+
+@functools.cache
+def _renderer(dataset: Dataset) -> Callable[[TfdsExample], rendering.Values]:
+    """What `_render_all` makes of an example; traced once for all splits."""
 
     def render_all(ex):
         values = rendering.read_values(dataset, ex)
-        prompts = tf.stack([tf.stack(rendering.render(template, values)) for template in dataset.templates])
+        texts = zip(*((template.inputs, template.targets) for template in dataset.templates))
+        prompts = tf.stack([rendering.fill_all(of_part, values) for of_part in texts], axis=1)
         return values | rendering.read_before(dataset, ex) | {'prompts': prompts}
 
-    return keep_usable(examples, dataset).map(render_all)
+    return tf.function(render_all, autograph=False)
 
 
 def fitted_inputs(

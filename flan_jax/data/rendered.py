@@ -76,30 +76,29 @@ def render_split(
     found: dict[int, list[Rendered]] = {template: [] for template in templates}
     with located(dataset, split, data_dir):
         for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):
-            for template, of_template in _by_template(index, example, templates):
+            for template, of_template in _by_template(dataset, index, example, templates):
                 found[template].append(of_template)
     return found
 
 
 def _render(dataset: Dataset, templates: Sequence[int], exemplars: Exemplars | None, ex) -> rendering.Values:
-    """All values of an example; inputs, targets and exemplars are named with their template."""
+    """All values of an example; inputs and targets are of all templates, strings [templates], exemplars are named."""
     values = rendering.read_values(dataset, ex)
-    shown = long_fields.marked(dataset, values)
-    renders = [functools.partial(rendering.render, dataset.templates[template]) for template in templates]
+    chosen = [dataset.templates[template] for template in templates]
     rendered = values | long_field_texts(dataset, values) | rendering.read_before(dataset, ex)
-    for template, render in zip(templates, renders):
-        rendered[f'{INPUTS}{template}'], rendered[f'{TARGETS}{template}'] = render(values, shown)
+    shown = long_fields.marked(dataset, values)
+    rendered[INPUTS] = rendering.fill_all([template.inputs for template in chosen], shown)
+    rendered[TARGETS] = rendering.fill_all([template.targets for template in chosen], values)
     if exemplars is not None:
+        renders = [functools.partial(rendering.render, template) for template in chosen]
         for template, sampled in zip(templates, exemplars.of_each(values, renders)):
             rendered[f'{EXEMPLARS}{template}'] = sampled
-    if not dataset.has_options:
-        for template in templates:
-            if dataset.templates[template].targets != '{answer}':
-                rendered[f'references{template}'] = rendered[f'{TARGETS}{template}'][tf.newaxis]
     return rendered
 
 
-def _by_template(index: int, example: Mapping[str, Any], templates: Sequence[int]) -> Iterator[tuple[int, Rendered]]:
+def _by_template(
+    dataset: Dataset, index: int, example: Mapping[str, Any], templates: Sequence[int]
+) -> Iterator[tuple[int, Rendered]]:
     def text(name):
         return example.get(name, b'').decode()
 
@@ -115,9 +114,9 @@ def _by_template(index: int, example: Mapping[str, Any], templates: Sequence[int
         'is_dialogue': HISTORY in example,
     }
     before = {'history': texts(HISTORY), 'system': text(SYSTEM), 'context': text(CONTEXT)}
-    for template in templates:
-        inputs = long_fields.decoded(example[f'{INPUTS}{template}'])
-        dialogue = Dialogue(inputs, text(f'{TARGETS}{template}'), **before)
-        references = texts(f'references{template}') or texts('references')
+    for template, inputs, targets in zip(templates, example[INPUTS], texts(TARGETS)):
+        dialogue = Dialogue(long_fields.decoded(inputs), targets, **before)
+        is_answer = dataset.has_options or dataset.templates[template].targets == '{answer}'
+        references = texts('references') if is_answer else (targets,)
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)

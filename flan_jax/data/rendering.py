@@ -1,7 +1,8 @@
 """Rendering: an example and a template become `inputs` and `targets`, in TensorFlow ops."""
 
+import itertools
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -110,11 +111,7 @@ def options_block(choices: tf.Tensor, style: OptionStyle = LISTED) -> tf.Tensor:
 
 def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
     """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
-    pieces = []
-    for literal, name, _, _ in string.Formatter().parse(text):
-        pieces += [literal] * bool(literal)
-        if name is not None:
-            pieces.append(values[name])
+    pieces = [values[part] if is_name else part for is_name, part in _parts(text)]
     return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0] if pieces else '')
 
 
@@ -133,8 +130,47 @@ def render_random(
 ) -> tuple[tf.Tensor, ...]:
     """`render` with a template sampled uniformly by `seed` (two integers), and the template's index."""
     index = tf.random.stateless_uniform([], seed, 0, len(templates), tf.int32)
-    inputs, targets = tf.switch_case(index, [lambda t=t: render(t, values, shown) for t in templates])
+    inputs = fill_one_of([template.inputs for template in templates], index, values if shown is None else shown)
+    targets = fill_one_of([template.targets for template in templates], index, values)
     return inputs, targets, index
+
+
+def fill_one_of(texts: Sequence[str], index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """`fill` of the text at an index, scalar int32."""
+    pieces, table = _as_data(texts, values)
+    return tf.strings.strip(tf.strings.reduce_join(tf.gather(pieces, table[index]), 0))
+
+
+def fill_all(texts: Sequence[str], values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """`fill` of every text with scalar strings; strings [texts]."""
+    pieces, table = _as_data(texts, values)
+    return tf.strings.strip(tf.strings.reduce_join(tf.gather(pieces, table), 1))
+
+
+def _as_data(texts: Sequence[str], values: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """What texts are made of, strings [pieces] or [pieces, n], and which pieces each has, int32 [texts, most].
+
+    Texts are data rather than operations, of which a graph would need some for each, and be slow to begin.
+    """
+    parts = [list(_parts(text)) for text in texts]
+    known = sorted({(False, ''), *itertools.chain(*parts)})  # literals, the empty one first, and then names
+    rows = [[known.index(part) for part in of_text] for of_text in parts]
+    most = max(map(len, rows))
+    table = tf.constant([row + [0] * (most - len(row)) for row in rows], tf.int32, [len(texts), most])
+    literals = tf.constant([part for is_name, part in known if not is_name])
+    filled = [values[part] for is_name, part in known if is_name]
+    if filled and filled[0].shape.rank:
+        literals = tf.broadcast_to(literals[:, tf.newaxis], [tf.size(literals), tf.size(filled[0])])
+    return tf.concat([literals, tf.stack(filled)], 0) if filled else literals, table
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """Literals and the names of placeholders as they come, and whether each is a name."""
+    for literal, name, _, _ in string.Formatter().parse(text):
+        if literal:
+            yield False, literal
+        if name is not None:
+            yield True, name
 
 
 def without_options(values: Values) -> Values:

@@ -19,18 +19,15 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.tokenize import tokenize
+from flan_jax.data.tokenize import example_tokenizer, tokenize
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.metrics.metrics import Judgement, judge
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 DatasetTransform = Callable[..., tf.data.Dataset]
 
-SEED = 'flan_jax_seed'
-"""Feature of an example before it is rendered: two integers."""
-
-_SKIPPED: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip', default=0)
-"""For `skip_read`, which SeqIO calls."""
+_TO_SKIP: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip', default=0)
+"""From `read_examples` to `map_seeded`, which SeqIO calls; none once that has skipped them."""
 
 
 def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()) -> Mapping[str, seqio.Feature]:
@@ -59,9 +56,7 @@ def training_task(
         values = rendering.read_shown(dataset, ex) | rendering.read_before(dataset, ex)
         return values | (rendering.read_ranking(dataset, ex) if ranked else {})
 
-    @seqio.map_over_dataset
-    def render_random(values):
-        seed = values.pop(SEED)
+    def render_random(values, seed):
         shown = long_fields.marked(dataset, values)
         inputs, targets, template = rendering.render_random(dataset.templates, values, seed, shown)
         example = {INPUTS: inputs, TARGETS: targets, 'template': template}
@@ -72,9 +67,12 @@ def training_task(
             example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
         return example
 
-    steps = [read, seqio.CacheDatasetPlaceholder(), with_seed, skip_read, render_random]
-    source = PreparedSource(dataset, data_dir)
-    return _task(name or dataset.name, source, steps, vocabulary, prompt_format, learns_history=exemplars is None)
+    def render_and_tokenize(examples, sequence_length):
+        tokenize_one = example_tokenizer(sequence_length, prompt_format, vocabulary, learns_history=exemplars is None)
+        return map_seeded(examples, lambda values, seed: tokenize_one(render_random(values, seed)))
+
+    steps = [read, seqio.CacheDatasetPlaceholder(), render_and_tokenize]
+    return _task(name or dataset.name, PreparedSource(dataset, data_dir), steps, vocabulary, prompt_format)
 
 
 def generation_task(
@@ -88,7 +86,6 @@ def generation_task(
     """The task that prompts with one template and judges what the model writes."""
     render_one = functools.partial(rendering.render, dataset.templates[template])
 
-    @seqio.map_over_dataset
     def render(ex):
         values = rendering.read_values(dataset, ex)
         inputs, targets = render_one(values, long_fields.marked(dataset, values))
@@ -100,10 +97,15 @@ def generation_task(
             example['references'] = targets[tf.newaxis]
         return example | {name: values[name] for name in ('choices', 'group') if name in values}
 
+    def render_and_tokenize(examples, sequence_length):
+        """Examples are numbered, too, so that predictions for one of them under several templates match."""
+        tokenize_one = example_tokenizer(sequence_length, prompt_format, vocabulary)
+        return examples.enumerate().map(lambda i, ex: tokenize_one(render(ex)) | {'idx': i}, tf.data.AUTOTUNE)
+
     return _task(
         f'{dataset.name}_template_{template}' + (exemplars.suffix if exemplars else ''),
         PreparedSource(dataset, data_dir),
-        [render, _number],
+        [render_and_tokenize],
         vocabulary,
         prompt_format,
         postprocess_fn=_references_or_prediction,
@@ -139,12 +141,13 @@ def rank_task(
             example[EXEMPLARS] = exemplars.of(values, render_one)
         return example
 
+    tokenize_all = functools.partial(tokenize, vocabulary=vocabulary, prompt_format=prompt_format)
     return _task(
         f'{dataset.name}_template_{template}_rank'
         + ('' if show_options else '_no_options')
         + (exemplars.suffix if exemplars else ''),
         PreparedSource(dataset, data_dir),
-        [render, _one_for_each_option(dataset, exemplars)],
+        [render, _one_for_each_option(dataset, exemplars), tokenize_all],
         vocabulary,
         prompt_format,
         postprocess_fn=t5_postprocessors.rank_classification,
@@ -184,58 +187,60 @@ def _passed_through(dataset: Dataset, exemplars: Exemplars | None) -> list[str]:
 def _task(
     name: str,
     source: PreparedSource,
-    rendering_steps: list[DatasetTransform],
+    steps: list[DatasetTransform],
     vocabulary: Vocabulary,
     prompt_format: PromptFormat,
-    learns_history: bool = False,
     **judging,
 ) -> seqio.Task:
-    """A task that keeps the usable examples, renders them, and tokenises what was rendered."""
-    tokenize_all = functools.partial(
-        tokenize, vocabulary=vocabulary, prompt_format=prompt_format, learns_history=learns_history
-    )
+    """A task that keeps the usable examples, and takes steps by which they are rendered and tokenised."""
     return seqio.Task(
         name,
         source=source,
         output_features=output_features(vocabulary, prompt_format),
         preprocessors=[
             functools.partial(keep_usable, dataset=source.dataset),
-            *rendering_steps,
-            tokenize_all,
+            *steps,
         ],
         shuffle_buffer_size=None,  # the source shuffles what is on disk; rendered examples are not shuffled again
         **judging,
     )
 
 
-@functools.partial(seqio.map_over_dataset, num_seeds=1)
-def with_seed(values, seed):
-    """Adds the seed that SeqIO has for an example, from which all that is drawn for it follows."""
-    return values | {SEED: seed}
+def map_seeded(
+    examples: tf.data.Dataset, transform: Callable[[rendering.Values, tf.Tensor], rendering.Values]
+) -> tf.data.Dataset:
+    """Each example by `transform`, given a seed, two integers, that SeqIO has for it, anew in every epoch.
 
-
-def skip_read(examples: tf.data.Dataset) -> tf.data.Dataset:
-    """Leaves out what `read_examples` is to skip, before it is rendered and tokenised, which takes most of the time."""
-    return examples.skip(_SKIPPED.get()) if _SKIPPED.get() else examples
+    What `read_examples` is to skip is left out before, for rendering and tokenising take most of the time.
+    """
+    skipped = _TO_SKIP.get()
+    if not skipped:
+        return seqio.map_over_dataset(transform, num_seeds=1)(examples)
+    _TO_SKIP.set(0)
+    with_seeds = seqio.map_over_dataset(lambda values, seed: (values, seed), num_seeds=1)(examples)
+    return with_seeds.skip(skipped).map(transform, tf.data.AUTOTUNE)
 
 
 def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, **kwargs) -> tf.data.Dataset:
     """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
 
     AutoGraph is off for the catalogue's tasks: none of their steps branches or loops in Python over tensors, and
-    looking for that would take most of the time it takes to start. Small datasets are not cached, since SeqIO's cache
-    would fix the order of all epochs.
+    looking for that would take most of the time it takes to start. They cut what they tokenise, so SeqIO need not.
+    Small datasets are not cached, since SeqIO's cache would fix the order of all epochs. tf.data neither rewrites nor
+    tunes the pipeline: both take longer than they save, and every tuner is a thread.
     """
-    get_dataset = task.get_dataset
-    if isinstance(task.source, PreparedSource):
+    get_dataset, own = task.get_dataset, isinstance(task.source, PreparedSource)
+    if own:
         get_dataset = tf.autograph.experimental.do_not_convert(get_dataset)
-    skips = skip_read in task.preprocessors
-    before = _SKIPPED.set(skip if skips else 0)
+    before = _TO_SKIP.set(skip)
     try:
-        examples = get_dataset(lengths, try_in_mem_cache=False, **kwargs)
+        examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **kwargs)
+        left = _TO_SKIP.get()
     finally:
-        _SKIPPED.reset(before)
-    return examples if skips or not skip else examples.skip(skip)
+        _TO_SKIP.reset(before)
+    options = tf.data.Options()
+    options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False
+    return (examples.skip(left) if left else examples).with_options(options)
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
@@ -245,11 +250,6 @@ def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
 
 def _passed_on(values: rendering.Values) -> rendering.Values:
     return {name: values[name] for name in (*BEFORE, *RANKED) if name in values}
-
-
-def _number(examples: tf.data.Dataset) -> tf.data.Dataset:
-    """Numbers the examples, so that predictions for one example under several templates match."""
-    return examples.enumerate().map(lambda index, ex: ex | {'idx': index}, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _references_or_prediction(output: str, example: Mapping | None = None, is_target: bool = False):

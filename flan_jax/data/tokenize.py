@@ -1,7 +1,8 @@
 """Tokenisation inside tf.data: as `PromptFormat.encode_prompt` and `encode_response`, and prompts with exemplars."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -9,10 +10,10 @@ from flan_jax.catalogue.declaration import HISTORY, RANKED_RESPONSES
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.formats.format import EOS_MARK, PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS, shortened, unmarked
-from flan_jax.data.rendering import interpolate
+from flan_jax.data.rendering import Values, interpolate
 from flan_jax.data.seqio_vocabulary import encode_continuation, seqio_vocabulary
-from flan_jax.data.tokenize_dialogues import DialogueEncoder, tokenize_dialogues
-from flan_jax.data.tokenize_rankings import tokenize_rankings
+from flan_jax.data.tokenize_dialogues import DialogueEncoder, tokenize_dialogue
+from flan_jax.data.tokenize_rankings import tokenize_ranking
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, INPUTS_CUT, INPUTS_FIT, LENGTH_BOUND, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -27,34 +28,49 @@ def tokenize(
     vocabulary: Vocabulary,
     learns_history: bool = False,
 ) -> tf.data.Dataset:
-    """Inputs and targets become the tokens of prompt and response, at most as many as `sequence_length` says.
+    """The examples, each as `example_tokenizer` gives it."""
+    tokenize_one = example_tokenizer(sequence_length, prompt_format, vocabulary, learns_history)
+    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 
-    SeqIO's own tokenisation would read 256 examples ahead for every task. A prompt that is too long loses the last
-    words of its long fields; `CUTS` say what was cut. Exemplars, where an example has them, come before its inputs as
-    far as they fit; 'shots' says how many did. The texts stay, as 'inputs_pretokenized' (all of the prompt, its long
-    fields shortened) and 'targets_pretokenized' (all of the targets alone). Dialogues, and formats that are no three
-    texts, go through Python (`flan_jax.data.tokenize_dialogues`); `learns_history` says whether earlier answers are
-    targets, too.
+
+def example_tokenizer(
+    sequence_length: Mapping[str, int] | None,
+    prompt_format: PromptFormat,
+    vocabulary: Vocabulary,
+    learns_history: bool = False,
+) -> Callable[[Values], Values]:
+    """A function of an example whose inputs and targets become the tokens of prompt and response.
+
+    They are at most as many as `sequence_length` says. SeqIO's own tokenisation would read 256 examples ahead for every
+    task. A prompt that is too long loses the last words of its long fields; `CUTS` say what was cut. Exemplars, where
+    an example has them, come before its inputs as far as they fit; 'shots' says how many did. The texts stay, as
+    'inputs_pretokenized' (all of the prompt, its long fields shortened) and 'targets_pretokenized' (all of the targets
+    alone). Dialogues, and formats that are no three texts, go through Python (`flan_jax.data.tokenize_dialogues`);
+    `learns_history` says whether earlier answers are targets, too.
     """
-    if RANKED_RESPONSES in examples.element_spec:
-        return tokenize_rankings(examples, sequence_length, DialogueEncoder(prompt_format, vocabulary))
-    if HISTORY in examples.element_spec or isinstance(prompt_format, ChatTemplate):
-        return tokenize_dialogues(examples, sequence_length, DialogueEncoder(prompt_format, vocabulary, learns_history))
-    tokenizer = FormatTokenizer(prompt_format, vocabulary)
     lengths = sequence_length or {}
+    return _traced_once(prompt_format, vocabulary, learns_history, lengths.get(INPUTS), lengths.get(TARGETS))
+
+
+@functools.cache
+def _traced_once(
+    prompt_format: PromptFormat,
+    vocabulary: Vocabulary,
+    learns_history: bool,
+    input_length: int | None,
+    target_length: int | None,
+) -> Callable[[Values], Values]:
+    """What `example_tokenizer` gives. It is traced for each kind of example, rather than for each dataset anew."""
+    lengths = {INPUTS: input_length, TARGETS: target_length}
 
     def tokenize_one(example):
-        targets, exemplars, texts = example[TARGETS], example.pop(EXEMPLARS, None), example.pop(LONG_FIELDS, None)
-        inputs, prompt, cuts = tokenizer.fit(example[INPUTS], texts, lengths.get(INPUTS))
-        response, cut = tokenizer.fit_response(targets, lengths.get(TARGETS))
-        example |= cuts | cut | {TARGETS: response, f'{TARGETS}_pretokenized': targets}
-        if exemplars is None:
-            return example | {INPUTS: prompt, f'{INPUTS}_pretokenized': tokenizer.readable(inputs)}
-        prompt, shots = tokenizer.few_shot_prompt(inputs, exemplars, lengths.get(INPUTS))
-        text = tokenizer.readable(inputs, exemplars[: 2 * shots])
-        return example | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
+        if RANKED_RESPONSES in example:
+            return tokenize_ranking(example, lengths, DialogueEncoder(prompt_format, vocabulary))
+        if HISTORY in example or isinstance(prompt_format, ChatTemplate):
+            return tokenize_dialogue(example, lengths, DialogueEncoder(prompt_format, vocabulary, learns_history))
+        return FormatTokenizer(prompt_format, vocabulary).tokenize(example, lengths)
 
-    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+    return tf.function(tokenize_one, autograph=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +79,19 @@ class FormatTokenizer:
 
     prompt_format: PromptFormat
     vocabulary: Vocabulary
+
+    def tokenize(self, example: Values, lengths: Mapping[str, int | None]) -> Values:
+        """What `example_tokenizer` says of an example without a dialogue; `lengths` has those of inputs and targets."""
+        kept = {name: value for name, value in example.items() if name not in (EXEMPLARS, LONG_FIELDS)}
+        targets, exemplars = example[TARGETS], example.get(EXEMPLARS)
+        inputs, prompt, cuts = self.fit(example[INPUTS], example.get(LONG_FIELDS), lengths[INPUTS])
+        response, cut = self.fit_response(targets, lengths[TARGETS])
+        kept |= cuts | cut | {TARGETS: response, f'{TARGETS}_pretokenized': targets}
+        if exemplars is None:
+            return kept | {INPUTS: prompt, f'{INPUTS}_pretokenized': self.readable(inputs)}
+        prompt, shots = self.few_shot_prompt(inputs, exemplars, lengths[INPUTS])
+        text = self.readable(inputs, exemplars[: 2 * shots])
+        return kept | {INPUTS: prompt, 'shots': shots, f'{INPUTS}_pretokenized': text}
 
     def prompt(self, text: tf.Tensor, max_length: int | None = None) -> tf.Tensor:
         """The tokens of `PromptFormat.encode_prompt`."""

@@ -10,6 +10,7 @@ from flan_jax.catalogue.declaration import BEFORE, CONTEXT, HISTORY, SYSTEM
 from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS, decoded, shortened_text, unmarked_text
+from flan_jax.data.rendering import Values
 from flan_jax.data.tokenized import CUTS, EXEMPLARS, INPUTS, LENGTH_BOUND, TARGETS, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -69,14 +70,11 @@ class DialogueEncoder:
         return dataclasses.replace(dialogue, question=question), True
 
 
-def tokenize_dialogues(
-    examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None, encoder: DialogueEncoder
-) -> tf.data.Dataset:
-    """As `flan_jax.data.tokenize.tokenize`; where earlier answers are learned, 'weights' says which targets are.
+def tokenize_dialogue(example: Values, lengths: Mapping[str, int | None], encoder: DialogueEncoder) -> Values:
+    """As `tokenize.example_tokenizer` says; where earlier answers are learned, 'weights' says which targets are.
 
     What stands before a question becomes part of the prompt, or of the targets from the first answer on.
     """
-    lengths = dict(sequence_length or {})
 
     def in_python(*values):
         dialogue, exemplars, long_texts = dialogue_of(values)
@@ -87,19 +85,16 @@ def tokenize_dialogues(
         weights, text = np.array(encoded.weights, np.float32), encoded.prompt_text.encode()
         return *ids, weights, np.int32(shots), text, *map(np.bool_, cuts)
 
-    def tokenize_one(example):
-        types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool, tf.bool)
-        found = tf.numpy_function(in_python, texts_of(example), types, stateful=False)
-        for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
-            tensor.set_shape(shape)
-        prompt, response, weights, shots, text, *cuts = found
-        kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS, LONG_FIELDS)}
-        kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text} | dict(zip(CUTS, cuts))
-        if EXEMPLARS in example:
-            kept['shots'] = shots
-        return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})
-
-    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+    types = (tf.int32, tf.int32, tf.float32, tf.int32, tf.string, tf.bool, tf.bool, tf.bool)
+    found = tf.numpy_function(in_python, texts_of(example), types, stateful=False)
+    for tensor, shape in zip(found, ([None], [None], [None], [], [], [], [], [])):
+        tensor.set_shape(shape)
+    prompt, response, weights, shots, text, *cuts = found
+    kept = {name: value for name, value in example.items() if name not in (*BEFORE, EXEMPLARS, LONG_FIELDS)}
+    kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text} | dict(zip(CUTS, cuts))
+    if EXEMPLARS in example:
+        kept['shots'] = shots
+    return kept | {INPUTS: prompt, TARGETS: response} | ({WEIGHTS: weights} if encoder.learns_history else {})
 
 
 def texts_of(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:

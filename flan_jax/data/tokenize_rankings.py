@@ -8,20 +8,18 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import BEFORE, RANKED, RANKED_RESPONSES, RANKED_SCORES
 from flan_jax.data.long_fields import LONG_FIELDS
+from flan_jax.data.rendering import Values
 from flan_jax.data.tokenize_dialogues import DialogueEncoder, dialogue_of, texts_of
 from flan_jax.data.tokenized import BRANCH_LENGTHS, BRANCHES, CUTS, EXEMPLARS, INPUTS, SCORES, TARGETS
 from flan_jax.errors import UserError
 
 
-def tokenize_rankings(
-    examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None, encoder: DialogueEncoder
-) -> tf.data.Dataset:
-    """As `tokenize_dialogues`, for examples with ranked responses, which become `BRANCHES` and their `SCORES`.
+def tokenize_ranking(example: Values, lengths: Mapping[str, int | None], encoder: DialogueEncoder) -> Values:
+    """As `tokenize_dialogue`, for an example with ranked responses, which become `BRANCHES` and their `SCORES`.
 
     Targets are the first response. All that stands before the responses is prompt: it loses its first turns where it is
     too long, and is marked as not fitting where that is not enough. A response that is too long is cut, as targets are.
     """
-    lengths = dict(sequence_length or {})
 
     def in_python(responses, *values):
         dialogue, exemplars, long_texts = dialogue_of(values)
@@ -37,16 +35,13 @@ def tokenize_rankings(
         ids = np.array(first.prompt, np.int32), branches[0], np.concatenate(branches), sizes
         return *ids, np.int32(shots[0]), first.prompt_text.encode(), *map(np.bool_, cuts)
 
-    def tokenize_one(example):
-        types = (tf.int32,) * 5 + (tf.string,) + (tf.bool,) * 3
-        found = tf.numpy_function(in_python, [example[RANKED_RESPONSES], *texts_of(example)], types, stateful=False)
-        for tensor, shape in zip(found, [[None]] * 4 + [[]] * 5):
-            tensor.set_shape(shape)
-        prompt, first, branches, sizes, shots, text, *cuts = found
-        gone = (*BEFORE, *RANKED, EXEMPLARS, LONG_FIELDS)
-        kept = {name: value for name, value in example.items() if name not in gone}
-        kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text} | dict(zip(CUTS, cuts))
-        kept |= {INPUTS: prompt, TARGETS: first, BRANCHES: branches, BRANCH_LENGTHS: sizes}
-        return kept | {SCORES: example[RANKED_SCORES]} | ({'shots': shots} if EXEMPLARS in example else {})
-
-    return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
+    types = (tf.int32,) * 5 + (tf.string,) + (tf.bool,) * 3
+    found = tf.numpy_function(in_python, [example[RANKED_RESPONSES], *texts_of(example)], types, stateful=False)
+    for tensor, shape in zip(found, [[None]] * 4 + [[]] * 5):
+        tensor.set_shape(shape)
+    prompt, first, branches, sizes, shots, text, *cuts = found
+    gone = (*BEFORE, *RANKED, EXEMPLARS, LONG_FIELDS)
+    kept = {name: value for name, value in example.items() if name not in gone}
+    kept |= {f'{TARGETS}_pretokenized': example[TARGETS], f'{INPUTS}_pretokenized': text} | dict(zip(CUTS, cuts))
+    kept |= {INPUTS: prompt, TARGETS: first, BRANCHES: branches, BRANCH_LENGTHS: sizes}
+    return kept | {SCORES: example[RANKED_SCORES]} | ({'shots': shots} if EXEMPLARS in example else {})

@@ -13,6 +13,10 @@ from flan_jax.packing.example import Example
 _EXAMPLES_PER_FETCH = 16
 
 
+_KEPT = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
+"""What packing reads of an example: numbers, scalars or vectors."""
+
+
 def tokenised(
     examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool], name: str = ''
 ) -> Iterator[Example]:
@@ -21,13 +25,31 @@ def tokenised(
     Raises:
       UserError: where an example cannot be rendered; names the task, `name`.
     """
-    kept = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
-    examples = examples.map(lambda example: {name: example[name] for name in kept if name in example})
-    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
-        for values in zip(*batch.values()):
-            example = dict(zip(batch, values))
+    for batch in iterated(_padded_batches(examples), name):
+        kept = [feature for feature in _KEPT if feature in batch]
+        for values in zip(*(batch[feature] for feature in kept)):
+            example = dict(zip(kept, map(_without_padding, values)))
             if keep(example):
                 yield _packable(example, index)
+
+
+def _padded_batches(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """Batches of examples, vectors padded to the longest of a batch: ragged ones would take a step of their own."""
+    if any(spec.shape.rank != 0 for feature, spec in examples.element_spec.items() if feature not in _KEPT):
+        examples = examples.map(lambda ex: {feature: ex[feature] for feature in _KEPT if feature in ex})
+    padding = {name: tf.constant(_padding(spec.dtype), spec.dtype) for name, spec in examples.element_spec.items()}
+    return examples.padded_batch(_EXAMPLES_PER_FETCH, padding_values=padding)
+
+
+def _padding(dtype: tf.DType) -> float | int | str | bool:
+    """What no feature that is kept holds: not a number, or a negative one."""
+    return np.nan if dtype.is_floating else -1 if dtype.is_integer else '' if dtype == tf.string else False
+
+
+def _without_padding(value: np.ndarray) -> np.ndarray:
+    if not value.ndim:
+        return value
+    return value[~np.isnan(value)] if value.dtype.kind == 'f' else value[value >= 0]
 
 
 def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
