@@ -1,6 +1,5 @@
 """What all tests share: data directories, and a cache of compiled programs that outlives them."""
 
-import functools
 import gc
 import os
 import pathlib
@@ -50,22 +49,13 @@ def pytest_configure(config):
 
         import_tensorflow()  # before others import it, since this takes half the time
         from flan_jax import catalogue
+        from tests.one_context import lower_in_one_context
 
         catalogue.load()
-        _lower_in_one_context()
+        lower_in_one_context()
         # What is loaded by now stays; looking through it again and again took a twentieth of the time.
         gc.freeze()
         gc.set_threshold(10_000, 10, 40)
-
-
-def _lower_in_one_context():
-    """Lowers all programs of a process in one MLIR context: JAX loads all dialects into a new one for each program.
-
-    It took an eighth of the time. What is lowered is the same; only memory that a context keeps is not given back.
-    """
-    from jax._src.interpreters import mlir
-
-    mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,0 +1,87 @@
+"""Processes that begin where the libraries are imported: `python -m MODULE` without the five seconds that this takes.
+
+Each is forked from a server that has imported the libraries and done nothing else (tests/preloaded.py). It has its own
+environment, folder, signals, devices and end, as one that is started anew. What a command does before it imports
+anything is for tests that start the command itself: tests/test_own_dataset.py, tests/command/test_ppo.py, and the
+commands that `doctor --chaos` kills.
+"""
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from multiprocessing import forkserver
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+_CONTEXT = multiprocessing.get_context('forkserver')
+_CONTEXT.set_forkserver_preload(['tests.preloaded'])
+
+
+class Process:
+    """`python -m module arguments` in a process that was forked, with as much of subprocess.Popen as tests use."""
+
+    def __init__(self, module, arguments, environment=None, folder=None):
+        with contextlib.chdir(ROOT):
+            forkserver.ensure_running()
+        self._files = [tempfile.NamedTemporaryFile() for _ in ('standard output', 'standard error')]
+        names = [file.name for file in self._files]
+        settled = dict(os.environ if environment is None else environment), str(folder or os.getcwd())
+        self._process = _CONTEXT.Process(target=_run, args=(module, list(map(str, arguments)), *settled, names))
+        self._process.start()
+
+    def poll(self):
+        """The exit status, minus the signal that ended it, or None while it runs."""
+        return self._process.exitcode
+
+    returncode = property(poll)
+
+    def send_signal(self, number):
+        """Sends a signal."""
+        os.kill(self._process.pid, number)
+
+    def kill(self):
+        """Kills it, where it is still there."""
+        if self.poll() is None:
+            self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout=None):
+        """Waits for the end; what it said on standard output and standard error."""
+        self._process.join(timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout, self.said())
+        return self.said()
+
+    def said(self):
+        """What it has said so far."""
+        return tuple(pathlib.Path(file.name).read_text(errors='replace') for file in self._files)
+
+
+def run(module, arguments, environment=None, timeout=600):
+    """As subprocess.run does, with text captured."""
+    process = Process(module, arguments, environment)
+    try:
+        output, errors = process.communicate(timeout)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def _run(module, arguments, environment, folder, files):
+    """What the process does, to the end."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for descriptor, name in enumerate(files, start=1):
+        os.dup2(os.open(name, os.O_WRONLY), descriptor)
+    sys.argv = [module, *arguments]
+    try:
+        runpy.run_module(module, run_name='__main__', alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # as Python does, and multiprocessing does not: JAX leaves its job there
