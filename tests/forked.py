@@ -27,13 +27,14 @@ _CONTEXT.set_forkserver_preload(['tests.preloaded'])
 class Process:
     """`python -m module arguments` in a process that was forked, with as much of subprocess.Popen as tests use."""
 
-    def __init__(self, module, arguments, environment=None, folder=None):
+    def __init__(self, module, arguments, environment=None):
         with contextlib.chdir(ROOT):
             forkserver.ensure_running()
-        self._files = [tempfile.NamedTemporaryFile() for _ in ('standard output', 'standard error')]
-        names = [file.name for file in self._files]
-        settled = dict(os.environ if environment is None else environment), str(folder or os.getcwd())
-        self._process = _CONTEXT.Process(target=_run, args=(module, list(map(str, arguments)), *settled, names))
+        self._folder = tempfile.TemporaryDirectory()
+        self._files = [pathlib.Path(self._folder.name, name) for name in ('output', 'errors')]
+        environment = dict(os.environ if environment is None else environment)
+        what = module, list(map(str, arguments)), environment, os.getcwd(), self._files
+        self._process = _CONTEXT.Process(target=_run, args=what)
         self._process.start()
 
     def poll(self):
@@ -60,7 +61,7 @@ class Process:
 
     def said(self):
         """What it has said so far."""
-        return tuple(pathlib.Path(file.name).read_text(errors='replace') for file in self._files)
+        return tuple(file.read_text(errors='replace') if file.exists() else '' for file in self._files)
 
 
 def run(module, arguments, environment=None, timeout=600):
@@ -73,13 +74,19 @@ def run(module, arguments, environment=None, timeout=600):
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
+def with_devices(count):
+    """The environment of a process with so many virtual devices, a number that is fixed when JAX begins."""
+    flags = f'{os.environ["XLA_FLAGS"]} --xla_force_host_platform_device_count={count}'
+    return os.environ | {'XLA_FLAGS': flags}
+
+
 def _run(module, arguments, environment, folder, files):
     """What the process does, to the end."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    for descriptor, name in enumerate(files, start=1):
-        os.dup2(os.open(name, os.O_WRONLY), descriptor)
+    for descriptor, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name='__main__', alter_sys=True)

@@ -4,6 +4,7 @@ TensorFlow is imported and not used, and JAX has no devices yet: what starts thr
 """
 
 import gc
+import importlib
 import os
 
 os.environ['JAX_PLATFORMS'] = 'cpu'
@@ -19,13 +20,8 @@ with _standard_error_held_back(), _without_keras():
     import tensorflow_text  # noqa: F401
 
 catalogue.load()
-
-import flan_jax.command.evaluate
-import flan_jax.command.run
-import flan_jax.evaluation.evaluator
-import flan_jax.studies.run_evaluation
-import flan_jax.training.program
-import flan_jax.training.train  # noqa: F401
+for module in ('command.run', 'evaluation.evaluator', 'studies.run_evaluation', 'training.program', 'training.train'):
+    importlib.import_module(f'flan_jax.{module}')
 
 
 def _keep_program(key, seconds, name, backend, executable, host_callbacks):

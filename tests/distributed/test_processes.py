@@ -47,7 +47,7 @@ def wait_for_checkpoint(model_dir, job, after=0, seconds=300):
         if folder is not None and int(folder.name) > after:
             return int(folder.name)
         time.sleep(0.02)
-    raise AssertionError([(process.poll(), process.stderr.read()[-2000:]) for process in job if process.poll()])
+    raise AssertionError([(process.poll(), process.said()[1][-2000:]) for process in job if process.poll()])
 
 
 def start(count, words, fsdp=1, tensor=1):
