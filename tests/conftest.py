@@ -58,20 +58,28 @@ def pytest_configure(config):
         gc.set_threshold(10_000, 10, 40)
 
 
+def pytest_ignore_collect(collection_path, config):
+    """`make test_runs` reads the files that have such tests: importing all others takes as long as a whole run."""
+    if config.option.markexpr != 'runs' or not collection_path.match('test_*.py'):
+        return None
+    of_runs = _rank(collection_path) < len(WHOLE_RUNS) or 'mark.runs' in collection_path.read_text()
+    return None if of_runs else True
+
+
 def pytest_collection_modifyitems(items):
     """Marks whole runs and what compiles for TPUs; the longest first, so that no worker has a long file at the end."""
     for item in items:
         if item.path.parent.name == 'aot':
             item.add_marker('aot')
-        if _place(item) < len(WHOLE_RUNS):
+        if _rank(item.path) < len(WHOLE_RUNS):
             item.add_marker('runs')
-    items.sort(key=_place)
+    items.sort(key=lambda item: _rank(item.path))
 
 
-def _place(item) -> int:
+def _rank(path: pathlib.Path) -> int:
+    """The place of a file among those that take long."""
     files = WHOLE_RUNS + LONGEST
-    ends = (index for index, name in enumerate(files) if item.path.as_posix().endswith(f'/{name}'))
-    return next(ends, len(files))
+    return next((index for index, name in enumerate(files) if path.as_posix().endswith(f'/{name}')), len(files))
 
 
 @pytest.fixture(scope='session')
