@@ -23,12 +23,12 @@ hypothesis.settings.register_profile('tests', deadline=None)  # what compiles ta
 hypothesis.settings.load_profile('tests')
 
 WHOLE_RUNS = (
-    'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
-    'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
-    'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
-    'test_chat_run.py', 'command/test_task_prompts.py', 'command/test_tune.py', 'test_evaluate_models.py',
-    'test_preference_run.py', 'rollouts/test_learn.py', 'command/test_ppo.py', 'test_hewitt_table2.py',
-    'command/test_chaos.py', 'command/test_ifs_curve.py', 'tests/test_notebook.py',
+    'command/test_chaos.py', 'test_reproduce.py', 'test_processes.py', 'test_readme.py', 'test_hewitt_table2.py',
+    'test_parallelism.py', 'test_run.py', 'command/test_task_prompts.py', 'command/test_ppo.py', 'test_own_dataset.py',
+    'test_together.py', 'test_preference_run.py', 'test_few_shot_run.py', 'test_run_evaluation.py',
+    'test_evaluate_processes.py', 'rollouts/test_learn.py', 'command/test_prompt.py', 'test_seqio_tools.py',
+    'command/test_tune.py', 'tests/test_notebook.py', 'test_packaging.py', 'test_adapter.py', 'test_chat_run.py',
+    'command/test_ifs_curve.py', 'test_convert.py', 'test_evaluate_models.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
