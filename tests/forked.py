@@ -2,8 +2,8 @@
 
 Each is forked from a server that has imported the libraries and done nothing else (tests/preloaded.py). It has its own
 environment, folder, signals, devices and end, as one that is started anew. What a command does before it imports
-anything is for tests that start the command itself: tests/test_own_dataset.py, tests/command/test_ppo.py, and the
-commands that `doctor --chaos` kills.
+anything is for tests that start it anew: tests/test_own_dataset.py, tests/command/test_chaos.py by `doctor --chaos`,
+and tests/command/test_ppo.py for a job of two processes.
 """
 
 import atexit

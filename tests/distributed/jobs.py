@@ -2,18 +2,26 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 from tests import forked
 
 
-def start(count, module, *arguments):
-    """Starts the processes of a job, each `python -m module arguments`."""
+def start(count, module, *arguments, anew=False):
+    """Starts the processes of a job, each `python -m module arguments`; forked, or anew as users start them."""
     with socket.socket() as free:
         free.bind(('localhost', 0))
         address = f'localhost:{free.getsockname()[1]}'
     job = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(count), 'JAX_PLATFORMS': 'cpu'}
     environments = [os.environ | job | {'JAX_PROCESS_ID': str(index)} for index in range(count)]
-    return [forked.Process(module, arguments, environment) for environment in environments]
+    start_one = _started_anew if anew else forked.Process
+    return [start_one(module, arguments, environment) for environment in environments]
+
+
+def _started_anew(module, arguments, environment):
+    command, pipe = [sys.executable, '-m', module, *arguments], subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
 def ends_of(job, seconds=180):
