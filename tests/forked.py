@@ -12,10 +12,12 @@ import multiprocessing
 import os
 import pathlib
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from multiprocessing import forkserver
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -30,8 +32,9 @@ class Process:
     def __init__(self, module, arguments, environment=None):
         with contextlib.chdir(ROOT):
             forkserver.ensure_running()
-        self._folder = tempfile.TemporaryDirectory()
-        self._files = [pathlib.Path(self._folder.name, name) for name in ('output', 'errors')]
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._files = [pathlib.Path(folder, name) for name in ('output', 'errors')]
         environment = dict(os.environ if environment is None else environment)
         what = module, list(map(str, arguments)), environment, os.getcwd(), self._files
         self._process = _CONTEXT.Process(target=_run, args=what)
