@@ -1,6 +1,5 @@
 """What all tests share: data directories, and a cache of compiled programs that outlives them."""
 
-import functools
 import gc
 import os
 import pathlib
@@ -24,12 +23,12 @@ hypothesis.settings.register_profile('tests', deadline=None)  # what compiles ta
 hypothesis.settings.load_profile('tests')
 
 WHOLE_RUNS = (
-    'test_reproduce.py', 'test_processes.py', 'test_run.py', 'test_readme.py', 'test_parallelism.py',
-    'test_evaluate_processes.py', 'test_few_shot_run.py', 'test_convert.py', 'test_own_dataset.py', 'test_together.py',
-    'test_run_evaluation.py', 'test_packaging.py', 'command/test_prompt.py', 'test_adapter.py', 'test_seqio_tools.py',
-    'test_chat_run.py', 'command/test_task_prompts.py', 'command/test_tune.py', 'test_evaluate_models.py',
-    'test_preference_run.py', 'rollouts/test_learn.py', 'command/test_ppo.py', 'test_hewitt_table2.py',
-    'command/test_chaos.py', 'command/test_ifs_curve.py', 'tests/test_notebook.py',
+    'command/test_chaos.py', 'test_reproduce.py', 'test_processes.py', 'test_readme.py', 'test_hewitt_table2.py',
+    'test_parallelism.py', 'test_run.py', 'command/test_task_prompts.py', 'command/test_ppo.py', 'test_own_dataset.py',
+    'test_together.py', 'test_preference_run.py', 'test_few_shot_run.py', 'test_run_evaluation.py',
+    'test_evaluate_processes.py', 'rollouts/test_learn.py', 'command/test_prompt.py', 'test_seqio_tools.py',
+    'command/test_tune.py', 'tests/test_notebook.py', 'test_packaging.py', 'test_adapter.py', 'test_chat_run.py',
+    'command/test_ifs_curve.py', 'test_convert.py', 'test_evaluate_models.py',
 )  # fmt: skip
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
@@ -50,22 +49,21 @@ def pytest_configure(config):
 
         import_tensorflow()  # before others import it, since this takes half the time
         from flan_jax import catalogue
+        from tests.one_context import lower_in_one_context
 
         catalogue.load()
-        _lower_in_one_context()
+        lower_in_one_context()
         # What is loaded by now stays; looking through it again and again took a twentieth of the time.
         gc.freeze()
         gc.set_threshold(10_000, 10, 40)
 
 
-def _lower_in_one_context():
-    """Lowers all programs of a process in one MLIR context: JAX loads all dialects into a new one for each program.
-
-    It took an eighth of the time. What is lowered is the same; only memory that a context keeps is not given back.
-    """
-    from jax._src.interpreters import mlir
-
-    mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+def pytest_ignore_collect(collection_path, config):
+    """`make test_runs` reads the files that have such tests: importing all others takes as long as a whole run."""
+    if config.option.markexpr != 'runs' or not collection_path.match('test_*.py'):
+        return None
+    of_runs = _rank(collection_path) < len(WHOLE_RUNS) or 'mark.runs' in collection_path.read_text()
+    return None if of_runs else True
 
 
 def pytest_collection_modifyitems(items):
@@ -73,15 +71,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == 'aot':
             item.add_marker('aot')
-        if _place(item) < len(WHOLE_RUNS):
+        if _rank(item.path) < len(WHOLE_RUNS):
             item.add_marker('runs')
-    items.sort(key=_place)
+    items.sort(key=lambda item: _rank(item.path))
 
 
-def _place(item) -> int:
+def _rank(path: pathlib.Path) -> int:
+    """The place of a file among those that take long."""
     files = WHOLE_RUNS + LONGEST
-    ends = (index for index, name in enumerate(files) if item.path.as_posix().endswith(f'/{name}'))
-    return next(ends, len(files))
+    return next((index for index, name in enumerate(files) if path.as_posix().endswith(f'/{name}')), len(files))
 
 
 @pytest.fixture(scope='session')

@@ -138,7 +138,8 @@ def load_params(folder: epath.PathLike, like: Params | Layout) -> Params:
     Raises:
       CheckpointError: if there is no checkpoint, it is damaged, or it has other parameters or shapes; lists them.
     """
-    found = parameter_metadata(folder)
+    known = _metadata(folder)
+    found = known.metadata[_PARAMS]
     if VALUE_HEAD in found and VALUE_HEAD not in like:
         raise CheckpointError(
             f'{folder} is a reward model: its scalar head rates responses, and a language model has none. Name a '
@@ -147,15 +148,18 @@ def load_params(folder: epath.PathLike, like: Params | Layout) -> Params:
     if differences := _differences(found, like):
         raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
     if all(found[name].dtype == like[name].dtype for name in like):
-        return _verified(folder, {_PARAMS: like})[0][_PARAMS]
+        return _verified(folder, {_PARAMS: like}, known)[0][_PARAMS]
     # Verified as it was saved, one at a time so that little more than the weights in their new dtype is held.
-    return {name: _verified_and_cast(folder, name, found[name].dtype, like) for name in like}
+    return {name: _verified_and_cast(folder, name, like, known) for name in like}
 
 
-def _verified_and_cast(folder: epath.PathLike, name: str, dtype: Any, like: Params | Layout) -> jax.Array:
+def _verified_and_cast(
+    folder: epath.PathLike, name: str, like: Params | Layout, known: ocp.CheckpointMetadata
+) -> jax.Array:
+    dtype = known.metadata[_PARAMS][name].dtype
     one = jax.ShapeDtypeStruct(like[name].shape, dtype, sharding=like[name].sharding)
     others = {other: ocp.PLACEHOLDER for other in like if other != name}
-    loaded = _verified(folder, {_PARAMS: {name: one} | others})[0][_PARAMS][name]
+    loaded = _verified(folder, {_PARAMS: {name: one} | others}, known)[0][_PARAMS][name]
     return loaded.astype(like[name].dtype)
 
 
@@ -169,8 +173,15 @@ def _whole(read: Callable[..., Any], *arguments: Any) -> Any:
             raise
 
 
-def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _verified(
+    folder: epath.PathLike, like: Mapping[str, Any], known: ocp.CheckpointMetadata | None = None
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Parts of a checkpoint in the layout of `like`, as they were saved, and what it says of itself.
+
+    Args:
+      folder: the checkpoint's.
+      like: arrays or shapes with shardings by part.
+      known: what `_metadata` gives, where it has been read: it opens every array.
 
     Raises:
       CheckpointError: if it cannot be read, or an array is another than was saved; names it.
@@ -180,7 +191,7 @@ def _verified(folder: epath.PathLike, like: Mapping[str, Any]) -> tuple[dict[str
     said: Mapping[str, Any] = {}
     failure: BaseException | None = None
     try:
-        said = _metadata(folder).custom_metadata or {}
+        said = (known or _metadata(folder)).custom_metadata or {}
         loaded = _whole(ocp.load_checkpointables, folder, dict(like))
     except (CheckpointError, *_UNREADABLE) as error:
         failure = error
@@ -216,8 +227,9 @@ def read_all(folder: epath.PathLike) -> dict[str, jax.Array]:
     def layout(found) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=device)
 
-    parts = {part: jax.tree.map(layout, arrays) for part, arrays in _metadata(folder).metadata.items() if arrays}
-    named, _ = jax.tree_util.tree_flatten_with_path(_verified(folder, parts)[0])
+    known = _metadata(folder)
+    parts = {part: jax.tree.map(layout, arrays) for part, arrays in known.metadata.items() if arrays}
+    named, _ = jax.tree_util.tree_flatten_with_path(_verified(folder, parts, known)[0])
     return {path_name(path): array for path, array in named}
 
 

@@ -38,6 +38,7 @@ def _digests(arrays: Sequence[jax.Array]) -> jax.Array:
     return jnp.stack([_digest(array) for array in arrays])
 
 
+@jax.jit  # so that arrays of one shape are traced and lowered once, whatever trees they stand in
 def _digest(array: jax.Array) -> jax.Array:
     """The sum of an array, uint32."""
     words = _words(array)
@@ -57,6 +58,7 @@ def _words(array: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(array, unsigned).astype(jnp.uint32)
 
 
+@jax.jit
 def _mixed(words: jax.Array) -> jax.Array:
     """MurmurHash3's finalizer (Appleby 2011): an invertible scrambling of words."""
     words = (words ^ (words >> 16)) * jnp.uint32(0x85EBCA6B)

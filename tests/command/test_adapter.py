@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +17,7 @@ from flan_jax.loaded_model import checkpoint_in, load, vocabulary_and_format
 from flan_jax.packing.example import Example
 from flan_jax.training.checkpoints import CheckpointError
 from flan_jax.training.weights import content_of
+from tests import forked
 from tests.command.converted_base import CONFIG, PROMPTS, run_command, settings_on_base, write_base
 
 LORA = {'MIXTURE_OR_TASK_NAME': 'rte', 'Lora.rank': 4, 'Lora.alpha': 32.0}
@@ -85,10 +83,7 @@ def test_a_model_is_sharded_over_devices(folders, capsys):
     arguments = ['generate', f'--checkpoint={folders / "run"}', '--max_new_tokens=8', *PROMPTS]
     assert main.main(arguments) == 0
     alone = capsys.readouterr().out
-    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=4'
-    four = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
-    command = [sys.executable, '-m', 'flan_jax', *arguments, '--fsdp=2', '--tensor=2']
-    together = subprocess.run(command, env=four, capture_output=True, text=True, timeout=300)
+    together = forked.run('flan_jax', [*arguments, '--fsdp=2', '--tensor=2'], forked.with_devices(4))
     assert together.returncode == 0, together.stderr
     assert together.stdout == alone
 

@@ -113,7 +113,7 @@ def test_the_doctor_reads_policy_and_rollouts(folder, capsys):
 def test_two_processes_learn_what_one_learns(folder):
     """They share every batch, and draw the very same answers."""
     bindings = [f'--gin.{name}={value}' for name, value in (SETTINGS | {'MODEL_DIR': 'out/two'}).items()]
-    job = jobs.start(2, 'flan_jax', 'ppo', '--gin_file=gin/runs/ppo.gin', *bindings)
+    job = jobs.start(2, 'flan_jax', 'ppo', '--gin_file=gin/runs/ppo.gin', *bindings, anew=True)
     ends = jobs.ends_of(job, seconds=500)
     assert [status for status, *_ in ends] == [0, 0], ends[0][2][-3000:]
     for path in pathlib.Path('out/ppo/rollouts').glob('round_*.jsonl'):

@@ -1,10 +1,7 @@
 """A run that tunes a soft prompt is used like any other run: stopped, evaluated, asked, sharded; but not merged."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ from flan_jax.errors import UserError
 from flan_jax.loaded_model import checkpoint_in, load
 from flan_jax.training import checkpoints
 from flan_jax.training.weights import content_of
+from tests import forked
 from tests.command.converted_base import PROMPTS, run_command, settings_on_base, write_base
 
 LABELS = ('yes', 'no')
@@ -133,8 +131,6 @@ def test_what_learned_positions_cannot_hold_is_refused_before_work(tmp_path):
 
 def test_devices_share_a_prompts_run(folder, samples_dir, capsys):
     """Four devices train the prompt of one, and answer as one; a process has its number of devices from the start."""
-    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=4'
-    four = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
     mesh = settings_of(folder, samples_dir, MODEL_DIR=folder / 'mesh', FSDP=2, TENSOR=2)
     bindings = [f'--gin.{name}={value}' for name, value in mesh.items()]
     train = ['train', f'--gin_file={folder / "run.gin"}', *bindings]
@@ -142,8 +138,7 @@ def test_devices_share_a_prompts_run(folder, samples_dir, capsys):
     assert main.main(generate) == 0
     alone = capsys.readouterr().out
     for arguments in (train, [*generate, '--fsdp=2', '--tensor=2']):
-        command = [sys.executable, '-m', 'flan_jax', *arguments]
-        together = subprocess.run(command, env=four, capture_output=True, text=True, timeout=300)
+        together = forked.run('flan_jax', arguments, forked.with_devices(4))
         assert together.returncode == 0, together.stderr
     assert together.stdout == alone
     np.testing.assert_allclose(prompt_of(folder / 'mesh'), prompt_of(folder / 'run'), atol=2e-3)

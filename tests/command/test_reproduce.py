@@ -3,11 +3,8 @@
 import csv
 import dataclasses
 import json
-import pathlib
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -22,6 +19,7 @@ from flan_jax.studies.flan import STUDIES
 from flan_jax.studies.leave_one_out import TABLES
 from flan_jax.studies.progress import progress_of
 from flan_jax.studies.study_report import write_study
+from tests import forked
 from tests.command.test_run import bindings
 from tests.training.test_train import wait_for
 
@@ -146,10 +144,10 @@ def snapshot(folder):
 
 def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(uninterrupted, samples_dir, streams, tmp_path):
     command = arguments(tmp_path, streams, samples_dir)
-    child = subprocess.Popen([sys.executable, '-m', 'flan_jax', *command], cwd=pathlib.Path(__file__).parents[2])
+    child = forked.Process('flan_jax', command)
     wait_for(lambda: list(tmp_path.glob('sentiment/evaluation/step_*/*/*.jsonl')), child, seconds=600)
     child.kill()
-    child.wait()
+    child.communicate()
     before = snapshot(tmp_path)
     assert before and not (tmp_path / 'report.json').exists()
     assert main.main(command) == 0

@@ -2,10 +2,8 @@
 
 import json
 import os
-import pathlib
 import re
-import subprocess
-import sys
+import shutil
 
 import pytest
 import train_vocabulary
@@ -18,6 +16,7 @@ from flan_jax.distributed.lock import only_run
 from flan_jax.evaluation import records
 from flan_jax.evaluation.option_scores import SCORES
 from flan_jax.training import metrics_log
+from tests import forked
 
 RUN = ['run', '--gin_file=gin/runs/tiny.gin']
 
@@ -193,8 +192,6 @@ def test_another_configuration_is_refused_with_the_difference(finished, capsys, 
 
 
 def test_records_of_other_settings_are_not_mixed(finished, tmp_path):
-    import shutil
-
     shutil.copytree(finished['MODEL_DIR'], tmp_path / 'run')
     given = bindings(**finished | {'EVAL_LIMIT': 2, 'MODEL_DIR': tmp_path / 'run'})
     assert main.main(['report', RUN[1], *given]) == 0
@@ -237,8 +234,6 @@ def test_bad_settings_are_refused_before_work_starts(finished, capsys, tmp_path,
 
 
 def test_missing_datasets_are_named_in_manifest_and_report(samples_dir, finished, tmp_path):
-    import shutil
-
     partial = tmp_path / 'partial'
     for name in ('glue/sst2', 'imdb_reviews', 'super_glue/copa', 'natural_questions_open'):
         shutil.copytree(f'{samples_dir}/{name}', partial / name)
@@ -274,10 +269,8 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
         'Evaluation.base_format': '@Flan()',
     }
     arguments = [RUN[1], *bindings(**finished | again)]
-    flags = os.environ['XLA_FLAGS'] + ' --xla_force_host_platform_device_count=8'
-    environment = os.environ | {'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'}
-    command = [sys.executable, '-m', 'flan_jax', 'evaluate', *arguments]
-    subprocess.run(command, env=environment, check=True, cwd=pathlib.Path(__file__).parents[2])
+    found = forked.run('flan_jax', ['evaluate', *arguments], forked.with_devices(8))
+    assert found.returncode == 0, found.stderr
     files = sorted(finished['MODEL_DIR'].glob('evaluation/step_3/*/*.jsonl'))
     assert files and os.listdir(tmp_path / 'run/evaluation') == ['base']
     for path in files:

@@ -5,26 +5,23 @@ import socket
 import subprocess
 import sys
 
+from tests import forked
 
-def start(count, *arguments, stdout=subprocess.DEVNULL):
-    """Starts the processes of a job, each `python -m arguments`."""
+
+def start(count, module, *arguments, anew=False):
+    """Starts the processes of a job, each `python -m module arguments`; forked, or anew as users start them."""
     with socket.socket() as free:
         free.bind(('localhost', 0))
         address = f'localhost:{free.getsockname()[1]}'
-    # What LLVM optimises is the same however many processes there are; leaving it out saves time.
-    flags = ('backend_optimization_level=0', 'cpu_use_fusion_emitters=false', 'cpu_parallel_codegen_split_count=1')
-    fast = {'XLA_FLAGS': ' '.join(f'--xla_{flag}' for flag in flags)}
     job = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(count), 'JAX_PLATFORMS': 'cpu'}
-    return [
-        subprocess.Popen(
-            [sys.executable, '-m', *arguments],
-            env=os.environ | fast | job | {'JAX_PROCESS_ID': str(index)},
-            stderr=subprocess.PIPE,
-            stdout=stdout,
-            text=True,
-        )
-        for index in range(count)
-    ]
+    environments = [os.environ | job | {'JAX_PROCESS_ID': str(index)} for index in range(count)]
+    start_one = _started_anew if anew else forked.Process
+    return [start_one(module, arguments, environment) for environment in environments]
+
+
+def _started_anew(module, arguments, environment):
+    command, pipe = [sys.executable, '-m', module, *arguments], subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
 def ends_of(job, seconds=180):

@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +12,7 @@ from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.settings import SettingsError
 from flan_jax.training.rounding import apply_updates, stochastically_rounded
 from flan_jax.training.settings import Training
+from tests import forked
 from tests.distributed import mesh_equality
 
 MESHES = [(8 // fsdp // tensor, fsdp, tensor) for fsdp in (1, 2, 4, 8) for tensor in (1, 2, 4, 8) if fsdp * tensor <= 8]
@@ -23,11 +21,7 @@ MESHES = [(8 // fsdp // tensor, fsdp, tensor) for fsdp in (1, 2, 4, 8) for tenso
 @pytest.fixture(scope='module')
 def distances():
     """How far meshes of eight devices are from one device, a row for each."""
-    # What LLVM optimises is the same on every mesh; leaving it out makes it twice as fast again.
-    flags = ('backend_optimization_level=0', 'cpu_use_fusion_emitters=false', 'cpu_parallel_codegen_split_count=1')
-    environment = os.environ | {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': ' '.join(f'--xla_{flag}' for flag in flags)}
-    command = [sys.executable, '-m', 'tests.distributed.mesh_equality', '--json']
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = forked.run('tests.distributed.mesh_equality', ['--json'])
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'Involuntary full rematerialization' not in done.stderr, 'an activation is laid out anew through a full copy'
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -47,7 +47,7 @@ def wait_for_checkpoint(model_dir, job, after=0, seconds=300):
         if folder is not None and int(folder.name) > after:
             return int(folder.name)
         time.sleep(0.02)
-    raise AssertionError([(process.poll(), process.stderr.read()[-2000:]) for process in job if process.poll()])
+    raise AssertionError([(process.poll(), process.said()[1][-2000:]) for process in job if process.poll()])
 
 
 def start(count, words, fsdp=1, tensor=1):
@@ -72,6 +72,7 @@ def history(samples_dir, tmp_path_factory):
     four = start(4, words, fsdp=2, tensor=2)
     wait_for_checkpoint(model_dir, four)
     four[2].kill()
+    assert main.main(arguments(samples_dir, folder, 'one')) == 0  # the others need half a minute to notice
     killed = ends_of(four)
     begun = int(checkpoints.latest_folder(model_dir).name)
     two = start(2, words, tensor=2)
@@ -80,7 +81,6 @@ def history(samples_dir, tmp_path_factory):
     stopped = ends_of(two)
     stopped_at = int(checkpoints.latest_folder(model_dir).name)
     assert main.main(words) == 0
-    assert main.main(arguments(samples_dir, folder, 'one')) == 0
     return folder, killed, stopped, begun, stopped_at
 
 
