@@ -46,24 +46,16 @@ def drawn_task(
     def read(ex):
         return read_drawable(dataset, ex)
 
-    def put(values, seed):
-        drawn = draw(dataset, part, seed)
-        together = _with_exemplars(values, exemplars, drawn.shots, seed)
-        inputs, targets = render_drawn(dataset, drawn, together, seed, _query_marked(dataset, together))
-        solved = tf.reshape(tf.stack([inputs[1:], targets[1:]], axis=1), [-1])
-        example = vars(drawn) | {INPUTS: inputs[0], TARGETS: targets[0], EXEMPLARS: solved}
-        return example | long_field_texts(dataset, values)
-
-    usable = functools.partial(keep_usable, dataset=dataset)
-
     def put_and_tokenize(examples, sequence_length):
         tokenizer, lengths = FormatTokenizer(prompt_format, vocabulary), sequence_length or {}
 
         def transform(values, seed):
-            return tokenize_laid_out(put(values, seed), lengths, tokenizer, part.few_shot_length)
+            example = _put(dataset, part, exemplars, values, seed)
+            return tokenize_laid_out(example, lengths, tokenizer, part.few_shot_length)
 
         return map_seeded(examples, transform)
 
+    usable = functools.partial(keep_usable, dataset=dataset)
     return seqio.Task(
         name,
         source=PreparedSource(dataset, data_dir),
@@ -71,6 +63,16 @@ def drawn_task(
         preprocessors=[usable, read, seqio.CacheDatasetPlaceholder(), put_and_tokenize],
         shuffle_buffer_size=None,  # the source shuffles what is on disk
     )
+
+
+def _put(dataset: Dataset, part: Part, exemplars: Exemplars, values: Values, seed: tf.Tensor) -> Values:
+    """The texts of an example as they are drawn for it, and what was drawn."""
+    drawn = draw(dataset, part, seed)
+    together = _with_exemplars(values, exemplars, drawn.shots, seed)
+    inputs, targets = render_drawn(dataset, drawn, together, seed, _query_marked(dataset, together))
+    solved = tf.reshape(tf.stack([inputs[1:], targets[1:]], axis=1), [-1])
+    example = vars(drawn) | {INPUTS: inputs[0], TARGETS: targets[0], EXEMPLARS: solved}
+    return example | long_field_texts(dataset, values)
 
 
 def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:

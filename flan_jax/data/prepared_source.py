@@ -84,8 +84,7 @@ class PreparedSource(seqio.DataSource):
         builder = prepared_builder(self.dataset.source, self.data_dir)
         read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
         if len(self.list_shards(split)) == 1:  # a single file is read in order; TFDS would make threads for 16
-            read_config.interleave_cycle_length = 1
-            read_config.num_parallel_calls_for_interleave_files = None
+            read_config.interleave_cycle_length = read_config.num_parallel_calls_for_interleave_files = 1
         if shard_info and shard_info.num_shards > 1:
             read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
         rows = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
