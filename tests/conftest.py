@@ -93,14 +93,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == 'aot':
             item.add_marker('aot')
-        if _place(item) < len(WHOLE_RUNS):
+        if _place(item.path) < len(WHOLE_RUNS):
             item.add_marker('runs')
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.path))
 
 
-def _place(item) -> int:
+@functools.cache
+def _place(path: pathlib.Path) -> int:
     files = WHOLE_RUNS + LONGEST
-    ends = (index for index, name in enumerate(files) if item.path.as_posix().endswith(f'/{name}'))
+    ends = (index for index, name in enumerate(files) if path.as_posix().endswith(f'/{name}'))
     return next(ends, len(files))
 
 
