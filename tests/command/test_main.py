@@ -22,14 +22,18 @@ def test_help_needs_neither_jax_nor_tensorflow():
     assert not loaded & {'jax', 'tensorflow', 'numpy', 'flax', 'gin'}
 
 
-def test_the_catalogue_needs_no_keras_nor_its_commands_any_jax():
-    """A half, and a fifth, of the time that a command took to begin."""
+def test_neither_catalogue_nor_events_need_keras_nor_the_catalogues_commands_any_jax(tmp_path):
+    """A half, and a fifth, of the time that a command took to begin; TensorBoard has a callback for Keras."""
     code = (
         'import sys, flan_jax.command.tasks; before = {"tensorflow", "jax"} & set(sys.modules); '
         'from flan_jax import catalogue; from flan_jax.command import quiet; quiet.import_tensorflow(); '
-        'catalogue.load(); print(len(before), len(catalogue.DATASETS) > 60, "keras" in sys.modules)'
+        'catalogue.load(); print(len(before), len(catalogue.DATASETS) > 60, "keras" in sys.modules); '
+        'from flan_jax.training.metrics_log import event_writer; '
+        f'event_writer({str(tmp_path)!r}).write_hparams({{"steps": 3}}); '
+        'print("keras" in sys.modules, "tensorboard.plugins.hparams._keras" in sys.modules)'
     )
-    assert run_python(code).split() == ['0', 'True', 'False']
+    assert run_python(code).split() == ['0', 'True', 'False', 'False', 'False']
+    assert list(tmp_path.glob('tensorboard/events*'))
 
 
 def test_declarations_are_read_without_tensorflow_and_seqio():

@@ -128,8 +128,10 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, bre
 
 CHILD = """
 import sys
+from flan_jax.command.quiet import import_tensorflow
 from flan_jax.packing.stream import PackedStream
 from tests.training.test_train import make_experiment, run_training
+import_tensorflow()
 run_training(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]))
 """
 
