@@ -64,22 +64,20 @@ def test_samples_fill_every_split(dataset, samples_dir):
     )
 
 
-def marks_of(dataset, split, data_dir):
-    """Which options of each example are right; no template is rendered."""
-    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
-    read = tf.autograph.experimental.do_not_convert(lambda ex: rendering.read_values(dataset, ex)['right'])
-    return examples.map(read).as_numpy_iterator()
+def marks_of(dataset, data_dir):
+    """Which options of each example are right; no template is rendered, and one graph serves all splits."""
+    read = tf.function(lambda ex: rendering.read_values(dataset, ex)['right'], autograph=False)
+    for split in source.split_slices(dataset, data_dir):
+        examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+        for right in examples.map(read).as_numpy_iterator():
+            yield right.tolist()
 
 
 @by_name
 def test_sample_options_are_balanced(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no options')
-    marks = [
-        right.tolist()
-        for split in source.split_slices(dataset, samples_dir)
-        for right in marks_of(dataset, split, samples_dir)
-    ]
+    marks = list(marks_of(dataset, samples_dir))
     right = [of_example.index(True) for of_example in marks]
     share = 1 / len(marks[0])
     for index in range(min(map(len, marks))):
