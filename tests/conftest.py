@@ -34,9 +34,11 @@ WHOLE_RUNS = (
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
 LONGEST = (
-    'tuning/test_prompt.py', 'training/test_train.py', 'tuning/test_task_prompts.py', 'training/test_reward.py',
-    'inference/test_scoring.py', 'inference/test_generation.py', 'model/test_decoder.py', 'training/test_step.py',
-    'tests/test_api.py', 'objectives/test_preferences.py', 'command/test_main.py', 'evaluation/test_evaluate.py',
+    'tasks/test_examples.py', 'tuning/test_prompt.py', 'training/test_train.py', 'packing/test_resume.py',
+    'data/test_drawing.py', 'packing/test_stream.py', 'data/test_few_shot.py', 'tuning/test_task_prompts.py',
+    'training/test_reward.py', 'evaluation/test_evaluate.py', 'tests/test_api.py', 'command/test_main.py',
+    'tokenizers/test_huggingface.py', 'model/test_decoder.py', 'inference/test_generation.py', 'training/test_step.py',
+    'inference/test_scoring.py',
 )  # fmt: skip
 """The longest files of `make test`, the longest first."""
 
