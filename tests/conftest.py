@@ -33,9 +33,11 @@ WHOLE_RUNS = (
 """Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
 
 LONGEST = (
-    'tuning/test_prompt.py', 'training/test_train.py', 'tuning/test_task_prompts.py', 'training/test_reward.py',
-    'inference/test_scoring.py', 'inference/test_generation.py', 'model/test_decoder.py', 'training/test_step.py',
-    'tests/test_api.py', 'objectives/test_preferences.py', 'command/test_main.py', 'evaluation/test_evaluate.py',
+    'tasks/test_examples.py', 'tuning/test_prompt.py', 'training/test_train.py', 'packing/test_resume.py',
+    'data/test_drawing.py', 'packing/test_stream.py', 'data/test_few_shot.py', 'tuning/test_task_prompts.py',
+    'training/test_reward.py', 'evaluation/test_evaluate.py', 'tests/test_api.py', 'command/test_main.py',
+    'tokenizers/test_huggingface.py', 'model/test_decoder.py', 'inference/test_generation.py', 'training/test_step.py',
+    'inference/test_scoring.py',
 )  # fmt: skip
 """The longest files of `make test`, the longest first."""
 
@@ -49,10 +51,12 @@ def pytest_configure(config):
 
         import_tensorflow()  # before others import it, since this takes half the time
         from flan_jax import catalogue
-        from tests.one_context import lower_in_one_context
+        from tests.lowering import lower_equal_operations_once, lower_in_one_context
 
         catalogue.load()
         lower_in_one_context()
+        lower_equal_operations_once()
+        _prepare_in_memory()
         # What is loaded by now stays; looking through it again and again took a twentieth of the time.
         gc.freeze()
         gc.set_threshold(10_000, 10, 40)
@@ -66,6 +70,16 @@ def pytest_ignore_collect(collection_path, config):
     return None if of_runs else True
 
 
+def _prepare_in_memory():
+    """TFDS names a thousand files for each split it writes, though it makes them only for data beyond a gigabyte.
+
+    For the samples of the catalogue that was more than half of the time.
+    """
+    from tensorflow_datasets.core import shuffle
+
+    shuffle.BUCKETS_NUMBER = 1
+
+
 def pytest_collection_modifyitems(items):
     """Marks whole runs and what compiles for TPUs; the longest first, so that no worker has a long file at the end."""
     for item in items:
@@ -76,6 +90,7 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: _rank(item.path))
 
 
+@functools.cache
 def _rank(path: pathlib.Path) -> int:
     """The place of a file among those that take long."""
     files = WHOLE_RUNS + LONGEST

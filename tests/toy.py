@@ -81,15 +81,17 @@ def random_examples(count: int = 23, seed: int = 0, responses: int = 1) -> list[
 
 
 def batch_of(
-    sequences: Sequence[Sequence[Example]], length: int = LENGTH, predicted: int | None = None
+    sequences: Sequence[Sequence[Example]], length: int = LENGTH, predicted: int | None = None, rows: int | None = None
 ) -> dict[str, jax.Array]:
     """The batch of a training step; tasks 0, 1 and 2 are of the clusters 0, 1 and 1.
+
+    Rows beyond the sequences are padding: batches of one shape share what is compiled.
 
     Where examples have annotations, it is one of trees, with something for each response.
     """
     kept = any(example.annotations for examples in sequences for example in examples)
     responses = max(sum(len(example.responses) for example in examples) for examples in sequences) if kept else 0
-    batch = lay_out(sequences, Shape(len(sequences), length, predicted or length, responses))
+    batch = lay_out(sequences, Shape(rows or len(sequences), length, predicted or length, responses))
     batch['cluster_ids'] = np.array([0, 1, 1], np.int32)[batch.pop('tasks')]
     if not kept and all(len(example.responses) == 1 for examples in sequences for example in examples):
         del batch['segment_exits']

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import sys
 import time
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 
 import jax
 from etils import epath
@@ -55,9 +57,25 @@ class MetricsLog(contextlib.AbstractContextManager):
 
 def event_writer(model_dir: epath.PathLike):
     """A writer of TensorBoard events into MODEL_DIR/tensorboard."""
-    from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
+    with _without_keras():
+        from clu.metric_writers import SummaryWriter  # imports TensorFlow, which nothing else here needs
 
     return SummaryWriter(str(epath.Path(model_dir) / 'tensorboard'))
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keeps TensorBoard's callback for Keras out, which clu imports and never uses: Keras takes seconds to begin."""
+    name = 'tensorboard.plugins.hparams._keras'
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = instead = types.ModuleType(name)
+    instead.__dict__['Callback'] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def read(model_dir: epath.PathLike) -> list[dict[str, float]]:

@@ -25,38 +25,42 @@ def test_help_needs_neither_jax_nor_tensorflow():
     assert not loaded & {'jax', 'tensorflow', 'numpy', 'flax', 'gin'}
 
 
-@pytest.mark.parametrize('module', ['flan_jax.model.decoder', 'flan_jax.training.train', 'flan_jax.inference.scoring'])
-def test_rooms_beyond_the_data_do_not_import_tensorflow(module):
-    assert run_python(f"import sys, {module}; print('tensorflow' in sys.modules)").strip() == 'False'
-
-
-def test_the_catalogue_needs_no_keras_nor_its_commands_any_jax():
-    """A half, and a fifth, of the time that a command took to begin."""
+def test_neither_catalogue_nor_events_need_keras_nor_the_catalogues_commands_any_jax(tmp_path):
+    """A half, and a fifth, of the time that a command took to begin; TensorBoard has a callback for Keras."""
     code = (
         'import sys, flan_jax.command.tasks; before = {"tensorflow", "jax"} & set(sys.modules); '
         'from flan_jax import catalogue; from flan_jax.command import quiet; quiet.import_tensorflow(); '
-        'catalogue.load(); print(len(before), len(catalogue.DATASETS) > 60, "keras" in sys.modules)'
+        'catalogue.load(); print(len(before), len(catalogue.DATASETS) > 60, "keras" in sys.modules); '
+        'from flan_jax.training.metrics_log import event_writer; '
+        f'event_writer({str(tmp_path)!r}).write_hparams({{"steps": 3}}); '
+        'print("keras" in sys.modules, "tensorboard.plugins.hparams._keras" in sys.modules)'
     )
-    assert run_python(code).split() == ['0', 'True', 'False']
+    assert run_python(code).split() == ['0', 'True', 'False', 'False', 'False']
+    assert list(tmp_path.glob('tensorboard/events*'))
 
 
-@pytest.mark.parametrize('action', ["'search', 'premise'", "'list', '--cluster=sentiment'", "'licences'"])
-def test_declarations_are_read_without_tensorflow_and_seqio(action):
+def test_declarations_are_read_without_tensorflow_and_seqio():
     """Five of six seconds of a command, and it says what it said with them."""
     code = (
-        f'import sys; from flan_jax.command.main import main; status = main(["tasks", {action}]); '
-        'print(status, *({"tensorflow", "seqio", "jax"} & set(sys.modules)))'
+        'import sys; from flan_jax.command.main import main\n'
+        'for action in (["search", "premise"], ["list", "--cluster=sentiment"], ["licences"]):\n'
+        '    status = main(["tasks", *action]); print(f"status {status}", end="\\f")\n'
+        '    assert not {"tensorflow", "seqio", "jax"} & set(sys.modules), action'
     )
-    said = run_python(code)
-    assert said.splitlines()[-1] == '0' and len(said.splitlines()) > 5
+    *told, nothing = run_python(code).split('\f')
+    assert len(told) == 3 and not nothing
+    assert all(said.endswith('status 0') and len(said.splitlines()) > 5 for said in told)
 
 
-def test_no_command_imports_tensorflow_before_it_has_silenced_it():
-    """Or it prints pages, and loads Keras, before it does anything."""
+def test_no_command_and_no_room_beyond_the_data_imports_tensorflow():
+    """Or a command prints pages, and loads Keras, before it does anything, and a room waits for what it never uses."""
     code = (
-        'import importlib, sys; from flan_jax.command.main import COMMANDS; '
-        '[importlib.import_module(f"flan_jax.command.{name}") for name in COMMANDS]; '
-        'print(len(COMMANDS) > 20, *({"tensorflow", "seqio"} & set(sys.modules)))'
+        'import importlib, sys; from flan_jax.command.main import COMMANDS\n'
+        'rooms = ["model.decoder", "training.train", "inference.scoring"]\n'
+        'for name in [*rooms, *(f"command.{name}" for name in COMMANDS)]:\n'
+        '    importlib.import_module(f"flan_jax.{name}")\n'
+        '    assert not {"tensorflow", "seqio"} & set(sys.modules), name\n'
+        'print(len(COMMANDS) > 20)'
     )
     assert run_python(code).split() == ['True']
 

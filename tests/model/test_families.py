@@ -79,7 +79,7 @@ PUBLISHED = {
     'gemma2_27b': 27.2,
 }
 WITHOUT_EMBEDDING = {'lamda_422m': 0.422, 'lamda_2b': 2.10, 'lamda_8b': 8.59, 'lamda_68b': 68.7, 'lamda_137b': 137.4}
-UNPUBLISHED = {'lamda_tiny', 'lamda_small', 'miniature', 'word_problems'}
+UNPUBLISHED = ('lamda_tiny', 'lamda_small', 'miniature', 'word_problems')
 
 # What decides the logits in the config.json that came with the weights.
 _PYTHIA = {'model_type': 'gpt_neox', 'hidden_act': 'gelu', 'rotary_emb_base': 10000, 'rotary_pct': 0.25}
@@ -185,6 +185,11 @@ def test_sizes_without_embedding_are_the_published_ones(name):
     config = model_of(name)
     embedding = parameter_shapes(config)['embedding']
     assert (parameter_count(config) - embedding.size) / 1e9 == pytest.approx(WITHOUT_EMBEDDING[name], rel=0.01)
+
+
+@pytest.mark.parametrize('name', UNPUBLISHED)
+def test_files_of_our_own_sizes_make_a_decoder(name):
+    assert parameter_count(model_of(name)) > 0
 
 
 @pytest.mark.parametrize('name', PUBLISHED_CONFIGS)

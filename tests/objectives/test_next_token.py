@@ -18,6 +18,9 @@ from tests.toy import CONFIGS, LENGTH, batch_of, log_probs, logits, random_examp
 
 CLUSTERS = ('a', 'b')
 
+ROWS = 64
+"""As many as there are responses, so that packed sequences and single ones are of one shape and share a program."""
+
 each_config = pytest.mark.parametrize('name', CONFIGS)
 
 
@@ -48,8 +51,12 @@ def assert_trees_close(ours, expected, **tolerance):
 @pytest.mark.parametrize('responses', [1, 4])
 def test_packed_loss_and_gradient_equal_unpacked(name, responses):
     examples, params = random_examples(responses=responses), random_params(CONFIGS[name])
-    together = loss_and_gradient(CONFIGS[name], params, batch_of(packed(examples)))
-    expected = loss_and_gradient(CONFIGS[name], params, batch_of(alone(examples), 32, 16))
+    single = alone(examples)
+    assert len(packed(examples)) < len(single) <= ROWS
+    together, expected = (
+        loss_and_gradient(CONFIGS[name], params, batch_of(sequences, rows=ROWS))
+        for sequences in (packed(examples), single)
+    )
     assert_trees_close(together, expected, rtol=2e-4, atol=2e-5)
 
 
@@ -107,7 +114,7 @@ def test_loss_is_that_of_optax_on_the_targets_alone():
     expected = optax.softmax_cross_entropy_with_integer_labels(predicted[:-1], tokens[1:])[
         len(example.prompt) - 1 :
     ].sum()
-    (ours, metrics), _ = loss_and_gradient(config, params, batch_of([[example]]))
+    (ours, metrics), _ = loss_and_gradient(config, params, batch_of([[example]], rows=ROWS))
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
     np.testing.assert_allclose(metrics['loss'], [expected, example.num_targets], rtol=1e-5)
     np.testing.assert_allclose(metrics['loss/a'], metrics['loss'], rtol=1e-6)
@@ -122,8 +129,11 @@ def test_a_weight_counts_as_often():
         for example, weight in zip(examples, (1.0, 2.0, 0.0))
     ]
     config, params = CONFIGS['rotary'], random_params(CONFIGS['rotary'])
-    ours = loss_and_gradient(config, params, batch_of([[example] for example in weighted]))
-    expected = loss_and_gradient(config, params, batch_of([[examples[0]], [examples[1]], [examples[1]]]))
+    twice = [examples[0], examples[1], examples[1]]
+    ours, expected = (
+        loss_and_gradient(config, params, batch_of([[example] for example in some], rows=ROWS))
+        for some in (weighted, twice)
+    )
     np.testing.assert_allclose(ours[0][0], expected[0][0], rtol=1e-5)
     assert NextToken().denominator(batch_of([[example] for example in weighted])) == sum(
         weight * example.num_targets for example, weight in zip(examples, (1, 2, 0))

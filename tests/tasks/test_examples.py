@@ -64,22 +64,20 @@ def test_samples_fill_every_split(dataset, samples_dir):
     )
 
 
-def marks_of(dataset, split, data_dir):
-    """Which options of each example are right; no template is rendered."""
-    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
-    read = tf.autograph.experimental.do_not_convert(lambda ex: rendering.read_values(dataset, ex)['right'])
-    return examples.map(read).as_numpy_iterator()
+def marks_of(dataset, data_dir):
+    """Which options of each example are right; no template is rendered, and one graph serves all splits."""
+    read = tf.function(lambda ex: rendering.read_values(dataset, ex)['right'], autograph=False)
+    for split in source.split_slices(dataset, data_dir):
+        examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
+        for right in examples.map(read).as_numpy_iterator():
+            yield right.tolist()
 
 
 @by_name
 def test_sample_options_are_balanced(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no options')
-    marks = [
-        right.tolist()
-        for split in source.split_slices(dataset, samples_dir)
-        for right in marks_of(dataset, split, samples_dir)
-    ]
+    marks = list(marks_of(dataset, samples_dir))
     right = [of_example.index(True) for of_example in marks]
     share = 1 / len(marks[0])
     for index in range(min(map(len, marks))):
@@ -165,6 +163,12 @@ def test_fields_that_depend_on_the_label_are_declared_as_revealing(dataset, samp
     assert telling == set(dataset.revealing)
 
 
+@pytest.fixture(scope='module')
+def of_rte(samples_dir):
+    (ex,) = rendered_examples(catalogue.dataset('rte'), 'test', samples_dir, limit=1)
+    return ex
+
+
 @pytest.mark.parametrize(
     ('changes', 'problem'),
     [
@@ -181,16 +185,15 @@ def test_fields_that_depend_on_the_label_are_declared_as_revealing(dataset, samp
         ({'prompts': (('So?\n- yes', 'yes'),) * 10}, 'template 0: an option is not shown'),
     ],
 )
-def test_what_is_wrong_with_an_example_is_found(changes, problem, samples_dir):
+def test_what_is_wrong_with_an_example_is_found(changes, problem, of_rte):
     dataset = catalogue.dataset('rte')
-    (ex,) = rendered_examples(dataset, 'test', samples_dir, limit=1)
     sound = {'answer': 'yes', 'references': ('yes',), 'choices': ('yes', 'no'), 'right': (True, False)}
     sound['prompts'] = (('So?\n- yes\n- no', 'yes'),) * 10
-    sound = dataclasses.replace(ex, **sound)
+    sound = dataclasses.replace(of_rte, **sound)
     assert not list(problems_of(dataset, sound))
     assert any(problem in found for found in problems_of(dataset, dataclasses.replace(sound, **changes)))
 
 
 def test_examples_lost_without_a_documented_filter_are_a_problem(samples_dir):
-    snli = catalogue.dataset('snli')
-    assert verify(snli, samples_dir).dropped and not verify(snli, samples_dir).problems
+    verified = verify(catalogue.dataset('snli'), samples_dir)
+    assert verified.dropped and not verified.problems

@@ -16,7 +16,6 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import make_mesh, parameter_layout
 from flan_jax.distributed.preemption import Preempted
 from flan_jax.model.config import lamda
-from flan_jax.packing.pack import write_stream
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream
 from flan_jax.run import Run
@@ -56,6 +55,8 @@ def experiment(tmp_path, samples_dir, streams):
 
 
 def open_stream(experiment):
+    from flan_jax.packing.pack import write_stream  # not in the child, which would import TensorFlow for seconds
+
     return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_sequences))
 
 
@@ -127,8 +128,10 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, bre
 
 CHILD = """
 import sys
+from flan_jax.command.quiet import import_tensorflow
 from flan_jax.packing.stream import PackedStream
 from tests.training.test_train import make_experiment, run_training
+import_tensorflow()
 run_training(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]))
 """
 

@@ -28,7 +28,9 @@ from tests.toy import batch_of, loaded, random_examples, random_params
 from tests.tuning.test_prompt import CONFIGS, loss_and_gradient
 
 TASKS = ('a', 'b', 'c')
-LENGTHS = (5, 3, 8)
+LENGTHS = (5, 3, 5)
+"""Unequal ones, and two equal ones, which alone share what is compiled."""
+
 TUNING = TaskPrompts(tasks=TASKS, lengths=LENGTHS)
 MESH = make_mesh(Parallelism())
 
