@@ -51,11 +51,10 @@ def pytest_configure(config):
 
         import_tensorflow()  # before others import it, since this takes half the time
         from flan_jax import catalogue
-        from tests.lowering import lower_equal_operations_once, lower_in_one_context
+        from tests.one_context import lower_in_one_context
 
         catalogue.load()
         lower_in_one_context()
-        lower_equal_operations_once()
         _prepare_in_memory()
         # What is loaded by now stays; looking through it again and again took a twentieth of the time.
         gc.freeze()

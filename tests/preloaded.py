@@ -13,7 +13,7 @@ from jax._src import compilation_cache, compiler
 
 from flan_jax import catalogue
 from flan_jax.command.quiet import _standard_error_held_back, _without_keras
-from tests.lowering import lower_equal_operations_once, lower_in_one_context
+from tests.one_context import lower_in_one_context
 
 with _standard_error_held_back(), _without_keras():
     import tensorflow  # noqa: F401
@@ -35,5 +35,4 @@ def _keep_program(key, seconds, name, backend, executable, host_callbacks):
 
 compiler._cache_write = _keep_program
 lower_in_one_context()
-lower_equal_operations_once()
 gc.freeze()
