@@ -1,5 +1,6 @@
 """What all tests share: data directories, and a cache of compiled programs that outlives them."""
 
+import functools
 import gc
 import os
 import pathlib
