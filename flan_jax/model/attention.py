@@ -11,7 +11,7 @@ them.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -92,14 +92,19 @@ def attend_in_blocks(query, key, value, mask: AttentionMask, config: DecoderConf
 
     The same as `attend` over the whole sequence, at five eighths of its arithmetic and a fraction of its memory.
     """
-    length = query.shape[3]
-    size = max(QUERY_BLOCK, -(-length // 4))
     blocks = []
-    for start in range(0, length, size):
-        here, past = slice(start, start + size), slice(0, min(start + size, length))
+    for here, past in query_blocks(query.shape[3]):
         partial = attend(query[:, :, :, here], key[:, :, past], value[:, :, past], mask.block(here, past), config)
         blocks.append(partial)
     return jax.tree.map(lambda *arrays: jnp.concatenate(arrays, axis=3), *blocks)
+
+
+def query_blocks(length: int) -> Iterator[tuple[slice, slice]]:
+    """The queries of each block of a sequence, and the keys up to its end."""
+    size = max(QUERY_BLOCK, -(-length // 4))
+    for start in range(0, length, size):
+        end = min(start + size, length)
+        yield slice(start, end), slice(0, end)
 
 
 def merge_partials(places: Sequence[PartialSoftmax]) -> jax.Array:

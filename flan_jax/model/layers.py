@@ -17,7 +17,8 @@ from flan_jax.model.attention import AttentionMask
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.dropout import ATTENTION, FEED_FORWARD, Dropout
 from flan_jax.model.partitioning import constrain
-from flan_jax.model.products import product
+from flan_jax.model.products import on_one_cpu, product
+from flan_jax.model.recomputed_attention import attended_values
 
 KeysAndValues = tuple[jax.Array, jax.Array]
 """Keys and values of one layer, both [B, K, S, N]."""
@@ -113,12 +114,22 @@ class Attention(nnx.Module):
         batch, length, kv_heads, head_dim = key.shape
         query = jnp.moveaxis(query.reshape(batch, length, kv_heads, -1, head_dim), 1, 3)
         query = constrain(query, ('batch', 'heads', None, None, None))
-        own = key, value = tuple(constrain(jnp.swapaxes(t, 1, 2), ('batch', 'heads', None, None)) for t in (key, value))
-        partials = [attention.attend_in_blocks(query, key, value, context.own.within(window), self.config)]
+        key, value = (constrain(jnp.swapaxes(t, 1, 2), ('batch', 'heads', None, None)) for t in (key, value))
+        attended = self._attend(query, (key, value), context, prefix, window).astype(x_BxTxD.dtype)
+        attended = attended.reshape(batch, length, -1)
+        return self.out(constrain(attended, ('batch', 'length', 'heads'))), (key, value)
+
+    def _attend(self, query, own: KeysAndValues, context: AttentionContext, prefix: Sequence[KeysAndValues], window):
+        """The values that queries [B, K, G, T, N] attend to, float32 [B, T, K, G, N]."""
+        mask = context.own.within(window)
+        # Autodiff is left what is added to scores, which has gradients of its own, and what many devices share.
+        if not prefix and mask.bias is None and self.config.attention_softcap is None and on_one_cpu():
+            scaled = query * self.config.scale_of_queries
+            return jnp.moveaxis(attended_values(scaled, *own, mask.visible), 3, 1)
+        partials = [attention.attend_in_blocks(query, *own, mask, self.config)]
         for keys_and_values, mask in zip(prefix, context.prefix):
             partials.append(attention.attend(query, *keys_and_values, mask.within(window), self.config))
-        attended = attention.merge_partials(partials).astype(x_BxTxD.dtype).reshape(batch, length, -1)
-        return self.out(constrain(attended, ('batch', 'length', 'heads'))), own
+        return attention.merge_partials(partials)
 
     def _project(self, x_BxTxD):
         linears = self.query, self.key, self.value

@@ -17,6 +17,7 @@ from flan_jax.model.dropout import Dropout
 from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
 from flan_jax.model.partitioning import constrain
 from flan_jax.model.products import product
+from flan_jax.model.recomputed_attention import KEPT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,5 +131,8 @@ def _with_remat(block, execution: Execution):
         case 'full':
             return jax.checkpoint(block, prevent_cse=False)
         case 'dots':
-            policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+            policies = jax.checkpoint_policies
+            policy = policies.save_from_both_policies(
+                policies.dots_with_no_batch_dims_saveable, policies.save_only_these_names(KEPT)
+            )
             return jax.checkpoint(block, prevent_cse=False, policy=policy)

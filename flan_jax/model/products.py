@@ -25,7 +25,7 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
       dtype: of the product; by default that of x.
     """
     dtype = dtype or x.dtype
-    if x.dtype == jnp.bfloat16 and _on_one_cpu():
+    if x.dtype == jnp.bfloat16 and on_one_cpu():
         y_RxF = _row_by_row(x.reshape(-1, x.shape[-1]), kernel, transposed, dtype)
         return y_RxF.reshape(*x.shape[:-1], y_RxF.shape[-1])
     kernel = kernel.astype(x.dtype)
@@ -34,7 +34,7 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
 
 def scores_of(key: jax.Array, query: jax.Array) -> jax.Array:
     """Products of keys [M, K, S, N] and queries [M, K, G, Q, N] that share them: float32 [M, K, S, G, Q]."""
-    if key.dtype == jnp.bfloat16 and _on_one_cpu():
+    if key.dtype == jnp.bfloat16 and on_one_cpu():
         scores = _scores(key, query.reshape(*query.shape[:2], -1, query.shape[-1]))
         return scores.reshape(*key.shape[:3], *query.shape[2:4])
     return jnp.einsum('MKSN,MKGQN->MKSGQ', key, query, preferred_element_type=jnp.float32)
@@ -42,13 +42,13 @@ def scores_of(key: jax.Array, query: jax.Array) -> jax.Array:
 
 def weighted_values(weights: jax.Array, value: jax.Array) -> jax.Array:
     """Sums of values [M, K, S, N] by weights [M, K, S, G, Q]: float32 [M, K, G, Q, N]."""
-    if value.dtype == jnp.bfloat16 and _on_one_cpu():
+    if value.dtype == jnp.bfloat16 and on_one_cpu():
         sums = _weighted_values(weights.reshape(*value.shape[:3], -1), value)
         return sums.reshape(*value.shape[:2], *weights.shape[3:], value.shape[-1])
     return jnp.einsum('MKSGQ,MKSN->MKGQN', weights, value, preferred_element_type=jnp.float32)
 
 
-def _on_one_cpu() -> bool:
+def on_one_cpu() -> bool:
     """Whether what is traced is for the mesh in use, and that is one CPU device."""
     mesh = jax.sharding.get_abstract_mesh()
     device = None if mesh.empty else mesh.abstract_device
@@ -62,34 +62,35 @@ def _row_by_row(x_RxD, kernel, transposed, dtype):
 
 def _forward(x_RxD, kernel, transposed, dtype):
     rounded = jax.lax.optimization_barrier(kernel.astype(x_RxD.dtype))
-    y_RxF = _float32_sums(x_RxD, _transpose(rounded) if transposed else rounded)
+    y_RxF = float32_product(x_RxD, laid_out_transpose(rounded) if transposed else rounded)
     return y_RxF.astype(dtype), (x_RxD, rounded, kernel[:0])
 
 
 def _backward(transposed, dtype, residuals, gradient_RxF):
     x_RxD, rounded, like_kernel = residuals
     gradient_RxF = gradient_RxF.astype(x_RxD.dtype)
-    of_x = _float32_sums(gradient_RxF, rounded if transposed else _transpose(rounded))
-    of_kernel = _float32_sums(_transpose(x_RxD), gradient_RxF)
+    of_x = float32_product(gradient_RxF, rounded if transposed else laid_out_transpose(rounded))
+    of_kernel = float32_product(laid_out_transpose(x_RxD), gradient_RxF)
     return of_x.astype(x_RxD.dtype), (of_kernel.T if transposed else of_kernel).astype(like_kernel.dtype)
 
 
 _row_by_row.defvjp(_forward, _backward)
 
 
-def _float32_sums(a, b):
+def float32_product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """a @ b in float32, its last two axes row by row; fastest on a CPU where those of both operands are, too."""
     # XLA would take a transpose of the product into it, and then find its operands in the wrong order.
     return jax.lax.optimization_barrier(jnp.matmul(a, b, preferred_element_type=jnp.float32))
 
 
-def _laid_out(array):
+def laid_out(array: jax.Array) -> jax.Array:
     """The same, laid out row by row: XLA takes a transpose alone as another way to read the same memory."""
     return jax.lax.optimization_barrier(array.reshape(-1)).reshape(array.shape)
 
 
-def _transpose(matrix):
+def laid_out_transpose(matrix: jax.Array) -> jax.Array:
     """The transpose of the last two axes, laid out row by row."""
-    return _laid_out(jnp.swapaxes(matrix, -1, -2))
+    return laid_out(jnp.swapaxes(matrix, -1, -2))
 
 
 @jax.custom_vjp
@@ -98,14 +99,15 @@ def _scores(key, query):
 
 
 def _scores_forward(key, query):
-    key, query = _laid_out(key), _laid_out(query)
-    return _float32_sums(key, _transpose(query)), (key, query)
+    key, query = laid_out(key), laid_out(query)
+    return float32_product(key, laid_out_transpose(query)), (key, query)
 
 
 def _scores_backward(operands, gradient):
     key, query = operands
     gradient = gradient.astype(key.dtype)
-    of_key, of_query = _float32_sums(gradient, query), _transpose(_float32_sums(_transpose(key), gradient))
+    of_key = float32_product(gradient, query)
+    of_query = laid_out_transpose(float32_product(laid_out_transpose(key), gradient))
     return of_key.astype(key.dtype), of_query.astype(query.dtype)
 
 
@@ -118,14 +120,14 @@ def _weighted_values(weights, value):
 
 
 def _weighted_values_forward(weights, value):
-    value = _laid_out(value)
-    return _transpose(_float32_sums(_transpose(value), weights)), (weights, value)
+    value = laid_out(value)
+    return laid_out_transpose(float32_product(laid_out_transpose(value), weights)), (weights, value)
 
 
 def _weighted_values_backward(operands, gradient):
     weights, value = operands
-    gradient = _laid_out(gradient.astype(value.dtype))
-    of_weights, of_value = _float32_sums(value, _transpose(gradient)), _float32_sums(weights, gradient)
+    gradient = laid_out(gradient.astype(value.dtype))
+    of_weights, of_value = float32_product(value, laid_out_transpose(gradient)), float32_product(weights, gradient)
     return of_weights.astype(weights.dtype), of_value.astype(value.dtype)
 
 
