@@ -16,7 +16,7 @@ from flan_jax.data.layouts import tokenize_laid_out
 from flan_jax.data.parts import Part
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values
-from flan_jax.data.seqio_tasks import keep_usable, long_field_texts, map_seeded, output_features
+from flan_jax.data.seqio_tasks import CatalogueTask, keep_usable, long_field_texts, map_seeded, output_features
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.errors import UserError
@@ -56,7 +56,7 @@ def drawn_task(
         return map_seeded(examples, transform)
 
     usable = functools.partial(keep_usable, dataset=dataset)
-    return seqio.Task(
+    return CatalogueTask(
         name,
         source=PreparedSource(dataset, data_dir),
         output_features=output_features(vocabulary, prompt_format),

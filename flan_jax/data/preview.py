@@ -21,6 +21,8 @@ from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
+Render = Callable[[TfdsExample], rendering.Values]
+
 
 @dataclasses.dataclass(frozen=True)
 class RenderedExample:
@@ -60,7 +62,8 @@ def rendered_examples(
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
     examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
     with located(dataset, split, data_dir):
-        for example in iterated(_render_all(dataset, examples).take(limit), f'{dataset.name}, {split} examples'):
+        rendered = _render_all(dataset, examples, _traced_once(dataset))
+        for example in iterated(rendered.take(limit), f'{dataset.name}, {split} examples'):
             yield _rendered(dataset, example)
 
 
@@ -71,7 +74,9 @@ def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
       UserError: if a feature is missing, or the dataset's filter leaves such a row out.
     """
     try:
-        rendered = _render_all(dataset, tf.data.Dataset.from_tensors(dict(row)))
+        rendered = _render_all(
+            dataset, tf.data.Dataset.from_tensors(dict(row)), functools.partial(_renderings, dataset)
+        )
     except KeyError as error:
         raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
     example = next(iterated(rendered, f'{dataset.name}, this row'), None)
@@ -96,22 +101,22 @@ def _rendered(dataset: Dataset, example: Mapping[str, Any]) -> RenderedExample:
 
 
 @tf.autograph.experimental.do_not_convert
-def _render_all(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
+def _render_all(dataset: Dataset, examples: tf.data.Dataset, render: Render) -> tf.data.Dataset:
     """The values of the usable examples, and all their prompts."""
-    return keep_usable(examples, dataset).map(_renderer(dataset))
+    return keep_usable(examples, dataset).map(render)
+
+
+def _renderings(dataset: Dataset, ex: TfdsExample) -> rendering.Values:
+    values = rendering.read_values(dataset, ex)
+    texts = zip(*((template.inputs, template.targets) for template in dataset.templates))
+    prompts = tf.stack([rendering.fill_all(of_part, values) for of_part in texts], axis=1)
+    return values | rendering.read_before(dataset, ex) | {'prompts': prompts}
 
 
 @functools.cache
-def _renderer(dataset: Dataset) -> Callable[[TfdsExample], rendering.Values]:
-    """What `_render_all` makes of an example; traced once for all splits."""
-
-    def render_all(ex):
-        values = rendering.read_values(dataset, ex)
-        texts = zip(*((template.inputs, template.targets) for template in dataset.templates))
-        prompts = tf.stack([rendering.fill_all(of_part, values) for of_part in texts], axis=1)
-        return values | rendering.read_before(dataset, ex) | {'prompts': prompts}
-
-    return tf.function(render_all, autograph=False)
+def _traced_once(dataset: Dataset) -> Render:
+    """`_renderings` for all splits of a dataset, whose examples are of one kind."""
+    return tf.function(functools.partial(_renderings, dataset), autograph=False)
 
 
 def fitted_inputs(

@@ -30,6 +30,13 @@ _TO_SKIP: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip
 """From `read_examples` to `map_seeded`, which SeqIO calls; none once that has skipped them."""
 
 
+class CatalogueTask(seqio.Task):
+    """A task of a declaration. None of its examples is longer than asked for, and its numbers are ids, finite or flags.
+
+    No step of it branches or loops in Python over tensors, so that AutoGraph need not look for that.
+    """
+
+
 def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()) -> Mapping[str, seqio.Feature]:
     """SeqIO's features of every task: inputs, which are prompts, and targets, which are responses."""
     ended = {INPUTS: prompt_format.prompt.endswith('{eos}'), TARGETS: prompt_format.response.endswith('{eos}')}
@@ -191,9 +198,9 @@ def _task(
     vocabulary: Vocabulary,
     prompt_format: PromptFormat,
     **judging,
-) -> seqio.Task:
+) -> CatalogueTask:
     """A task that keeps the usable examples, and takes steps by which they are rendered and tokenised."""
-    return seqio.Task(
+    return CatalogueTask(
         name,
         source=source,
         output_features=output_features(vocabulary, prompt_format),
@@ -224,12 +231,11 @@ def map_seeded(
 def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, **kwargs) -> tf.data.Dataset:
     """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
 
-    AutoGraph is off for the catalogue's tasks: none of their steps branches or loops in Python over tensors, and
-    looking for that would take most of the time it takes to start. They cut what they tokenise, so SeqIO need not.
-    Small datasets are not cached, since SeqIO's cache would fix the order of all epochs. tf.data neither rewrites nor
-    tunes the pipeline: both take longer than they save, and every tuner is a thread.
+    The catalogue's tasks go without AutoGraph, which would take most of the time it takes to start, and without SeqIO's
+    cutting. Small datasets are not cached, since SeqIO's cache would fix the order of all epochs. tf.data neither
+    rewrites nor tunes the pipeline: both take longer than they save, and every tuner is a thread.
     """
-    get_dataset, own = task.get_dataset, isinstance(task.source, PreparedSource)
+    get_dataset, own = task.get_dataset, isinstance(task, CatalogueTask)
     if own:
         get_dataset = tf.autograph.experimental.do_not_convert(get_dataset)
     before = _TO_SKIP.set(skip)

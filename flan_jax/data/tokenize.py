@@ -60,7 +60,7 @@ def _traced_once(
     input_length: int | None,
     target_length: int | None,
 ) -> Callable[[Values], Values]:
-    """What `example_tokenizer` gives. It is traced for each kind of example, rather than for each dataset anew."""
+    """What `example_tokenizer` gives, traced for each kind of example and vocabulary rather than for each dataset."""
     lengths = {INPUTS: input_length, TARGETS: target_length}
 
     def tokenize_one(example):

@@ -36,7 +36,8 @@ class Evaluation(Settings):
         'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
         '_without_eos' leaves out the EOS that ends an option.
       decoding: how answers that are written out are decoded; options are scored without it.
-      report_dir: folder of the report; None for the run's own. A model that is asked in several ways needs as many.
+      report_dir: folder of the report; None for the run's own. A model that is asked in several ways needs as many; the
+        manifest that a report shows is the newest of the run.
     """
 
     targets: tuple[Text, ...] = ()

@@ -12,11 +12,11 @@ import seqio
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import located
-from flan_jax.data.seqio_tasks import read_examples
+from flan_jax.data.seqio_tasks import CatalogueTask, read_examples
 from flan_jax.errors import UserError
 from flan_jax.packing.example import Example
 from flan_jax.packing.settings import Stream
-from flan_jax.packing.tokenised import tokenised
+from flan_jax.packing.tokenised import of_any, of_catalogue, tokenised
 
 _MOST_DROPPED = 1024
 """A task none of whose first so many examples fits is refused; those of a small one come again in other templates."""
@@ -88,7 +88,8 @@ class Readers:
         source = of_task.source
         known = isinstance(source, PreparedSource)
         with located(source.dataset, 'train', source.data_dir) if known else contextlib.nullcontext():
-            yield from tokenised(examples, task, fits, of_task.name)
+            as_numbers = of_catalogue if isinstance(of_task, CatalogueTask) else of_any
+            yield from tokenised(examples, task, fits, of_task.name, as_numbers)
 
     def _fits(self, read: Read, task: int, example: Mapping[str, np.ndarray]) -> bool:
         """Whether an example of a task fits, which is counted; raises UserError if none of its first examples does."""

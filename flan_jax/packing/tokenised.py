@@ -12,37 +12,57 @@ from flan_jax.packing.example import Example
 
 _EXAMPLES_PER_FETCH = 16
 
-
 _KEPT = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
-"""What packing reads of an example: numbers, scalars or vectors."""
+"""What packing reads of an example, scalars or vectors."""
+
+AsNumbers = Callable[[tf.data.Dataset, str], Iterator[Mapping[str, np.ndarray]]]
 
 
 def tokenised(
-    examples: tf.data.Dataset, index: int, keep: Callable[[Mapping[str, np.ndarray]], bool], name: str = ''
+    examples: tf.data.Dataset,
+    index: int,
+    keep: Callable[[Mapping[str, np.ndarray]], bool],
+    name: str = '',
+    as_numbers: AsNumbers | None = None,
 ) -> Iterator[Example]:
     """What SeqIO gives of task number `index` and `keep` is true of, as examples.
 
+    Args:
+      examples: of any task.
+      index: the task's.
+      keep: whether an example is packed.
+      name: the task's.
+      as_numbers: what is read of them; `of_any` where None.
+
     Raises:
-      UserError: where an example cannot be rendered; names the task, `name`.
+      UserError: where an example cannot be rendered; names the task.
     """
-    for batch in iterated(_padded_batches(examples), name):
+    for example in (as_numbers or of_any)(examples, name):
+        if keep(example):
+            yield _packable(example, index)
+
+
+def of_any(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """What packing reads of the examples of any task."""
+    examples = examples.map(lambda example: {feature: example[feature] for feature in _KEPT if feature in example})
+    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
+        for values in zip(*batch.values()):
+            yield dict(zip(batch, values))
+
+
+def of_catalogue(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """The same of a `CatalogueTask`. Batches are padded, with what its numbers never are: ragged ones begin later."""
+    padding = {
+        feature: tf.constant(_padding(spec.dtype), spec.dtype) for feature, spec in examples.element_spec.items()
+    }
+    for batch in iterated(examples.padded_batch(_EXAMPLES_PER_FETCH, padding_values=padding), name):
         kept = [feature for feature in _KEPT if feature in batch]
         for values in zip(*(batch[feature] for feature in kept)):
-            example = dict(zip(kept, map(_without_padding, values)))
-            if keep(example):
-                yield _packable(example, index)
-
-
-def _padded_batches(examples: tf.data.Dataset) -> tf.data.Dataset:
-    """Batches of examples, vectors padded to the longest of a batch: ragged ones would take a step of their own."""
-    if any(spec.shape.rank != 0 for feature, spec in examples.element_spec.items() if feature not in _KEPT):
-        examples = examples.map(lambda ex: {feature: ex[feature] for feature in _KEPT if feature in ex})
-    padding = {name: tf.constant(_padding(spec.dtype), spec.dtype) for name, spec in examples.element_spec.items()}
-    return examples.padded_batch(_EXAMPLES_PER_FETCH, padding_values=padding)
+            yield dict(zip(kept, map(_without_padding, values)))
 
 
 def _padding(dtype: tf.DType) -> float | int | str | bool:
-    """What no feature that is kept holds: not a number, or a negative one."""
+    """NaN for numbers with a fraction, -1 for ids; flags and texts are scalars, and not padded."""
     return np.nan if dtype.is_floating else -1 if dtype.is_integer else '' if dtype == tf.string else False
 
 

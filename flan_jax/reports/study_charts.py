@@ -67,7 +67,7 @@ def bars(content: Mapping[str, Any]):
     axes.set_xticks(range(len(columns)), labels, fontsize=6.5 if crowded else 8)
     axes.set_ylabel(content['y_label'])
     axes.set_xlim(-0.5, len(columns) - 0.5)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(min(0, axes.get_ylim()[0]), 100)  # a correlation may be negative
     figure.legend(loc='outside upper center', ncols=2, frameon=False, fontsize=8)
     return figure
 

@@ -1,6 +1,7 @@
 """The SeqIO tasks of a declaration are ordinary SeqIO tasks."""
 
 import collections
+import functools
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import seqio
 from flan_jax import catalogue
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
+from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LENGTHS = {'inputs': 256, 'targets': 64}
@@ -133,3 +135,13 @@ def test_what_judges_an_answer_is_of_the_very_example(name, vocabulary, samples_
         assert [text.decode() for text in example.get('choices', ())] == list(ex.choices)
         group = example.get('group', b'')
         assert (group.decode() if isinstance(group, bytes) else str(group)) == ex.group
+
+
+def test_a_task_of_somebody_else_is_cut_by_seqio(vocabulary, samples_dir):
+    source = training_task(catalogue.dataset('rte'), vocabulary, samples_dir).source
+    features = {name: seqio.Feature(seqio_vocabulary(vocabulary)) for name in ('inputs', 'targets')}
+    renamed = functools.partial(seqio.preprocessors.rekey, key_map={'inputs': 'premise', 'targets': 'hypothesis'})
+    task = seqio.Task('own', source, features, [renamed, seqio.preprocessors.tokenize], shuffle_buffer_size=None)
+    examples = list(read_examples(task, {'inputs': 16, 'targets': 4}, split='test', shuffle=False).as_numpy_iterator())
+    assert max(len(example['inputs']) for example in examples) == 16
+    assert max(len(example['targets']) for example in examples) == 4

@@ -5,10 +5,12 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from etils import epath
 
 from flan_jax import catalogue
 from flan_jax.data.cuts import Cuts
+from flan_jax.data.seqio_tasks import read_examples, training_task
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.packing import sequence_files
@@ -17,6 +19,7 @@ from flan_jax.packing.pack import write_stream
 from flan_jax.packing.sequence_files import SequenceFiles, file_name, write_sequences
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
+from flan_jax.packing.tokenised import of_any, of_catalogue
 from flan_jax.settings import SettingsError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -190,3 +193,28 @@ def test_the_manifest_survives_storage(stream):
     manifest = stream.manifest
     assert manifest.fingerprint == fingerprint(manifest.recipe)
     assert StreamManifest(**json.loads((stream.folder / 'stream.json').read_text())) == manifest
+
+
+def test_tasks_of_others_are_read_whatever_their_numbers_are():
+    """Of examples that differ in length, so that what pads one of them would be seen."""
+    inputs, weights = [[3], [4, 5]], [[-1.0], [float('nan'), 0.5]]
+    for dtype in (np.uint8, np.uint32, np.int64):
+        rows = [{'inputs': np.array(i, dtype), 'targets': np.array(i, dtype), 'weights': np.array(w, np.float32)}
+                for i, w in zip(inputs, weights)]  # fmt: skip
+        spec = {name: tf.TensorSpec([None], value.dtype) for name, value in rows[0].items()}
+        nested = {**spec, 'answers': {'text': tf.TensorSpec([None], tf.string)}}
+        examples = tf.data.Dataset.from_generator(
+            lambda rows=rows: ({**row, 'answers': {'text': ['a']}} for row in rows), output_signature=nested
+        )
+        found = list(of_any(examples, 'task'))
+        assert [example['inputs'].tolist() for example in found] == inputs
+        np.testing.assert_equal([example['weights'].tolist() for example in found], weights)
+
+
+@pytest.mark.parametrize('name', ['rte', 'coqa'])
+def test_padding_changes_nothing_of_the_catalogues_tasks(name, samples_dir):
+    task = training_task(catalogue.dataset(name), Vocabulary(), samples_dir)
+    examples = read_examples(task, {'inputs': 100, 'targets': 30}, split='train', seed=0)
+    padded, ragged = list(of_catalogue(examples, name)), list(of_any(examples, name))
+    assert len(padded) == len(ragged) > 8
+    np.testing.assert_equal(padded, ragged)
