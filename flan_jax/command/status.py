@@ -52,7 +52,7 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
         folders = records.folders_in(records.model_folder(root, model))
         files = sum(len(records.complete(folder)) for folder in folders)
         yield f'evaluated {model}', f'{counted(files, "file")} of records, of {counted(len(folders), "dataset")}'
-    elsewhere = training['evaluation'].get('report_dir')
+    elsewhere = training.get('evaluation', {}).get('report_dir')  # older manifests have none
     report = (epath.Path(elsewhere) if elsewhere else root) / 'report.html'
     yield 'report', str(report) if report.exists() else 'not yet'
 
