@@ -25,6 +25,8 @@ def main(arguments: list[str]) -> None:
 
 def pack(run: Run):
     """Writes a run's stream unless it is there; returns it, opened."""
+    import jax
+
     from flan_jax.distributed import processes
     from flan_jax.distributed.preemption import interruptible
     from flan_jax.packing.pack import write_stream
@@ -46,7 +48,8 @@ def pack(run: Run):
             ),
         )
     stream = PackedStream(folder)
-    made = 'stream' if advance else 'stream, packed before'
+    reused = advance is None and jax.process_index() == 0  # the other processes never pack
+    made = 'stream, packed before' if reused else 'stream'
     CONSOLE.print(f'{made}: {folder}, {counted(len(stream), "sequence")}, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
         CONSOLE.print(cut_summary(stream.manifest.cuts, stream.manifest.num_epochs))

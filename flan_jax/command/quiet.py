@@ -6,9 +6,10 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator
-from typing import Any
 
 from absl import logging
+
+from flan_jax.stand_ins import standing_in
 
 
 def import_tensorflow() -> None:
@@ -23,21 +24,13 @@ def import_tensorflow() -> None:
     logging.set_verbosity(logging.ERROR)
 
 
-@contextlib.contextmanager
-def _without_keras() -> Iterator[None]:
+def _without_keras() -> contextlib.AbstractContextManager[None]:
     """Keeps Keras from being imported with TensorFlow: nothing here uses it, and it takes as long as all the rest.
 
     TensorFlow goes on where its import fails; TensorFlow Text has layers for it. `tf.keras` still loads it when asked.
     """
     layers = 'tensorflow_text.python.keras'
-    instead: dict[str, Any] = {'keras.src.optimizers': None, layers: types.ModuleType(layers)}
-    instead = {name: module for name, module in instead.items() if name not in sys.modules}
-    sys.modules.update(instead)
-    try:
-        yield
-    finally:
-        for name in instead:
-            del sys.modules[name]
+    return standing_in({'keras.src.optimizers': None, layers: types.ModuleType(layers)})
 
 
 @contextlib.contextmanager

@@ -127,8 +127,8 @@ class Attention(nnx.Module):
             scaled = query * self.config.scale_of_queries
             return jnp.moveaxis(attended_values(scaled, *own, mask.visible), 3, 1)
         partials = [attention.attend_in_blocks(query, *own, mask, self.config)]
-        for keys_and_values, mask in zip(prefix, context.prefix):
-            partials.append(attention.attend(query, *keys_and_values, mask.within(window), self.config))
+        for keys_and_values, seen in zip(prefix, context.prefix):
+            partials.append(attention.attend(query, *keys_and_values, seen.within(window), self.config))
         return attention.merge_partials(partials)
 
     def _project(self, x_BxTxD):

@@ -18,30 +18,6 @@ _KEPT = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, 
 AsNumbers = Callable[[tf.data.Dataset, str], Iterator[Mapping[str, np.ndarray]]]
 
 
-def tokenised(
-    examples: tf.data.Dataset,
-    index: int,
-    keep: Callable[[Mapping[str, np.ndarray]], bool],
-    name: str = '',
-    as_numbers: AsNumbers | None = None,
-) -> Iterator[Example]:
-    """What SeqIO gives of task number `index` and `keep` is true of, as examples.
-
-    Args:
-      examples: of any task.
-      index: the task's.
-      keep: whether an example is packed.
-      name: the task's.
-      as_numbers: what is read of them; `of_any` where None.
-
-    Raises:
-      UserError: where an example cannot be rendered; names the task.
-    """
-    for example in (as_numbers or of_any)(examples, name):
-        if keep(example):
-            yield _packable(example, index)
-
-
 def of_any(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
     """What packing reads of the examples of any task."""
     examples = examples.map(lambda example: {feature: example[feature] for feature in _KEPT if feature in example})
@@ -70,6 +46,30 @@ def _without_padding(value: np.ndarray) -> np.ndarray:
     if not value.ndim:
         return value
     return value[~np.isnan(value)] if value.dtype.kind == 'f' else value[value >= 0]
+
+
+def tokenised(
+    examples: tf.data.Dataset,
+    index: int,
+    keep: Callable[[Mapping[str, np.ndarray]], bool],
+    name: str = '',
+    as_numbers: AsNumbers = of_any,
+) -> Iterator[Example]:
+    """What SeqIO gives of task number `index` and `keep` is true of, as examples.
+
+    Args:
+      examples: of any task.
+      index: the task's.
+      keep: whether an example is packed.
+      name: the task's.
+      as_numbers: what is read of them, such as `of_catalogue`.
+
+    Raises:
+      UserError: where an example cannot be rendered; names the task.
+    """
+    for example in as_numbers(examples, name):
+        if keep(example):
+            yield _packable(example, index)
 
 
 def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:

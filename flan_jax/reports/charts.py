@@ -209,14 +209,8 @@ def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
         points = [(line[EXAMPLES_SEEN], line[name]) for line in lines if name in line]
         if points:
             wide = 2.2 if name == IFS else 1.2
-            look: dict[str, Any] = {
-                'lw': wide,
-                'marker': 'o',
-                'ms': 1.5 * wide,
-                'color': COLOURS[colour],
-                'clip_on': False,
-            }
-            axes.plot(*zip(*points), style, label=label, **look)
+            (drawn,) = axes.plot(*zip(*points), style, lw=wide, marker='o', color=COLOURS[colour], label=label)
+            drawn.set(markersize=1.5 * wide, clip_on=False)
     if met := [line for line in lines if line[RULE_MET]]:
         seen = met[0][EXAMPLES_SEEN]
         axes.axvline(seen, ls='--', lw=1.2, color=COLOURS['chance'])

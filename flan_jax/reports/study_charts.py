@@ -96,8 +96,8 @@ def _line(axes, scores: Mapping[str, Any], places: Mapping[str, float], column: 
     xs = [place for place, _ in known]
     axes.plot(xs, [cell['mean'] for _, cell in known], clip_on=False, **style)
     if column == AVERAGE and all(cell.get('low') is not None for _, cell in known):
-        bounds = [[cell[bound] for _, cell in known] for bound in ('low', 'high')]
-        axes.fill_between(xs, *bounds, alpha=0.15, lw=0, color=style['color'])
+        band = [[cell[end] for _, cell in known] for end in ('low', 'high')]
+        axes.fill_between(xs, *band, alpha=0.15, lw=0, color=style['color'])
 
 
 def _paper_lines(axes, content: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from flan_jax import catalogue
 from flan_jax.errors import UserError
 from flan_jax.run import Run
-from flan_jax.studies.study import BASE, PlannedRun
+from flan_jax.studies.study import BASE, SET_BY_STUDIES, PlannedRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,7 @@ class ClusterTable:
         self, root: str, files: Sequence[str], given: Mapping[str, str], clusters: Sequence[str]
     ) -> list[PlannedRun]:
         """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
-        own = ('HELD_OUT', 'Evaluation.base_dir', 'Evaluation.report_dir', 'EVAL_TASKS')
-        if clash := [name for name in own if name in given]:
+        if clash := [name for name in SET_BY_STUDIES if name in given and name != 'SEED']:
             raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
         chosen = chosen_clusters(clusters or self.clusters)
         return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]

@@ -2,15 +2,15 @@
 
 import contextlib
 import json
-import sys
 import time
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import jax
 from etils import epath
 
 from flan_jax.files import DamagedFile, write_whole
+from flan_jax.stand_ins import standing_in
 
 FILE = 'metrics.jsonl'
 
@@ -63,19 +63,12 @@ def event_writer(model_dir: epath.PathLike):
     return SummaryWriter(str(epath.Path(model_dir) / 'tensorboard'))
 
 
-@contextlib.contextmanager
-def _without_keras() -> Iterator[None]:
+def _without_keras() -> contextlib.AbstractContextManager[None]:
     """Keeps TensorBoard's callback for Keras out, which clu imports and never uses: Keras takes seconds to begin."""
     name = 'tensorboard.plugins.hparams._keras'
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = instead = types.ModuleType(name)
+    instead = types.ModuleType(name)
     instead.__dict__['Callback'] = None
-    try:
-        yield
-    finally:
-        del sys.modules[name]
+    return standing_in({name: instead})
 
 
 def read(model_dir: epath.PathLike) -> list[dict[str, float]]:
