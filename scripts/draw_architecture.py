@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGE = ROOT / 'docs' / 'architecture.md'
 BEGIN, END = '<!-- drawn from the code: begin -->', '<!-- drawn from the code: end -->'
 
-GROUND = ('errors', 'files', 'progress', 'settings', 'terminal')
+GROUND = ('errors', 'files', 'progress', 'settings', 'stand_ins', 'terminal')
 """Modules that every room may use; the drawing leaves them out."""
 
 STAGES = {
