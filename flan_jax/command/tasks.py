@@ -64,7 +64,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         'verify', allow_abbrev=False, parents=[common], help='render every example in every template and check it'
     )
     verify.add_argument('name', nargs='*', help='dataset; none means all')
-    verify.add_argument('--limit', type=int, default=-1, help='examples per split')
+    verify.add_argument('--limit', type=int, default=-1, help='rows per split')
     lengths = actions.add_parser(
         'lengths', allow_abbrev=False, parents=[common], help='what share of examples is too long, and what is cut'
     )

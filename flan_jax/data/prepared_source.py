@@ -1,6 +1,8 @@
 """Prepared datasets as SeqIO reads them."""
 
+import dataclasses
 import functools
+from collections.abc import Sequence
 
 import seqio
 import tensorflow as tf
@@ -20,12 +22,22 @@ def default_data_dir() -> str:
 
 
 class PreparedSource(seqio.DataSource):
-    """A SeqIO source over a catalogue dataset, its splits resolved when they are first read."""
+    """A SeqIO source over a catalogue dataset, its splits resolved when they are first read.
 
-    def __init__(self, dataset: Dataset, data_dir: str | None = None):
-        """Reads `dataset` from `data_dir`, or from `default_data_dir()` at the time of reading where None."""
+    Several splits, one after the other, are read as 'train+test'.
+    """
+
+    def __init__(self, dataset: Dataset, data_dir: str | None = None, limit: int = -1):
+        """Reads `dataset`.
+
+        Args:
+          dataset: what is read.
+          data_dir: from here; from `default_data_dir()` at the time of reading where None.
+          limit: rows of each split at most, the first ones; all where negative.
+        """
         self.dataset = dataset
         self._data_dir = data_dir
+        self._limit = limit
         super().__init__(splits=())
 
     @property
@@ -52,22 +64,28 @@ class PreparedSource(seqio.DataSource):
                 f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; '
                 f'it has {", ".join(slices) or "none"}'
             )
-        return slices[split]
+        found = slices[split]
+        return found if self._limit < 0 else dataclasses.replace(found, stop=min(found.stop, found.start + self._limit))
+
+    def _slices(self, splits: str) -> list[Slice]:
+        return [self.slice(split) for split in splits.split('+')]
 
     def num_input_examples(self, split: str) -> int:
         """The examples of `split`, those of a row that holds several each counted."""
-        rows = len(self.slice(split))
-        return rows if self.dataset.expand is None else _count_expanded(self.dataset, split, self.data_dir)
+        if self.dataset.expand is None:
+            return sum(map(len, self._slices(split)))
+        return _count_expanded(self.dataset, split, self.data_dir, self._limit)
 
     def list_shards(self, split: str) -> list[str]:
         info = prepared_builder(self.dataset.source, self.data_dir).info
-        return [instruction.filename for instruction in info.splits[str(self.slice(split))].file_instructions]
+        return [instruction.filename for instruction in info.splits[_read_as(self._slices(split))].file_instructions]
 
     def rows(self, split: str) -> tf.data.Dataset:
         """The rows of `split` in the order on disk, those that hold several examples as they are."""
         builder = prepared_builder(self.dataset.source, self.data_dir)
         return builder.as_dataset(split=str(self.slice(split)), shuffle_files=False)
 
+    @tf.autograph.experimental.do_not_convert
     def get_dataset(
         self,
         split: str = 'train',
@@ -83,22 +101,36 @@ class PreparedSource(seqio.DataSource):
         del sequence_length, use_cached, num_epochs  # part of SeqIO's interface; the task applies them
         builder = prepared_builder(self.dataset.source, self.data_dir)
         read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
-        if len(self.list_shards(split)) == 1:  # a single file is read in order; TFDS would make threads for 16
+        slices = self._slices(split)
+        if len(self.list_shards(split)) == len(
+            slices
+        ):  # single files are read in order; TFDS would make threads for 16
             read_config.interleave_cycle_length = read_config.num_parallel_calls_for_interleave_files = 1
         if shard_info and shard_info.num_shards > 1:
             read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
-        rows = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
-        rows = rows.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
+        rows = builder.as_dataset(split=_read_as(slices), shuffle_files=shuffle, read_config=read_config)
+        rows = rows.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
         if self.dataset.expand is None:
             return rows
         examples = rows.flat_map(lambda row: tf.data.Dataset.from_tensor_slices(self.dataset.expand(row)))
         return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
 
 
+def _read_as(slices: Sequence[Slice]) -> str:
+    """Slices as TFDS reads them, one after the other."""
+    return '+'.join(map(str, slices))
+
+
+def untuned() -> tf.data.Options:
+    """tf.data neither rewrites nor tunes a pipeline: both take longer than they save, and every tuner is a thread."""
+    options = tf.data.Options()
+    options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False
+    return options
+
+
 @functools.cache
-@tf.autograph.experimental.do_not_convert
-def _count_expanded(dataset: Dataset, split: str, data_dir: str) -> int:
-    return count(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False))
+def _count_expanded(dataset: Dataset, split: str, data_dir: str, limit: int) -> int:
+    return count(PreparedSource(dataset, data_dir, limit).get_dataset(split, shuffle=False))
 
 
 def count(examples: tf.data.Dataset) -> int:

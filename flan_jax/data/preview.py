@@ -60,8 +60,13 @@ def rendered_examples(
     dataset: Dataset, split: str, data_dir: str | None = None, limit: int = -1
 ) -> Iterator[RenderedExample]:
     """The usable examples of a split in the order on disk, at most `limit` of them unless it is negative."""
-    examples = PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False)
-    with located(dataset, split, data_dir):
+    return rendered_from(PreparedSource(dataset, data_dir), split, limit)
+
+
+def rendered_from(source: PreparedSource, split: str, limit: int = -1) -> Iterator[RenderedExample]:
+    """`rendered_examples` of a source, whose splits may be read in one go, as 'train+test'."""
+    dataset, examples = source.dataset, source.get_dataset(split, shuffle=False)
+    with located(dataset, split, source.data_dir):
         rendered = _render_all(dataset, examples, _traced_once(dataset))
         for example in iterated(rendered.take(limit), f'{dataset.name}, {split} examples'):
             yield _rendered(dataset, example)

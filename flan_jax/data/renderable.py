@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
 from flan_jax.data.example_files import ExampleError, Located
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, untuned
 from flan_jax.errors import UserError
 
 _NOT_UTF8 = 'Invalid formatting on input string'
@@ -62,22 +62,21 @@ def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None
         yield
     except (CannotRender, UnicodeDecodeError) as error:
         source = PreparedSource(dataset, data_dir)
-        row, reason = _first_broken(source, split)
-        if row is None:
-            raise CannotRender(f'{dataset.name}, {split} examples: {first_line(error)}') from error
-        where = f'row {row + 1} of {len(source.slice(split))} in {source.data_dir}'
-        raise CannotRender(
-            f'{dataset.name}, {split} examples: {where} cannot be rendered: {reason}; prepare the dataset anew without '
-            'it, or leave the dataset out'
-        ) from error
+        broken = next(filter(None, (_first_broken(source, one) for one in split.split('+'))), None)
+        raise CannotRender(broken or f'{dataset.name}, {split} examples: {first_line(error)}') from error
 
 
-def _first_broken(source: PreparedSource, split: str) -> tuple[int | None, str]:
-    """The first row of a split, in the order on disk, that cannot be rendered, and why; None where all can."""
-    rows = source.rows(split)
+def _first_broken(source: PreparedSource, split: str) -> str | None:
+    """Says which row of a split is the first, in the order on disk, that cannot be rendered, and why."""
+    rows, count = source.rows(split), len(source.slice(split))
     sound = iter(_sound(source.dataset, rows.enumerate()))
     row = next(place for place in itertools.count() if next(sound, None) != place)
-    return (row, _why(source.dataset, rows.skip(row).take(1))) if row < len(source.slice(split)) else (None, '')
+    if row == count:
+        return None
+    return (
+        f'{source.dataset.name}, {split} examples: row {row + 1} of {count} in {source.data_dir} cannot be rendered: '
+        f'{_why(source.dataset, rows.skip(row).take(1))}; prepare the dataset anew without it, or leave the dataset out'
+    )
 
 
 @tf.autograph.experimental.do_not_convert
@@ -116,7 +115,7 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
     """
     count = 0
     try:
-        for example in examples.as_numpy_iterator():
+        for example in examples.with_options(untuned()).as_numpy_iterator():
             yield example
             count += 1
     except tf.errors.OpError as error:

@@ -17,7 +17,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, untuned
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.tokenize import example_tokenizer, tokenize
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
@@ -232,8 +232,7 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
     """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
 
     The catalogue's tasks go without AutoGraph, which would take most of the time it takes to start, and without SeqIO's
-    cutting. Small datasets are not cached, since SeqIO's cache would fix the order of all epochs. tf.data neither
-    rewrites nor tunes the pipeline: both take longer than they save, and every tuner is a thread.
+    cutting. Small datasets are not cached, since SeqIO's cache would fix the order of all epochs.
     """
     get_dataset, own = task.get_dataset, isinstance(task, CatalogueTask)
     if own:
@@ -244,9 +243,7 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
         left = _TO_SKIP.get()
     finally:
         _TO_SKIP.reset(before)
-    options = tf.data.Options()
-    options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False
-    return (examples.skip(left) if left else examples).with_options(options)
+    return (examples.skip(left) if left else examples).with_options(untuned())
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import source
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.preview import RenderedExample, rendered_examples
+from flan_jax.data.preview import RenderedExample, rendered_from
 from flan_jax.data.source import SAMPLES
 
 
@@ -32,21 +32,19 @@ class Verification:
 
 
 def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
-    """Renders the examples of all splits, at most `limit` of each unless it is negative, and checks them.
+    """Renders the examples of all splits, of `limit` rows of each at most unless it is negative, and checks them.
 
     Raises:
       MissingDataError: if the dataset is not prepared.
     """
-    examples, dropped = 0, 0
+    rows = PreparedSource(dataset, data_dir, limit)
+    splits = '+'.join(rows.splits)
     problems: collections.Counter[str] = collections.Counter()
-    for split in source.split_slices(dataset, data_dir):
-        usable = 0
-        for ex in rendered_examples(dataset, split, data_dir, limit):
-            usable += 1
-            problems.update(problems_of(dataset, ex))
-        examples += usable
-        if limit < 0:
-            dropped += PreparedSource(dataset, data_dir).num_input_examples(split) - usable
+    examples = 0
+    for ex in rendered_from(rows, splits):
+        examples += 1
+        problems.update(problems_of(dataset, ex))
+    dropped = rows.num_input_examples(splits) - examples
     if dropped and dataset.keep is None:
         problems['an example is lost, and no filter is documented'] = dropped
     samples = source.origin(dataset.source, data_dir) == SAMPLES

@@ -6,13 +6,12 @@ import itertools
 import re
 
 import pytest
-import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import points_at_options
 from flan_jax.data import prepare, rendering, source
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.preview import rendered_examples
+from flan_jax.data.preview import rendered_examples, rendered_from
 from flan_jax.data.seqio_tasks import keep_usable
 from flan_jax.data.verify import problems_of, verify
 
@@ -64,20 +63,12 @@ def test_samples_fill_every_split(dataset, samples_dir):
     )
 
 
-def marks_of(dataset, data_dir):
-    """Which options of each example are right; no template is rendered, and one graph serves all splits."""
-    read = tf.function(lambda ex: rendering.read_values(dataset, ex)['right'], autograph=False)
-    for split in source.split_slices(dataset, data_dir):
-        examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
-        for right in examples.map(read).as_numpy_iterator():
-            yield right.tolist()
-
-
 @by_name
 def test_sample_options_are_balanced(dataset, samples_dir):
     if not dataset.has_options:
         pytest.skip('free text has no options')
-    marks = list(marks_of(dataset, samples_dir))
+    samples = PreparedSource(dataset, samples_dir)
+    marks = [ex.right for ex in rendered_from(samples, '+'.join(samples.splits))]
     right = [of_example.index(True) for of_example in marks]
     share = 1 / len(marks[0])
     for index in range(min(map(len, marks))):
