@@ -59,7 +59,7 @@ def pytest_configure(config):
         _prepare_in_memory()
         # What is loaded by now stays; looking through it again and again took a twentieth of the time.
         gc.freeze()
-        gc.set_threshold(10_000, 10, 40)
+        gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -88,8 +88,10 @@ def test_rows_that_are_embeddings_give_the_logits_of_their_tokens(config):
 def test_packed_loss_and_gradient_equal_those_of_single_sequences(config, responses):
     params = random_params(config, 0.3)
     examples = random_examples(12, responses=responses)
-    packed = batch_of([examples[:3], examples[3:6], examples[6:9], examples[9:]], length=160)
-    alone = batch_of([[example] for example in examples])
+    packed, alone = (
+        batch_of(sequences, length=160, rows=len(examples))
+        for sequences in ([examples[:3], examples[3:6], examples[6:9], examples[9:]], [[one] for one in examples])
+    )
 
     prompt = {PROMPT: jax.random.normal(jax.random.key(5), (ROWS, config.d_model))}
     (found, gradient), (expected, wanted) = (
@@ -245,9 +247,12 @@ def test_answers_are_those_behind_the_tokens(config, decoding):
         generator = Generator(loaded(config, params, 1), max_new_tokens=12, batch_tokens=1000, decoding=decoding)
         return [answer.tolist() for answer in generator.answer(prompts)]
 
+    def answers_behind(tokens):
+        return answers(params, [np.concatenate([tokens, prompt]) for prompt in prompts])
+
     found = answers(with_prompt(config, params), prompts)
-    assert found == answers(params, [np.concatenate([TOKENS, prompt]) for prompt in prompts])
-    assert found != answers(params, prompts), 'the prompt changes nothing here'
+    assert found == answers_behind(TOKENS)
+    assert found != answers_behind(TOKENS[::-1]), 'the prompt changes nothing here'
 
 
 def test_the_rows_take_positions_from_texts_where_those_are_learned():
