@@ -162,7 +162,7 @@ def test_packed_trees_equal_unpacked_pairs_in_loss_and_gradient(name):
 
     found = []
     for loss_of, arrays in ((of_trees, batch), (of_pairs, unpacked(examples))):
-        value, cotangent = jax.value_and_grad(loss_of)(log_probs(CONFIG, params, arrays))
+        value, cotangent = jax.jit(jax.value_and_grad(loss_of))(log_probs(CONFIG, params, arrays))
         found.append((value, gradient_through(params, arrays, cotangent)))
     assert_trees_close(*found, rtol=1e-4, atol=1e-5)
 
