@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.splits import Slice
+from flan_jax.data.records import shuffled_records
 from flan_jax.data.source import MissingDataError, default_folder, prepared_builder, split_slices
 
 SHUFFLE_BUFFER = 10_000
@@ -81,18 +82,27 @@ class PreparedSource(seqio.DataSource):
     ) -> tf.data.Dataset:
         """The examples of `split` in the order on disk, or shuffled by `seed`, anew in every repetition."""
         del sequence_length, use_cached, num_epochs  # part of SeqIO's interface; the task applies them
-        builder = prepared_builder(self.dataset.source, self.data_dir)
-        read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
-        if len(self.list_shards(split)) == 1:  # a single file is read in order; TFDS would make threads for 16
-            read_config.interleave_cycle_length = read_config.num_parallel_calls_for_interleave_files = 1
-        if shard_info and shard_info.num_shards > 1:
-            read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
-        rows = builder.as_dataset(split=str(self.slice(split)), shuffle_files=shuffle, read_config=read_config)
-        rows = rows.shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
+        shards = shard_info or seqio.ShardInfo(0, 1)
+        rows = self._shuffled_rows(split, seed, shards) if shuffle else self._rows_in_order(split, shards)
         if self.dataset.expand is None:
             return rows
         examples = rows.flat_map(lambda row: tf.data.Dataset.from_tensor_slices(self.dataset.expand(row)))
         return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
+
+    def _shuffled_rows(self, split: str, seed: int | None, shards: seqio.ShardInfo) -> tf.data.Dataset:
+        info = prepared_builder(self.dataset.source, self.data_dir).info
+        files = info.splits[str(self.slice(split))].file_instructions[shards.index :: shards.num_shards]
+        records = shuffled_records(info, files, seed).shuffle(min(len(self.slice(split)), SHUFFLE_BUFFER), seed=seed)
+        return records.map(info.features.deserialize_example, tf.data.AUTOTUNE)
+
+    def _rows_in_order(self, split: str, shards: seqio.ShardInfo) -> tf.data.Dataset:
+        builder = prepared_builder(self.dataset.source, self.data_dir)
+        read_config = tfds.ReadConfig(skip_prefetch=True, try_autocache=False)
+        if len(self.list_shards(split)) == 1:  # a single file is read in order; TFDS would make threads for 16
+            read_config.interleave_cycle_length = read_config.num_parallel_calls_for_interleave_files = 1
+        if shards.num_shards > 1:
+            read_config.input_context = tf.distribute.InputContext(shards.num_shards, shards.index)
+        return builder.as_dataset(split=str(self.slice(split)), shuffle_files=False, read_config=read_config)
 
 
 @functools.cache
