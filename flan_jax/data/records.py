@@ -25,8 +25,11 @@ def shuffled_records(
     """
     adapter = file_adapters.ADAPTER_FOR_FORMAT[info.file_format]
 
+    whole = all(file.takes_all and not file.skip for file in files)
+
     def of_file(path, skip, take):
-        return adapter.make_tf_data(path).skip(skip).take(take)
+        records = adapter.make_tf_data(path)
+        return records if whole else records.skip(skip).take(take)
 
     if len(files) == 1:
         records = of_file(files[0].filename, files[0].skip, files[0].take)
