@@ -2,14 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
 
 import seqio
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.splits import Slice
+from flan_jax.data.records import records
 from flan_jax.data.source import MissingDataError, default_folder, prepared_builder, split_slices
 
 SHUFFLE_BUFFER = 10_000
@@ -78,12 +78,21 @@ class PreparedSource(seqio.DataSource):
 
     def list_shards(self, split: str) -> list[str]:
         info = prepared_builder(self.dataset.source, self.data_dir).info
-        return [instruction.filename for instruction in info.splits[_read_as(self._slices(split))].file_instructions]
+        files = (info.splits[str(rows)].file_instructions for rows in self._slices(split))
+        return [file.filename for file in itertools.chain(*files)]
 
-    def rows(self, split: str) -> tf.data.Dataset:
-        """The rows of `split` in the order on disk, those that hold several examples as they are."""
-        builder = prepared_builder(self.dataset.source, self.data_dir)
-        return builder.as_dataset(split=str(self.slice(split)), shuffle_files=False)
+    def rows(
+        self, split: str, shuffle: bool = False, seed: int | None = None, shard_info: seqio.ShardInfo | None = None
+    ) -> tf.data.Dataset:
+        """The rows of `split` in the order on disk, or shuffled by `seed`; one may hold several examples."""
+        info, slices = prepared_builder(self.dataset.source, self.data_dir).info, self._slices(split)
+        shard = shard_info or seqio.ShardInfo(0, 1)
+        files = [info.splits[str(rows)].file_instructions[shard.index :: shard.num_shards] for rows in slices]
+        of_slices = [records(info, of_slice, shuffle, seed) for of_slice in files if of_slice]
+        together = functools.reduce(tf.data.Dataset.concatenate, of_slices)
+        if shuffle:
+            together = together.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed)
+        return together.map(info.features.deserialize_example, tf.data.AUTOTUNE)
 
     @tf.autograph.experimental.do_not_convert
     def get_dataset(
@@ -99,26 +108,11 @@ class PreparedSource(seqio.DataSource):
     ) -> tf.data.Dataset:
         """The examples of `split` in the order on disk, or shuffled by `seed`, anew in every repetition."""
         del sequence_length, use_cached, num_epochs  # part of SeqIO's interface; the task applies them
-        builder = prepared_builder(self.dataset.source, self.data_dir)
-        read_config = tfds.ReadConfig(shuffle_seed=seed, skip_prefetch=True, try_autocache=False)
-        slices = self._slices(split)
-        if len(self.list_shards(split)) == len(
-            slices
-        ):  # single files are read in order; TFDS would make threads for 16
-            read_config.interleave_cycle_length = read_config.num_parallel_calls_for_interleave_files = 1
-        if shard_info and shard_info.num_shards > 1:
-            read_config.input_context = tf.distribute.InputContext(shard_info.num_shards, shard_info.index)
-        rows = builder.as_dataset(split=_read_as(slices), shuffle_files=shuffle, read_config=read_config)
-        rows = rows.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
+        rows = self.rows(split, shuffle, seed, shard_info)
         if self.dataset.expand is None:
             return rows
         examples = rows.flat_map(lambda row: tf.data.Dataset.from_tensor_slices(self.dataset.expand(row)))
         return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
-
-
-def _read_as(slices: Sequence[Slice]) -> str:
-    """Slices as TFDS reads them, one after the other."""
-    return '+'.join(map(str, slices))
 
 
 def untuned() -> tf.data.Options:

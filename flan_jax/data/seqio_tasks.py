@@ -6,6 +6,7 @@ out; `rte_template_3_rank` offers every option as a target to be scored. Each ma
 
 import contextvars
 import functools
+import threading
 from collections.abc import Callable, Mapping
 
 import seqio
@@ -28,6 +29,9 @@ DatasetTransform = Callable[..., tf.data.Dataset]
 
 _TO_SKIP: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip', default=0)
 """From `read_examples` to `map_seeded`, which SeqIO calls; none once that has skipped them."""
+
+_ALONE = threading.Lock()
+"""SeqIO keeps the seed of a task's next step in a global variable, so threads build their pipelines one at a time."""
 
 
 class CatalogueTask(seqio.Task):
@@ -237,12 +241,13 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
     get_dataset, own = task.get_dataset, isinstance(task, CatalogueTask)
     if own:
         get_dataset = tf.autograph.experimental.do_not_convert(get_dataset)
-    before = _TO_SKIP.set(skip)
-    try:
-        examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **kwargs)
-        left = _TO_SKIP.get()
-    finally:
-        _TO_SKIP.reset(before)
+    with _ALONE:
+        before = _TO_SKIP.set(skip)
+        try:
+            examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **kwargs)
+            left = _TO_SKIP.get()
+        finally:
+            _TO_SKIP.reset(before)
     return (examples.skip(left) if left else examples).with_options(untuned())
 
 

@@ -14,7 +14,7 @@ from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest
-from flan_jax.packing.tokenised import tokenised
+from flan_jax.packing.tokenised import of_any, tokenised
 
 MOST = 1000
 """Test examples of a task that are read at most."""
@@ -37,7 +37,7 @@ def held_out_batches(
 
 def _examples(task, index: int, settings: Stream) -> Iterator[Example]:
     examples = read_examples(task, settings.lengths, split='test', shuffle=False, seed=settings.seed)
-    return tokenised(examples.take(MOST), index, Cuts().keep)
+    return tokenised(of_any(examples.take(MOST), task.name), index, Cuts().keep)
 
 
 def _with_clusters(batch: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """From a mixture to a stream: sample a task, take its next example, pack it into a sequence."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -173,13 +174,14 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
     Raises:
       UserError: if no example of a task fits.
     """
-    return sampled(mixture, settings, _readers(mixture, settings, cuts))
+    with contextlib.closing(_readers(mixture, settings, cuts)) as readers:
+        yield from sampled(mixture, settings, readers)
 
 
 def whole_epochs(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
     """Every example that fits `settings.epochs` times; see `examples_by_epoch`."""
-    readers = _readers(mixture, settings, cuts)
-    return examples_by_epoch(mixture, settings, lambda task, seed: readers.open(task, seed, 1))
+    with contextlib.closing(_readers(mixture, settings, cuts)) as readers:
+        yield from examples_by_epoch(mixture, settings, lambda task, seed: readers.open(task, seed, 1))
 
 
 def _readers(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None) -> Readers:

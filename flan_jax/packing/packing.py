@@ -1,5 +1,6 @@
 """Packing a mixture: sample a task, take its next example, pack it into a sequence; from the start, or from a state."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
@@ -73,9 +74,10 @@ class Packing:
 
     def __iter__(self) -> Iterator[PackedSequence]:
         """The sequences that are left."""
-        for sequence in itertools.islice(self._sequences(), _left(self._num_sequences, self._done)):
-            self._done += 1
-            yield sequence
+        with contextlib.closing(self._readers):
+            for sequence in itertools.islice(self._sequences(), _left(self._num_sequences, self._done)):
+                self._done += 1
+                yield sequence
 
     def _sequences(self) -> Iterator[PackedSequence]:
         for example in self._examples():
@@ -100,7 +102,9 @@ def sampled(mixture: TuningMixture, settings: Stream, readers: Readers) -> Itera
     streams: dict[int, Iterator[Example]] = {}
     rates = np.array(list(mixture.rates.values()))
     while True:
-        for task in random.choice(len(rates), size=_SAMPLES_PER_BLOCK, p=rates).tolist():
+        drawn = random.choice(len(rates), size=_SAMPLES_PER_BLOCK, p=rates).tolist()
+        for task in dict.fromkeys(drawn):
             if task not in streams:
                 streams[task] = readers.open(task, int(seeds[task]))
+        for task in drawn:
             yield next(streams[task])

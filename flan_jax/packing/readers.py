@@ -15,6 +15,7 @@ from flan_jax.data.renderable import located
 from flan_jax.data.seqio_tasks import CatalogueTask, read_examples
 from flan_jax.errors import UserError
 from flan_jax.packing.example import Example
+from flan_jax.packing.opener import Opener
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.tokenised import of_any, of_catalogue, tokenised
 
@@ -36,7 +37,7 @@ class Passed(Example):
 
 
 class Readers:
-    """The readers of a packing, in the order in which they are opened.
+    """The readers of a packing, in the order in which they are opened; `close` ends the threads that open them.
 
     Attributes:
       reads: how far each is.
@@ -55,41 +56,36 @@ class Readers:
         """
         self.reads: list[Read] = []
         self._tasks, self._settings, self._cuts, self._before = tasks, settings, cuts, before
+        self._opener = Opener()
 
     def open(self, task: int, seed: int, num_epochs: int | None = None) -> Iterator[Example]:
         """A task's examples that fit, in an order and templates drawn by a seed, so many times or without end.
 
-        Those that were read before are `Passed`.
+        Those that were read before are `Passed`. It takes a while until the first of the others is there, so that who
+        will need several opens them all before reading any.
 
         Raises:
-          UserError: if none of the first examples fits, or one cannot be read or rendered.
+          UserError: when it is read: if none of the first examples fits, or one cannot be read or rendered.
         """
         known = len(self.reads) < len(self._before)
-        self.reads.append(dataclasses.replace(self._before[len(self.reads)]) if known else Read())
-        return self._examples(self.reads[-1], task, seed, num_epochs)
+        read = dataclasses.replace(self._before[len(self.reads)]) if known else Read()
+        self.reads.append(read)
+        passed = itertools.repeat(Passed(np.zeros(0, np.int32), (), task), read.kept)
+        if read.ended:
+            return passed
+        numbers = functools.partial(_numbers, self._tasks[task], self._settings, read.examples, seed, num_epochs)
+        return itertools.chain(passed, self._unread(read, task, self._opener.open(numbers)))
 
-    def _examples(self, read: Read, task: int, seed: int, num_epochs: int | None) -> Iterator[Example]:
-        yield from itertools.repeat(Passed(np.zeros(0, np.int32), (), task), read.kept)
-        if not read.ended:
-            yield from self._unread(read, task, seed, num_epochs)
-            read.ended = True
+    def close(self) -> None:
+        """Opens no more readers."""
+        self._opener.close()
 
-    def _unread(self, read: Read, task: int, seed: int, num_epochs: int | None) -> Iterator[Example]:
-        of_task, fits = self._tasks[task], functools.partial(self._fits, read, task)
-        examples = read_examples(
-            of_task,
-            self._settings.lengths,
-            skip=read.examples,
-            split='train',
-            shuffle=True,
-            seed=seed,
-            num_epochs=num_epochs,
-        )
-        source = of_task.source
+    def _unread(self, read: Read, task: int, numbers: Iterator[Mapping[str, np.ndarray]]) -> Iterator[Example]:
+        source = self._tasks[task].source
         known = isinstance(source, PreparedSource)
         with located(source.dataset, 'train', source.data_dir) if known else contextlib.nullcontext():
-            as_numbers = of_catalogue if isinstance(of_task, CatalogueTask) else of_any
-            yield from tokenised(examples, task, fits, of_task.name, as_numbers)
+            yield from tokenised(numbers, task, functools.partial(self._fits, read, task))
+        read.ended = True
 
     def _fits(self, read: Read, task: int, example: Mapping[str, np.ndarray]) -> bool:
         """Whether an example of a task fits, which is counted; raises UserError if none of its first examples does."""
@@ -105,3 +101,13 @@ class Readers:
                 'dataset out of MIXTURE_OR_TASK_NAME'
             )
         return False
+
+
+def _numbers(
+    task: seqio.Task, settings: Stream, skip: int, seed: int, num_epochs: int | None
+) -> Iterator[Mapping[str, np.ndarray]]:
+    """What packing reads of a task's training examples, without the first `skip`."""
+    examples = read_examples(
+        task, settings.lengths, skip, split='train', shuffle=True, seed=seed, num_epochs=num_epochs
+    )
+    return (of_catalogue if isinstance(task, CatalogueTask) else of_any)(examples, task.name)

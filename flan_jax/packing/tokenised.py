@@ -15,13 +15,11 @@ _EXAMPLES_PER_FETCH = 16
 _KEPT = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
 """What packing reads of an example, scalars or vectors."""
 
-AsNumbers = Callable[[tf.data.Dataset, str], Iterator[Mapping[str, np.ndarray]]]
-
 
 def of_any(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
-    """What packing reads of the examples of any task."""
+    """What packing reads of the examples of any task; UserError names it where one cannot be rendered."""
     examples = examples.map(lambda example: {feature: example[feature] for feature in _KEPT if feature in example})
-    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH), name):
+    for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH).prefetch(1), name):
         for values in zip(*batch.values()):
             yield dict(zip(batch, values))
 
@@ -31,7 +29,8 @@ def of_catalogue(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, 
     padding = {
         feature: tf.constant(_padding(spec.dtype), spec.dtype) for feature, spec in examples.element_spec.items()
     }
-    for batch in iterated(examples.padded_batch(_EXAMPLES_PER_FETCH, padding_values=padding), name):
+    batches = examples.padded_batch(_EXAMPLES_PER_FETCH, padding_values=padding)
+    for batch in iterated(batches.prefetch(1), name):
         kept = [feature for feature in _KEPT if feature in batch]
         for values in zip(*(batch[feature] for feature in kept)):
             yield dict(zip(kept, map(_without_padding, values)))
@@ -49,25 +48,14 @@ def _without_padding(value: np.ndarray) -> np.ndarray:
 
 
 def tokenised(
-    examples: tf.data.Dataset,
-    index: int,
-    keep: Callable[[Mapping[str, np.ndarray]], bool],
-    name: str = '',
-    as_numbers: AsNumbers = of_any,
+    examples: Iterator[Mapping[str, np.ndarray]], index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
 ) -> Iterator[Example]:
-    """What SeqIO gives of task number `index` and `keep` is true of, as examples.
-
-    Args:
-      examples: of any task.
-      index: the task's.
-      keep: whether an example is packed.
-      name: the task's.
-      as_numbers: what is read of them, such as `of_catalogue`.
+    """What `of_any` or `of_catalogue` give of task number `index` and `keep` is true of, as examples.
 
     Raises:
-      UserError: where an example cannot be rendered; names the task.
+      UserError: where one has no tokens.
     """
-    for example in as_numbers(examples, name):
+    for example in examples:
         if keep(example):
             yield _packable(example, index)
 

@@ -14,7 +14,7 @@ from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest, lay_out_batch
-from flan_jax.packing.tokenised import tokenised
+from flan_jax.packing.tokenised import of_any, tokenised
 
 
 def validated_tasks(mixture: TuningMixture) -> tuple[list[str], list[str]]:
@@ -51,7 +51,7 @@ def validation_batches(
 
 def _validation_examples(task: seqio.Task, index: int, settings: Stream) -> Iterator[Example]:
     examples = read_examples(task, settings.lengths, split='validation', shuffle=False, seed=settings.seed)
-    return tokenised(examples, index, Cuts().keep)
+    return tokenised(of_any(examples, task.name), index, Cuts().keep)
 
 
 def _places(sequences: Sequence, start: int, batch_size: int) -> range:

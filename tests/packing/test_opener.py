@@ -1,0 +1,61 @@
+"""Readers that are opened ahead in threads give what each gives when it is opened alone."""
+
+import itertools
+import threading
+
+import pytest
+
+from flan_jax.data.cuts import Cuts
+from flan_jax.data.mixtures import tuning_mixture
+from flan_jax.data.settings import Data
+from flan_jax.packing.opener import Opener
+from flan_jax.packing.readers import Readers
+from flan_jax.packing.settings import Stream
+
+
+def test_tasks_that_are_opened_together_give_what_each_gives_alone(samples_dir):
+    """SeqIO keeps seeds in a global variable, which threads would take from one another."""
+    tasks = tuning_mixture(Data(mixture='rte+sst2+cb+trec', tfds_data_dir=samples_dir)).seqio.tasks
+
+    def opened(chosen):
+        readers = Readers(tasks, Stream(), [Cuts() for _ in tasks])
+        return {task: readers.open(task, 7 + task) for task in chosen}
+
+    def read(examples):
+        return [(ex.prompt.tolist(), ex.responses[0].tolist(), ex.template) for ex in itertools.islice(examples, 40)]
+
+    together = opened(range(len(tasks)))
+    assert {task: read(examples) for task, examples in together.items()} == {
+        task: read(opened([task])[task]) for task in range(len(tasks))
+    }
+
+
+def test_an_error_is_raised_where_the_item_is_asked_for():
+    def fails():
+        yield from ()
+        raise LookupError('of the second')
+
+    opener = Opener()
+    sound, broken, empty = opener.open(lambda: iter([1, 2])), opener.open(fails), opener.open(lambda: iter(()))
+    assert (list(sound), list(empty)) == ([1, 2], [])
+    with pytest.raises(LookupError, match='of the second'):
+        next(broken)
+    opener.close()
+
+
+def test_what_no_thread_has_begun_is_not_opened_after_close():
+    begun, may_go_on, made = threading.Semaphore(0), threading.Event(), []
+
+    def make(index):
+        begun.release()
+        may_go_on.wait()
+        made.append(index)
+        return iter([index])
+
+    opener = Opener()
+    for index in range(100):
+        opener.open(lambda index=index: make(index))
+    begun.acquire()
+    threading.Timer(0.1, may_go_on.set).start()
+    opener.close()
+    assert 0 in made and len(made) < 100
