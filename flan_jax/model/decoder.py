@@ -20,7 +20,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 
 from flan_jax.model import layers, positions, soft_prompts
@@ -121,8 +120,7 @@ def log_probs_after(
 ) -> jax.Array:
     """As `label_log_probs`, from the last hidden states [B, T, D]; of sampling at a temperature."""
     hidden_BxPxD = jnp.take_along_axis(hidden, batch['predict_at'][..., None], axis=1)
-    logits_BxPxV = logits(config, params, hidden_BxPxD).astype(jnp.float32)
-    return -optax.softmax_cross_entropy_with_integer_labels(logits_BxPxV / temperature, batch['labels'])
+    return _decoder(config, params).label_log_probs(hidden_BxPxD, batch['labels'], temperature)
 
 
 def prefill(

@@ -9,6 +9,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 
 from flan_jax.model import layers
@@ -16,8 +17,9 @@ from flan_jax.model.config import DecoderConfig, Learned, RelativeBias
 from flan_jax.model.dropout import Dropout
 from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
 from flan_jax.model.partitioning import constrain
-from flan_jax.model.products import product
+from flan_jax.model.products import on_one_cpu, product
 from flan_jax.model.recomputed_attention import KEPT
+from flan_jax.model.vocabulary_blocks import log_probs_in_blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +111,14 @@ class Decoder(nnx.Module):
         logits = product(hidden, kernel, transposed=tied, dtype=jnp.float32)
         cap = self.config.logit_softcap
         return logits if cap is None else cap * jnp.tanh(logits / cap)
+
+    def label_log_probs(self, hidden: jax.Array, labels: jax.Array, temperature: float) -> jax.Array:
+        """Log-probabilities, float32 [...], of labels [...] after hidden states [..., D]."""
+        if hidden.dtype == jnp.float32 and self.config.logit_softcap is None and on_one_cpu():
+            kernel = self.embedding[...] if self.config.tied_embedding else self.unembedding.kernel[...].T
+            rows = hidden.reshape(-1, hidden.shape[-1]) / temperature
+            return log_probs_in_blocks(rows, kernel.astype(rows.dtype), labels.reshape(-1)).reshape(labels.shape)
+        return -optax.softmax_cross_entropy_with_integer_labels(self.unembed(hidden) / temperature, labels)
 
     def _add_positions(self, x_BxTxD: jax.Array, places_BxT: jax.Array) -> jax.Array:
         if isinstance(self.config.position, Learned):

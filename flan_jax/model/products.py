@@ -1,4 +1,4 @@
-"""Products with weights, and those of attention, in bfloat16 on a CPU so that it can use its matrix units.
+"""Products with weights, and those of attention, as a CPU multiplies them best: bfloat16 by its matrix units.
 
 On a CPU with AMX, XLA's YNNPACK multiplies bfloat16 five times as fast as float32, but only where both operands lie row
 by row and the product is float32. Elsewhere XLA converts operands to float32 first, which is slower than float32 from
@@ -25,11 +25,12 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
       dtype: of the product; by default that of x.
     """
     dtype = dtype or x.dtype
-    if x.dtype == jnp.bfloat16 and on_one_cpu():
-        y_RxF = _row_by_row(x.reshape(-1, x.shape[-1]), kernel, transposed, dtype)
-        return y_RxF.reshape(*x.shape[:-1], y_RxF.shape[-1])
-    kernel = kernel.astype(x.dtype)
-    return jnp.matmul(x, kernel.T if transposed else kernel, preferred_element_type=dtype)
+    if not on_one_cpu():
+        return _plain_product(x, kernel, transposed, dtype)
+    # As a matrix: the gradient of weights would sum over several axes, and XLA lay out the logits' anew for that.
+    multiply = _row_by_row if x.dtype == jnp.bfloat16 else _plain_product
+    y_RxF = multiply(x.reshape(-1, x.shape[-1]), kernel, transposed, dtype)
+    return y_RxF.reshape(*x.shape[:-1], y_RxF.shape[-1])
 
 
 def scores_of(key: jax.Array, query: jax.Array) -> jax.Array:
@@ -53,6 +54,11 @@ def on_one_cpu() -> bool:
     mesh = jax.sharding.get_abstract_mesh()
     device = None if mesh.empty else mesh.abstract_device
     return device is not None and mesh.size == 1 and device.platform == 'cpu'
+
+
+def _plain_product(x, kernel, transposed, dtype):
+    kernel = kernel.astype(x.dtype)
+    return jnp.matmul(x, kernel.T if transposed else kernel, preferred_element_type=dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))

@@ -61,6 +61,15 @@ def test_products_and_gradients_are_those_of_rounded_operands_in_float64(transpo
     np.testing.assert_allclose(y, x @ rounded, **sums_in_float32 if dtype else half_a_digit)
 
 
+def test_no_gradient_of_logits_is_laid_out_anew(one_cpu):
+    """It is what takes most memory in a step."""
+    x, kernel = jnp.ones((3, 8, 16)), jnp.ones((640, 16))
+    loss = jax.grad(lambda x, kernel: jnp.exp(product(x, kernel, transposed=True)).sum(), argnums=(0, 1))
+    text = jax.jit(loss).lower(x, kernel).compile().as_text()
+    assert 'f32[24,640]' in text
+    assert 'f32[640,24]' not in text
+
+
 def attention_operands():
     """Keys [M, K, S, N] and queries [M, K, G, Q, N] of which two share a key, values and weights."""
     draw = functools.partial(np.random.default_rng(0).normal)
