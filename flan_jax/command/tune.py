@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         )
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
-    _check(text, base)
+    _check(text, tuned)
     if path.exists() and path.read_text() != text and latest_step(options.output):
         raise UserError(
             f'{path} is there and asks for something else; choose another --output, or go on with that by flan-jax run '
@@ -231,10 +231,10 @@ def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str,
     require_length(tuned, options.data, format_called(file_format), keys, vocabulary)
 
 
-def _check(text: str, base: Base) -> None:
-    """Raises UserError for settings that cannot work, before anything is made."""
-    held: Any = base.prompt_format
-    in_place = {'ChatTemplate.template': held.template} if base.template and base.template in text else {}
+def _check(text: str, tuned: Tuned) -> None:
+    """Raises UserError for settings that cannot work, before anything is made: the template is not there yet."""
+    held: Any = tuned.prompt_format
+    in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
         path.write_text(text)

@@ -68,6 +68,11 @@ class Tuned:
         return self.length or int(min(LENGTH, self.base.config.max_length))
 
     @property
+    def keeps_template(self) -> bool:
+        """Whether prompts are as the chat template has them that came with the base model, and lies beside it."""
+        return self.base.template is not None and self.prompt_format == self.base.prompt_format
+
+    @property
     def input_length(self) -> int:
         """Tokens of a prompt at most."""
         return self.sequence_length // 2
@@ -122,7 +127,7 @@ class Tuned:
 
     def _stream(self) -> Iterator[str]:
         yield f'Run.prompt_format = @{type(self.prompt_format).__name__}()'
-        if self.base.template and self.prompt_format == self.base.prompt_format:
+        if self.keeps_template:
             yield f'ChatTemplate.template = {self.base.template!r}  # the one that came with the model'
         else:
             yield from bindings(self.prompt_format, defaults=False)

@@ -137,7 +137,8 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ({'validation': '1.5'}, '--validation=1.5: must be a file, or a share'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
-        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '64'}, 'at least 75 % would be cut or left out'),
+        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '128'}, 'at least 75 % would be cut or left out'),
+        ({'chat_template': 'alpaca'}, '--length=160: of the first 5 examples at least 100 % would be cut'),
         ({'format': 'messages'}, 'expected messages, a list of'),
     ],
 )
