@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from flan_jax.command import configuration
 from flan_jax.command.tune_base import Base
 from flan_jax.convert.gin_text import gin_lines
 from flan_jax.data.formats.format import PromptFormat
@@ -90,7 +91,7 @@ class Tuned:
         yield f'# Tunes a model on {self.dataset}, a file of instructions. Written by'
         yield f'#   {self.command}'
         yield '# and goes on from here: change what you like, and'
-        yield f'#   flan-jax run --gin_file={self.output}/{FILE}'
+        yield f'#   {configuration.command("run", [f"{self.output}/{FILE}"], {})}'
         yield '# Result: checkpoints, metrics and report.html in MODEL_DIR; `flan-jax generate` asks the model.'
         yield '# Time: `flan-jax run` tells while it trains.'
         yield "\ninclude 'gin/runs/defaults.gin'\n"

@@ -164,11 +164,12 @@ def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted, received, st
     assert_same_run(experiment, uninterrupted)
 
 
-def test_a_finished_run_is_left_alone(uninterrupted, tmp_path):
+def test_a_finished_run_is_left_alone(uninterrupted, tmp_path, capsys):
     copy = dataclasses.replace(uninterrupted, model_dir=str(tmp_path / 'copy'))
     shutil.copytree(uninterrupted.model_dir, copy.model_dir)
     run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
+    assert 'compiling' not in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_names_step_sequences_and_tasks(experiment):
