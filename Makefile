@@ -59,7 +59,7 @@ lint: install
 
 # The pages of docs/ as a site: out/docs/index.html.
 docs: .venv/installed_docs
-	$(BIN)/sphinx-build -q docs out/docs
+	$(BIN)/sphinx-build -q -W --keep-going docs out/docs
 
 # Beside peers, which nothing else needs: a table for docs/performance.md.
 bench: .venv/installed_bench

@@ -19,6 +19,7 @@ suppress_warnings = ['myst.xref_missing', 'myst.header']  # pages also link to f
 
 autodoc_typehints = 'description'
 autodoc_member_order = 'bysource'
+viewcode_follow_imported_members = False
 napoleon_google_docstring = True
 
 html_theme = 'furo'

@@ -13,7 +13,7 @@ from typing import Any
 
 from etils import epath
 
-from flan_jax.errors import UserError
+from flan_jax.errors import UserError, says_disk_is_full
 
 _UNFINISHED, _CLAIM = '.unfinished', '.claim'
 _FOLDERS_OF_A_RUN = 3
@@ -80,6 +80,16 @@ def require_writable_file(path: epath.PathLike, option: str) -> None:
     require_writable(path.parent, option)
 
 
+def make_folder(folder: epath.PathLike) -> None:
+    """Makes a folder, and those around it, where it is missing; raises UserError where that cannot be."""
+    try:
+        epath.Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if says_disk_is_full(error):
+            raise
+        raise UserError(f'{str(folder)!r} cannot be made: {error}; name another folder') from error
+
+
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:
     """Raises UserError unless `content` of `num_bytes` fits on the folder's disk; buckets have no end."""
     if in_bucket(epath.Path(folder)):
@@ -102,7 +112,7 @@ def write_whole(path: epath.PathLike, text: str) -> None:
 def whole_file(path: epath.PathLike) -> Iterator[epath.Path]:
     """A file to write to that gets its name when the body has ended well, else is removed; the last writer wins."""
     path = epath.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     unfinished = _beside(path)
     try:
         yield unfinished
@@ -124,8 +134,9 @@ def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Ite
         remove_litter(tempfile.gettempdir())
         folder = epath.Path(tempfile.mkdtemp(prefix=f'.{destination.name}~{_owner()}~', suffix=_UNFINISHED))
     else:
+        make_folder(destination.parent)
         folder = _beside(destination)
-        folder.mkdir(parents=True)
+        make_folder(folder)
     try:
         yield folder
     finally:

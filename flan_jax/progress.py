@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -11,7 +12,16 @@ from flan_jax.terminal import SafeConsole
 Advance = Callable[..., None]
 """advance(amount=1, note=''): so much more is done; the note stands beside the bar."""
 
-CONSOLE = SafeConsole(stderr=True, highlight=False)
+
+class _Messages(SafeConsole):
+    """Fitted to a terminal; elsewhere, as in a log file, a message is a line, in which paths can be searched for."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        is_line = not self.is_terminal and all(isinstance(part, str) for part in objects)
+        super().print(*objects, **{'soft_wrap': is_line} | options)
+
+
+CONSOLE = _Messages(stderr=True, highlight=False)
 
 _SECONDS_BETWEEN_LINES = 15.0
 

@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 
+import numpy as np
 import pytest
 from etils import epath
 
-from flan_jax import files
+from flan_jax import catalogue, files
+from flan_jax.data.prepare import prepare_samples
 from flan_jax.errors import UserError
 from flan_jax.files import locate, only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
+from flan_jax.training import checkpoints
 from flan_jax.training.moved_base import moved, write_moved
 
 MARKER = 'done.json'
@@ -23,6 +26,19 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_macro(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match="Stream.directory='.*file/run' cannot be written"):
         require_writable(tmp_path / 'file' / 'run', 'Stream.directory')
+
+
+def test_what_cannot_be_written_is_named_by_all_that_write(tmp_path):
+    (tmp_path / 'file').write_text('')
+    place = tmp_path / 'file' / 'folder'
+    with pytest.raises(UserError, match="'.*file/folder' cannot be made: .*; name another folder"):
+        write_whole(place / 'x.json', '')
+    with pytest.raises(UserError, match="'.*/file' cannot be made"), unfinished_folder(place):
+        raise AssertionError
+    with pytest.raises(UserError, match="'.*file/folder' cannot be made"):
+        prepare_samples([catalogue.dataset('rte')], str(place))
+    with pytest.raises(UserError, match="'.*file/folder' cannot be made"):
+        checkpoints.save_params(place / '1', {'a': np.ones(2)}, {})
 
 
 def test_what_does_not_fit_is_told_with_its_size(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from flan_jax.catalogue.declaration import Cluster, Dataset, DeclarationError
 from flan_jax.catalogue.template_checks import check_templates
-from flan_jax.errors import UnknownName
+from flan_jax.errors import UnknownName, UserError
 
 JOIN = '+'
 """Joins names that are meant together, as in 'sentiment+trec'."""
@@ -40,9 +40,20 @@ def declare(modules: Iterable[str] = ()) -> None:
     """Fills the catalogue: flan_jax.tasks, then `modules`, dotted names of modules that call `add`.
 
     Without TensorFlow, which declarations need only when they read a row.
+
+    Raises:
+      UserError: if there is no such module.
     """
     for module in ('flan_jax.tasks', *modules):
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if not f'{module}.'.startswith(f'{error.name}.'):  # what the module itself imports
+                raise
+            raise UserError(
+                f'module {module!r}: {error}; give its dotted name, without .py, and put the folder that it is in on '
+                "Python's path, as PYTHONPATH=. does for this one"
+            ) from error
 
 
 def dataset(name: str) -> Dataset:

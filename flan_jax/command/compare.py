@@ -62,11 +62,13 @@ def _records_folders(run_a: str, run_b: str | None) -> tuple[epath.Path, epath.P
 
 def _records_folder(path: str) -> epath.Path:
     """The folder of records that a path stands for; raises UserError where there are none."""
+    from flan_jax import manifest
     from flan_jax.evaluation import records
 
     folder = epath.Path(path)
+    is_run = manifest.exists(folder) or (folder / records.FOLDER).is_dir()  # other folders in it have settings, too
     is_records = (folder / records.SETTINGS_FILE).exists() or records.folders_in(folder)
-    return folder if is_records else _tuned_folder(path)
+    return folder if is_records and not is_run else _tuned_folder(path)
 
 
 def _tuned_folder(run: str) -> epath.Path:
@@ -79,9 +81,10 @@ def _tuned_folder(run: str) -> epath.Path:
     wanted = records.step_model(latest) if latest else evaluated[-1] if evaluated else 'step_N'
     folder = records.model_folder(run, wanted)
     if wanted not in evaluated:
+        named = sorted(path.name for path in folder.parent.glob('*') if path.is_dir())
         raise UserError(
             f'no records in {run}, nor in {folder}; `flan-jax evaluate` writes them'
-            + (f', or name the folder of {", ".join(evaluated)}' if evaluated else '')
+            + (f', or name the folder of {", ".join(named)} in {folder.parent}' if named else '')
         )
     return folder
 

@@ -33,6 +33,11 @@ FILES = 'gin'
 DEFAULTS = 'gin/runs/defaults.gin'
 """Binds every macro to a setting."""
 
+_BEGINNING = (
+    f"a run's gin file includes {DEFAULTS!r} and one of gin/models; name it by --gin_file, such as gin/runs/tiny.gin"
+)
+"""What to do where a run lacks what every run has."""
+
 FROM_ENVIRONMENT = ('TFDS_DATA_DIR',)
 """Macros that an environment variable of the same name gives, where nothing else does."""
 
@@ -274,7 +279,10 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def _with_nearest(message: str) -> UserError:
-    """gin's complaint about an unknown name, with the nearest right ones."""
+    """gin's complaint about an unknown name, with the nearest right ones, or Python's about what a class must have."""
+    if match := re.search(r"(\w+)\.__init__\(\) missing \d+ required .*?: ('.*')", message):
+        fields = ', '.join(f'{match[1]}.{field}' for field in re.findall(r"'(\w+)'", match[2]))
+        return UserError(f'nothing sets {fields}; {_BEGINNING if match[1] == Run.__name__ else "set it in a gin file"}')
     if match := re.search(r"No configurable matching (?:reference )?'@?([\w./]+)(?:\(\))?'", message):
         if match[1] in renamed.CLASSES:
             return UserError(f'{match[1]} is now {renamed.CLASSES[match[1]]}')

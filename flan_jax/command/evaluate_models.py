@@ -97,9 +97,8 @@ def _eval_set(options: argparse.Namespace):
         score=options.score,
         batch_tokens=options.batch_tokens,
     )
-    advice = f'write small samples by `flan-jax data prepare --samples --data_dir={options.data_dir}`'
     named = named_datasets(evaluation, None)
-    datasets = prepared_datasets(named, options.data_dir, allow_missing=False, advice=advice)
+    datasets = prepared_datasets(named, options.data_dir, allow_missing=False, setting=None)
     lengths = {'inputs': options.input_length, 'targets': options.max_new_tokens}
     return EvalSet(evaluation, datasets, lengths, options.data_dir, seed=0)
 

@@ -103,7 +103,6 @@ def _data(options: argparse.Namespace) -> None:
         raise UserError(f'--seed={options.seed}: must be at least 0')
     read_as, keys = format_called(options.format), renamed_keys(options.keys)
     built = build((said for file in options.files for said in conversations(file, read_as, keys)), options.seed)
-    options.output.mkdir(parents=True, exist_ok=True)
     for name in SETS:
         lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in getattr(built, name))
         write_whole(options.output / f'{name}.jsonl', ''.join(lines))

@@ -14,6 +14,7 @@ Check = tuple[str, str, str]
 def checks_of_run(model_dir: str) -> Iterator[Check]:
     """Reads every array, sequence, record and line of a run."""
     from flan_jax import manifest
+    from flan_jax.evaluation import records
     from flan_jax.loaded_model import POLICY
     from flan_jax.rollouts import rollout
     from flan_jax.training import checkpoints, metrics_log
@@ -21,6 +22,14 @@ def checks_of_run(model_dir: str) -> Iterator[Check]:
     root = epath.Path(model_dir)
     if not root.is_dir():
         raise UserError(f'{model_dir}: no such folder of a run')
+    left = (
+        manifest.exists(root),
+        checkpoints.folders(root),
+        (root / metrics_log.FILE).exists(),
+        records.models_in(root),
+    )
+    if not any(left):
+        raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
     yield _check('manifest', lambda: 'sound' if manifest.exists(root) and manifest.read(root) else '')
     for folder in checkpoints.folders(root):
         yield _check(f'checkpoint {folder.name}', functools.partial(_checkpoint, folder))

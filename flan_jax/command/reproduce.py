@@ -60,9 +60,10 @@ def main(arguments: list[str]) -> int:
     if options.list:
         study_table.print_studies()
         return 0
-    given = _with_defaults(options, bindings)
+    given, make_data = _with_defaults(options, bindings)
     work = _study(options, given)
     loaded = load_runs(work.runs, given)
+    make_data()
     if options.compile:
         compile_study(loaded)
         return 0
@@ -166,20 +167,31 @@ def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, 
         raise UserError(f'{unread[0]}: {options.id} is made of files, and has no runs; leave it out')
 
 
-def _with_defaults(options: argparse.Namespace, bindings: Mapping[str, str]) -> dict[str, str]:
-    """The bindings, with the folder of the study, and at the small scale with bundled samples where no data is."""
+def _with_defaults(
+    options: argparse.Namespace, bindings: Mapping[str, str]
+) -> tuple[dict[str, str], Callable[[], None]]:
+    """The bindings, with the folder of the study, and at the small scale with bundled samples where no data is.
+
+    With what makes the data that they name, once all else is known to be right.
+    """
     given = {'MODEL_DIR': os.path.join('out', 'reproduce', f'{options.id}_{options.scale}')} | dict(bindings)
     if options.compile:
         given = _not_needed(options) | given
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
-    if options.id in ('miniature', 'hewitt.miniature'):
-        return study_table.miniature(given['MODEL_DIR']) | given
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
     of_samples = not options.id.startswith('hewitt.')  # which has no instruction data of that paper's
-    if options.scale == 'small' and not named and not options.gin_file and of_samples:
-        given['TFDS_DATA_DIR'] = study_table.samples(given['MODEL_DIR'])
-    return given
+    of_data: dict[str, str] = {}
+    make_data: Callable[[], None] = _nothing
+    if options.id in ('miniature', 'hewitt.miniature'):
+        of_data, make_data = study_table.miniature(given['MODEL_DIR'])
+    elif options.scale == 'small' and not named and not options.gin_file and of_samples:
+        of_data, make_data = study_table.samples(given['MODEL_DIR'])
+    return of_data | given, make_data
+
+
+def _nothing() -> None:
+    """Data is there already."""
 
 
 def _not_needed(options: argparse.Namespace) -> dict[str, str]:

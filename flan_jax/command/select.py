@@ -102,9 +102,11 @@ def _checkpoints(options: argparse.Namespace) -> list:
     from flan_jax.training import checkpoints
 
     found = checkpoints.folders(options.run)
+    if not found:
+        raise UserError(f'no checkpoint in {options.run}; name the MODEL_DIR of a run that was tuned')
     chosen = found[options.first - 1 : options.last]
     if len(chosen) < 2:
-        steps = ', '.join(folder.name for folder in found) or 'none'
+        steps = ', '.join(folder.name for folder in found)
         raise UserError(
             f'{options.run}: there is no choice among {len(chosen)} checkpoints; kept are those of steps {steps}. '
             'See --first and --last; Training.checkpoints and Training.keep_checkpoints say how many a run keeps'

@@ -23,6 +23,8 @@ _MODELS, _PATHS = '/v1/models', ('/v1/completions', '/v1/chat/completions')
 _MOST_BYTES = 1 << 24
 """Bytes of a request at most."""
 
+_LAST_PORT = (1 << 16) - 1
+
 
 def main(arguments: list[str]) -> int:
     """Serves until it is interrupted."""
@@ -54,7 +56,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--port', type=int, default=8000, help='0 for any that is free (default: 8000)')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port <= _LAST_PORT:
+        raise UserError(f'--port={options.port}: must be from 0 to {_LAST_PORT}')
+    return options
 
 
 def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.server.ThreadingHTTPServer:
@@ -72,7 +77,7 @@ def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.ser
     try:
         return http.server.ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
-        raise UserError(f'--host={host} --port={port}: {error.strerror}; name another port') from error
+        raise UserError(f'--host={host} --port={port}: {error.strerror}; name another host or port') from error
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from flan_jax.command.tables import counted, print_table
 from flan_jax.errors import UserError
+from flan_jax.files import in_bucket
 
 
 def main(arguments: list[str]) -> None:
@@ -36,13 +37,17 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
     from flan_jax.objectives.objective import LOSS
     from flan_jax.training import checkpoints, metrics_log
 
-    root = epath.Path(model_dir)
+    root, worker = epath.Path(model_dir), at_work(model_dir)
     if not manifest.exists(root):
-        raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
+        if not worker or in_bucket(root):  # where nobody can know, a folder without a run looks alike
+            raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
+        yield 'at work', worker
+        yield 'tuned', 'not begun: data is checked and packed first'
+        return
     training = manifest.read(root)['run']
     noted, saved = metrics_log.read(root), checkpoints.latest_step(root)
     lines = [line for line in noted if LOSS in line]  # others are of evaluations
-    yield 'at work', at_work(root) or 'nobody'
+    yield 'at work', worker or 'nobody'
     yield 'tuned', _tuned(training, noted, saved)
     if lines:
         yield 'loss', f'{lines[-1][LOSS]:.3f} at step {lines[-1]["step"]:,}'
@@ -64,7 +69,10 @@ def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: 
     curve = run.get('ifs_curve')
     if curve and curve['ends_tuning'] and any(line.get(RULE_MET) for line in lines):
         return f'{done:,} of {total:,} steps, after which the model answered well enough (Run.ifs_curve)'
-    return f'{done:,} of {total:,} steps ({done / total:.0%})' if total else f'{done:,} steps'
+    if total:
+        return f'{done:,} of {total:,} steps ({done / total:.0%})'
+    epochs = [f', epoch {line["epoch"]:.2f} of {run["stream"]["epochs"]}' for line in lines[-1:] if 'epoch' in line]
+    return f'{done:,} steps{"".join(epochs)}'
 
 
 def _speed(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> str:

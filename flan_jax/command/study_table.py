@@ -72,23 +72,25 @@ def _rows(study) -> int:
     return PREPARED_ROWS if 'TFDS_DATA_DIR' in os.environ else SAMPLE_ROWS
 
 
-def samples(root: str) -> str:
-    """A folder of the bundled samples for the runs in `root`, prepared where it is not yet."""
+def samples(root: str) -> tuple[dict[str, str], Callable[[], None]]:
+    """The bindings of the bundled samples for the runs in `root`, and what prepares them where they are not yet."""
     from flan_jax.data.prepare import prepare_samples
 
     data_dir = os.path.join(root, 'samples')
     prepare = functools.partial(prepare_samples, catalogue.DATASETS.values())
-    _make_whole(data_dir, 'no TFDS_DATA_DIR: the bundled samples are prepared', prepare)
-    return data_dir
+    what = 'no TFDS_DATA_DIR: the bundled samples are prepared'
+    return {'TFDS_DATA_DIR': data_dir}, functools.partial(_make_whole, data_dir, what, prepare)
 
 
-def miniature(root: str) -> dict[str, str]:
-    """The bindings of the miniature's data for the runs in `root`; it is generated where it is not there yet."""
+def miniature(root: str) -> tuple[dict[str, str], Callable[[], None]]:
+    """As `samples`, of the miniature's data, which is generated."""
     from flan_jax.tasks import miniature_data
 
     data_dir = os.path.join(root, 'data')
-    _make_whole(data_dir, "the miniature's world is written", miniature_data.prepare)
-    return {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
+    bindings = {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
+    return bindings, functools.partial(
+        _make_whole, data_dir, "the miniature's world is written", miniature_data.prepare
+    )
 
 
 def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> None:

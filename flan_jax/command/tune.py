@@ -47,11 +47,11 @@ def main(arguments: list[str]) -> int:
         )
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
-    _check(text, base)
+    _check(text, tuned)
     if path.exists() and path.read_text() != text and latest_step(options.output):
         raise UserError(
-            f'{path} is there and asks for something else; choose another --output, or go on with that by flan-jax run '
-            f'--gin_file={path}'
+            f'{path} is there and asks for something else; choose another --output, or go on with that by '
+            f'{configuration.command("run", [str(path)], {})}'
         )
     require_writable(options.output, '--output')
     _require_length(options, tuned, file_format, keys)
@@ -231,10 +231,10 @@ def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str,
     require_length(tuned, options.data, format_called(file_format), keys, vocabulary)
 
 
-def _check(text: str, base: Base) -> None:
-    """Raises UserError for settings that cannot work, before anything is made."""
-    held: Any = base.prompt_format
-    in_place = {'ChatTemplate.template': held.template} if base.template and base.template in text else {}
+def _check(text: str, tuned: Tuned) -> None:
+    """Raises UserError for settings that cannot work, before anything is made: the template is not there yet."""
+    held: Any = tuned.prompt_format
+    in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
         path.write_text(text)
@@ -278,13 +278,13 @@ def _run(path: pathlib.Path, rates: bool) -> int:
     from flan_jax.command.start import start_run
 
     complete(*start_run('run', [str(path)], {}))
-    output = path.parent
+    output = str(path.parent)
     use = {
-        f'flan-jax generate {output} --chat': 'ask it',
-        f'flan-jax evaluate {output} --tasks=DATASET': 'measure it',
-        f'flan-jax convert --from=flan {output} --to=hf FOLDER': 'take it elsewhere',
+        configuration.joined(['flan-jax', 'generate', output, '--chat']): 'ask it',
+        configuration.joined(['flan-jax', 'evaluate', output, '--tasks=DATASET']): 'measure it',
+        configuration.joined(['flan-jax', 'convert', '--from=flan', output, '--to=hf', 'FOLDER']): 'take it elsewhere',
     }
-    again = {f'flan-jax run --gin_file={path}': 'the same, or what you change there'}
+    again = {configuration.command('run', [str(path)], {}): 'the same, or what you change there'}
     commands = again if rates else use | again
     width = max(map(len, commands))
     lines = [f'\n{output} holds the {"reward" if rates else "tuned"} model. Next:']

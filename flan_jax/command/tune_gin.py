@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from flan_jax.command import configuration
 from flan_jax.command.tune_base import Base
 from flan_jax.convert.gin_text import gin_lines
 from flan_jax.data.formats.format import PromptFormat
@@ -68,6 +69,11 @@ class Tuned:
         return self.length or int(min(LENGTH, self.base.config.max_length))
 
     @property
+    def keeps_template(self) -> bool:
+        """Whether prompts are as the chat template has them that came with the base model, and lies beside it."""
+        return self.base.template is not None and self.prompt_format == self.base.prompt_format
+
+    @property
     def input_length(self) -> int:
         """Tokens of a prompt at most."""
         return self.sequence_length // 2
@@ -85,7 +91,7 @@ class Tuned:
         yield f'# Tunes a model on {self.dataset}, a file of instructions. Written by'
         yield f'#   {self.command}'
         yield '# and goes on from here: change what you like, and'
-        yield f'#   flan-jax run --gin_file={self.output}/{FILE}'
+        yield f'#   {configuration.command("run", [f"{self.output}/{FILE}"], {})}'
         yield '# Result: checkpoints, metrics and report.html in MODEL_DIR; `flan-jax generate` asks the model.'
         yield '# Time: `flan-jax run` tells while it trains.'
         yield "\ninclude 'gin/runs/defaults.gin'\n"
@@ -122,7 +128,7 @@ class Tuned:
 
     def _stream(self) -> Iterator[str]:
         yield f'Run.prompt_format = @{type(self.prompt_format).__name__}()'
-        if self.base.template and self.prompt_format == self.base.prompt_format:
+        if self.keeps_template:
             yield f'ChatTemplate.template = {self.base.template!r}  # the one that came with the model'
         else:
             yield from bindings(self.prompt_format, defaults=False)

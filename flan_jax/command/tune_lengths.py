@@ -3,12 +3,13 @@
 import itertools
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
 
 from flan_jax.command.tune_gin import Tuned
+from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.instruction_files.detected import conversations
 from flan_jax.errors import UserError
@@ -30,7 +31,7 @@ def require_length(
 ) -> None:
     """Tells which share of examples the length cuts.
 
-    What stands around texts is not counted, so that the share is at least what is told.
+    Earlier turns of dialogues are not counted, so that the share is at least what is told.
 
     Args:
       tuned: what is asked for.
@@ -40,12 +41,13 @@ def require_length(
       vocabulary: path of the vocabulary.
 
     Raises:
-      UserError: where more than `MOST_CUT` are cut or left out, and the model reads longer sequences, which would help.
+      UserError: where more than `MOST_CUT` are cut or left out, and the model reads longer sequences, which would help;
+        where the prompt format cannot say one of them.
     """
-    encode = Vocabulary(vocabulary).encode
-    seen = itertools.islice(conversations(path, made, keys), LOOKED_AT)
-    needed = np.array([_needed(said, tuned, encode) for said in seen])
-    share = float(np.mean(needed > tuned.sequence_length))
+    tokens = Vocabulary(vocabulary)
+    learned = (said for said in conversations(path, made, keys) if said.response.strip())
+    needed = np.array([_needed(said, tuned, tokens) for said in itertools.islice(learned, LOOKED_AT)])
+    share = float(np.mean(needed > tuned.sequence_length)) if needed.size else 0.0
     if not share:
         return
     parts = (
@@ -58,10 +60,13 @@ def require_length(
     CONSOLE.print(f'--length={tuned.sequence_length}: {parts}', markup=False)
 
 
-def _needed(said: Conversation, tuned: Tuned, encode: Callable[[str], Sequence[int]]) -> int:
-    """Tokens of the shortest sequence, half of which holds the prompt's end, and half so many of its longest answer."""
+def _needed(said: Conversation, tuned: Tuned, vocabulary: Vocabulary) -> int:
+    """Tokens of the shortest sequence, half of which holds the prompt, and half so many of its longest answer."""
+    instruction, context, system = (text.strip() for text in (said.instruction, said.input, said.system))
+    question = f'{instruction}\n\n{context}'.strip()
     answers = (said.response, *(said.rejected if tuned.objective.ranked else ()))
-    longest = max(len(encode(answer)) + 1 for answer in answers)
-    return 2 * max(
-        len(encode(said.system)) + len(encode(f'{said.instruction} {said.input}')), tuned.responses * longest
-    )
+    encoded = [
+        tuned.prompt_format.encode_asked(vocabulary, Dialogue(question, answer.strip(), (), system, context))
+        for answer in answers
+    ]
+    return 2 * max(len(encoded[0].prompt), tuned.responses * max(len(each.response) for each in encoded))

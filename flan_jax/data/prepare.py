@@ -22,6 +22,7 @@ from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.renderable import check_rendering
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
+from flan_jax.files import make_folder
 
 SAMPLES = 'bundled samples'
 
@@ -88,6 +89,7 @@ def write_examples(
     """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
     builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
+    make_folder(builder.data_dir_root)
     _remove_litter(pathlib.Path(builder.data_path).parent)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()

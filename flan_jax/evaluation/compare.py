@@ -104,7 +104,12 @@ def _by_examples(folder: epath.Path) -> dict[str, epath.Path]:
     folders = [folder] if (folder / SETTINGS_FILE).exists() else records.folders_in(folder)
     found: dict[str, epath.Path] = {}
     for path in folders:
-        examples = records.fingerprint(records.settings_of(path)['examples'])
+        settings = records.settings_of(path)
+        if 'examples' not in settings:
+            raise ComparisonError(
+                f'{path}: holds no records of an evaluation; name the folder of a run or of its records'
+            )
+        examples = records.fingerprint(settings['examples'])
         if examples in found:
             raise ComparisonError(
                 f'{found[examples]} and {path} answer the same examples, by other weights or in another prompt format '

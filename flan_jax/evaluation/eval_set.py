@@ -203,26 +203,31 @@ class EvalSet:
 
 
 def prepared_datasets(
-    datasets: Sequence[Dataset],
-    data_dir: str,
-    allow_missing: bool,
-    advice: str = 'set Data.allow_missing = True to go on without them',
+    datasets: Sequence[Dataset], data_dir: str, allow_missing: bool, setting: str | None = 'Data.allow_missing'
 ) -> list[Dataset]:
-    """Those of the datasets that can be evaluated; `advice` is what else can be done where others are missing.
+    """Those of the datasets that can be evaluated.
+
+    Args:
+      datasets: the datasets.
+      data_dir: folder of prepared data.
+      allow_missing: whether to leave out others, unless all are missing.
+      setting: what users set for that; None where they cannot.
 
     Raises:
       MissingDataError: if one cannot and `allow_missing` is off, or none can.
     """
     present = [dataset for dataset in datasets if has_test_split(dataset, data_dir)]
-    missing = [dataset.name for dataset in datasets if dataset not in present]
+    missing = [dataset for dataset in datasets if dataset not in present]
     if missing and (not allow_missing or not present):
-        without = [dataset.name for dataset in datasets if dataset.name in missing and _is_prepared(dataset, data_dir)]
-        if not present:  # going on without them would be no help
-            has_samples = all(map(sample_files, datasets))
-            advice = f'write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`' * has_samples
+        without = [dataset.name for dataset in missing if _is_prepared(dataset, data_dir)]
+        advice = ''
+        if present and setting:  # where all are missing, going on without them would be no help
+            advice = f', or set {setting} = True to go on without them'
+        elif all(map(sample_files, missing)):
+            advice = f', or write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`'
         raise MissingDataError(
-            f'not prepared in {data_dir}, but to be evaluated: {", ".join(missing)}; see `flan-jax data status`'
-            f'{", or " * bool(advice)}{advice}'
+            f'not prepared in {data_dir}, but to be evaluated: {", ".join(dataset.name for dataset in missing)}; see '
+            f'`flan-jax data status`{advice}'
             f'{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
         )
     return present

@@ -1,9 +1,10 @@
 """How answers are decoded, chosen by the few numbers that people give."""
 
+import functools
 import numbers
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flan_jax.errors import UserError
 from flan_jax.inference.beam import Beams
@@ -14,6 +15,9 @@ from flan_jax.inference.processors.temperature import Temperature
 from flan_jax.inference.processors.top_k import TopK
 from flan_jax.inference.processors.top_p import TopP
 from flan_jax.inference.sampling import Greedy, Sampling
+from flan_jax.settings import SettingsError
+
+_Made = TypeVar('_Made')
 
 LAST_SEED = 2**32 - 1
 """Seeds of sampling are 0 to this."""
@@ -48,15 +52,26 @@ def decoding_of(
       SettingsError: for values that are not allowed.
       UserError: for beams together with sampling.
     """
-    penalties = () if repetition_penalty is None else (RepetitionPenalty(repetition_penalty),)
-    given: list[tuple[Callable[[Any], LogitsProcessor], Any]] = [
-        (Temperature, temperature),
-        (TopK, top_k),
-        (TopP, top_p),
-    ]
-    warpers = tuple(processor(value) for processor, value in given if value is not None)
+    penalties: tuple[LogitsProcessor, ...] = ()
+    if repetition_penalty is not None:
+        penalties = (_made('repetition_penalty', RepetitionPenalty, repetition_penalty),)
+    given: dict[str, tuple[Callable[[Any], LogitsProcessor], Any]] = {
+        'temperature': (Temperature, temperature),
+        'top_k': (TopK, top_k),
+        'top_p': (TopP, top_p),
+    }
+    warpers = tuple(_made(name, make, value) for name, (make, value) in given.items() if value is not None)
     if beams is not None and warpers:
         raise UserError('beam search does not sample: give beams, or temperature, top_k and top_p')
     if beams is not None:
-        return Beams(beams, processors=penalties)
+        return _made('beams', functools.partial(Beams, processors=penalties), beams)
     return (Sampling if warpers else Greedy)(processors=penalties + warpers)
+
+
+def _made(name: str, make: Callable[[Any], _Made], value: Any) -> _Made:
+    """What a number makes; raises SettingsError that calls the number as people do, not as the settings made do."""
+    try:
+        return make(value)
+    except SettingsError as error:
+        _, _, wrong = str(error).partition('=')
+        raise SettingsError(f'{name}={wrong}') from error

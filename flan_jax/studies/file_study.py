@@ -8,7 +8,7 @@ from typing import Any
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.files import whole_file, write_whole
+from flan_jax.files import make_folder, whole_file, write_whole
 from flan_jax.reports.charts import svg_of
 from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.file_charts import Cells, bars
@@ -84,7 +84,7 @@ def write_file_study(root: epath.PathLike, study: FileStudy, files: Sequence[pat
     """
     study.check(files)
     root, table = epath.Path(root), study.make(files)
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     pictures = table.pictures or {'figure': lambda: bars(table.ours, table.paper, table.drawn)}
     charts = [_write_picture(root, name, draw()) for name, draw in pictures.items()]
     write_whole(root / 'table.csv', _csv(table))

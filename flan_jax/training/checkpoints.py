@@ -18,7 +18,7 @@ from orbax.checkpoint.utils import checkpoint_steps
 from flan_jax.distributed import processes
 from flan_jax.distributed.preemption import in_any_process, interruptible
 from flan_jax.errors import UserError
-from flan_jax.files import absolute, require_space
+from flan_jax.files import absolute, make_folder, require_space
 from flan_jax.model.decoder import Layout, Params
 from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.progress import CONSOLE
@@ -235,6 +235,7 @@ def read_all(folder: epath.PathLike) -> dict[str, jax.Array]:
 
 def save_params(folder: epath.PathLike, params: Params, metadata: Mapping[str, Any]) -> None:
     """Writes a checkpoint of weights alone, from which a run can start; `metadata` as in `Checkpoints`."""
+    make_folder(absolute(folder).parent)  # Orbax would wait for one that cannot be made
     said = dict(metadata) | {_DIGESTS: digests({_PARAMS: params})}
     ocp.save_checkpointables(absolute(folder), {_PARAMS: params}, custom_metadata=said)
 

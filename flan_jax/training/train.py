@@ -75,7 +75,8 @@ def train(
         if start == 0:
             state = look(state, 0)
         last = start if answers.ends_tuning(start) else last
-        advance = stack.enter_context(bar('tuning', training.steps, start, first='compiling the step'))
+        first = 'compiling the step' if start < last else 'nothing is left to do'
+        advance = stack.enter_context(bar('tuning', training.steps, start, first))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flan_jax import catalogue
 from flan_jax.catalogue.declaration import (
     Choice,
     Cluster,
@@ -13,6 +14,7 @@ from flan_jax.catalogue.declaration import (
     placeholders,
 )
 from flan_jax.catalogue.template_checks import check_templates
+from flan_jax.errors import UserError
 
 CLUSTER = Cluster(name='tests', title='Tests')
 
@@ -82,3 +84,16 @@ def test_turned_around_templates_are_not_evaluated():
 
 def test_placeholders_are_found_in_order():
     assert placeholders('{b} and {a}, {{not this}} {b}') == ('b', 'a', 'b')
+
+
+@pytest.mark.parametrize('module', ['no_such_module', 'no_such.module', 'json.tool.py'])
+def test_a_module_that_is_not_there_is_named_with_what_to_do(module):
+    with pytest.raises(UserError, match=f'module {module!r}: .*PYTHONPATH'):
+        catalogue.declare([module])
+
+
+def test_what_a_module_imports_and_is_not_there_is_its_own_error(tmp_path, monkeypatch):
+    (tmp_path / 'module_of_a_user.py').write_text('import no_such_library')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match='no_such_library'):
+        catalogue.declare(['module_of_a_user'])

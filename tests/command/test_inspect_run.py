@@ -56,3 +56,5 @@ def test_each_damage_is_named(run):
 def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert main.main(['doctor', str(tmp_path / 'nothing')]) == 2
     assert 'no such folder of a run' in capsys.readouterr().err
+    assert main.main(['doctor', str(tmp_path)]) == 2, 'where nothing is, nothing is sound'
+    assert 'no run has begun there' in capsys.readouterr().err

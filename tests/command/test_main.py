@@ -88,6 +88,7 @@ def test_every_command_is_a_module_that_explains_itself(name, capsys):
         (['train', '--gin_file=gin/runs/tiny.gin', '--gin.Training.step=3'], 'did you mean steps'),
         (['train', '--gin_file=gin/runs/tiny.gin', '--gin.Trainings.steps=3'], 'did you mean Training'),
         (['train', '--gin_file=gin/runs/tiny.gin', 'TRAIN_STEPS=3'], "cannot read 'TRAIN_STEPS=3'"),
+        (['train', '--gin.TRAIN_STEPS=3'], 'nothing sets Run.model_dir, Run.data, Run.stream, Run.model; '),
         (['train', '--gin_file=gin/runs/defaults.gin'], 'still to be given: MODEL_DIR, TFDS_DATA_DIR'),
         (['train', '--gin_file=gin/runs/tiny.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
         (['evaluate', *PROC, '--gin.Evaluation.base_dir=/proc/no'], "Evaluation.base_dir='/proc/no' cannot be written"),

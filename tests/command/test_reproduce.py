@@ -209,6 +209,14 @@ def test_bad_words_are_refused(samples_dir, words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('words', [['flan.figur6'], ['flan.figure6', '--limit=0'], ['miniature', '--clusters=nli']])
+def test_no_data_is_made_for_words_that_are_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv('TFDS_DATA_DIR', raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main.main(['reproduce', *words]) == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_study_of_flan_is_of_the_catalogue_and_of_arms_that_the_paper_has():
     for study in STUDIES.values():
         assert {name for column in study.columns.values() for name in column} <= set(catalogue.DATASETS)

@@ -102,3 +102,8 @@ def test_answers_that_are_there_stay_and_answers_of_other_kinds_are_refused(run,
 def test_one_checkpoint_is_no_choice(run, capsys):
     assert main.main(arguments(run, '--first=4')) == 2
     assert 'no choice among 1 checkpoints; kept are those of steps 2, 4, 6, 8' in capsys.readouterr().err
+
+
+def test_a_folder_without_checkpoints_is_named(run, tmp_path, capsys):
+    assert main.main(['select', str(tmp_path), *arguments(run)[2:]]) == 2
+    assert f'no checkpoint in {tmp_path}; name' in capsys.readouterr().err

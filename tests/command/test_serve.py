@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import flan_jax
+from flan_jax.command import main
 from flan_jax.command.serve import server
 from flan_jax.convert.write import write_model
 from flan_jax.evaluation.endpoint.client import Client
@@ -188,7 +189,7 @@ def test_the_model_is_listed(port):
         ('/v1/completions', {'stop': [1]}, 400, 'stop=[1]: expected a text'),
         ('/v1/completions', {'stream': 1}, 400, 'stream=1: must be true or false'),
         ('/v1/completions', {'stream_options': {}}, 400, 'beside stream: true'),
-        ('/v1/completions', {'top_p': 0}, 400, 'TopP.p=0'),
+        ('/v1/completions', {'top_p': 0}, 400, 'top_p=0: must be above 0'),
         ('/v1/completions', {'prompt': [1, 2]}, 400, 'expected a text, or several'),
         ('/v1/completions', {'temperature': 'hot'}, 400, "temperature='hot': must be a number"),
         ('/v1/completions', {'temperature': float('nan')}, 400, 'temperature=nan: must be a number'),
@@ -199,7 +200,7 @@ def test_the_model_is_listed(port):
         ('/v1/completions', {'max_tokens': 10**6}, 400, 'max_tokens=1000000: must be an integer'),
         ('/v1/completions', {'seed': 1e30}, 400, 'seed=1e+30: must be an integer'),
         ('/v1/completions', {'seed': 2**32}, 400, 'seed=4294967296: must be an integer'),
-        ('/v1/completions', {'temperature': -1}, 400, 'Temperature.value=-1'),
+        ('/v1/completions', {'temperature': -1}, 400, 'temperature=-1: must be a number from 0'),
         ('/v1/chat/completions', {'messages': [], 'prompt': None}, 400, 'must take turns'),
         ('/v1/completions', None, 400, 'the request is not an object'),
         ('/v1/embeddings', {}, 404, '/v1/embeddings: unknown'),
@@ -209,6 +210,12 @@ def test_what_is_not_done_is_refused(port, path, change, status, message):
     body = [1] if change is None else GREEDY | {'prompt': 'Who?'} | change
     found, content = asked(port, path, body)
     assert found == status and message in json.loads(content)['error']['message']
+
+
+@pytest.mark.parametrize('port', ['-1', '65536'])
+def test_a_port_that_is_none_is_refused_before_the_model_is_read(port, capsys):
+    assert main.main(['serve', 'no/such/model', f'--port={port}']) == 2
+    assert f'--port={port}: must be from 0 to 65535' in capsys.readouterr().err
 
 
 def test_a_client_that_is_slow_to_send_keeps_no_other_waiting(port):

@@ -28,6 +28,21 @@ def test_says_how_far_a_run_is_and_when_it_will_end(run):
     assert found['saved'] == 'no checkpoint yet' and found['report'] == 'not yet'
 
 
+def test_a_run_of_epochs_says_which(run):
+    made = json.loads((run / manifest.FILE).read_text())
+    made['run']['training']['steps'], made['run']['stream']['epochs'] = None, 3
+    (run / manifest.FILE).write_text(json.dumps(made))
+    assert dict(status_of(str(run)))['tuned'] == '20 steps'
+    with (run / metrics_log.FILE).open('a') as file:
+        file.write(json.dumps({'step': 30, 'loss': 2.0, 'epoch': 1.5}) + '\n')
+    assert dict(status_of(str(run)))['tuned'] == '30 steps, epoch 1.50 of 3'
+
+
+def test_a_run_that_packs_is_at_work_though_it_has_no_manifest_yet(tmp_path):
+    with only_run(tmp_path):
+        assert dict(status_of(str(tmp_path)))['at work'] == at_work(tmp_path)
+
+
 def test_lines_of_evaluations_are_without_a_loss(run):
     """As those of the Instruction Following Score, of held-out rankings and of the validation of prompts."""
     before = dict(status_of(str(run)))

@@ -26,8 +26,8 @@ SIZES = ['--batch_size=2', '--length=160', '--learning_rate=0.03']
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A folder with a model as Hugging Face keeps it, `model`, and two files of a user's own."""
-    folder = epath.Path(tmp_path_factory.mktemp('tune'))
+    """A folder, with a space in its path: a model as Hugging Face keeps it, `model`, and two files of a user's own."""
+    folder = epath.Path(tmp_path_factory.mktemp('tune it'))
     write_chat_model(folder / 'model')
     alpaca = [{'instruction': f'Say {answer}.', 'input': '', 'output': answer} for answer in ANSWERS]
     (folder / 'alpaca.json').write_text(json.dumps(alpaca))
@@ -72,7 +72,9 @@ def test_the_same_command_goes_on_and_another_is_refused(folder, tuned, capsys):
     before = checkpoints.saved_at(checkpoints.latest_folder(folder / 'out'))
     assert tune(folder, *tuned) == 0
     assert checkpoints.saved_at(checkpoints.latest_folder(folder / 'out')) == before
-    assert f'flan-jax generate {folder}/out' in capsys.readouterr().err.replace('\n', '')
+    said = capsys.readouterr().err
+    assert f"flan-jax generate '{folder}/out' --chat " in said
+    assert f"flan-jax run '--gin_file={folder}/out/run.gin' " in said
     assert tune(folder, *tuned, '--epochs=5') == 2
     assert 'asks for something else' in capsys.readouterr().err
 
@@ -137,7 +139,8 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ({'validation': '1.5'}, '--validation=1.5: must be a file, or a share'),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
-        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '64'}, 'at least 75 % would be cut or left out'),
+        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '128'}, 'at least 75 % would be cut or left out'),
+        ({'chat_template': 'alpaca'}, '--length=160: of the first 5 examples at least 100 % would be cut'),
         ({'format': 'messages'}, 'expected messages, a list of'),
     ],
 )

@@ -187,6 +187,20 @@ def test_data_without_a_test_split_is_told_from_data_that_is_not_prepared(tmp_pa
     catalogue.DATASETS.pop('train_only')
 
 
+@pytest.mark.parametrize(
+    ('asked', 'allow_missing', 'setting', 'advice'),
+    [
+        (['my_dialogues', 'rte'], False, 'Data.allow_missing', 'or set Data.allow_missing = True to go on'),
+        (['my_dialogues', 'rte'], False, None, 'or write small samples'),
+        (['rte'], True, 'Data.allow_missing', 'or write small samples'),
+    ],
+)
+def test_advice_about_data_that_is_missing_is_of_use(data_dir, asked, allow_missing, setting, advice):
+    """Going on without some helps where others are there; samples help where nothing says how to go on."""
+    with pytest.raises(MissingDataError, match=f'evaluated: rte; see `flan-jax data status`, {advice}'):
+        prepared_datasets([catalogue.dataset(name) for name in asked], data_dir, allow_missing, setting)
+
+
 def test_a_declaration_that_the_catalogue_contradicts_is_refused(tmp_path):
     metadata = {own_instructions.DECLARATION_KEY: {'name': 'rte', 'metrics': ['rouge']}}
     (tmp_path / 'rte' / '1.0.0').mkdir(parents=True)

@@ -112,3 +112,19 @@ def test_an_earlier_step_is_not_taken_for_the_newest_checkpoint(tmp_path, capsys
     checkpoints.save_params(tmp_path / 'a/checkpoints/300', {'w': jax.numpy.ones(2)}, {})
     assert main.main(['compare', str(tmp_path / 'a'), str(tmp_path / 'a')]) == 2
     assert 'step_300' in (error := capsys.readouterr().err) and 'name the folder of step_64' in error
+
+
+def test_what_select_has_left_in_a_run_is_not_taken_for_records(tmp_path, capsys):
+    for name in ('a', 'b'):
+        write_model(tmp_path / name, [[1, 0]], model='step_2')
+        (tmp_path / name / 'selection').mkdir()
+        (tmp_path / name / 'selection' / records.SETTINGS_FILE).write_text('{"prompts": []}')
+    assert main.main(['compare', str(tmp_path / 'a'), str(tmp_path / 'b')]) == 0
+    assert main.main(['compare', str(tmp_path / 'a/selection'), str(tmp_path / 'b')]) == 2
+    assert 'selection: holds no records of an evaluation' in capsys.readouterr().err
+
+
+def test_where_models_were_evaluated_without_a_run_their_folders_are_named(tmp_path, capsys):
+    write_model(tmp_path / 'a', [[1, 0]], model='gpt2')
+    assert main.main(['compare', str(tmp_path / 'a'), str(tmp_path / 'a')]) == 2
+    assert f'or name the folder of gpt2 in {tmp_path}/a/evaluation' in capsys.readouterr().err

@@ -4,8 +4,6 @@ import hashlib
 import itertools
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -22,6 +20,7 @@ from flan_jax.packing.pack import write_stream
 from flan_jax.packing.sequence_files import file_name
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream
+from tests import forked
 from tests.data.chat_templates import text_of
 from tests.packing.test_best_fit import LENGTH, examples
 
@@ -103,20 +102,12 @@ def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, m
 @pytest.mark.runs
 def test_sigkill_in_the_middle(samples_dir, tmp_path, monkeypatch):
     """A process of its own, killed when it has written a part; its lock is gone with it."""
-    code = f"""
-import time
-from flan_jax import catalogue
-from flan_jax.packing import parts
-from tests.packing.test_resume import pack
-catalogue.load()
-parts.SEQUENCES_PER_PART = 4
-pack({samples_dir!r}, {str(tmp_path / 'killed')!r}, 'one dataset', lambda count: time.sleep(0.05))
-"""
-    child = subprocess.Popen([sys.executable, '-c', code])
+    child = forked.Process('tests.packing.pack_slowly', [samples_dir, tmp_path / 'killed'])
     while child.poll() is None and not list(tmp_path.glob(f'killed/.*.parts/{parts.STATE}')):
         time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL
+    child.kill()
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL, child.said()
     monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
     whole, found = (pack(samples_dir, tmp_path / name, 'one dataset') for name in ('whole', 'killed'))
     assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()

@@ -5,8 +5,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,6 +14,7 @@ from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import make_mesh, parameter_layout
 from flan_jax.distributed.preemption import Preempted
 from flan_jax.model.config import lamda
+from flan_jax.packing.pack import write_stream
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream
 from flan_jax.run import Run
@@ -27,6 +26,7 @@ from flan_jax.training.monitor import TrainingError
 from flan_jax.training.program import training_program
 from flan_jax.training.settings import Training
 from flan_jax.training.train import Checkpointing, train
+from tests import forked
 
 STEPS = 7
 MODEL = lamda(num_layers=2, d_model=32, vocab_size=4096, head_dim=16)
@@ -55,8 +55,6 @@ def experiment(tmp_path, samples_dir, streams):
 
 
 def open_stream(experiment):
-    from flan_jax.packing.pack import write_stream  # not in the child, which would import TensorFlow for seconds
-
     return PackedStream(write_stream(experiment.data, experiment.stream, experiment.num_sequences))
 
 
@@ -126,27 +124,14 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, bre
     assert_same_run(experiment, uninterrupted)
 
 
-CHILD = """
-import sys
-from flan_jax.command.quiet import import_tensorflow
-from flan_jax.packing.stream import PackedStream
-from tests.training.test_train import make_experiment, run_training
-import_tensorflow()
-run_training(make_experiment(*sys.argv[1:4]), PackedStream(sys.argv[4]))
-"""
-
-
-def start_child(experiment, stream):
-    arguments = [experiment.model_dir, experiment.data.tfds_data_dir, experiment.stream.directory, str(stream.folder)]
-    return subprocess.Popen([sys.executable, '-c', CHILD, *arguments], cwd=os.getcwd())
-
-
 def test_a_killed_process_goes_on_where_it_stood(experiment, uninterrupted):
     stream = open_stream(experiment)
-    child = start_child(experiment, stream)
+    folders = [experiment.model_dir, experiment.data.tfds_data_dir, experiment.stream.directory, stream.folder]
+    child = forked.Process('tests.training.train_once', folders)
     wait_for(lambda: checkpoints.latest_folder(experiment.model_dir), child)
     child.kill()
-    child.wait()
+    child.communicate()
+    assert child.returncode in (0, -signal.SIGKILL), child.said()
     run_training(experiment, stream)
     assert_same_run(experiment, uninterrupted)
 
@@ -179,11 +164,12 @@ def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted, received, st
     assert_same_run(experiment, uninterrupted)
 
 
-def test_a_finished_run_is_left_alone(uninterrupted, tmp_path):
+def test_a_finished_run_is_left_alone(uninterrupted, tmp_path, capsys):
     copy = dataclasses.replace(uninterrupted, model_dir=str(tmp_path / 'copy'))
     shutil.copytree(uninterrupted.model_dir, copy.model_dir)
     run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
+    assert 'compiling' not in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_names_step_sequences_and_tasks(experiment):

@@ -15,7 +15,7 @@ import numpy as np
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import make_folder, write_whole
 from flan_jax.settings import fingerprint
 
 WEIGHTS_FILE, WORDS_FILE = 'weights.safetensors', 'features.json'
@@ -126,7 +126,7 @@ def save(classifier: AnswerClassifier, folder: epath.PathLike) -> None:
     import safetensors.numpy
 
     folder = epath.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     arrays = {'weights': classifier.weights_F, 'bias': np.array([classifier.bias])}
     (folder / WEIGHTS_FILE).write_bytes(safetensors.numpy.save(arrays))
     write_whole(folder / WORDS_FILE, json.dumps({'version': VERSION, 'features': list(classifier.features)}))

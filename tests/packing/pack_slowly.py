@@ -1,0 +1,10 @@
+"""python -m tests.packing.pack_slowly DATA_DIR STREAMS: what test_resume.py packs, in small parts and slowly."""
+
+import sys
+import time
+
+from flan_jax.packing import parts
+from tests.packing.test_resume import pack
+
+parts.SEQUENCES_PER_PART = 4
+pack(*sys.argv[1:3], 'one dataset', lambda count: time.sleep(0.05))
