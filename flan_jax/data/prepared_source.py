@@ -115,7 +115,7 @@ class PreparedSource(seqio.DataSource):
         return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
 
 
-def untuned() -> tf.data.Options:
+def without_tuning() -> tf.data.Options:
     """tf.data neither rewrites nor tunes a pipeline: both take longer than they save, and every tuner is a thread."""
     options = tf.data.Options()
     options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import rendering
 from flan_jax.data.example_files import ExampleError, Located
-from flan_jax.data.prepared_source import PreparedSource, untuned
+from flan_jax.data.prepared_source import PreparedSource, without_tuning
 from flan_jax.errors import UserError
 
 _NOT_UTF8 = 'Invalid formatting on input string'
@@ -115,7 +115,7 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
     """
     count = 0
     try:
-        for example in examples.with_options(untuned()).as_numpy_iterator():
+        for example in examples.with_options(without_tuning()).as_numpy_iterator():
             yield example
             count += 1
     except tf.errors.OpError as error:

@@ -18,7 +18,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.long_fields import LONG_FIELDS
-from flan_jax.data.prepared_source import PreparedSource, untuned
+from flan_jax.data.prepared_source import PreparedSource, without_tuning
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.tokenize import example_tokenizer, tokenize
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
@@ -248,7 +248,7 @@ def read_examples(task: seqio.Task, lengths: Mapping[str, int], skip: int = 0, *
             left = _TO_SKIP.get()
         finally:
             _TO_SKIP.reset(before)
-    return (examples.skip(left) if left else examples).with_options(untuned())
+    return (examples.skip(left) if left else examples).with_options(without_tuning())
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
