@@ -16,7 +16,7 @@ LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 45, 7
 
 OLD_WORDS = (
     'Questionnaire', 'Interviewer', 'Surroundings', 'remembering_more', 'room_to_write', 'side_by_side',
-    'rematerialise', 'layers_apart', 'turned_around', 'belongs_to', 'batch_rows', 'row_length', 'without_tuning', 'asked_rows',
+    'rematerialise', 'layers_apart', 'turned_around', 'belongs_to', 'batch_rows', 'row_length', 'untuned', 'asked_rows',
     'experiment_verb',
 )  # fmt: skip
 """Words that were ours alone, where the field has its own."""
