@@ -9,11 +9,14 @@ from rich.table import Table
 
 from flan_jax import catalogue
 from flan_jax.command.tables import print_table
+from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE, bar
 
 
 def run(options: argparse.Namespace) -> int:
     """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
+    if options.limit == 0:
+        raise UserError('--limit=0: must be above 0, or left out for all rows')
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
         found = []

@@ -84,11 +84,20 @@ class PreparedSource(seqio.DataSource):
     def rows(
         self, split: str, shuffle: bool = False, seed: int | None = None, shard_info: seqio.ShardInfo | None = None
     ) -> tf.data.Dataset:
-        """The rows of `split` in the order on disk, or shuffled by `seed`; one may hold several examples."""
+        """The rows of `split` in the order on disk, or shuffled by `seed`; one may hold several examples.
+
+        Raises:
+          MissingDataError: if there is no such split.
+          ValueError: if there are fewer files than shards.
+        """
         info, slices = prepared_builder(self.dataset.source, self.data_dir).info, self._slices(split)
-        shard = shard_info or seqio.ShardInfo(0, 1)
-        files = [info.splits[str(rows)].file_instructions[shard.index :: shard.num_shards] for rows in slices]
-        of_slices = [records(info, of_slice, shuffle, seed) for of_slice in files if of_slice]
+        shard, number = shard_info or seqio.ShardInfo(0, 1), itertools.count()
+        of_slices = []
+        for files in (info.splits[str(rows)].file_instructions for rows in slices):
+            if own := [file for file in files if next(number) % shard.num_shards == shard.index]:
+                of_slices.append(records(info, own, shuffle, seed))
+        if not of_slices:
+            raise ValueError(f'{self.dataset.name}, {split}: no file for {shard}, there are {next(number)}')
         together = functools.reduce(tf.data.Dataset.concatenate, of_slices)
         if shuffle:
             together = together.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed)

@@ -30,11 +30,12 @@ def records(
       seed: any where None.
     """
     adapter = file_adapters.ADAPTER_FOR_FORMAT[info.file_format]
-    whole = all(file.takes_all and not file.skip for file in files)
+    skips, takes = any(file.skip for file in files), not all(file.takes_all for file in files)
 
     def of_file(path, skip, take):
-        all_of_it = adapter.make_tf_data(path)
-        return all_of_it if whole else all_of_it.skip(skip).take(take)
+        found = adapter.make_tf_data(path)
+        found = found.skip(skip) if skips else found
+        return found.take(take) if takes else found
 
     if len(files) == 1:
         found = of_file(files[0].filename, files[0].skip, files[0].take)

@@ -67,16 +67,30 @@ def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None
 
 
 def _first_broken(source: PreparedSource, split: str) -> str | None:
-    """Says which row of a split is the first, in the order on disk, that cannot be rendered, and why."""
-    rows, count = source.rows(split), len(source.slice(split))
+    """Says which row of a split is the first, in the order on disk, that cannot be read or rendered, and why."""
+    readable, unread = _readable(source.rows(split))
+    rows = source.rows(split).take(readable)
     sound = iter(_sound(source.dataset, rows.enumerate()))
     row = next(place for place in itertools.count() if next(sound, None) != place)
-    if row == count:
+    if row == readable and not unread:
         return None
+    is_read = row < readable
+    why = f'rendered: {_why(source.dataset, rows.skip(row).take(1))}' if is_read else f'read: {unread}'
     return (
-        f'{source.dataset.name}, {split} examples: row {row + 1} of {count} in {source.data_dir} cannot be rendered: '
-        f'{_why(source.dataset, rows.skip(row).take(1))}; prepare the dataset anew without it, or leave the dataset out'
+        f'{source.dataset.name}, {split} examples: row {row + 1} of {len(source.slice(split))} in {source.data_dir} '
+        f'cannot be {why}; prepare the dataset anew without it, or leave the dataset out'
     )
+
+
+def _readable(rows: tf.data.Dataset) -> tuple[int, str]:
+    """How many rows can be read before one that cannot, and why that one cannot; '' where all can."""
+    count = 0
+    try:
+        for _ in rows:
+            count += 1
+    except tf.errors.OpError as error:
+        return count, first_line(error)
+    return count, ''
 
 
 @tf.autograph.experimental.do_not_convert

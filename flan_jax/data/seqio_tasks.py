@@ -30,7 +30,7 @@ DatasetTransform = Callable[..., tf.data.Dataset]
 _TO_SKIP: contextvars.ContextVar[int] = contextvars.ContextVar('examples to skip', default=0)
 """From `read_examples` to `map_seeded`, which SeqIO calls; none once that has skipped them."""
 
-_ALONE = threading.Lock()
+_ALONE = threading.RLock()
 """SeqIO keeps the seed of a task's next step in a global variable, so threads build their pipelines one at a time."""
 
 

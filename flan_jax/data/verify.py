@@ -41,10 +41,10 @@ def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
     splits = '+'.join(rows.splits)
     problems: collections.Counter[str] = collections.Counter()
     examples = 0
-    for ex in rendered_from(rows, splits):
+    for ex in rendered_from(rows, splits) if splits else ():
         examples += 1
         problems.update(problems_of(dataset, ex))
-    dropped = rows.num_input_examples(splits) - examples
+    dropped = rows.num_input_examples(splits) - examples if splits else 0
     if dropped and dataset.keep is None:
         problems['an example is lost, and no filter is documented'] = dropped
     samples = source.origin(dataset.source, data_dir) == SAMPLES

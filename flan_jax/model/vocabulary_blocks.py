@@ -16,7 +16,7 @@ LARGEST_BLOCK, SMALLEST_BLOCK = 2048, 512
 
 @jax.custom_vjp
 def log_probs_in_blocks(hidden_RxD: jax.Array, kernel_VxD: jax.Array, labels_R: jax.Array) -> jax.Array:
-    """Log-probabilities [R] of labels by the softmax of hidden @ kernel.T, all in float32."""
+    """Log-probabilities [R] of labels by the softmax of hidden @ kernel.T, all in float32; NaN for none of its rows."""
     return _forward(hidden_RxD, kernel_VxD, labels_R)[0]
 
 
@@ -26,7 +26,7 @@ def _forward(hidden_RxD, kernel_VxD, labels_R):
     def one_block(block):
         first, kernel_SxD = block
         logits_RxS = jax.lax.optimization_barrier(hidden_RxD @ kernel_SxD.T)
-        largest_R = logits_RxS.max(axis=1)
+        largest_R = jnp.maximum(logits_RxS.max(axis=1), jnp.finfo(jnp.float32).min)  # a block may be all -inf
         total_R = jnp.exp(logits_RxS - largest_R[:, None]).sum(axis=1)
         place_R = labels_R - first
         of_label_R = jnp.take_along_axis(logits_RxS, place_R[:, None], axis=1, mode='clip')[:, 0]
@@ -37,7 +37,8 @@ def _forward(hidden_RxD, kernel_VxD, labels_R):
     largest_R = largest_NxR.max(axis=0)
     normaliser_R = largest_R + jnp.log((total_NxR * jnp.exp(largest_NxR - largest_R)).sum(axis=0))
     residuals = hidden_RxD, kernel_NxSxD, labels_R, logits_NxRxS, normaliser_R
-    return of_label_NxR.sum(axis=0) - normaliser_R, residuals
+    known_R = (labels_R >= 0) & (labels_R < len(kernel_VxD))
+    return jnp.where(known_R, of_label_NxR.sum(axis=0) - normaliser_R, jnp.nan), residuals
 
 
 def _backward(residuals, gradient_R):

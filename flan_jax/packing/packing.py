@@ -73,7 +73,7 @@ class Packing:
         self._packer.reopen(state.open)
 
     def __iter__(self) -> Iterator[PackedSequence]:
-        """The sequences that are left."""
+        """The sequences that are left, once: what reads them is closed at their end."""
         with contextlib.closing(self._readers):
             for sequence in itertools.islice(self._sequences(), _left(self._num_sequences, self._done)):
                 self._done += 1

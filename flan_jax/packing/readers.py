@@ -4,7 +4,8 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import seqio
@@ -18,6 +19,8 @@ from flan_jax.packing.example import Example
 from flan_jax.packing.opener import Opener
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.tokenised import of_any, of_catalogue, tokenised
+
+T = TypeVar('T')
 
 _MOST_DROPPED = 1024
 """A task none of whose first so many examples fits is refused; those of a small one come again in other templates."""
@@ -62,7 +65,8 @@ class Readers:
         """A task's examples that fit, in an order and templates drawn by a seed, so many times or without end.
 
         Those that were read before are `Passed`. It takes a while until the first of the others is there, so that who
-        will need several opens them all before reading any.
+        will need several opens them all before reading any. Tasks of others are opened when they are read: what they
+        do besides, and in which order, is not ours to change.
 
         Raises:
           UserError: when it is read: if none of the first examples fits, or one cannot be read or rendered.
@@ -74,7 +78,10 @@ class Readers:
         if read.ended:
             return passed
         numbers = functools.partial(_numbers, self._tasks[task], self._settings, read.examples, seed, num_epochs)
-        return itertools.chain(passed, self._unread(read, task, self._opener.open(numbers)))
+        ahead = isinstance(self._tasks[task], CatalogueTask)
+        return itertools.chain(
+            passed, self._unread(read, task, self._opener.open(numbers) if ahead else _when_read(numbers))
+        )
 
     def close(self) -> None:
         """Opens no more readers."""
@@ -101,6 +108,10 @@ class Readers:
                 'dataset out of MIXTURE_OR_TASK_NAME'
             )
         return False
+
+
+def _when_read(make: Callable[[], Iterator[T]]) -> Iterator[T]:
+    yield from make()
 
 
 def _numbers(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pyarrow
@@ -19,6 +20,7 @@ from flan_jax.data.prepare import checked_examples, write_dataset
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.renderable import iterated
 from flan_jax.data.seqio_tasks import training_task
+from flan_jax.data.verify import verify
 from flan_jax.errors import UserError
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.settings import Evaluation
@@ -206,3 +208,20 @@ def test_a_damaged_declaration_of_prepared_data_is_named(tmp_path, content):
     (folder / 'metadata.json').write_text(content)
     with pytest.raises(UserError, match=r'metadata.json is damaged|dataset name'):
         own_instructions.declare_prepared(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (lambda path: path.unlink(), r'row 1 of \d+ in .* cannot be read: '),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), r'row (\d+) of \1 in .* cannot be read: '),
+        (lambda path: path.write_bytes(path.read_bytes() * 2), r'row \d+ of \d+ in .* cannot be read: '),
+    ],
+    ids=['missing', 'truncated', 'longer'],
+)
+def test_files_that_are_not_as_they_were_written_are_named(samples_dir, tmp_path, damage, message):
+    shutil.copytree(f'{samples_dir}/super_glue/rte', tmp_path / 'super_glue/rte')
+    for path in (tmp_path / 'super_glue/rte').rglob('*validation.tfrecord*'):
+        damage(path)
+    with pytest.raises(UserError, match=f'rte, test examples: {message}'):
+        verify(catalogue.dataset('rte'), str(tmp_path))

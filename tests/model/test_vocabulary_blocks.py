@@ -45,6 +45,21 @@ def test_log_probs_and_gradients_are_those_of_the_whole_softmax(vocabulary):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_labels_beyond_the_vocabulary_have_no_number():
+    hidden, kernel, labels, _ = operands(IN_BLOCKS)
+    labels[:3] = [-1, IN_BLOCKS, IN_BLOCKS + 5]
+    found = np.asarray(jax.jit(log_probs_in_blocks)(hidden, kernel, labels))
+    assert np.isnan(found).tolist() == [True] * 3 + [False] * (ROWS - 3)
+
+
+def test_a_block_may_be_excluded():
+    hidden, kernel, labels, _ = operands(IN_BLOCKS)
+    hidden, labels[:] = np.abs(hidden), IN_BLOCKS - 1
+    kernel[:2000] = -np.inf
+    found = jax.jit(log_probs_in_blocks)(hidden, kernel, labels)
+    np.testing.assert_allclose(found, at_once(hidden, kernel, labels), rtol=1e-5, atol=1e-5)
+
+
 def test_large_logits_neither_overflow_nor_vanish():
     hidden, kernel, labels, _ = operands(IN_BLOCKS)
     found = jax.jit(log_probs_in_blocks)(100 * hidden, kernel, labels)

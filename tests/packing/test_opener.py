@@ -1,7 +1,10 @@
 """Readers that are opened ahead in threads give what each gives when it is opened alone."""
 
 import itertools
+import subprocess
+import sys
 import threading
+from concurrent import futures
 
 import pytest
 
@@ -53,9 +56,33 @@ def test_what_no_thread_has_begun_is_not_opened_after_close():
         return iter([index])
 
     opener = Opener()
-    for index in range(100):
-        opener.open(lambda index=index: make(index))
+    opened = [opener.open(lambda index=index: make(index)) for index in range(100)]
     begun.acquire()
     threading.Timer(0.1, may_go_on.set).start()
     opener.close()
-    assert 0 in made and len(made) < 100
+    assert 0 in made and len(made) < 100 and next(opened[0]) == 0
+    for index in set(range(100)) - set(made):
+        with pytest.raises(futures.CancelledError):
+            next(opened[index])
+
+
+HALF_READ = """
+from flan_jax.packing.opener import Opener
+import time
+
+def make(index):
+    time.sleep(0.05)
+    print('opened', index, flush=True)
+    return iter([index])
+
+opener = Opener()
+opened = [opener.open(lambda index=index: make(index)) for index in range(200)]
+print(next(opened[0]))
+raise LookupError('not caught')
+"""
+
+
+def test_a_process_that_ends_before_all_is_opened_opens_no_more():
+    ended = subprocess.run([sys.executable, '-c', HALF_READ], capture_output=True, text=True, timeout=60)
+    assert ended.stderr.strip().endswith('LookupError: not caught')
+    assert 1 <= ended.stdout.count('opened') < 100
