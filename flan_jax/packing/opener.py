@@ -34,7 +34,7 @@ class Opener:
         return self._items(opened)
 
     def close(self) -> None:
-        """Opens no more; what a thread has begun to open is waited for. Others raise CancelledError when they are read."""
+        """Opens no more; what a thread has begun to open is waited for. The others raise CancelledError."""
         if not sys.is_finalizing():  # when threads have ended
             self._threads.shutdown(cancel_futures=True)
         for opened in (*self._waiting, *self._begun):

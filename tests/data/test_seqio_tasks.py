@@ -8,6 +8,7 @@ import pytest
 import seqio
 
 from flan_jax import catalogue
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
@@ -145,3 +146,20 @@ def test_a_task_of_somebody_else_is_cut_by_seqio(vocabulary, samples_dir):
     examples = list(read_examples(task, {'inputs': 16, 'targets': 4}, split='test', shuffle=False).as_numpy_iterator())
     assert max(len(example['inputs']) for example in examples) == 16
     assert max(len(example['targets']) for example in examples) == 4
+
+
+def test_splits_are_read_one_after_the_other(samples_dir):
+    source = PreparedSource(catalogue.dataset('rte'), samples_dir, limit=5)
+    train, test, both = (list(source.rows(split).as_numpy_iterator()) for split in ('train', 'test', 'train+test'))
+    assert len(train) == 5 == len(test) and source.num_input_examples('train+test') == 10
+    assert [ex['idx'] for ex in both] == [ex['idx'] for ex in (*train, *test)]
+    shards = [source.get_dataset('train+test', shuffle=False, shard_info=seqio.ShardInfo(i, 2)) for i in range(2)]
+    assert [[ex['idx'] for ex in shard.as_numpy_iterator()] for shard in shards] == [
+        [ex['idx'] for ex in rows] for rows in (train, test)
+    ]
+
+
+def test_more_shards_than_files_are_refused(samples_dir):
+    source = PreparedSource(catalogue.dataset('rte'), samples_dir)
+    with pytest.raises(ValueError, match='rte, train: no file for ShardInfo.*, there are 1'):
+        source.get_dataset('train', shard_info=seqio.ShardInfo(1, 2))
