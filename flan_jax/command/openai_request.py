@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flan_jax.errors import UserError
-from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number
+from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, decoding_of
 from flan_jax.inference.prefill import PromptError
 from flan_jax.inference.streaming import MOST_ALTERNATIVES
 
@@ -185,8 +185,8 @@ def _decoding(given: Mapping[str, Any]) -> Mapping[str, float]:
     temperature, top_p = given.get('temperature', 1.0), given.get('top_p', 1.0)
     if temperature < 0:
         raise RequestError(f'temperature={temperature}: must be a number from 0', 'temperature')
-    if not 0 < top_p <= 1:
-        raise RequestError(f'top_p={top_p}: must be above 0 and at most 1', 'top_p')
+    with about('top_p'):
+        decoding_of(top_p=top_p)
     if temperature == 0:
         return {}
     return {'temperature': temperature} | ({'top_p': top_p} if top_p < 1 else {})

@@ -1,8 +1,8 @@
 """Log-probabilities of labels on a CPU, by blocks of the vocabulary.
 
-Logits of all tokens do not fit the near cache, and are read and written again by every part of the softmax and its
-gradient, and by three products. Block by block maximum, sum and gradient are computed of what was just multiplied, and
-the gradient of logits is never whole.
+The softmax and its gradient would keep several arrays as large as the logits. Block by block maximum, sum and gradient
+are computed of what was just multiplied: logits are kept once for the backward pass, and their gradient is never whole.
+What that gains is memory (docs/performance.md).
 
 Shape letters: R rows, V vocabulary, D model, N blocks, S tokens of a block (V = N * S).
 """

@@ -78,10 +78,8 @@ class Readers:
         if read.ended:
             return passed
         numbers = functools.partial(_numbers, self._tasks[task], self._settings, read.examples, seed, num_epochs)
-        ahead = isinstance(self._tasks[task], CatalogueTask)
-        return itertools.chain(
-            passed, self._unread(read, task, self._opener.open(numbers) if ahead else _when_read(numbers))
-        )
+        opened = self._opener.open if isinstance(self._tasks[task], CatalogueTask) else _when_read
+        return itertools.chain(passed, self._unread(read, task, opened(numbers)))
 
     def close(self) -> None:
         """Opens no more readers."""

@@ -116,3 +116,8 @@ def test_only_the_mixture_takes_bindings(capsys):
     with pytest.raises(SystemExit):
         run(capsys, 'list', '--gin.HELD_OUT=sentiment')
     assert '--gin.HELD_OUT=sentiment' in capsys.readouterr().err
+
+
+def test_no_rows_cannot_be_verified(capsys):
+    status, printed = run(capsys, 'verify', '--limit=0')
+    assert status == 2 and '--limit=0: must be above 0' in printed.err
