@@ -25,20 +25,24 @@ hypothesis.settings.load_profile('tests')
 
 WHOLE_RUNS = (
     'command/test_chaos.py', 'test_reproduce.py', 'test_processes.py', 'test_readme.py', 'test_hewitt_table2.py',
-    'test_parallelism.py', 'test_run.py', 'command/test_task_prompts.py', 'command/test_ppo.py', 'test_own_dataset.py',
+    'test_parallelism.py', 'test_run.py', 'training/test_train.py', 'training/test_reward.py',
+    'packing/test_resume.py', 'command/test_task_prompts.py', 'command/test_ppo.py', 'test_own_dataset.py',
+    'training/test_preferences_learned.py', 'training/test_validation_loss.py',
     'test_together.py', 'test_preference_run.py', 'test_few_shot_run.py', 'test_run_evaluation.py',
     'test_evaluate_processes.py', 'rollouts/test_learn.py', 'command/test_prompt.py', 'test_seqio_tools.py',
     'command/test_tune.py', 'tests/test_notebook.py', 'test_packaging.py', 'test_adapter.py', 'test_chat_run.py',
     'command/test_ifs_curve.py', 'test_convert.py', 'test_evaluate_models.py',
 )  # fmt: skip
-"""Files whose tests run whole commands or jobs of several processes, the longest first: `make test_runs`."""
+"""Files whose tests run whole commands, runs that stop and go on, or jobs of several processes: `make test_runs`.
+
+The longest come first.
+"""
 
 LONGEST = (
-    'tasks/test_examples.py', 'tuning/test_prompt.py', 'training/test_train.py', 'packing/test_resume.py',
-    'data/test_drawing.py', 'packing/test_stream.py', 'data/test_few_shot.py', 'tuning/test_task_prompts.py',
-    'training/test_reward.py', 'evaluation/test_evaluate.py', 'tests/test_api.py', 'command/test_main.py',
-    'tokenizers/test_huggingface.py', 'model/test_decoder.py', 'inference/test_generation.py', 'training/test_step.py',
-    'inference/test_scoring.py',
+    'tuning/test_task_prompts.py', 'tasks/test_examples.py', 'tuning/test_prompt.py', 'data/test_drawing.py',
+    'packing/test_stream.py', 'data/test_few_shot.py', 'evaluation/test_evaluate.py', 'tests/test_api.py',
+    'command/test_main.py', 'tokenizers/test_huggingface.py', 'model/test_decoder.py', 'inference/test_generation.py',
+    'training/test_step.py', 'inference/test_scoring.py',
 )  # fmt: skip
 """The longest files of `make test`, the longest first."""
 
@@ -66,8 +70,7 @@ def pytest_ignore_collect(collection_path, config):
     """`make test_runs` reads the files that have such tests: importing all others takes as long as a whole run."""
     if config.option.markexpr != 'runs' or not collection_path.match('test_*.py'):
         return None
-    of_runs = _rank(collection_path) < len(WHOLE_RUNS) or 'mark.runs' in collection_path.read_text()
-    return None if of_runs else True
+    return None if _rank(collection_path) < len(WHOLE_RUNS) else True
 
 
 def _prepare_in_memory():

@@ -13,8 +13,7 @@ from flan_jax.errors import UserError
 from flan_jax.files import locate, only_writer, publish, require_space, require_writable, unfinished_folder, write_whole
 from flan_jax.training import checkpoints
 from flan_jax.training.moved_base import moved, write_moved
-
-MARKER = 'done.json'
+from tests.writers import MARKER, in_two_processes, write_file, write_folder
 
 
 def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
@@ -61,32 +60,6 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
     write_whole(tmp_path / 'a' / 'report.json', 'second')
     assert [path.name for path in (tmp_path / 'a').iterdir()] == ['report.json']
     assert (tmp_path / 'a' / 'report.json').read_text() == 'second'
-
-
-def write_folder(destination, number, meet):
-    """A process of its own: writes a folder of files that all hold its number; both publish at the same time."""
-    with unfinished_folder(destination) as folder:
-        (folder / 'inner').mkdir()
-        for name in ('a', 'inner/b', MARKER):
-            (folder / name).write_text(str(number))
-        meet.wait()
-        return publish(folder, destination, MARKER)
-
-
-def write_file(path, number, meet):
-    """A process of its own: writes a long file again and again."""
-    meet.wait()
-    for _ in range(50):
-        write_whole(path, str(number) * 100_000)
-    return True
-
-
-def in_two_processes(function, path):
-    """What a function gives in two processes that run side by side."""
-    with multiprocessing.get_context('spawn').Manager() as manager:
-        meet = manager.Barrier(2)
-        with multiprocessing.get_context('spawn').Pool(2) as pool:
-            return pool.starmap(function, [(path, number, meet) for number in (1, 2)], chunksize=1)
 
 
 @pytest.mark.parametrize('attempt', range(3))

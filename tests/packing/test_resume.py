@@ -99,7 +99,6 @@ def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, m
     assert len(read) - before < before / 2, 'the end alone is read anew'
 
 
-@pytest.mark.runs
 def test_sigkill_in_the_middle(samples_dir, tmp_path, monkeypatch):
     """A process of its own, killed when it has written a part; its lock is gone with it."""
     child = forked.Process('tests.packing.pack_slowly', [samples_dir, tmp_path / 'killed'])

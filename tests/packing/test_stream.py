@@ -167,7 +167,7 @@ def test_a_disk_that_is_full_in_the_middle_of_training_is_not_called_damage(stre
 
 
 def test_a_mixture_of_many_names_has_a_folder_that_file_systems_take(samples_dir, tmp_path):
-    names = [name for name, dataset in catalogue.DATASETS.items() if dataset.cluster.name != 'translation']
+    names = [name for name, dataset in catalogue.DATASETS.items() if dataset.cluster.name != 'translation'][:28]
     found = write_stream(Data(tfds_data_dir=samples_dir, mixture='+'.join(names)), settings(tmp_path, window=1), 2)
     assert len(PackedStream(found)) == 2 and len('+'.join(names)) > 255
 

@@ -94,11 +94,9 @@ def test_a_format_alone_says_where_eos_stands(prompt_format, vocabulary):
 
     holds()
     ours = FormatTokenizer(prompt_format, vocabulary)
-    for text in ('a\x00eos\x00b', 'a</s>b<eos>', 'a<|endoftext|>'):
-        exemplars = tf.constant([text, text])
-        tokens = ours.few_shot_prompt(tf.constant(text), exemplars, 512)[0].numpy().tolist()
-        expected = ours.few_shot_prompt(tf.constant('yes'), tf.constant(['yes', 'yes']), 512)[0].numpy().tolist()
-        assert tokens.count(vocabulary.eos_id) == expected.count(vocabulary.eos_id)
+    texts = ('yes', 'a\x00eos\x00b', 'a</s>b<eos>', 'a<|endoftext|>')
+    prompts = [ours.few_shot_prompt(tf.constant(text), tf.constant([text, text]), 512)[0] for text in texts]
+    assert len({prompt.numpy().tolist().count(vocabulary.eos_id) for prompt in prompts}) == 1
 
 
 @pytest.mark.parametrize('name', STOCK)
