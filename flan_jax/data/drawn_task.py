@@ -86,7 +86,7 @@ def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:
 def _query_marked(dataset: Dataset, together: Values) -> Values:
     """Long fields with marks in place of the query's, which stands first; strings [1 + n]."""
     marks = long_fields.marked(dataset, {})
-    return {name: tf.concat([mark[tf.newaxis], together[name][1:]], axis=0) for name, mark in marks.items()}
+    return {name: tf.concat([[mark], together[name][1:]], axis=0) for name, mark in marks.items()}
 
 
 def _with_exemplars(values: Values, exemplars: Exemplars, shots: tf.Tensor, seed: tf.Tensor) -> Values:
