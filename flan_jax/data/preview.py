@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset, TfdsExample
 from flan_jax.data import long_fields, rendering
+from flan_jax.data.catalogue_task import keep_usable, read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
@@ -17,7 +18,7 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.options import options_block
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import iterated, located
-from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
+from flan_jax.data.seqio_tasks import generation_task
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
