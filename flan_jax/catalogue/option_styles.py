@@ -22,6 +22,11 @@ class OptionStyle:
     answer_is_mark: bool = False
 
     @property
+    def tells_apart(self) -> bool:
+        """Whether each option has another mark."""
+        return '{' in self.mark
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """The marks of the first, second, ... option."""
         letters = string.ascii_uppercase

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.seqio_tasks import read_examples, training_task
+from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.tokenized import BRANCHES, INPUTS_CUT, INPUTS_FIT, TARGETS, TARGETS_CUT, WEIGHTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

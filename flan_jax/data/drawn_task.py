@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data import long_fields
+from flan_jax.data.catalogue_task import CatalogueTask, Seeded
 from flan_jax.data.drawing import draw, render_drawn
 from flan_jax.data.drawn_options import read_drawable
 from flan_jax.data.few_shot import Exemplars
@@ -16,7 +17,7 @@ from flan_jax.data.layouts import tokenize_laid_out
 from flan_jax.data.parts import Part
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values
-from flan_jax.data.seqio_tasks import CatalogueTask, keep_usable, long_field_texts, map_seeded, output_features
+from flan_jax.data.seqio_tasks import long_field_texts
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 from flan_jax.errors import UserError
@@ -42,27 +43,17 @@ def drawn_task(
     _require_plain_text(part, prompt_format)
     exemplars = Exemplars(dataset, part.max_shots, data_dir=data_dir, read=read_drawable)
 
-    @seqio.map_over_dataset
-    def read(ex):
-        return read_drawable(dataset, ex)
+    def put(lengths):
+        tokenizer = FormatTokenizer(prompt_format, vocabulary)
 
-    def put_and_tokenize(examples, sequence_length):
-        tokenizer, lengths = FormatTokenizer(prompt_format, vocabulary), sequence_length or {}
-
-        def transform(values, seed):
+        def put_one(values, seed):
             example = _put(dataset, part, exemplars, values, seed)
-            return tokenize_laid_out(example, lengths, tokenizer, part.few_shot_length)
+            return tokenize_laid_out(example, lengths or {}, tokenizer, part.few_shot_length)
 
-        return map_seeded(examples, transform)
+        return put_one
 
-    usable = functools.partial(keep_usable, dataset=dataset)
-    return CatalogueTask(
-        name,
-        source=PreparedSource(dataset, data_dir),
-        output_features=output_features(vocabulary, prompt_format),
-        preprocessors=[usable, read, seqio.CacheDatasetPlaceholder(), put_and_tokenize],
-        shuffle_buffer_size=None,  # the source shuffles what is on disk
-    )
+    seeded = Seeded(functools.partial(read_drawable, dataset), put)
+    return CatalogueTask(name, PreparedSource(dataset, data_dir), seeded, vocabulary, prompt_format)
 
 
 def _put(dataset: Dataset, part: Part, exemplars: Exemplars, values: Values, seed: tf.Tensor) -> Values:
@@ -86,7 +77,7 @@ def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:
 def _query_marked(dataset: Dataset, together: Values) -> Values:
     """Long fields with marks in place of the query's, which stands first; strings [1 + n]."""
     marks = long_fields.marked(dataset, {})
-    return {name: tf.concat([mark[tf.newaxis], together[name][1:]], axis=0) for name, mark in marks.items()}
+    return {name: tf.concat([[mark], together[name][1:]], axis=0) for name, mark in marks.items()}
 
 
 def _with_exemplars(values: Values, exemplars: Exemplars, shots: tf.Tensor, seed: tf.Tensor) -> Values:

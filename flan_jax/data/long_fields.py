@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.rendering import Values
+from flan_jax.data.rendering import Shown, Values
 
 LONG_FIELDS = 'long_fields'
 """Feature of an example before it is tokenised: the texts whose marks stand in its inputs, strings of shape [n]."""
@@ -29,9 +29,9 @@ _WORD = re.compile(r'([\t\n\f\r ]*[^\t\n\f\r ]{1,40})')
 _BLANKS = ' \t\n\v\f\r'
 
 
-def marked(dataset: Dataset, values: Values) -> Values:
+def marked(dataset: Dataset, values: Values) -> Shown:
     """The values with a mark in place of every long field."""
-    return values | {name: tf.constant(_BYTE + str(i).encode() + _BYTE) for i, name in enumerate(dataset.long_fields)}
+    return values | {name: _BYTE + str(i).encode() + _BYTE for i, name in enumerate(dataset.long_fields)}
 
 
 def long_texts(dataset: Dataset, values: Values) -> tf.Tensor:

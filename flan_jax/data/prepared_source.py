@@ -7,7 +7,7 @@ import itertools
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.declaration import Dataset, TfdsExample
 from flan_jax.catalogue.splits import Slice
 from flan_jax.data.records import records
 from flan_jax.data.source import MissingDataError, default_folder, prepared_builder, split_slices
@@ -84,6 +84,12 @@ class PreparedSource(seqio.DataSource):
     def rows(
         self, split: str, shuffle: bool = False, seed: int | None = None, shard_info: seqio.ShardInfo | None = None
     ) -> tf.data.Dataset:
+        """The rows of `split`, parsed; as `serialised`, which see."""
+        return self.serialised(split, shuffle, seed, shard_info).map(self.parse, tf.data.AUTOTUNE)
+
+    def serialised(
+        self, split: str, shuffle: bool = False, seed: int | None = None, shard_info: seqio.ShardInfo | None = None
+    ) -> tf.data.Dataset:
         """The rows of `split` in the order on disk, or shuffled by `seed`; one may hold several examples.
 
         Raises:
@@ -101,7 +107,11 @@ class PreparedSource(seqio.DataSource):
         together = functools.reduce(tf.data.Dataset.concatenate, of_slices)
         if shuffle:
             together = together.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed)
-        return together.map(info.features.deserialize_example, tf.data.AUTOTUNE)
+        return together
+
+    def parse(self, row: tf.Tensor) -> TfdsExample:
+        """The features of a serialised row."""
+        return prepared_builder(self.dataset.source, self.data_dir).info.features.deserialize_example(row)
 
     @tf.autograph.experimental.do_not_convert
     def get_dataset(

@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset, TfdsExample
 from flan_jax.data import long_fields, rendering
+from flan_jax.data.catalogue_task import keep_usable, read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
+from flan_jax.data.options import options_block
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import iterated, located
-from flan_jax.data.seqio_tasks import generation_task, keep_usable, read_examples
+from flan_jax.data.seqio_tasks import generation_task
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -130,7 +132,7 @@ def fitted_inputs(
     """The inputs of an example under one template, its long fields shortened where the prompt would be longer."""
     values = {name: tf.constant(text) for name, text in (ex.fields | {ANSWER: ex.answer}).items()}
     if ex.choices:
-        values[OPTIONS] = rendering.options_block(tf.constant(ex.choices))
+        values[OPTIONS] = options_block(tf.constant(ex.choices))
     inputs = rendering.fill(dataset.templates[template].inputs, long_fields.marked(dataset, values))
     texts = long_fields.long_texts(dataset, values) if dataset.long_fields else None
     return tokenizer.fit(inputs, texts, max_length)[0].numpy().decode()

@@ -34,10 +34,11 @@ import seqio
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import in_form
+from flan_jax.data.catalogue_task import CatalogueTask
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.members import EVERYTHING, FORMS, REGISTERED, WITHOUT, own_mixtures
 from flan_jax.data.mixtures import mixing_rate
-from flan_jax.data.seqio_tasks import CatalogueTask, generation_task, rank_task, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

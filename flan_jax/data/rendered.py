@@ -9,12 +9,13 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import CONTEXT, HISTORY, OPTION_TEXTS, SYSTEM, Dataset
 from flan_jax.data import long_fields, rendering
+from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import iterated, located
-from flan_jax.data.seqio_tasks import keep_usable, long_field_texts
+from flan_jax.data.seqio_tasks import long_field_texts
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
 

@@ -2,8 +2,9 @@
 
 import itertools
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from flan_jax.catalogue.declaration import (
@@ -21,9 +22,12 @@ from flan_jax.catalogue.declaration import (
     Template,
     TfdsExample,
 )
-from flan_jax.catalogue.option_styles import LISTED, OptionStyle
+from flan_jax.data.options import Options
 
 Values = dict[str, tf.Tensor]
+
+Shown = Mapping[str, tf.Tensor | bytes]
+"""What texts show by name; bytes where it is always the same."""
 
 
 def read_field(field: Field, ex: TfdsExample) -> tf.Tensor:
@@ -39,9 +43,12 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
       'options' (the block, a scalar string), 'choices' (what may be answered) and 'option_texts', strings [n], and
       'right', booleans [n]; 'group', a scalar string, where declared.
     """
-    values = {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
+    values = _read_fields(dataset, ex)
     if isinstance(dataset.answer, Choice):
-        values |= _read_choice(dataset.answer, ex)
+        options = _read_options(dataset.answer, ex)
+        references = options.references
+        values |= {'choices': options.answers, OPTION_TEXTS: options.texts, 'right': options.right}
+        values |= {'references': references, ANSWER: references[0], OPTIONS: options.block}
     else:
         values[ANSWER] = tf.convert_to_tensor(read_field(dataset.answer.answer, ex))
         references = dataset.answer.references
@@ -55,8 +62,15 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
 
 def read_shown(dataset: Dataset, ex: TfdsExample) -> Values:
     """The values that templates may show, scalar strings: the declared fields, the answer, the block of options."""
-    values = read_values(dataset, ex)
-    return {name: values[name] for name in (*dataset.fields, ANSWER, *([OPTIONS] if dataset.has_options else []))}
+    values = _read_fields(dataset, ex)
+    if not isinstance(dataset.answer, Choice):
+        return values | {ANSWER: tf.convert_to_tensor(read_field(dataset.answer.answer, ex))}
+    options = _read_options(dataset.answer, ex)
+    return values | {ANSWER: options.first_right, OPTIONS: options.block}
+
+
+def _read_fields(dataset: Dataset, ex: TfdsExample) -> Values:
+    return {name: tf.convert_to_tensor(read_field(field, ex)) for name, field in dataset.fields.items()}
 
 
 def read_before(dataset: Dataset, ex: TfdsExample) -> Values:
@@ -81,96 +95,85 @@ def read_ranking(dataset: Dataset, ex: TfdsExample) -> Values:
     return {RANKED_RESPONSES: tf.strings.strip(responses), RANKED_SCORES: tf.cast(scores, tf.float32)}
 
 
-def _read_choice(choice: Choice, ex: TfdsExample) -> Values:
-    options = choice.options
-    choices = tf.constant(options) if isinstance(options, tuple) else tf.convert_to_tensor(read_field(options, ex))
-    label = read_field(choice.label, ex)
-    right = label if label.shape.rank else tf.range(tf.size(choices, out_type=label.dtype)) == label
-    answers = tf.constant(choice.style.marks)[: tf.size(choices)] if choice.style.answer_is_mark else choices
-    is_one = tf.debugging.Assert(
-        (tf.size(right) == tf.size(choices)) & tf.reduce_any(right),
-        ['the label', label, 'is none of the', tf.size(choices), 'options'],
-    )
-    with tf.control_dependencies([is_one] if is_one is not None else []):
-        references = tf.boolean_mask(answers, right)
-    return {
-        'choices': answers,
-        OPTION_TEXTS: choices,
-        'right': right,
-        'references': references,
-        ANSWER: references[0],
-        OPTIONS: options_block(choices, choice.style),
-    }
+def _read_options(choice: Choice, ex: TfdsExample) -> Options:
+    given = choice.options if isinstance(choice.options, tuple) else read_field(choice.options, ex)
+    given = given if isinstance(given, tuple) else tf.convert_to_tensor(given)
+    return Options(given, read_field(choice.label, ex), choice.style)
 
 
-def options_block(choices: tf.Tensor, style: OptionStyle = LISTED) -> tf.Tensor:
-    """The options suffix (FLAN, section 2.3): a header, then one line per option. Strings [n] to a scalar."""
-    marks = tf.constant(style.marks)[: tf.size(choices)]
-    return tf.strings.join([style.header, tf.strings.reduce_join(tf.strings.join(['\n', marks, ' ', choices]))])
-
-
-def interpolate(text: str, values: Mapping[str, tf.Tensor | str]) -> tf.Tensor:
+def interpolate(text: str, values: Shown) -> tf.Tensor:
     """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
-    pieces = [values[part] if is_name else part for is_name, part in _parts(text)]
+    pieces = _pieces(text, values)
     return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0] if pieces else '')
 
 
-def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def fill(text: str, values: Shown) -> tf.Tensor:
     """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
     return tf.strings.strip(interpolate(text, values))
 
 
-def render(template: Template, values: Values, shown: Values | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+def render(template: Template, values: Values, shown: Shown | None = None) -> tuple[tf.Tensor, tf.Tensor]:
     """The inputs and targets of one template, scalar strings; inputs show `shown` where it is given."""
     return fill(template.inputs, values if shown is None else shown), fill(template.targets, values)
 
 
 def render_random(
-    templates: Sequence[Template], values: Values, seed: tf.Tensor, shown: Values | None = None
+    templates: Sequence[Template], values: Values, seed: tf.Tensor, shown: Shown | None = None
 ) -> tuple[tf.Tensor, ...]:
     """`render` with a template sampled uniformly by `seed` (two integers), and the template's index."""
     index = tf.random.stateless_uniform([], seed, 0, len(templates), tf.int32)
-    inputs = fill_one_of([template.inputs for template in templates], index, values if shown is None else shown)
-    targets = fill_one_of([template.targets for template in templates], index, values)
-    return inputs, targets, index
+    return *render_one_of(templates, index, values, shown), index
 
 
-def fill_one_of(texts: Sequence[str], index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """`fill` of the text at an index, scalar int32."""
-    pieces, table = _as_data(texts, values)
-    return tf.strings.strip(tf.strings.reduce_join(tf.gather(pieces, table[index]), 0))
+def render_one_of(
+    templates: Sequence[Template], index: tf.Tensor, values: Values, shown: Shown | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`render` of the template at an index, scalar int32."""
+    inputs = [_pieces(template.inputs, values if shown is None else shown) for template in templates]
+    targets = [_pieces(template.targets, values) for template in templates]
+    pieces, table = _as_data([*inputs, *targets])
+    chosen = tf.gather(pieces, tf.gather(table.reshape(2, len(templates), -1), index, axis=1))
+    return tuple(tf.unstack(tf.strings.strip(tf.strings.reduce_join(chosen, 1))))
 
 
-def fill_all(texts: Sequence[str], values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def fill_all(texts: Sequence[str], values: Shown) -> tf.Tensor:
     """`fill` of every text with scalar strings; strings [texts]."""
-    pieces, table = _as_data(texts, values)
+    pieces, table = _as_data([_pieces(text, values) for text in texts])
     return tf.strings.strip(tf.strings.reduce_join(tf.gather(pieces, table), 1))
 
 
-def _as_data(texts: Sequence[str], values: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+def _as_data(texts: Sequence[Sequence[tf.Tensor | bytes]]) -> tuple[tf.Tensor, np.ndarray]:
     """What texts are made of, strings [pieces] or [pieces, n], and which pieces each has, int32 [texts, most].
 
     Texts are data rather than operations, of which a graph would need some for each, and be slow to begin.
     """
-    parts = [list(_parts(text)) for text in texts]
-    known = sorted({(False, ''), *itertools.chain(*parts)})  # literals, the empty one first, and then names
-    rows = [[known.index(part) for part in of_text] for of_text in parts]
-    most = max(map(len, rows))
-    table = tf.constant([row + [0] * (most - len(row)) for row in rows], tf.int32, [len(texts), most])
-    literals = tf.constant([part for is_name, part in known if not is_name])
-    filled = [values[part] for is_name, part in known if is_name]
-    if filled and filled[0].shape.rank:
-        literals = tf.broadcast_to(literals[:, tf.newaxis], [tf.size(literals), tf.size(filled[0])])
-    return tf.concat([literals, tf.stack(filled)], 0) if filled else literals, table
+    everything = [b'', *itertools.chain(*texts)]
+    literals = list(dict.fromkeys(piece for piece in everything if isinstance(piece, bytes)))  # the empty one first
+    filled = {id(piece): piece for piece in everything if not isinstance(piece, bytes)}
+    places = {key: place for place, key in enumerate([*literals, *filled])}
+    rows = [[places[piece if isinstance(piece, bytes) else id(piece)] for piece in text] for text in texts]
+    table = np.array(list(itertools.zip_longest(*rows, fillvalue=0)), np.int32).T.reshape(len(texts), -1)
+    return _together(literals, list(filled.values())), table
 
 
-def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    """Literals and the names of placeholders as they come, and whether each is a name."""
+def _together(literals: Sequence[bytes], filled: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Literals and tensors, strings [all of them], or [all of them, n] where the tensors have n."""
+    if not filled:
+        return tf.constant(literals)
+    if filled[0].shape.rank:
+        literals = tf.broadcast_to(tf.constant(literals)[:, tf.newaxis], [len(literals), tf.size(filled[0])])
+    return tf.concat([literals, tf.stack(filled)], 0)
+
+
+def _pieces(text: str, values: Shown) -> list[tf.Tensor | bytes]:
+    """Literals and what stands in the place of placeholders, as they come."""
+    pieces = []
     for literal, name, _, _ in string.Formatter().parse(text):
         if literal:
-            yield False, literal
+            pieces.append(literal.encode())
         if name is not None:
-            yield True, name
+            pieces.append(values[name])
+    return pieces
 
 
 def without_options(values: Values) -> Values:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.mixtures import TuningMixture
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example

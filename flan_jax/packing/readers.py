@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 import seqio
 
+from flan_jax.data.catalogue_task import CatalogueTask, read_examples
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.renderable import located
-from flan_jax.data.seqio_tasks import CatalogueTask, read_examples
 from flan_jax.errors import UserError
 from flan_jax.packing.example import Example
 from flan_jax.packing.opener import Opener

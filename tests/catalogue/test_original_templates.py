@@ -6,9 +6,10 @@ from flan_jax import catalogue
 from flan_jax.catalogue import original_templates
 from flan_jax.command import configuration
 from flan_jax.command.libraries import prepare_libraries
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import read_examples, training_task
+from flan_jax.data.seqio_tasks import training_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

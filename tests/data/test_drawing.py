@@ -11,6 +11,7 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Template
 from flan_jax.catalogue.forms import can_hide_options, shows_options
 from flan_jax.catalogue.option_styles import MARKED, MAX_OPTIONS
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.drawing import draw, forms, render_drawn, template_shares
 from flan_jax.data.drawn_options import STYLES, draw_options
 from flan_jax.data.drawn_task import drawn_task
@@ -19,7 +20,6 @@ from flan_jax.data.formats.flan import Flan
 from flan_jax.data.layouts import LAYOUTS, fitted, written_exemplars
 from flan_jax.data.parts import Part
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary

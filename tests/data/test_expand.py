@@ -6,10 +6,11 @@ import itertools
 import pytest
 
 from flan_jax import catalogue
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.mixtures import usable_examples
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, read_examples
+from flan_jax.data.seqio_tasks import generation_task
 from flan_jax.data.source import prepared_builder
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

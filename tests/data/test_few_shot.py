@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import LENGTH_BOUND

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flan_jax import catalogue
+from flan_jax.data.catalogue_task import output_features
 from flan_jax.data.formats import format_of, known_formats
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.formats.plain import Plain
-from flan_jax.data.seqio_tasks import generation_task, output_features, rank_task, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.errors import UnknownName
 from flan_jax.tokenizers.vocabulary import Vocabulary

@@ -11,13 +11,14 @@ from flan_jax import catalogue
 from flan_jax.catalogue.declaration import ANSWER, OPTIONS
 from flan_jax.catalogue.forms import in_form
 from flan_jax.data import rendering
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.long_fields import long_texts, marked, shortened, unmarked
 from flan_jax.data.members import FORMS
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.data.test_formats import Dialogue

@@ -12,6 +12,7 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import in_form
 from flan_jax.data import own_instructions
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.formats.tulu import Tulu
 from flan_jax.data.instruction_files import known_formats
@@ -20,7 +21,7 @@ from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.own_instructions import Instructions
 from flan_jax.data.prepare_instructions import SPLITS, prepare_instructions
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, read_examples
+from flan_jax.data.seqio_tasks import generation_task
 from flan_jax.data.settings import Data
 from flan_jax.data.source import MissingDataError, prepared_builder, split_slices
 from flan_jax.errors import UserError

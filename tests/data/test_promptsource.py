@@ -6,11 +6,12 @@ import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
 from flan_jax.catalogue import promptsource
+from flan_jax.data.catalogue_task import keep_usable, read_examples
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.promptsource import add_prompts, columns_of, prompts_of, row_of
 from flan_jax.data.rendering import read_values
-from flan_jax.data.seqio_tasks import keep_usable, rank_task, read_examples, training_task
+from flan_jax.data.seqio_tasks import rank_task, training_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

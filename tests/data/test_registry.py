@@ -9,10 +9,10 @@ import seqio
 
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import TEMPLATE_COUNTS, in_form
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.members import FORMS, REGISTERED, own_mixtures
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.registry import tasks_of
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

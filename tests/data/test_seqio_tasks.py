@@ -8,9 +8,10 @@ import pytest
 import seqio
 
 from flan_jax import catalogue
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
-from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples, training_task
+from flan_jax.data.seqio_tasks import generation_task, rank_task, training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.tokenizers.vocabulary import Vocabulary
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from flan_jax.data import source
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.mixtures import tuning_mixture
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.data.text import text_task
 from flan_jax.errors import UserError

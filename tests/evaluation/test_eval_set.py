@@ -6,11 +6,12 @@ import itertools
 import pytest
 
 from flan_jax import catalogue
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.formats.tulu import Tulu
-from flan_jax.data.seqio_tasks import generation_task, rank_task, read_examples
+from flan_jax.data.seqio_tasks import generation_task, rank_task
 from flan_jax.evaluation.eval_set import EvalSet
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.tokenizers.vocabulary import Vocabulary

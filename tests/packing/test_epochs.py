@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from flan_jax.command.pack import cut_summary
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.parts import Part
-from flan_jax.data.seqio_tasks import read_examples
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.model.config import lamda

@@ -9,8 +9,9 @@ import tensorflow as tf
 from etils import epath
 
 from flan_jax import catalogue
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.cuts import Cuts
-from flan_jax.data.seqio_tasks import read_examples, training_task
+from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.packing import sequence_files
