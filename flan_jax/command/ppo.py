@@ -42,7 +42,9 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     from flan_jax.rollouts.rollout import FOLDER
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
+    from flan_jax.training.weights import require_base_as_before
 
+    require_base_as_before(run.model_dir, str(run.initial_checkpoint))  # what is learned stays near it
     vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(str(ppo.questions)), {})
     require_references(ppo.reward, questions)
