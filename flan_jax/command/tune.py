@@ -155,7 +155,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
         command=configuration.joined(['flan-jax', 'tune', *_given(options)]),
         output=options.output,
         base=base,
-        dataset='own_' + re.sub(r'\W+', '_', options.data.stem.lower()),
+        dataset='own_' + re.sub(r'[^a-z0-9_]+', '_', options.data.stem.lower()),
         data_dir=f'{options.output}/{DATA}/{digest}',
         prompt_format=prompt_format,
         objective=objective,

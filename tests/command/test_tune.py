@@ -115,6 +115,14 @@ def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys)
     np.testing.assert_array_equal(*embedding)
 
 
+def test_the_file_may_be_called_as_one_likes(folder, monkeypatch):
+    (folder / 'alpaca.json').copy(folder / 'Über 数据.json')
+    monkeypatch.setattr(tune_command, '_run', lambda *run: 0)
+    assert tune(folder, f'--base={folder}/model', f'--data={folder}/Über 数据.json', f'--output={folder}/named') == 0
+    run = configuration.load([str(folder / 'named' / 'run.gin')], {})
+    assert (epath.Path(run.data.tfds_data_dir) / run.data.mixture).is_dir()
+
+
 def test_rankings_of_three_fit_and_a_reward_model_keeps_test_examples(folder):
     rows = [{'prompt': f'Say {a}.', 'responses': [a, f'{a} {a}', a * 3], 'scores': [3, 2, 1]} for a in ANSWERS]
     (folder / 'ranked.jsonl').write_text('\n'.join(map(json.dumps, rows)))
