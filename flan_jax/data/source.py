@@ -16,6 +16,9 @@ SAMPLES = 'bundled samples'
 ORIGIN_KEY = 'flan_jax_origin'
 """Key in a prepared dataset's metadata that says where its examples come from."""
 
+CONTENTS_KEY = 'flan_jax_contents'
+"""Key of a digest of its examples there, where this project wrote them; what a download holds its version says."""
+
 
 class MissingDataError(UserError):
     """A dataset, or one of its splits, is not prepared in the data directory."""
@@ -50,11 +53,15 @@ def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
 
 
 def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
-    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits."""
+    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits.
+
+    Where examples were written by this project, their contents besides: a label that is put right takes as many bytes.
+    """
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
     rows = {name: str(part) for name, part in split_slices(dataset, data_dir).items()}
-    return {'source': dataset.source, 'splits': splits, 'rows': rows}
+    contents = info.metadata.get(CONTENTS_KEY) if info.metadata else None
+    return {'source': dataset.source, 'splits': splits, 'rows': rows} | ({'contents': contents} if contents else {})
 
 
 def origin(source: str, data_dir: str) -> str | None:

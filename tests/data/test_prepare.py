@@ -46,6 +46,18 @@ def test_examples_are_read_back_by_the_builders_name(tmp_path):
     assert answers == {'The valley gets wet.': 'yes', 'The shop sells bread.': 'no'}
 
 
+def test_a_label_that_is_put_right_makes_other_data(tmp_path):
+    """As many examples in as many bytes: a stream of the wrong labels must not be taken for one of the right ones."""
+    wrong = [RTE_EXAMPLES[0] | {'label': 'not_entailment'}, RTE_EXAMPLES[1]]
+    found = {}
+    for name, examples in {'wrong': wrong, 'right': RTE_EXAMPLES, 'right again': RTE_EXAMPLES}.items():
+        file, data_dir = write_jsonl(tmp_path / f'{name}.jsonl', examples), str(tmp_path / name)
+        prepare.write_dataset('super_glue/rte:1.0.2', {'train': file, 'validation': file}, data_dir, origin='')
+        found[name] = source.data_fingerprint(catalogue.dataset('rte'), data_dir)
+    assert found['wrong']['splits'] == found['right']['splits'], 'they differ in size, so nothing was compared'
+    assert found['wrong'] != found['right'] == found['right again']
+
+
 def test_parquet_examples_are_the_same_as_json_lines(tmp_path):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(RTE_EXAMPLES), tmp_path / 'examples.parquet')
     assert [ex for _, ex in prepare.read_file(tmp_path / 'examples.parquet')] == RTE_EXAMPLES
