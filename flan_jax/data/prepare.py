@@ -23,7 +23,7 @@ from flan_jax.catalogue.declaration import Dataset, Tail
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.renderable import check_rendering
-from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY
+from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY, forget
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.files import make_folder
 
@@ -98,6 +98,7 @@ def write_examples(
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
+    forget()
     return pathlib.Path(builder.data_path)
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -20,6 +22,25 @@ CONTENTS_KEY = 'flan_jax_contents'
 """Key of a digest of its examples there, where this project wrote them; what a download holds its version says."""
 
 
+_Made = TypeVar('_Made')
+
+_KEPT: list['functools._lru_cache_wrapper'] = []
+"""What is kept of prepared data in this process."""
+
+
+def kept(function: Callable[..., _Made]) -> 'functools._lru_cache_wrapper[_Made]':
+    """`functools.cache` for what is made of prepared data: until this process prepares other data, see `forget`."""
+    cached = functools.cache(function)
+    _KEPT.append(cached)
+    return cached
+
+
+def forget() -> None:
+    """Lets go of all that was made of prepared data: a name may be that of other data now, as in a notebook."""
+    for cached in _KEPT:
+        cached.cache_clear()
+
+
 class MissingDataError(UserError):
     """A dataset, or one of its splits, is not prepared in the data directory."""
 
@@ -29,7 +50,7 @@ def default_folder() -> str:
     return os.environ.get('TFDS_DATA_DIR') or str(tfds.core.constants.DATA_DIR)
 
 
-@functools.cache
+@kept
 def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     """The reader of a prepared dataset.
 
