@@ -115,6 +115,17 @@ def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys)
     np.testing.assert_array_equal(*embedding)
 
 
+def test_data_whose_writing_was_killed_are_written_again(folder, monkeypatch):
+    (folder / 'alpaca.json').copy(folder / 'killed.json')
+    monkeypatch.setattr(tune_command, '_run', lambda *run: 0)
+    asked = [f'--base={folder}/model', f'--data={folder}/killed.json', f'--output={folder}/killed']
+    assert tune(folder, *asked) == 0
+    (written,) = (folder / 'killed' / 'data').glob('*/own_killed')
+    (written / '1.0.0').rename(written / 'incomplete.ABCDEF_1.0.0')  # what TFDS leaves
+    assert tune(folder, *asked) == 0
+    assert (written / '1.0.0' / 'dataset_info.json').exists()
+
+
 def test_the_file_may_be_called_as_one_likes(folder, monkeypatch):
     (folder / 'alpaca.json').copy(folder / 'Über 数据.json')
     monkeypatch.setattr(tune_command, '_run', lambda *run: 0)
