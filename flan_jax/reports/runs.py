@@ -78,17 +78,12 @@ def _base_column(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]]
 def _found(of_model: epath.Path) -> dict[RecordKey, epath.Path]:
     """The folder of every key. What is reported together was answered under one setting, the newest of several."""
     found: dict[RecordKey, epath.Path] = {}
-    for folder in sorted(records.folders_in(of_model), key=_last_written):
+    for folder in sorted(records.folders_in(of_model), key=records.last_written):
         keys = records.sound(folder)
         lines = {key.without_template for key in keys}
         found = {key: before for key, before in found.items() if key.without_template not in lines}
         found |= dict.fromkeys(keys, folder)
     return found
-
-
-def _last_written(folder: epath.Path) -> float:
-    """When records were last added to a folder."""
-    return max((path.stat().mtime for path in folder.glob('*.jsonl')), default=0)
 
 
 def _known(found: Found) -> list[RecordKey]:

@@ -1,6 +1,7 @@
 """Two models are compared on the same examples, and on nothing else."""
 
 import json
+import os
 
 import jax
 import pytest
@@ -40,6 +41,17 @@ def test_wins_are_counted_by_example_over_all_templates(tmp_path):
     assert found.score_a == found.score_b == pytest.approx(50.0)
     assert {example['right'] for example in found.examples} == {'a', 'b'}
     assert all((example['right'] == 'a') == (example['a'] in example['references']) for example in found.examples)
+
+
+def test_answers_under_another_limit_are_not_mixed_with_the_newest(tmp_path):
+    for name, rights in (('a', [1, 1, 0, 0]), ('b', [1, 1, 1, 0])):
+        folder = write_model(tmp_path / name, [rights, rights])
+        for file in folder.glob('*/*.jsonl'):
+            os.utime(file, (1, 1))
+        write_model(tmp_path / name, [rights[:3]], limit=3)
+    (found,) = compare(*(records.model_folder(tmp_path / name, 'step_3') for name in 'ab'))
+    assert (found.num_examples, found.templates) == (3, 1)
+    assert (found.score_a, found.score_b) == pytest.approx((200 / 3, 100))
 
 
 def test_mcnemar_does_not_judge_a_score_that_is_no_accuracy(tmp_path):
