@@ -6,6 +6,7 @@ import os
 import jax
 import pytest
 
+from flan_jax import manifest
 from flan_jax.command import main
 from flan_jax.evaluation import records
 from flan_jax.evaluation.compare import ComparisonError, compare
@@ -117,6 +118,21 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert (found['score_a'], found['score_b'], found['only_a'], found['only_b']) == (25.0, 75.0, 1, 3)
     assert main.main(['compare', str(tmp_path / 'nothing')]) == 2
     assert '`flan-jax evaluate` writes them' in capsys.readouterr().err
+
+
+def test_options_are_ranked_as_the_runs_rank_them(tmp_path, capsys):
+    for name, score in (('a', 'byte'), ('b', 'byte'), ('c', 'mean')):
+        write_model(tmp_path / name, [[1, 0]])
+        made = {'run': {'evaluation': {'score': score, 'base_dir': None}}}
+        (tmp_path / name / manifest.FILE).write_text(json.dumps(made))
+    a, b, c = (str(tmp_path / name) for name in 'abc')
+    output = tmp_path / 'compared.json'
+    assert main.main(['compare', a, b, f'--output={output}']) == 0
+    assert json.loads(output.read_text())['score'] == 'byte'
+    assert main.main(['compare', a, c, '--score=sum', f'--output={output}']) == 0
+    assert json.loads(output.read_text())['score'] == 'sum'
+    assert main.main(['compare', a, c]) == 2
+    assert 'c by mean); name one by --score' in capsys.readouterr().err
 
 
 def test_an_earlier_step_is_not_taken_for_the_newest_checkpoint(tmp_path, capsys):
