@@ -19,13 +19,13 @@ from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.answer_text import Piece, pieces
-from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, decoding_of
+from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, check_texts, decoding_of
 from flan_jax.inference.decoding import Decoding as DecodingMethod
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import LENGTHS, padded_length
 from flan_jax.inference.scoring import Scorer
-from flan_jax.inference.streaming import Streamer
+from flan_jax.inference.streaming import MOST_ALTERNATIVES, Streamer
 from flan_jax.loaded_model import load as load_model
 from flan_jax.packing.example import Example
 from flan_jax.training.settings import ComputeDtype
@@ -120,7 +120,9 @@ class Model:
 
         Raises:
           PromptError: if prompt and option are too long for the model, or empty.
+          UserError: for what is no text, or options that are no list of them.
         """
+        (prompt,), options = check_texts('prompt', [prompt]), check_texts('options', options)
         prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
         unique = list(dict.fromkeys(options))  # equal options get the very same score
         responses = tuple(_ids(prompt_format.encode_response(vocabulary, option)) for option in unique)
@@ -151,12 +153,13 @@ class Model:
 
         Raises:
           PromptError: for a prompt that is too long for the model, or empty.
-          UserError: for decoding that is not allowed.
+          UserError: for what is no text, or decoding that is not allowed.
         """
         if isinstance(prompts, str):
             return self.generate([prompts], progress=progress, **decoding)[0]
         self._check(decoding)
-        return self._answer([self.encode(prompt) for prompt in prompts], progress, **decoding)
+        texts = check_texts('prompts', prompts)
+        return self._answer([self.encode(prompt) for prompt in texts], progress, **decoding)
 
     def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
         """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
@@ -177,14 +180,15 @@ class Model:
     def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
         """The tokens of a prompt, or of a dialogue as `chat` takes it, however many they are; raises as `chat` does."""
         if isinstance(asked, str):
-            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, asked))
+            (prompt,) = check_texts('prompt', [asked])
+            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, prompt))
         return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, _dialogue(asked)).prompt)
 
     def stream(
         self,
         prompts: Sequence[np.ndarray],
         *,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         alternatives: int = 0,
         **decoding: Unpack[Decoding],
     ) -> Iterator[Piece]:
@@ -194,15 +198,19 @@ class Model:
 
         Args:
           prompts: their tokens.
-          stop: texts before which an answer ends.
+          stop: a text or several, before which an answer ends.
           alternatives: likeliest tokens, 20 at most, that are named beside each token.
           **decoding: see `Decoding`; greedy or sampled.
 
         Raises:
           PromptError: for a prompt that is too long for the model, or empty.
-          UserError: for decoding that is not allowed, and beams.
+          UserError: for prompts or stops that are none, decoding that is not allowed, and beams.
         """
         self._check(decoding)
+        check_integer('alternatives', alternatives, 0, MOST_ALTERNATIVES)
+        stop = [text for text in check_texts('stop', [stop] if isinstance(stop, str) else stop) if text]
+        if isinstance(prompts, str) or any(np.ndim(prompt) != 1 for prompt in prompts):
+            raise UserError(f'prompts={prompts!r}: must be a list of tokens, which `encode` makes of texts')
         count, seed = decoding.pop('max_new_tokens', MAX_NEW_TOKENS), decoding.pop('seed', 0)
         streamer = self._streamer(min(padded_length(count), self.longest_answer), **decoding)
         yield from pieces(
@@ -328,6 +336,7 @@ def _dialogue(messages: Sequence[Message]) -> Dialogue:
     for place, message in enumerate(messages):
         if not isinstance(message, Mapping) or not all(isinstance(message.get(key), str) for key in _MESSAGE_KEYS):
             raise UserError(f'message {place} is {message!r}: expected {{"role": "user", "content": "..."}}')
+        check_texts(f'message {place}', [message['content']])
     turns = [(message['role'], message['content']) for message in messages]
     system = turns.pop(0)[1] if turns and turns[0][0] == 'system' else ''
     roles = [role for role, _ in turns]

@@ -32,11 +32,17 @@ def says_disk_is_full(error: BaseException) -> bool:
     return False
 
 
+MOST_NAMED = 100
+"""Known names in a message at most."""
+
+
 class UnknownName(UserError, LookupError):
-    """A name that is not known; the message gives the nearest known names or, failing that, all of them."""
+    """A name that is not known; the message gives the nearest known names or, failing that, the first of all."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-        advice = f'did you mean {" or ".join(near)}?' if near else f'known: {", ".join(known) or "none"}'
+        more = f' and {len(known) - MOST_NAMED} more' if len(known) > MOST_NAMED else ''
+        all_of_them = f'known: {", ".join(known[:MOST_NAMED]) or "none"}{more}'
+        advice = f'did you mean {" or ".join(near)}?' if near else all_of_them
         super().__init__(f'unknown {kind} {name!r}; {advice}')

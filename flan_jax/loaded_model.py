@@ -1,6 +1,7 @@
 """The one way to open weights: a checkpoint, or a folder of Hugging Face's, becomes a model ready for use."""
 
 import dataclasses
+from typing import get_args
 
 import jax
 from etils import epath
@@ -24,7 +25,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.moved_base import moved, write_moved
 from flan_jax.training.program import execution_of, platform_of
-from flan_jax.training.settings import ComputeDtype
+from flan_jax.training.settings import ComputeDtype, ParamDtype
 from flan_jax.training.weights import CheckpointContent, content_of
 
 POLICY = 'policy'
@@ -56,8 +57,11 @@ def load(
     Raises:
       CheckpointError: if there is no checkpoint, or the base model of an adapter is missing.
       ConversionError: if a folder of Hugging Face's cannot be read.
-      UserError: if the vocabulary cannot be found, or is not the one the model was trained with.
+      UserError: if the vocabulary cannot be found, or is not the one the model was trained with; for another dtype.
     """
+    for name, given, kind in (('dtype', dtype, ComputeDtype), ('param_dtype', param_dtype, ParamDtype)):
+        if given not in get_args(kind):
+            raise UserError(f'{name}={given!r}: must be one of {", ".join(get_args(kind))}')
     mesh = make_mesh(parallelism)
     model = _opened(epath.Path(folder), mesh, vocabulary, param_dtype)
     prompt_format = prompt_format or model.prompt_format

@@ -187,6 +187,41 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
         model.chat(MESSAGES, **decoding)
 
 
+@pytest.mark.parametrize(
+    ('ask', 'message'),
+    [
+        (lambda model: model.score('Is it?', 'yes'), "options='yes': must be a list of texts"),
+        (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
+        (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
+        (lambda model: model.generate(5), 'prompts=5: must be a list of texts'),
+        (lambda model: model.generate('\ud800'), 'holds half a character'),
+        (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'holds half a character'),
+        (lambda model: next(model.stream(['yes'])), 'must be a list of tokens, which `encode` makes'),
+        (lambda model: next(model.stream([model.encode('yes')], alternatives=21)), 'an integer from 0 to 20'),
+    ],
+)
+def test_what_is_no_text_is_refused(model, ask, message):
+    """A text in place of a list would be taken letter by letter, and scored as if that were asked for."""
+    with pytest.raises(UserError, match=message):
+        ask(model)
+
+
+def test_a_text_alone_is_one_that_stops(model):
+    def streamed(stop):
+        return ''.join(piece.text for piece in model.stream([model.encode('yes')], stop=stop, **SHORT))
+
+    whole = streamed(())
+    assert len(whole) > 2 and streamed(whole[1:3]) == whole[: whole.index(whole[1:3])].strip()
+    assert streamed('') == streamed(['']) == whole
+
+
+def test_a_dtype_that_is_none_is_refused_before_weights_are_read(folder):
+    with pytest.raises(UserError, match="param_dtype='int8': must be one of float32, bfloat16"):
+        flan_jax.load(str(folder), param_dtype='int8')
+    with pytest.raises(UserError, match="dtype='float16': must be one of auto, float32, bfloat16"):
+        flan_jax.load(str(folder), dtype='float16')
+
+
 @pytest.mark.parametrize('message', [{'role': 'user'}, {'role': 'user', 'content': 3}, 'Who?'])
 def test_messages_that_are_none_are_refused(model, message):
     with pytest.raises(UserError, match='message 0 is'):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 
+from flan_jax.errors import MOST_NAMED, UnknownName
 from flan_jax.settings import (
     Above,
     AtLeast,
@@ -119,3 +120,9 @@ def test_a_fingerprint_changes_with_every_value_and_survives_json():
     changed = [dataclasses.replace(one, **{name: values[-1]}) for name, values in ALLOWED.items()]
     different = [settings for settings in changed if settings != one]
     assert len({fingerprint(settings) for settings in [one, *different]}) == 1 + len(different)
+
+
+def test_a_message_names_the_first_of_very_many_names():
+    many = [f'name{number:04}' for number in range(2 * MOST_NAMED)]
+    assert f'name{MOST_NAMED - 1:04} and {MOST_NAMED} more' in str(UnknownName('thing', 'x', many))
+    assert str(UnknownName('thing', 'x', many[:2])) == "unknown thing 'x'; known: name0000, name0001"

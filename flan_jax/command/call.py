@@ -1,7 +1,7 @@
 """Commands from Python: what the shell runs, with exceptions in place of exit statuses."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flan_jax.command.main import COMMANDS
@@ -16,7 +16,8 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
 
     Args:
       command: such as 'run', 'tune' or 'tasks'; `flan-jax --help` lists them.
-      *words: what stands without a name, such as 'show' and 'rte' after 'tasks'.
+      *words: what stands without a name, such as 'show' and 'rte' after 'tasks'; and options with several values, as
+        '--gin_file=a.gin' and '--gin_file=b.gin'.
       gin: settings of a run, as --gin.NAME=value would bind them.
       **options: options by name; True for one without a value, False or None for one that is left out.
 
@@ -26,6 +27,9 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
     if command not in COMMANDS:
         raise UnknownName('command', command, COMMANDS)
     given = {name: value for name, value in options.items() if value is not None and value is not False}
+    for name, value in given.items():
+        if isinstance(value, Collection) and not isinstance(value, str | bytes):
+            raise UserError(f'{name}={value!r}: an option has one value; give several as words, as a shell has them')
     flags = [f'--{name}' if value is True else f'--{name}={value}' for name, value in given.items()]
     bindings = [f'--gin.{name}={_quoted(value)}' for name, value in (gin or {}).items()]
     try:

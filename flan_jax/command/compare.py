@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+from collections.abc import Iterable
 
 from etils import epath
 from rich.table import Table
@@ -25,8 +26,9 @@ def main(arguments: list[str]) -> int:
     from flan_jax.evaluation.compare import compare
 
     folders = _records_folders(options.run_a, options.run_b)
+    options.score = options.score or score_of(filter(None, (options.run_a, options.run_b)))
     found = compare(*folders, score=options.score, split=options.split)
-    OUT.print(f'A: {folders[0]}\nB: {folders[1]}')
+    OUT.print(f'A: {folders[0]}\nB: {folders[1]}\noptions are ranked by {options.score}')
     print_table(_table(found))
     for comparison in found:
         _print_examples(comparison, options.examples)
@@ -47,11 +49,29 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument('run_a', metavar='A', help='folder of a run or of its records')
     parser.add_argument('run_b', metavar='B', nargs='?', help='another; without it, the tuned model of A')
-    parser.add_argument('--score', default='sum', help='which of the scores on record ranks options')
+    parser.add_argument(
+        '--score', help='which of the scores on record ranks options; default: that of the runs, or sum'
+    )
     parser.add_argument('--split', default='test', choices=('validation', 'test'))
     parser.add_argument('--examples', type=int, default=0, help='how many to print per dataset')
     parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='JSON file to write everything to')
     return parser.parse_args(arguments)
+
+
+def score_of(runs: Iterable[str]) -> str:
+    """By which of the scores on record the runs rank options, as their own reports do; 'sum' for other folders.
+
+    Raises:
+      UserError: if they differ in it.
+    """
+    from flan_jax import manifest
+
+    made = {run: manifest.read(run)['run'] for run in runs if manifest.exists(run)}
+    scores = {run: of_run.get('evaluation', {}).get('score', 'sum') for run, of_run in made.items()}
+    if len(set(scores.values())) > 1:
+        said = ', '.join(f'{run} by {score}' for run, score in scores.items())
+        raise UserError(f'the runs rank options by different scores ({said}); name one by --score')
+    return next(iter(scores.values()), 'sum')
 
 
 def _records_folders(run_a: str, run_b: str | None) -> tuple[epath.Path, epath.Path]:

@@ -42,13 +42,16 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     from flan_jax.rollouts.rollout import FOLDER
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
+    from flan_jax.training.weights import require_base_as_before
 
+    require_base_as_before(run.model_dir, str(run.initial_checkpoint))  # what is learned stays near it
     vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(str(ppo.questions)), {})
     require_references(ppo.reward, questions)
     _check_lengths(run, ppo, vocabulary, questions)
     asked = _asked(run, ppo, questions, vocabulary)
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
+    made_of |= _reward_weights(ppo.reward)
     folder, drawn_by = epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run)
     processes.first_does('ppo', lambda: samples.require_same(folder, drawn_by))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
@@ -123,6 +126,14 @@ def _asked(run: Run, ppo: Ppo, questions, vocabulary):
         prompt_format=run.prompt_format,
     )
     return Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)
+
+
+def _reward_weights(reward: str) -> dict[str, str]:
+    """What stands for the weights of the reward model in a folder, which may hold others when a run goes on."""
+    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.settings import fingerprint
+
+    return {'reward_weights': fingerprint(model_identity(reward))} if epath.Path(reward).is_dir() else {}
 
 
 def _learn(run: Run, asked, metadata):

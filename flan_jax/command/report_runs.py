@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flan_jax.command.compare import score_of
 from flan_jax.command.evaluate_models import named
 from flan_jax.command.libraries import load_datasets
 from flan_jax.command.quiet import import_tensorflow
@@ -40,7 +41,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run, or NAME=FOLDER')
-    parser.add_argument('--score', default='sum', help='how options are ranked (default: sum)')
+    parser.add_argument('--score', help='how options are ranked; default: as the runs rank them')
     parser.add_argument('--output', default='out/report', help='folder to write to (default: out/report)')
     return parser.parse_args(arguments)
 
@@ -63,6 +64,7 @@ def _write(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]], opti
     from flan_jax.reports.runs import evaluated_runs
     from flan_jax.training import metrics_log
 
+    options.score = options.score or score_of(paths.values())
     if options.score not in SCORES:
         raise UserError(f'--score={options.score}: options are ranked by {", ".join(SCORES)}')
     runs = evaluated_runs(paths, made, options.score)

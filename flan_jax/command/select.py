@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     if options.model:
         require_judge(options.model)
     require_writable(output, '--output')
-    _require_same_settings(output / 'settings.json', _settings(options, prompts))
+    _require_same_settings(output / 'settings.json', _settings(options, prompts), _weights(chosen))
     answers = {f'step {folder.name}': _answers(options, folder, prompts, output) for folder in chosen}
     judged, judge = _judged(options, answers) if options.model else ([], None)
     content = {
@@ -115,7 +115,7 @@ def _checkpoints(options: argparse.Namespace) -> list:
 
 
 def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
-    """What answers depend on beside the checkpoint."""
+    """What answers depend on beside the weights."""
     from flan_jax.settings import as_plain
 
     return {
@@ -124,20 +124,35 @@ def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
         'max_new_tokens': options.max_new_tokens,
         'seed': options.seed,
         'prompt_format': options.prompt_format,
+        'task': options.task,
         'dtype': options.dtype,
+        'param_dtype': options.param_dtype,
     }
 
 
-def _require_same_settings(path: pathlib.Path, settings: Mapping) -> None:
-    """Writes the settings, or raises UserError where answers of others are there."""
+def _weights(chosen: Sequence) -> dict[str, str]:
+    """What stands for the weights of each checkpoint, by step; those that another run had at that step are others."""
+    from flan_jax.evaluation.weights import checkpoint_identity
+    from flan_jax.settings import fingerprint
+
+    return {folder.name: fingerprint(checkpoint_identity(folder)) for folder in chosen}
+
+
+def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mapping[str, str]) -> None:
+    """Writes settings and weights, or raises UserError where answers of others are there."""
     settings = json.loads(json.dumps(settings))
+    answered: dict[str, str] = {}
     if path.exists():
         before = read_json(path, 'remove the folder, and give the command again')
-        if changed := [name for name in settings if before.get(name) != settings[name]]:
+        answered = before.get('weights', {})
+        changed = [name for name in settings if before.get(name) != settings[name]]
+        if any(answered.get(step, found) != found for step, found in weights.items()):
+            changed.append('weights')
+        if changed:
             raise UserError(
                 f'{path.parent} holds answers with other {" and ".join(changed)}; name another folder by --output'
             )
-    write_whole(path, json.dumps(settings, indent=2, ensure_ascii=False))
+    write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
 
 def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output: pathlib.Path) -> dict[str, str]:

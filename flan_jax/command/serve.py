@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     from flan_jax.command.compilation_cache import keep_compiled_programs
 
     keep_compiled_programs()
-    model = load(options.model, vocabulary=options.vocabulary, prompt_format=options.prompt_format)
+    model = load(options.model, vocabulary=options.vocabulary, prompt_format=options.prompt_format, task=options.task)
     with server(model, options.name or pathlib.PurePath(options.model).name, options.host, options.port) as serving:
         CONSOLE.print(f'http://{options.host}:{serving.server_port}/v1 answers; Ctrl-C ends')
         try:
@@ -56,6 +56,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--port', type=int, default=8000, help='0 for any that is free (default: 8000)')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
+    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= _LAST_PORT:
         raise UserError(f'--port={options.port}: must be from 0 to {_LAST_PORT}')

@@ -41,11 +41,14 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     from flan_jax.command.tensorboard import show_settings
     from flan_jax.data.mixtures import missing_members
     from flan_jax.loaded_model import checkpoint_in
+    from flan_jax.training.weights import require_base_as_before
 
     if isinstance(run.objective, Ppo):
         raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
     check_vocabulary(run)
     check_head(run)
+    if run.tuning.freezes_base and run.initial_checkpoint:
+        require_base_as_before(run.model_dir, run.initial_checkpoint)
     if run.objective.reference:
         check_vocabulary(run, checkpoint_in(run.objective.reference))
     if run.tuning.prompt_names:

@@ -155,7 +155,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
         command=configuration.joined(['flan-jax', 'tune', *_given(options)]),
         output=options.output,
         base=base,
-        dataset='own_' + re.sub(r'\W+', '_', options.data.stem.lower()),
+        dataset='own_' + re.sub(r'[^a-z0-9_]+', '_', options.data.stem.lower()),
         data_dir=f'{options.output}/{DATA}/{digest}',
         prompt_format=prompt_format,
         objective=objective,
@@ -252,14 +252,14 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
     from flan_jax.data.prepare_instructions import prepare_instructions
 
     load_datasets((), tuned.data_dir, ())
-    if (pathlib.Path(tuned.data_dir) / tuned.dataset).exists():
-        return
     files, share = {'train': options.data}, 0.0
     if isinstance(options.validation, pathlib.Path):
         files['validation'] = options.validation
     elif options.validation:
         share = options.validation
     instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples, validation_share=share)
+    if (pathlib.Path(tuned.data_dir) / instructions.dataset.source.replace(':', '/')).exists():
+        return  # whole: what was killed while it was written has another name
     written = prepare_instructions(instructions, files, file_format, tuned.data_dir, keys)
     is_own = isinstance(tuned.prompt_format, ChatTemplate)
     prompt_format = "the model's chat template" if is_own else f'the prompt format {tuned.prompt_format.name}'

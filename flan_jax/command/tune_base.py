@@ -1,16 +1,21 @@
 """What `flan-jax tune --base` names: a Hugging Face folder, a conversion, a run or one of its steps."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 from etils import epath
 
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UserError
+from flan_jax.files import read_json, write_whole
 from flan_jax.model.config import DecoderConfig
 
 FOLDER = 'base'
 """Folder in the output of what is made of a base model that a run cannot start from as it is."""
+
+MADE_OF = 'base_made_of.json'
+"""File beside it that says of which weights it was made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +74,7 @@ def _of_hugging_face(path: str, made: str) -> Base:
     from flan_jax.data.formats.beside import chat_template_beside
 
     def make() -> None:
-        if not epath.Path(made).exists():
-            from_hugging_face(path, made)
+        _make_once(path, made, lambda: from_hugging_face(path, made))
 
     model = HuggingFaceModel(path)
     chat_template, beside = chat_template_beside(path), f'{made}/{COMPANIONS}'
@@ -90,10 +94,32 @@ def _merged(content, made: str) -> tuple[str, Callable[[], None]]:
         )
 
     def make() -> None:
-        if not epath.Path(made).exists():
-            adapter.merge(content, made)
+        _make_once(str(content.folder), made, lambda: adapter.merge(content, made))
 
     return made, make
+
+
+def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
+    """Makes a folder of a model, unless it is there.
+
+    A run that has a checkpoint goes on with what is there.
+
+    Raises:
+      UserError: if a run would begin with what an earlier command, which came to no checkpoint, made of other weights.
+    """
+    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.training.checkpoints import latest_step
+
+    output, said = epath.Path(made).parent, epath.Path(made).parent / MADE_OF
+    identity = json.loads(json.dumps(model_identity(path)))
+    if not epath.Path(made).exists():
+        write_whole(said, json.dumps(identity))
+        make()
+    elif not latest_step(output) and (not said.exists() or read_json(said, f'remove {made}') != identity):
+        raise UserError(
+            f'{made} was made of another model than --base={path} is now; remove that folder, or choose another '
+            '--output'
+        )
 
 
 def _nothing() -> None:

@@ -1,12 +1,11 @@
 """A fingerprint of what prepared data holds: prepared anew, it may hold other examples under the same name."""
 
-import functools
 import hashlib
 
 from etils import epath
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.source import prepared_builder, split_slices
+from flan_jax.data.source import kept, prepared_builder, split_slices
 
 _CHUNK_BYTES = 1 << 24
 
@@ -21,7 +20,7 @@ def contents_fingerprint(dataset: Dataset, split: str, data_dir: str) -> str:
     return _fingerprint(dataset.source, str(split_slices(dataset, data_dir)[split]), data_dir)
 
 
-@functools.cache
+@kept
 def _fingerprint(source: str, instruction: str, data_dir: str) -> str:
     found = hashlib.sha256()
     for part in prepared_builder(source, data_dir).info.splits[instruction].file_instructions:

@@ -4,7 +4,6 @@ A prompt is instruct(x1), y1, ..., instruct(xk), yk, instruct(x); the prompt for
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import ANSWER, HISTORY, Dataset, TfdsExample
 from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.rendering import Values, read_before, read_shown
+from flan_jax.data.source import kept
 from flan_jax.errors import UserError
 
 POOL_EXAMPLES = 2048
@@ -103,7 +103,7 @@ class Exemplars:
         return tf.stack([tf.constant(self.seed, tf.int64), query])
 
 
-@functools.cache
+@kept
 @tf.autograph.experimental.do_not_convert
 def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_shown) -> Values:
     """What `read` gives of up to `POOL_EXAMPLES` training examples, no two alike; vectors of strings.

@@ -1,7 +1,6 @@
 """Mixtures: how often each dataset is sampled, and how what is tuned on becomes SeqIO tasks."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 import seqio
@@ -22,7 +21,7 @@ from flan_jax.data.prepared_source import PreparedSource, count
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import OF_THE_CATALOGUE, Data
-from flan_jax.data.source import MissingDataError, split_slices
+from flan_jax.data.source import MissingDataError, kept, split_slices
 from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.errors import UserError
@@ -170,7 +169,7 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     return {m.task: part.weight / weights * sizes[m.task] / of_part[part.name] for m, part in drawn}
 
 
-@functools.cache
+@kept
 @tf.autograph.experimental.do_not_convert
 def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
     """Number of examples of a split that the dataset's filter keeps."""

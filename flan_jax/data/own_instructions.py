@@ -114,6 +114,9 @@ class Instructions:
         )
 
 
+UNFINISHED = 'incomplete.'
+"""Begins the name of a folder in which TFDS writes, or was killed."""
+
 _DECLARED: dict[str, Instructions] = {}
 """The datasets of the catalogue that `declare_prepared` added."""
 
@@ -125,7 +128,7 @@ def declare_prepared(data_dir: str) -> None:
       DeclarationError: if a module of the catalogue has a dataset of the same name.
     """
     for path in sorted(epath.Path(data_dir).glob('*/*/metadata.json')):
-        instructions = _declared_in(path)
+        instructions = None if path.parent.name.startswith(UNFINISHED) else _declared_in(path)
         if instructions is None:
             continue
         name = instructions.name

@@ -5,8 +5,10 @@ own writer writes the files, and a directory appears only when it is complete.
 """
 
 import contextlib
+import hashlib
 import importlib.resources
 import io
+import json
 import pathlib
 import shutil
 import tempfile
@@ -14,13 +16,14 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset, Tail
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.renderable import check_rendering
-from flan_jax.data.source import ORIGIN_KEY
+from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY, forget
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.files import make_folder
 
@@ -87,6 +90,7 @@ def write_examples(
     builder: tfds.core.DatasetBuilder, examples: Mapping[str, Sequence[Mapping[str, Any]]], metadata: Mapping[str, Any]
 ) -> pathlib.Path:
     """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
+    metadata = {**metadata, CONTENTS_KEY: _digest(examples)}
     builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
     make_folder(builder.data_dir_root)
@@ -94,7 +98,22 @@ def write_examples(
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
+    forget()
     return pathlib.Path(builder.data_path)
+
+
+def _digest(examples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Sixteen hexadecimal digits that stand for the examples of every split, in their order."""
+    found = hashlib.sha256()
+    for split, of_split in sorted(examples.items()):
+        for ex in of_split:
+            found.update(json.dumps([split, ex], sort_keys=True, default=_plain).encode())
+    return found.hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: numbers and arrays of NumPy, and bytes."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else repr(value)
 
 
 def _remove_litter(folder: pathlib.Path) -> None:

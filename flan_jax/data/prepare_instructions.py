@@ -13,7 +13,7 @@ from flan_jax.data.instruction_files import format_called
 from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.data.instruction_files.detected import conversations
 from flan_jax.data.members import FORMS, own_mixtures
-from flan_jax.data.own_instructions import DECLARATION_KEY, Instructions, declare_prepared, is_declared
+from flan_jax.data.own_instructions import DECLARATION_KEY, UNFINISHED, Instructions, declare_prepared, is_declared
 from flan_jax.data.prepare import unprepared_builder, write_examples
 from flan_jax.data.source import ORIGIN_KEY
 from flan_jax.errors import UnknownName, UserError
@@ -129,7 +129,7 @@ def require_free(name: str, data_dir: str) -> None:
     suffix = next((suffix for suffix in FORMS if suffix and name.endswith(suffix)), None)
     if is_declared(name):
         folder = epath.Path(data_dir) / name
-        if folder.exists():
+        if any(not version.name.startswith(UNFINISHED) for version in folder.glob('*')):
             raise UserError(f'{name!r} is prepared in {folder} already; remove that folder to prepare it anew')
         return
     if name in catalogue.DATASETS or name in own_mixtures() or name in folders:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import Dataset, TfdsExample
 from flan_jax.catalogue.splits import Slice
 from flan_jax.data.records import records
-from flan_jax.data.source import MissingDataError, default_folder, prepared_builder, split_slices
+from flan_jax.data.source import MissingDataError, default_folder, kept, prepared_builder, split_slices
 
 SHUFFLE_BUFFER = 10_000
 """Examples held in memory for shuffling; examples are shuffled before they are rendered, while they are small."""
@@ -141,7 +141,7 @@ def without_tuning() -> tf.data.Options:
     return options
 
 
-@functools.cache
+@kept
 def _count_expanded(dataset: Dataset, split: str, data_dir: str, limit: int) -> int:
     return count(PreparedSource(dataset, data_dir, limit).get_dataset(split, shuffle=False))
 

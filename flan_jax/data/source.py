@@ -2,6 +2,8 @@
 
 import functools
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -16,6 +18,28 @@ SAMPLES = 'bundled samples'
 ORIGIN_KEY = 'flan_jax_origin'
 """Key in a prepared dataset's metadata that says where its examples come from."""
 
+CONTENTS_KEY = 'flan_jax_contents'
+"""Key of a digest of its examples there, where this project wrote them; what a download holds its version says."""
+
+
+_Made = TypeVar('_Made')
+
+_KEPT: list['functools._lru_cache_wrapper'] = []
+"""What is kept of prepared data in this process."""
+
+
+def kept(function: Callable[..., _Made]) -> 'functools._lru_cache_wrapper[_Made]':
+    """`functools.cache` for what is made of prepared data: until this process prepares other data, see `forget`."""
+    cached = functools.cache(function)
+    _KEPT.append(cached)
+    return cached
+
+
+def forget() -> None:
+    """Lets go of all that was made of prepared data: a name may be that of other data now, as in a notebook."""
+    for cached in _KEPT:
+        cached.cache_clear()
+
 
 class MissingDataError(UserError):
     """A dataset, or one of its splits, is not prepared in the data directory."""
@@ -26,7 +50,7 @@ def default_folder() -> str:
     return os.environ.get('TFDS_DATA_DIR') or str(tfds.core.constants.DATA_DIR)
 
 
-@functools.cache
+@kept
 def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     """The reader of a prepared dataset.
 
@@ -50,11 +74,15 @@ def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
 
 
 def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
-    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits."""
+    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits.
+
+    Where examples were written by this project, their contents besides: a label that is put right takes as many bytes.
+    """
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
     rows = {name: str(part) for name, part in split_slices(dataset, data_dir).items()}
-    return {'source': dataset.source, 'splits': splits, 'rows': rows}
+    contents = info.metadata.get(CONTENTS_KEY) if info.metadata else None
+    return {'source': dataset.source, 'splits': splits, 'rows': rows} | ({'contents': contents} if contents else {})
 
 
 def origin(source: str, data_dir: str) -> str | None:

@@ -67,6 +67,8 @@ class Comparison:
 def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', split: str = 'test') -> list[Comparison]:
     """The comparisons of everything that two models answered alike: of the same data, in the same templates.
 
+    Where both answered a dataset under several settings, such as limits, the newest count, as in reports of runs.
+
     Args:
       folder_a: folder of a model's records, or of its records of one dataset.
       folder_b: another.
@@ -79,14 +81,21 @@ def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', spli
     """
     if score not in SCORES:
         raise UnknownName('score', score, SCORES)
-    groups: dict[str, list[Pair]] = collections.defaultdict(list)
-    for a, b in paired_folders(folder_a, folder_b):
-        for key in sorted(set(records.sound(a)) & set(records.sound(b)), key=dataclasses.astuple):
-            if key.split == split:
-                groups[_name(key)].append((records.read(a, key), records.read(b, key)))
+    groups: dict[str, list[Pair]] = {}
+    for a, b in sorted(paired_folders(folder_a, folder_b), key=lambda pair: max(map(records.last_written, pair))):
+        groups |= _pairs(a, b, split)
     if not groups:
         raise ComparisonError(f'{folder_a} and {folder_b} have no {split} records of the same dataset and template')
-    return [_compare(name, pairs, score) for name, pairs in groups.items()]
+    return [_compare(name, pairs, score) for name, pairs in sorted(groups.items())]
+
+
+def _pairs(a: epath.Path, b: epath.Path, split: str) -> dict[str, list[Pair]]:
+    """What two folders of a dataset hold of a split, by name, a pair for each template."""
+    found: dict[str, list[Pair]] = collections.defaultdict(list)
+    for key in sorted(set(records.sound(a)) & set(records.sound(b)), key=dataclasses.astuple):
+        if key.split == split:
+            found[_name(key)].append((records.read(a, key), records.read(b, key)))
+    return dict(found)
 
 
 def paired_folders(folder_a: epath.Path, folder_b: epath.Path) -> list[tuple[epath.Path, epath.Path]]:

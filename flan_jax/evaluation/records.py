@@ -154,6 +154,11 @@ def folders_in(of_model: epath.Path) -> list[epath.Path]:
     return sorted(folder for folder in found if (folder / SETTINGS_FILE).exists())
 
 
+def last_written(folder: epath.Path) -> float:
+    """When records were last added to a folder, in seconds since 1970."""
+    return max((path.stat().mtime for path in folder.glob('*.jsonl')), default=0)
+
+
 def settings_of(folder: epath.Path) -> dict[str, Any]:
     """What the fingerprint of a dataset's folder covers."""
     return read_json(folder / SETTINGS_FILE, f'remove {folder}; `flan-jax evaluate` writes it anew')

@@ -3,7 +3,7 @@
 import functools
 import numbers
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from flan_jax.errors import UserError
@@ -36,6 +36,21 @@ def check_number(name: str, value: Any) -> None:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not abs(value) <= sys.float_info.max:
         raise UserError(f'{name}={value!r}: must be a number')
+
+
+def check_texts(name: str, values: Any) -> list[str]:
+    """The texts of a list; raises UserError for a text by itself, which would be read letter by letter, or others."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UserError(f'{name}={values!r}: must be a list of texts')
+    texts = list(values)
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserError(f'{name}: {text!r} is no text')
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f'{name}: {text[:80]!r} holds half a character, which is no text') from error
+    return texts
 
 
 def decoding_of(

@@ -81,8 +81,17 @@ class LoadedModel:
         return decoder.max_length(self.config, self.params)
 
     def require_language_model(self) -> None:
-        """Raises UserError for a reward model: its weights have learned to rate responses, not to give them."""
+        """Raises UserError unless it can be asked as it is.
+
+        The weights of a reward model have learned to rate responses, not to give them; where there is a soft prompt for
+        each task, one must be chosen before.
+        """
         self._require_no_value_function()
+        if self.prompts:
+            raise UserError(
+                f'this model has a soft prompt for each task ({", ".join(self.prompts)}), of which a text reads one; '
+                'where none can be chosen by --task or `of_task`, name another model, such as its base'
+            )
         if VALUE_HEAD in self.params:
             raise UserError(
                 'this is a reward model: it rates responses, and neither answers nor scores options; name a language '

@@ -76,9 +76,14 @@ def _base_column(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]]
 
 
 def _found(of_model: epath.Path) -> dict[RecordKey, epath.Path]:
-    """The folder of every key; the newest where a key was answered under several settings."""
-    folders = sorted(records.folders_in(of_model), key=lambda folder: (folder / records.SETTINGS_FILE).stat().mtime)
-    return {key: folder for folder in folders for key in records.sound(folder)}
+    """The folder of every key. What is reported together was answered under one setting, the newest of several."""
+    found: dict[RecordKey, epath.Path] = {}
+    for folder in sorted(records.folders_in(of_model), key=records.last_written):
+        keys = records.sound(folder)
+        lines = {key.without_template for key in keys}
+        found = {key: before for key, before in found.items() if key.without_template not in lines}
+        found |= dict.fromkeys(keys, folder)
+    return found
 
 
 def _known(found: Found) -> list[RecordKey]:

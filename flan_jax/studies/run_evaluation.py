@@ -13,6 +13,7 @@ from flan_jax.run import Run
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
+from flan_jax.training.settings import Training
 
 
 def evaluates(run: Run) -> bool:
@@ -37,8 +38,12 @@ def base_records(run: Run) -> ModelRecords:
         weights = fresh_identity(as_plain(run.model), run.training.seed)
     else:
         weights = checkpoint_identity(run.initial_checkpoint)
-    root = run.evaluation.base_dir or run.model_dir
-    return ModelRecords(root, BASE, _model_settings(run, weights, run.evaluation.base_format))
+    root, training = run.evaluation.base_dir or run.model_dir, run.training
+    settings = _model_settings(run, weights, run.evaluation.base_format)
+    # A run's own model has one dtype; its base is evaluated without a run, too, and for runs that share the records.
+    given = {'dtype': training.dtype, 'param_dtype': training.param_dtype}
+    others = {name: value for name, value in given.items() if value != getattr(Training, name)}
+    return ModelRecords(root, BASE, settings | others)
 
 
 def tuned_records(run: Run) -> ModelRecords | None:

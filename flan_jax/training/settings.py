@@ -13,6 +13,7 @@ from flan_jax.training.schedules.constant import Constant
 from flan_jax.training.schedules.schedule import Schedule
 
 ComputeDtype = Literal['auto', 'float32', 'bfloat16']
+ParamDtype = Literal['float32', 'bfloat16']
 Remat = Literal['none', 'dots', 'full']
 
 
@@ -68,7 +69,7 @@ class Training(Settings):
     warmup_share: Annotated[float, Between(0, 1)] = 0.0
     weight_decay: Annotated[float, AtLeast(0)] | None = None
     dtype: ComputeDtype = 'auto'
-    param_dtype: Literal['float32', 'bfloat16'] = 'float32'
+    param_dtype: ParamDtype = 'float32'
     remat: Remat = 'dots'
     residual_dropout: Annotated[float, Between(0, 0.9)] = 0.0
     seed: Annotated[int, AtLeast(0)] = 0

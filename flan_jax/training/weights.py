@@ -123,5 +123,23 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
     return CheckpointContent(epath.Path(folder), decoder, tuning, metadata, has_head)
 
 
+def require_base_as_before(model_dir: epath.PathLike, base: epath.PathLike) -> None:
+    """Raises CheckpointError where a run goes on beside other weights than its newest checkpoint says it began with.
+
+    A checkpoint that says nothing of them, or is damaged, is passed over: whoever restores names what is damaged.
+    """
+    for folder in reversed(checkpoints.folders(model_dir)):
+        try:
+            before = checkpoints.metadata(folder).get(BASE_WEIGHTS)
+        except CheckpointError:
+            continue
+        if before not in (None, checkpoints.weights_digest(base)):
+            raise CheckpointError(
+                f'{folder} was not trained beside the weights that INITIAL_CHECKPOINT_PATH={base} holds now; put back '
+                'those that it was, or choose another MODEL_DIR'
+            )
+        return
+
+
 def _cast(params: Params, dtype: str) -> Params:
     return {name: value.astype(dtype) for name, value in params.items()}

@@ -164,6 +164,40 @@ def test_what_was_killed_goes_on_to_the_same_end(folder):
     assert (folder / 'out/ppo/metrics.jsonl').read_text() == before
 
 
+def test_it_does_not_go_on_with_the_rewards_of_another_model(folder, capsys):
+    """The reward model was tuned further, say, while the run was stopped."""
+    rewards = folder / 'out/reward'
+    shutil.copytree(rewards, folder / 'kept')
+    settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
+    head = init_value_head(settings.model, jax.random.key(2))
+    metadata = checkpoints.metadata(rewards)
+    shutil.rmtree(rewards)
+    checkpoints.save_params(rewards, random_params(settings.model) | head, metadata)
+    try:
+        assert run() == 2
+        assert 'holds samples with another reward_weights' in capsys.readouterr().err
+    finally:
+        shutil.rmtree(rewards)
+        (folder / 'kept').rename(rewards)
+    assert run() == 0
+
+
+def test_it_does_not_go_on_near_other_weights_than_it_began_with(folder, capsys):
+    """What it began with is the reference that answers are kept near: it was tuned anew, say, in between."""
+    base = folder / 'out/rft/sft/checkpoints/240'
+    base.rename(folder / 'kept')
+    settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
+    metadata = checkpoints.metadata(folder / 'kept')
+    checkpoints.save_params(base, random_params(settings.model, seed=5), metadata)
+    try:
+        assert run() == 2
+        assert 'was not trained beside the weights' in capsys.readouterr().err
+    finally:
+        shutil.rmtree(base)
+        (folder / 'kept').rename(base)
+    assert run() == 0
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [

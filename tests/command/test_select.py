@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import jax
 import pytest
@@ -97,6 +98,20 @@ def test_answers_that_are_there_stay_and_answers_of_other_kinds_are_refused(run,
     assert files.items() <= {path: path.read_bytes() for path in (run / 'selection').glob('step_*.jsonl')}.items()
     assert main.main(arguments(run, '--seed=1')) == 2
     assert 'answers with other seed; name another folder by --output' in capsys.readouterr().err
+
+
+def test_answers_of_another_run_at_the_same_steps_are_not_taken_for_its_own(run, tmp_path, capsys):
+    """A folder for the answers of one run is named again for another; or the run was tuned anew in its place."""
+    kept = shutil.copytree(run, tmp_path / 'run')
+    shutil.copy(run.parent / 'prompts.jsonl', tmp_path)
+    words = arguments(kept, '--first=3', f'--output={tmp_path}/chosen')
+    assert main.main(words) == 0
+    of_step = kept / checkpoints.FOLDER / str(STEPS[-1])
+    metadata = checkpoints.metadata(of_step)
+    shutil.rmtree(of_step)
+    checkpoints.save_params(of_step, random_params(CONFIG, seed=20), metadata)
+    assert main.main(words) == 2
+    assert f'{tmp_path}/chosen holds answers with other weights; name another' in capsys.readouterr().err
 
 
 def test_one_checkpoint_is_no_choice(run, capsys):

@@ -1,6 +1,7 @@
 """A run with a prompt for each task: stopped and resumed, evaluated with each task's own, asked with one."""
 
 import dataclasses
+import http.server
 import json
 import pathlib
 
@@ -121,6 +122,17 @@ def test_a_folder_that_is_named_is_asked_with_every_prompt(folder, samples_dir, 
     assert [found['rte', 'soft'], found['rte', 'soft_prompt_2']] == list(line['prompts'].values())
     answers = {path.read_text() for path in tmp_path.glob('evaluation/soft/rte-*/test_template_0.jsonl')}
     assert len(answers) == 2
+
+
+def test_one_prompt_is_served(folder, monkeypatch, capsys):
+    def end(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, 'serve_forever', end)
+    served = ['serve', str(folder / 'run'), '--port=0']
+    assert main.main([*served, '--task=rte@2']) == 0
+    assert main.main(served) == 2
+    assert 'name a task: rte, cb, rte@2' in capsys.readouterr().err
 
 
 def test_a_study_takes_the_prompts_of_a_task_for_seeds(folder, samples_dir):

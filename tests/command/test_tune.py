@@ -1,12 +1,16 @@
 """From a file and a Hugging Face folder to a tuned model in one command, which goes on, and grows into a gin file."""
 
 import json
+import shutil
 
 import jax
+import numpy as np
 import pytest
 from etils import epath
 
 from flan_jax.command import configuration, main
+from flan_jax.command import tune as tune_command
+from flan_jax.convert.write import write_model
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.loaded_model import load
@@ -92,6 +96,42 @@ def test_a_lora_run_is_tuned_further_in_the_format_it_has_or_another(folder, tun
     assert model.prompt_format == Alpaca() and not any('lora' in name for name in model.params)
     text = (folder / 'more' / 'run.gin').read_text()
     assert f"INITIAL_CHECKPOINT_PATH = '{folder}/more/base'" in text
+
+
+def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys):
+    """A first command ended before its first checkpoint; the next one, for the same folder, names another model."""
+    shutil.copytree(folder / 'model', folder / 'other')
+    write_model(folder / 'other', CONFIG, random_params(CONFIG, seed=1))
+    asked = [f'--data={folder}/alpaca.json', f'--output={folder}/again', '--epochs=1']
+    with monkeypatch.context() as patch:
+        patch.setattr(tune_command, '_run', lambda *run: 0)
+        assert tune(folder, f'--base={folder}/model', *asked) == 0
+        assert tune(folder, f'--base={folder}/model', *asked) == 0, 'the same model is there already'
+    assert tune(folder, f'--base={folder}/other', *asked) == 2
+    assert f'{folder}/again/base was made of another model' in capsys.readouterr().err
+    shutil.rmtree(folder / 'again' / 'base')
+    assert tune(folder, f'--base={folder}/other', *asked) == 0
+    embedding = [load(folder / name).params['embedding'] for name in ('again/base/checkpoint', 'other')]
+    np.testing.assert_array_equal(*embedding)
+
+
+def test_data_whose_writing_was_killed_are_written_again(folder, monkeypatch):
+    (folder / 'alpaca.json').copy(folder / 'killed.json')
+    monkeypatch.setattr(tune_command, '_run', lambda *run: 0)
+    asked = [f'--base={folder}/model', f'--data={folder}/killed.json', f'--output={folder}/killed']
+    assert tune(folder, *asked) == 0
+    (written,) = (folder / 'killed' / 'data').glob('*/own_killed')
+    (written / '1.0.0').rename(written / 'incomplete.ABCDEF_1.0.0')  # what TFDS leaves
+    assert tune(folder, *asked) == 0
+    assert (written / '1.0.0' / 'dataset_info.json').exists()
+
+
+def test_the_file_may_be_called_as_one_likes(folder, monkeypatch):
+    (folder / 'alpaca.json').copy(folder / 'Über 数据.json')
+    monkeypatch.setattr(tune_command, '_run', lambda *run: 0)
+    assert tune(folder, f'--base={folder}/model', f'--data={folder}/Über 数据.json', f'--output={folder}/named') == 0
+    run = configuration.load([str(folder / 'named' / 'run.gin')], {})
+    assert (epath.Path(run.data.tfds_data_dir) / run.data.mixture).is_dir()
 
 
 def test_rankings_of_three_fit_and_a_reward_model_keeps_test_examples(folder):

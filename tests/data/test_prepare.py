@@ -1,6 +1,7 @@
 """Examples of a user's own become a prepared TFDS dataset, or one clear error and no dataset."""
 
 import json
+import shutil
 import tempfile
 
 import numpy as np
@@ -11,8 +12,10 @@ import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
 from flan_jax.data import prepare, source
+from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.download import download
 from flan_jax.data.features import complete, features_read, misfit
+from flan_jax.data.mixtures import usable_examples
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.status import State, status
 from flan_jax.errors import UnknownName, UserError
@@ -44,6 +47,30 @@ def test_examples_are_read_back_by_the_builders_name(tmp_path):
     assert (found.state, found.examples) == (State.READY, {'train': 8, 'validation': 4, 'test': 2})
     answers = {ex.fields['hypothesis']: ex.answer for ex in rendered_examples(rte, 'test', str(tmp_path / 'data'))}
     assert answers == {'The valley gets wet.': 'yes', 'The shop sells bread.': 'no'}
+
+
+def test_a_label_that_is_put_right_makes_other_data(tmp_path):
+    """As many examples in as many bytes: a stream of the wrong labels must not be taken for one of the right ones."""
+    wrong = [RTE_EXAMPLES[0] | {'label': 'not_entailment'}, RTE_EXAMPLES[1]]
+    found = {}
+    for name, examples in {'wrong': wrong, 'right': RTE_EXAMPLES, 'right again': RTE_EXAMPLES}.items():
+        file, data_dir = write_jsonl(tmp_path / f'{name}.jsonl', examples), str(tmp_path / name)
+        prepare.write_dataset('super_glue/rte:1.0.2', {'train': file, 'validation': file}, data_dir, origin='')
+        found[name] = source.data_fingerprint(catalogue.dataset('rte'), data_dir)
+    assert found['wrong']['splits'] == found['right']['splits'], 'they differ in size, so nothing was compared'
+    assert found['wrong'] != found['right'] == found['right again']
+
+
+def test_a_process_that_prepares_data_anew_reads_the_new_ones(tmp_path):
+    """As a notebook does, with `flan_jax.call`."""
+    rte, data_dir, sizes, contents = catalogue.dataset('rte'), str(tmp_path / 'data'), [], set()
+    for examples in (RTE_EXAMPLES, RTE_EXAMPLES[::-1], RTE_EXAMPLES * 2):
+        shutil.rmtree(data_dir, ignore_errors=True)
+        train, tested = (write_jsonl(tmp_path / f'{name}.jsonl', examples) for name in ('train', 'validation'))
+        prepare.write_dataset('super_glue/rte:1.0.2', {'train': train, 'validation': tested}, data_dir, origin='')
+        contents.add(contents_fingerprint(rte, 'test', data_dir))
+        sizes.append((usable_examples(rte, 'test', data_dir), len(list(rendered_examples(rte, 'test', data_dir)))))
+    assert sizes == [(2, 2), (2, 2), (4, 4)] and len(contents) == 3
 
 
 def test_parquet_examples_are_the_same_as_json_lines(tmp_path):

@@ -1,10 +1,12 @@
 """Two models are compared on the same examples, and on nothing else."""
 
 import json
+import os
 
 import jax
 import pytest
 
+from flan_jax import manifest
 from flan_jax.command import main
 from flan_jax.evaluation import records
 from flan_jax.evaluation.compare import ComparisonError, compare
@@ -40,6 +42,17 @@ def test_wins_are_counted_by_example_over_all_templates(tmp_path):
     assert found.score_a == found.score_b == pytest.approx(50.0)
     assert {example['right'] for example in found.examples} == {'a', 'b'}
     assert all((example['right'] == 'a') == (example['a'] in example['references']) for example in found.examples)
+
+
+def test_answers_under_another_limit_are_not_mixed_with_the_newest(tmp_path):
+    for name, rights in (('a', [1, 1, 0, 0]), ('b', [1, 1, 1, 0])):
+        folder = write_model(tmp_path / name, [rights, rights])
+        for file in folder.glob('*/*.jsonl'):
+            os.utime(file, (1, 1))
+        write_model(tmp_path / name, [rights[:3]], limit=3)
+    (found,) = compare(*(records.model_folder(tmp_path / name, 'step_3') for name in 'ab'))
+    assert (found.num_examples, found.templates) == (3, 1)
+    assert (found.score_a, found.score_b) == pytest.approx((200 / 3, 100))
 
 
 def test_mcnemar_does_not_judge_a_score_that_is_no_accuracy(tmp_path):
@@ -105,6 +118,21 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert (found['score_a'], found['score_b'], found['only_a'], found['only_b']) == (25.0, 75.0, 1, 3)
     assert main.main(['compare', str(tmp_path / 'nothing')]) == 2
     assert '`flan-jax evaluate` writes them' in capsys.readouterr().err
+
+
+def test_options_are_ranked_as_the_runs_rank_them(tmp_path, capsys):
+    for name, score in (('a', 'byte'), ('b', 'byte'), ('c', 'mean')):
+        write_model(tmp_path / name, [[1, 0]])
+        made = {'run': {'evaluation': {'score': score, 'base_dir': None}}}
+        (tmp_path / name / manifest.FILE).write_text(json.dumps(made))
+    a, b, c = (str(tmp_path / name) for name in 'abc')
+    output = tmp_path / 'compared.json'
+    assert main.main(['compare', a, b, f'--output={output}']) == 0
+    assert json.loads(output.read_text())['score'] == 'byte'
+    assert main.main(['compare', a, c, '--score=sum', f'--output={output}']) == 0
+    assert json.loads(output.read_text())['score'] == 'sum'
+    assert main.main(['compare', a, c]) == 2
+    assert 'c by mean); name one by --score' in capsys.readouterr().err
 
 
 def test_an_earlier_step_is_not_taken_for_the_newest_checkpoint(tmp_path, capsys):

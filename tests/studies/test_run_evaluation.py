@@ -7,6 +7,7 @@ import pytest
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
 from flan_jax.command.train import tuning
+from flan_jax.studies import run_evaluation
 
 TINY = 'gin/runs/tiny.gin'
 
@@ -138,3 +139,12 @@ def test_templates_that_are_not_wanted_are_not_in_the_report(went_on):
     assert command('report', where, **{'Evaluation.templates': (1,)}) == 0
     for line in report_of(where)['results']:
         assert [t['template'] for t in line['models']['tuned']['templates']] == [1]
+
+
+def test_a_base_model_in_another_dtype_has_records_of_its_own(samples_dir, tmp_path):
+    """Runs that share the records of their base, and evaluations without a run, may differ in it."""
+    where = {'MODEL_DIR': tmp_path / 'run', 'Stream.directory': tmp_path, 'TFDS_DATA_DIR': samples_dir}
+    changes = [{}, {'Training.dtype': 'bfloat16'}, {'Training.param_dtype': 'bfloat16'}, {'TRAIN_STEPS': 5}]
+    runs = [configuration.load([TINY], bindings(where, **change)) for change in changes]
+    folders = [run_evaluation.base_records(run).folder({'dataset': 'stsb'}) for run in runs]
+    assert len(set(folders)) == 3 and folders[0] == folders[-1]

@@ -1,7 +1,6 @@
 """The texts of prepared rows as they are on disk, before any template: what two datasets are compared by."""
 
 import dataclasses
-import functools
 import os
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.features import features_read
 from flan_jax.data.overlap.chunks import Rows, in_chunks
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.source import prepared_builder
+from flan_jax.data.source import kept, prepared_builder
 
 _FILES_AT_ONCE = _ROWS_OF_EACH = 16
 """How TFDS reads the files of a split in turn (the defaults of `tfds.ReadConfig`)."""
@@ -47,7 +46,7 @@ def _texts_of_examples(dataset: Dataset, split: str, data_dir: str) -> Iterator[
         yield from [[text.decode() for text in texts]] * (1 if examples is None else examples[index])
 
 
-@functools.cache
+@kept
 def text_keys(dataset: Dataset, data_dir: str) -> list[str]:
     """The names of the features that a declaration reads, those of nested ones joined by '/', in order."""
     features = prepared_builder(dataset.source, data_dir).info.features
