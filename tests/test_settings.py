@@ -72,6 +72,12 @@ REFUSED = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Noted(Settings):
+    size: int
+    note: str = dataclasses.field(default='', compare=False)
+
+
 def test_the_cases_cover_every_field():
     names = {field.name for field in dataclasses.fields(Example)}
     assert set(ALLOWED) == set(REFUSED) == names
@@ -119,3 +125,10 @@ def test_a_fingerprint_changes_with_every_value_and_survives_json():
     changed = [dataclasses.replace(one, **{name: values[-1]}) for name, values in ALLOWED.items()]
     different = [settings for settings in changed if settings != one]
     assert len({fingerprint(settings) for settings in [one, *different]}) == 1 + len(different)
+
+
+def test_what_changes_no_result_tells_no_settings_apart():
+    one, other = Noted(1, note='a'), Noted(1, note='b')
+    assert one == other and fingerprint(one) == fingerprint(other) == fingerprint({'type': 'Noted', 'size': 1})
+    assert fingerprint({'held': (one,)}) == fingerprint({'held': (other,)}) != fingerprint({'held': (Noted(2),)})
+    assert as_plain(other)['note'] == 'b'

@@ -81,7 +81,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
     rates = f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth of it for dpo and its kind'
     training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
-    training.add_argument('--length', type=int, help='tokens of an example at most; default: 2048')
+    training.add_argument(
+        '--length', type=int, help='tokens of an example at most; default: 2048, or as many as the model was trained on'
+    )
     options = parser.parse_args(arguments)
     options.output = options.output.rstrip('/') or '/'
     for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
