@@ -69,7 +69,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        '--base', required=True, help='the model: a Hugging Face folder, a conversion, a run or one of its steps'
+        '--base',
+        required=True,
+        help='the model: a Hugging Face folder (of a model, or of PEFT), a conversion, a run or one of its steps',
     )
     parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
     parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
