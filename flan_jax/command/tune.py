@@ -20,7 +20,7 @@ from flan_jax.command.instruction_data import renamed_keys
 from flan_jax.command.tune_base import Base, base_of
 from flan_jax.command.tune_gin import FILE, RATES, Tuned
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.files import require_writable, write_whole
+from flan_jax.files import read_utf8, require_writable, write_whole
 from flan_jax.objectives.objective import Objective
 from flan_jax.progress import CONSOLE
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
     _check(text, tuned)
-    if path.exists() and path.read_text() != text and latest_step(options.output):
+    if path.exists() and read_utf8(path) != text and latest_step(options.output):
         raise UserError(
             f'{path} is there and asks for something else; choose another --output, or go on with that by '
             f'{configuration.command("run", [str(path)], {})}'
@@ -241,7 +241,7 @@ def _check(text: str, tuned: Tuned) -> None:
     in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
-        path.write_text(text)
+        path.write_text(text, 'utf-8')
         configuration.load([str(path)], in_place)
 
 

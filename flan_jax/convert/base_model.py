@@ -91,7 +91,7 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
             companions=COMPANIONS,
             model='\n'.join(gin_lines(model.config)),
         )
-        (unfinished / GIN_FILE).write_text(text)
+        (unfinished / GIN_FILE).write_bytes(text.encode('utf-8'))
     return model.config
 
 
