@@ -148,6 +148,12 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
     return manifest
 
 
+def asked_otherwise(manifest: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with what is `asked` now, its `run`, `command` and `gin`, where that is another evaluation."""
+    same = manifest['run'].get('evaluation') == asked['run']['evaluation']
+    return manifest if same else {**manifest, **asked}
+
+
 def versions() -> dict[str, str]:
     """Python and the packages that results may depend on."""
     found = {'python': platform.python_version(), 'flan_jax': flan_jax.__version__}
