@@ -35,7 +35,7 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
       DamagedFile: if it is cut short, or no JSON object; names the file.
     """
     try:
-        content = json.loads(epath.Path(path).read_text(encoding='utf-8'))
+        content = json.loads(epath.Path(path).read_bytes().decode('utf-8'))
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f'{path} is damaged: not JSON ({str(error)[:100]}); {advice}') from error
     if not isinstance(content, dict):
@@ -105,7 +105,7 @@ def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: s
 def write_whole(path: epath.PathLike, text: str) -> None:
     """Writes a text file that is there only when it is complete, making its folder where it is missing."""
     with whole_file(path) as unfinished:
-        unfinished.write_text(text)
+        unfinished.write_bytes(text.encode('utf-8'))  # epath's texts are in the locale's encoding
 
 
 @contextlib.contextmanager

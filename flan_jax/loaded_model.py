@@ -8,7 +8,8 @@ from etils import epath
 from jax.sharding import Mesh
 
 from flan_jax.convert import peft
-from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS
+from flan_jax.convert.base_model import CHECKPOINT, COMPANIONS, SOURCE, require_new
+from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.read import CONFIG_FILE, HuggingFaceModel
 from flan_jax.data.formats import format_of
 from flan_jax.data.formats.beside import chat_template_beside
@@ -20,13 +21,15 @@ from flan_jax.distributed.placement import Placement
 from flan_jax.errors import UserError
 from flan_jax.files import absolute, locate
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.model.decoder import LORA_A, Params
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.moved_base import moved, write_moved
 from flan_jax.training.program import execution_of, platform_of
 from flan_jax.training.settings import ComputeDtype, ParamDtype
-from flan_jax.training.weights import CheckpointContent, content_of
+from flan_jax.training.weights import BASE_WEIGHTS, CheckpointContent, content_of
+from flan_jax.tuning.lora import Lora
 
 POLICY = 'policy'
 """Folder of the language model that a run learned from rewards, in its MODEL_DIR."""
@@ -77,16 +80,44 @@ def _opened(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype:
 
 
 def _with_adapter(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:
-    base = _opened(epath.Path(peft.base_of_adapter(folder)), mesh, vocabulary, param_dtype)
-    lora, arrays = peft.read_adapter(folder, base.config)
-    layout = placed(lora.shapes(base.config), mesh)
-    trained = {name: jax.device_put(arrays[name], like.sharding) for name, like in layout.items()}
+    base, lora, trained = _base_and_adapter(folder, mesh, vocabulary, param_dtype)
     return dataclasses.replace(
         base,
         params=lora.combine(base.params, trained),
         prompt_format=chat_template_beside(folder) or base.prompt_format,
         metadata={**base.metadata, 'tuning': as_plain(lora)},
     )
+
+
+def _base_and_adapter(
+    folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str
+) -> tuple[LoadedModel, Lora, Params]:
+    """The base model that an adapter of PEFT names; the adapter's settings and parameters."""
+    named = peft.base_of_adapter(folder)
+    base = _opened(epath.Path(named), mesh, vocabulary, param_dtype)
+    if any(name.endswith(LORA_A) for name in base.params):
+        raise ConversionError(
+            f'{folder} stands beside {named}, which is an adapter itself; merge that into its base by `flan-jax '
+            'adapter merge`'
+        )
+    lora, arrays = peft.read_adapter(folder, base.config)
+    layout = placed(lora.shapes(base.config), mesh)
+    return base, lora, {name: jax.device_put(arrays[name], like.sharding) for name, like in layout.items()}
+
+
+def merge_peft(folder: epath.PathLike, destination: epath.PathLike) -> None:
+    """Writes an adapter of PEFT, merged into the base model that it names, as a checkpoint of all weights.
+
+    Raises:
+      ConversionError, CheckpointError, UserError: as `load`, or if the destination exists.
+    """
+    require_new(destination)
+    base, lora, trained = _base_and_adapter(epath.Path(folder), make_mesh(Parallelism()), None, 'float32')
+    without = ('base', BASE_WEIGHTS, SOURCE)
+    metadata = {name: value for name, value in base.metadata.items() if name not in without}
+    metadata['vocabulary_path'] = str(base.vocabulary.path)
+    merge = jax.jit(lora.merge, donate_argnums=0)
+    checkpoints.save_params(destination, merge(base.params, trained), metadata)
 
 
 def _of_checkpoint(folder: epath.PathLike, mesh: Mesh, vocabulary: str | None, param_dtype: str) -> LoadedModel:

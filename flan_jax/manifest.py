@@ -37,6 +37,7 @@ _MAY_CHANGE = {
     'training.keep_checkpoints',
     'training.microbatches',
     'training.remat',
+    'model.position.trained_length',
 }
 """Settings among those that change nothing in the weights but rounding."""
 
@@ -147,6 +148,12 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
     return manifest
 
 
+def asked_otherwise(manifest: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with what is `asked` now, its `run`, `command` and `gin`, where that is another evaluation."""
+    same = manifest['run'].get('evaluation') == asked['run']['evaluation']
+    return manifest if same else {**manifest, **asked}
+
+
 def versions() -> dict[str, str]:
     """Python and the packages that results may depend on."""
     found = {'python': platform.python_version(), 'flan_jax': flan_jax.__version__}
@@ -178,12 +185,19 @@ def _weights_depend_on(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
     parts = {part: run[part] for part in TRAINED_BY if part in run}
     for setting in _MAY_CHANGE:
-        part, _, name = setting.partition('.')
-        parts[part] = {key: value for key, value in parts[part].items() if key != name}
+        parts = _without(parts, setting.split('.'))
     for setting, nothing in _NOTHING_AT.items():
         part, _, name = setting.partition('.')
         parts[part] = {key: value for key, value in parts[part].items() if (key, value) != (name, nothing)}
     return parts
+
+
+def _without(settings: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Settings without the one at the end of a path."""
+    first, *rest = path
+    if rest and isinstance(settings.get(first), Mapping):
+        return {**settings, first: _without(settings[first], rest)}
+    return {name: value for name, value in settings.items() if rest or name != first}
 
 
 def _moved_with(model_dir: epath.PathLike, run: Mapping[str, Any]) -> Mapping[str, Any]:

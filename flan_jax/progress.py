@@ -1,6 +1,7 @@
 """Progress of anything that loops for more than a few seconds: a bar on a terminal, a line now and then elsewhere."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +25,12 @@ class _Messages(SafeConsole):
 CONSOLE = _Messages(stderr=True, highlight=False)
 
 _SECONDS_BETWEEN_LINES = 15.0
+
+
+@functools.cache
+def say_once(text: str) -> None:
+    """Shows a message the first time that a process has it."""
+    CONSOLE.print(text, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

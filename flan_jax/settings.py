@@ -93,7 +93,7 @@ class Settings:
     """Base of the settings' dataclasses: checks every field when an instance is made.
 
     Two of a class are the same where their fields are: they share compiled programs, streams and answers on record. So
-    all that tells them apart is a field.
+    all that tells them apart is a field. One that changes no result is declared with `compare=False`.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -200,9 +200,19 @@ def settings_in(module: types.ModuleType) -> list[type[Settings]]:
     return [member for member in members if member.__module__ == module.__name__]
 
 
+def identity(value: Any) -> Any:
+    """As `as_plain`, without the fields of settings that change no result (`compare=False`)."""
+    if dataclasses.is_dataclass(value):
+        compared = (field.name for field in dataclasses.fields(value) if field.compare)
+        return {'type': type(value).__name__} | {name: identity(getattr(value, name)) for name in compared}
+    if isinstance(value, Mapping):
+        return {name: identity(item) for name, item in value.items()}
+    return [identity(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def fingerprint(value: Any) -> str:
-    """Sixteen hexadecimal digits that stand for settings, or for anything that JSON can hold."""
-    canonical = json.dumps(as_plain(value), sort_keys=True, ensure_ascii=True)
+    """Sixteen hexadecimal digits that stand for the `identity` of settings, or for anything that JSON can hold."""
+    canonical = json.dumps(identity(value), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

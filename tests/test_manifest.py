@@ -6,7 +6,7 @@ import pytest
 
 from flan_jax import manifest
 from flan_jax.data.settings import Data
-from flan_jax.model.config import lamda
+from flan_jax.model.config import Rotary, lamda
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest
 from flan_jax.run import Run
@@ -107,3 +107,17 @@ def test_a_manifest_of_an_earlier_version_is_refused(run, tmp_path):
     (tmp_path / manifest.FILE).write_text('{"experiment": {}, "stream": null}')
     with pytest.raises(manifest.ManifestError, match='of an earlier version'):
         manifest.write(run.model_dir, made(run))
+
+
+def test_a_run_of_a_time_without_trained_lengths_goes_on(run):
+    """They bound nothing: neither resuming nor the fingerprint of the weights depends on them."""
+    known = dataclasses.replace(run, model=dataclasses.replace(run.model, position=Rotary(trained_length=4096)))
+    before = made(dataclasses.replace(known, model=dataclasses.replace(run.model, position=Rotary())))
+    del before['run']['model']['position']['trained_length']
+    manifest.write(run.model_dir, before)
+    manifest.check_same_run(run.model_dir, known)
+    manifest.write(run.model_dir, made(known))
+    assert manifest.read(run.model_dir)['run']['model']['position']['trained_length'] == 4096
+    other = dataclasses.replace(known, model=dataclasses.replace(run.model, position=Rotary(base=5e5)))
+    with pytest.raises(manifest.ManifestError, match='model.position.base: 10000.0 before, 500000.0 now'):
+        manifest.check_same_run(run.model_dir, other)

@@ -1,12 +1,15 @@
 """A run's parts fit each other, or are refused with what to do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from flan_jax.command.train import tell_of_longer_examples
 from flan_jax.data.mixing.equal import EqualMixing
 from flan_jax.data.settings import Data
 from flan_jax.evaluation.settings import Evaluation
-from flan_jax.model.config import lamda
+from flan_jax.model.config import Rotary, lamda
 from flan_jax.objectives.dpo import Dpo
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.objectives.reward import Reward
@@ -67,3 +70,13 @@ def test_so_many_checkpoints_are_equally_far_apart_and_end_with_the_last_step(st
     assert len(due) == count and due[-1] == steps and gaps.max() - gaps.min() <= 1
     rounds = [done for done in range(2, steps + 1, 2) if training.checkpoint_due(done - 2, done)]
     assert len(rounds) == min(count, steps // 2)
+
+
+def test_a_run_says_that_its_examples_may_be_longer_than_the_model_was_trained_on(capsys):
+    """What shares a row does not count, and longer examples are learned: contexts are extended so."""
+    stream = Stream(input_length=40, target_length=24, sequence_length=512)
+    for trained, said in ((64, 0), (63, 1)):
+        model = dataclasses.replace(MODEL, position=Rotary(trained_length=trained))
+        parts = {'model_dir': 'run', 'data': Data(tfds_data_dir='data'), 'stream': stream}
+        tell_of_longer_examples(Run(model=model, **parts))
+        assert capsys.readouterr().err.count('set --gin.Rotary.trained_length=64') == said

@@ -73,6 +73,12 @@ REFUSED = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Noted(Settings):
+    size: int
+    note: str = dataclasses.field(default='', compare=False)
+
+
 def test_the_cases_cover_every_field():
     names = {field.name for field in dataclasses.fields(Example)}
     assert set(ALLOWED) == set(REFUSED) == names
@@ -126,3 +132,10 @@ def test_a_message_names_the_first_of_very_many_names():
     many = [f'name{number:04}' for number in range(2 * MOST_NAMED)]
     assert f'name{MOST_NAMED - 1:04} and {MOST_NAMED} more' in str(UnknownName('thing', 'x', many))
     assert str(UnknownName('thing', 'x', many[:2])) == "unknown thing 'x'; known: name0000, name0001"
+
+
+def test_what_changes_no_result_tells_no_settings_apart():
+    one, other = Noted(1, note='a'), Noted(1, note='b')
+    assert one == other and fingerprint(one) == fingerprint(other) == fingerprint({'type': 'Noted', 'size': 1})
+    assert fingerprint({'held': (one,)}) == fingerprint({'held': (other,)}) != fingerprint({'held': (Noted(2),)})
+    assert as_plain(other)['note'] == 'b'

@@ -2,6 +2,8 @@
 
 import argparse
 
+from etils import epath
+
 from flan_jax.progress import CONSOLE
 
 
@@ -24,9 +26,20 @@ def main(arguments: list[str]) -> int:
             soft_wrap=True,
         )
     else:
-        adapter.export(content, options.to, options.base)
-        CONSOLE.print(f'{options.to} holds an adapter for peft.PeftModel.from_pretrained')
+        _tell_base(options.to, adapter.export(content, options.to, options.base))
     return 0
+
+
+def _tell_base(folder: str, base: str) -> None:
+    from flan_jax.loaded_model import is_hugging_face
+
+    CONSOLE.print(f'{folder} holds an adapter for peft.PeftModel.from_pretrained beside {base}', soft_wrap=True)
+    if epath.Path(base).is_dir() and not is_hugging_face(base):
+        CONSOLE.print(
+            'flan-jax opens that base, transformers does not: for PEFT name it by --base as that has it, by its '
+            'name on a hub or a folder that `flan-jax convert --from=flan --to=hf` makes of it',
+            soft_wrap=True,
+        )
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -43,7 +56,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         'export', allow_abbrev=False, parents=[common, made], help='write a folder that PEFT loads'
     )
     export.add_argument(
-        '--base', help="name or folder of the base model in transformers; default: the run's INITIAL_CHECKPOINT_PATH"
+        '--base',
+        help='name or folder of the base model in transformers; default: the folder from which the base of the run was '
+        'converted',
     )
     moved = actions.add_parser(
         'rebase', allow_abbrev=False, parents=[common], help='say where the base model is, where it was moved'

@@ -6,6 +6,7 @@ Nothing heavy is imported before the command is known, so that help and mistyped
 
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -123,6 +124,7 @@ def _table(commands: Mapping[str, str]) -> str:
 def entry_point() -> None:
     """The console script: runs the command and exits."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    write_any_text()
     prevent_deadlock()
     choose_cpu_without_chips()
     if sys.argv[1:2] not in _ONLY_DATA and not has_chips():
@@ -130,6 +132,12 @@ def entry_point() -> None:
     gc.set_threshold(*_COLLECTED_AFTER)
     signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
+
+
+def write_any_text() -> None:
+    """Lets standard output take what its encoding has not, such as in an ASCII locale, spelt as \\u2013."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ('strict', 'surrogateescape'):
+        sys.stdout.reconfigure(errors='backslashreplace')  # as standard error has it; a question mark would lose it
 
 
 def _interrupt(*_) -> None:

@@ -1,9 +1,10 @@
 """flan-jax report: make report.html and report.json from what is on disk; of several runs, where these are named."""
 
-from flan_jax.command import report_runs
-from flan_jax.command.start import start
+from flan_jax.command import configuration, report_runs
+from flan_jax.command.start import parse_gin_arguments, start_run
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
+from flan_jax.settings import as_plain
 
 
 def main(arguments: list[str]) -> None:
@@ -14,23 +15,28 @@ def main(arguments: list[str]) -> None:
     if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
         report_runs.main(arguments)
         return
-    report(start('report', arguments)[0])
+    files, bindings = parse_gin_arguments('report', arguments)
+    report(start_run('report', files, bindings)[0], configuration.command('run', files, bindings))
 
 
-def report(run: Run, found=None) -> None:
-    """Makes report.html and report.json, of results that `flan-jax evaluate` has `found` just now, or of records."""
+def report(run: Run, command: str, found=None) -> None:
+    """Makes report.html and report.json, of results that `flan-jax evaluate` has `found` just now, or of records.
+
+    `command` asks for the same run again.
+    """
     import jax
 
     if jax.process_index() == 0:
-        CONSOLE.print(f'report: {_write_run_report(run, found)}')
+        CONSOLE.print(f'report: {_write_run_report(run, command, found)}')
 
 
-def _write_run_report(run: Run, found):
+def _write_run_report(run: Run, command: str, found):
     from flan_jax.reports.report import write_report
     from flan_jax.studies import run_evaluation
 
+    asked = {'run': as_plain(run), 'command': command, 'gin': configuration.resolved()}
     folder = run_evaluation.report_folder(run)
     if not run_evaluation.evaluates(run):
-        return write_report(run.model_dir, None, {}, folder=folder)
+        return write_report(run.model_dir, asked, None, {}, folder=folder)
     eval_set, models = run_evaluation.eval_set_of(run), run_evaluation.models_of(run)
-    return write_report(run.model_dir, eval_set, models, found, folder)
+    return write_report(run.model_dir, asked, eval_set, models, found, folder)

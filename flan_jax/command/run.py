@@ -20,10 +20,10 @@ def complete(run: Run, command: str) -> None:
 
     if not evaluates(run):
         train(run, command)
-        return report(run)
+        return report(run, command)
     with only_run(run.model_dir):
         found = _complete(run, command)
-    return report(run, found)
+    return report(run, command, found)
 
 
 def _complete(run: Run, command: str):

@@ -70,6 +70,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     if missing:
         CONSOLE.print(f'going on without {", ".join(missing)}')
     show_settings(run)
+    tell_of_longer_examples(run)
     training = run.training.over(len(stream))
     if training.warmup >= training.num_steps:
         CONSOLE.print(
@@ -77,6 +78,17 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
             f'steps, and does not reach LEARNING_RATE={training.learning_rate}'
         )
     return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
+
+
+def tell_of_longer_examples(run: Run) -> None:
+    """Tells where examples may be longer than those that the model was trained on, which may well be meant."""
+    longest, trained = run.tuning.positions + run.stream.example_length, run.model.trained_length
+    if longest > trained:
+        CONSOLE.print(
+            f'Stream.input_length={run.stream.input_length} and Stream.target_length={run.stream.target_length}: '
+            f'examples may be longer than the {trained:.0f} tokens that the model was trained on; shorten them or, if '
+            f'it is to learn longer ones, set --gin.Rotary.trained_length={longest}'
+        )
 
 
 def _trainer(run: Run, training: Training, stream, answers: Answers) -> Callable[[int], None]:

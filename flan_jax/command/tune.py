@@ -20,7 +20,7 @@ from flan_jax.command.instruction_data import renamed_keys
 from flan_jax.command.tune_base import Base, base_of
 from flan_jax.command.tune_gin import FILE, RATES, Tuned
 from flan_jax.errors import UnknownName, UserError
-from flan_jax.files import require_writable, write_whole
+from flan_jax.files import read_utf8, require_writable, write_whole
 from flan_jax.objectives.objective import Objective
 from flan_jax.progress import CONSOLE
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
     _check(text, tuned)
-    if path.exists() and path.read_text() != text and latest_step(options.output):
+    if path.exists() and read_utf8(path) != text and latest_step(options.output):
         raise UserError(
             f'{path} is there and asks for something else; choose another --output, or go on with that by '
             f'{configuration.command("run", [str(path)], {})}'
@@ -69,7 +69,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        '--base', required=True, help='the model: a Hugging Face folder, a conversion, a run or one of its steps'
+        '--base',
+        required=True,
+        help='the model: a Hugging Face folder (of a model, or of PEFT), a conversion, a run or one of its steps',
     )
     parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
     parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
@@ -81,7 +83,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
     rates = f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth of it for dpo and its kind'
     training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
-    training.add_argument('--length', type=int, help='tokens of an example at most; default: 2048')
+    training.add_argument(
+        '--length', type=int, help='tokens of an example at most; default: 2048, or as many as the model was trained on'
+    )
     options = parser.parse_args(arguments)
     options.output = options.output.rstrip('/') or '/'
     for name in ('epochs', 'batch_size', 'length', 'learning_rate'):
@@ -237,7 +241,7 @@ def _check(text: str, tuned: Tuned) -> None:
     in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FILE
-        path.write_text(text)
+        path.write_text(text, 'utf-8')
         configuration.load([str(path)], in_place)
 
 

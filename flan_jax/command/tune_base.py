@@ -1,4 +1,4 @@
-"""What `flan-jax tune --base` names: a Hugging Face folder, a conversion, a run or one of its steps."""
+"""What `flan-jax tune --base` names: a Hugging Face folder, PEFT's too, a conversion, a run or one of its steps."""
 
 import dataclasses
 import json
@@ -57,7 +57,7 @@ def base_of(path: str, output: str) -> Base:
 
     made = f'{output}/{FOLDER}'
     if is_adapter(path):
-        raise UserError(f'{path} is an adapter; tune the model beside which it stands, or one into which it is merged')
+        return _of_adapter(path, output)
     if is_hugging_face(path):
         return _of_hugging_face(path, made)
     content = content_of(checkpoint_in(path))
@@ -80,6 +80,23 @@ def _of_hugging_face(path: str, made: str) -> Base:
     chat_template, beside = chat_template_beside(path), f'{made}/{COMPANIONS}'
     template = beside if chat_template else None
     return Base(model.config, f'{made}/{CHECKPOINT}', beside, chat_template, make, bool(model.head), template)
+
+
+def _of_adapter(path: str, output: str) -> Base:
+    """An adapter of PEFT, merged into the base model that it names."""
+    from flan_jax.convert.peft import base_of_adapter, read_adapter
+    from flan_jax.data.formats.beside import chat_template_beside
+    from flan_jax.loaded_model import merge_peft, vocabulary_and_format
+
+    def make() -> None:
+        if not epath.Path(made).exists():
+            merge_peft(path, made)
+
+    made, base = f'{output}/{FOLDER}', base_of(base_of_adapter(path), output)
+    read_adapter(path, base.config)  # one that does not fit is better known before data is prepared
+    vocabulary = str(vocabulary_and_format(path)[0].path)
+    prompt_format = chat_template_beside(path) or base.prompt_format
+    return Base(base.config, made, vocabulary, prompt_format, make, base.rates)
 
 
 def _merged(content, made: str) -> tuple[str, Callable[[], None]]:

@@ -41,7 +41,7 @@ class Tuned:
       epochs: how often every example is read.
       batch_size: sequences in a step.
       learning_rate: its peak; None for that of `RATES`.
-      length: tokens of an example at most; None for as many as the model reads, up to `LENGTH`.
+      length: tokens of an example at most; None for as many as the model was trained on, up to `LENGTH`.
       test_examples: how many examples are kept to evaluate on.
       responses: responses that a sequence holds of a prompt at most.
       validates: whether there are validation examples, whose loss is shown.
@@ -66,7 +66,7 @@ class Tuned:
     @property
     def sequence_length(self) -> int:
         """Tokens of a sequence."""
-        return self.length or int(min(LENGTH, self.base.config.max_length))
+        return self.length or int(min(LENGTH, self.base.config.trained_length))
 
     @property
     def keeps_template(self) -> bool:

@@ -41,7 +41,7 @@ def require_length(
       vocabulary: path of the vocabulary.
 
     Raises:
-      UserError: where more than `MOST_CUT` are cut or left out, and the model reads longer sequences, which would help;
+      UserError: where more than `MOST_CUT` are cut or left out, and the model knows longer sequences, which would help;
         where the prompt format cannot say one of them.
     """
     tokens = Vocabulary(vocabulary)
@@ -55,7 +55,7 @@ def require_length(
         f'{tuned.input_length} tokens, and each of up to {tuned.responses} answers {tuned.target_length}'
     )
     proposed = math.ceil(np.quantile(needed, FITTING, method='higher') / 32) * 32
-    if share > MOST_CUT and proposed <= tuned.base.config.max_length:
+    if share > MOST_CUT and proposed <= tuned.base.config.trained_length:
         raise UserError(f'--length={tuned.sequence_length}: {parts}; --length={proposed} holds nine in ten')
     CONSOLE.print(f'--length={tuned.sequence_length}: {parts}', markup=False)
 

@@ -6,11 +6,12 @@ import numpy as np
 from etils import epath
 from safetensors.numpy import save
 
-from flan_jax.convert.base_model import new_folder, require_new
+from flan_jax.convert.base_model import SOURCE, new_folder, require_new
 from flan_jax.convert.families import Family, Part
 from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.write import family_of
 from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.files import absolute
 from flan_jax.model.decoder import LORA_A, LORA_B, Params
 from flan_jax.training import checkpoints
 from flan_jax.training.weights import BASE_WEIGHTS, CheckpointContent
@@ -33,13 +34,17 @@ def merge(content: CheckpointContent, destination: epath.PathLike) -> None:
     checkpoints.save_params(destination, content.merged(make_mesh(Parallelism())), metadata)
 
 
-def export(content: CheckpointContent, destination: epath.PathLike, base_name: str | None = None) -> None:
+def export(content: CheckpointContent, destination: epath.PathLike, base_name: str | None = None) -> str:
     """Writes an adapter's checkpoint as a folder that `peft.PeftModel.from_pretrained` loads.
 
     Args:
       content: the checkpoint of a run with `Lora`.
       destination: folder to be made.
-      base_name: what the folder shall call its base; None for the path of the run's.
+      base_name: what the folder shall call its base, by its name or folder; None for the run's, as transformers keeps
+        it where it was converted from there.
+
+    Returns:
+      What it calls its base: a folder by its absolute path.
 
     Raises:
       ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
@@ -52,10 +57,11 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
         )
     family, _ = family_of(content.config)
     modules = {target: _module(family, target) for target in lora.targets}
+    base = _base(content, base_name)
     settings = {
         'peft_type': 'LORA',
         'task_type': 'CAUSAL_LM',
-        'base_model_name_or_path': base_name or content.base,
+        'base_model_name_or_path': base,
         'r': lora.rank,
         'lora_alpha': lora.alpha,
         'target_modules': sorted(module.rpartition('.')[2] for module in modules.values()),
@@ -69,6 +75,16 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
         tensors = {name: array for target in lora.targets for name, array in _tensors(modules[target], target, adapter)}
         (unfinished / TENSORS_FILE).write_bytes(save(tensors, metadata={'format': 'pt'}))
         (unfinished / CONFIG_FILE).write_text(json.dumps(settings, indent=2))
+    return base
+
+
+def _base(content: CheckpointContent, name: str | None) -> str:
+    """What an exported adapter calls its base, also from other working directories; see `export`."""
+    if name:
+        return str(absolute(name)) if absolute(name).is_dir() else name  # the name of a hub
+    base = absolute(content.base or '')
+    source = checkpoints.metadata(base).get(SOURCE) if base.is_dir() else None
+    return source if source and epath.Path(source).is_dir() else str(base)
 
 
 def _adapter_of(content: CheckpointContent) -> Lora:

@@ -21,7 +21,7 @@ from flan_jax.convert.tensors import places, their_shapes
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
 from flan_jax.errors import UserError
-from flan_jax.files import only_writer, publish, read_json, unfinished_folder
+from flan_jax.files import absolute, only_writer, publish, read_json, unfinished_folder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.value_head import of_ppo
 from flan_jax.progress import bar
@@ -32,6 +32,9 @@ from flan_jax.training import checkpoints
 from flan_jax.training.weights import CheckpointContent
 
 GIN_FILE, CHECKPOINT, COMPANIONS = 'model.gin', 'checkpoint', 'huggingface'
+
+SOURCE = 'source'
+"""What a converted checkpoint calls the folder of transformers that it is from."""
 
 _GIN_TEMPLATE = """\
 # Made by flan-jax convert from {source}, a model of the family {family}. A run on it:
@@ -73,7 +76,11 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
         layout = parameter_layout(model.config, mesh) | placed(model.head, mesh)
         with bar('reading parameters', len(layout)) as advance:
             params = model.params(layout, advance)
-        metadata = {'model': as_plain(model.config), 'vocabulary': vocabulary.fingerprint}
+        metadata = {
+            'model': as_plain(model.config),
+            'vocabulary': vocabulary.fingerprint,
+            SOURCE: str(absolute(source)),
+        }
         checkpoints.save_params(unfinished / CHECKPOINT, params, metadata)
         text = _GIN_TEMPLATE.format(
             source=source.name,
@@ -84,7 +91,7 @@ def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> De
             companions=COMPANIONS,
             model='\n'.join(gin_lines(model.config)),
         )
-        (unfinished / GIN_FILE).write_text(text)
+        (unfinished / GIN_FILE).write_bytes(text.encode('utf-8'))
     return model.config
 
 

@@ -14,6 +14,9 @@ from flan_jax.settings import SettingsError
 REQUIRED = object()
 """Default of a key that must be there."""
 
+POSITIONS = 'max_position_embeddings'
+"""Where most families say how long sequences may be."""
+
 WITHOUT_EFFECT = frozenset((
     '_attn_implementation_autoset', '_name_or_path', 'activation_dropout', 'architectures', 'attention_dropout',
     'attention_probs_dropout_prob', 'attn_pdrop', 'bos_token_id', 'cache_implementation', 'chunk_size_feed_forward',
@@ -204,7 +207,8 @@ class RotaryPositions:
         given = dict(json.take('rope_parameters', {}) or scaling)
         base = float(given.pop('rope_theta', base))
         fraction = float(given.pop('partial_rotary_factor', fraction))
-        return {'position': Rotary(base, fraction, _llama3_scaling(json, given))}
+        trained_length = json.take(POSITIONS, json.take('max_sequence_length', None))
+        return {'position': Rotary(base, fraction, _llama3_scaling(json, given), trained_length)}
 
     def write(self, config):
         # What every version of transformers reads.
@@ -213,6 +217,8 @@ class RotaryPositions:
         keys = {self.base_key: config.position.base}
         if self.fraction_key:
             keys[self.fraction_key] = config.position.fraction
+        if config.position.trained_length:
+            keys[POSITIONS] = config.position.trained_length
         if scaling := config.position.scaling:
             keys['rope_scaling'] = {'rope_type': 'llama3'} | {
                 theirs: getattr(scaling, ours) for theirs, ours in _LLAMA3_SCALING.items()

@@ -14,12 +14,12 @@ import numpy as np
 from etils import epath
 from safetensors.numpy import save_file
 
-from flan_jax.convert.config_json import WITHOUT_EFFECT, read_clauses, write_clauses
+from flan_jax.convert.config_json import POSITIONS, WITHOUT_EFFECT, read_clauses, write_clauses
 from flan_jax.convert.families import FAMILIES, Family
 from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE
 from flan_jax.convert.tensors import Place, places, their_shapes
-from flan_jax.model.config import DecoderConfig
+from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.decoder import Params
 from flan_jax.model.value_head import VALUE_HEAD
 
@@ -80,7 +80,7 @@ def write_model(
     family, keys = family_of(config, like.get('model_type'))
     kept = {key: value for key, value in like.items() if key in WITHOUT_EFFECT}
     head = {name: params[name] for name in (VALUE_HEAD,) if name in params}
-    values = kept | keys | {'torch_dtype': dtype, 'dtype': dtype}
+    values = kept | keys | _positions(config, kept) | {'torch_dtype': dtype, 'dtype': dtype}
     if head:
         values = _as_classifier(values, family)
     (folder / CONFIG_FILE).write_text(json.dumps(dict(sorted(values.items())), indent=2) + '\n')
@@ -98,6 +98,13 @@ def write_model(
         total = sum(int(np.prod(shape)) for shape in shapes.values()) * np.dtype(DTYPES[dtype]).itemsize
         index = {'metadata': {'total_size': total}, 'weight_map': weight_map}
         (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + '\n')
+
+
+def _positions(config: DecoderConfig, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """How long sequences of a rotary model may be: as it came, unless it was trained on longer ones since."""
+    if not isinstance(config.position, Rotary) or not kept.get(POSITIONS):
+        return {}
+    return {POSITIONS: max(kept[POSITIONS], config.position.trained_length or 0)}
 
 
 def _as_classifier(values: dict[str, Any], family: Family) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core import file_adapters
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.splits import Slice, resolve
@@ -45,6 +46,10 @@ class MissingDataError(UserError):
     """A dataset, or one of its splits, is not prepared in the data directory."""
 
 
+class FileFormatError(UserError):
+    """A dataset is prepared in files that cannot be read as a stream, such as ArrayRecord."""
+
+
 def default_folder() -> str:
     """The directory of prepared datasets: $TFDS_DATA_DIR, else TFDS's own default."""
     return os.environ.get('TFDS_DATA_DIR') or str(tfds.core.constants.DATA_DIR)
@@ -60,11 +65,18 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
 
     Raises:
       MissingDataError: if this version of the dataset is not prepared there.
+      FileFormatError: if it is, in files that TFDS does not read in order.
     """
     path = os.path.join(data_dir, source.replace(':', '/'))
     if not (epath.Path(path) / 'dataset_info.json').exists():
         raise MissingDataError(f'{source} is not prepared in {data_dir}: no dataset_info.json in {path}')
-    return tfds.builder_from_directory(path)
+    builder = tfds.builder_from_directory(path)
+    if not file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format].SUPPORTS_TF_DATA:
+        raise FileFormatError(
+            f'{source} lies in {path} as {builder.info.file_format.value}, which TFDS reads only at random; convert it '
+            'to tfrecord by `tfds convert_format`, or remove that folder and prepare it anew'
+        )
+    return builder
 
 
 def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:

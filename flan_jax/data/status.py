@@ -41,6 +41,8 @@ def status(dataset: Dataset, data_dir: str) -> Status:
     except source.MissingDataError:
         state = State.MANUAL if dataset.manual_step else State.MISSING
         return Status(dataset, state, {}, how_to_get(dataset))
+    except source.FileFormatError as error:
+        return Status(dataset, State.MANUAL, {}, str(error))
     if source.origin(dataset.source, data_dir) == SAMPLES:
         return Status(dataset, State.SAMPLES, examples, how_to_get(dataset))
     return Status(dataset, State.READY, examples, _what_lacks(dataset, examples))

@@ -8,6 +8,8 @@ from flan_jax.convert import peft
 from flan_jax.convert.read import CONFIG_FILE
 from flan_jax.files import read_json
 from flan_jax.loaded_model import checkpoint_in, is_hugging_face
+from flan_jax.model.config import DecoderConfig
+from flan_jax.settings import identity
 from flan_jax.training import checkpoints
 
 SAVED = 'saved'
@@ -47,6 +49,6 @@ def _files_identity(folder: epath.Path, config: str) -> dict[str, Any]:
     return {'config': read_json(folder / config, 'fetch it again'), 'tensors': tensors}
 
 
-def fresh_identity(model: dict[str, Any], seed: int) -> dict[str, Any]:
-    """What identifies weights that are initialised by seed; `model` is the decoder's configuration as JSON knows it."""
-    return {'fresh': model, 'seed': seed}
+def fresh_identity(model: DecoderConfig, seed: int) -> dict[str, Any]:
+    """What identifies the weights of a decoder that are initialised by seed."""
+    return {'fresh': identity(model), 'seed': seed}

@@ -183,6 +183,7 @@ def check_prompts(model: LoadedModel, prompts: Sequence[np.ndarray], max_new_tok
         if not 0 < len(prompt) <= longest:
             more = f'before max_new_tokens={max_new_tokens} more'
             raise PromptError(f'a prompt of {len(prompt)} tokens: it must have 1 to {longest} {more}')
+    model.note_length(max(map(len, prompts), default=0) + max_new_tokens)
 
 
 def _decode(

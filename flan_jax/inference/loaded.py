@@ -16,6 +16,7 @@ from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
 from flan_jax.model.value_head import VALUE_HEAD, of_ppo
+from flan_jax.progress import say_once
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -79,6 +80,15 @@ class LoadedModel:
     def max_length(self) -> float:
         """Tokens of the longest text that it can read."""
         return decoder.max_length(self.config, self.params)
+
+    def note_length(self, tokens: int) -> None:
+        """Says, once, where a text of so many tokens is longer than the model was trained on."""
+        trained = self.config.trained_length
+        if tokens + decoder.prompt_length(self.params) > trained:
+            say_once(
+                f'texts are longer than the {trained:.0f} tokens that the model was trained on (Rotary.trained_length, '
+                'max_position_embeddings in config.json): what it makes of them may be worse'
+            )
 
     def require_language_model(self) -> None:
         """Raises UserError unless it can be asked as it is.

@@ -50,7 +50,7 @@ class RewardModel:
           PromptError: for an example without responses, with an empty prompt or response, or too long for the model.
         """
         for example in examples:
-            _check(example, self._model.max_length)
+            _check(example, self._model)
         rewards: list[np.ndarray] = [np.empty(0, np.float32)] * len(examples)
         with self._model.mesh_context():
             for length, batch in batches(list(map(len, examples)), self._batch_size):
@@ -79,16 +79,17 @@ def _values(config: DecoderConfig, params: Params, batch: Mapping[str, jax.Array
     return response_values(params, hidden, batch['response_ends'])
 
 
-def _check(example: Example, max_length: float) -> None:
+def _check(example: Example, model: LoadedModel) -> None:
     if not example.responses or not len(example.prompt) or not all(map(len, example.responses)):
         raise PromptError('a prompt and its responses must not be empty')
-    longest = min(max_length, LENGTHS[-1])
+    longest = min(model.max_length, LENGTHS[-1])
     path = len(example.prompt) + max(map(len, example.responses))
     if path > longest or len(example) > LENGTHS[-1]:
         raise PromptError(
             f'a prompt with responses of {len(example)} tokens is too long: prompt and longest response may have '
             f'{longest}, prompt and all responses {LENGTHS[-1]}'
         )
+    model.note_length(path)
 
 
 def _responses(sequences: Sequence[Sequence[Example]]) -> int:

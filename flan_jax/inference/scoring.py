@@ -47,7 +47,7 @@ class Scorer:
           PromptError: for an example without responses, with an empty prompt or response, or too long for the model.
         """
         for example in examples:
-            _check(example, self._model.max_length)
+            _check(example, self._model)
         scores: list[list[np.ndarray]] = [[] for _ in examples]
         shared = shared_prefix([example.prompt for example in examples])
         prefix = self._prefixes.prefill(examples[0].prompt[:shared]) if shared else ()
@@ -79,16 +79,17 @@ def read_tokens(example: Example) -> int:
     return len(example) - len(example.responses)
 
 
-def _check(example: Example, max_length: float) -> None:
+def _check(example: Example, model: LoadedModel) -> None:
     if not example.responses or not len(example.prompt) or not all(map(len, example.responses)):
         raise PromptError('a prompt and its options must not be empty')
-    longest = min(max_length, LENGTHS[-1])
+    longest = min(model.max_length, LENGTHS[-1])
     path = len(example.prompt) + max(map(len, example.responses)) - 1
     if path > longest or read_tokens(example) > LENGTHS[-1]:
         raise PromptError(
             f'a prompt with options of {read_tokens(example)} tokens is too long: prompt and longest option may have '
             f'{longest}, prompt and all options {LENGTHS[-1]}'
         )
+    model.note_length(path)
 
 
 def _predicted(sequences: Sequence[Sequence[Example]]) -> int:

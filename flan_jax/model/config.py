@@ -25,11 +25,14 @@ class Rotary(Settings):
       base: base of the wavelengths.
       fraction: share of each head's dimensions that is rotated.
       scaling: Llama 3.1's stretching of long wavelengths; None leaves them as they are.
+      trained_length: tokens of the longest sequences that the model was trained on (max_position_embeddings); None
+        where that is not known. Longer ones are computed all the same, so that it tells no two decoders apart.
     """
 
     base: Positive = 10_000.0
     fraction: Annotated[float, Between(0, 1)] = 1.0
     scaling: 'Llama3Scaling | None' = None
+    trained_length: Count | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +136,12 @@ class DecoderConfig(Settings):
     def max_length(self) -> float:
         """The longest sequence that positions can tell apart; infinite but for learned positions."""
         return self.position.max_length if isinstance(self.position, Learned) else math.inf
+
+    @property
+    def trained_length(self) -> float:
+        """The longest sequence that the model can be relied on for; infinite where none is known."""
+        trained = self.position.trained_length if isinstance(self.position, Rotary) else None
+        return trained or self.max_length
 
 
 def lamda(*, num_layers: int, d_model: int, vocab_size: int, head_dim: int = 128) -> DecoderConfig:

@@ -67,7 +67,12 @@ def _parameter_shapes(config: DecoderConfig) -> Layout:
 
 def max_length(config: DecoderConfig, params: Params) -> float:
     """The longest text that positions can tell apart after the soft prompt; infinite but for learned positions."""
-    return config.max_length - (len(params[PROMPT]) if PROMPT in params else 0)
+    return config.max_length - prompt_length(params)
+
+
+def prompt_length(params: Params) -> int:
+    """Positions that the soft prompt takes before every text."""
+    return len(params[PROMPT]) if PROMPT in params else 0
 
 
 def hidden_states(

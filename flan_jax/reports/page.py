@@ -18,7 +18,7 @@ HTML_FILE, JSON_FILE = 'report.html', 'report.json'
 PALETTE = pathlib.Path(__file__).parent / 'palette.css'
 """The colours of all pages, for light and dark."""
 
-_SCRIPT = (pathlib.Path(__file__).parent / 'report.js').read_text()
+_SCRIPT = (pathlib.Path(__file__).parent / 'report.js').read_text('utf-8')
 
 _SCRIPT_HASH = markupsafe.Markup(f"'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'")
 """What the content security policy of a report lets run, and nothing else."""
@@ -28,7 +28,7 @@ def page_folder(root: epath.PathLike, study: str) -> epath.Path:
     """Where the page of a study goes: `root`, or `root`/study where that has the page of another."""
     root = epath.Path(root)
     try:
-        found = json.loads((root / JSON_FILE).read_text())
+        found = json.loads((root / JSON_FILE).read_bytes())
     except (FileNotFoundError, ValueError):
         return root
     return root if found.get('id') == study else root / study

@@ -41,6 +41,7 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'report.html'
 
 def write_report(
     model_dir: epath.PathLike,
+    asked: Mapping[str, Any],
     eval_set: EvalSet | None,
     models: Models,
     found: ResultsByModel | None = None,
@@ -50,6 +51,8 @@ def write_report(
 
     Args:
       model_dir: the run's folder.
+      asked: `run`, `command` and `gin` of a manifest, as they are now; of several evaluations of one model the manifest
+        has those of the newest.
       eval_set: what it evaluates; None for nothing.
       models: where the records of its models are.
       found: what came of the records, where that is known already.
@@ -58,7 +61,8 @@ def write_report(
     Raises:
       ManifestError: if nothing has been run there.
     """
-    content = gather(model_dir, eval_set, models, found)
+    of_run = manifest.asked_otherwise(manifest.read(model_dir), asked)
+    content = gather(model_dir, of_run, eval_set, models, found)
     lines = answers.answered(answers.folders_of(eval_set, models), eval_set.evaluation.score) if eval_set else []
     content['answers'] = list(map(answers.summary, lines))
     folder = folder or model_dir
@@ -67,10 +71,13 @@ def write_report(
 
 
 def gather(
-    model_dir: epath.PathLike, eval_set: EvalSet | None, models: Models, results: ResultsByModel | None = None
+    model_dir: epath.PathLike,
+    of_run: Mapping[str, Any],
+    eval_set: EvalSet | None,
+    models: Models,
+    results: ResultsByModel | None = None,
 ) -> dict[str, Any]:
-    """Everything the report says, from what is on disk."""
-    of_run = manifest.read(model_dir)
+    """Everything the report says, from what is on disk, and the run's manifest."""
     evaluated = list(eval_set.datasets) if eval_set else []
     tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
     tuned, found = models.get('tuned'), rated.read(model_dir)

@@ -10,7 +10,6 @@ from flan_jax.evaluation.records import BASE, ModelRecords, step_model
 from flan_jax.evaluation.selection import named_datasets
 from flan_jax.evaluation.weights import checkpoint_identity, fresh_identity
 from flan_jax.run import Run
-from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints
 from flan_jax.training.settings import Training
@@ -35,7 +34,7 @@ def eval_set_of(run: Run) -> EvalSet:
 def base_records(run: Run) -> ModelRecords:
     """Where the records of the base model are: in the folder that runs share, or in the run's own."""
     if run.initial_checkpoint is None:
-        weights = fresh_identity(as_plain(run.model), run.training.seed)
+        weights = fresh_identity(run.model, run.training.seed)
     else:
         weights = checkpoint_identity(run.initial_checkpoint)
     root, training = run.evaluation.base_dir or run.model_dir, run.training

@@ -11,7 +11,7 @@ import tokenizers
 from etils import epath
 
 from flan_jax.errors import UserError
-from flan_jax.files import read_json
+from flan_jax.files import read_json, read_utf8
 
 TOKENIZER_FILE = 'tokenizer.json'
 _PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
@@ -39,7 +39,7 @@ class HuggingFaceTokenizer:
           UserError: if it cannot be read, or no file names its EOS token.
         """
         read_json(path, _ADVICE)
-        text = path.read_text()
+        text = read_utf8(path)
         self._tokenizer = _tokenizer(path, text)
         self._tokenizer.encode_special_tokens = True  # the library's name for leaving them text
         self._path = path
@@ -164,14 +164,14 @@ class HuggingFaceTokenizer:
     @functools.cached_property
     def _marked(self) -> tokenizers.Tokenizer:
         """The same tokenizer, which finds special tokens in texts."""
-        return _tokenizer(self._path, self._path.read_text())
+        return _tokenizer(self._path, read_utf8(self._path))
 
     @functools.cached_property
     def _continuing_marked(self) -> tokenizers.Tokenizer:
         return self._without_first_space()
 
     def _without_first_space(self) -> tokenizers.Tokenizer:
-        content = json.loads(self._path.read_text())
+        content = json.loads(read_utf8(self._path))
         return tokenizers.Tokenizer.from_str(json.dumps(_without_first_space(content)))
 
     @functools.cached_property

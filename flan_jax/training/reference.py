@@ -26,7 +26,7 @@ from flan_jax.packing.column_parts import ColumnParts
 from flan_jax.packing.columns import column_file, read_column, require_room
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
 from flan_jax.progress import bar
-from flan_jax.settings import as_plain, fingerprint
+from flan_jax.settings import fingerprint
 from flan_jax.training.digests import digests
 from flan_jax.training.initial import BaseWeights
 from flan_jax.training.program import TrainingProgram
@@ -55,7 +55,7 @@ class ReferenceModel:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that stand for all that its log-probabilities depend on but for rounding."""
         weights = digests(self.params)
-        return fingerprint({'model': as_plain(self.config), 'dtype': self.execution.dtype, 'weights': weights})
+        return fingerprint({'model': self.config, 'dtype': self.execution.dtype, 'weights': weights})
 
     def log_probs(self, stream: PackedStream, places: range, batch_size: int) -> np.ndarray:
         """The weighted sum of the log-probabilities of each response's tokens, float32 [N, R]; 0 for padding.

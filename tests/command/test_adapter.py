@@ -174,3 +174,25 @@ def test_an_adapter_that_cannot_be_followed_is_refused(folders, tmp_path, change
     config.write_text(json.dumps(json.loads(config.read_text()) | changed))
     with pytest.raises(ConversionError, match=message):
         load(tmp_path / 'peft')
+
+
+def test_an_exported_adapter_names_its_base_for_other_working_directories(folders, tmp_path, monkeypatch, capsys):
+    """As PEFT needs it, a folder of transformers or the name of a hub; what transformers cannot open is said."""
+
+    def named(name, *options):
+        assert main.main(['adapter', 'export', str(folders / 'run'), f'--to={tmp_path / name}', *options]) == 0
+        return json.loads((tmp_path / name / 'adapter_config.json').read_text())['base_model_name_or_path']
+
+    assert named('converted') == str(folders / 'downloaded')
+    assert named('hub', '--base=someone/model') == 'someone/model'
+    monkeypatch.chdir(folders)
+    assert named('relative', '--base=downloaded') == str(folders / 'downloaded')
+    capsys.readouterr()
+    (folders / 'downloaded').rename(folders / 'gone')
+    try:
+        assert named('checkpoint') == str(folders / 'base' / 'checkpoint')
+    finally:
+        (folders / 'gone').rename(folders / 'downloaded')
+    assert 'transformers does not' in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_array_equal(log_probs(load('converted')), log_probs(load('checkpoint')))

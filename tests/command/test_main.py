@@ -1,5 +1,6 @@
 """The command answers at once where it can, and explains itself where it cannot go on."""
 
+import os
 import subprocess
 import sys
 
@@ -129,3 +130,25 @@ def test_options_are_not_abbreviated(capsys, arguments):
         main.main(arguments)
     assert ended.value.code == 2
     assert f'unrecognized arguments: {arguments[-1]}' in capsys.readouterr().err
+
+
+def test_text_that_the_locale_has_no_letters_for_is_spelt(tmp_path):
+    """In an ASCII locale, which Python would replace by UTF-8 where it may; files stay UTF-8."""
+    ascii_only = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}
+    environment = {name: value for name, value in os.environ.items() if name not in ('LANG', 'PYTHONIOENCODING')}
+    for asked, spelt in ((['tasks', 'licences'], '\\u'), (['reproduce', '--list'], '\\u')):
+        done = subprocess.run(
+            [sys.executable, '-m', 'flan_jax', *asked], capture_output=True, env=environment | ascii_only
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        assert spelt in done.stdout.decode('ascii')
+    code = (
+        'import pathlib, sys; from flan_jax.files import read_json, write_whole\n'
+        'write_whole(sys.argv[1], \'{"a": "\\u00fc"}\'); print(ascii(read_json(sys.argv[1], "")["a"]))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, f'{tmp_path}/file.json'],
+        capture_output=True, text=True, env=environment | ascii_only,
+    )  # fmt: skip
+    assert done.stdout == "'\\xfc'\n", done.stderr
+    assert (tmp_path / 'file.json').read_text('utf-8') == '{"a": "\u00fc"}'

@@ -10,15 +10,18 @@ from etils import epath
 
 from flan_jax.command import configuration, main
 from flan_jax.command import tune as tune_command
+from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.write import write_model
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
-from flan_jax.loaded_model import load
+from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.loaded_model import checkpoint_in, load
 from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.stream import PackedStream
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints, metrics_log
+from flan_jax.training.weights import content_of
 from flan_jax.tuning.lora import Lora
 from tests.command.converted_base import CONFIG, write_chat_model
 from tests.data.chat_templates import text_of
@@ -132,6 +135,25 @@ def test_the_file_may_be_called_as_one_likes(folder, monkeypatch):
     assert tune(folder, f'--base={folder}/model', f'--data={folder}/Über 数据.json', f'--output={folder}/named') == 0
     run = configuration.load([str(folder / 'named' / 'run.gin')], {})
     assert (epath.Path(run.data.tfds_data_dir) / run.data.mixture).is_dir()
+
+
+def test_an_adapter_of_peft_is_merged_into_its_base_and_tuned_further(folder, tuned):
+    exported = ['adapter', 'export', f'{folder}/out', f'--to={folder}/peft', f'--base={folder}/model']
+    assert main.main(exported) == 0
+    asked = [f'--base={folder}/peft', f'--data={folder}/alpaca.json', f'--output={folder}/on_peft', '--epochs=1']
+    assert tune(folder, *asked) == 0
+    before = content_of(checkpoint_in(f'{folder}/out')).merged(make_mesh(Parallelism()))
+    base = load(f'{folder}/on_peft/base')
+    for name, value in before.items():
+        np.testing.assert_allclose(base.params[name], value, atol=1e-6, err_msg=name)
+    after = load(f'{folder}/on_peft')
+    assert any(abs(after.params[name] - value).max() > 1e-4 for name, value in before.items())
+    assert isinstance(after.prompt_format, ChatTemplate)  # the one beside its base
+    (folder / 'peft' / 'adapter_config.json').write_text(
+        (folder / 'peft' / 'adapter_config.json').read_text().replace(f'{folder}/model', f'{folder}/out')
+    )
+    with pytest.raises(ConversionError, match='is an adapter itself; merge that into its base'):
+        load(f'{folder}/peft')
 
 
 def test_rankings_of_three_fit_and_a_reward_model_keeps_test_examples(folder):

@@ -12,11 +12,13 @@ import pytest
 from etils import epath
 from safetensors.numpy import load_file, save_file
 
+from flan_jax.convert.gin_text import gin_lines
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.convert.write import family_of, write_model
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, placed
-from flan_jax.model.config import DecoderConfig, Learned, Rotary, lamda
+from flan_jax.model.config import DecoderConfig, Learned, Rotary, decoder_from_plain, lamda
 from flan_jax.model.value_head import VALUE_HEAD
+from flan_jax.settings import as_plain
 from tests.toy import random_params
 
 SIZE = {'vocab_size': 40, 'num_layers': 2, 'd_model': 16, 'num_heads': 4, 'head_dim': 4, 'd_ff': 24}
@@ -223,3 +225,26 @@ def test_every_sharding_reads_the_same(tmp_path):
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.strip() == 'equal', done.stderr
+
+
+def with_lengths(folder, **lengths):
+    """A folder whose config.json says how long sequences may be; gives what is read of it."""
+    path = folder / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | lengths))
+    return HuggingFaceModel(folder).config
+
+
+@pytest.mark.parametrize('name', ['qwen2', 'gpt_neox'])
+def test_rotary_models_say_how_long_sequences_they_know(name, tmp_path):
+    params = written(tmp_path, name)
+    assert with_lengths(tmp_path).trained_length == np.inf
+    assert with_lengths(tmp_path, max_sequence_length=128).trained_length == 128
+    config = with_lengths(tmp_path, max_position_embeddings=256)
+    assert config.trained_length == 256 and config.max_length == np.inf
+    assert 'Rotary.trained_length = 256' in gin_lines(config)
+    assert decoder_from_plain(as_plain(config)).trained_length == 256
+    for kept, then in ({}, 256), ({'max_position_embeddings': 64}, 256), ({'max_position_embeddings': 512}, 512):
+        write_model(epath.Path(tmp_path), config, params, like={'model_type': name, **kept})
+        assert HuggingFaceModel(tmp_path).config.trained_length == then
+    with pytest.raises(ConversionError, match='Rotary.trained_length=0: must be an integer of at least 1 or None'):
+        with_lengths(tmp_path, max_position_embeddings=0)

@@ -1,6 +1,7 @@
 """Examples of a user's own become a prepared TFDS dataset, or one clear error and no dataset."""
 
 import json
+import pathlib
 import shutil
 import tempfile
 
@@ -16,6 +17,7 @@ from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.download import download
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.mixtures import usable_examples
+from flan_jax.data.prepared_source import PreparedSource
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.status import State, status
 from flan_jax.errors import UnknownName, UserError
@@ -201,3 +203,14 @@ def test_what_is_not_read_may_be_left_out_of_the_samples(dataset, samples_dir):
 def test_a_value_fits_if_it_is_stored_as_it_is(feature, fitting, misfitting):
     assert [misfit(feature, value) for value in fitting] == [''] * len(fitting)
     assert all(misfit(feature, value) for value in misfitting)
+
+
+def test_files_that_are_not_read_in_order_are_named_with_what_to_do(samples_dir, tmp_path):
+    copa, folder = catalogue.dataset('copa'), tmp_path / 'super_glue' / 'copa' / '1.0.2'
+    shutil.copytree(pathlib.Path(samples_dir) / 'super_glue' / 'copa' / '1.0.2', folder)
+    info = folder / 'dataset_info.json'
+    info.write_text(json.dumps(json.loads(info.read_text()) | {'fileFormat': 'array_record'}))
+    with pytest.raises(UserError, match=f'copa:1.0.2 lies in {folder} as array_record.*`tfds convert_format`'):
+        PreparedSource(copa, str(tmp_path)).get_dataset('train')
+    found = status(copa, str(tmp_path))
+    assert found.state is State.MANUAL and 'as array_record' in found.advice

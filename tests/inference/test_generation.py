@@ -178,3 +178,13 @@ def test_other_weights_are_read_without_another_generator():
     found = [answer.tolist() for answer in first.with_params(others).answer(prompts)]
     assert found == [answer.tolist() for answer in expected] != before
     assert [answer.tolist() for answer in first.answer(prompts)] == before
+
+
+def test_longer_texts_than_the_model_was_trained_on_are_answered_and_said_once(capsys):
+    prompt = np.arange(2, 12)
+    for trained, said in ((len(prompt) + NEW, 0), (len(prompt) + NEW - 1, 1)):
+        config = dataclasses.replace(CONFIGS['rotary'], position=Rotary(trained_length=trained))
+        model = generator(config)
+        answers = [model.answer([prompt])[0].tolist() for _ in range(2)]
+        assert answers == [generator(CONFIGS['rotary']).answer([prompt])[0].tolist()] * 2
+        assert capsys.readouterr().err.count(f'longer than the {trained} tokens') == said

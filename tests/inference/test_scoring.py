@@ -1,5 +1,6 @@
 """Options that share their prompt's row score as if each had a row of its own."""
 
+import dataclasses
 import functools
 
 import jax
@@ -96,3 +97,16 @@ def test_questions_that_cannot_be_asked_are_refused():
         scorer.score([Example(np.array([1]), ())])
     with pytest.raises(PromptError, match='may have 2048'):
         scorer.score([Example(np.ones(2048, int), (np.array([1, 2]),))])
+
+
+def test_longer_texts_than_the_model_was_trained_on_are_scored_and_said(capsys):
+    """By the longest path, not by all that shares a row."""
+    question = Example(np.arange(1, 11), (np.arange(1, 6),) * 3)
+    config = dataclasses.replace(CONFIGS['rotary'], position=Rotary(trained_length=14))
+    params = random_params(config)
+    Scorer(loaded(config, params), batch_tokens=256).score([question])
+    assert not capsys.readouterr().err
+    longer = Example(np.arange(1, 12), question.responses)
+    (scores,) = Scorer(loaded(config, params), batch_tokens=256).score([longer])
+    np.testing.assert_allclose(np.stack(scores), np.stack(naive_scores(config, params, longer)), atol=1e-4)
+    assert 'longer than the 14 tokens' in capsys.readouterr().err

@@ -148,3 +148,20 @@ def test_a_base_model_in_another_dtype_has_records_of_its_own(samples_dir, tmp_p
     runs = [configuration.load([TINY], bindings(where, **change)) for change in changes]
     folders = [run_evaluation.base_records(run).folder({'dataset': 'stsb'}) for run in runs]
     assert len(set(folders)) == 3 and folders[0] == folders[-1]
+
+
+def test_each_page_says_how_its_own_evaluation_is_done_again(went_on, tmp_path):
+    """Arms of a study ask one model in several ways; its manifest is of the newest."""
+    where, *_ = went_on
+    pages = {
+        number: {'Evaluation.templates': (number,), 'Evaluation.report_dir': tmp_path / str(number)}
+        for number in (0, 1)
+    }
+    for asked in pages.values():
+        assert command('run', where, **asked) == 0
+    for number, asked in pages.items():
+        assert command('report', where, **asked) == 0
+        found = json.loads((tmp_path / str(number) / 'report.json').read_text())['manifest']
+        assert found['run']['evaluation']['templates'] == [number] and found['stream']
+        assert found['command'].startswith('flan-jax run') and f'Evaluation.templates=({number},)' in found['command']
+        assert f'Evaluation.templates = ({number},)' in found['gin']

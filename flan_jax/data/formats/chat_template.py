@@ -19,7 +19,7 @@ import jinja2.sandbox
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
-from flan_jax.files import read_json
+from flan_jax.files import read_json, read_utf8
 from flan_jax.settings import Text
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -237,7 +237,7 @@ def _read(template: Any) -> Any:
     if not path.is_file():
         raise ChatTemplateError(f'ChatTemplate.template={template!r}: {path} does not exist')
     if path.suffix != '.json':
-        return path.read_text()
+        return read_utf8(path)
     found = read_json(path, 'name another file').get('chat_template')
     if isinstance(found, list):  # several by name
         found = {each['name']: each['template'] for each in found}.get('default')

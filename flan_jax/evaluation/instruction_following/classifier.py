@@ -145,7 +145,7 @@ def load(folder: epath.PathLike) -> AnswerClassifier:
     if not (folder / WORDS_FILE).exists() or not (folder / WEIGHTS_FILE).exists():
         raise UserError(f'{folder} holds no classifier; train one: flan-jax ifs train --data=FOLDER')
     try:
-        words = json.loads((folder / WORDS_FILE).read_text())
+        words = json.loads((folder / WORDS_FILE).read_bytes())
         arrays = safetensors.numpy.load((folder / WEIGHTS_FILE).read_bytes())
     except (ValueError, safetensors.SafetensorError) as error:
         raise UserError(f'{folder}: a file of the classifier is damaged ({error}); train it anew') from error

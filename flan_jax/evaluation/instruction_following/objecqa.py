@@ -64,7 +64,7 @@ class Choice:
 @functools.cache
 def questions() -> tuple[Choice, ...]:
     """The hundred questions, those on the paper's topics first."""
-    rows = map(json.loads, _FILE.read_text().splitlines())
+    rows = map(json.loads, _FILE.read_text('utf-8').splitlines())
     return tuple(Choice(row['question'], tuple(row['options']), row['from'] == 'paper') for row in rows)
 
 

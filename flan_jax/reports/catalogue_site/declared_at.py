@@ -45,7 +45,7 @@ def _lists(module, dataset: Dataset) -> bool:
 
 @functools.cache
 def _tree(path: pathlib.Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text('utf-8'))
 
 
 def _line_of_name(tree: ast.Module, name: str) -> int:

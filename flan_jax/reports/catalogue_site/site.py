@@ -49,9 +49,9 @@ def write_site(
             advance(1, dataset.name)
     entries = dict.fromkeys(entry for dataset in datasets for entry in citations.entries(dataset.citation))
     write_whole(folder / BIBTEX, '\n\n'.join(entries) + '\n')
-    write_whole(folder / 'site.css', PALETTE.read_text() + (_HERE / 'site.css').read_text())
+    write_whole(folder / 'site.css', PALETTE.read_text('utf-8') + (_HERE / 'site.css').read_text('utf-8'))
     for name in ('index.js', 'dataset.js'):
-        write_whole(folder / name, (_HERE / name).read_text())
+        write_whole(folder / name, (_HERE / name).read_text('utf-8'))
     licences = sorted({dataset.licence for dataset in datasets})
     index = common | {'texts': _texts(datasets), 'licences': licences, 'count': len(datasets)}
     write_whole(folder / INDEX, page_of(_HERE / 'index.html', index))
