@@ -38,6 +38,8 @@ def pack(run: Run):
         def packed(sequences: int) -> None:
             nonlocal advance
             check('stopped packing; what is on disk is kept (in a bucket, nothing is)')
+            if not sequences:
+                return
             advance = advance or shown.enter_context(bar('packing sequences', run.num_sequences))
             advance(sequences)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any, TypeVar
@@ -22,11 +23,13 @@ class Opener:
         self._threads = futures.ThreadPoolExecutor(_THREADS, 'opener')
         self._waiting: dict[futures.Future, Callable[[], Iterator[Any]]] = {}
         self._begun: list[futures.Future] = []
+        self._one_at_a_time, self._closed = threading.Lock(), False
 
     def open(self, make: Callable[[], Iterator[T]]) -> Iterator[T]:
         """The items of the iterator that `make` gives.
 
-        A thread calls `make` and takes the first item. What they raise is raised where that item is asked for.
+        A thread calls `make`, one at a time, and takes the first item. What they raise is raised where that item is
+        asked for.
         """
         opened: futures.Future[Iterator[T]] = futures.Future()
         self._waiting[opened] = make
@@ -34,7 +37,8 @@ class Opener:
         return self._items(opened)
 
     def close(self) -> None:
-        """Opens no more; what a thread has begun to open is waited for. The others raise CancelledError."""
+        """Opens no more; what a thread is opening is waited for. The others raise CancelledError."""
+        self._closed = True
         if not sys.is_finalizing():  # when threads have ended
             self._threads.shutdown(cancel_futures=True)
         for opened in (*self._waiting, *self._begun):
@@ -55,12 +59,14 @@ class Opener:
 
     def _begin(self, opened: futures.Future) -> None:
         self._begun.append(opened)
-        self._threads.submit(_open, opened, self._waiting.pop(opened))
+        self._threads.submit(self._open, opened, self._waiting.pop(opened))
 
-
-def _open(opened: futures.Future[Iterator[T]], make: Callable[[], Iterator[T]]) -> None:
-    try:
-        items = make()
-        opened.set_result(itertools.chain(list(itertools.islice(items, 1)), items))
-    except BaseException as error:  # raised where the items are asked for
-        opened.set_exception(error)
+    def _open(self, opened: futures.Future[Iterator[T]], make: Callable[[], Iterator[T]]) -> None:
+        try:
+            with self._one_at_a_time:
+                if self._closed:  # while it waited for those before it
+                    raise futures.CancelledError
+                items = make()
+            opened.set_result(itertools.chain(list(itertools.islice(items, 1)), items))
+        except BaseException as error:  # raised where the items are asked for
+            opened.set_exception(error)

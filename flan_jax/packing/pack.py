@@ -105,7 +105,8 @@ def write_stream(
       data: which examples there are.
       settings: how they are packed.
       num_sequences: how many sequences to pack; None for all of `settings.epochs`.
-      progress: called with the number of sequences that were just packed; never where the stream is there.
+      progress: called with the number of sequences that were just packed, 0 after an example that is read; never where
+        the stream is there. What it raises ends packing.
       prompt_format: what stands around the texts of an example.
       ranked: whether prompts have all their responses; otherwise they are chains of a prompt and its answer.
 
@@ -126,7 +127,7 @@ def write_stream(
         stream_bytes = 2 * 4 * num_sequences * settings.sequence_length  # once in parts, until all are there
         require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
-    packing = Packing(mixture, settings, num_sequences, counts.cuts)
+    packing = Packing(mixture, settings, num_sequences, counts.cuts, lambda: progress(0))
     with resumable(folder, packing) as sequences:
         stream.write(folder, counts.watch(sequences, progress), lambda: counts.manifest(recipe, settings))
     return folder

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,16 @@ class State:
 class Packing:
     """The sequences of a mixture: all of `settings.epochs`, or the first `num_sequences` of an endless packing."""
 
-    def __init__(self, mixture: TuningMixture, settings: Stream, num_sequences: int | None, cuts: Sequence[Cuts]):
-        """Packs the examples of `mixture`; `cuts` count what is cut of each task's."""
+    def __init__(
+        self,
+        mixture: TuningMixture,
+        settings: Stream,
+        num_sequences: int | None,
+        cuts: Sequence[Cuts],
+        read: Callable[[], None] = lambda: None,
+    ):
+        """Packs the examples of `mixture`; `cuts` count what is cut of each task's; `read` is called after each."""
+        self._read = read
         self._mixture, self._settings, self._cuts = mixture, settings, cuts
         self._num_sequences, self._done = num_sequences, 0
         self._readers = Readers(mixture.seqio.tasks, settings, cuts)
@@ -81,6 +89,7 @@ class Packing:
 
     def _sequences(self) -> Iterator[PackedSequence]:
         for example in self._examples():
+            self._read()
             if not isinstance(example, Passed) and (sequence := self._packer.add(example)) is not None:
                 yield sequence
         yield from self._packer.flush()

@@ -7,4 +7,4 @@ from flan_jax.packing import parts
 from tests.packing.test_resume import pack
 
 parts.SEQUENCES_PER_PART = 4
-pack(*sys.argv[1:3], 'one dataset', lambda count: time.sleep(0.05))
+pack(*sys.argv[1:3], 'one dataset', lambda sequences: time.sleep(0.05 * sequences))

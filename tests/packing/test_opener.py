@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 import threading
+import time
 from concurrent import futures
 
 import pytest
@@ -58,10 +59,16 @@ def test_what_no_thread_has_begun_is_not_opened_after_close():
     opener = Opener()
     opened = [opener.open(lambda index=index: make(index)) for index in range(100)]
     begun.acquire()
-    threading.Timer(0.1, may_go_on.set).start()
+
+    def go_on_once_it_closes():
+        while not opener._closed:
+            time.sleep(0.01)
+        may_go_on.set()
+
+    threading.Thread(target=go_on_once_it_closes).start()
     opener.close()
-    assert 0 in made and len(made) < 100 and next(opened[0]) == 0
-    for index in set(range(100)) - set(made):
+    assert made == [0] and next(opened[0]) == 0  # others that threads had were waiting for it
+    for index in range(1, 100):
         with pytest.raises(futures.CancelledError):
             next(opened[index])
 

@@ -71,8 +71,8 @@ def pack(samples_dir, directory, kind, progress=lambda count: None):
 def kill_after(count):
     left = itertools.count(count, -1)
 
-    def progress(_):
-        if next(left) == 0:
+    def progress(sequences):
+        if sequences and next(left) == 0:
             raise Killed
 
     return progress

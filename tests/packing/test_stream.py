@@ -221,3 +221,16 @@ def test_padding_changes_nothing_of_the_catalogues_tasks(name, samples_dir):
     )
     assert len(padded) == len(ragged) >= 8
     np.testing.assert_equal(padded, ragged)
+
+
+def test_packing_is_stopped_before_the_first_sequence_and_leaves_nothing(samples_dir, tmp_path):
+    """Until it is there, datasets are opened for seconds."""
+    told = []
+
+    def stop(sequences):
+        told.append(sequences)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        write_stream(Data(tfds_data_dir=samples_dir, mixture=MIXTURE), settings(tmp_path), 24, stop)
+    assert told == [0] and not list(tmp_path.rglob('*'))
