@@ -39,4 +39,4 @@ for module in (
     chain_of_thought,
     dialogue,
 ):
-    catalogue.add(*module.DATASETS)
+    catalogue.add_ours(*module.DATASETS)

@@ -202,4 +202,4 @@ DATASETS = [
 ALL = '+'.join(PREFIX + name for name in (*(topic.name for topic in TOPICS), *world.OPERATIONS))
 """The mixture of all clusters that are tuned on."""
 
-catalogue.add(*DATASETS)
+catalogue.add_ours(*DATASETS)

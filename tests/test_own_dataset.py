@@ -9,10 +9,13 @@ import sys
 
 import pytest
 
+from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Splits, Template
+from flan_jax.catalogue.identity import declaration_fingerprint
 from flan_jax.data.prepare import write_dataset
 from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError
+from flan_jax.tasks import miniature
 
 PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'own_dataset.md'
 
@@ -77,3 +80,23 @@ def test_features_do_not_keep_a_declaration_from_being_checked():
             licence='',
             citation='',
         )
+
+
+def riddles(answer='answers', shown=lambda ex: ex['riddle']):
+    return Dataset(
+        name='asked', cluster=Cluster(name='asked', title='Asked'), paper_name='', source='asked:1.0.0',
+        splits=Splits(test='test'), fields={'riddle': shown}, answer=Choice(options=answer, label='right'),
+        templates=(Template('{riddle}\n{options}'),), metrics=('accuracy',), licence='CC0', citation='Yours.',
+    )  # fmt: skip
+
+
+def test_a_declaration_that_is_changed_has_streams_and_records_of_its_own():
+    """The same data under the same templates, but another feature is the answer, or another text is shown."""
+    same = [declaration_fingerprint(riddles()) for _ in range(2)]
+    others = [riddles(answer='wrong'), riddles(shown='riddle'), riddles(shown=lambda ex: ex['riddle'] + '!')]
+    assert same[0] == same[1] and len({*same, *map(declaration_fingerprint, others)}) == 4
+
+
+def test_what_the_project_declares_is_identified_by_its_version():
+    catalogue.declare()
+    assert declaration_fingerprint(catalogue.dataset('rte')) is None is declaration_fingerprint(miniature.DATASETS[0])

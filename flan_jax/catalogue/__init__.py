@@ -14,6 +14,9 @@ JOIN = '+'
 CLUSTERS: dict[str, Cluster] = {}
 DATASETS: dict[str, Dataset] = {}
 
+OURS: set[str] = set()
+"""Names of the datasets that the project declares; others are of modules, or of files that were prepared."""
+
 
 def add(*datasets: Dataset) -> None:
     """Adds datasets, and the clusters they belong to.
@@ -29,6 +32,12 @@ def add(*datasets: Dataset) -> None:
         if CLUSTERS.setdefault(dataset.cluster.name, dataset.cluster) != dataset.cluster:
             raise DeclarationError(f'{dataset.name}: cluster {dataset.cluster.name!r} is declared twice, differently')
         DATASETS[dataset.name] = dataset
+
+
+def add_ours(*datasets: Dataset) -> None:
+    """As `add`, of datasets that the project declares."""
+    add(*datasets)
+    OURS.update(dataset.name for dataset in datasets)
 
 
 def load(modules: Iterable[str] = ()) -> None:

@@ -27,12 +27,13 @@ from flan_jax.catalogue.declaration import (
     Template,
     TfdsExample,
 )
+from flan_jax.catalogue.identity import INSTRUCTIONS
 from flan_jax.files import DamagedFile, read_json
 
 with epy.lazy_imports():
     import tensorflow as tf
 
-CLUSTER = Cluster(name='instruction_following', title='Instruction following')
+CLUSTER = Cluster(name=INSTRUCTIONS, title='Instruction following')
 """The cluster of all such datasets."""
 
 DECLARATION_KEY = 'flan_jax_declaration'

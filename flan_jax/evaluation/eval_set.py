@@ -11,6 +11,7 @@ import numpy as np
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.catalogue.forms import in_form, in_style
+from flan_jax.catalogue.identity import declaration_fingerprint
 from flan_jax.catalogue.option_styles import LETTERED, LISTED
 from flan_jax.data.contents import contents_fingerprint
 from flan_jax.data.few_shot import Exemplars
@@ -146,6 +147,8 @@ class EvalSet:
             'limit': self.evaluation.limit,
             'exemplars': {'fixed': self.evaluation.fixed_exemplars, 'seed': self._seed} if few_shot else None,
         }
+        if declared := declaration_fingerprint(dataset):
+            settings['declared'] = declared
         if self.evaluation.options != 'listed':
             settings['options'] = self.evaluation.options
         if not dataset.has_options and self.evaluation.decoding != Greedy():

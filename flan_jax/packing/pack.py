@@ -8,6 +8,7 @@ from typing import Any
 from etils import epath
 
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.catalogue.identity import declaration_fingerprint
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.drawing import DRAWING
 from flan_jax.data.formats.flan import Flan
@@ -84,6 +85,9 @@ def _unusual(mixture: TuningMixture, data: Data) -> dict:
     if mixture.dropped:
         dropped = mixture.dropped.items()
         found['dropped'] = {name: [of.examples, fingerprint({'keys': of.keys})] for name, of in dropped}
+    declared = {dataset.name: declaration_fingerprint(dataset) for dataset in mixture.datasets.values()}
+    if of_others := {name: found_there for name, found_there in declared.items() if found_there}:
+        found['declared'] = of_others
     if data.parts:
         found |= {'parts': as_plain(data.parts), 'drawing': DRAWING}
     if mixture.ranked:

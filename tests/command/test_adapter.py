@@ -89,6 +89,20 @@ def test_a_model_is_sharded_over_devices(folders, capsys):
     assert together.stdout == alone
 
 
+def test_a_run_does_not_go_on_beside_other_weights_in_the_place_of_its_base(folders, samples_dir, capsys):
+    """The base was tuned anew, say, while the adapter's run was stopped: same path, same shapes."""
+    settings, base = settings_on_base(folders, samples_dir) | LORA, folders / 'base' / 'checkpoint'
+    base.rename(folders / 'kept')
+    shutil.copytree(folders / 'merged', base)
+    try:
+        assert run_command('train', folders, settings) == 2
+        assert 'was not trained beside the weights' in capsys.readouterr().err
+    finally:
+        base.rmtree()
+        (folders / 'kept').rename(base)
+    assert run_command('train', folders, settings) == 0
+
+
 def test_a_base_that_was_moved_is_named_and_found_again(folders, samples_dir, capsys):
     """It is moved away, with its vocabulary, and back."""
     before = log_probs(load(folders / 'run'))
@@ -128,20 +142,6 @@ def test_other_weights_in_the_place_of_the_base_are_refused(folders, tmp_path):
     other = dataclasses.replace(content, metadata={**content.metadata, 'base': str(checkpoint_in(folders / 'merged'))})
     with pytest.raises(CheckpointError, match='was not trained beside the weights'):
         other.combined(make_mesh(Parallelism()))
-
-
-def test_a_run_does_not_go_on_beside_other_weights_in_the_place_of_its_base(folders, samples_dir, capsys):
-    """The base was tuned anew, say, while the adapter's run was stopped: same path, same shapes."""
-    settings, base = settings_on_base(folders, samples_dir) | LORA, folders / 'base' / 'checkpoint'
-    base.rename(folders / 'kept')
-    shutil.copytree(folders / 'merged', base)
-    try:
-        assert run_command('train', folders, settings) == 2
-        assert 'was not trained beside the weights' in capsys.readouterr().err
-    finally:
-        base.rmtree()
-        (folders / 'kept').rename(base)
-    assert run_command('train', folders, settings) == 0
 
 
 def test_an_exported_adapter_is_opened_beside_the_base_that_it_names(folders, tmp_path):
