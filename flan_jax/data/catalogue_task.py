@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import seqio
 import tensorflow as tf
 
-from flan_jax.catalogue.declaration import Dataset, TfdsExample
+from flan_jax.catalogue.declaration import TfdsExample
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.data.prepared_source import PreparedSource, without_tuning
+from flan_jax.data.prepared_source import PreparedSource, keep_usable, without_tuning
 from flan_jax.data.rendering import Values
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.tokenized import INPUTS, TARGETS
@@ -68,11 +68,7 @@ class Seeded:
 
         One function parses, reads and puts an example, where SeqIO takes three: each of them takes long to trace.
         """
-        dataset, put = source.dataset, self.put(lengths)
-        if dataset.keep is None and dataset.expand is None:
-            rows, parse = source.serialised(split, shuffle, seed), source.parse
-        else:
-            rows, parse = keep_usable(source.get_dataset(split, shuffle, seed), dataset), lambda row: row
+        (rows, parse), put = source.usable(split, shuffle, seed), self.put(lengths)
         first = None if seed is None else seed + 42 * _CACHED_AFTER  # as SeqIO has it
         seeds = tuple(tf.data.Dataset.random(None if first is None else first + place) for place in range(2))
         with_seeds = tf.data.Dataset.zip((rows.repeat(num_epochs), seeds)).skip(skip)
@@ -116,11 +112,6 @@ def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()
     """SeqIO's features of every task: inputs, which are prompts, and targets, which are responses."""
     ended = {INPUTS: prompt_format.prompt.endswith('{eos}'), TARGETS: prompt_format.response.endswith('{eos}')}
     return {name: seqio.Feature(seqio_vocabulary(vocabulary), add_eos=eos) for name, eos in ended.items()}
-
-
-def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
-    """Leaves out the examples that the dataset's documented filter rejects."""
-    return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
 def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) -> tf.data.Dataset:

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.drawn_task import drawn_task
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.flan import Flan
@@ -17,7 +16,7 @@ from flan_jax.data.members import Member, is_own, members, nothing_left
 from flan_jax.data.mixing.mixing import Mixing
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
-from flan_jax.data.prepared_source import PreparedSource, count
+from flan_jax.data.prepared_source import PreparedSource, count, keep_usable
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import OF_THE_CATALOGUE, Data

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import seqio
 import tensorflow as tf
@@ -114,6 +116,19 @@ class PreparedSource(seqio.DataSource):
         return prepared_builder(self.dataset.source, self.data_dir).info.features.deserialize_example(row)
 
     @tf.autograph.experimental.do_not_convert
+    def usable(
+        self, split: str, shuffle: bool = False, seed: int | None = None
+    ) -> tuple[tf.data.Dataset, Callable[[Any], TfdsExample]]:
+        """The usable examples, as they are read, and the function by which each is parsed.
+
+        Who maps them parses them in the same function: another one would take long to trace. They are parsed before
+        where they are looked into before, for a filter or since a row holds several.
+        """
+        if self.dataset.keep is None and self.dataset.expand is None:
+            return self.serialised(split, shuffle, seed), self.parse
+        return keep_usable(self.get_dataset(split, shuffle, seed), self.dataset), lambda example: example
+
+    @tf.autograph.experimental.do_not_convert
     def get_dataset(
         self,
         split: str = 'train',
@@ -132,6 +147,11 @@ class PreparedSource(seqio.DataSource):
             return rows
         examples = rows.flat_map(lambda row: tf.data.Dataset.from_tensor_slices(self.dataset.expand(row)))
         return examples.shuffle(SHUFFLE_BUFFER, seed=seed) if shuffle else examples
+
+
+def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
+    """Leaves out the examples that the dataset's documented filter rejects."""
+    return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
 def without_tuning() -> tf.data.Options:

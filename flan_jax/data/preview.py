@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import ANSWER, BEFORE, OPTIONS, Dataset, TfdsExample
 from flan_jax.data import long_fields, rendering
-from flan_jax.data.catalogue_task import keep_usable, read_examples
+from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.options import options_block
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.renderable import iterated, located
 from flan_jax.data.seqio_tasks import generation_task
 from flan_jax.data.tokenize import FormatTokenizer
@@ -67,10 +67,9 @@ def rendered_examples(
 
 def rendered_from(source: PreparedSource, split: str, limit: int = -1) -> Iterator[RenderedExample]:
     """`rendered_examples` of a source, whose splits may be read in one go, as 'train+test'."""
-    dataset, examples = source.dataset, source.get_dataset(split, shuffle=False)
+    dataset = source.dataset
     with located(dataset, split, source.data_dir):
-        rendered = _render_all(dataset, examples, _traced_once(dataset))
-        for example in iterated(rendered.take(limit), f'{dataset.name}, {split} examples'):
+        for example in iterated(_render_split(source, split).take(limit), f'{dataset.name}, {split} examples'):
             yield _rendered(dataset, example)
 
 
@@ -81,9 +80,7 @@ def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
       UserError: if a feature is missing, or the dataset's filter leaves such a row out.
     """
     try:
-        rendered = _render_all(
-            dataset, tf.data.Dataset.from_tensors(dict(row)), functools.partial(_renderings, dataset)
-        )
+        rendered = _render_row(dataset, tf.data.Dataset.from_tensors(dict(row)))
     except KeyError as error:
         raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
     example = next(iterated(rendered, f'{dataset.name}, this row'), None)
@@ -108,9 +105,16 @@ def _rendered(dataset: Dataset, example: Mapping[str, Any]) -> RenderedExample:
 
 
 @tf.autograph.experimental.do_not_convert
-def _render_all(dataset: Dataset, examples: tf.data.Dataset, render: Render) -> tf.data.Dataset:
+def _render_row(dataset: Dataset, examples: tf.data.Dataset) -> tf.data.Dataset:
+    """The values of a row, if it is usable, and all its prompts."""
+    return keep_usable(examples, dataset).map(functools.partial(_renderings, dataset))
+
+
+@tf.autograph.experimental.do_not_convert
+def _render_split(source: PreparedSource, split: str) -> tf.data.Dataset:
     """The values of the usable examples, and all their prompts."""
-    return keep_usable(examples, dataset).map(render)
+    (rows, parse), render = source.usable(split), _traced_once(source.dataset)
+    return rows.map(lambda row: render(parse(row)))
 
 
 def _renderings(dataset: Dataset, ex: TfdsExample) -> rendering.Values:

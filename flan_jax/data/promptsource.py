@@ -16,9 +16,8 @@ import tensorflow_datasets as tfds
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Choice, Dataset, FreeText, Keep, MetricName, Template, TfdsExample
 from flan_jax.catalogue.promptsource import OURS, PromptsourceTemplate, read
-from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.filters import both
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.rendering import read_values
 from flan_jax.data.source import MissingDataError
 from flan_jax.errors import UserError

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from flan_jax.catalogue.declaration import CONTEXT, HISTORY, OPTION_TEXTS, SYSTEM, Dataset
 from flan_jax.data import long_fields, rendering
-from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
@@ -70,10 +69,9 @@ def render_split(
     Raises:
       CannotRender: where an example cannot be read or rendered; names its row.
     """
-    examples = keep_usable(PreparedSource(dataset, data_dir).get_dataset(split, shuffle=False), dataset)
-    examples = examples.take(-1 if limit is None else limit)
+    rows, parse = PreparedSource(dataset, data_dir).usable(split)
     render = functools.partial(_render, dataset, templates, exemplars)
-    rendered = examples.map(render, num_parallel_calls=tf.data.AUTOTUNE)
+    rendered = rows.take(-1 if limit is None else limit).map(lambda row: render(parse(row)), tf.data.AUTOTUNE)
     found: dict[int, list[Rendered]] = {template: [] for template in templates}
     with located(dataset, split, data_dir):
         for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):

@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Keep
-from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.overlap.compared import EvaluatedRows
 from flan_jax.data.overlap.definition import CONTAINED, EQUAL, NONE, SHARED, SHORTEST, SHORTEST_ROW, shingle_size
 from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
 from flan_jax.data.overlap.shingles import Texts, words_of
 from flan_jax.data.overlap.wanted import Wanted
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.source import prepared_builder
 
 

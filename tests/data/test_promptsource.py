@@ -6,8 +6,8 @@ import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
 from flan_jax.catalogue import promptsource
-from flan_jax.data.catalogue_task import keep_usable, read_examples
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.catalogue_task import read_examples
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.preview import rendered_examples
 from flan_jax.data.promptsource import add_prompts, columns_of, prompts_of, row_of
 from flan_jax.data.rendering import read_values

@@ -10,8 +10,7 @@ import pytest
 from flan_jax import catalogue
 from flan_jax.catalogue.forms import points_at_options
 from flan_jax.data import prepare, rendering, source
-from flan_jax.data.catalogue_task import keep_usable
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.preview import rendered_examples, rendered_from
 from flan_jax.data.verify import problems_of, verify
 

@@ -9,10 +9,9 @@ import tensorflow as tf
 from tensorflow_datasets.core import file_adapters
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.catalogue_task import keep_usable
 from flan_jax.data.features import features_read
 from flan_jax.data.overlap.chunks import Rows, in_chunks
-from flan_jax.data.prepared_source import PreparedSource
+from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.source import kept, prepared_builder
 
 _FILES_AT_ONCE = _ROWS_OF_EACH = 16
