@@ -60,7 +60,8 @@ _ONLY_DATA = (['pack'], ['data'])
 _COLLECTED_AFTER = (100_000, 20, 100)
 """Objects, and collections of a generation, before Python looks for cycles.
 
-Tracing makes many objects and few cycles: by default it looked some 1,800 times in a short run, a twentieth of its time.
+Tracing makes many objects and few cycles: by default Python looks 1,800 times in a short run, for a
+twentieth of its time.
 """
 
 HELP = """\

@@ -53,7 +53,7 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     made_of = {'questions': len(questions), 'questions_fingerprint': samples.fingerprint(questions)}
     made_of |= _reward_weights(ppo.reward)
     folder, drawn_by = epath.Path(run.model_dir) / FOLDER, made_of | manifest.trained_by(run)
-    processes.first_does('ppo', lambda: samples.require_same(folder, drawn_by))
+    processes.first_does('ppo', lambda: samples.require_same(folder, drawn_by, unsaid=('reward_weights',)))
     manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
     metadata = _metadata(run, vocabulary)
     params = _learn(run, asked, metadata)

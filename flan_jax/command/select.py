@@ -126,8 +126,7 @@ def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
         'prompt_format': options.prompt_format,
         'task': options.task,
         'dtype': options.dtype,
-        'param_dtype': options.param_dtype,
-    }
+    } | ({} if options.param_dtype == 'float32' else {'param_dtype': options.param_dtype})
 
 
 def _weights(chosen: Sequence) -> dict[str, str]:

@@ -89,8 +89,7 @@ def _of_adapter(path: str, output: str) -> Base:
     from flan_jax.loaded_model import merge_peft, vocabulary_and_format
 
     def make() -> None:
-        if not epath.Path(made).exists():
-            merge_peft(path, made)
+        _make_once(path, made, lambda: merge_peft(path, made))
 
     made, base = f'{output}/{FOLDER}', base_of(base_of_adapter(path), output)
     read_adapter(path, base.config)  # one that does not fit is better known before data is prepared
@@ -132,11 +131,14 @@ def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
     if not epath.Path(made).exists():
         write_whole(said, json.dumps(identity))
         make()
-    elif not latest_step(output) and (not said.exists() or read_json(said, f'remove {made}') != identity):
-        raise UserError(
-            f'{made} was made of another model than --base={path} is now; remove that folder, or choose another '
-            '--output'
-        )
+        return
+    if latest_step(output):
+        return
+    advice = 'remove that folder, or choose another --output'
+    if not said.exists():
+        raise UserError(f'{made} is there, but nothing says whether it was made of --base={path}; {advice}')
+    if read_json(said, advice) != identity:
+        raise UserError(f'{made} was made of another model than --base={path} is now; {advice}')
 
 
 def _nothing() -> None:

@@ -207,8 +207,7 @@ class RotaryPositions:
         given = dict(json.take('rope_parameters', {}) or scaling)
         base = float(given.pop('rope_theta', base))
         fraction = float(given.pop('partial_rotary_factor', fraction))
-        trained_length = json.take(POSITIONS, json.take('max_sequence_length', None))
-        return {'position': Rotary(base, fraction, _llama3_scaling(json, given), trained_length)}
+        return {'position': Rotary(base, fraction, _llama3_scaling(json, given), _trained_length(json))}
 
     def write(self, config):
         # What every version of transformers reads.
@@ -224,6 +223,12 @@ class RotaryPositions:
                 theirs: getattr(scaling, ours) for theirs, ours in _LLAMA3_SCALING.items()
             }
         return keys
+
+
+def _trained_length(json) -> int | None:
+    """Tokens of the longest sequence; None where the file does not say it, or gives no number of them."""
+    given = json.take(POSITIONS, json.take('max_sequence_length', None))
+    return int(given) if isinstance(given, int | float) and given >= 1 else None
 
 
 _LLAMA3_SCALING = {

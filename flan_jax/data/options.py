@@ -56,7 +56,8 @@ class Options:
     def block(self) -> tf.Tensor:
         """`options_block`."""
         if isinstance(self.given, tuple):
-            return tf.constant(self.style.header + ''.join(map('\n{} {}'.format, self.style.marks, self.given)))
+            marked = zip(self.style.marks[: len(self.given)], self.given, strict=True)
+            return tf.constant(self.style.header + ''.join(f'\n{mark} {text}' for mark, text in marked))
         return options_block(self.given, self.style)
 
     @property

@@ -113,7 +113,11 @@ def _digest(examples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 def _plain(value: Any) -> Any:
     """What JSON has no type for: numbers and arrays of NumPy, and bytes."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else repr(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f'an example holds {value!r}, which no feature takes')
 
 
 def _remove_litter(folder: pathlib.Path) -> None:

@@ -128,7 +128,7 @@ def render_random(
 def render_one_of(
     templates: Sequence[Template], index: tf.Tensor, values: Values, shown: Shown | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """`render` of the template at an index, scalar int32."""
+    """`render` of the template at an index, scalar int32; values have one rank, and what is shown has the same."""
     inputs = [_pieces(template.inputs, values if shown is None else shown) for template in templates]
     targets = [_pieces(template.targets, values) for template in templates]
     pieces, table = _as_data([*inputs, *targets])
@@ -149,6 +149,7 @@ def _as_data(texts: Sequence[Sequence[tf.Tensor | bytes]]) -> tuple[tf.Tensor, n
     """
     everything = [b'', *itertools.chain(*texts)]
     literals = list(dict.fromkeys(piece for piece in everything if isinstance(piece, bytes)))  # the empty one first
+    # Tensors do not compare as keys, and each is there once however many texts show it.
     filled = {id(piece): piece for piece in everything if not isinstance(piece, bytes)}
     places = {key: place for place, key in enumerate([*literals, *filled])}
     rows = [[places[piece if isinstance(piece, bytes) else id(piece)] for piece in text] for text in texts]

@@ -9,7 +9,7 @@ stopped goes on with the files that are missing, and gives the same samples.
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,15 +94,19 @@ class Sampler:
         return [Answered(question, tuple(answers)) for question, answers in zip(questions, grouped)]
 
 
-def require_same(folder: epath.PathLike, drawn_by: Mapping[str, Any]) -> None:
-    """Begins a folder of samples, or goes on with one; raises SamplesError for one of other settings, DamagedFile."""
+def require_same(folder: epath.PathLike, drawn_by: Mapping[str, Any], unsaid: Collection[str] = ()) -> None:
+    """Begins a folder of samples, or goes on with one; raises SamplesError for one of other settings, DamagedFile.
+
+    What is `unsaid` by folders of earlier versions is taken for what it is now.
+    """
     path = epath.Path(folder) / SETTINGS_FILE
     text = json.dumps(drawn_by, indent=2, sort_keys=True) + '\n'
     if not path.exists():
         write_whole(path, text)
         return
-    before = read_json(path, _ADVICE)
-    if different := sorted(name for name in before | dict(drawn_by) if before.get(name) != json.loads(text).get(name)):
+    now = json.loads(text)
+    before = {name: now[name] for name in unsaid if name in now} | read_json(path, _ADVICE)
+    if different := sorted(name for name in before | now if before.get(name) != now.get(name)):
         raise SamplesError(
             f'{folder} holds samples with another {", ".join(different)}; take another folder, or the settings '
             f'in {path}'

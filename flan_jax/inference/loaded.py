@@ -86,8 +86,8 @@ class LoadedModel:
         trained = self.config.trained_length
         if tokens + decoder.prompt_length(self.params) > trained:
             say_once(
-                f'texts are longer than the {trained:.0f} tokens that the model was trained on (Rotary.trained_length, '
-                'max_position_embeddings in config.json): what it makes of them may be worse'
+                f'texts may become longer than the {trained:.0f} tokens that the model was trained on '
+                '(Rotary.trained_length, max_position_embeddings in config.json): what it makes of them may be worse'
             )
 
     def require_language_model(self) -> None:

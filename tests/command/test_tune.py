@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from etils import epath
 
-from flan_jax.command import configuration, main
+from flan_jax.command import configuration, main, tune_base
 from flan_jax.command import tune as tune_command
 from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.write import write_model
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.distributed.mesh import Parallelism, make_mesh
+from flan_jax.evaluation.weights import model_identity
 from flan_jax.loaded_model import checkpoint_in, load
 from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.stream import PackedStream
@@ -112,6 +113,9 @@ def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys)
         assert tune(folder, f'--base={folder}/model', *asked) == 0, 'the same model is there already'
     assert tune(folder, f'--base={folder}/other', *asked) == 2
     assert f'{folder}/again/base was made of another model' in capsys.readouterr().err
+    (folder / 'again' / tune_base.MADE_OF).unlink()
+    assert tune(folder, f'--base={folder}/model', *asked) == 2
+    assert f'nothing says whether it was made of --base={folder}/model' in capsys.readouterr().err
     shutil.rmtree(folder / 'again' / 'base')
     assert tune(folder, f'--base={folder}/other', *asked) == 0
     embedding = [load(folder / name).params['embedding'] for name in ('again/base/checkpoint', 'other')]
@@ -146,6 +150,8 @@ def test_an_adapter_of_peft_is_merged_into_its_base_and_tuned_further(folder, tu
     base = load(f'{folder}/on_peft/base')
     for name, value in before.items():
         np.testing.assert_allclose(base.params[name], value, atol=1e-6, err_msg=name)
+    made_of = json.loads((folder / 'on_peft' / tune_base.MADE_OF).read_text())
+    assert made_of == json.loads(json.dumps(model_identity(f'{folder}/peft')))
     after = load(f'{folder}/on_peft')
     assert any(abs(after.params[name] - value).max() > 1e-4 for name, value in before.items())
     assert isinstance(after.prompt_format, ChatTemplate)  # the one beside its base
