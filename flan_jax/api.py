@@ -8,21 +8,22 @@ model.generate('Is it good?', max_new_tokens=20)
 
 import functools
 import os
+import reprlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack, overload
+from typing import Any, NamedTuple, Unpack, overload
 
 import numpy as np
 
 from flan_jax.data.formats import format_named
-from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.formats.format import PromptFormat
-from flan_jax.errors import UnknownName, UserError
+from flan_jax.errors import UserError
 from flan_jax.inference.answer_text import Piece, pieces
-from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, check_texts, decoding_of
-from flan_jax.inference.decoding import Decoding as DecodingMethod
+from flan_jax.inference.arguments import MAX_NEW_TOKENS, Decoding, check_decoding, method_of
+from flan_jax.inference.chosen import check_integer, check_texts
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.messages import Message, dialogue_of
 from flan_jax.inference.prefill import LENGTHS, padded_length
 from flan_jax.inference.scoring import Scorer
 from flan_jax.inference.streaming import MOST_ALTERNATIVES, Streamer
@@ -30,53 +31,15 @@ from flan_jax.loaded_model import load as load_model
 from flan_jax.packing.example import Example
 from flan_jax.training.settings import ComputeDtype
 
-Message = Mapping[str, str]
-"""{'role': 'system', 'user' or 'assistant', 'content': text}."""
-
 Progress = Callable[[int], None]
 """Called with how many more are done."""
 
 BATCH_TOKENS = 8192
 """Tokens scored, or slots of KV cache, at a time."""
 
-MAX_NEW_TOKENS = 128
-"""Tokens of an answer at most, where nothing else is said."""
-
-CHOSEN = ('temperature', 'top_k', 'top_p', 'beams', 'repetition_penalty')
-"""Arguments of `Decoding` that choose a decoding, in whose place `decoding` may stand."""
-
-_MESSAGE_KEYS = ('role', 'content')
-
-_ANY_ANSWER = 'AnswerProbe'
-"""Stands for the answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
-
 
 def _silent(done: int) -> None:
     """Tells nobody."""
-
-
-class Decoding(TypedDict, total=False):
-    """How answers are decoded; without any of them the likeliest token is taken, 128 times at most.
-
-    Attributes:
-      max_new_tokens: tokens of an answer at most.
-      temperature: sample at this temperature.
-      top_k: sample among so many likeliest tokens.
-      top_p: sample among the likeliest tokens of this total probability.
-      beams: beam search with so many beams.
-      repetition_penalty: divide positive logits of tokens that have occurred by this.
-      seed: of sampling, from 0 to 2**32 - 1.
-      decoding: in place of the five before `seed`, what `flan_jax.inference` has, with processors of your own.
-    """
-
-    max_new_tokens: int
-    temperature: float
-    top_k: int
-    top_p: float
-    beams: int
-    repetition_penalty: float
-    seed: int
-    decoding: DecodingMethod
 
 
 class Rendered(NamedTuple):
@@ -157,7 +120,7 @@ class Model:
         """
         if isinstance(prompts, str):
             return self.generate([prompts], progress=progress, **decoding)[0]
-        self._check(decoding)
+        check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
         return self._answer([self.encode(prompt) for prompt in texts], progress, **decoding)
 
@@ -169,8 +132,8 @@ class Model:
         Raises:
           UserError: for messages in another order, or decoding that is not allowed.
         """
-        dialogue = _dialogue(messages)
-        self._check(decoding)
+        dialogue = dialogue_of(messages)
+        check_decoding(decoding, self.longest_answer)
         longest = min(LENGTHS[-1], self.loaded.max_length) - decoding.get('max_new_tokens', MAX_NEW_TOKENS)
         encoded = self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue, int(longest))
         if encoded.prompt_cut:
@@ -182,7 +145,7 @@ class Model:
         if isinstance(asked, str):
             (prompt,) = check_texts('prompt', [asked])
             return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, prompt))
-        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, _dialogue(asked)).prompt)
+        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue_of(asked)).prompt)
 
     def stream(
         self,
@@ -206,32 +169,16 @@ class Model:
           PromptError: for a prompt that is too long for the model, or empty.
           UserError: for prompts or stops that are none, decoding that is not allowed, and beams.
         """
-        self._check(decoding)
+        check_decoding(decoding, self.longest_answer)
         check_integer('alternatives', alternatives, 0, MOST_ALTERNATIVES)
         stop = [text for text in check_texts('stop', [stop] if isinstance(stop, str) else stop) if text]
         if isinstance(prompts, str) or any(np.ndim(prompt) != 1 for prompt in prompts):
-            raise UserError(f'prompts={prompts!r}: must be a list of tokens, which `encode` makes of texts')
+            raise UserError(f'prompts={reprlib.repr(prompts)}: must be a list of tokens, which `encode` makes of texts')
         count, seed = decoding.pop('max_new_tokens', MAX_NEW_TOKENS), decoding.pop('seed', 0)
         streamer = self._streamer(min(padded_length(count), self.longest_answer), **decoding)
         yield from pieces(
             streamer, self.loaded, prompts, max_new_tokens=count, seed=seed, stop=stop, alternatives=alternatives
         )
-
-    def _check(self, decoding: Decoding) -> None:
-        """Raises UserError, or UnknownName, for decoding that is not allowed."""
-        for name, value in decoding.items():
-            if name not in Decoding.__annotations__:
-                raise UnknownName('argument', name, Decoding.__annotations__)
-            if name in CHOSEN:
-                check_number(name, value)
-        chosen = [name for name, value in decoding.items() if name in CHOSEN and value is not None]
-        if decoding.get('decoding') is not None and chosen:
-            raise UserError(
-                f'decoding={decoding["decoding"]!r} is given, so that {", ".join(chosen)} would change nothing; leave '
-                'out one'
-            )
-        check_integer('max_new_tokens', decoding.get('max_new_tokens', MAX_NEW_TOKENS), 1, self.longest_answer)
-        check_integer('seed', decoding.get('seed', 0), 0, LAST_SEED)
 
     def _answer(self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[Decoding]) -> list[str]:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
@@ -239,31 +186,15 @@ class Model:
 
 
 def _make_generator(
-    loaded: LoadedModel,
-    batch_tokens: int,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    seed: int = 0,
-    decoding: DecodingMethod | None = None,
-    **chosen: Any,
+    loaded: LoadedModel, batch_tokens: int, max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, **decoding: Any
 ) -> Generator:
     return Generator(
-        loaded,
-        max_new_tokens=max_new_tokens,
-        batch_tokens=batch_tokens,
-        decoding=decoding_of(**chosen) if decoding is None else decoding,
-        seed=seed,
+        loaded, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, decoding=method_of(**decoding), seed=seed
     )
 
 
-def _make_streamer(
-    loaded: LoadedModel, batch_tokens: int, slots: int, decoding: DecodingMethod | None = None, **chosen: Any
-) -> Streamer:
-    return Streamer(
-        loaded,
-        slots=slots,
-        batch_tokens=batch_tokens,
-        decoding=decoding_of(**chosen) if decoding is None else decoding,
-    )
+def _make_streamer(loaded: LoadedModel, batch_tokens: int, slots: int, **decoding: Any) -> Streamer:
+    return Streamer(loaded, slots=slots, batch_tokens=batch_tokens, decoding=method_of(**decoding))
 
 
 def load(
@@ -329,24 +260,6 @@ def render(task: str, row: Mapping[str, Any], template: int = 0) -> Rendered:
     if not 0 <= template < len(example.prompts):
         raise UserError(f'template={template}: {task} has templates 0 to {len(example.prompts) - 1}')
     return Rendered(*example.prompts[template], example.choices)
-
-
-def _dialogue(messages: Sequence[Message]) -> Dialogue:
-    """Messages as a dialogue of which the last answer is wanted; raises UserError."""
-    for place, message in enumerate(messages):
-        if not isinstance(message, Mapping) or not all(isinstance(message.get(key), str) for key in _MESSAGE_KEYS):
-            raise UserError(f'message {place} is {message!r}: expected {{"role": "user", "content": "..."}}')
-        check_texts(f'message {place}', [message['content']])
-    turns = [(message['role'], message['content']) for message in messages]
-    system = turns.pop(0)[1] if turns and turns[0][0] == 'system' else ''
-    roles = [role for role, _ in turns]
-    if roles != [('user', 'assistant')[place % 2] for place in range(len(roles))] or len(roles) % 2 == 0:
-        raise UserError(
-            f'the roles are {", ".join(roles) or "none"}: user and assistant must take turns after at most one system '
-            'message, the user last'
-        )
-    *history, question = (text for _, text in turns)
-    return Dialogue(question, _ANY_ANSWER, tuple(history), system)
 
 
 def _ids(ids: Sequence[int]) -> np.ndarray:

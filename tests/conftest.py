@@ -118,7 +118,8 @@ def _catalogue_as_found():
     from flan_jax.data import own_instructions
 
     kept = [
-        (content, dict(content)) for content in (catalogue.CLUSTERS, catalogue.DATASETS, own_instructions._DECLARED)
+        (content, content.copy())
+        for content in (catalogue.CLUSTERS, catalogue.DATASETS, catalogue.OURS, own_instructions._DECLARED)
     ]
     yield
     for content, before in kept:
@@ -135,7 +136,7 @@ def miniature():
     if (
         miniature.DATASETS[0].name not in catalogue.DATASETS
     ):  # the module adds them once only, when it is first imported
-        catalogue.add(*miniature.DATASETS)
+        catalogue.add_ours(*miniature.DATASETS)
     return types.SimpleNamespace(world=miniature_world, declared=miniature)
 
 

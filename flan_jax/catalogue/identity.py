@@ -5,14 +5,13 @@ The project's own datasets are identified by its version and their templates.
 
 import dataclasses
 import functools
-import hashlib
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
+from flan_jax.settings import fingerprint
 
 INSTRUCTIONS = 'instruction_following'
 """Cluster of the datasets that instruction files become, which the project declares."""
@@ -29,7 +28,7 @@ def declaration_fingerprint(dataset: Dataset) -> str | None:
     if dataset.name in catalogue.OURS or dataset.cluster.name == INSTRUCTIONS:
         return None
     read_by = {name: _plain(getattr(dataset, name)) for name in _READ_BY}
-    return hashlib.sha256(json.dumps(read_by, sort_keys=True).encode()).hexdigest()[:16]
+    return fingerprint(read_by)
 
 
 def _plain(value: Any) -> Any:

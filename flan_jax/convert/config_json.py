@@ -5,6 +5,7 @@ writes those keys from a DecoderConfig. What no clause reads, and what is not kn
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -207,7 +208,8 @@ class RotaryPositions:
         given = dict(json.take('rope_parameters', {}) or scaling)
         base = float(given.pop('rope_theta', base))
         fraction = float(given.pop('partial_rotary_factor', fraction))
-        return {'position': Rotary(base, fraction, _llama3_scaling(json, given), _trained_length(json))}
+        trained_length = length_given(json.take(POSITIONS, json.take('max_sequence_length', None)))
+        return {'position': Rotary(base, fraction, _llama3_scaling(json, given), trained_length)}
 
     def write(self, config):
         # What every version of transformers reads.
@@ -225,10 +227,9 @@ class RotaryPositions:
         return keys
 
 
-def _trained_length(json) -> int | None:
-    """Tokens of the longest sequence; None where the file does not say it, or gives no number of them."""
-    given = json.take(POSITIONS, json.take('max_sequence_length', None))
-    return int(given) if isinstance(given, int | float) and given >= 1 else None
+def length_given(value: Any) -> int | None:
+    """Tokens of the longest sequence, as a config.json gives them; None for what is no number of them."""
+    return int(value) if isinstance(value, int | float) and 1 <= value < math.inf else None
 
 
 _LLAMA3_SCALING = {

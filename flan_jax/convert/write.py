@@ -14,7 +14,7 @@ import numpy as np
 from etils import epath
 from safetensors.numpy import save_file
 
-from flan_jax.convert.config_json import POSITIONS, WITHOUT_EFFECT, read_clauses, write_clauses
+from flan_jax.convert.config_json import POSITIONS, WITHOUT_EFFECT, length_given, read_clauses, write_clauses
 from flan_jax.convert.families import FAMILIES, Family
 from flan_jax.convert.folder import ConversionError
 from flan_jax.convert.read import CONFIG_FILE, INDEX_FILE, TENSORS_FILE
@@ -102,9 +102,10 @@ def write_model(
 
 def _positions(config: DecoderConfig, kept: Mapping[str, Any]) -> dict[str, Any]:
     """How long sequences of a rotary model may be: as it came, unless it was trained on longer ones since."""
-    if not isinstance(config.position, Rotary) or not kept.get(POSITIONS):
+    came_with = length_given(kept.get(POSITIONS))
+    if not isinstance(config.position, Rotary) or came_with is None:
         return {}
-    return {POSITIONS: max(kept[POSITIONS], config.position.trained_length or 0)}
+    return {POSITIONS: max(came_with, config.position.trained_length or 0)}
 
 
 def _as_classifier(values: dict[str, Any], family: Family) -> dict[str, Any]:

@@ -28,7 +28,6 @@ Put = Callable[[Values, tuple[tf.Tensor, tf.Tensor]], Values]
 _ALONE = threading.RLock()
 """SeqIO keeps the seed of a task's next step in a global variable, so threads build their pipelines one at a time."""
 
-
 _CACHED_AFTER = 2
 """Steps of a `Seeded` task before what SeqIO may cache: usable examples are kept, and read."""
 
@@ -129,7 +128,8 @@ def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) ->
     own = isinstance(task, CatalogueTask)
     with _ALONE:
         if own and task.seeded:
-            return task.seeded.examples(task.source, lengths, skip, **order).with_options(without_tuning())
-        get_dataset = tf.autograph.experimental.do_not_convert(task.get_dataset) if own else task.get_dataset
-        examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **order)
-    return examples.skip(skip).with_options(without_tuning())
+            examples = task.seeded.examples(task.source, lengths, skip, **order)
+        else:
+            get_dataset = tf.autograph.experimental.do_not_convert(task.get_dataset) if own else task.get_dataset
+            examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **order).skip(skip)
+    return examples.with_options(without_tuning())

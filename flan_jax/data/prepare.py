@@ -22,6 +22,7 @@ import tensorflow_datasets as tfds
 from flan_jax.catalogue.declaration import Dataset, Tail
 from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
+from flan_jax.data.own_instructions import UNFINISHED
 from flan_jax.data.renderable import check_rendering
 from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY, forget
 from flan_jax.errors import UnknownName, UserError
@@ -122,7 +123,7 @@ def _plain(value: Any) -> Any:
 
 def _remove_litter(folder: pathlib.Path) -> None:
     """Removes what TFDS left where it was killed; it does not say whose it is, so that it must be an hour old."""
-    for path in folder.glob('incomplete.*'):
+    for path in folder.glob(f'{UNFINISHED}*'):
         if path.is_dir() and time.time() - path.stat().st_mtime > _LITTER_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
 

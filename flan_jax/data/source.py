@@ -73,8 +73,8 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     builder = tfds.builder_from_directory(path)
     if not file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format].SUPPORTS_TF_DATA:
         raise FileFormatError(
-            f'{source} lies in {path} as {builder.info.file_format.value}, which TFDS reads only at random; convert it '
-            'to tfrecord by `tfds convert_format`, or remove that folder and prepare it anew'
+            f'{source} lies in {path} as {builder.info.file_format.value}, which TFDS reads only at random; remove '
+            'that folder, and prepare it anew as tfrecord'
         )
     return builder
 

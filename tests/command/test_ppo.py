@@ -1,5 +1,6 @@
 """`flan-jax ppo` learns by a reward model, goes on where it was, and leaves a model that answers."""
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -36,6 +37,25 @@ SETTINGS = {
 }  # fmt: skip
 
 
+def settings():
+    """The run as gin resolves it."""
+    return configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
+
+
+@contextlib.contextmanager
+def other_weights(checkpoint, params):
+    """Other weights lie in a checkpoint's place: it was tuned further, say, while the run was stopped."""
+    kept = checkpoint.with_name('kept')
+    metadata = checkpoints.metadata(checkpoint)
+    checkpoint.rename(kept)
+    checkpoints.save_params(checkpoint, params, metadata)
+    try:
+        yield
+    finally:
+        shutil.rmtree(checkpoint)
+        kept.rename(checkpoint)
+
+
 def run(**changes):
     bindings = [f'--gin.{name}={value}' for name, value in (SETTINGS | changes).items()]
     return main.main(['ppo', '--gin_file=gin/runs/ppo.gin', *bindings])
@@ -48,15 +68,15 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         word_problems.write(folder / 'out/rft', {'train': 6, 'test': 2})
-        settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
+        ppo = settings()
         metadata = {
-            'model': as_plain(settings.model),
+            'model': as_plain(ppo.model),
             'vocabulary': Vocabulary('out/rft/words').fingerprint,
             'vocabulary_path': 'out/rft/words',
         }
-        params = random_params(settings.model)
-        checkpoints.save_params(folder / settings.initial_checkpoint, params, metadata)
-        head = init_value_head(settings.model, jax.random.key(1))
+        params = random_params(ppo.model)
+        checkpoints.save_params(folder / ppo.initial_checkpoint, params, metadata)
+        head = init_value_head(ppo.model, jax.random.key(1))
         checkpoints.save_params(folder / 'out/reward', params | head, metadata)
         of_tulu = metadata | {'prompt_format': Tulu().recipe}
         checkpoints.save_params(folder / 'out/reward_in_tulu', params | head, of_tulu)
@@ -165,20 +185,11 @@ def test_what_was_killed_goes_on_to_the_same_end(folder):
 
 
 def test_it_does_not_go_on_with_the_rewards_of_another_model(folder, capsys):
-    """The reward model was tuned further, say, while the run was stopped."""
-    rewards = folder / 'out/reward'
-    shutil.copytree(rewards, folder / 'kept')
-    settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
-    head = init_value_head(settings.model, jax.random.key(2))
-    metadata = checkpoints.metadata(rewards)
-    shutil.rmtree(rewards)
-    checkpoints.save_params(rewards, random_params(settings.model) | head, metadata)
-    try:
+    model = settings().model
+    head = init_value_head(model, jax.random.key(2))
+    with other_weights(folder / 'out/reward', random_params(model) | head):
         assert run() == 2
         assert 'holds samples with another reward_weights' in capsys.readouterr().err
-    finally:
-        shutil.rmtree(rewards)
-        (folder / 'kept').rename(rewards)
     path = folder / 'out/ppo/rollouts' / samples.SETTINGS_FILE  # as a run of before rewards were said
     said = json.loads(path.read_text())
     path.write_text(json.dumps({name: value for name, value in said.items() if name != 'reward_weights'}))
@@ -186,18 +197,10 @@ def test_it_does_not_go_on_with_the_rewards_of_another_model(folder, capsys):
 
 
 def test_it_does_not_go_on_near_other_weights_than_it_began_with(folder, capsys):
-    """What it began with is the reference that answers are kept near: it was tuned anew, say, in between."""
-    base = folder / 'out/rft/sft/checkpoints/240'
-    base.rename(folder / 'kept')
-    settings = configuration.load(['gin/runs/ppo.gin'], {name: str(value) for name, value in SETTINGS.items()})
-    metadata = checkpoints.metadata(folder / 'kept')
-    checkpoints.save_params(base, random_params(settings.model, seed=5), metadata)
-    try:
+    """What it began with is the reference that answers are kept near."""
+    with other_weights(folder / 'out/rft/sft/checkpoints/240', random_params(settings().model, seed=5)):
         assert run() == 2
         assert 'was not trained beside the weights' in capsys.readouterr().err
-    finally:
-        shutil.rmtree(base)
-        (folder / 'kept').rename(base)
     assert run() == 0
 
 

@@ -246,5 +246,5 @@ def test_rotary_models_say_how_long_sequences_they_know(name, tmp_path):
     for kept, then in ({}, 256), ({'max_position_embeddings': 64}, 256), ({'max_position_embeddings': 512}, 512):
         write_model(epath.Path(tmp_path), config, params, like={'model_type': name, **kept})
         assert HuggingFaceModel(tmp_path).config.trained_length == then
-    for given, read in (4096.0, 4096), (0, np.inf), (-1, np.inf):
+    for given, read in (4096.0, 4096), (0, np.inf), (-1, np.inf), (np.inf, np.inf), ('many', np.inf):
         assert with_lengths(tmp_path, max_position_embeddings=given).trained_length == read
