@@ -74,7 +74,8 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     if not file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format].SUPPORTS_TF_DATA:
         raise FileFormatError(
             f'{source} lies in {path} as {builder.info.file_format.value}, which TFDS reads only at random; remove '
-            'that folder, and prepare it anew as tfrecord'
+            'that folder and prepare it anew, or convert it to tfrecord by `tfds convert_format`, which '
+            'needs apache-beam'
         )
     return builder
 
