@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flan_jax.data import source
+from flan_jax.data import source, text
 from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.settings import Data
@@ -69,6 +69,18 @@ def test_text_is_packed_like_any_mixture(folder):
         next(again).responses[0].tolist()
         == next(sampled_examples(tuning_mixture(data), settings)).responses[0].tolist()
     )
+
+
+def test_a_text_is_known_by_what_it_holds(folder):
+    """A letter that is put right takes as many bytes."""
+    mixture = f'text:{folder}/*.txt'
+    before = text.fingerprint(mixture, '')
+    file = folder / 'b.txt'
+    written = file.read_text()
+    file.write_text(written)
+    assert text.fingerprint(mixture, '') == before
+    file.write_text(written.replace('Paragraph 599', 'Paragraph 598'))
+    assert text.fingerprint(mixture, '') != before
 
 
 @pytest.mark.parametrize(
