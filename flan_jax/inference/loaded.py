@@ -15,7 +15,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
-from flan_jax.model.value_head import VALUE_HEAD, of_ppo
+from flan_jax.model.value_head import VALUE_HEAD, trained_by_ppo
 from flan_jax.progress import say_once
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -118,7 +118,7 @@ class LoadedModel:
             )
 
     def _require_no_value_function(self) -> None:
-        if VALUE_HEAD in self.params and of_ppo(self.metadata):
+        if VALUE_HEAD in self.params and trained_by_ppo(self.metadata):
             raise UserError(
                 'this is a checkpoint of PPO, whose scalar head foretells rewards and gives none; name MODEL_DIR/'
                 'policy for the language model, or the reward model that it learned from'
