@@ -19,8 +19,8 @@ from flan_jax.data.formats import format_named
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.inference.answer_text import Piece, pieces
-from flan_jax.inference.arguments import MAX_NEW_TOKENS, Decoding, check_decoding, method_of
-from flan_jax.inference.chosen import check_integer, check_texts
+from flan_jax.inference.arguments import MAX_NEW_TOKENS, DecodingArguments, check_decoding, resolve_decoding
+from flan_jax.inference.checks import check_integer, check_texts
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.messages import Message, dialogue_of
@@ -96,23 +96,23 @@ class Model:
     # A text is a sequence of texts to a type checker, but not here.
     @overload
     def generate(  # type: ignore[overload-overlap]
-        self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[Decoding]
+        self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[DecodingArguments]
     ) -> str: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str], *, progress: Progress = ..., **decoding: Unpack[Decoding]
+        self, prompts: Sequence[str], *, progress: Progress = ..., **decoding: Unpack[DecodingArguments]
     ) -> list[str]: ...
 
     def generate(
-        self, prompts: str | Sequence[str], *, progress: Progress = _silent, **decoding: Unpack[Decoding]
+        self, prompts: str | Sequence[str], *, progress: Progress = _silent, **decoding: Unpack[DecodingArguments]
     ) -> str | list[str]:
         """The answer to a prompt, or the answers to several, which are computed together.
 
         Args:
           prompts: one or several.
           progress: called with the number of prompts that were just answered.
-          **decoding: see `Decoding`.
+          **decoding: see `DecodingArguments`.
 
         Raises:
           PromptError: for a prompt that is too long for the model, or empty.
@@ -124,7 +124,7 @@ class Model:
         texts = check_texts('prompts', prompts)
         return self._answer([self.encode(prompt) for prompt in texts], progress, **decoding)
 
-    def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
+    def chat(self, messages: Sequence[Message], **decoding: Unpack[DecodingArguments]) -> str:
         """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
 
         Warns where the first turns are left out, because all of them are too long for the model.
@@ -153,7 +153,7 @@ class Model:
         *,
         stop: str | Sequence[str] = (),
         alternatives: int = 0,
-        **decoding: Unpack[Decoding],
+        **decoding: Unpack[DecodingArguments],
     ) -> Iterator[Piece]:
         """The answers to prompts, which `encode` makes, piece by piece while they are decoded.
 
@@ -163,7 +163,7 @@ class Model:
           prompts: their tokens.
           stop: a text or several, before which an answer ends.
           alternatives: likeliest tokens, 20 at most, that are named beside each token.
-          **decoding: see `Decoding`; greedy or sampled.
+          **decoding: see `DecodingArguments`; greedy or sampled.
 
         Raises:
           PromptError: for a prompt that is too long for the model, or empty.
@@ -180,7 +180,9 @@ class Model:
             streamer, self.loaded, prompts, max_new_tokens=count, seed=seed, stop=stop, alternatives=alternatives
         )
 
-    def _answer(self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[Decoding]) -> list[str]:
+    def _answer(
+        self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[DecodingArguments]
+    ) -> list[str]:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
         return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
 
@@ -189,12 +191,16 @@ def _make_generator(
     loaded: LoadedModel, batch_tokens: int, max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, **decoding: Any
 ) -> Generator:
     return Generator(
-        loaded, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, decoding=method_of(**decoding), seed=seed
+        loaded,
+        max_new_tokens=max_new_tokens,
+        batch_tokens=batch_tokens,
+        decoding=resolve_decoding(**decoding),
+        seed=seed,
     )
 
 
 def _make_streamer(loaded: LoadedModel, batch_tokens: int, slots: int, **decoding: Any) -> Streamer:
-    return Streamer(loaded, slots=slots, batch_tokens=batch_tokens, decoding=method_of(**decoding))
+    return Streamer(loaded, slots=slots, batch_tokens=batch_tokens, decoding=resolve_decoding(**decoding))
 
 
 def load(
