@@ -64,6 +64,13 @@ def device_batch(
     return {name: _global_array(value, indices, mesh, batch_size) for name, value in local.items()}
 
 
+def batch_of_whole(whole: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """The global batch, arrays [B, ...], of arrays that every process holds as a whole."""
+    batch_size = len(next(iter(whole.values())))
+    indices = addressed(mesh, batch_size)
+    return device_batch({name: value[indices] for name, value in whole.items()}, indices, mesh, batch_size)
+
+
 def _global_array(local: np.ndarray, indices: np.ndarray, mesh: Mesh, batch_size: int) -> jax.Array:
     def part(index: tuple[slice, ...]) -> np.ndarray:
         return local[np.searchsorted(indices, np.arange(batch_size)[index[0]])][:, *index[1:]]

@@ -32,7 +32,7 @@ from flan_jax.reports.result_lines import (
     results_by_model,
 )
 from flan_jax.training import metrics_log, rated
-from flan_jax.training.validation import LOSS as VALIDATION_LOSS
+from flan_jax.training.validation import VALIDATION_LOSS
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 

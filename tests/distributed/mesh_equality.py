@@ -26,9 +26,9 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
-from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.digests import digests
 from flan_jax.training.program import training_program
+from flan_jax.training.run_checkpoints import Checkpoints
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 
