@@ -112,7 +112,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
     """All that the answers depend on."""
     from flan_jax.evaluation import samples
-    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import as_plain, fingerprint
 
     return {

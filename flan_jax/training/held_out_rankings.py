@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flan_jax.distributed.batches import batch_of_whole
+from flan_jax.distributed.batches import shard_batch
 from flan_jax.model.decoder import Params
 from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import Metrics
@@ -55,7 +55,7 @@ class HeldOutRankings:
         """Rates `held_out`; `reference` is the reference model, for objectives that need one."""
         self._held_out = held_out
         self._objective = _ranking(program.learning)
-        self._batches = [batch_of_whole(batch.arrays, program.mesh) for batch in held_out.batches]
+        self._batches = [shard_batch(batch.arrays, program.mesh) for batch in held_out.batches]
         if reference is not None:
             with jax.set_mesh(reference.mesh):
                 self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]

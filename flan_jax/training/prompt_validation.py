@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import numpy as np
 
-from flan_jax.distributed.batches import batch_of_whole
+from flan_jax.distributed.batches import shard_batch
 from flan_jax.model.decoder import Params, label_log_probs
 from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import by_cluster
@@ -36,7 +36,7 @@ class PromptValidator:
         # Several prompts of one task take turns by sequence_ids: with all turns, every prompt reads every sequence.
         turns = range(max(collections.Counter(tuning.tasks).values()))
         turned = [{**batch, 'sequence_ids': batch['sequence_ids'] + turn} for batch in batches for turn in turns]
-        self._batches = [batch_of_whole(tuning.columns(batch, tasks), program.mesh) for batch in turned]
+        self._batches = [shard_batch(tuning.columns(batch, tasks), program.mesh) for batch in turned]
         self._sums = shared_jit(functools.partial(_loss_sums, program.learning))
         shardings = jax.tree.map(lambda shape: shape.sharding, program.layout)
         self._stop = jax.jit(

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flan_jax.distributed import processes
-from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.distributed.batches import addressable_sequences, device_batch
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import Execution, Params, label_log_probs
 from flan_jax.model.programs import shared_jit
@@ -23,7 +23,7 @@ from flan_jax.model.value_head import VALUE_HEAD
 from flan_jax.objectives.objective import Batch
 from flan_jax.objectives.responses import REFERENCE, sums
 from flan_jax.packing.column_parts import ColumnParts
-from flan_jax.packing.columns import column_file, read_column, require_room
+from flan_jax.packing.columns import column_file, read_column, require_space_for_column
 from flan_jax.packing.stream import PackedStream, StreamError, lay_out_batch
 from flan_jax.progress import bar
 from flan_jax.settings import fingerprint
@@ -86,7 +86,7 @@ class ReferenceModel:
 
     def _batches(self, stream: PackedStream, indices: range, batch_size: int) -> Iterator[dict[str, jax.Array]]:
         """Sequences in order; the last batch is filled up with copies of the last sequence."""
-        local_indices = addressed(self.mesh, batch_size)
+        local_indices = addressable_sequences(self.mesh, batch_size)
         for start in range(indices.start, indices.stop, batch_size):
             read = np.minimum(start + local_indices, indices.stop - 1).tolist()
             local = lay_out_batch(stream.manifest, stream.sequences(read), read)
@@ -117,14 +117,14 @@ def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int)
         raise StreamError(f'{stream.folder} keeps nothing of each response; pack it for an objective that ranks them')
     file = column_file(stream, REFERENCE, model.fingerprint)
     if not processes.broadcast_from_first(file.exists()):
-        processes.first_does(REFERENCE, lambda: require_room(stream))
+        processes.first_does(REFERENCE, lambda: require_space_for_column(stream))
         parts = ColumnParts(stream, REFERENCE, model.fingerprint, BATCHES_PER_PART * batch_size)
         with bar('reference log-probabilities', len(stream)) as advance:
-            for places in parts.places:
-                if not processes.broadcast_from_first(parts.has(places)):
-                    values = model.log_probs(stream, places, batch_size)
-                    _first(functools.partial(parts.write, places, values))
-                advance(len(places))
+            for indices in parts.ranges:
+                if not processes.broadcast_from_first(parts.has(indices)):
+                    values = model.log_probs(stream, indices, batch_size)
+                    _first(functools.partial(parts.write, indices, values))
+                advance(len(indices))
         _first(parts.join)
     return stream.with_columns({REFERENCE: read_column(stream, REFERENCE, model.fingerprint)})
 

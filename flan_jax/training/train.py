@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from flan_jax.distributed.batches import addressed, check_replicas, device_batch
+from flan_jax.distributed.batches import addressable_sequences, check_replicas, device_batch
 from flan_jax.distributed.preemption import termination_noted
 from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
@@ -132,7 +132,7 @@ def _batches(
     program: TrainingProgram, training: Training, stream: PackedStream, start: int, last: int
 ) -> Iterator[tuple[int, dict[str, jax.Array]]]:
     """The batches of the steps from `start` to `last`, each with the number of updates done once it is learned."""
-    indices = addressed(program.mesh, training.batch_size)
+    indices = addressable_sequences(program.mesh, training.batch_size)
     for done, local in enumerate(stream.batches(start, last, training.batch_size, indices.tolist()), start=start + 1):
         columns = program.learning.tuning.columns(local, stream.manifest.tasks)
         batch = device_batch(columns, indices, program.mesh, training.batch_size)

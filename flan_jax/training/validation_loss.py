@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flan_jax.distributed.batches import batch_of_whole
+from flan_jax.distributed.batches import shard_batch
 from flan_jax.model.decoder import Params
 from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import LOSS, Metrics
@@ -44,7 +44,7 @@ class HeldOutLoss:
         """
         self._every, self._last = every, last
         columns = program.learning.tuning.columns
-        self._batches = [batch_of_whole(columns(batch, manifest.tasks), program.mesh) for batch in batches]
+        self._batches = [shard_batch(columns(batch, manifest.tasks), program.mesh) for batch in batches]
         measure = functools.partial(_loss_sums, program.learning, tuple(manifest.clusters))
         self._measure = shared_jit(measure, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
