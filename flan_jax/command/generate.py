@@ -160,7 +160,7 @@ def decoding_of_options(options: argparse.Namespace):
         from flan_jax.command import configuration
 
         return configuration.decoding(options.gin_file, options.bindings)
-    from flan_jax.inference.chosen import decoding_of
+    from flan_jax.inference.arguments import decoding_of
 
     return decoding_of(options.temperature, options.top_k, options.top_p, options.beams, options.repetition_penalty)
 

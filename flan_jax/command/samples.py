@@ -86,7 +86,7 @@ def _add_draw(parser: argparse.ArgumentParser) -> None:
 def _draw(options: argparse.Namespace) -> None:
     from flan_jax.command.instruction_data import renamed_keys
     from flan_jax.evaluation import samples
-    from flan_jax.inference.chosen import decoding_of
+    from flan_jax.inference.arguments import decoding_of
     from flan_jax.inference.generation import Generator
 
     check_sizes(options, 'samples', 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
@@ -112,7 +112,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
     """All that the answers depend on."""
     from flan_jax.evaluation import samples
-    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import as_plain, fingerprint
 
     return {

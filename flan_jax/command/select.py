@@ -131,7 +131,7 @@ def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
 
 def _weights(chosen: Sequence) -> dict[str, str]:
     """What stands for the weights of each checkpoint, by step; those that another run had at that step are others."""
-    from flan_jax.evaluation.weights import checkpoint_identity
+    from flan_jax.evaluation.model_identity import checkpoint_identity
     from flan_jax.settings import fingerprint
 
     return {folder.name: fingerprint(checkpoint_identity(folder)) for folder in chosen}

@@ -1,11 +1,11 @@
-"""A fingerprint of what prepared data holds: prepared anew, it may hold other examples under the same name."""
+"""A fingerprint of the contents of prepared data, which may change under the same name when prepared again."""
 
 import hashlib
 
 from etils import epath
 
 from flan_jax.catalogue.declaration import Dataset
-from flan_jax.data.source import kept, prepared_builder, split_slices
+from flan_jax.data.source import cached, prepared_builder, split_slices
 
 _CHUNK_BYTES = 1 << 24
 
@@ -14,7 +14,7 @@ _PIECE_BYTES, _PIECES = 1 << 20, 1024
 
 
 def contents_fingerprint(dataset: Dataset, split: str, data_dir: str) -> str:
-    """Sixteen hexadecimal digits that stand for the examples of 'train', 'validation' or 'test', byte for byte.
+    """A fingerprint, sixteen hexadecimal digits, of the bytes of the examples of 'train', 'validation' or 'test'.
 
     Raises:
       MissingDataError: if the dataset is not prepared in `data_dir`.
@@ -23,7 +23,7 @@ def contents_fingerprint(dataset: Dataset, split: str, data_dir: str) -> str:
     return _fingerprint(dataset.source, str(split_slices(dataset, data_dir)[split]), data_dir)
 
 
-@kept
+@cached
 def _fingerprint(source: str, instruction: str, data_dir: str) -> str:
     found = hashlib.sha256()
     for part in prepared_builder(source, data_dir).info.splits[instruction].file_instructions:

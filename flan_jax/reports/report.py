@@ -33,7 +33,7 @@ from flan_jax.reports.result_lines import (
 )
 from flan_jax.reports.trained_on import mixture_lines, reads_text, sampling
 from flan_jax.training import metrics_log, rated
-from flan_jax.training.validation import LOSS as VALIDATION_LOSS
+from flan_jax.training.validation import VALIDATION_LOSS
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 

@@ -6,9 +6,9 @@ from typing import Any
 from flan_jax import catalogue
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.model_identity import SAVED
 from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.evaluation.results import FolderOf, Result, baselines, results, unfinished
-from flan_jax.evaluation.weights import SAVED
 from flan_jax.metrics.metrics import METRICS
 from flan_jax.reports.paper import PAPER
 from flan_jax.settings import as_plain

@@ -12,7 +12,7 @@ from etils import epath
 from flan_jax.command import main
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
-from flan_jax.evaluation.weights import model_identity
+from flan_jax.evaluation.model_identity import model_identity
 from flan_jax.inference.scoring import Scorer
 from flan_jax.loaded_model import checkpoint_in, load, vocabulary_and_format
 from flan_jax.packing.example import Example
