@@ -1,8 +1,8 @@
 """flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
 Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl, .json or
-.parquet file, the key "prompt" or "instruction" of each example. Answers to a file are JSON lines with "prompt" and
-"answer".
+.parquet file, the key "prompt" or "instruction" of each example; what such a file keeps apart as "input" follows the
+instruction after a blank line. Answers to a file are JSON lines with "prompt" and "answer".
 """
 
 import argparse
@@ -254,15 +254,15 @@ def _filled(template: str, found: Mapping, where: str) -> str:
 
 
 def _prompt_of(found: Mapping, where: str) -> str:
-    prompt = found.get('prompt', found.get('instruction'))
-    if prompt is None:
+    from flan_jax.data.instruction_files.conversation import first_key, question_of
+
+    key = first_key(found, ('prompt', 'instruction'))
+    if key is None:
         raise UserError(
             f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
             'other keys give --template, such as "{question}"'
         )
-    if not isinstance(prompt, str):
-        raise UserError(f'{where}: the prompt is {prompt!r}, not a text')
-    return prompt
+    return question_of(where, found, key)
 
 
 def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:

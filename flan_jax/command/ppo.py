@@ -123,6 +123,7 @@ def _asked(run: Run, ppo: Ppo, questions, vocabulary):
         vocabulary=str(vocabulary.path),
         parallelism=run.parallelism,
         dtype=run.training.dtype,
+        param_dtype=run.training.param_dtype,  # rounded as what learns is, or they would differ from the start
         prompt_format=run.prompt_format,
     )
     return Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)

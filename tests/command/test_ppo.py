@@ -156,6 +156,13 @@ def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):
     assert main.main(['generate', '--checkpoint=out/adapter/policy', '--max_new_tokens=3', 'Ada has 3 pens.']) == 0
 
 
+@pytest.mark.parametrize('tuning', ['@Full()', '@Lora()'])
+def test_a_model_in_bfloat16_begins_as_its_own_reference(tuning):
+    name = f'out/rounded_{tuning[1:5]}'
+    assert run(**{'Training.param_dtype': 'bfloat16', 'Run.tuning': tuning, 'MODEL_DIR': name, 'TRAIN_STEPS': 4}) == 0
+    assert metrics_log.read(name)[0]['kl_of_answers'] == 0
+
+
 def test_the_reward_model_chooses_among_samples(capsys):
     arguments = ['--file=out/rft/train.jsonl', '--output=out/samples', '--samples=3', '--max_new_tokens=4']
     assert main.main(['samples', 'draw', '--checkpoint=out/ppo/policy', *arguments]) == 0

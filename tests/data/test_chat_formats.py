@@ -111,6 +111,31 @@ def test_thoughts_of_earlier_turns_that_a_template_drops_are_refused():
     assert ChatTemplate(text_of('qwen3')).segments_of(last, {})[1] == '<think>\nHm.\n</think>\n\nAnn.<|im_end|>'
 
 
+def test_thoughts_of_earlier_turns_are_dropped_where_they_are_only_read(tmp_path):
+    """A model that thinks is talked with: its own answer of before is shown to it as the template has it."""
+    stock = STOCK['qwen3']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('qwen3'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    plain = Dialogue('And?', 'Bob.', ('Who?', 'Ann.'))
+    thinking = dataclasses.replace(plain, history=('Who?', '<think>\nHm.\n</think>\n\nAnn.'))
+    assert prompt_format.encode_asked(vocabulary, thinking) == prompt_format.encode_asked(vocabulary, plain)
+    with pytest.raises(ChatTemplateError, match='changes an answer'):
+        prompt_format.encode_asked(vocabulary, dataclasses.replace(thinking, history=(), answer='</think> no'))
+
+
+@pytest.mark.parametrize('name', ['llama3.1', 'gemma2', 'mistral'])
+def test_answers_may_have_blanks_around_that_a_template_takes_off(name):
+    stock = STOCK[name]
+    special = {'bos_token': '', **stock.special_tokens}
+    blank = dataclasses.replace(
+        stock.dialogue,
+        answer=f' {stock.dialogue.answer}\n',
+        history=(stock.dialogue.history[0], f'{stock.dialogue.history[1]} \n', *stock.dialogue.history[2:]),
+    )
+    template = ChatTemplate(text_of(name))
+    assert template.segments_of(blank, special) == template.segments_of(stock.dialogue, special)
+
+
 def test_templates_are_found_where_tokenizers_keep_them(tmp_path):
     config, single = tmp_path / 'tokenizer_config.json', tmp_path / 'chat_template.jinja'
     with pytest.raises(UserError, match='does not exist'):

@@ -72,8 +72,19 @@ class ChatTemplate(PromptFormat):
     def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
         return self.segments_of(dialogue, _WITHOUT_VOCABULARY | vocabulary.special_tokens)
 
-    def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str]) -> list[str]:
-        """As `segments`, with special tokens as they are written.
+    def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        """As of every format; where a template changes what is only read, all before the last answer is one text.
+
+        Templates drop the thoughts of earlier answers, or move the system message to the last question.
+        """
+        special_tokens = _WITHOUT_VOCABULARY | vocabulary.special_tokens
+        try:
+            return self.segments_of(dialogue, special_tokens)
+        except ChatTemplateError:
+            return self.segments_of(dialogue, special_tokens, only_last=True)
+
+    def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str], only_last: bool = False) -> list[str]:
+        """As `segments`, with special tokens as they are written; with `only_last`, the last answer and all before it.
 
         Raises:
           ChatTemplateError: if the template refuses the messages, or what is learned cannot be proven.
@@ -83,11 +94,11 @@ class ChatTemplate(PromptFormat):
         end = self.end_of_turn(special_tokens)
         segments, done = [], 0
         for place, message in enumerate(messages):
-            if message['role'] == 'assistant':
+            if message['role'] == 'assistant' and not (only_last and place < len(messages) - 1):
                 before = self._render(messages[:place], special_tokens, asks=True)
                 if not whole.startswith(before) or len(before) < done:
                     raise ChatTemplateError(_not_a_prefix(before, whole))
-                stop = _answer_end(whole, len(before), message['content'] + end)
+                stop = _answer_end(whole, len(before), message['content'], end)
                 segments += [whole[done : len(before)], whole[len(before) : stop]]
                 done = stop
         return segments
@@ -205,14 +216,14 @@ def _messages(dialogue: Dialogue) -> list[Message]:
     return [{'role': 'system', 'content': dialogue.system}, *turns] if dialogue.system else turns
 
 
-def _answer_end(whole: str, start: int, answer: str) -> int:
-    place = whole.find(answer, start)
-    if place < 0:
-        raise ChatTemplateError(
-            f'the chat template changes an answer, or ends it in another way than others: {answer[:80]!r} does not '
-            f'stand in {whole[start : start + 160]!r}'
-        )
-    return place + len(answer)
+def _answer_end(whole: str, start: int, answer: str, end: str) -> int:
+    for text in (answer + end, answer.strip() + end):  # many templates take off the blanks around
+        if (place := whole.find(text, start)) >= 0:
+            return place + len(text)
+    raise ChatTemplateError(
+        f'the chat template changes an answer, or ends it in another way than others: {(answer + end)[:80]!r} does not '
+        f'stand in {whole[start : start + 160]!r}'
+    )
 
 
 def _not_a_prefix(before: str, whole: str) -> str:

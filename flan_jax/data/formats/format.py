@@ -112,6 +112,10 @@ class PromptFormat(Settings, abc.ABC):
             before = between
         return segments
 
+    def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        """As `segments`, of which only the last answer is learned: the last two are its question and itself."""
+        return self.segments(vocabulary, dialogue)
+
     def prompt_text(self, question: str, context: str) -> str:
         """The text of a prompt; `context` is the end of the question, the text that it is about."""
         return self.prompt.format(input=question, eos=EOS_MARK)
@@ -153,7 +157,7 @@ class PromptFormat(Settings, abc.ABC):
         dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
         while True:
-            segments = self.segments(vocabulary, dialogue)
+            segments = self.asked_segments(vocabulary, dialogue)
             ids = self._encode_segments(vocabulary, segments)
             encoded = split_at(ids, len(segments) - 1, readable(segments[:-1]))
             if not dialogue.history or max_prompt is None or len(encoded.prompt) <= max_prompt:
