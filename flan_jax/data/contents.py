@@ -25,7 +25,18 @@ def _fingerprint(source: str, instruction: str, data_dir: str) -> str:
     found = hashlib.sha256()
     for part in prepared_builder(source, data_dir).info.splits[instruction].file_instructions:
         found.update(f'{part.skip} {part.take}'.encode())
-        with epath.Path(part.filename).open('rb') as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                found.update(chunk)
+        _update(found, part.filename)
     return found.hexdigest()[:16]
+
+
+def file_digest(path: epath.PathLike) -> str:
+    """Sixteen hexadecimal digits that stand for a file, byte for byte."""
+    found = hashlib.sha256()
+    _update(found, path)
+    return found.hexdigest()[:16]
+
+
+def _update(found: 'hashlib._Hash', path: epath.PathLike) -> None:
+    with epath.Path(path).open('rb') as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            found.update(chunk)
