@@ -1,5 +1,6 @@
 """Few-shot tuning and evaluation by settings alone, and the other wordings that ablations take."""
 
+import csv
 import json
 
 import pytest
@@ -83,6 +84,9 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(stds) / 3)
     page = (finished / 'report.html').read_text()
     assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
+    for table in ('results.csv', 'templates.csv'):
+        rows = list(csv.DictReader((finished / table).open()))
+        assert {(row['dataset'], row['shots']) for row in rows} == {(name, shots) for name in names for shots in '02'}
 
 
 def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
