@@ -27,7 +27,7 @@ from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.sampling import Greedy
 from flan_jax.progress import CONSOLE
-from flan_jax.settings import as_plain
+from flan_jax.settings import SettingsError, as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 STYLES = {'listed': LISTED, 'lettered': LETTERED}
@@ -94,7 +94,8 @@ class EvalSet:
           seed: of the choice of exemplars.
 
         Raises:
-          SettingsError: for a template that a dataset does not have.
+          SettingsError: for a template that a dataset does not have; for a dataset without exemplars where nothing is
+            asked without.
         """
         self.evaluation = evaluation
         style = STYLES[evaluation.options]
@@ -177,6 +178,11 @@ class EvalSet:
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
         """What is evaluated of a dataset; without training examples there are no exemplars, so only zero-shot."""
         splits = split_slices(dataset, self.data_dir)
+        if 'train' not in splits and 0 not in self.evaluation.shots:
+            raise SettingsError(
+                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples to take exemplars from; '
+                'add 0, so that it is asked without, or leave it out of what is evaluated'
+            )
         return [
             RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
             for split in self.evaluation.splits
