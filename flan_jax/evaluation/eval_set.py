@@ -167,13 +167,23 @@ class EvalSet:
             found = self._examples(key, vocabulary, prompt_format)
             if not found:
                 raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
-            if lost := sum(example.cut is Cut.END for example in found):
-                CONSOLE.print(
-                    f'[red]{key.dataset}, template {key.template}[/]: {lost} of {len(found)} prompts lose their end, '
-                    f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
-                )
+            self._warn(key, found)
             self._read[of_model] = found
         return self._read[of_model]
+
+    def _warn(self, key: RecordKey, found: Sequence[EvalExample]) -> None:
+        """Says of how many examples the scores mean little."""
+        where = f'[red]{key.dataset}, template {key.template}[/]'
+        if lost := sum(example.cut is Cut.END for example in found):
+            CONSOLE.print(
+                f'{where}: {lost} of {len(found)} prompts lose their end, '
+                f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
+            )
+        if alike := sum(_are_alike(example) for example in found):
+            CONSOLE.print(
+                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this vocabulary, '
+                'of which the first wins whatever the model has learned'
+            )
 
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
         """What is evaluated of a dataset; without training examples there are no exemplars, so only zero-shot."""
@@ -273,6 +283,11 @@ def _encoded(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
         cut=_cut(encoded),
         marks=rendered.answers if rendered.answers != choices else (),
     )
+
+
+def _are_alike(example: EvalExample) -> bool:
+    """Whether options that differ are the same to the model, as words are that a vocabulary does not know."""
+    return len(set(map(bytes, example.choice_tokens))) < len(set(example.marks or example.choices))
 
 
 def _cut(encoded: EncodedPrompt) -> Cut:
