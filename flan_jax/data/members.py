@@ -190,7 +190,9 @@ def _cut(dataset: Dataset, examples: int | None) -> Dataset:
 
 
 def nothing_left(data: Data) -> UserError:
-    """The error of a mixture that lies in the cluster held out."""
+    """The error of a mixture that lies in the cluster held out, or has no training examples."""
+    if not data.held_out:
+        return UserError(f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no training examples; name another mixture')
     return UserError(
         f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}; '
         'name another mixture, or another cluster to hold out'

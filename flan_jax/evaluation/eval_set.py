@@ -181,8 +181,8 @@ class EvalSet:
             )
         if alike := sum(_are_alike(example) for example in found):
             CONSOLE.print(
-                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this vocabulary, '
-                'of which the first wins whatever the model has learned'
+                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this '
+                'vocabulary, of which the first wins whatever the model has learned'
             )
 
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
