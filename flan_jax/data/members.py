@@ -105,7 +105,13 @@ def resolve(name: str) -> tuple[list[Dataset], str]:
     """The datasets that the name of one mixture stands for, and which of `FORMS` it has; raises UnknownName."""
     suffix = _form_of(name)
     if suffix is None:
-        if REGISTERED + name in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()):
+        registered = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+        if name in registered:
+            raise UserError(
+                f"{name!r} is a name of SeqIO's registries, which is taken as it is and joined with no other; name "
+                'datasets and clusters of the catalogue instead'
+            )
+        if REGISTERED + name in registered:
             raise UserError(f"MIXTURE_OR_TASK_NAME={name!r} is in SeqIO's registries as {REGISTERED + name!r}; say so")
         raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
     return own_mixtures()[name.removesuffix(suffix)], suffix
