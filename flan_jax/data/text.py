@@ -15,7 +15,7 @@ from etils import epath
 
 from flan_jax.data.contents import file_digest
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.source import contents_key, prepared_builder
+from flan_jax.data.source import prepared_builder, written_contents
 from flan_jax.data.tokenized import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -84,8 +84,8 @@ def fingerprint(mixture: str, data_dir: str) -> dict:
         return {str(file): [file.stat().length, file_digest(file)] for file in _files(mixture)}
     name, _ = _name_and_field(mixture)
     info = prepared_builder(name, data_dir).info
-    train = info.splits['train']
-    return {name: [train.num_examples, train.num_bytes]} | contents_key(info)
+    train, contents = info.splits['train'], written_contents(info)
+    return {name: [train.num_examples, train.num_bytes, *([contents] if contents else [])]}
 
 
 def _file_source(mixture: str):
