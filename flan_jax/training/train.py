@@ -58,8 +58,7 @@ def train(
 ) -> None:
     """Trains until `last` updates are done, resuming from the newest checkpoint if there is one, and saves the result.
 
-    If `validator` stops all parameters earlier, the state is saved as step `last`, since further updates would not
-    change it. If `probe` ends training, the state is saved as the step at which it does.
+    Saved is step `last`, too, if `validator` stops all parameters earlier; the step reached if `probe` ends training.
 
     Raises:
       TrainingError: if the loss is not finite or a batch has nothing to learn; names step, sequences and tasks.
@@ -74,8 +73,7 @@ def train(
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         measure = functools.partial(_measure, validator, probe, program.learning.tuning, frozen, log)
-        if start == 0:
-            state = measure(state, 0)
+        state = measure(state, 0) if start == 0 else state
         last = start if probe.ends_tuning(start) else last
         first = 'compiling the step' if start < last else 'nothing is left to do'
         advance = stack.enter_context(bar('tuning', training.steps, start, first))
