@@ -6,6 +6,7 @@ instruction after a blank line. Answers to a file are JSON lines with "prompt" a
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -18,23 +19,38 @@ from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
 
 
+@dataclasses.dataclass(frozen=True)
+class FilePrompt:
+    """A prompt of a file, or of the command line.
+
+    Attributes:
+      name: the prompt as the output has it.
+      text: the prompt as the model is asked.
+      context: the end of `text` that its instruction is about, which some prompt formats set apart; empty for none.
+    """
+
+    name: str
+    text: str
+    context: str = ''
+
+
 def main(arguments: list[str]) -> int:
     """Answers what the command names, or what is typed until the end of input."""
     options = _parse(arguments)
     if options.chat:
         _talk(options)
         return 0
-    named, prompts = read_prompts(options.file, options.template) if options.file else ([], options.prompt)
+    prompts = read_prompts(options.file, options.template) if options.file else []
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers(named, answer(prompts), options.output)
-    elif prompts:
-        print('\n'.join(map(shown, answer(prompts))))
+        _write_answers(prompts, answer(prompts), options.output)
+    elif options.prompt:
+        print('\n'.join(map(shown, answer([FilePrompt(text, text) for text in options.prompt]))))
     else:
-        for prompt in _typed():
-            print(*map(shown, answer([prompt])))
+        for text in _typed():
+            print(*map(shown, answer([FilePrompt(text, text)])))
     return 0
 
 
@@ -193,16 +209,17 @@ def open_model(options: argparse.Namespace):
     return of_task(loaded, options.task, options.checkpoint)
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], list[str]]:
     """From prompts to answers with the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
-    def answer(prompts: Sequence[str]) -> list[str]:
+    def answer(prompts: Sequence[FilePrompt]) -> list[str]:
+        texts, contexts = [prompt.text for prompt in prompts], [prompt.context for prompt in prompts]
         if len(prompts) == 1:
-            return model.generate(prompts, **chosen)
+            return model.generate(texts, contexts=contexts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **chosen)
+            return model.generate(texts, contexts=contexts, progress=advance, **chosen)
 
     return answer
 
@@ -219,8 +236,8 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[str], list[str]]:
-    """The prompts of a file as they are called in the output, and as they are asked; raises UserError."""
+def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePrompt]:
+    """The prompts of a file; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
@@ -228,16 +245,18 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[
             raise UserError(
                 f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
             )
-        prompts = [line for line in read_utf8(path).split('\n') if line.strip()]
-        return prompts, prompts
+        return [FilePrompt(line, line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
 
     rows = list(read_file(path))
     if template is None:
-        prompts = [_prompt_of(found, where) for where, found in rows]
-        return prompts, prompts
-    asked = [_filled(template, found, where) for where, found in rows]
-    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
+        return [
+            FilePrompt(text, text, context) for text, context in (_prompt_of(found, where) for where, found in rows)
+        ]
+    filled = [_filled(template, found, where) for where, found in rows]
+    return [
+        FilePrompt(_prompt_of({'prompt': text, **found}, where)[0], text) for text, (where, found) in zip(filled, rows)
+    ]
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
@@ -253,7 +272,7 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
-def _prompt_of(found: Mapping, where: str) -> str:
+def _prompt_of(found: Mapping, where: str) -> tuple[str, str]:
     from flan_jax.data.instruction_files.conversation import first_key, question_of
 
     key = first_key(found, ('prompt', 'instruction'))
@@ -265,8 +284,8 @@ def _prompt_of(found: Mapping, where: str) -> str:
     return question_of(where, found, key)
 
 
-def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:
-    pairs = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, answers))
+def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output: pathlib.Path | None) -> None:
+    pairs = ({'prompt': prompt.name, 'answer': answer} for prompt, answer in zip(prompts, answers))
     text = ''.join(json.dumps(pair, ensure_ascii=False) + '\n' for pair in pairs)
     if output is None:
         print(text, end='')

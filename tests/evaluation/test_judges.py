@@ -64,7 +64,9 @@ def test_what_a_file_keeps_apart_as_input_is_part_of_the_question(tmp_path):
     (tmp_path / 'answers.json').write_text(json.dumps(rows))
     asked = ['Translate.\n\noui', 'Translate.\n\nnon', 'Translate.']
     assert list(read_answers(tmp_path / 'answers.json')) == asked
-    assert read_prompts(tmp_path / 'answers.json') == (asked, asked)
+    prompts = read_prompts(tmp_path / 'answers.json')
+    assert [(prompt.name, prompt.text) for prompt in prompts] == [(text, text) for text in asked]
+    assert [prompt.context for prompt in prompts] == ['oui', 'non', '']
     ranked = {'instruction': 'Translate.', 'input': 'oui', 'responses': ['yes', 'no'], 'scores': [1, 0]}
     assert format_called('ranked').read('here', ranked).question == asked[0]
     (tmp_path / 'wrong.json').write_text(json.dumps([rows[0] | {'input': 3}]))
