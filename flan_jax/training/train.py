@@ -103,12 +103,15 @@ def _look(
     state: TrainState,
     done: int,
 ) -> TrainState:
-    """Notes the validation and what the model answers, where they are due after so many updates; the state to go on."""
-    if validation is not None and validation.is_due(done):
-        state, losses = validation(state, frozen)
-        log.write(done, losses)
+    """Notes what the model answers and the validation, where they are due after so many updates; the state to go on.
+
+    The weights at which the answers end tuning are the last, and validated as such.
+    """
     if answers.is_due(done):
         log.write(done, answers(done, tuning.combine(frozen, state.params)))
+    if validation is not None and (validation.is_due(done) or answers.ends_tuning(done)):
+        state, losses = validation(state, frozen)
+        log.write(done, losses)
     return state
 
 
