@@ -6,6 +6,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.start import start
+from flan_jax.command.starting_weights import check_weights
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.files import absolute
@@ -89,6 +90,7 @@ def _check(run: Run) -> Ppo:
         )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
+    check_weights(run)
     return run.objective
 
 

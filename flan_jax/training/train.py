@@ -103,12 +103,15 @@ def _measure(
     state: TrainState,
     done: int,
 ) -> TrainState:
-    """Logs validation and probe, if due after `done` updates; returns the state to continue with."""
-    if validator is not None and validator.is_due(done):
-        state, losses = validator(state, frozen)
-        log.write(done, losses)
+    """Logs probe and validation, if due after `done` updates; returns the state to continue with.
+
+    The weights at which the probe ends training are the last ones, so they are validated too.
+    """
     if probe.is_due(done):
         log.write(done, probe(done, tuning.combine(frozen, state.params)))
+    if validator is not None and (validator.is_due(done) or probe.ends_tuning(done)):
+        state, losses = validator(state, frozen)
+        log.write(done, losses)
     return state
 
 

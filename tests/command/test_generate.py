@@ -165,7 +165,7 @@ def test_examples_with_other_keys_are_asked_by_a_template(checkpoint, answers, t
 
 
 def test_an_alpaca_model_reads_the_input_of_a_row_as_it_did_in_tuning(checkpoint, tmp_path, capsys):
-    """The whole prompt of Alpaca's format, as text, is asked of the plain model; it must not be what lacks the section."""
+    """The plain model is asked the same prompt as text; a prompt without the section must get another answer."""
     row = {'instruction': 'Say it again.', 'input': 'A man walks.'}
     question = 'Say it again.\n\nA man walks.'
     asked = [Alpaca().prompt_text(question, context) for context in ('A man walks.', '')]

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2.ext
 import jinja2.sandbox
 
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.files import read_json, read_utf8
@@ -25,7 +25,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 CONFIG_FILE, TEMPLATE_FILE = 'tokenizer_config.json', 'chat_template.jinja'
 
-_QUESTION, _ANSWER = 'QuestionProbe', 'AnswerProbe'
+_QUESTION = 'QuestionProbe'
 
 _WITHOUT_VOCABULARY = {'bos_token': '', 'eos_token': EOS_MARK}
 
@@ -56,7 +56,7 @@ class ChatTemplate(PromptFormat):
 
     def check(self) -> None:
         """Refuses what cannot be rendered or has no end of turn, before any data is read."""
-        self.segments_of(Dialogue(_QUESTION, _ANSWER), _WITHOUT_VOCABULARY)
+        self.segments_of(Dialogue(_QUESTION, WANTED), _WITHOUT_VOCABULARY)
 
     @functools.cached_property
     def _texts(self) -> tuple[str, str, str]:
@@ -75,12 +75,15 @@ class ChatTemplate(PromptFormat):
     def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
         """As of every format; where a template changes what is only read, all before the last answer is one text.
 
-        Templates drop the thoughts of earlier answers, or move the system message to the last question.
+        Templates drop the thoughts of earlier answers, or show the system message before the last question alone. Where
+        no answer is learned, nothing has to be proven of it.
         """
         special_tokens = _WITHOUT_VOCABULARY | vocabulary.special_tokens
         try:
             return self.segments_of(dialogue, special_tokens)
         except ChatTemplateError:
+            if dialogue.answer == WANTED:
+                return [self._render(_messages(dialogue)[:-1], special_tokens, asks=True), WANTED]
             return self.segments_of(dialogue, special_tokens, only_last=True)
 
     def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str], only_last: bool = False) -> list[str]:
@@ -136,7 +139,7 @@ class ChatTemplate(PromptFormat):
         return ids
 
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
-        return self.encode_asked(vocabulary, Dialogue(text, _ANSWER), max_length).prompt
+        return self.encode_asked(vocabulary, Dialogue(text, WANTED), max_length).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         return self.encode_asked(vocabulary, Dialogue(_QUESTION, text), None, max_length).response
@@ -187,12 +190,12 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, str], ...]) -> str:
-    messages = _messages(Dialogue(_QUESTION, _ANSWER))
+    messages = _messages(Dialogue(_QUESTION, WANTED))
     whole = chat_template._render(messages, dict(special_tokens), asks=False)
     before = chat_template._render(messages[:1], dict(special_tokens), asks=True)
     if not whole.startswith(before):
         raise ChatTemplateError(_not_a_prefix(before, whole))
-    _, found, end = whole[len(before) :].partition(_ANSWER)
+    _, found, end = whole[len(before) :].partition(WANTED)
     if not found:
         raise ChatTemplateError('the chat template does not show the answer after the generation prompt')
     if not end.strip():

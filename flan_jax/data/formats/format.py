@@ -244,7 +244,8 @@ def readable(segments: list[str]) -> str:
 
 
 def _text_after(text: str, segment: str) -> str:
-    return segment.rpartition(text)[2] if text else ''
+    shown = text if text in segment else text.strip()  # as templates show it that take off the blanks around
+    return segment.rpartition(shown)[2] if shown else ''
 
 
 def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:
