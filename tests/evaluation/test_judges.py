@@ -72,6 +72,13 @@ def test_what_a_file_keeps_apart_as_input_is_part_of_the_question(tmp_path):
         read_answers(tmp_path / 'wrong.json')
 
 
+def test_equal_answers_tie_exactly(model):
+    equal = [Pair(f'question {i}', 'same ' * i, 'same ' * i) for i in range(8)]
+    verdicts = LikelihoodJudge(model, 256, 'toy').verdicts(equal + PAIRS)
+    assert all(verdict.b_wins == 0.5 for verdict in verdicts[: len(equal)])
+    assert not any(verdict.b_wins == 0.5 for verdict in verdicts[len(equal) :])
+
+
 def test_who_is_called_a_and_who_b_makes_no_difference(model):
     judge = LikelihoodJudge(model, 2048, 'toy')
     swapped = [Pair(pair.prompt, pair.answer_b, pair.answer_a) for pair in PAIRS[:2]]
