@@ -18,6 +18,8 @@ def reward_scores(
 ) -> list[list[float]]:
     """The reward of every answer, in the model's own prompt format; the answers to a question are one tree.
 
+    Equal answers to a question are rated once, and have the very same reward, or rounding would tell them apart.
+
     Raises:
       UserError: for a model without a scalar head, or a question with an answer that is too long for it.
     """
@@ -26,11 +28,14 @@ def reward_scores(
     def tokens(ids: Sequence[int]) -> np.ndarray:
         return np.array(ids, np.int32)
 
+    distinct = [tuple(dict.fromkeys(answered.answers)) for answered in samples]
     examples = [
         Example(
             tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.context)),
-            tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answered.answers),
+            tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answers),
         )
-        for answered in samples
+        for answered, answers in zip(samples, distinct)
     ]
-    return [found.tolist() for found in RewardModel(model, batch_tokens).rewards(examples, progress)]
+    rated = RewardModel(model, batch_tokens).rewards(examples, progress)
+    of_answers = [dict(zip(answers, found.tolist())) for answers, found in zip(distinct, rated)]
+    return [[found[answer] for answer in answered.answers] for answered, found in zip(samples, of_answers)]

@@ -63,12 +63,18 @@ class LikelihoodJudge(PairwiseJudge):
         ]
 
     def _second_is_better(self, questions: Sequence[str]) -> np.ndarray:
-        """The probability that the second answer of each question is better, [S]."""
+        """The probability that the second answer of each question is better, [S].
+
+        Equal questions, as both orders of two equal answers are, get the very same, or rounding would decide.
+        """
         encode = self.model.prompt_format.encode_prompt
         names = tuple(self._tokens(name) for name in NAMES)
-        examples = [Example(np.array(encode(self.model.vocabulary, text), np.int32), names) for text in questions]
+        place = {text: index for index, text in enumerate(dict.fromkeys(questions))}
+        examples = [Example(np.array(encode(self.model.vocabulary, text), np.int32), names) for text in place]
         scorer = Scorer(self.model, self.batch_tokens)
-        scores_Sx2 = np.array([[s.sum() for s in of] for of in scorer.score(examples, self.progress)])
+        found = scorer.score(examples, self.progress)
+        self.progress(len(questions) - len(place))
+        scores_Sx2 = np.array([[s.sum(dtype=np.float64) for s in of] for of in found])[[place[q] for q in questions]]
         return 1 / (1 + np.exp(scores_Sx2[:, 0] - scores_Sx2[:, 1]))
 
     def _tokens(self, name: str) -> np.ndarray:

@@ -37,10 +37,9 @@ class RewardJudge(PairwiseJudge):
         return {'kind': 'reward', 'model': self.name}
 
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        distinct = [tuple(dict.fromkeys((pair.answer_a, pair.answer_b))) for pair in pairs]
-        trees = [Answered(Question(pair.prompt), answers, pair.context) for pair, answers in zip(pairs, distinct)]
+        trees = [Answered(Question(pair.prompt), (pair.answer_a, pair.answer_b), pair.context) for pair in pairs]
         rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
-        return [verdict_of(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
+        return [verdict_of(pair, *found) for pair, found in zip(pairs, rewards)]
 
 
 def verdict_of(pair: Pair, reward_a: float, reward_b: float) -> Verdict:

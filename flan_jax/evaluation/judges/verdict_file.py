@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from etils import epath
 
+from flan_jax.data.instruction_files.conversation import INSTRUCTION, question_of
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, read_rows
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict, comparisons, decided
@@ -33,7 +34,7 @@ class VerdictFile(PairwiseJudge):
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
         known: dict[str, tuple[str, Mapping]] = {}
         for where, row in read_rows(self.path):
-            name = row.get(HASH) or instruction_hash(str(row.get('instruction', '')))
+            name = row.get(HASH) or instruction_hash(_question(where, row) or '')
             if name in known:
                 raise UserError(f'{where}: a second verdict on one instruction')
             known[name] = where, row
@@ -57,13 +58,18 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     """
     found = []
     for where, row in read_rows(path):
-        texts = [row[name] for name in ('instruction', 'output_1', 'output_2') if isinstance(row.get(name), str)]
-        if len(texts) < 3:
+        texts = [_question(where, row), row.get('output_1'), row.get('output_2')]
+        if not all(isinstance(text, str) for text in texts):
             raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
     if not found:
         raise UserError(f'{path}: holds no verdicts')
     return found
+
+
+def _question(where: str, row: Mapping) -> str | None:
+    """What a verdict is on, with the `input` of its instruction where it stands apart; None where it does not say."""
+    return question_of(where, row, INSTRUCTION)[0] if isinstance(row.get(INSTRUCTION), str) else None
 
 
 def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Comparisons:
