@@ -17,6 +17,7 @@ from flan_jax.data.mixing.mixing import Mixing
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.prepared_source import PreparedSource, count, keep_usable
+from flan_jax.data.registered_identity import task_identity
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import OF_THE_CATALOGUE, Data
@@ -38,14 +39,14 @@ class TuningMixture:
       seqio: the mixture, with its rates.
       members: the catalogue's dataset of every task, and its exemplars, by the task's name; empty where tasks are not
         made from the catalogue.
-      text: what identifies the running text that is learned in place of datasets; empty for none.
+      others: what identifies the running text, or the tasks of others, that are learned in place of datasets.
       ranked: whether its examples have all their responses, with scores, rather than their answer alone.
       dropped: the training examples that are left out because of their texts, by dataset; see `overlap.drop.Dropped`.
     """
 
     seqio: seqio.Mixture
     members: dict[str, Member]
-    text: dict = dataclasses.field(default_factory=dict)
+    others: dict = dataclasses.field(default_factory=dict)
     dropped: dict[str, Dropped] = dataclasses.field(default_factory=dict)
     ranked: bool = False
 
@@ -244,7 +245,8 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
         rates = {task: rate for task, rate in rates.items() if task.name in found}
         if not rates:
             raise nothing_left(data)
-    return TuningMixture(seqio.Mixture(data.mixture, list(rates.items())), found)
+    others = {task.name: task_identity(task) for task in rates if task.name not in found}
+    return TuningMixture(seqio.Mixture(data.mixture, list(rates.items())), found, others)
 
 
 def _require_as_it_is(data: Data) -> None:
