@@ -1,4 +1,4 @@
-"""A task that others registered with SeqIO is another one when its files, its source or its steps are others."""
+"""Tasks that others registered with SeqIO: what identifies them, and what is cut of their examples."""
 
 import re
 
@@ -7,6 +7,8 @@ import seqio
 import tensorflow as tf
 
 from flan_jax.catalogue.identity import described
+from flan_jax.data.catalogue_task import read_examples
+from flan_jax.data.cuts import Cuts
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.registered_identity import task_identity
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
@@ -68,6 +70,20 @@ def test_a_stream_of_a_registered_task_is_another_after_its_file_is_changed(tmp_
         seqio.TaskRegistry.remove(NAME)
         seqio.set_tfds_data_dir_override(None)
     assert recipes[0] != recipes[1]
+
+
+def test_what_is_cut_of_their_examples_is_counted(tmp_path):
+    """As SeqIO cuts it, at the end; the counts said that nothing was cut."""
+    lines = ['one two three four five six', 'one']
+    (tmp_path / 'lines.txt').write_text('\n'.join(lines) + '\n')
+    of_lines, cuts = task(seqio.TextLineDataSource({'train': str(tmp_path / 'lines.txt')})), Cuts()
+    lengths = {'inputs': 5, 'targets': 3}
+    found = list(read_examples(of_lines, lengths, split='train', shuffle=False, seed=0).as_numpy_iterator())
+    expected = of_lines.get_dataset(lengths, split='train', shuffle=False, seed=0).as_numpy_iterator()
+    for example, of_seqio in zip(found, expected, strict=True):
+        assert cuts.keep(example)
+        assert all(example[name].tolist() == of_seqio[name].tolist() for name in lengths)
+    assert (cuts.examples, cuts.shortened, cuts.targets_cut, cuts.target_tokens_cut) == (2, 1, 1, 3)
 
 
 def test_what_identifies_is_the_same_in_every_process():
