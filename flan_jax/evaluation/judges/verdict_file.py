@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from etils import epath
 
@@ -58,7 +59,7 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     """
     found = []
     for where, row in read_rows(path):
-        texts = [_question(where, row), row.get('output_1'), row.get('output_2')]
+        texts: list[Any] = [_question(where, row), row.get('output_1'), row.get('output_2')]
         if not all(isinstance(text, str) for text in texts):
             raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
