@@ -1,6 +1,6 @@
-"""What identifies how a dataset of others is declared: streams and records of answers must not outlive a change of it.
+"""Fingerprints of users' declarations, so that streams and records are not reused after a declaration changes.
 
-The project's own datasets are identified by its version and their templates.
+The project's own datasets are identified by version and templates.
 """
 
 import dataclasses
@@ -14,16 +14,17 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.settings import fingerprint
 
 INSTRUCTIONS = 'instruction_following'
-"""Cluster of the datasets that instruction files become, which the project declares."""
+"""Cluster of the datasets made from instruction files, whose functions belong to the project."""
 
 _READ_BY = ('fields', 'answer', 'expand', 'keep', 'group', 'dialogue', 'ranking')
-"""What of a declaration says how an example is read; data, splits and templates are identified by themselves."""
+"""Attributes of a declaration that determine how examples are read; data, splits and templates are identified
+separately."""
 
 
 def declaration_fingerprint(dataset: Dataset) -> str | None:
-    """Sixteen hexadecimal digits that stand for how a module of others has a dataset's examples read; None for ours.
+    """A fingerprint, sixteen hexadecimal digits, of how a user's module reads a dataset's examples; None for ours.
 
-    Functions are known by their source, not by that of what they call.
+    It covers the source text of functions, but not of the functions that these call.
     """
     if dataset.name in catalogue.OURS or dataset.cluster.name == INSTRUCTIONS:
         return None
@@ -32,7 +33,7 @@ def declaration_fingerprint(dataset: Dataset) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """A part of a declaration as JSON knows it."""
+    """The JSON form of a part of a declaration."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {'type': type(value).__name__} | fields
@@ -46,7 +47,7 @@ def _plain(value: Any) -> Any:
 
 
 def _source(function: Any) -> str:
-    """The text of a function; its name where nothing has the text."""
+    """The source text of a function; its name if the text is not available."""
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):
