@@ -1,4 +1,4 @@
-"""flan-jax adapter: merge a LoRA adapter into its base model, export it for PEFT, or say where its base is now."""
+"""flan-jax adapter: merge a LoRA adapter into its base model, export it for PEFT, or set the path of its base."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> int:
-    """Merges, exports or rebases."""
+    """Carries out `merge`, `export` or `rebase`."""
     options = _parse(arguments)
     if options.action == 'merge':
         _merge(options.checkpoint, options.to)

@@ -1,4 +1,4 @@
-"""flan-jax convert: a model of Hugging Face's transformers in, a tuned one out again."""
+"""flan-jax convert: converts models of Hugging Face's transformers to our checkpoints, and back."""
 
 import argparse
 
@@ -18,7 +18,7 @@ flan-jax convert --from=flan out/tuned --to=hf out/tuned-hf
 
 
 def main(arguments: list[str]) -> int:
-    """Converts from one format to the other."""
+    """Converts to the format that the command names."""
     options = _parse(arguments)
     if options.source_format == options.target_format:
         raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
@@ -77,7 +77,7 @@ def _to_hugging_face(options: argparse.Namespace) -> None:
 
     dtype = options.dtype or 'float32'
     content = content_of(checkpoint_in(options.source))
-    family_of(content.config)  # what no family computes is better known before a tokenizer is missed
+    family_of(content.config)  # refuse architectures of no family before asking for a tokenizer
     family = to_hugging_face(content, vocabulary_of(content, options.vocabulary), options.destination, dtype)
     CONSOLE.print(
         f'{options.destination} holds {content.folder} as a model of the family {family}, in {dtype}', soft_wrap=True

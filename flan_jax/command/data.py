@@ -1,4 +1,4 @@
-"""flan-jax data: what data is ready; prepare or download more; where clusters overlap by text."""
+"""flan-jax data: lists prepared data, prepares or downloads more, and finds texts that clusters have in common."""
 
 import argparse
 import pathlib

@@ -1,4 +1,4 @@
-"""Options of commands that ask a model behind an endpoint, and the client that they make."""
+"""Options of commands that query a model behind an endpoint, and the client made from them."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ _DEFAULT_CACHE = 'endpoint'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that say where a model is asked, how, and at what cost."""
+    """Adds the arguments for the endpoint's address, its requests and its prices."""
     group = parser.add_argument_group('a model behind an endpoint that speaks as OpenAI does')
     group.add_argument('--endpoint', metavar='URL', help='its address, such as http://127.0.0.1:8000/v1')
     group.add_argument('--endpoint_model', metavar='NAME', help="the model's name there")
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def require_endpoint(options: argparse.Namespace) -> None:
-    """Raises UserError for any of these arguments where no endpoint is named, which would read none of them."""
+    """Raises UserError if any of these arguments is given without an endpoint."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     unset = vars(parser.parse_args([]))
@@ -46,10 +46,10 @@ def require_endpoint(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def client(options: argparse.Namespace) -> Iterator:
-    """A client for the body, which tells afterwards what was asked.
+    """A context with a client; prints the requests and their cost when it ends.
 
     Raises:
-      UserError: where an option is missing or not allowed; SettingsError is one.
+      UserError: if an option is missing or has a value that is not allowed (SettingsError).
     """
     from flan_jax.evaluation.endpoint.client import Client
     from flan_jax.evaluation.endpoint.cost import Prices
@@ -80,7 +80,7 @@ def client(options: argparse.Namespace) -> Iterator:
 
 
 def _approve(confirmed: bool):
-    """Shows an estimate, and raises UserError unless the cost was confirmed."""
+    """A function that prints a cost estimate, and raises UserError unless the cost was confirmed."""
 
     def approve(estimate) -> None:
         CONSOLE.print(

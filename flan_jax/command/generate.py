@@ -1,8 +1,8 @@
 """flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
-Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl, .json or
-.parquet file, the key "prompt" or "instruction" of each example; what such a file keeps apart as "input" follows the
-instruction after a blank line. Answers to a file are JSON lines with "prompt" and "answer".
+Prompts are given on the command line, typed one by one, or read from a file: one per line or, in a .jsonl, .json or
+.parquet file, the key "prompt" or "instruction" of each example; an "input" follows its instruction after a blank line.
+The answers to a file are JSON lines with "prompt" and "answer".
 """
 
 import argparse
@@ -35,7 +35,7 @@ class FilePrompt:
 
 
 def main(arguments: list[str]) -> int:
-    """Answers what the command names, or what is typed until the end of input."""
+    """Answers the prompts of the command line or file, or those that are typed until the end of input."""
     options = _parse(arguments)
     if options.chat:
         _talk(options)
@@ -98,7 +98,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def add_arguments(parser: argparse.ArgumentParser):
-    """Adds the arguments that say how a model is opened and how it decodes; returns the group of those of decoding."""
+    """Adds the arguments for opening a model and for decoding; returns the group of the latter."""
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
     parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
     parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
@@ -121,7 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser):
 
 
 def _take_model(options: argparse.Namespace) -> None:
-    """Tells the model from the prompts; raises UserError where there is none."""
+    """Takes the model from positional arguments, the rest of which are prompts; raises UserError if it is missing."""
     if options.checkpoint is None and not options.words:
         raise UserError('name a model: flan-jax generate MODEL --prompt "..."')
     if options.checkpoint is None:
@@ -138,7 +138,7 @@ def _bindings(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together."""
+    """Raises UserError for options that exclude or need each other."""
     if options.file and options.prompt:
         raise UserError('give prompts or --file, not both')
     if not options.file and (options.output or options.template):
@@ -154,7 +154,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def check_decoding(options: argparse.Namespace) -> None:
-    """Raises UserError for ways to decode that do not go together."""
+    """Raises UserError for options of decoding that exclude each other."""
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.gin_file and chosen:
@@ -171,7 +171,7 @@ def check_sizes(options: argparse.Namespace, *names: str) -> None:
 
 
 def decoding_of_options(options: argparse.Namespace):
-    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    """The decoding that the options describe; raises SettingsError for values that are not allowed."""
     if options.gin_file:
         from flan_jax.command import configuration
 
@@ -182,14 +182,14 @@ def decoding_of_options(options: argparse.Namespace):
 
 
 def _model(options: argparse.Namespace):
-    """The model that the options name, as Python has it."""
+    """The `flan_jax.Model` that the options name."""
     from flan_jax.api import Model
 
     return Model(open_model(options), options.batch_tokens)
 
 
 def open_model(options: argparse.Namespace):
-    """The model that the options name, ready for use."""
+    """The model that the options name, opened."""
     from flan_jax.api import of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
@@ -210,7 +210,7 @@ def open_model(options: argparse.Namespace):
 
 
 def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], list[str]]:
-    """From prompts to answers with the model that the options name."""
+    """A function from prompts to the answers of the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
@@ -225,7 +225,7 @@ def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], l
 
 
 def _talk(options: argparse.Namespace) -> None:
-    """Answers what is typed, each turn with all before it."""
+    """Answers what is typed, as a dialogue: each prompt has all previous turns."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
     messages = [{'role': 'system', 'content': options.system}] if options.system else []
@@ -260,7 +260,7 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePr
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
-    """A text with the values of an example in place of its keys in braces; blanks around it are taken off."""
+    """A template with its {keys} replaced by the values of an example, without blanks at the ends."""
 
     def value(match: re.Match) -> str:
         if not isinstance(found.get(match[1]), str):
@@ -294,7 +294,7 @@ def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output
 
 
 def _typed() -> Iterator[str]:
-    """Lines from standard input until it ends; asks for them on a terminal."""
+    """Lines from standard input until it ends; on a terminal with a prompt sign."""
     if sys.stdin.isatty():
         CONSOLE.print('type a prompt; Ctrl-D ends')
     while True:

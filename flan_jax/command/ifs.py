@@ -1,4 +1,4 @@
-"""flan-jax ifs: does a model answer, or go on with what it was given? The Instruction Following Score.
+"""flan-jax ifs: does a model answer its prompt, or merely continue it? The Instruction Following Score.
 
 A reconstruction of AlShikh et al. 2023, who published neither code, data nor classifier:
 
@@ -16,7 +16,7 @@ to choose:
   flan-jax ifs objecqa chosen.jsonl
   flan-jax ifs objecqa chosen.jsonl --endpoint=URL --endpoint_model=NAME --prices 0 0 --output=judged.jsonl
 
-The last line asks a model behind an endpoint, as the paper does; the line before it takes rules of our own.
+The last command lets a model behind an endpoint judge, as the paper does; the one before it uses rules of our own.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _check_objecqa(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together, and for a file that cannot be written."""
+    """Raises UserError for options that exclude or need each other, and for a file that cannot be written."""
     if bool(options.answers) == bool(options.questions):
         raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
     if options.endpoint and options.questions:

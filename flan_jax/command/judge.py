@@ -4,9 +4,9 @@ A and B are files of answers to the same prompts: JSON lines with "prompt" and "
 writes them, or AlpacaEval's lists with "instruction" and "output". The judge is one of
 
   --model=CHECKPOINT   a decoder of ours, which names the better of two answers, in both orders; or a reward model
-  --reward=CHECKPOINT  a reward model and nothing else: the answer of the higher reward wins
-  --endpoint=URL       a model that others serve; with --scores it gives both answers 1 to 10
-  --verdicts=FILE      verdicts that are there already
+  --reward=CHECKPOINT  a reward model: the answer with the higher reward wins
+  --endpoint=URL       a model behind an endpoint; with --scores it gives both answers 1 to 10
+  --verdicts=FILE      verdicts of an earlier command
 
 An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each question is paid for once.
 Verdicts go to --output, one a line; a file of them is a judge again. With one file, --endpoint and --scores, answers
@@ -81,7 +81,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together."""
+    """Raises UserError for options that exclude or need each other."""
     judges = [name for name in JUDGES if getattr(options, name)]
     if options.reviews and (options.a or judges):
         raise UserError('--reviews are summed up by themselves; leave out answers and judges')

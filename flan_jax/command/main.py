@@ -1,7 +1,7 @@
 """flan-jax COMMAND: passes the rest of the command line to the command's module.
 
 Every command is a module of this package with a function `main(arguments)`, which returns the exit status or None.
-Heavy imports come after the choice of the command, so that help and errors in the command's name are immediate.
+Slow modules are imported inside functions, so that help and errors about the command's name appear at once.
 """
 
 import gc
@@ -55,13 +55,13 @@ COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
 """Purpose of every command by name, which is also the name of its module."""
 
 _DATA_COMMANDS = (['pack'], ['data'])
-"""Commands that do not train. Their threads share data, and a single heap would make packing a tenth slower."""
+"""Commands that do not train. They use threads, and a single malloc arena would make packing 10 % slower."""
 
 _GC_THRESHOLDS = (100_000, 20, 100)
 """Thresholds of Python's garbage collector.
 
 Tracing creates many objects and few cycles: with the default thresholds, a short run has 1,800 collections, which take
-a twentieth of its time.
+5 % of its time.
 """
 
 HELP = """\
@@ -136,9 +136,9 @@ def entry_point() -> None:
 
 
 def write_any_text() -> None:
-    """Makes standard output escape characters that its encoding lacks, as \\u2013 in an ASCII locale."""
+    """Makes standard output escape characters that its encoding lacks, such as \\u2013 in an ASCII locale."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ('strict', 'surrogateescape'):
-        sys.stdout.reconfigure(errors='backslashreplace')  # like standard error; 'replace' would lose the character
+        sys.stdout.reconfigure(errors='backslashreplace')  # as standard error does; 'replace' would lose the character
 
 
 def _interrupt(*_) -> None:

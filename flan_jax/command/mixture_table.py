@@ -15,13 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, others: Sequence[str]) -> None:
-    """Prints a line for every dataset, part, and the whole.
+    """Prints a row for every dataset, every part and the whole mixture.
 
     Args:
       options: parsed arguments.
       others: --gin.NAME=value.
     """
-    from flan_jax.command import configuration  # JAX, which the other actions do without
+    from flan_jax.command import configuration  # imports JAX, which the other actions do not need
     from flan_jax.command.libraries import prepare_libraries
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.data.shares import FORMS, shares_of

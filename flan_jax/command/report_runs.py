@@ -1,7 +1,7 @@
-"""flan-jax report RUN...: one page for several runs: their newest models on what all of them evaluated.
+"""flan-jax report RUN...: one page for several runs: their newest models, on the datasets that all of them evaluated.
 
-A run is the folder of one that has been evaluated; NAME=FOLDER names it. Where all runs start from the same model, that
-has a column too.
+A run is given as the MODEL_DIR of one that has been evaluated, or as NAME=FOLDER. If all runs start from the same
+model, it has a column too.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> None:
-    """Reads the records of all runs, and writes the page with what goes beside it."""
+    """Reads the records of all runs, and writes the page and its files."""
     options = _parse(arguments)
     paths = named(options.runs)
     require_writable(options.output, '--output')
@@ -47,7 +47,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _load_catalogue(made: Mapping[str, Mapping[str, Any]]) -> None:
-    """All datasets that any of the runs knew."""
+    """Loads the datasets of all runs."""
     import_tensorflow()
     known: dict[tuple, None] = {}
     for of_run in made.values():

@@ -1,9 +1,9 @@
-"""flan-jax reward MODEL ANSWERS...: what a reward model makes of answers, and whether it can be believed.
+"""flan-jax reward MODEL ANSWERS...: the rewards of answers by a reward model, and the model's calibration.
 
-Each file holds a model's answers to the same prompts, as for `flan-jax judge`; the first is the baseline. Into --output
-go the rewards (rewards.jsonl) and a picture of how they are spread (rewards.svg). With --preferences, or --verdicts of
-`flan-jax judge`, the rewards of answers of which others said which is better show how often the model agrees, and
-whether it is as sure as it may be (calibration.svg).
+Each file holds a model's answers to the same prompts, as for `flan-jax judge`; the first is the baseline. The rewards
+(rewards.jsonl) and a plot of their distribution (rewards.svg) are written to --output. With --preferences, or with
+--verdicts of `flan-jax judge`, the reward model's accuracy and calibration on these comparisons are measured, too
+(calibration.svg).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from flan_jax.progress import CONSOLE, bar
 
 
 def main(arguments: list[str]) -> int:
-    """Rates answers, and writes rewards and pictures."""
+    """Rates answers, and writes rewards and plots."""
     options = _parse(arguments)
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.evaluation.judges.answers import read_answers
@@ -71,7 +71,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _known(options: argparse.Namespace) -> Sequence:
-    """Pairs of which others said which is better."""
+    """Pairs of answers with a known preference, from --preferences or --verdicts."""
     from flan_jax.evaluation.answer_sets import preferred_pairs
     from flan_jax.evaluation.judges.pairwise import decided
     from flan_jax.evaluation.judges.verdict_file import read_verdicts

@@ -1,8 +1,8 @@
 """flan-jax samples: several answers to each question of a file.
 
-`draw` writes them into a folder, and goes on there when it was stopped. `vote` takes the majority's answer, `paths`
-keeps the right solutions to tune on (RFT), `best` chooses by a scorer and says what n answers are worth. `problems`
-writes word problems to try all this on.
+`draw` samples them into a folder, and resumes there if it was interrupted. `vote` takes the majority's answer
+(self-consistency), `paths` keeps the correct solutions for tuning (RFT), `best` takes the answer with the best score
+(best of n), and prints its expected reward for each n. `problems` writes word problems for trying this out.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
-"""RFT's (Yuan et al. 2023, section 3.3)."""
+"""The sampling temperature of RFT (Yuan et al. 2023, section 3.3)."""
 
 REWARD_BATCH_TOKENS = 8192
 
@@ -110,7 +110,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
-    """All that the answers depend on."""
+    """Everything that the answers depend on: they may be resumed only if it is unchanged."""
     from flan_jax.evaluation import samples
     from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import as_plain, fingerprint
@@ -134,7 +134,7 @@ def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mappin
 
 
 def _read(folders: Sequence[str]):
-    """The samples of folders, united; raises SamplesError."""
+    """The samples of all folders together; raises SamplesError."""
     from flan_jax.evaluation import samples
 
     return samples.union([samples.read(folder) for folder in folders])
@@ -192,7 +192,7 @@ def _best(options: argparse.Namespace) -> None:
         table.add_row(str(n), f'{values_Q.mean():.4f}', f'{low:.4f} to {high:.4f}', f'{kl_of_best(n):.3f}')
     print_table(table)
     if options.output:
-        ranked_QxN = np.argsort(-scores, axis=1, kind='stable')  # of equal scores the first drawn is the better
+        ranked_QxN = np.argsort(-scores, axis=1, kind='stable')  # of equal scores the first sample ranks higher
         chosen = [
             {'prompt': found.question.prompt, 'answer': found.answers[of_rank], 'score': float(of[of_rank])}
             for found, of, of_rank in zip(samples, scores, ranked_QxN[:, options.rank - 1])
@@ -201,7 +201,7 @@ def _best(options: argparse.Namespace) -> None:
 
 
 def _scores(name: str, samples) -> list[list[float]]:
-    """The scores of all answers by a reward model, where there is a folder of the name, or as `scores_by`."""
+    """The scores of all answers: by the reward model in folder `name` if it exists, else by `scores_by(name)`."""
     from flan_jax.evaluation.reward_scores import reward_scores
     from flan_jax.evaluation.scorers import scores_by
     from flan_jax.loaded_model import load

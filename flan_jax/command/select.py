@@ -1,10 +1,9 @@
-"""flan-jax select RUN: which of a run's checkpoints answers best, as LIMA chose its own.
+"""flan-jax select RUN: which of a run's checkpoints answers best, as LIMA selected its own.
 
-Perplexity does not tell which checkpoint answers well (Zhou et al. 2023): the paper chose one of those after epochs 5
-to 10 by hand, on 50 prompts. Here every checkpoint that the run kept answers the prompts, and all answers stand side by
-side on a page, for a person to choose by. With --model=JUDGE every two checkpoints are set against each other as well,
-by a reward model or by a decoder in both orders, and the one that wins most often is named. Answers that are there are
-not drawn again.
+Perplexity does not tell which checkpoint answers well (Zhou et al. 2023): the paper selected one of those after epochs
+5 to 10 by hand, on 50 prompts. Here every checkpoint that the run has kept answers the prompts, and a page shows all
+answers side by side, for a person to choose. With --model=JUDGE every two checkpoints are also compared by a reward
+model, or by a decoder in both orders, and the one that wins most often is named. Existing answers are reused.
 
 Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, of which
 Training.keep_checkpoints = 15 keeps all.
@@ -32,13 +31,13 @@ from flan_jax.files import read_json, require_writable, write_whole
 from flan_jax.progress import bar
 
 FOLDER = 'selection'
-"""Folder of the answers in a run's, where --output does not say."""
+"""Default for --output: name of a folder within the run's."""
 
 _PAGE = pathlib.Path(__file__).parents[1] / 'reports' / 'selection.html'
 
 
 def main(arguments: list[str]) -> int:
-    """Lets checkpoints answer, writes the page, and prints which answers best where a judge is named."""
+    """Lets checkpoints answer, writes the page and, with a judge, prints which checkpoint answers best."""
     options = _parse(arguments)
     from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.reports.page import page_of, write_files
@@ -98,7 +97,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _checkpoints(options: argparse.Namespace) -> list:
-    """The folders of the checkpoints that answer; raises UserError where there are fewer than two."""
+    """The folders of the checkpoints to compare; raises UserError if there are fewer than two."""
     from flan_jax.training import checkpoints
 
     found = checkpoints.folders(options.run)
@@ -115,7 +114,7 @@ def _checkpoints(options: argparse.Namespace) -> list:
 
 
 def _settings(options: argparse.Namespace, asked: Mapping[str, str]) -> dict:
-    """What answers depend on beside the weights; `asked` has the context of each prompt, empty for none."""
+    """Everything but the weights that answers depend on; `asked` has the context of each prompt, empty for none."""
     from flan_jax.settings import as_plain
 
     others = {'contexts': list(asked.values())} if any(asked.values()) else {}
@@ -133,7 +132,7 @@ def _settings(options: argparse.Namespace, asked: Mapping[str, str]) -> dict:
 
 
 def _weights(chosen: Sequence) -> dict[str, str]:
-    """What stands for the weights of each checkpoint, by step; those that another run had at that step are others."""
+    """Step to identity of the checkpoint's weights, which differs from another run's at the same step."""
     from flan_jax.evaluation.model_identity import checkpoint_identity
     from flan_jax.settings import fingerprint
 
@@ -141,7 +140,7 @@ def _weights(chosen: Sequence) -> dict[str, str]:
 
 
 def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mapping[str, str]) -> None:
-    """Writes settings and weights, or raises UserError where answers of others are there."""
+    """Writes settings and weights, or raises UserError if there are answers with other ones."""
     settings = json.loads(json.dumps(settings))
     answered: dict[str, str] = {}
     if path.exists():
@@ -158,7 +157,7 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
 
 
 def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
-    """A checkpoint's answers, from its file or from itself."""
+    """A checkpoint's answers, read from their file if it exists, else generated."""
     from flan_jax.api import Model
     from flan_jax.evaluation.judges.answers import read_answers
 
@@ -175,7 +174,7 @@ def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], outp
 
 
 def _judged(options: argparse.Namespace, answers: Mapping[str, Mapping[str, str]]):
-    """The standing of every checkpoint, and what the judge is called."""
+    """The number of wins of every checkpoint, and the judge's name."""
     from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.evaluation.judges.round_robin import all_pairs, standings
     from flan_jax.loaded_model import load

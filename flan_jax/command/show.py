@@ -1,6 +1,6 @@
-"""flan-jax show STREAM: what a model learns from: one packed sequence, or the statistics of all of them.
+"""flan-jax show STREAM: shows one packed sequence of a stream, or statistics of all sequences.
 
-STREAM is the folder of a stream, or that of a run, whose stream is meant.
+STREAM is the folder of a stream or of a run.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from flan_jax.progress import CONSOLE
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _BAR = 40
-"""Characters of the longest bar."""
+"""Length of the longest bar in characters."""
 
 
 def main(arguments: list[str]) -> int:
-    """Prints, and writes a page with --html."""
+    """Prints a sequence or statistics, and writes a page with --html."""
     options = _parse(arguments)
     if options.html:
         require_writable_file(options.html, '--html')
@@ -68,7 +68,7 @@ def _show_sequence(stream: PackedStream, made: Mapping[str, Any] | None, options
 
 
 def _write(options: argparse.Namespace, page: str) -> None:
-    """Writes the page first, since whoever reads what is printed may stop."""
+    """Writes the page; called before printing, since a pager may close the pipe."""
     if options.html:
         write_whole(options.html, page)
         CONSOLE.print(f'{options.html} shows the same', soft_wrap=True)
@@ -91,7 +91,7 @@ def _lines(view) -> Iterator[Rule | Text]:
 
 
 def _vocabulary(stream: PackedStream, made: Mapping[str, Any] | None, named: str | None) -> Vocabulary:
-    """The vocabulary that a stream was packed with; raises UserError for another."""
+    """The vocabulary that a stream was packed with; raises UserError if `named` is another one."""
     vocabulary = Vocabulary(named or (made['run']['data']['vocabulary'] if made else None))
     if vocabulary.fingerprint != stream.manifest.recipe['vocabulary']:
         raise UserError(

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints examples under the templates that `options` name."""
+    """Prints examples with the templates that `options` name."""
     dataset = catalogue.dataset(options.name)
     prompt_format = format_named(options.prompt_format)
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
@@ -83,7 +83,7 @@ def _show_zero_shot(
 def _show_few_shot(
     dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace
 ) -> None:
-    """Prompts with exemplars, in the colours of `_show_zero_shot`; what stands before the example's own text is dim."""
+    """Prints few-shot prompts in the colours of `_show_zero_shot`; the exemplars are dim."""
     from flan_jax.data.few_shot import Exemplars
     from flan_jax.data.preview import few_shot_prompts
 
@@ -103,13 +103,13 @@ def _show_few_shot(
 
 
 def _print_part(name: str, text: str, tokens: str = '') -> None:
-    """A part of an example below its name, which a pipe would not tell by its colour, and its number of tokens."""
+    """Prints a part of an example below its name (colours are lost in a pipe) and number of tokens."""
     OUT.print(f'[dim]{name}{f" ({tokens})" if tokens else ""}:')
     OUT.print(text)
 
 
 def _before(parts: tuple[str, ...]) -> Iterator[str]:
-    """All parts but the last in dim colours, those at odd places, which are targets of exemplars, in green."""
+    """All parts but the last, dim; those at odd indices, the targets of exemplars, in green."""
     for place, part in enumerate(parts[:-1]):
         yield f'[dim{" green" * (place % 2)}]{escape(part)}[/]'
 
@@ -120,7 +120,7 @@ def _label(dataset: Dataset, index: int) -> str:
 
 
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
-    """The text of tokens in colour, what is cut of it struck through."""
+    """The text of tokens in colour; tokens that are cut off are struck through."""
     text, rest = vocabulary.decode(whole), vocabulary.decode(cut)
     before = _shared_beginning(text, rest)
     after = _shared_beginning(text[len(before) :][::-1], rest[len(before) :][::-1])[::-1]

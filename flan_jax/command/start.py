@@ -1,4 +1,4 @@
-"""What every command of a run does first: reads its settings, checks its folders, joins the other processes."""
+"""The start of every command of a run: reads its settings, checks its folders, joins the other processes."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from flan_jax.run import Run
 
 
 def start(command: str, arguments: Sequence[str]) -> tuple[Run, str]:
-    """The run that a command's arguments describe, and the command line that asks for the same again."""
+    """The run that a command's arguments describe, and a command line that describes the same run."""
     return start_run(command, *parse_gin_arguments(command, arguments))
 
 
@@ -22,8 +22,8 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
     """As `start`, from gin files and bindings.
 
     Raises:
-      UserError: for settings that cannot work, a folder that cannot be written, or a model that was tuned with other
-        settings: it would be evaluated as what it is not, and tuning would pack for nothing.
+      UserError: for settings that cannot work, a folder that is not writable, or an existing model that was tuned with
+        other settings.
     """
     run = configuration.load(files, bindings)
     if command != 'pack':

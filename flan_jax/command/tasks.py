@@ -1,4 +1,4 @@
-"""flan-jax tasks: look at datasets and their templates."""
+"""flan-jax tasks: lists and shows datasets and their templates."""
 
 import argparse
 import functools
@@ -18,7 +18,7 @@ from flan_jax.files import require_writable, require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 _WITHOUT_DATA = ('list', 'search', 'licences')
-"""Actions that read declarations only, or how many examples are prepared."""
+"""Actions that read only declarations and the numbers of prepared examples, but no examples."""
 
 
 def main(arguments: list[str]) -> int:

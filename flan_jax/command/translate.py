@@ -1,12 +1,12 @@
-"""flan-jax translate ANSWERS: answers in another language, for a judge that reads them there.
+"""flan-jax translate ANSWERS: translates answers into another language, for a judge that reads that language.
 
 ANSWERS is a file that `flan-jax judge` reads: JSON lines with "prompt" and "answer". Translations come from
 
-  --translations=FILE  JSON lines with "text" and "translation", by whoever made them
-  --endpoint=URL       a model that others serve, for all texts that no file has
+  --translations=FILE  JSON lines with "text" and "translation", from any source
+  --endpoint=URL       a model behind an endpoint, for all texts that no file has
 
-An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each text is paid for once. What is
-written is a file of answers again, with the originals beside them.
+Nothing is sent to an endpoint before its cost was shown and --confirm_cost was given; each text is paid for once. The
+output is a file of answers again, with the originals in keys of their own.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _known(files: list[str]) -> dict[str, str]:
-    """What the files have; raises UserError where two disagree."""
+    """Text to translation, from all files; raises UserError if two files disagree."""
     from flan_jax.evaluation.translation import read_translations
 
     known: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _known(files: list[str]) -> dict[str, str]:
 
 
 def _asked(options: argparse.Namespace, texts: list[str]):
-    """Translations by the endpoint and its recipe; tells of those that look wrong."""
+    """Translations by the endpoint, and their recipe; prints a warning about those that look wrong."""
     from flan_jax.evaluation.translation import Translator
 
     if not options.endpoint:

@@ -1,8 +1,8 @@
 """flan-jax tune: tune a model on a file of instructions, without a gin file or a module of one's own.
 
 The file is JSON Lines, a JSON array or Parquet, with the keys of Alpaca (instruction, input, output), with messages,
-with prompt and completion, or with chosen and rejected. What is done stands in OUTPUT/run.gin, from which
-`flan-jax run --gin_file=OUTPUT/run.gin` goes on. The same command given again goes on where it was.
+with prompt and completion, or with chosen and rejected. All settings are written to OUTPUT/run.gin, so that
+`flan-jax run --gin_file=OUTPUT/run.gin` continues the run. Repeating the command resumes an interrupted run.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from flan_jax.objectives.objective import Objective
 from flan_jax.progress import CONSOLE
 
 DATA = 'data'
-"""Folder in the output of the prepared data."""
+"""Name of the folder of prepared data within the output folder."""
 
 DEFAULT_FORMATS = {'alpaca': 'alpaca'}
-"""The prompt format for a format of instruction files, where no model brings one: Tulu's for all others."""
+"""Prompt formats by format of instruction files, for models without a prompt format; Tulu's for all other files."""
 
 
 def main(arguments: list[str]) -> int:
-    """Checks everything, then prepares what is missing, and runs."""
+    """Checks everything, prepares missing data, and carries out the run."""
     from flan_jax.training.checkpoints import latest_step
 
     options = _parse(arguments)
@@ -98,7 +98,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _add_data(data) -> None:
-    """Adds what says how the file is read."""
+    """Adds the arguments for reading the file."""
     data.add_argument(
         '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
     )
@@ -118,7 +118,7 @@ def _add_data(data) -> None:
 
 
 def _validation(given: str | None) -> pathlib.Path | float | None:
-    """The file or the share of the data that is validated on; raises UserError for a share that is none."""
+    """The file of validation data, or the share of the data to validate on; raises UserError for an invalid share."""
     try:
         share = float(given or '')
     except ValueError:
@@ -129,7 +129,7 @@ def _validation(given: str | None) -> pathlib.Path | float | None:
 
 
 def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
-    """The format of the data, named or found; raises before anything is written."""
+    """The format of the data, named by an option or detected; errors are raised before anything is written."""
     from flan_jax.data.example_files import read_file
     from flan_jax.data.instruction_files import format_called, known_formats
     from flan_jax.data.instruction_files.detected import format_of_file
@@ -138,7 +138,7 @@ def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
         next(read_file(options.validation), None)
     if options.format:
         format_called(options.format)
-        next(read_file(options.data), None)  # a file that cannot be read is better known now
+        next(read_file(options.data), None)  # raises now if the file cannot be read
         return options.format
     return format_of_file(options.data, known_formats(), keys)
 
@@ -180,7 +180,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
 
 
 def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, str]) -> str:
-    """What identifies the data as it is prepared."""
+    """A digest of the data file and all options that its preparation depends on."""
     read_as, content = [file_format, sorted(keys.items()), options.test_examples], options.data.read_bytes()
     if isinstance(options.validation, pathlib.Path):
         content += options.validation.read_bytes()
@@ -190,7 +190,7 @@ def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, st
 
 
 def _given(options: argparse.Namespace) -> list[str]:
-    """The options that ask for the same again, without those that have their default value."""
+    """The options as words of a command line, without those that have their default value."""
     words = []
     for name, value in vars(options).items():
         if value is True:
@@ -203,13 +203,13 @@ def _given(options: argparse.Namespace) -> list[str]:
 
 
 RANKED_FORMATS = ('preference', 'ranked')
-"""Formats of files with several answers to each question."""
+"""Formats of files with several answers to each prompt."""
 
 _DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
 
 
 def _objective(name: str, file_format: str) -> type[Objective]:
-    """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
+    """The class of an objective by a name such as next_token; raises UserError if the data does not fit it."""
     from flan_jax.command.configurables import configurables
     from flan_jax.objectives.ppo import Ppo
 
@@ -231,7 +231,7 @@ def _objective(name: str, file_format: str) -> type[Objective]:
 
 
 def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
-    """Raises UserError where most examples would be cut; tells of fewer."""
+    """Raises UserError if too many examples would be cut; prints their share otherwise."""
     from flan_jax.command.tune_lengths import require_length
     from flan_jax.data.instruction_files import format_called
     from flan_jax.loaded_model import is_hugging_face
@@ -241,7 +241,7 @@ def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str,
 
 
 def _check(text: str, tuned: Tuned) -> None:
-    """Raises UserError for settings that cannot work, before anything is made: the template is not there yet."""
+    """Raises UserError for settings that cannot work, before anything is written, the chat template included."""
     held: Any = tuned.prompt_format
     in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -251,7 +251,7 @@ def _check(text: str, tuned: Tuned) -> None:
 
 
 def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
-    """Writes the data as a dataset, unless it is there."""
+    """Writes the data as a dataset, unless it exists."""
     from flan_jax.command.libraries import load_datasets
     from flan_jax.command.quiet import import_tensorflow
 
@@ -268,7 +268,7 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
         share = options.validation
     instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples, validation_share=share)
     if (pathlib.Path(tuned.data_dir) / instructions.dataset.source.replace(':', '/')).exists():
-        return  # whole: what was killed while it was written has another name
+        return  # complete: unfinished folders have a temporary name
     written = prepare_instructions(instructions, files, file_format, tuned.data_dir, keys)
     is_own = isinstance(tuned.prompt_format, ChatTemplate)
     prompt_format = "the model's chat template" if is_own else f'the prompt format {tuned.prompt_format.name}'
@@ -282,7 +282,7 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
 
 
 def _run(path: pathlib.Path, rates: bool) -> int:
-    """Runs, and says what to do next with a model that answers, or that `rates` answers."""
+    """Carries out the run, and prints what to do next with the language model, or with a reward model if `rates`."""
     from flan_jax.command.run import complete
     from flan_jax.command.start import start_run
 

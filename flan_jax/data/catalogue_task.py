@@ -117,7 +117,7 @@ def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) ->
     """`task.get_dataset` without its slow parts, and without the first `skip` examples.
 
     The catalogue's tasks are read without AutoGraph, which would take most of the startup time. Other tasks are trimmed
-    at the end, as in SeqIO, and marked by `INPUTS_CUT` and `TARGETS_CUT`. Small datasets are not cached in memory, since
+    at the end, as in SeqIO, and marked by `INPUTS_CUT` and `TARGETS_CUT`. Small datasets are not cached in memory:
     SeqIO's cache would fix the order of all epochs.
 
     Args:

@@ -1,4 +1,4 @@
-"""Scores of sampled answers by a reward model."""
+"""Rewards of sampled answers by a reward model."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,12 +16,12 @@ def reward_scores(
     batch_tokens: int,
     progress: Callable[[int], None] = lambda questions: None,
 ) -> list[list[float]]:
-    """The reward of every answer, in the model's own prompt format; the answers to a question are one tree.
+    """The reward of every answer, in the reward model's prompt format; the answers to a question are one tree.
 
     Equal answers to a question are rated once, and have the very same reward, or rounding would tell them apart.
 
     Raises:
-      UserError: for a model without a scalar head, or a question with an answer that is too long for it.
+      UserError: if the model has no value head, or question and answer are too long for it.
     """
     vocabulary, prompt_format = model.vocabulary, model.prompt_format
 

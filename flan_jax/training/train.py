@@ -58,12 +58,9 @@ def train(
 ) -> None:
     """Trains until `last` updates are done, resuming from the newest checkpoint if there is one, and saves the result.
 
-    Saved is step `last`, too, if `validator` stops all parameters earlier; the step reached if `probe` ends training.
-
-    Raises:
-      TrainingError: if the loss is not finite or a batch has nothing to learn; names step, sequences and tasks.
-      Preempted: after SIGTERM or Ctrl-C, when the state is saved.
-      StreamError, CheckpointError: before the first step.
+    If `validator` stops all parameters earlier, the state is saved as step `last`: more updates would not change it.
+    If `probe` ends training, the state is saved as the step at which it does. Raises TrainingError, naming step,
+    sequences and tasks; Preempted, after SIGTERM or Ctrl-C; StreamError and CheckpointError before the first step.
     """
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted(run_ahead=True))

@@ -1,4 +1,4 @@
-"""A judge that has spoken already: verdicts read from a file, of ours, of AlpacaEval's annotators, or of people."""
+"""Existing verdicts from a file: ours, those of AlpacaEval's annotators, or people's."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ HASH = 'instruction_hash'
 class VerdictFile(PairwiseJudge):
     """Looks verdicts up by the hash of the instruction.
 
-    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, null where nothing was
-    decided, and 'instruction' or 'instruction_hash'; where it has the answers as well, they must be the same.
+    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, null if undecided, and
+    'instruction' or 'instruction_hash'. If it also has the answers, they must be the same.
 
     Attributes:
       path: a file of JSON lines, or a JSON list.
@@ -52,10 +52,10 @@ class VerdictFile(PairwiseJudge):
 
 
 def read_verdicts(path: epath.PathLike) -> list[Verdict]:
-    """The verdicts of a file whose lines have instruction, output_1 and output_2 beside the preference.
+    """The verdicts of a file whose lines have instruction, output_1, output_2 and preference.
 
     Raises:
-      UserError: naming the line that lacks one, or a file without verdicts.
+      UserError: if a line lacks one of them, which is named, or the file has no verdicts.
     """
     found = []
     for where, row in read_rows(path):
@@ -74,10 +74,10 @@ def _question(where: str, row: Mapping) -> str | None:
 
 
 def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Comparisons:
-    """The comparisons of a file of verdicts, all against one baseline.
+    """The comparisons of a file of verdicts against one baseline.
 
     Raises:
-      UserError: as `read_verdicts`, where none is on a prompt of the baseline's, and where A's answer is not its own.
+      UserError: as `read_verdicts`; or if no verdict has a prompt of the baseline, or A's answer is not its.
     """
     verdicts = decided(read_verdicts(path))
     if not any(verdict.pair.prompt in baseline for verdict in verdicts):
