@@ -1,4 +1,4 @@
-"""flan-jax status RUN...: how far runs are, from another shell."""
+"""flan-jax status RUN...: shows the progress of runs, from another shell."""
 
 import argparse
 import datetime
