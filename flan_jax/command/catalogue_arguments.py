@@ -10,9 +10,13 @@ from flan_jax.data.source import default_folder
 def catalogue_arguments() -> argparse.ArgumentParser:
     """A parent parser with the folder of prepared data and the modules that add datasets."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
-    parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
-    parser.add_argument('--promptsource', action='append', default=[], help='templates.yaml to take prompts from')
+    parser.add_argument(
+        '--data_dir', help='folder of prepared datasets; default: $TFDS_DATA_DIR, else the default of TFDS'
+    )
+    parser.add_argument('--module', action='append', default=[], help='module that declares your own datasets')
+    parser.add_argument(
+        '--promptsource', action='append', default=[], help='templates.yaml of promptsource, whose prompts are used'
+    )
     return parser
 
 

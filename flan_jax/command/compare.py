@@ -1,8 +1,7 @@
-"""flan-jax compare: where the answers of two models differ, from their records.
+"""flan-jax compare: compares two evaluated models, example by example.
 
-A and B are folders of a model's records (MODEL_DIR/evaluation/step_300, or the folder of one dataset below it), or
-MODEL_DIR of runs, for the records of their newest checkpoints. If only A is given, it is a MODEL_DIR, and the run's
-base model is compared with its tuned model.
+A and B are folders of records (MODEL_DIR/evaluation/step_300, or the folder of one dataset in it), or of runs, whose
+newest checkpoint is then compared. With one run as A and no B, its base model is compared with its tuned model.
 """
 
 import argparse
@@ -50,14 +49,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[catalogue_arguments()],
     )
-    parser.add_argument('run_a', metavar='A', help='folder of a run or of its records')
-    parser.add_argument('run_b', metavar='B', nargs='?', help='another; without it, the tuned model of A')
+    parser.add_argument('run_a', metavar='A', help='folder of a run, or of records')
     parser.add_argument(
-        '--score', help='which of the scores on record ranks options; default: that of the runs, or sum'
+        'run_b', metavar='B', nargs='?', help='folder of another run, or of its records; default: the tuned model of A'
     )
+    parser.add_argument('--score', help='recorded score by which options are ranked; default: that of the runs, or sum')
     parser.add_argument('--split', default='test', choices=('validation', 'test'))
-    parser.add_argument('--examples', type=int, default=0, help='how many to print per dataset')
-    parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='JSON file to write everything to')
+    parser.add_argument('--examples', type=int, default=0, help='number of examples to print per dataset (default: 0)')
+    parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='write all results to this JSON file')
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""flan-jax compile: compile a run's training and scoring step ahead of time, for a TPU slice not attached here."""
+"""flan-jax compile: compiles a run's training and scoring steps ahead of time for a TPU slice; no TPU is needed."""
 
 import argparse
 import functools
@@ -103,20 +103,32 @@ def _scoring(run: Run, mesh):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax compile', description=__doc__)
-    parser.add_argument('--topology', required=True, help='generation and chips, such as v3:8x8 or v4:4x4x8')
     parser.add_argument(
-        '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
+        '--topology', required=True, help='TPU generation and arrangement of its chips, such as v3:8x8 or v4:4x4x8'
     )
     parser.add_argument(
-        '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
+        '--gin_file', action='append', default=[], metavar='FILE', help='gin file of the run; may be repeated'
     )
     parser.add_argument(
-        '--search', action='store_true', help='compile the training step on every mesh, and say which is the fastest'
+        '--responses',
+        type=int,
+        default=2,
+        help='responses to each prompt, for objectives that rank responses (default: 2)',
     )
     parser.add_argument(
-        '--tensor', type=int, nargs='+', default=[], metavar='SIZE', help='with --search: only meshes with these sizes'
+        '--search', action='store_true', help='compile the training step for every mesh, and print the fastest'
     )
-    parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
+    parser.add_argument(
+        '--tensor',
+        type=int,
+        nargs='+',
+        default=[],
+        metavar='SIZE',
+        help='with --search: only meshes whose tensor axis has one of these sizes',
+    )
+    parser.add_argument(
+        '--step', action='append', choices=('training', 'scoring'), help='compile only this step (default: both)'
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""flan-jax convert: converts models of Hugging Face's transformers to our checkpoints, and back."""
+"""flan-jax convert: converts a Hugging Face model to a checkpoint, or a checkpoint to Hugging Face."""
 
 import argparse
 
@@ -9,11 +9,11 @@ FORMATS = ('hf', 'flan')
 
 _EPILOG = """\
 flan-jax convert --from=hf downloads/pythia-410m --to=flan out/pythia-410m
-    makes a folder whose model.gin a run includes
+    writes a folder whose model.gin is to be included in the gin file of a run
 
 flan-jax convert --from=flan out/tuned --to=hf out/tuned-hf
-    makes a folder that AutoModelForCausalLM (of a reward model AutoModelForSequenceClassification) and AutoTokenizer
-    load; an adapter is merged into its base
+    writes a folder that AutoModelForCausalLM (for a reward model AutoModelForSequenceClassification) and AutoTokenizer
+    load; an adapter is merged into its base model
 """
 
 
@@ -40,16 +40,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--from', dest='source_format', choices=FORMATS, required=True, help='format of the source')
-    parser.add_argument('source', help='folder of a transformers model, of a run, or of one step of a run')
-    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='format to convert to')
-    parser.add_argument('destination', help='folder to make; must not exist yet')
+    parser.add_argument('source', help='folder of a Hugging Face model, of a run, or of a checkpoint of a run')
+    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='format of the destination')
+    parser.add_argument('destination', help='folder to write; must not exist yet')
     parser.add_argument(
-        '--vocabulary', help='with --to=hf: folder with the tokenizer.json to write; default: that of the run'
+        '--vocabulary', help='with --to=hf: folder with the tokenizer.json to include; default: that of the run'
     )
     parser.add_argument(
         '--dtype',
         choices=('float32', 'bfloat16', 'float16'),
-        help='with --to=hf: dtype of the tensors; default: float32, which loses nothing',
+        help='with --to=hf: dtype of the tensors (default: float32, which is lossless)',
     )
     return parser.parse_args(arguments)
 

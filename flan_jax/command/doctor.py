@@ -1,4 +1,4 @@
-"""flan-jax doctor: checks the installation, or the files of a run, or that runs survive being killed."""
+"""flan-jax doctor: checks the installation or the files of a run; tests that killed runs resume (--chaos)."""
 
 import argparse
 import importlib.metadata
@@ -40,10 +40,20 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax doctor', description=__doc__)
     parser.add_argument(
-        'model_dir', nargs='?', metavar='MODEL_DIR', help="read all of a run's checkpoints, stream and records instead"
+        'model_dir',
+        nargs='?',
+        metavar='MODEL_DIR',
+        help='check the checkpoints, stream and records of this run, instead of the installation',
     )
-    parser.add_argument('--chaos', type=int, metavar='N', help='kill tiny runs N times, and compare their ends')
-    parser.add_argument('--seed', type=int, default=0, help='with --chaos: of the moments (default: 0)')
+    parser.add_argument(
+        '--chaos',
+        type=int,
+        metavar='N',
+        help='kill and resume tiny runs, N kills in all, and compare their results with uninterrupted runs',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='with --chaos: seed of the moments at which runs are killed (default: 0)'
+    )
     return parser.parse_args(arguments)
 
 

@@ -1,8 +1,8 @@
-"""flan-jax evaluate MODEL...: one table of several models on the same datasets, without a run.
+"""flan-jax evaluate MODEL...: evaluates several models on the same datasets, without a gin file.
 
-A model is the folder of a Hugging Face model, of a run or one of its steps, or of a conversion; NAME=FOLDER gives it a
-name. Records, report.html and report.json go to --output, and results in the format of lm-evaluation-harness to
-OUTPUT/lm_eval/NAME. Datasets that have records are not evaluated again.
+A model is a Hugging Face folder, a run, a checkpoint of a run, or a converted model; NAME=FOLDER sets its name in the
+report. Records, report.html and report.json are written to --output, and results in the format of
+lm-evaluation-harness to OUTPUT/lm_eval/NAME. Examples that have a record there are not evaluated again.
 """
 
 from __future__ import annotations
@@ -54,16 +54,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[catalogue_arguments()],
     )
-    parser.add_argument('models', nargs='+', metavar='MODEL', help='a model, or NAME=MODEL')
-    parser.add_argument('--tasks', required=True, help='clusters and datasets, joined by commas')
-    parser.add_argument('--shots', default='0', help='numbers of exemplars, joined by commas (default: 0)')
-    parser.add_argument('--templates', default='', help='templates, joined by commas (default: all)')
-    parser.add_argument('--limit', type=int, help='examples of each dataset and template at most (default: all)')
-    parser.add_argument('--score', default='sum', help='how options are ranked (default: sum)')
-    parser.add_argument('--prompt_format', help='of all models (default: that of each)')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens of a prompt at most (default: 1024)')
-    parser.add_argument('--max_new_tokens', type=int, default=256, help='of a written answer (default: 256)')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens at a time (default: 8192)')
+    parser.add_argument('models', nargs='+', metavar='MODEL', help='folder of a model, or NAME=FOLDER')
+    parser.add_argument('--tasks', required=True, help='clusters and datasets, separated by commas')
+    parser.add_argument('--shots', default='0', help='numbers of few-shot exemplars, separated by commas (default: 0)')
+    parser.add_argument('--templates', default='', help='numbers of templates, separated by commas (default: all)')
+    parser.add_argument('--limit', type=int, help='maximum number of examples per dataset and template (default: all)')
+    parser.add_argument(
+        '--score', default='sum', help='score by which options are ranked (default: sum, of log-probabilities)'
+    )
+    parser.add_argument('--prompt_format', help='prompt format of all models (default: that of each model)')
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='maximum length of a prompt in tokens (default: 1024)'
+    )
+    parser.add_argument(
+        '--max_new_tokens', type=int, default=256, help='maximum length of a generated answer in tokens (default: 256)'
+    )
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
     parser.add_argument('--output', default='out/evaluate', help='folder to write to (default: out/evaluate)')
     return parser.parse_intermixed_args(arguments)
 

@@ -1,8 +1,8 @@
-"""flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
+"""flan-jax generate MODEL PROMPT...: generates answers to prompts, or chats with a model (--chat).
 
-Prompts are given on the command line, typed one by one, or read from a file: one per line or, in a .jsonl, .json or
-.parquet file, the key "prompt" or "instruction" of each example; an "input" follows its instruction after a blank line.
-The answers to a file are JSON lines with "prompt" and "answer".
+Prompts are given on the command line, typed one by one, or read from a file. In a text file, each line is a prompt. In
+a .jsonl, .json or .parquet file, each example has the key "prompt" or "instruction"; its "input", if any, is appended
+after a blank line. Answers to a file are written as JSON lines with "prompt" and "answer".
 """
 
 import argparse
@@ -65,30 +65,30 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         'words',
         nargs='*',
         metavar='MODEL PROMPT',
-        help='a Hugging Face folder, a run, one of its steps or a conversion; and prompts, in quotes',
+        help='folder of a model (Hugging Face, a run, a checkpoint or a converted model); then prompts, in quotes',
     )
     parser.add_argument(
-        '--checkpoint', metavar='MODEL', help='the model, where only prompts are to stand by themselves'
+        '--checkpoint', metavar='MODEL', help='folder of the model, instead of MODEL; all words are then prompts'
     )
     parser.add_argument('--prompt', action='append', default=[], help='a prompt; may be repeated')
-    parser.add_argument('--chat', action='store_true', help='talk: what is typed is answered with all turns before it')
+    parser.add_argument('--chat', action='store_true', help='chat: each answer takes all earlier turns into account')
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
-    parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
+    parser.add_argument('--file', type=pathlib.Path, help='file of prompts')
     parser.add_argument(
         '--template',
         metavar='TEXT',
-        help='with --file of examples: ask this, with their keys in braces, as in "Translate into Chinese: {answer}"; '
-        'what is written keeps their "prompt"',
+        help='with --file of examples: prompt with keys of the example in braces, such as '
+        '"Translate into Chinese: {answer}"; the output keeps the "prompt" of the example',
     )
-    parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
+    parser.add_argument('--output', type=pathlib.Path, help='with --file: output file (default: standard output)')
     decoding = add_arguments(parser)
-    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    decoding.add_argument('--beams', type=int, help='beam search with this number of beams and length penalty 0.6')
     decoding.add_argument(
         '--gin_file',
         action='append',
         default=[],
-        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
-        '--gin.NAME=value, but of the other options of decoding only --max_new_tokens and --seed',
+        help='gin file that sets Evaluation.decoding, such as gin/decoding/rule_adapter.gin; --gin.NAME=value, '
+        '--max_new_tokens and --seed still apply, other decoding options do not',
     )
     options, others = parser.parse_known_intermixed_args(arguments)
     options.bindings = _bindings(others)
@@ -99,24 +99,44 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def add_arguments(parser: argparse.ArgumentParser):
     """Adds the arguments for opening a model and for decoding; returns the group of the latter."""
-    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
-    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    decoding = parser.add_argument_group('decoding; default: take the likeliest token')
-    decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
-    decoding.add_argument('--temperature', type=float, help='sample at this temperature')
-    decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
-    decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
+    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
+    parser.add_argument('--task', help='task whose soft prompt is used, if the run has one per task')
+    parser.add_argument('--prompt_format', help='prompt format, such as flan or plain; default: that of the model')
+    decoding = parser.add_argument_group('decoding (default: greedy)')
+    decoding.add_argument(
+        '--max_new_tokens', type=int, default=128, help='maximum length of an answer in tokens (default: 128)'
+    )
+    decoding.add_argument('--temperature', type=float, help='sample with this temperature')
+    decoding.add_argument('--top_k', type=int, help='sample from the K most likely tokens')
+    decoding.add_argument(
+        '--top_p', type=float, help='sample from the most likely tokens with total probability P (nucleus sampling)'
+    )
     decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
     decoding.add_argument(
-        '--repetition_penalty', type=float, help='divide positive logits of tokens that have occurred by this'
+        '--repetition_penalty', type=float, help='penalty on tokens that have already occurred (1: none)'
     )
     devices = parser.add_argument_group('devices')
-    devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
-    devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
-    devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
-    devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
-    devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
+    devices.add_argument(
+        '--batch_tokens', type=int, default=8192, help='size of the KV cache in tokens (default: 8192)'
+    )
+    devices.add_argument(
+        '--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='dtype of activations (default: auto)'
+    )
+    devices.add_argument(
+        '--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='dtype of weights (default: float32)'
+    )
+    devices.add_argument(
+        '--fsdp',
+        type=int,
+        default=1,
+        help='number of devices over which weights are sharded along d_model (default: 1)',
+    )
+    devices.add_argument(
+        '--tensor',
+        type=int,
+        default=1,
+        help='number of devices over which heads and vocabulary are sharded (default: 1)',
+    )
     return decoding
 
 

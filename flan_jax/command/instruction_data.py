@@ -17,21 +17,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'instruction files, which become a new dataset; --from takes one FILE to train on'
     )
-    group.add_argument('--format', help='of the files: alpaca, messages, prompt_completion, preference or ranked')
+    group.add_argument(
+        '--format', help='format of the files: alpaca, messages, prompt_completion, preference or ranked'
+    )
     group.add_argument(
         '--keys',
         nargs='+',
         metavar='OURS=THEIRS',
-        help='keys with other names, such as prompt=question completion=answer',
+        help='names of keys in your files, such as prompt=question completion=answer',
     )
     group.add_argument(
-        '--ties', choices=('drop', 'keep'), help='examples whose responses are all equally good; default: drop'
+        '--ties',
+        choices=('drop', 'keep'),
+        help='what to do with examples whose responses are all equally good (default: drop)',
     )
-    group.add_argument('--train_examples', type=int, help='train on the first so many; default: all')
-    group.add_argument('--test_examples', type=int, help='keep the last so many training examples for the test split')
-    group.add_argument('--metric', choices=typing.get_args(MetricName), help='how answers are judged; default: rouge')
-    group.add_argument('--licence', help='the terms of the data')
-    group.add_argument('--citation', help='the publication to cite')
+    group.add_argument(
+        '--train_examples', type=int, help='number of training examples, from the start of the file (default: all)'
+    )
+    group.add_argument(
+        '--test_examples',
+        type=int,
+        help='number of training examples, from the end of the file, that become the test split',
+    )
+    group.add_argument('--metric', choices=typing.get_args(MetricName), help='metric of answers (default: rouge)')
+    group.add_argument('--licence', help='licence of the data')
+    group.add_argument('--citation', help='publication to cite')
 
 
 def require_format(options: argparse.Namespace) -> None:

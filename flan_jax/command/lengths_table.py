@@ -15,12 +15,30 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tasks lengths`."""
-    parser.add_argument('name', nargs='*', help='dataset; none means all that are prepared')
-    parser.add_argument('--limit', type=int, default=200, help='training examples per dataset, in random templates')
-    parser.add_argument('--vocabulary', help='path of a SentencePiece model or tokenizer.json; none: the bundled one')
-    parser.add_argument('--prompt_format', default='flan', help='flan, plain, ..., or the path of a chat template')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
-    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+    parser.add_argument('name', nargs='*', help='dataset; default: all that are prepared')
+    parser.add_argument(
+        '--limit',
+        type=int,
+        default=200,
+        help='number of training examples per dataset, in random templates (default: 200)',
+    )
+    parser.add_argument(
+        '--vocabulary', help='path of a SentencePiece model or tokenizer.json; default: the bundled one'
+    )
+    parser.add_argument(
+        '--prompt_format',
+        default='flan',
+        help='prompt format: flan, plain, ..., or the path of a chat template (default: flan)',
+    )
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
+    )
+    parser.add_argument(
+        '--target_length',
+        type=int,
+        default=256,
+        help='length in tokens at which responses are truncated (default: 256)',
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from flan_jax.command.tables import print_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the action's own arguments; --gin.NAME=value is read by `run`."""
-    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of a run')
+    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='gin file of a run')
 
 
 def run(options: argparse.Namespace, others: Sequence[str]) -> None:

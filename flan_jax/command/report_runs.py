@@ -1,7 +1,7 @@
-"""flan-jax report RUN...: one page for several runs: their newest models, on the datasets that all of them evaluated.
+"""flan-jax report RUN...: writes one page that compares the newest models of several runs.
 
-A run is given as the MODEL_DIR of one that has been evaluated, or as NAME=FOLDER. If all runs start from the same
-model, it has a column too.
+Each run must have been evaluated; datasets and templates that all runs share are compared. NAME=FOLDER sets the name of
+a run on the page. If all runs start from the same base model, it has a column too.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run, or NAME=FOLDER')
-    parser.add_argument('--score', help='how options are ranked; default: as the runs rank them')
+    parser.add_argument('--score', help='score by which options are ranked; default: that of the runs')
     parser.add_argument('--output', default='out/report', help='folder to write to (default: out/report)')
     return parser.parse_args(arguments)
 

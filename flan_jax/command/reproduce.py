@@ -1,11 +1,11 @@
-"""flan-jax reproduce: a table or figure of a paper, with all the runs that it needs.
+"""flan-jax reproduce: reproduces a table or figure of a paper, with all runs that it needs.
 
---list lists the studies. Finished runs are not repeated, so the same command resumes after any interruption. With
---plan it only prints the commands of the unfinished runs, which may be carried out on several machines, and the command
-that joins their results. At --scale=small a decoder of half a million parameters takes the place of the paper's model,
-on prepared data if there is any, else on the bundled samples; at --scale=own the gin files name model and data. With
---compile nothing is run: each model's training step is compiled ahead of time for TPU slices, and its time and cost are
-printed. Output goes to --gin.MODEL_DIR, by default out/reproduce/ID_SCALE, or out/reproduce/ID if no model is tuned.
+--list prints all tables and figures with their ids. Finished runs are skipped, so the same command resumes after an
+interruption. --plan prints the commands of the missing runs, to spread them over several machines, and the command
+that combines their results. --scale=small uses a decoder of half a million parameters instead of the paper's model, on
+prepared data if there is any, else on the bundled samples. At --scale=own all settings are those of the gin files.
+--compile runs nothing: it compiles each model's step ahead of time for TPU slices, and prints time and cost. Output
+folder: --gin.MODEL_DIR, by default out/reproduce/ID_SCALE, or out/reproduce/ID where no model is tuned.
 """
 
 import argparse
@@ -116,28 +116,44 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('id', nargs='?', help='the study, such as flan.figure6')
-    parser.add_argument('--list', action='store_true', help='what can be reproduced, what it shows, what it costs')
-    parser.add_argument('--scale', choices=('small', 'paper', 'own'), default='small', help='default: small')
-    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of every run')
-    parser.add_argument('--seeds', type=int, default=1, help='runs of every arm, for intervals (default: 1)')
-    parser.add_argument('--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these')
+    parser.add_argument('id', nargs='?', help='table or figure to reproduce, such as flan.figure6; see --list')
+    parser.add_argument('--list', action='store_true', help='list all tables and figures, with contents and cost')
     parser.add_argument(
-        '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; else the stream'
+        '--scale',
+        choices=('small', 'paper', 'own'),
+        default='small',
+        help='size of the models; own: as the gin files set it (default: small)',
+    )
+    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='gin file of every run')
+    parser.add_argument('--seeds', type=int, default=1, help='number of seeds per arm, for intervals (default: 1)')
+    parser.add_argument(
+        '--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these held-out clusters'
     )
     parser.add_argument(
-        '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='the files that a study is made of'
+        '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; default: the stream'
     )
-    parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument(
-        '--judge', metavar='CHECKPOINT', help='for answers head to head: a reward or language model; default: the base'
+        '--from',
+        dest='files',
+        nargs='+',
+        type=pathlib.Path,
+        default=[],
+        help='files from which a table or figure without runs is computed',
     )
-    parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
+    parser.add_argument(
+        '--parser', metavar='PIPELINE', help='for gpt4llm.figure1: the spaCy pipeline that parses the files'
+    )
+    parser.add_argument(
+        '--judge',
+        metavar='CHECKPOINT',
+        help='for head-to-head comparisons: a reward model or language model; default: the base model',
+    )
+    parser.add_argument(
+        '--limit', type=int, help='maximum number of evaluated examples per dataset, template and split'
+    )
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
-    parser.add_argument(
-        '--compile', action='store_true', help='find the TPU slice that each model needs, and run nothing'
-    )
-    parser.add_argument('--join', action='store_true', help='make the page of the runs that are there, and run nothing')
+    parser.add_argument('--compile', action='store_true', help='only compile: find the TPU slice that each model needs')
+    parser.add_argument('--join', action='store_true', help='only write the page, from the runs that are finished')
     options, others = parser.parse_known_args(arguments)
     if bool(options.id) == options.list:
         raise UserError('name a study, or give --list to see which there are')

@@ -1,9 +1,9 @@
-"""flan-jax reward MODEL ANSWERS...: the rewards of answers by a reward model, and the model's calibration.
+"""flan-jax reward MODEL ANSWERS...: rates answers with a reward model, and measures its accuracy and calibration.
 
 Each file holds a model's answers to the same prompts, as for `flan-jax judge`; the first is the baseline. The rewards
 (rewards.jsonl) and a plot of their distribution (rewards.svg) are written to --output. With --preferences, or with
---verdicts of `flan-jax judge`, the reward model's accuracy and calibration on these comparisons are measured, too
-(calibration.svg).
+--verdicts of `flan-jax judge`, the rewards are compared with known preferences: how often the model agrees (accuracy),
+and how well its confidence matches that (calibration.svg).
 """
 
 import argparse
@@ -45,19 +45,21 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', metavar='MODEL', help='a reward model: a run, a checkpoint, or Hugging Face')
+    parser.add_argument('model', metavar='MODEL', help='reward model: a run, a checkpoint or a Hugging Face folder')
     parser.add_argument('answers', metavar='ANSWERS', nargs='*', help='files of answers; the first is the baseline')
-    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FOLDER', help='write here')
-    parser.add_argument('--preferences', type=pathlib.Path, metavar='FILE', help='pairs or ranked answers')
+    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FOLDER', help='output folder')
+    parser.add_argument(
+        '--preferences', type=pathlib.Path, metavar='FILE', help='file of preference pairs or ranked answers'
+    )
     parser.add_argument(
         '--format',
         choices=('preference', 'ranked'),
         default='preference',
-        help='of --preferences (default: preference)',
+        help='format of --preferences (default: preference)',
     )
-    parser.add_argument('--verdicts', metavar='FILE', help='verdicts of another judge, as `flan-jax judge` writes them')
+    parser.add_argument('--verdicts', metavar='FILE', help='verdicts of another judge, written by `flan-jax judge`')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens rated at a time (default: 8192)')
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
     options = parser.parse_intermixed_args(arguments)
     if not (options.answers or options.preferences or options.verdicts):
         raise UserError('name files of answers, --preferences or --verdicts')

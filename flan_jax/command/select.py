@@ -1,12 +1,12 @@
-"""flan-jax select RUN: which of a run's checkpoints answers best, as LIMA selected its own.
+"""flan-jax select RUN: finds the checkpoint of a run that answers best, as in LIMA.
 
-Perplexity does not tell which checkpoint answers well (Zhou et al. 2023): the paper selected one of those after epochs
-5 to 10 by hand, on 50 prompts. Here every checkpoint that the run has kept answers the prompts, and a page shows all
-answers side by side, for a person to choose. With --model=JUDGE every two checkpoints are also compared by a reward
-model, or by a decoder in both orders, and the one that wins most often is named. Existing answers are reused.
+Perplexity does not predict the quality of answers (Zhou et al. 2023); the authors chose one of the checkpoints after
+epochs 5 to 10 by hand, on 50 prompts. This command generates answers with every kept checkpoint, and writes a page that
+shows them side by side. With --model=JUDGE, a judge (a reward model, or a language model that reads both orders) also
+compares every two checkpoints, and the one that wins most often is printed. Existing answers are not generated again.
 
-Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, of which
-Training.keep_checkpoints = 15 keeps all.
+Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, and
+Training.keep_checkpoints = 15 keeps all of them.
 """
 
 import argparse
@@ -79,15 +79,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('run', metavar='RUN', help='the MODEL_DIR of a run')
+    parser.add_argument('run', metavar='RUN', help='folder of a run (its MODEL_DIR)')
     parser.add_argument('--prompts', type=pathlib.Path, required=True, help='file of validation prompts')
     parser.add_argument('--first', type=int, default=1, help='first checkpoint, counted from 1 (default: 1)')
-    parser.add_argument('--last', type=int, help='last checkpoint; default: the last there is')
-    parser.add_argument('--model', metavar='JUDGE', help='judge with this run, checkpoint or conversion')
-    parser.add_argument('--output', type=pathlib.Path, help=f'folder of answers and page (default: RUN/{FOLDER})')
+    parser.add_argument('--last', type=int, help='last checkpoint; default: the newest')
+    parser.add_argument(
+        '--model', metavar='JUDGE', help='judge with this model: a run, a checkpoint or a converted model'
+    )
+    parser.add_argument('--output', type=pathlib.Path, help=f'output folder (default: RUN/{FOLDER})')
     decoding = add_arguments(parser)
     decoding.add_argument(
-        '--gin_file', action='append', default=[], help='decode as this file says, such as gin/decoding/lima.gin'
+        '--gin_file', action='append', default=[], help='gin file that sets the decoding, such as gin/decoding/lima.gin'
     )
     options = parser.parse_args(arguments)
     options.bindings, options.beams = {}, None

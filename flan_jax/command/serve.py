@@ -1,8 +1,8 @@
-"""flan-jax serve MODEL: an HTTP server with OpenAI's interface.
+"""flan-jax serve MODEL: serves a model over HTTP, with an API compatible with that of OpenAI.
 
-POST /v1/completions, POST /v1/chat/completions and GET /v1/models, for judges and demonstrations: it handles one
-request at a time, on the loopback interface unless --host is given, without authentication. Answers may be streamed
-token by token, and have log-probabilities, as the request says. Requests for unsupported features are refused.
+It implements POST /v1/completions, POST /v1/chat/completions and GET /v1/models, and is meant for judges and
+demonstrations: it serves one request at a time, on the loopback interface unless --host is given, and checks no API
+keys. Streaming and log-probabilities are supported. Requests with unsupported parameters are rejected with an error.
 """
 
 import argparse
@@ -50,13 +50,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', metavar='MODEL', help='a Hugging Face folder, an adapter, a run or a conversion')
-    parser.add_argument('--name', help='what clients call the model; default: the name of its folder')
+    parser.add_argument(
+        'model', metavar='MODEL', help='folder of a model: Hugging Face, an adapter, a run or a converted model'
+    )
+    parser.add_argument('--name', help='name of the model in the API; default: the name of its folder')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (default: 127.0.0.1)')
-    parser.add_argument('--port', type=int, default=8000, help='0 for any that is free (default: 8000)')
+    parser.add_argument('--port', type=int, default=8000, help='port to listen on; 0: any free port (default: 8000)')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
+    parser.add_argument('--prompt_format', help='prompt format, such as flan or plain; default: that of the model')
+    parser.add_argument('--task', help='task whose soft prompt is used, if the run has one per task')
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= _LAST_PORT:
         raise UserError(f'--port={options.port}: must be from 0 to {_LAST_PORT}')

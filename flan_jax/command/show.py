@@ -1,6 +1,6 @@
-"""flan-jax show STREAM: shows one packed sequence of a stream, or statistics of all sequences.
+"""flan-jax show STREAM: shows what a model is trained on: one packed sequence, or statistics of all of them.
 
-STREAM is the folder of a stream or of a run.
+STREAM is the folder of a stream, or the folder of a run, whose stream is then shown.
 """
 
 import argparse
@@ -44,9 +44,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('stream', metavar='STREAM', help='folder of a stream, or of a run')
-    parser.add_argument('--row', type=int, metavar='N', help='this sequence, from 0; without it, statistics')
-    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='write a page as well')
-    parser.add_argument('--vocabulary', help="of the stream; default: the run's, else the bundled one")
+    parser.add_argument(
+        '--row', type=int, metavar='N', help='show sequence N, counted from 0; default: statistics of all sequences'
+    )
+    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='also write an HTML page')
+    parser.add_argument(
+        '--vocabulary', help='path of the vocabulary of the stream; default: that of the run, else the bundled one'
+    )
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""flan-jax tasks show: examples of a dataset as a model sees them, in a prompt format."""
+"""flan-jax tasks show: shows examples of a dataset as a model reads them, in a prompt format."""
 
 import argparse
 import functools
@@ -23,20 +23,31 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tasks show`."""
     parser.add_argument('name', help='dataset')
-    parser.add_argument('--template', type=int, help='only this template')
-    parser.add_argument('--shots', type=int, default=0, help='exemplars before the input, as far as they fit')
-    parser.add_argument('--n', type=int, default=3, help='how many examples')
+    parser.add_argument('--template', type=int, help='number of the template (default: all)')
+    parser.add_argument(
+        '--shots', type=int, default=0, help='number of few-shot exemplars, as far as they fit (default: 0)'
+    )
+    parser.add_argument('--n', type=int, default=3, help='number of examples (default: 3)')
     parser.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     parser.add_argument(
         '--prompt_format',
         default='flan',
-        help='what stands before, between and after: flan, plain, tulu, alpaca, or the path of a chat template',
+        help='prompt format: flan, plain, tulu, alpaca, or the path of a chat template',
     )
-    parser.add_argument('--mask', action='store_true', help='colour what is learned, special tokens written out')
-    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: write a page as well')
+    parser.add_argument(
+        '--mask', action='store_true', help='colour the tokens that have a loss, and write out special tokens'
+    )
+    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: also write an HTML page')
     parser.add_argument('--vocabulary', help='SentencePiece model, tokenizer.json or folder; default: the bundled one')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
-    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
+    )
+    parser.add_argument(
+        '--target_length',
+        type=int,
+        default=256,
+        help='length in tokens at which responses are truncated (default: 256)',
+    )
 
 
 def run(options: argparse.Namespace) -> None:

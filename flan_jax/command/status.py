@@ -1,4 +1,4 @@
-"""flan-jax status RUN...: the progress of runs, read from their files."""
+"""flan-jax status RUN...: shows the progress of runs, from another shell."""
 
 import argparse
 import datetime

@@ -1,12 +1,12 @@
-"""flan-jax translate ANSWERS: translates answers into another language, for a judge that reads that language.
+"""flan-jax translate ANSWERS: translates answers, for a judge that works in another language.
 
-ANSWERS is a file that `flan-jax judge` reads: JSON lines with "prompt" and "answer". Translations come from
+ANSWERS is a file as for `flan-jax judge`: JSON lines with "prompt" and "answer". Translations come from
 
-  --translations=FILE  JSON lines with "text" and "translation", from any source
-  --endpoint=URL       a model behind an endpoint, for all texts that no file has
+  --translations=FILE  existing translations: JSON lines with "text" and "translation"
+  --endpoint=URL       a model behind an OpenAI-compatible endpoint, for all other texts
 
-Nothing is sent to an endpoint before its cost was shown and --confirm_cost was given; each text is paid for once. The
-output is a file of answers again, with the originals in keys of their own.
+Requests to an endpoint are sent only with --confirm_cost; without it, their estimated cost is printed. Replies are
+cached, so that each text is paid for once. The output is a file of answers, which also has the originals.
 """
 
 import argparse
@@ -47,13 +47,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('answers', metavar='ANSWERS', help='answers of a model')
-    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FILE', help='write here')
-    parser.add_argument('--to', metavar='LANGUAGE', help='with --endpoint: into which, such as Chinese')
-    parser.add_argument('--prompts', action='store_true', help='translate the prompts, too')
-    parser.add_argument('--translations', nargs='+', default=[], metavar='FILE', help='translations that are there')
+    parser.add_argument('answers', metavar='ANSWERS', help='file of answers of a model')
+    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FILE', help='output file')
+    parser.add_argument('--to', metavar='LANGUAGE', help='with --endpoint: target language, such as Chinese')
+    parser.add_argument('--prompts', action='store_true', help='translate the prompts as well')
+    parser.add_argument('--translations', nargs='+', default=[], metavar='FILE', help='files of existing translations')
     parser.add_argument(
-        '--max_tokens', type=int, default=2048, help='of the longest translation by the endpoint (default: 2048)'
+        '--max_tokens',
+        type=int,
+        default=2048,
+        help='maximum length of a translation by the endpoint, in tokens (default: 2048)',
     )
     endpoint_options.add_arguments(parser)
     options = parser.parse_args(arguments)

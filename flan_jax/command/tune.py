@@ -1,8 +1,8 @@
-"""flan-jax tune: tune a model on a file of instructions, without a gin file or a module of one's own.
+"""flan-jax tune: tunes a model on your own file of instructions, without a gin file.
 
 The file is JSON Lines, a JSON array or Parquet, with the keys of Alpaca (instruction, input, output), with messages,
-with prompt and completion, or with chosen and rejected. All settings are written to OUTPUT/run.gin, so that
-`flan-jax run --gin_file=OUTPUT/run.gin` continues the run. Repeating the command resumes an interrupted run.
+with prompt and completion, or with chosen and rejected. The configuration is written to OUTPUT/run.gin, which
+`flan-jax run --gin_file=OUTPUT/run.gin` accepts. To resume after an interruption, run the same command again.
 """
 
 import argparse
@@ -71,20 +71,28 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--base',
         required=True,
-        help='the model: a Hugging Face folder (of a model, or of PEFT), a conversion, a run or one of its steps',
+        help='the model to tune: a Hugging Face or PEFT folder, a converted model, a run or one of its checkpoints',
     )
-    parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
-    parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
+    parser.add_argument('--data', required=True, type=pathlib.Path, help='file of examples: .jsonl, .json or .parquet')
+    parser.add_argument('--output', required=True, help='output folder: configuration, data, checkpoints, report')
     _add_data(parser.add_argument_group('data'))
     training = parser.add_argument_group('training')
-    training.add_argument('--epochs', type=int, default=3, help='how often every example is read (default: 3)')
-    training.add_argument('--lora', action='store_true', help='train a LoRA adapter beside the model')
-    training.add_argument('--objective', default='next_token', help='what is learned (default: next_token)')
-    training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
-    rates = f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth of it for dpo and its kind'
-    training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
+    training.add_argument('--epochs', type=int, default=3, help='number of epochs (default: 3)')
+    training.add_argument('--lora', action='store_true', help='train a LoRA adapter instead of all parameters')
     training.add_argument(
-        '--length', type=int, help='tokens of an example at most; default: 2048, or as many as the model was trained on'
+        '--objective',
+        default='next_token',
+        help='training objective, such as next_token, dpo or reward (default: next_token)',
+    )
+    training.add_argument('--batch_size', type=int, default=8, help='packed sequences per step (default: 8)')
+    rates = (
+        f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth for objectives with a reference model, such as dpo'
+    )
+    training.add_argument('--learning_rate', type=float, help=f'peak of the learning rate; default: {rates}')
+    training.add_argument(
+        '--length',
+        type=int,
+        help="maximum length of an example in tokens; default: 2048, or the model's context length if shorter",
     )
     options = parser.parse_args(arguments)
     options.output = options.output.rstrip('/') or '/'
@@ -100,20 +108,27 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _add_data(data) -> None:
     """Adds the arguments for reading the file."""
     data.add_argument(
-        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
+        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: inferred from the keys'
     )
-    data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
+    data.add_argument(
+        '--keys', nargs='+', metavar='OURS=THEIRS', help='names of keys in your file, such as prompt=question'
+    )
     data.add_argument(
         '--chat_template',
-        help="such as alpaca, tulu or flan, or the path of a chat template; default: the model's own, else alpaca for "
-        'files of its kind and tulu for others',
+        help="prompt format such as alpaca, tulu or flan, or the path of a chat template; default: the model's own "
+        'chat template, else alpaca for files in that format and tulu for others',
     )
-    data.add_argument('--test_examples', type=int, default=0, help='keep the last so many to evaluate on (default: 0)')
+    data.add_argument(
+        '--test_examples',
+        type=int,
+        default=0,
+        help='number of examples, from the end of the file, to hold out for evaluation (default: 0)',
+    )
     data.add_argument(
         '--validation',
         metavar='FILE|SHARE',
-        help='show the loss on these while training: a file like --data, or a share of --data that is not trained on, '
-        'such as 0.05',
+        help='validation data, whose loss is computed during training: a file like --data, or a share of --data to '
+        'hold out, such as 0.05',
     )
 
 
