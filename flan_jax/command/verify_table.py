@@ -16,7 +16,7 @@ from flan_jax.progress import CONSOLE, bar
 def run(options: argparse.Namespace) -> int:
     """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
     if options.limit == 0:
-        raise UserError('--limit=0: must be above 0, or left out for all rows')
+        raise UserError('--limit=0: must be above 0; remove it to check all rows')
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
         found = []

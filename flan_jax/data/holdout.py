@@ -95,7 +95,7 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
     """
     cluster_of = {dataset.name: dataset.cluster.name for dataset in evaluated}
     overlaps = []
-    with bar('proving the hold-out', len(evaluated) + len(tuned)) as advance:
+    with bar('checking the hold-out', len(evaluated) + len(tuned)) as advance:
         rows = EvaluatedRows(evaluated, data_dir, advance)
         for dataset in tuned:
             tuned_cluster = dataset.cluster.name

@@ -44,7 +44,7 @@ def evaluated_runs(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any
     """
     columns, models = _base_column(paths, made), {}
     if columns:
-        models[BASE] = _described(columns[BASE], 'the model that all of them start from', 'not tuned')
+        models[BASE] = _described(columns[BASE], 'the base model of all runs', 'not tuned')
     for name, path in paths.items():
         newest = next(reversed(records.models_in(path)), BASE)
         columns[name] = _found(records.model_folder(_root(path, made[name], newest), newest))

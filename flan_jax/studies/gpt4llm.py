@@ -183,10 +183,10 @@ def _exactly_one(files: Sequence[pathlib.Path]) -> Sequence[pathlib.Path]:
 FIGURE_2 = FileStudy(
     id='gpt4llm.figure2',
     title='How GPT-4 scores answers',
-    source='Peng et al. 2023, figure 2, by the score lists of its repository',
+    source='Peng et al. 2023, figure 2, from the score lists of its repository',
     reads='cmp_data_scores.json',
     make=score_distributions,
-    note='icm-1.3b is OPT-IML. Scores are so concentrated that the comparison data was first released as ranks.',
+    note='icm-1.3b is OPT-IML. Scores are so concentrated that the comparison data was first released as ranks only.',
 )
 
 FIGURE_3 = FileStudy(
@@ -195,19 +195,19 @@ FIGURE_3 = FileStudy(
     source='Peng et al. 2023, figure 3',
     reads='votes.jsonl, each row with opponent, criterion and vote',
     make=tally,
-    note='Votes of people or of a model. The paper had 704 against Alpaca and 755 against GPT-4, by criterion.',
+    note='Votes by people or by a model. The paper has 704 votes per criterion against Alpaca and 755 against GPT-4.',
 )
 
 FIGURE_4_STUDY = FileStudy(
     id='gpt4llm.figure4',
     title='Relative scores by GPT-4',
     source='Peng et al. 2023, figure 4',
-    reads='review_*.jsonl of FastChat, which are not needed',
+    reads='review_*.jsonl of FastChat (optional)',
     make=relative_scores,
-    note='From the totals that the paper’s notebook has: models, and LLaMA-GPT4’s five answers by the rank that its '
-    'reward model gave them. Reviews, if given, are parsed anew, but for the scores '
-    'of their reviews of mathematics, which were entered by hand; beside them stand the totals of Vicuna’s evaluation, '
-    'against vicuna-13b. One order of answers only, as in the paper.',
+    note='Computed from the totals in the paper’s notebook: of models, and of LLaMA-GPT4’s five answers by the '
+    'rank that its reward model gave them. Reviews, if given, are parsed again, except for the scores of '
+    'mathematics reviews, which were entered by hand; they are compared with the totals of Vicuna’s evaluation '
+    'against vicuna-13b. Answers were judged in one order only, as in the paper.',
     needs_files=False,
 )
 
@@ -215,12 +215,12 @@ FIGURE_5_STUDY = FileStudy(
     id='gpt4llm.figure5',
     title='Relative scores in Chinese, by GPT-4',
     source='Peng et al. 2023, figure 5',
-    reads='reviews of answers in Chinese, which are not needed',
+    reads='reviews of answers in Chinese (optional)',
     make=chinese_scores,
-    note='From the totals that the paper’s notebook has; the opponent is GPT-4, whose answers were translated, or '
-    'written in Chinese. A model answers in English and is translated, or answers in Chinese. The figure shows Vicuna '
-    'among the models against GPT-4 translated by its pair against GPT-4 in Chinese. Reviews, or two scores a line, if '
-    'given, are added.',
+    note='Computed from the totals in the paper’s notebook. The opponent is GPT-4, with answers translated to '
+    'Chinese or written in Chinese. A model answers in English and is translated, or answers in Chinese. Among '
+    'the models against translated GPT-4, the paper’s figure shows Vicuna with its result against GPT-4 in '
+    'Chinese. Reviews, or files with two scores per line, are added if given.',
     needs_files=False,
 )
 
@@ -231,8 +231,8 @@ FIGURE_6 = FileStudy(
     reads='unnatural_instruction_gpt4_data.json (label, output, and answers of others under their names), records '
     'of evaluation, or both',
     make=rouge_by_length,
-    note='Plain means without stemming. The paper’s group means, weighed by their sizes, differ from its ALL by up to '
-    '0.0002, as middle values of a bootstrap do.',
+    note='Arithmetic means, without stemming. The paper’s group means, weighted by group size, differ from its '
+    'ALL by up to 0.0002, as medians of a bootstrap do.',
 )
 
 STUDIES = {study.id: study for study in (DATA, FIGURE_1, FIGURE_2, FIGURE_3, FIGURE_4_STUDY, FIGURE_5_STUDY, FIGURE_6)}

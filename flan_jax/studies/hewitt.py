@@ -130,7 +130,7 @@ RESPONSE_TUNING = Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'})
 
 TABLE_2 = RankingTable(
     id='hewitt.table2',
-    title='Response ranking: is the own response likelier than those of others?',
+    title='Response ranking: is an instruction’s own response more likely than others?',
     source='Table 2, section 4.4',
     arms=(INSTRUCTION_TUNING, RESPONSE_TUNING),
     paper={

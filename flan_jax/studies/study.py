@@ -121,7 +121,7 @@ class Study:
     paper: Mapping[str, Mapping[str, float]]
     figure: Literal['lines', 'bars']
     x_label: str = ''
-    y_label: str = 'score on what was held out, %'
+    y_label: str = 'score on held-out data, %'
     note: str = ''
     files: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
 

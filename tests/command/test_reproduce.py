@@ -96,8 +96,8 @@ def test_the_report_joins_all_clusters(uninterrupted):
     assert low <= lines['copa']['models']['tuned']['mean'] <= high
     assert found['formats'] == {'base': 'plain', 'tuned': 'flan'}
     page = (uninterrupted / 'report.html').read_text()
-    assert 'templates only 0, 1 are asked' in page and '± ' in page
-    assert page.count('<svg') == 2 and 'Table 2' in page and 'mean nothing for science' in page
+    assert 'Only templates 0, 1 of each dataset are evaluated' in page and '± ' in page
+    assert page.count('<svg') == 2 and 'Table 2' in page and 'no scientific meaning' in page
 
 
 def test_no_model_is_tuned_on_its_cluster_and_the_base_is_evaluated_once(uninterrupted):

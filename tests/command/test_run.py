@@ -82,7 +82,7 @@ def test_the_report_says_what_was_found(finished):
     beside = {'results.csv', 'templates.csv', 'results.tex', 'scores.svg', 'scores.png', 'loss.svg', 'loss.png'}
     assert beside <= set(os.listdir(finished['MODEL_DIR']))
     page = (finished['MODEL_DIR'] / 'report.html').read_text()
-    assert 'mean nothing for science' in page and page.count('<svg') == 2
+    assert 'no scientific meaning' in page and page.count('<svg') == 2
     assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
 
 

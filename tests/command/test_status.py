@@ -40,7 +40,7 @@ def test_a_run_of_epochs_says_which(run):
 
 def test_a_run_that_packs_is_at_work_though_it_has_no_manifest_yet(tmp_path):
     with only_run(tmp_path):
-        assert dict(status_of(str(tmp_path)))['at work'] == at_work(tmp_path)
+        assert dict(status_of(str(tmp_path)))['process'] == at_work(tmp_path)
 
 
 def test_lines_of_evaluations_are_without_a_loss(run):
@@ -66,7 +66,7 @@ def test_names_the_process_at_work_and_keeps_no_run_out(run):
     assert at_work(run) == ''
     with only_run(run):
         assert 'process' in at_work(run)
-        assert dict(status_of(str(run)))['at work'] == at_work(run)
+        assert dict(status_of(str(run)))['process'] == at_work(run)
     assert at_work(run) == ''
     with only_run(run):
         pass

@@ -84,7 +84,7 @@ def test_the_same_command_goes_on_and_another_is_refused(folder, tuned, capsys):
     assert f"flan-jax generate '{folder}/out' --chat " in said
     assert f"flan-jax run '--gin_file={folder}/out/run.gin' " in said
     assert tune(folder, *tuned, '--epochs=5') == 2
-    assert 'asks for something else' in capsys.readouterr().err
+    assert 'already exists with another configuration' in capsys.readouterr().err
 
 
 def test_the_gin_file_is_the_run(folder, tuned):
