@@ -65,12 +65,12 @@ class Similarity:
 def similarities(files: Sequence[pathlib.Path]) -> Table:
     """Points of every file of answers, and of the examples of both sets themselves, which show the scale."""
     if len(files) < 3:
-        raise UserError(f'--from names {len(files)} files; give {READS}')
+        raise UserError(f'--from names {len(files)} files; expected {READS}')
     require_different([file.stem for file in files])
     task, varied = _read(files[0]), _read(files[1])
     for what in ('instruction', 'response'):
         if not any(getattr(one, what).strip() for one in (*task, *varied)):
-            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty; nothing can be similar to them')
+            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty, so similarities are undefined')
     of_prompts = Similarity(*([one.instruction for one in of] for of in (task, varied)))
     of_answers = Similarity(*([one.response for one in of] for of in (task, varied)))
     asked = {file.stem: {one.instruction: one.response for one in of} for file, of in zip(files, (task, varied))} | {

@@ -44,7 +44,7 @@ def _sizes(scale: Scale) -> list[Arm]:
         return [
             Arm(f'width {width}', mixture | {'lamda.d_model': str(width)}, x=x) for x, width in enumerate(SMALL_WIDTHS)
         ]
-    raise UserError('flan.figure7 needs sizes: take --scale=small or --scale=paper')
+    raise UserError('flan.figure7 needs models of several sizes; use --scale=small or --scale=paper')
 
 
 def _instructions(scale: Scale) -> list[Arm]:

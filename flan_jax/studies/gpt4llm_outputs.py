@@ -52,15 +52,15 @@ def _parses(file: pathlib.Path) -> list[Parse]:
     for where, text, row in outputs_of(file):
         if 'verb' not in row:
             raise UserError(
-                f'{where}: an output without "verb" and "noun"; parse the files by --parser=en_core_web_md, or give '
-                'files of parses'
+                f'{where}: an output without "verb" and "noun"; parse the files with --parser=en_core_web_md, or '
+                'give parsed files'
             )
         verb, noun = row.get('verb'), row.get('noun')
         if wrong := [value for value in (verb, noun) if value is not None and not isinstance(value, str)]:
-            raise UserError(f'{where}: {wrong[0]!r} is no verb or noun; expected a text, or null for none')
+            raise UserError(f'{where}: {wrong[0]!r} is not a verb or noun; expected a string, or null for none')
         found.append((verb, noun, text))
     if not found:
-        raise UserError(f'{file}: holds no outputs')
+        raise UserError(f'{file}: contains no outputs')
     return found
 
 

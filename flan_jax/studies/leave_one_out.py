@@ -36,7 +36,7 @@ class ClusterTable:
     ) -> list[PlannedRun]:
         """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
         if clash := [name for name in SET_BY_STUDIES if name in given and name != 'SEED']:
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
+            raise UserError(f'{clash[0]} is set by {self.id}; remove it, and use --clusters instead')
         chosen = chosen_clusters(clusters or self.clusters)
         return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]
 

@@ -106,12 +106,13 @@ class MiniatureStudy(Study):
             if any(_sizes(name) for name in planned.bindings):
                 continue
             if (records := tuned_records(run)) is None:
-                raise UserError(f'{planned.name}: there is no checkpoint in {run.model_dir}')
+                raise UserError(f'{planned.name}: no checkpoint in {run.model_dir}')
             for result in model_results(eval_set_of(run), records):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
-                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '
-                        'surface what a base model has not learned; give it more steps or more text'
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: the base '
+                        'model has not learned the facts, so tuning cannot succeed; pretrain it for more steps '
+                        'or on more text'
                     )
 
     def _from_base(self, run: PlannedRun, root: str) -> PlannedRun:
