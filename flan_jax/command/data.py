@@ -138,7 +138,7 @@ def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_d
     from flan_jax.data.prepare import write_dataset
 
     readers = [other for other in catalogue.DATASETS.values() if other.source == dataset.source]
-    folder = write_dataset(dataset.source, files, data_dir, 'your own examples', dataset.features, readers)
+    folder = write_dataset(dataset.source, files, data_dir, 'examples of your own', dataset.features, readers)
     CONSOLE.print(f'{dataset.name} is prepared in {folder}')
 
 

@@ -82,7 +82,7 @@ def prepare_instructions(
     instructions = dataclasses.replace(instructions, responses=most)
     examples = {split: [conversation.as_example() for conversation in found] for split, found in kept.items()}
     builder = unprepared_builder(dataset.source, instructions.dataset.features, data_dir)
-    metadata = {ORIGIN_KEY: origin or f'{format_name} your own files'}
+    metadata = {ORIGIN_KEY: origin or f'{format_name} files of your own'}
     folder = write_examples(builder, examples, metadata | {DECLARATION_KEY: dataclasses.asdict(instructions)})
     declare_prepared(data_dir)
     return Written(folder, instructions.dataset, ties, _in_both(kept))

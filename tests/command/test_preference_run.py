@@ -119,4 +119,4 @@ def test_reference_goes_with_objectives_that_rank(settings, capfd):
         if name != 'Dpo.beta'
     ]
     assert main.main(['pack', f'--gin_file={folder / "run.gin"}', '--reference', *arguments]) == 2
-    assert '--reference goes with an objective that ranks responses' in capfd.readouterr().err
+    assert '--reference only applies to objectives that rank responses' in capfd.readouterr().err

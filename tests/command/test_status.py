@@ -59,7 +59,7 @@ def test_says_that_a_rule_ended_tuning(run):
     (run / manifest.FILE).write_text(json.dumps(made))
     with open(run / metrics_log.FILE, 'a', encoding='utf-8') as file:
         file.write(json.dumps({'step': 20, 'ifs': 0.9, 'ifs_rule_met': 1.0}) + '\n')
-    assert dict(status_of(str(run)))['tuned'].startswith('20 of 50 steps, after which')
+    assert dict(status_of(str(run)))['tuned'].startswith('20 of 50 steps, ended early')
 
 
 def test_names_the_process_at_work_and_keeps_no_run_out(run):
@@ -74,7 +74,7 @@ def test_names_the_process_at_work_and_keeps_no_run_out(run):
 
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert main.main(['status', str(tmp_path)]) == 2
-    assert 'no run has begun there' in capsys.readouterr().err
+    assert 'contains no run' in capsys.readouterr().err
 
 
 def test_what_is_noted_reaches_the_disk_before_the_next_checkpoint(tmp_path, monkeypatch):
