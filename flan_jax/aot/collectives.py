@@ -108,5 +108,5 @@ def _turns(line: str, bodies: dict[str, list[str]]) -> int:
         return 1
     bounds = re.findall(r'[su]32\[\]\S* constant\((\d+)\)', '\n'.join(bodies[match[1]]))
     if len(bounds) != 1:
-        raise ValueError(f'cannot tell how often a loop of the compiled program turns: {line[:200]}')
+        raise ValueError(f'cannot determine the trip count of a loop in the compiled program: {line[:200]}')
     return int(bounds[0])

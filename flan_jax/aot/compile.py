@@ -189,11 +189,11 @@ def _check_least_memory(name: str, needed: float, hbm_bytes: float) -> None:
     """Raises DoesNotFit, minutes before the compiler would."""
     if needed > hbm_bytes:
         amount = f'{needed / GIB:.2f}G of {hbm_bytes / GIB:.2f}G'
-        raise _does_not_fit(name, f'needs {amount} for its arguments and what its layers keep alone')
+        raise _does_not_fit(name, f'needs {amount} for its arguments and the stored activations of its layers alone')
 
 
 def _does_not_fit(name: str, how_much: str) -> DoesNotFit:
     return DoesNotFit(
-        f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMAT to '
-        "'full', or take more Training.microbatches"
+        f'the {name} step does not fit into the memory of a device: it {how_much}; raise FSDP or TENSOR, set '
+        "REMAT = 'full', or raise Training.microbatches"
     )

@@ -39,13 +39,13 @@ def topology_devices(name: str) -> list[jax.Device]:
         raise UnknownName('TPU generation', generation, _AXES)
     axes = _AXES[generation]
     if not re.fullmatch('x'.join([r'\d+'] * axes), shape):
-        raise TopologyError(f'--topology={name}: {generation} has {axes} axes; one is {_example(generation)}')
+        raise TopologyError(f'--topology={name}: {generation} has {axes} axes, such as {_example(generation)}')
     _require_libtpu()
     options = {'chip_config_name': 'megacore'} if generation in _MEGACORE else {}
     try:
         return topologies.get_topology_desc(name, 'tpu', **options).devices
     except jax.errors.JaxRuntimeError as error:
-        raise TopologyError(f'--topology={name}: {error}; one that there is: {_example(generation)}') from error
+        raise TopologyError(f'--topology={name}: {error}; a valid topology is {_example(generation)}') from error
 
 
 def _example(generation: str) -> str:
@@ -55,6 +55,6 @@ def _example(generation: str) -> str:
 def _require_libtpu() -> None:
     """Raises TopologyError without libtpu; else makes it content with a machine that has no TPU."""
     if importlib.util.find_spec('libtpu') is None:
-        raise TopologyError("libtpu is not installed; pip install 'flan_jax[tpu]' adds it, on x86 Linux")
+        raise TopologyError("libtpu is not installed; install it with pip install 'flan_jax[tpu]' (x86 Linux only)")
     for name, value in _WITHOUT_TPU.items():
         os.environ.setdefault(name, value)

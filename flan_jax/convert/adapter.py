@@ -52,8 +52,8 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
     lora = _adapter_of(content)
     if content.has_value_head:
         raise ConversionError(
-            f'{content.folder} is a reward model, whose head is no part of an adapter; `flan-jax adapter merge` and '
-            '`flan-jax convert` give the whole model'
+            f'{content.folder} is a reward model, whose head cannot be stored in a LoRA adapter; use `flan-jax '
+            'adapter merge` or `flan-jax convert` for the whole model'
         )
     family, _ = family_of(content.config)
     modules = {target: _module(family, target) for target in lora.targets}
@@ -93,10 +93,10 @@ def _adapter_of(content: CheckpointContent) -> Lora:
             return lora
         case tuning if tuning.freezes_base:
             raise ConversionError(
-                f'{content.folder} holds what {type(tuning).__name__} trained, no LoRA adapter: it can be neither '
-                'merged nor exported. Use it as it is, with evaluate and generate'
+                f'{content.folder} holds parameters of {type(tuning).__name__}, not a LoRA adapter, and can be '
+                'neither merged nor exported; use it directly with evaluate and generate'
             )
-    raise ConversionError(f'{content.folder} holds all weights, no adapter; `flan-jax convert` takes those')
+    raise ConversionError(f'{content.folder} holds all weights, not an adapter; use `flan-jax convert`')
 
 
 def _module(family: Family, target: str) -> str:
@@ -104,8 +104,9 @@ def _module(family: Family, target: str) -> str:
     theirs = family.modules[f'layers/{target}']
     if isinstance(theirs, Part) or not family.transposed:
         raise ConversionError(
-            f'{family.model_type} keeps {target} as part of a fused matrix or the other way round, which an adapter of '
-            'its own cannot stand beside; `flan-jax adapter merge` and `flan-jax convert` give the whole model'
+            f'{family.model_type} keeps {target} as part of a fused matrix, or split where ours is fused, so a '
+            'separate adapter cannot be applied to it; use `flan-jax adapter merge` or `flan-jax convert` for '
+            'the whole model'
         )
     return theirs
 

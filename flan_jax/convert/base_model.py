@@ -116,15 +116,15 @@ def to_hugging_face(
     destination, config = epath.Path(destination), content.config
     if content.has_value_head and trained_by_ppo(content.metadata):
         raise ConversionError(
-            f'{content.folder} is a checkpoint of PPO, with a value function beside the language model; convert '
-            'MODEL_DIR/policy, which is the language model alone'
+            f'{content.folder} is a checkpoint of PPO, which has a value function in addition to the language '
+            'model; convert MODEL_DIR/policy, the language model alone'
         )
     if content.has_value_head:  # a reward model has no unembedding in transformers
         config = dataclasses.replace(config, tied_embedding=True)
     family_of(config)
     if vocabulary.path.name != TOKENIZER_FILE:
         raise ConversionError(
-            f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --vocabulary'
+            f'{vocabulary.path}: AutoTokenizer needs a {TOKENIZER_FILE}; set --vocabulary to a folder with one'
         )
     came_with = vocabulary.path.parent
     like = read_json(came_with / CONFIG_FILE, 'fetch it again') if (came_with / CONFIG_FILE).exists() else {}

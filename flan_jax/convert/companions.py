@@ -35,7 +35,7 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
         if model_type not in _BYTE_LEVEL_FAMILIES:
             raise ConversionError(
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
-                'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
+                'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) in Python (transformers) writes it'
             )
         tokenizer = _byte_level(older[0], older[1], _tokenizer_settings(destination))
         tokenizer.save(str(destination / TOKENIZER_FILE))
@@ -49,7 +49,7 @@ def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, An
     try:
         tokenizer = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=pairs))
     except Exception as error:  # the library raises no other class
-        raise ConversionError(f'{vocab} and {merges.name} are no tokenizer: {error}') from error
+        raise ConversionError(f'{vocab} and {merges.name} cannot be read as a tokenizer: {error}') from error
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = {

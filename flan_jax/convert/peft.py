@@ -40,8 +40,8 @@ def base_of_adapter(folder: epath.PathLike) -> str:
     base = _settings(folder).get('base_model_name_or_path')
     if not base or not epath.Path(base).is_dir():
         raise ConversionError(
-            f'{folder} is an adapter beside {base!r}, which is no folder here; put the path of the base model into '
-            f'base_model_name_or_path of its {CONFIG_FILE}'
+            f'{folder} is an adapter of {base!r}, which is not a folder on this machine; set '
+            f'base_model_name_or_path in its {CONFIG_FILE} to the path of the base model'
         )
     return base
 
@@ -54,7 +54,7 @@ def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, d
     """
     settings = _settings(folder)
     if settings.get('peft_type') != 'LORA':
-        raise ConversionError(f'{folder}: peft_type={settings.get("peft_type")!r}; only LORA can be read')
+        raise ConversionError(f'{folder}: peft_type={settings.get("peft_type")!r}; only LORA is supported')
     if wrong := [key for key in _UNSUPPORTED if settings.get(key) not in (None, False, 'none', {}, [])]:
         raise ConversionError(f'{folder}: {wrong[0]}={settings[wrong[0]]!r} in {CONFIG_FILE} is not supported')
     by_name = _by_name(folder, family_of(config)[0], config.num_layers)
@@ -64,7 +64,7 @@ def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, d
     for name, shape in lora.shapes(config).items():
         if name not in arrays or arrays[name].shape != shape.shape:
             found = arrays[name].shape if name in arrays else 'nothing'
-            raise ConversionError(f'{folder}: {name} is {found}, the model takes {shape.shape}')
+            raise ConversionError(f'{folder}: {name} has shape {found}, but the model needs {shape.shape}')
     return lora, arrays
 
 
@@ -76,12 +76,12 @@ def _by_name(folder: epath.PathLike, family: Family, num_layers: int) -> dict[st
     for name, tensor in tensors.items():
         match = _TENSOR.fullmatch(name)
         if match is None or match['module'] not in places:
-            raise ConversionError(f'{folder}: nothing in a decoder of the family {family.model_type} is called {name}')
+            raise ConversionError(f'{folder}: a decoder of the family {family.model_type} has no parameter {name}')
         target, layer = places[match['module']]
         ending = LORA_A if match['letter'] == 'A' else LORA_B
         found.setdefault(target + ending, {})[layer] = tensor.astype(np.float32).T
     if incomplete := [name for name, layers in found.items() if len(layers) < num_layers]:
-        raise ConversionError(f'{folder}: {incomplete[0]} is not there for all of the {num_layers} layers')
+        raise ConversionError(f'{folder}: {incomplete[0]} is missing in some of the {num_layers} layers')
     return {name: [layers[layer] for layer in range(num_layers)] for name, layers in found.items()}
 
 

@@ -57,11 +57,11 @@ class HuggingFaceModel:
         }
         if self.config.num_layers > len(self._tensors):
             raise ConversionError(
-                f'{self.folder}: {CONFIG_FILE} says {self.config.num_layers} layers, but there are no more than '
+                f'{self.folder}: {CONFIG_FILE} declares {self.config.num_layers} layers, but the folder has only '
                 f'{len(self._tensors)} tensors'
             )
         if problems := list(self._problems()):
-            raise ConversionError(_listed(f'{self.folder}: tensors do not fit {CONFIG_FILE}', problems))
+            raise ConversionError(_listed(f'{self.folder}: tensors do not match {CONFIG_FILE}', problems))
 
     def params(
         self, layout: Mapping[str, jax.ShapeDtypeStruct], progress: Callable[[int], None] = lambda parameters: None
@@ -101,7 +101,7 @@ class HuggingFaceModel:
             yield f'{name}: missing'
         for name in sorted(self._tensors.keys() - expected.keys()):
             if not self._is_superfluous(name):
-                yield f'{name}: not used'
+                yield f'{name}: unexpected tensor'
         for name in sorted(expected.keys() & self._tensors.keys()):
             file, own_name = self._tensors[name]
             tensor = file.get_slice(own_name)
@@ -131,7 +131,9 @@ def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
     """
     path = own_file(folder, CONFIG_FILE)
     if not path.exists():
-        raise ConversionError(f'{folder} has no {CONFIG_FILE}; name a folder as transformers saves models')
+        raise ConversionError(
+            f'{folder} has no {CONFIG_FILE}; give a folder as written by save_pretrained of transformers'
+        )
     values = read_json(path, _FETCH)
     family = FAMILIES.get(str(values.get('model_type')))
     if family is None:
@@ -157,22 +159,22 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
         names = [TENSORS_FILE]
     else:
         raise ConversionError(
-            f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; where it has pytorch_model.bin, load it with '
-            'transformers and save it again, which writes safetensors'
+            f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; if it has pytorch_model.bin, load it with '
+            'transformers and save it again as safetensors'
         )
     if absent := [name for name in names if not own_file(folder, name).exists()]:
         raise ConversionError(_listed(f'{folder}: files named in {INDEX_FILE} are missing', absent))
     try:
         return [safetensors.safe_open(folder / name, framework='numpy') for name in names]
     except (safetensors.SafetensorError, OSError) as error:
-        raise ConversionError(f'{folder}: a safetensors file is broken ({error}); fetch it again') from error
+        raise ConversionError(f'{folder}: a safetensors file is damaged ({error}); download it again') from error
 
 
 def _files_of(index: epath.Path) -> list[str]:
     """The files that an index names; raises ConversionError."""
     weight_map = read_json(index, _FETCH).get('weight_map')
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-        raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is no mapping of tensors to files')
+        raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is not a mapping of tensors to files')
     return sorted(set(weight_map.values()))
 
 

@@ -48,7 +48,7 @@ def family_of(config: DecoderConfig, preferred: str | None = None) -> tuple[Fami
             return family, keys
     nearest = min(differences, key=lambda name: len(differences[name]))
     raise ConversionError(
-        f'no family of transformers computes this decoder; {nearest} is nearest, but differs in '
+        f'no model family of transformers equals this decoder; the nearest is {nearest}, which differs in '
         + ', '.join(differences[nearest])
     )
 

@@ -43,7 +43,7 @@ def evaluate(text: str) -> float:
     except (ZeroDivisionError, OverflowError) as error:
         raise ExpressionError(f'{text!r}: {error}') from error
     if parser.next is not None:
-        raise ExpressionError(f'{text!r}: {parser.next!r} is left over')
+        raise ExpressionError(f'{text!r}: {parser.next!r} is not part of an expression')
     return value
 
 
@@ -93,7 +93,7 @@ class _Parser:
         self._tokens.pop()
         value = float(base) ** float(self._factor())  # of floats, so that it overflows rather than grows
         if isinstance(value, complex):
-            raise ExpressionError(f'{base} has no real power of this kind')
+            raise ExpressionError(f'{base} has no real power with this exponent')
         return value
 
     def _atom(self) -> float:
@@ -101,7 +101,7 @@ class _Parser:
         if token == '(':
             value = self.expression()
             if self.next != ')':
-                raise ExpressionError('a parenthesis is not closed')
+                raise ExpressionError('missing closing parenthesis')
             self._tokens.pop()
             return value
         if token is None or token[0] not in '.0123456789' or _LEADING_ZERO.fullmatch(token):

@@ -63,7 +63,7 @@ def calibration(margins: Sequence[float], wins: Sequence[float], bins: int = BIN
     """
     margins_E, wins_E = np.asarray(margins, float), np.asarray(wins, float)
     if not len(margins_E):
-        raise ValueError('there are no pairs')
+        raise ValueError('no pairs')
     confidence_E = 1 / (1 + np.exp(-np.abs(margins_E)))
     right_E = np.where(margins_E > 0, wins_E, np.where(margins_E < 0, 1 - wins_E, 0.5))
     bin_E = np.minimum((2 * confidence_E - 1) * bins, bins - 1).astype(int)

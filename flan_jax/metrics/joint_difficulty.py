@@ -27,7 +27,7 @@ def jointly_controlled(
       UserError: without other models, or where one has no instruction of this one's.
     """
     if not others:
-        raise UserError('difficulties take the verdicts on other models beside this one')
+        raise UserError('difficulties need verdicts on other models in addition to this one')
     return _controlled(comparisons, others, prior, np.arange(len(comparisons.instructions)))
 
 
@@ -68,7 +68,7 @@ def _on(model: Comparisons, names: Sequence[str], renamed: Sequence[str]) -> Com
     place = {name: index for index, name in enumerate(model.instructions)}
     shared = [(new, place[name]) for name, new in zip(names, renamed) if name in place]
     if not shared:
-        raise UserError('a model that difficulties are fitted on has no verdict on any of the instructions')
+        raise UserError('one of the models for fitting difficulties has no verdict on any of the instructions')
     new, at = zip(*shared)
     taken = model.take(np.array(at))
     return Comparisons(new, taken.wins, taken.baseline_characters, taken.model_characters)

@@ -58,9 +58,9 @@ class Comparisons:
 
     def __post_init__(self):
         if not self.instructions:
-            raise UserError('there are no comparisons')
+            raise UserError('no comparisons')
         if len(set(self.instructions)) < len(self.instructions):
-            raise UserError('an instruction has several comparisons; give one each')
+            raise UserError('an instruction has several comparisons; give one per instruction')
         if not ((self.wins >= 0) & (self.wins <= 1)).all():
             raise UserError('the probability that a model wins must be from 0 to 1')
 
@@ -271,8 +271,8 @@ def _gamma(comparisons: Comparisons, difficulty: Mapping[str, float] | None) -> 
         return np.zeros(len(comparisons.instructions))
     if unknown := [name for name in comparisons.instructions if name not in difficulty]:
         raise UserError(
-            f'{len(unknown)} of {len(comparisons.instructions)} instructions have no difficulty, such as {unknown[0]}; '
-            'fit one for these instructions, or leave difficulties out'
+            f'{len(unknown)} of {len(comparisons.instructions)} instructions have no difficulty, such as '
+            f'{unknown[0]}; fit difficulties for these instructions, or use none'
         )
     return np.array([difficulty[name] for name in comparisons.instructions])
 
@@ -287,13 +287,14 @@ def _warning(raw: float, rate: float, weights: Weights) -> str:
     """A fit that found nothing; then AlpacaEval's own bounds of what is no longer plausible."""
     if weights == Weights(0, 0, 0) and abs(raw - rate) >= 0.1:
         return (
-            'the length-controlled rate is 50 because the penalty that cross-validation chose leaves no weight; '
-            f'{raw:.1f} raw is too little evidence against it'
+            'the length-controlled rate is 50, because the regularisation chosen by cross-validation sets all '
+            f'weights to 0; the evidence of the raw rate {raw:.1f} is too weak'
         )
     if min(raw - raw / 4, raw - 10) <= rate <= max(raw + (100 - raw) / 4, raw + 10):
         return ''
     return (
-        f'the length-controlled rate {rate:.1f} is far from the raw {raw:.1f}; answers may differ in length throughout'
+        f'the length-controlled rate {rate:.1f} differs much from the raw rate {raw:.1f}; the answers of the two '
+        'models may differ in length on nearly all instructions'
     )
 
 

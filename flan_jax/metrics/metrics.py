@@ -19,7 +19,7 @@ def judge(names: Sequence[str], judgements: Sequence[Judgement]) -> Scores:
       ValueError: if there is nothing to judge.
     """
     if not judgements:
-        raise ValueError(f'no predictions to judge by {", ".join(names)}')
+        raise ValueError(f'no predictions to compute {", ".join(names)}')
     scores: Scores = {}
     for name in names:
         scores |= METRICS[name].compute(judgements)

@@ -64,7 +64,7 @@ def kl_of_best(n: int) -> float:
 
 def _checked(n: int, most: int) -> int:
     if not 1 <= n <= most:
-        raise ValueError(f'n={n}: must be 1 to {most}, the number of answers')
+        raise ValueError(f'n={n}: must be from 1 to {most}, the number of answers')
     return n
 
 

@@ -82,7 +82,7 @@ def template_scores(rows: Sequence[Mapping]):
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(bounds(axes, 'x'))
-    axes.set_xlabel('test score of each template; the bar is their mean')
+    axes.set_xlabel('test score, %, of each template (dots) and their mean (bar)')
     handles = [plt.Line2D([], [], marker='o', ls='', color=COLOURS[m], label=m) for m in drawn]
     for name, label in (('chance', 'chance'), ('paper', "paper's FLAN 137B")):
         if any(row[name] is not None for row in rows):
@@ -113,7 +113,7 @@ def beside_the_paper(rows: Sequence[Mapping]):
     axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(bounds(axes, 'x'))
-    axes.set_xlabel('zero-shot score, %: mean ± deviation over templates')
+    axes.set_xlabel('zero-shot score, %: mean ± standard deviation over templates')
     styles: dict[str, dict[str, Any]] = {
         'base': {'marker': 'o', 'color': COLOURS['base']},
         'tuned': {'marker': 'o', 'color': COLOURS['tuned']},
@@ -149,7 +149,7 @@ def loss_curve(lines: Sequence[Mapping[str, float]], validated: Sequence[tuple[f
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     ranks = any(PREFERRED in line for line in lines)
-    axes.set_ylabel('loss, a mean over prompts' if ranks else 'loss, nats per target token')
+    axes.set_ylabel('loss, mean over prompts' if ranks else 'loss, nats per target token')
     axes.set_ylim(bottom=0)
     figure.legend(loc='outside lower center', ncols=3, frameon=False, fontsize=7)
     return figure
@@ -188,7 +188,7 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
         above.legend(frameon=False)
     above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
     above.set_ylim(0, 102)
-    above.set_ylabel('pairs ranked right, %')
+    above.set_ylabel('accuracy of pairs, %')
     (rated,) = {name.removeprefix('chosen_') for name in lines[-1] if name in ('chosen_reward', 'chosen_score')}
     for kind, colour in (('chosen', COLOURS['tuned']), ('rejected', COLOURS['paper'])):
         below.plot(steps, [line[f'{kind}_{rated}'] for line in lines], lw=2, color=colour, label=kind)
@@ -238,7 +238,7 @@ def scores_by_step(lines: Sequence[Mapping]):
     means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel('steps of tuning')
+    axes.set_xlabel('training step')
     axes.set_ylabel('test score, mean over templates')
     axes.set_ylim(bottom=bounds(axes, 'y')[0])
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)

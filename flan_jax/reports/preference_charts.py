@@ -15,7 +15,7 @@ def rating_distribution(found: Mapping[str, Sequence[float]]) -> Figure:
         percent = [100 * share for share in found[name]]
         axes.stairs(percent, found['edges'], fill=True, alpha=0.35, color=colour)
         axes.stairs(percent, found['edges'], lw=1.5, color=colour, label=name)
-    axes.set_xlabel('rating by the model')
+    axes.set_xlabel('rating of the model')
     axes.set_ylabel('responses, %')
     axes.legend(frameon=False)
     return figure
@@ -31,6 +31,6 @@ def reliability_diagram(bins: Sequence[Mapping[str, float]]) -> Figure:
     axes.scatter(confidence, accuracy, areas, color=COLOURS['tuned'], alpha=0.6)
     axes.set_xlim(49, 101)
     axes.set_ylim(-4, 104)
-    axes.set_xlabel('how sure the model is of the response that it prefers, %')
-    axes.set_ylabel('how often that is the better, %')
+    axes.set_xlabel('confidence of the model, %')
+    axes.set_ylabel('accuracy, %')
     return figure

@@ -32,9 +32,9 @@ def calibration_curve(found: Calibration) -> str:
     confidence = [100 * one.confidence for one in found.bins]
     above.plot([50, 100], [50, 100], '--', lw=1.2, color=COLOURS['chance'])
     above.plot(confidence, [100 * one.right for one in found.bins], 'o-', color=COLOURS['tuned'])
-    above.set_ylabel('better indeed, %')
+    above.set_ylabel('accuracy, %')
     above.set_ylim(0, 102)
     below.bar(confidence, [one.pairs for one in found.bins], width=3, color=COLOURS['tuned'], alpha=0.7)
     below.set_ylabel('pairs')
-    below.set_xlabel("confidence: sigmoid of the rewards' difference, %")
+    below.set_xlabel('confidence: sigmoid of the difference of rewards, %')
     return svg_of(figure)

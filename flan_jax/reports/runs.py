@@ -44,14 +44,15 @@ def evaluated_runs(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any
     """
     columns, models = _base_column(paths, made), {}
     if columns:
-        models[BASE] = _described(columns[BASE], 'the model that all of them start from', 'not tuned')
+        models[BASE] = _described(columns[BASE], 'the base model of all runs', 'not tuned')
     for name, path in paths.items():
         newest = next(reversed(records.models_in(path)), BASE)
         columns[name] = _found(records.model_folder(_root(path, made[name], newest), newest))
         if not columns[name]:
             raise UserError(
-                f'{name}: {path} has no records of an evaluation, by which runs are compared; give its gin file '
-                'HELD_OUT or EVAL_TASKS, then `flan-jax evaluate` it; what the run learned is in its own report.html'
+                f'{name}: {path} has no evaluation records, which the comparison needs; set HELD_OUT or '
+                'EVAL_TASKS in its gin file, and run `flan-jax evaluate`. Its training is described in its own '
+                'report.html'
             )
         mixture = made[name]['run']['data']['mixture']
         notes = 'not tuned' if newest == BASE else f'{newest.replace("_", " ")}, tuned on {mixture}'
@@ -107,7 +108,7 @@ def _check_same_examples(columns: Mapping[str, Found]) -> None:
                 differs = ', '.join(sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k)))
                 raise UserError(
                     f'{name} and {other} were evaluated on different examples of {key.dataset} ({differs} of '
-                    f'{records.SETTINGS_FILE} in {folder} and {elsewhere}); evaluate one of them like the other'
+                    f'{records.SETTINGS_FILE} in {folder} and {elsewhere}); evaluate both with the same settings'
                 )
 
 

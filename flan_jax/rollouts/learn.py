@@ -72,8 +72,8 @@ def steps_per_round(ppo: Ppo, training: Training) -> int:
     steps = ppo.epochs * ppo.prompts // training.batch_size
     if training.num_steps % steps:
         raise SettingsError(
-            f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates of a round: Ppo.epochs='
-            f'{ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
+            f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates per round: '
+            f'Ppo.epochs={ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
         )
     return steps
 
@@ -108,7 +108,7 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
                 log.flush()
                 saved.save(done, state)
             if stops:
-                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps; the checkpoint is saved')
         return {name: value for name, value in state.params.items() if name != VALUE_HEAD}
 
 
@@ -159,7 +159,7 @@ class _Rounds:
         means = {name: total / count for name, (total, count) in sums.items()}
         if not all(map(np.isfinite, means.values())):
             raise TrainingError(
-                f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is sound'
+                f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is valid'
             )
         return state, means | _told(rollouts, divergences(batches, seen))
 

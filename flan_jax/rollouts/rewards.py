@@ -32,11 +32,15 @@ def reward_called(
         raise UnknownName('reward', name, [*SCORERS, 'the folder of a reward model'])
     model = load(name, parallelism=parallelism, vocabulary=str(vocabulary.path))
     if model.vocabulary.fingerprint != vocabulary.fingerprint:
-        raise UserError(f'Ppo.reward={name!r} has another vocabulary than the run; tune one with VOCABULARY as here')
+        raise UserError(
+            f'Ppo.reward={name!r} has another vocabulary than the run; use a reward model with the '
+            'VOCABULARY of the run'
+        )
     if model.prompt_format.recipe != prompt_format.recipe:
         raise UserError(
-            f'Ppo.reward={name!r} was tuned with the prompt format {model.prompt_format.recipe}, and would read '
-            f'answers in the format {prompt_format.recipe}; set Run.prompt_format to its format, or tune one with this'
+            f'Ppo.reward={name!r} was tuned with the prompt format {model.prompt_format.recipe}, but would rate '
+            f'answers in the format {prompt_format.recipe}; set Run.prompt_format to that of the reward model, or '
+            'tune a reward model with this format'
         )
     judge = RewardModel(model, batch_tokens)
 

@@ -94,7 +94,7 @@ def _parsed(where: str, line: bytes) -> Rollout:
         return _rollout(json.loads(line))
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedFile(
-            f'{where} is damaged: no rollout; remove the file, and `flan-jax ppo` draws that round anew'
+            f'{where} is damaged: not a rollout; remove the file, and `flan-jax ppo` generates that round again'
         ) from error
 
 

@@ -30,7 +30,7 @@ TOKEN = r'\w+|[^\w\s]'
 KEYS = ({'prompt': 'question', 'completion': 'answer'}, {'prompt': 'text', 'completion': 'code'})
 """The keys of GSM8K's and MBPP's files."""
 
-X, Y = "prompt to the task's instructions", "answer to the task's responses, less that to varied ones"
+X, Y = "prompt to the task's instructions", "answer to the task's responses, minus that to varied ones"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Similarity:
 def similarities(files: Sequence[pathlib.Path]) -> Table:
     """Points of every file of answers, and of the examples of both sets themselves, which show the scale."""
     if len(files) < 3:
-        raise UserError(f'--from names {len(files)} files; give {READS}')
+        raise UserError(f'--from names {len(files)} files; expected {READS}')
     require_different([file.stem for file in files])
     task, varied = _read(files[0]), _read(files[1])
     for what in ('instruction', 'response'):
         if not any(getattr(one, what).strip() for one in (*task, *varied)):
-            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty; nothing can be similar to them')
+            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty, so similarities are undefined')
     of_prompts = Similarity(*([one.instruction for one in of] for of in (task, varied)))
     of_answers = Similarity(*([one.response for one in of] for of in (task, varied)))
     asked = {file.stem: {one.instruction: one.response for one in of} for file, of in zip(files, (task, varied))} | {
@@ -114,14 +114,14 @@ def _summary(found: Points) -> dict[str, float | None]:
 
 FIGURE_5 = FileStudy(
     id='hewitt.figure5',
-    title='Where a model answers as on the one task it was tuned on',
+    title='Prompts on which a single-task model answers as in its task',
     source='Hewitt et al. 2024, section 5.2, Figure 5',
     reads=READS,
     make=similarities,
     note='x: similarity of a prompt to the task’s instructions. y: similarity of the answer to the task’s responses, '
-    'less that to the responses of the varied instructions. The paper’s are cosines of Nomic’s embeddings; '
-    'these are mean cosines of weighted counts of words (TF-IDF): ours, and no values of the paper stand beside '
-    'them. The first two rows are the examples themselves, and show which values are to be had.',
+    'minus that to the responses of the varied instructions. Similarities are mean cosines of TF-IDF vectors; the '
+    'paper uses cosines of Nomic’s embeddings, so its values cannot be compared. The first two rows are computed '
+    'from the examples themselves, and show the range of possible values.',
 )
 
 STUDIES = {FIGURE_5.id: FIGURE_5}

@@ -25,14 +25,16 @@ def references_and_answers(file: pathlib.Path) -> tuple[list[str], dict[str, lis
     """
     rows = list(read_file(file))
     if not rows:
-        raise UserError(f'{file}: holds no answers')
+        raise UserError(f'{file}: contains no answers')
     if 'prediction' in rows[0][1]:
         references = [_text(where, (row.get('references') or [None])[0], 'references') for where, row in rows]
         return references, {_model(file): _texts(rows, 'prediction')}
     references = _texts(rows, 'label')
     keys = [key for key in rows[0][1] if key not in _NO_ANSWERS]
     if not keys:
-        raise UserError(f'{file}: no answers beside the references; each row has "label", and "output" or others')
+        raise UserError(
+            f'{file}: has references, but no answers; each row needs "label", and "output" or other keys with answers'
+        )
     called = {key: name for name, key in OF_TEXTS.items()}
     return references, {called.get(key, key): _texts(rows, key) for key in keys}
 
@@ -52,6 +54,10 @@ def _texts(rows: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> list[str]
 
 def _text(where: str, value: Any, key: str) -> str:
     if not isinstance(value, str):
-        what = 'the reference, "label", is missing or no text' if key == 'label' else f'{key}={value!r} is no text'
+        what = (
+            'the reference, "label", is missing or not a string'
+            if key == 'label'
+            else (f'{key}={value!r} is not a string')
+        )
         raise UserError(f'{where}: {what}')
     return value

@@ -25,7 +25,7 @@ from flan_jax.studies.run_evaluation import eval_set_of, models_of
 
 TABLE = ClusterTable(
     'flan.contamination',
-    'Contamination: clean examples beside all',
+    'Contamination: clean examples compared with all examples',
     'appendix C',
     (
         'natural_language_inference',

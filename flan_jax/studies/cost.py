@@ -138,4 +138,6 @@ def _declared(run: Run) -> list[Dataset]:
 def require_steps(runs: Iterable[Run]) -> None:
     """Raises SettingsError if a run does not say how many steps it takes."""
     if any(run.training.steps is None for run in runs):
-        raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')
+        raise SettingsError(
+            'Stream.epochs is set, but the cost of a study is computed from TRAIN_STEPS; set that instead'
+        )

@@ -71,7 +71,7 @@ class FileStudy:
     def check(self, files: Sequence[pathlib.Path]) -> None:
         """Raises UserError where files are missing."""
         if self.needs_files and not files:
-            raise UserError(f'{self.id} is computed from files; name them: --from {self.reads}')
+            raise UserError(f'{self.id} is computed from files; give them with --from {self.reads}')
         if missing := [file for file in files if not file.is_file()]:
             raise UserError(f'--from {missing[0]}: no such file; {self.id} reads {self.reads}')
 

@@ -44,7 +44,7 @@ def _sizes(scale: Scale) -> list[Arm]:
         return [
             Arm(f'width {width}', mixture | {'lamda.d_model': str(width)}, x=x) for x, width in enumerate(SMALL_WIDTHS)
         ]
-    raise UserError('flan.figure7 needs sizes: take --scale=small or --scale=paper')
+    raise UserError('flan.figure7 needs models of several sizes; use --scale=small or --scale=paper')
 
 
 def _instructions(scale: Scale) -> list[Arm]:
@@ -124,7 +124,7 @@ FIGURE_6 = Study(
     | {'base': {'Commonsense': 76.0, 'NLI': 46.7, 'Closed-book QA': 36.3, 'Average': 53.0}},
     figure='lines',
     x_label='clusters in tuning',
-    note='The paper prints the averages; its other values are read off the figure.',
+    note='The averages are printed in the paper; its other values are estimated from the figure.',
 )
 
 FIGURE_7 = Study(
@@ -138,7 +138,8 @@ FIGURE_7 = Study(
     | {f'base, {size}': {'Average': value} for size, value in zip(SIZES, (43.7, 46.8, 50.1, 52.9, 53.8))},
     figure='lines',
     x_label='model',
-    note='The paper prints no values; they are read off the figure, those of the larger two to about a point.',
+    note='The paper prints no values; they are estimated from the figure, to about one point for the two larger '
+    'models.',
 )
 
 FIGURE_8 = Study(
@@ -171,7 +172,8 @@ FIGURE_8 = Study(
         )
     },
     figure='bars',
-    note='“No template” is multi-task learning without instructions. The 60.2 owes to CB, which has 56 examples.',
+    note='“No template” is multi-task learning without instructions. The 60.2 is mainly due to CB, which has 56 '
+    'examples.',
 )
 
 FIGURE_9 = Study(
@@ -208,8 +210,8 @@ FIGURE_9 = Study(
         },
     },
     figure='bars',
-    note='Few-shot FLAN is a model of its own, tuned with up to 16 exemplars. Struct to text is ROUGE-1 here, the mean '
-    'of ROUGE-1, 2 and L in the paper.',
+    note='Few-shot FLAN is a separate model, tuned with up to 16 exemplars. Struct to text is measured by '
+    'ROUGE-1 here, and by the mean of ROUGE-1, 2 and L in the paper.',
 )  # fmt: skip
 
 SUPER_GLUE = ('BoolQ', 'CB', 'CoPA', 'MultiRC', 'ReCoRD', 'RTE', 'WiC', 'WSC')

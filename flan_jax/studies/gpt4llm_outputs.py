@@ -52,15 +52,15 @@ def _parses(file: pathlib.Path) -> list[Parse]:
     for where, text, row in outputs_of(file):
         if 'verb' not in row:
             raise UserError(
-                f'{where}: an output without "verb" and "noun"; parse the files by --parser=en_core_web_md, or give '
-                'files of parses'
+                f'{where}: an output without "verb" and "noun"; parse the files with --parser=en_core_web_md, or '
+                'give parsed files'
             )
         verb, noun = row.get('verb'), row.get('noun')
         if wrong := [value for value in (verb, noun) if value is not None and not isinstance(value, str)]:
-            raise UserError(f'{where}: {wrong[0]!r} is no verb or noun; expected a text, or null for none')
+            raise UserError(f'{where}: {wrong[0]!r} is not a verb or noun; expected a string, or null for none')
         found.append((verb, noun, text))
     if not found:
-        raise UserError(f'{file}: holds no outputs')
+        raise UserError(f'{file}: contains no outputs')
     return found
 
 
@@ -98,7 +98,9 @@ def _pictures(files, parses, counts, top) -> dict[str, Callable[[], Any]]:
     lengths = {name: _lengths(of_file) for name, of_file in parses.items()}
     return bursts | {
         'pairs': functools.partial(pair_bars, top, counts),
-        'lengths': functools.partial(histogram, lengths, LENGTHS, 'words of an output; the last bar holds all longer'),
+        'lengths': functools.partial(
+            histogram, lengths, LENGTHS, 'words of an output; the last bar has all longer outputs'
+        ),
     }
 
 
@@ -108,10 +110,10 @@ FIGURE_1 = FileStudy(
     source='Peng et al. 2023, figure 1',
     reads='alpaca_gpt4_data.json alpaca_data.json, with --parser; or files of their parses',
     make=verbs_and_nouns,
-    note='The root verb of an output’s first sentence with its direct object, by the authors’ rule: where the root is '
-    'no verb, only its first child is asked. Equal outputs count once. Inside: the 20 commonest verbs; outside: up to '
-    'four nouns of each that occur more than 10 times. The paper’s numbers are of all 52,002 rows and of '
-    'en_core_web_md 3.5.0.',
+    note='The root verb of an output’s first sentence with its direct object, by the authors’ rule: if the root '
+    'is not a verb, only its first child is tried. Equal outputs count once. Inner ring: the 20 most frequent '
+    'verbs; outer ring: up to four nouns of each that occur more than 10 times. The paper’s numbers are computed '
+    'from all 52,002 rows with en_core_web_md 3.5.0.',
 )
 
 PUBLISHED = {
@@ -144,9 +146,9 @@ def _file_statistics(file: pathlib.Path) -> dict[str, float]:
 
 DATA = FileStudy(
     id='gpt4llm.data',
-    title='The data of instruction tuning with GPT-4',
+    title='Data for instruction tuning with GPT-4',
     source='Peng et al. 2023, section 2',
     reads='alpaca_gpt4_data.json and others: instructions with their answers, or comparisons',
     make=data_statistics,
-    note='Words are parted by blanks, so that Chinese has few and long ones.',
+    note='Words are separated by white space, so Chinese texts have few and long words.',
 )

@@ -103,7 +103,7 @@ def _chart(content: Mapping[str, Any]) -> Figure:
         row = f'{line["name"]}, seed {line["seed"]}'
         found += [Rate(row, 'raw', *line['raw']), Rate(row, 'length-controlled', *line['controlled'])]
         paper[row] = [of[line['name']][0] for of in content['paper'].values() if line['name'] in of]
-    return rates(found, paper, 'wins against the instruction-tuned model, %', 'equal quality')
+    return rates(found, paper, 'win rate against the instruction-tuned model, %', 'equal quality')
 
 
 def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_of: JudgeOf) -> list[Judged]:

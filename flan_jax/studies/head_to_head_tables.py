@@ -119,7 +119,7 @@ TABLE_3 = HeadToHeadTable(
             'Recipes': (21.5, 0.86), 'Chess': (6.3, 1.1),
         },
     },
-    note='Tasks that are not prepared are left out; docs/hewitt.md says how each is cut.',
+    note='Tasks that are not prepared are skipped; docs/hewitt.md describes how each is prepared.',
 )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ TABLE_4 = HeadToHeadTable(
             'without the diversity rule': (14.3, 0.58), 'without the uniform rule': (16.3, 0.25),
         },
     },
-    note='At the small scale the vocabulary lacks five of the fifteen tokens that the uniform rule scores.',
+    note='At the small scale five of the fifteen tokens that the uniform rule scores are not in the vocabulary.',
 )  # fmt: skip
 
 STUDIES = {study.id: study for study in (TABLE_1, TABLE_3, TABLE_4)}

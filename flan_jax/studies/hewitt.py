@@ -92,13 +92,13 @@ class TuningTable:
     def check_data(self, run: Run) -> None:
         """Raises UserError without a base model, or unless what the table reads is prepared."""
         if run.initial_checkpoint is None:
-            raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
+            raise UserError(f'{self.id} tunes a base model; set it with --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         missing = [name for name in self.prepare if not _is_prepared(name, run.data.tfds_data_dir)]
         if missing:
             commands = '; '.join(f'{self.prepare[name]} --data_dir={run.data.tfds_data_dir}' for name in missing)
             raise UserError(
                 f'{self.id}: {" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not prepared in '
-                f'{run.data.tfds_data_dir}; docs/hewitt.md says where the files are from: {commands}'
+                f'{run.data.tfds_data_dir}; docs/hewitt.md describes where to get the files: {commands}'
             )
 
 
@@ -130,7 +130,7 @@ RESPONSE_TUNING = Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'})
 
 TABLE_2 = RankingTable(
     id='hewitt.table2',
-    title='Response ranking: is the own response likelier than those of others?',
+    title='Response ranking: is an instruction’s own response more likely than others?',
     source='Table 2, section 4.4',
     arms=(INSTRUCTION_TUNING, RESPONSE_TUNING),
     paper={

@@ -21,14 +21,14 @@ are those of arms of the miniature itself, in folders of the same names."""
 MINIATURE = MiniatureStudy(
     id='hewitt.miniature',
     title='Instruction following without instruction tuning, in miniature',
-    source='Sections 4 and 5.1 of Hewitt et al. 2024, in a world that two cores can learn',
+    source='Sections 4 and 5.1 of Hewitt et al. 2024, in a generated world that a model on two cores can learn',
     arms=lambda scale: ARMS,
     held_out={mini(HELD_OUT): tuple(COLUMNS)},
     columns=COLUMNS,
     paper={},
     figure='bars',
-    note='Scores are shares of right answers, not win rates, and nothing of the paper stands beside them. All models '
-    'of a seed start from one base. It reads prompts plainly, the tuned models as they were tuned. Chance is 33 % with '
-    'options. What response tuning learns from are answers after an empty prompt.',
+    note='Scores are accuracies, not win rates, and cannot be compared with values of the paper. All models of a '
+    'seed start from the same base model, which is evaluated in the plain prompt format; tuned models in that of '
+    'their tuning. Chance is 33 % with options. Response tuning trains on answers after an empty prompt.',
     files={'small': ('gin/runs/miniature.gin',)},
 )

@@ -38,7 +38,7 @@ def kept_verdicts(
         write_whole(path, ''.join(f'{json.dumps(row, ensure_ascii=False)}\n' for row in rows))
         verdicts = _read(path, pairs)
     else:
-        CONSOLE.print(f'verdicts are there, of {_named(rows[0])}: {path}', soft_wrap=True)
+        CONSOLE.print(f'verdicts exist already, by {_named(rows[0])}: {path}', soft_wrap=True)
     return verdicts, _named(rows[0])
 
 
@@ -49,7 +49,7 @@ def _read(path: epath.Path, pairs: Sequence[Pair]) -> list[Verdict]:
     try:
         return VerdictFile(str(path)).verdicts(pairs)
     except UserError as error:
-        raise UserError(f'{error}. Remove {path}, and give the command again, to have all judged anew') from error
+        raise UserError(f'{error}. To judge all answers again, remove {path} and run the command again') from error
 
 
 def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], judge: PairwiseJudge) -> list[dict]:
@@ -57,15 +57,16 @@ def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], 
     recipe = json.loads(json.dumps(judge.recipe))
     if rows and rows[0].get('judge') != recipe:
         raise UserError(
-            f'{path} has no verdict on {len(missing)} answers, such as that to {missing[0].prompt[:80]!r}, and '
-            f'those it has are of {_named(rows[0])}: add the others, or remove the file to have all judged anew'
+            f'{path} has no verdict on {len(missing)} answers, such as the answer to {missing[0].prompt[:80]!r}; '
+            f'existing verdicts are by {_named(rows[0])}; add the missing ones, or remove the file to judge all '
+            'answers again'
         )
     return [verdict.as_record(recipe) for verdict in judge.verdicts(missing)]
 
 
 def _named(row: Mapping[str, Any]) -> str:
     """What a line says of its judge."""
-    said = row.get('judge') or {'kind': 'a judge whose name is not in the file'}
+    said = row.get('judge') or {'kind': 'a judge not named in the file'}
     if isinstance(said, str):
         return said
     return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)

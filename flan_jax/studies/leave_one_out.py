@@ -36,7 +36,7 @@ class ClusterTable:
     ) -> list[PlannedRun]:
         """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
         if clash := [name for name in SET_BY_STUDIES if name in given and name != 'SEED']:
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
+            raise UserError(f'{clash[0]} is set by {self.id}; remove it, and use --clusters instead')
         chosen = chosen_clusters(clusters or self.clusters)
         return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]
 
@@ -46,13 +46,13 @@ TABLES = {
     for table in (
         ClusterTable(
             'flan.table1',
-            'Generation: every cluster held out in turn',
+            'Generation: each cluster held out in turn',
             'Table 1 and Figure 5, section 3',
             ('translation', 'struct_to_text'),
         ),
         ClusterTable(
             'flan.table2',
-            'Understanding: every cluster held out in turn',
+            'Understanding: each cluster held out in turn',
             'Table 2 and Figures 1 and 5, section 3',
             (
                 'natural_language_inference',
@@ -65,7 +65,7 @@ TABLES = {
                 'coreference',
             ),
         ),
-        ClusterTable('flan.clusters', 'Every cluster of the catalogue held out in turn', 'Tables 1 and 2, section 3'),
+        ClusterTable('flan.clusters', 'Each cluster of the catalogue held out in turn', 'Tables 1 and 2, section 3'),
     )
 }
 """The studies that leave out clusters in turn, by id."""

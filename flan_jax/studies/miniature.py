@@ -106,12 +106,13 @@ class MiniatureStudy(Study):
             if any(_sizes(name) for name in planned.bindings):
                 continue
             if (records := tuned_records(run)) is None:
-                raise UserError(f'{planned.name}: there is no checkpoint in {run.model_dir}')
+                raise UserError(f'{planned.name}: no checkpoint in {run.model_dir}')
             for result in model_results(eval_set_of(run), records):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
-                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '
-                        'surface what a base model has not learned; give it more steps or more text'
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: the base '
+                        'model has not learned the facts, so tuning cannot succeed; pretrain it for more steps '
+                        'or on more text'
                     )
 
     def _from_base(self, run: PlannedRun, root: str) -> PlannedRun:
@@ -139,13 +140,13 @@ def _sizes(name: str) -> bool:
 MINIATURE = MiniatureStudy(
     id='miniature',
     title='The paper in miniature',
-    source='Figures 6 to 9 and 11, in a world that two cores can learn',
+    source='Figures 6 to 9 and 11, in a generated world that a model on two cores can learn',
     arms=_arms,
     held_out={mini(HELD_OUT): tuple(COLUMNS)},
     columns=COLUMNS,
     paper={},
     figure='bars',
-    note='Chance is 33 % with options. All of them are told in the story: who knows what is asked for, and which words '
-    'are of that kind, need not read it. An answer that is written out needs the story as well.',
+    note='Chance is 33 % with options. The story mentions all options, so a model that knows which kind of word is the '
+    'answer need not read the story to find them. A generated answer requires reading the story.',
     files={'small': ('gin/runs/miniature.gin',)},
 )

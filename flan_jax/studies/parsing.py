@@ -36,7 +36,7 @@ def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]
     for where, row in read_file(path):
         text = next((row[key] for key in OUTPUTS if isinstance(row.get(key), str)), None)
         if text is None:
-            raise UserError(f'{where}: no text called {" or ".join(OUTPUTS)}; the keys are {", ".join(map(str, row))}')
+            raise UserError(f'{where}: no string named {" or ".join(OUTPUTS)}; the keys are {", ".join(map(str, row))}')
         if text not in seen:
             yield where, text, row
         seen.add(text)
@@ -60,7 +60,7 @@ def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLi
     texts = [_texts(file) for file in files]
     pipeline = open_pipeline(parser)
     if long := [name for name, of_file in zip(names, texts) if max(map(len, of_file)) > pipeline.max_length]:
-        raise UserError(f'{long[0]}: an output has more than {pipeline.max_length:,} characters, the most of spaCy')
+        raise UserError(f'{long[0]}: an output has more than {pipeline.max_length:,} characters, the limit of spaCy')
     weights = pipeline.to_bytes(exclude=['vocab'])
     return [_parse(pathlib.Path(folder), name, of_file, pipeline, weights) for name, of_file in zip(names, texts)]
 
@@ -70,7 +70,7 @@ def _parse(folder: pathlib.Path, name: str, texts: Sequence[str], pipeline: Any,
     path, note = folder / f'{name}.jsonl', folder / f'{name}.made_of.txt'
     made_of = hashlib.sha256(weights + json.dumps(texts).encode()).hexdigest()
     if path.exists() and note.exists() and note.read_text() == made_of:
-        CONSOLE.print(f'{name}: parsed already, {path}', soft_wrap=True)
+        CONSOLE.print(f'{name}: already parsed, {path}', soft_wrap=True)
         return path
     note.unlink(missing_ok=True)  # it would be believed of parses that are half made anew
     with bar(f'parsing {name}', len(texts)) as advance:
@@ -83,13 +83,13 @@ def _parse(folder: pathlib.Path, name: str, texts: Sequence[str], pipeline: Any,
 def require_different(names: Sequence[str]) -> None:
     """Raises UserError for names of files that cannot be told apart."""
     if twice := [name for name in names if names.count(name) > 1]:
-        raise UserError(f'two files are called {twice[0]}; give them different names')
+        raise UserError(f'two files are called {twice[0]}; rename one of them')
 
 
 def _texts(file: pathlib.Path) -> list[str]:
     texts = [text for _, text, _ in outputs_of(file)]
     if not texts:
-        raise UserError(f'{file}: holds no outputs')
+        raise UserError(f'{file}: contains no outputs')
     return texts
 
 
@@ -108,14 +108,15 @@ def open_pipeline(name: str) -> Any:
         pipeline = spacy.load(name, exclude=['ner'])
     except (OSError, ValueError) as error:
         raise UserError(
-            f'--parser={name}: spaCy {spacy.__version__} cannot load it ({str(error)[:200]}); install a pipeline by '
-            f'`python -m spacy download {name}`, or name the folder of one'
+            f'--parser={name}: spaCy {spacy.__version__} cannot load it ({str(error)[:200]}); install a pipeline '
+            f'with `python -m spacy download {name}`, or give the folder of one'
         ) from error
     doc = pipeline('Write me a story about education.')
     if missing := [kind for kind in ('DEP', 'POS', 'LEMMA') if not doc.has_annotation(kind)]:
         raise UserError(
-            f'--parser={name}: has no {", ".join(missing)}, but only {", ".join(pipeline.pipe_names) or "nothing"}; '
-            'take a pipeline that parses, tags and lemmatises, such as en_core_web_md'
+            f'--parser={name}: has no {", ".join(missing)}, but only '
+            f'{", ".join(pipeline.pipe_names) or "nothing"}; use a pipeline that parses, tags and lemmatises, '
+            'such as en_core_web_md'
         )
     return pipeline
 
@@ -125,6 +126,6 @@ def _spacy(name: str) -> ModuleType:
         return importlib.import_module('spacy')  # an extra, which no other module knows
     except ImportError as error:
         raise UserError(
-            f"--parser={name} takes spaCy ({error}); install it by pip install 'flan_jax[parser]', and the pipeline "
-            f'by python -m spacy download {name}; or give --from files of parses, with "verb" and "noun"'
+            f"--parser={name} takes spaCy ({error}); install it with pip install 'flan_jax[parser]', and the "
+            f'pipeline with python -m spacy download {name}; or give --from parsed files, with "verb" and "noun"'
         ) from error

@@ -38,8 +38,8 @@ def check_steps(study: str, given: Mapping[str, str]) -> None:
     """Raises UserError where the user's bindings say otherwise than by TRAIN_STEPS which checkpoint is the last."""
     if 'Training.steps' in given:
         raise UserError(
-            f'Training.steps={given["Training.steps"]}: runs of {study} start from the last checkpoints of others, '
-            'which TRAIN_STEPS names; set TRAIN_STEPS in its place'
+            f'Training.steps={given["Training.steps"]}: runs of {study} start from the last checkpoints of other '
+            'runs, which are found by TRAIN_STEPS; set TRAIN_STEPS instead'
         )
 
 

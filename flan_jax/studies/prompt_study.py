@@ -50,7 +50,7 @@ class PromptStudy(Study):
         self.check_given(scale, given)
         check_steps(self.id, given)
         if scale != 'small' and BASE_CHECKPOINT not in given:
-            raise UserError(f'{self.id} learns prompts on a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
+            raise UserError(f'{self.id} trains prompts on a base model; set it with --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         given = {'TRAIN_STEPS': str(STEPS[scale]), **given}
         folder, files = os.path.join(root, 'seed_0'), (*SCALE_FILES[scale], *files)
         shared = {**given, 'SEED': '0', 'Evaluation.base_dir': os.path.join(root, BASE)}
@@ -107,7 +107,7 @@ def _steps(bindings: Mapping[str, str]) -> dict[str, int]:
     try:
         return {name: int(steps[name]) for name in ('TRAIN_STEPS', 'EarlyStopping.every')}
     except ValueError as error:
-        raise UserError(f'a study of prompts needs numbers of steps: {error}; set TRAIN_STEPS to one') from error
+        raise UserError(f'a study of prompts needs numbers of steps: {error}; set TRAIN_STEPS to an integer') from error
 
 
 def _starting_from(run: PlannedRun, checkpoint: str) -> PlannedRun:

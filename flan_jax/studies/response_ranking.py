@@ -100,7 +100,7 @@ def _chart(content: Mapping[str, Any]) -> Figure:
         ]
         for line in content['models']
     }
-    return rates(found, paper, 'own response likelier than another, %', 'chance')
+    return rates(found, paper, 'own response more likely than another, %', 'chance')
 
 
 def _row(name: str, seed: int | None) -> str:

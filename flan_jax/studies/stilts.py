@@ -49,7 +49,8 @@ class TransferStudy(Study):
         check_steps(self.id, given)
         if scale == 'own' and 'TRAIN_STEPS' not in given:
             raise UserError(
-                f'{self.id}: runs start from the last checkpoints of others; name their step: --gin.TRAIN_STEPS=N'
+                f'{self.id}: runs start from the last checkpoints of other runs, which are found by their step; '
+                'set --gin.TRAIN_STEPS=N'
             )
         files = (*self.files[scale], *files)
         given = {**(SMALL if scale == 'small' else {}), 'Evaluation.base_dir': os.path.join(root, BASE), **given}
@@ -113,8 +114,8 @@ GLUE = TransferStudy(
     paper={INTERMEDIATE: {'RTE': 84.1, 'MRPC': 90.4, 'SST-2': 93.9, 'QNLI': 92.3}},
     figure='bars',
     y_label='score on the development set, %',
-    note='The published values are of BERT-large with a classifier (the authors’ repository); a decoder answers in '
-    'words here. Columns say what a model was tuned on and asked: nothing is held out.',
+    note='The published values are of BERT-large with a classifier (the authors’ repository); here a decoder '
+    'generates the answers. A column is the task of tuning and evaluation; no cluster is held out.',
     files={'small': SCALE_FILES['small'], 'own': ()},
 )
 

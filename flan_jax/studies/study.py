@@ -121,7 +121,7 @@ class Study:
     paper: Mapping[str, Mapping[str, float]]
     figure: Literal['lines', 'bars']
     x_label: str = ''
-    y_label: str = 'score on what was held out, %'
+    y_label: str = 'score on held-out data, %'
     note: str = ''
     files: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=lambda: SCALE_FILES)
 
@@ -148,7 +148,7 @@ class Study:
     def require_scale(self, scale: Scale) -> None:
         """Raises UserError for a scale that the study does not have."""
         if scale not in self.files:
-            raise UserError(f'--scale={scale}: {self.id} has the scales {", ".join(self.files)}')
+            raise UserError(f'--scale={scale}: {self.id} has only the scales {", ".join(self.files)}')
 
     def own_bindings(self, scale: Scale) -> set[str]:
         """The names of bindings that the study sets itself."""
@@ -178,4 +178,4 @@ class Study:
 def refuse_own(study: str, own: Collection[str], given: Mapping[str, str]) -> None:
     """Raises UserError for a binding of the user's, `given`, that a study sets itself."""
     if clash := sorted(set(own) & set(given)):
-        raise UserError(f'{clash[0]} is set by {study} itself; leave it out')
+        raise UserError(f'{clash[0]} is set by {study}; remove it')
