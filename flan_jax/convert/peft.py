@@ -1,4 +1,4 @@
-"""LoRA adapters in: a folder as PEFT keeps it, beside the base model that it names."""
+"""Imports LoRA adapters from folders in PEFT's format, which name their base model."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _UNSUPPORTED = (
 
 
 def is_adapter(folder: epath.PathLike) -> bool:
-    """Whether a folder holds an adapter as PEFT keeps it."""
+    """Whether a folder holds an adapter in PEFT's format."""
     return (epath.Path(folder) / CONFIG_FILE).exists()
 
 
@@ -35,7 +35,7 @@ def base_of_adapter(folder: epath.PathLike) -> str:
     """The folder of the base model that an adapter names.
 
     Raises:
-      ConversionError: if it is no folder that is there.
+      ConversionError: if it is not an existing folder.
     """
     base = _settings(folder).get('base_model_name_or_path')
     if not base or not epath.Path(base).is_dir():
@@ -47,10 +47,10 @@ def base_of_adapter(folder: epath.PathLike) -> str:
 
 
 def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, dict[str, np.ndarray]]:
-    """An adapter's settings, and its arrays as ours are: A [L, in, r] and B [L, r, out] of every target, float32.
+    """An adapter's settings, and its arrays in our layout: A [L, in, r] and B [L, r, out] of every target, float32.
 
     Raises:
-      ConversionError: for an adapter of another kind than LoRA, or tensors that the decoder has no place for.
+      ConversionError: for an adapter of another kind than LoRA, or tensors that do not fit the decoder.
     """
     settings = _settings(folder)
     if settings.get('peft_type') != 'LORA':
@@ -69,7 +69,7 @@ def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, d
 
 
 def _by_name(folder: epath.PathLike, family: Family, num_layers: int) -> dict[str, list[np.ndarray]]:
-    """Target with the ending of A or B to the array of each layer, transposed into ours."""
+    """Target with the suffix of A or B to the array of each layer, transposed to our layout."""
     tensors = safetensors.numpy.load((epath.Path(folder) / TENSORS_FILE).read_bytes())
     places = _places(family, num_layers)
     found: dict[str, dict[int, np.ndarray]] = {}
@@ -86,7 +86,7 @@ def _by_name(folder: epath.PathLike, family: Family, num_layers: int) -> dict[st
 
 
 def _places(family: Family, num_layers: int) -> dict[str, tuple[str, int]]:
-    """Name of their module to our target and the layer, for matrices that stand by themselves in the family."""
+    """Name of PEFT's module to our target and layer, for the matrices that are separate tensors in the family."""
     own = {
         theirs: ours.removeprefix(STACKED)
         for ours, theirs in family.modules.items()

@@ -1,7 +1,7 @@
-"""Reading a folder of Hugging Face's transformers: config.json and safetensors, straight into the target sharding.
+"""Reads config.json and safetensors of a folder of Hugging Face's transformers, directly into the target sharding.
 
-A parameter is assembled shard by shard from slices of the files, so besides the finished parameters no more than one is
-in the host's memory.
+A parameter is assembled shard by shard from slices of the files, so that the host's memory holds at most one parameter
+besides the finished ones.
 """
 
 import dataclasses
@@ -31,21 +31,21 @@ _DTYPES = ('BF16', 'F16', 'F32')
 
 
 class HuggingFaceModel:
-    """A folder with config.json and safetensors, opened; no tensor is read before `params`.
+    """An opened folder with config.json and safetensors; tensors are not read before `params`.
 
     Attributes:
-      folder: where it is.
+      folder: path of the folder.
       family: its architecture.
       config: the decoder.
-      head: shape and dtype of its scalar head, which reward models have (...ForSequenceClassification with one label).
+      head: shape and dtype of its scalar head, for reward models (...ForSequenceClassification with one label).
     """
 
     def __init__(self, folder: epath.PathLike):
-        """Opens the folder and checks that config and tensors can be converted, all of them.
+        """Opens the folder and checks that its config and all tensors can be converted.
 
         Raises:
-          ConversionError: listing every unsupported key or value or, where there is none, every tensor that is missing,
-            unused, or of another shape or dtype than it should be.
+          ConversionError: lists all unsupported keys and values or, if there are none, all tensors that are missing,
+            unused, or of an unexpected shape or dtype.
         """
         self.folder = epath.Path(folder)
         self.family, self.config, rates = read_config(self.folder)
@@ -66,7 +66,7 @@ class HuggingFaceModel:
     def params(
         self, layout: Mapping[str, jax.ShapeDtypeStruct], progress: Callable[[int], None] = lambda parameters: None
     ) -> Params:
-        """All parameters, in the dtypes and shardings of `layout`; `progress` is told of each that is read."""
+        """All parameters, in the dtypes and shardings of `layout`; `progress` is called for each."""
         params: Params = {}
         for name, like in layout.items():
             reader: Any = self._reader(name, like.dtype)
@@ -75,7 +75,7 @@ class HuggingFaceModel:
         return params
 
     def _reader(self, name: str, dtype) -> Callable[[tuple[slice, ...]], np.ndarray]:
-        """Reads any part of one of our parameters."""
+        """A function that reads any slice of one of our parameters."""
         place = self._places[name]
 
         def read(index):
@@ -95,7 +95,7 @@ class HuggingFaceModel:
         return file.get_slice(name)
 
     def _problems(self):
-        """A line for every tensor that is not what it should be."""
+        """A line for every tensor that is missing, unused, or of an unexpected shape or dtype."""
         expected = their_shapes(self._places, self.config)
         for name in sorted(expected.keys() - self._tensors.keys()):
             yield f'{name}: missing'
@@ -111,7 +111,7 @@ class HuggingFaceModel:
                 yield f'{name}: dtype {tensor.get_dtype()}, supported are {", ".join(_DTYPES)}'
 
     def _is_superfluous(self, name: str) -> bool:
-        """Whether a tensor is an old buffer, or the tied unembedding once more."""
+        """Whether a tensor is an old buffer, or a copy of the tied unembedding."""
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.family.buffers):
             return True
         unembedding = f'{self.family.modules["unembedding"]}.weight'
@@ -124,10 +124,10 @@ class HuggingFaceModel:
 def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
     """The family and the decoder of a folder's config.json, and whether it is a reward model, with a scalar head.
 
-    A reward model has no unembedding: it counts as tied.
+    A reward model has no unembedding, and its config has tied embeddings.
 
     Raises:
-      ConversionError: if there is none, its family is not supported, or it has keys or values that are not.
+      ConversionError: if there is no config.json, or its family, keys or values are not supported.
     """
     path = own_file(folder, CONFIG_FILE)
     if not path.exists():
@@ -171,7 +171,7 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
 
 
 def _files_of(index: epath.Path) -> list[str]:
-    """The files that an index names; raises ConversionError."""
+    """The files that an index file names; raises ConversionError."""
     weight_map = read_json(index, _FETCH).get('weight_map')
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
         raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is not a mapping of tensors to files')
@@ -179,7 +179,7 @@ def _files_of(index: epath.Path) -> list[str]:
 
 
 def _full_name(name: str, family: Family) -> str:
-    """The name of a tensor with the prefix that some files leave out."""
+    """The name of a tensor with the prefix that some files omit."""
     complete = (family.prefix, f'{family.modules["unembedding"]}.', f'{HEAD}.')
     return name if name.startswith(complete) else family.prefix + name
 

@@ -1,4 +1,4 @@
-"""Pictures of how a model rates responses."""
+"""Charts of a model's ratings of responses."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from flan_jax.reports.charts import COLOURS, WIDTH
 
 
 def rating_distribution(found: Mapping[str, Sequence[float]]) -> Figure:
-    """How ratings of chosen and of other responses are spread; `found` has edges and the shares between them."""
+    """The distributions of ratings of chosen and other responses; `found` has bin edges and shares per bin."""
     figure, axes = plt.subplots(figsize=(WIDTH, 2.6))
     for name, colour in (('others', COLOURS['paper']), ('chosen', COLOURS['tuned'])):
         percent = [100 * share for share in found[name]]
@@ -22,7 +22,7 @@ def rating_distribution(found: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def reliability_diagram(bins: Sequence[Mapping[str, float]]) -> Figure:
-    """Accuracy by confidence, the diagonal being perfect calibration; the area of a dot is the share of pairs."""
+    """Accuracy by confidence; the diagonal is perfect calibration, and a dot's area is the share of pairs."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2))
     axes.plot([50, 100], [50, 100], '--', lw=1.2, color=COLOURS['chance'])
     confidence, accuracy = ([100 * found[name] for found in bins] for name in ('confidence', 'accuracy'))

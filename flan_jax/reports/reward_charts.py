@@ -1,4 +1,4 @@
-"""Pictures of a reward model's work, as SVG: how rewards are spread, and whether their differences can be believed."""
+"""Charts for reward models as SVG: the distribution of rewards, and their calibration."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ _BARS = 40
 
 
 def reward_distributions(sets: Mapping[str, Sequence[float]]) -> str:
-    """Histograms of rewards, one set of answers below the other, over the same range; a line marks each mean."""
+    """Histograms of rewards, one below the other for each set of answers, over the same range, with their means."""
     values = np.concatenate([np.asarray(rewards, float) for rewards in sets.values()])
     edges = np.histogram_bin_edges(values, _BARS)
     figure, rows = plt.subplots(len(sets), sharex=True, sharey=True, squeeze=False, figsize=(WIDTH, 0.6 + len(sets)))
@@ -25,7 +25,7 @@ def reward_distributions(sets: Mapping[str, Sequence[float]]) -> str:
 
 
 def calibration_curve(found: Calibration) -> str:
-    """How often the preferred answer is the better one, against how sure the rewards are; the diagonal is perfect."""
+    """Accuracy by confidence; the diagonal is perfect calibration."""
     figure, (above, below) = plt.subplots(
         2, sharex=True, figsize=(WIDTH * 0.7, 4.6), gridspec_kw={'height_ratios': [3, 1]}
     )

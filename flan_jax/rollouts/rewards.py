@@ -1,4 +1,4 @@
-"""What answers are worth while a model learns: by a scorer of texts, or by a reward model."""
+"""Rewards of answers for reinforcement learning: by a scorer of texts, or by a reward model."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 def reward_called(
     name: str, vocabulary: Vocabulary, prompt_format: PromptFormat, parallelism: Parallelism, batch_tokens: int
 ) -> Reward:
-    """The scorer of a name, or the reward model in a folder, which reads the very tokens that were drawn.
+    """The reward function by a scorer's name or a reward model's folder; the latter reads the sampled tokens.
 
     Raises:
-      UnknownName: for what is neither.
+      UnknownName: for a name that is neither.
       UserError: for a reward model of another vocabulary or prompt format, or a language model.
     """
     if name in SCORERS:

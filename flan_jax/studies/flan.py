@@ -1,4 +1,4 @@
-"""The tables and figures of FLAN that several runs give (Wei et al. 2022): their arms, columns, and printed values."""
+"""The tables and figures of FLAN that need several runs (Wei et al. 2022): arms, columns, and the paper's values."""
 
 from flan_jax.catalogue import JOIN
 from flan_jax.data.members import ADDED_IN_ORDER, own_mixtures
@@ -21,10 +21,10 @@ ABLATION_COLUMNS = {
 }
 
 SIZES = {'422M': '422m', '2B': '2b', '8B': '8b', '68B': '68b', '137B': '137b'}
-"""The sizes of Figure 7, to the names of their gin files."""
+"""The model sizes of Figure 7, with the names of their gin files."""
 
 SMALL_WIDTHS = (32, 64, 128)
-"""Widths of the decoders that stand for those sizes at the small scale."""
+"""Widths of the decoders that replace those sizes at the small scale."""
 
 
 def _clusters(scale: Scale) -> list[Arm]:
@@ -93,7 +93,7 @@ def _templates(scale: Scale) -> list[Arm]:
 
 
 def _first_datasets(count: int) -> list[str]:
-    """The first datasets of each of the seven clusters that Figure 6 adds, or all of a smaller one."""
+    """The first `count` datasets of each of the seven clusters that Figure 6 adds."""
     mixtures = own_mixtures()
     clusters = ([dataset.name for name in names for dataset in mixtures[name]] for names in ADDED_IN_ORDER)
     return [name for cluster in clusters for name in cluster[:count]]

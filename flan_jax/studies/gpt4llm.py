@@ -1,6 +1,7 @@
 """Instruction tuning with GPT-4 (Peng et al. 2023, arXiv 2304.03277): the figures that need no model of ours.
 
-Printed values are of the paper and of its repository's notebooks; verdicts of judges and of people are read from files.
+The paper's values are from the paper and the notebooks in its repository; verdicts of judges and people are read from
+files.
 """
 
 import collections
@@ -23,11 +24,11 @@ from flan_jax.studies.gpt4llm_published import FIGURE_4, FIGURE_5, RANKED, ROUGE
 RELATIVE = 'relative score, %'
 
 UNREAD = 'questions without scores'
-"""A column of files of verdicts in which the judge gave none in either order; such questions count for nothing."""
+"""Column for the number of questions without a verdict in either order, which are ignored."""
 
 
 def score_distributions(files: Sequence[pathlib.Path]) -> Table:
-    """Statistics of score lists, a JSON object of them."""
+    """Statistics of lists of scores, given as a JSON object."""
     (file,) = _exactly_one(files)
     lists = read_json(file, 'fetch it again')
     if wrong := [name for name, scores in lists.items() if not _are_scores(scores)]:
@@ -56,20 +57,20 @@ def _statistics(scores: Sequence[float]) -> dict[str, float]:
 
 
 def relative_scores(files: Sequence[pathlib.Path]) -> Table:
-    """The printed totals' relative scores, and those of files of reviews, whose texts are parsed anew."""
+    """The relative scores of the paper's totals, and those of files of reviews, whose texts are parsed again."""
     printed = {name: (score, opponent) for name, (score, opponent, _) in FIGURE_4.items()}
     paper = {name: {RELATIVE: percent} for name, (_, _, percent) in FIGURE_4.items()}
     return _with_reviews({**printed, **RANKED}, paper, files)
 
 
 def chinese_scores(files: Sequence[pathlib.Path]) -> Table:
-    """The relative scores of answers in Chinese, by the printed totals, and those of files of reviews."""
+    """The relative scores of answers in Chinese, from the paper's totals and from files of reviews."""
     parts = ((f'{model}, {part}', pair) for part, models in FIGURE_5.items() for model, pair in models.items())
     return _with_reviews(dict(parts), {}, files)
 
 
 def _with_reviews(printed: Mapping[str, tuple[float, float]], paper: Cells, files: Sequence[pathlib.Path]) -> Table:
-    """Relative scores by printed totals, then by files of reviews, Vicuna's beside what was published of them."""
+    """Relative scores from the paper's totals and from files of reviews; Vicuna's are compared with published ones."""
     ours = {name: _relative(*pair) for name, pair in printed.items()}
     paper = dict(paper)
     for file in files:
@@ -93,10 +94,10 @@ def _relative(score: float, opponent: float) -> dict[str, float]:
 
 
 def _reviewed(file: pathlib.Path) -> list[tuple[float, float] | None]:
-    """The scores of a file's reviews, by their first line; by 'score' where that has none, as reviews of mathematics.
+    """The scores on the first lines of a file's reviews, or under 'score' for reviews without scores on that line.
 
-    The protocol gives -1 for both where a first line cannot be read, and leaves mending it to people: the 12 reviews of
-    mathematics in FastChat's files begin with a solution, and their scores were entered by hand.
+    FastChat's protocol gives both answers -1 if the first line has no scores, to be corrected by hand: the 12 reviews
+    of mathematics in its files begin with a solution, and their scores were entered by hand.
     """
     return [_scores_of(where, row) for where, row in read_file(file)]
 
@@ -122,9 +123,9 @@ def _scores_of(where: str, row: Mapping) -> tuple[float, float] | None:
 
 
 def _both_orders(where: str, scores: object) -> tuple[float, float] | None:
-    """B's and A's scores as `flan-jax judge --scores` writes them, A's before B's; None where it could read neither.
+    """B's and A's scores from the output of `flan-jax judge --scores`, where A's is first; None if there are none.
 
-    Half of their sum over both orders, so that the relative score is the one that `judge` prints of both.
+    They are the means over both orders, so that the relative score equals the one that `judge` prints.
     """
     if not isinstance(scores, list):
         raise UserError(f'{where}: a verdict without scores; judge with --endpoint and --scores')

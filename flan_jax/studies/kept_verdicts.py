@@ -1,4 +1,4 @@
-"""Verdicts that a study keeps in files: they are read, whatever judge wrote them, and what is missing is judged."""
+"""Verdicts in a study's files: those of any judge are read, and missing ones are added by our judge."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +18,15 @@ from flan_jax.progress import CONSOLE
 def kept_verdicts(
     path: epath.PathLike, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
 ) -> tuple[list[Verdict], str]:
-    """The verdicts on pairs, and what the file says of its judge.
+    """The verdicts on pairs of answers, and the judge's name in the file.
 
     Args:
-      path: the file, which is written or added to where verdicts are missing.
-      pairs: what is judged.
-      open_judge: opens the judge; called only where verdicts are missing.
+      path: the file, to which missing verdicts are added.
+      pairs: the pairs of answers.
+      open_judge: opens the judge; called only if verdicts are missing.
 
     Raises:
-      UserError: where a file lacks verdicts and is of another judge, or is on other answers.
+      UserError: if a file lacks verdicts and is of another judge, or has verdicts on other answers.
     """
     path = epath.Path(path)
     rows = [row for _, row in read_rows(path)] if path.exists() else []
@@ -43,7 +43,7 @@ def kept_verdicts(
 
 
 def _read(path: epath.Path, pairs: Sequence[Pair]) -> list[Verdict]:
-    """The file's verdicts on pairs; raises UserError where they are on other answers."""
+    """The file's verdicts on pairs; raises UserError if they are on other answers."""
     if not pairs:
         return []
     try:
@@ -53,7 +53,7 @@ def _read(path: epath.Path, pairs: Sequence[Pair]) -> list[Verdict]:
 
 
 def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], judge: PairwiseJudge) -> list[dict]:
-    """The judge's verdicts on pairs as lines of the file; raises UserError where those there are another judge's."""
+    """The judge's verdicts as records for the file; raises UserError if the file's are of another judge."""
     recipe = json.loads(json.dumps(judge.recipe))
     if rows and rows[0].get('judge') != recipe:
         raise UserError(
@@ -65,7 +65,7 @@ def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], 
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    """What a line says of its judge."""
+    """The judge's name in a record of the file."""
     said = row.get('judge') or {'kind': 'a judge not named in the file'}
     if isinstance(said, str):
         return said

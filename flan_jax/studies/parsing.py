@@ -1,6 +1,6 @@
-"""Outputs parsed by a spaCy pipeline of the user's choice: what each says first, as a verb and its object.
+"""Parses outputs by a spaCy pipeline of the user's choice: the verb and object of each output's first sentence.
 
-spaCy is an extra, and its pipelines are packages of their own, which only a user can choose.
+spaCy is an optional dependency, and its pipelines are separate packages that the user installs.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from flan_jax.metrics.verb_nouns import root_verb_and_object
 from flan_jax.progress import CONSOLE, bar
 
 OUTPUTS = ('output', 'answer', 'prediction', 'instruction_output')
-"""Keys of outputs: Alpaca's files, `flan-jax generate`, our records, and the paper's own parses."""
+"""Keys of outputs in Alpaca's files, in those of `flan-jax generate`, in our records, and in the paper's parses."""
 
 BATCH = 64
-"""Texts that spaCy parses at a time; the parses do not depend on it."""
+"""Number of texts in a batch for spaCy; the parses do not depend on it."""
 
 
 def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Every output of a file that differs from those before it: where it stands, the text, the row.
+    """The distinct outputs of a file, each with its location for messages, its text and its row.
 
     Raises:
       ExampleError: if the file cannot be read; UserError if a row has no output.
@@ -43,17 +43,17 @@ def outputs_of(path: pathlib.Path) -> Iterator[tuple[str, str, Mapping[str, Any]
 
 
 def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLike) -> list[pathlib.Path]:
-    """Parses the outputs of files; returns the files of verbs and objects, which are of the same names.
+    """Parses the outputs of files; returns the files of verbs and objects, which have the same names.
 
-    A file that the same pipeline has parsed there is left as it is, so that an interruption costs one file at most.
+    Existing parses by the same pipeline are reused, so that an interruption loses at most one file.
 
     Args:
-      files: of outputs, see `outputs_of`.
-      parser: a spaCy pipeline, by its package's name or its folder.
-      folder: where JSON lines of `verb`, `noun` (null for none) and `output` are written, and what they were made of.
+      files: files of outputs, see `outputs_of`.
+      parser: a spaCy pipeline, as the name of its package or as its folder.
+      folder: for JSON lines with `verb`, `noun` (null for none) and `output`, and for the digest of their inputs.
 
     Raises:
-      UserError: for a pipeline that is not there or does not parse, and for files that cannot be told apart or read.
+      UserError: if the pipeline is missing or does not parse, or if files have the same name or cannot be read.
     """
     names = [file.stem for file in files]
     require_different(names)
@@ -66,13 +66,13 @@ def parse_files(files: Sequence[pathlib.Path], parser: str, folder: epath.PathLi
 
 
 def _parse(folder: pathlib.Path, name: str, texts: Sequence[str], pipeline: Any, weights: bytes) -> pathlib.Path:
-    """The parses of a file, made unless they are there."""
+    """The path of a file's parses, which are made unless they exist."""
     path, note = folder / f'{name}.jsonl', folder / f'{name}.made_of.txt'
     made_of = hashlib.sha256(weights + json.dumps(texts).encode()).hexdigest()
     if path.exists() and note.exists() and note.read_text() == made_of:
         CONSOLE.print(f'{name}: already parsed, {path}', soft_wrap=True)
         return path
-    note.unlink(missing_ok=True)  # it would be believed of parses that are half made anew
+    note.unlink(missing_ok=True)  # otherwise it would vouch for incomplete new parses
     with bar(f'parsing {name}', len(texts)) as advance:
         lines = [_line(doc, advance) for doc in pipeline.pipe(texts, batch_size=BATCH)]
     write_whole(path, ''.join(lines))
@@ -81,7 +81,7 @@ def _parse(folder: pathlib.Path, name: str, texts: Sequence[str], pipeline: Any,
 
 
 def require_different(names: Sequence[str]) -> None:
-    """Raises UserError for names of files that cannot be told apart."""
+    """Raises UserError if two files have the same name."""
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f'two files are called {twice[0]}; rename one of them')
 
@@ -94,7 +94,7 @@ def _texts(file: pathlib.Path) -> list[str]:
 
 
 def _line(doc: Any, advance) -> str:
-    """The line of a parsed output, by its first sentence; an empty output has none."""
+    """The JSON line of a parsed output, from its first sentence; an empty output has neither verb nor noun."""
     sentence = next(iter(doc.sents), None) if len(doc) else None
     verb, noun = root_verb_and_object(sentence.root) if sentence else (None, None)
     advance()
@@ -102,7 +102,7 @@ def _line(doc: Any, advance) -> str:
 
 
 def open_pipeline(name: str) -> Any:
-    """A spaCy pipeline that tags, parses and lemmatises; raises UserError."""
+    """A spaCy pipeline with tagger, parser and lemmatiser; raises UserError."""
     spacy = _spacy(name)
     try:
         pipeline = spacy.load(name, exclude=['ner'])
@@ -123,7 +123,7 @@ def open_pipeline(name: str) -> Any:
 
 def _spacy(name: str) -> ModuleType:
     try:
-        return importlib.import_module('spacy')  # an extra, which no other module knows
+        return importlib.import_module('spacy')  # an optional dependency, used only here
     except ImportError as error:
         raise UserError(
             f"--parser={name} takes spaCy ({error}); install it with pip install 'flan_jax[parser]', and the "
