@@ -58,8 +58,9 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     """
     found = []
     for where, row in read_rows(path):
-        texts = [_question(where, row), row.get('output_1'), row.get('output_2')]
-        if not all(isinstance(text, str) for text in texts):
+        said = (_question(where, row), row.get('output_1'), row.get('output_2'))
+        texts = [text for text in said if isinstance(text, str)]
+        if len(texts) < 3:
             raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
     if not found:
