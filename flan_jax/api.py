@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Unpack, overload
 import numpy as np
 
 from flan_jax.data.formats import format_named
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.inference.answer_text import Piece, pieces
@@ -96,21 +97,33 @@ class Model:
     # A text is a sequence of texts to a type checker, but not here.
     @overload
     def generate(  # type: ignore[overload-overlap]
-        self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[Decoding]
+        self, prompts: str, *, contexts: str | None = ..., progress: Progress = ..., **decoding: Unpack[Decoding]
     ) -> str: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str], *, progress: Progress = ..., **decoding: Unpack[Decoding]
+        self,
+        prompts: Sequence[str],
+        *,
+        contexts: Sequence[str] | None = ...,
+        progress: Progress = ...,
+        **decoding: Unpack[Decoding],
     ) -> list[str]: ...
 
     def generate(
-        self, prompts: str | Sequence[str], *, progress: Progress = _silent, **decoding: Unpack[Decoding]
+        self,
+        prompts: str | Sequence[str],
+        *,
+        contexts: str | Sequence[str] | None = None,
+        progress: Progress = _silent,
+        **decoding: Unpack[Decoding],
     ) -> str | list[str]:
         """The answer to a prompt, or the answers to several, which are computed together.
 
         Args:
           prompts: one or several.
+          contexts: of each prompt the part that it is about and with which it ends, such as Alpaca's `input`, or ''; a
+            format may put it under a heading of its own.
           progress: called with the number of prompts that were just answered.
           **decoding: see `Decoding`.
 
@@ -119,10 +132,14 @@ class Model:
           UserError: for what is no text, or decoding that is not allowed.
         """
         if isinstance(prompts, str):
-            return self.generate([prompts], progress=progress, **decoding)[0]
+            about = None if contexts is None else [str(contexts)]
+            return self.generate([prompts], contexts=about, progress=progress, **decoding)[0]
         check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
-        return self._answer([self.encode(prompt) for prompt in texts], progress, **decoding)
+        about = [''] * len(texts) if contexts is None else check_texts('contexts', contexts)
+        if len(about) != len(texts):
+            raise UserError(f'contexts: {len(about)} for {len(texts)} prompts; give one for each, or an empty text')
+        return self._answer([self.encode(*of) for of in zip(texts, about)], progress, **decoding)
 
     def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
         """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
@@ -140,12 +157,18 @@ class Model:
             warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
 
-    def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
-        """The tokens of a prompt, or of a dialogue as `chat` takes it, however many they are; raises as `chat` does."""
+    def encode(self, asked: str | Sequence[Message], context: str = '') -> np.ndarray:
+        """The tokens of a prompt, or of a dialogue as `chat` takes it, however many they are; raises as `chat` does.
+
+        `context` is the part of a prompt that it is about and with which it ends, see `generate`.
+        """
+        prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
         if isinstance(asked, str):
-            (prompt,) = check_texts('prompt', [asked])
-            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, prompt))
-        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue_of(asked)).prompt)
+            prompt, context = check_texts('prompt', [asked, context])
+            if not context:
+                return _ids(prompt_format.encode_prompt(vocabulary, prompt))
+            return _ids(prompt_format.encode_asked(vocabulary, Dialogue(prompt, WANTED, context=context)).prompt)
+        return _ids(prompt_format.encode_asked(vocabulary, dialogue_of(asked)).prompt)
 
     def stream(
         self,

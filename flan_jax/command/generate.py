@@ -11,11 +11,31 @@ import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from flan_jax.errors import UserError
 from flan_jax.files import read_utf8, require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
+
+
+class Asked(NamedTuple):
+    """What a model is asked.
+
+    Attributes:
+      prompt: the text.
+      context: the part of it that it is about and with which it ends, where a file keeps that apart.
+      called: what the answer's record calls it; empty for the prompt itself.
+    """
+
+    prompt: str
+    context: str = ''
+    called: str = ''
+
+    @property
+    def name(self) -> str:
+        """What the answer's record calls it."""
+        return self.called or self.prompt
 
 
 def main(arguments: list[str]) -> int:
@@ -24,17 +44,17 @@ def main(arguments: list[str]) -> int:
     if options.chat:
         _talk(options)
         return 0
-    named, prompts = read_prompts(options.file, options.template) if options.file else ([], options.prompt)
+    asked = read_prompts(options.file, options.template) if options.file else [Asked(text) for text in options.prompt]
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers(named, answer(prompts), options.output)
-    elif prompts:
-        print('\n'.join(map(shown, answer(prompts))))
+        _write_answers([one.name for one in asked], answer(asked), options.output)
+    elif asked:
+        print('\n'.join(map(shown, answer(asked))))
     else:
         for prompt in _typed():
-            print(*map(shown, answer([prompt])))
+            print(*map(shown, answer([Asked(prompt)])))
     return 0
 
 
@@ -193,16 +213,17 @@ def open_model(options: argparse.Namespace):
     return of_task(loaded, options.task, options.checkpoint)
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
-    """From prompts to answers with the model that the options name."""
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[Asked]], list[str]]:
+    """From what is asked to answers with the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
-    def answer(prompts: Sequence[str]) -> list[str]:
+    def answer(asked: Sequence[Asked]) -> list[str]:
+        prompts, contexts = [one.prompt for one in asked], [one.context for one in asked]
         if len(prompts) == 1:
-            return model.generate(prompts, **chosen)
+            return model.generate(prompts, contexts=contexts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **chosen)
+            return model.generate(prompts, contexts=contexts, progress=advance, **chosen)
 
     return answer
 
@@ -219,8 +240,8 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[str], list[str]]:
-    """The prompts of a file as they are called in the output, and as they are asked; raises UserError."""
+def read_prompts(path: pathlib.Path, template: str | None = None) -> list[Asked]:
+    """What the prompts of a file ask; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
@@ -228,16 +249,15 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[
             raise UserError(
                 f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
             )
-        prompts = [line for line in read_utf8(path).split('\n') if line.strip()]
-        return prompts, prompts
+        return [Asked(line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
 
     rows = list(read_file(path))
     if template is None:
-        prompts = [_prompt_of(found, where) for where, found in rows]
-        return prompts, prompts
-    asked = [_filled(template, found, where) for where, found in rows]
-    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
+        return [_asked_of(found, where) for where, found in rows]
+    filled = [_filled(template, found, where) for where, found in rows]
+    called = (_asked_of({'prompt': text, **found}, where).prompt for text, (where, found) in zip(filled, rows))
+    return [Asked(text, called=name) for text, name in zip(filled, called)]
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
@@ -253,8 +273,8 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
-def _prompt_of(found: Mapping, where: str) -> str:
-    from flan_jax.data.instruction_files.conversation import first_key, question_of
+def _asked_of(found: Mapping, where: str) -> Asked:
+    from flan_jax.data.instruction_files.conversation import first_key, input_of, question_of
 
     key = first_key(found, ('prompt', 'instruction'))
     if key is None:
@@ -262,7 +282,7 @@ def _prompt_of(found: Mapping, where: str) -> str:
             f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
             'other keys give --template, such as "{question}"'
         )
-    return question_of(where, found, key)
+    return Asked(question_of(where, found, key), input_of(where, found, key))
 
 
 def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:

@@ -44,14 +44,14 @@ def main(arguments: list[str]) -> int:
     from flan_jax.reports.page import page_of, write_files
 
     chosen = _checkpoints(options)
-    _, asked = read_prompts(options.prompts)
-    prompts = list(dict.fromkeys(asked))
+    contexts = {asked.prompt: asked.context for asked in read_prompts(options.prompts)}
+    prompts = list(contexts)
     output = options.output or pathlib.Path(options.run) / FOLDER
     if options.model:
         require_judge(options.model)
     require_writable(output, '--output')
     _require_same_settings(output / 'settings.json', _settings(options, prompts), _weights(chosen))
-    answers = {f'step {folder.name}': _answers(options, folder, prompts, output) for folder in chosen}
+    answers = {f'step {folder.name}': _answers(options, folder, contexts, output) for folder in chosen}
     judged, judge = _judged(options, answers) if options.model else ([], None)
     content = {
         'run': options.run,
@@ -154,8 +154,8 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
     write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
 
-def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output: pathlib.Path) -> dict[str, str]:
-    """A checkpoint's answers, from its file or from itself."""
+def _answers(options: argparse.Namespace, folder, contexts: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
+    """A checkpoint's answers to prompts, each with what it is about, from its file or from itself."""
     from flan_jax.api import Model
     from flan_jax.evaluation.judges.answers import read_answers
 
@@ -164,9 +164,10 @@ def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output
         options.checkpoint = str(folder)
         model = Model(open_model(options), options.batch_tokens)
         chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens}
-        with bar(f'answering with step {folder.name}', len(prompts), first='compiling') as advance:
-            found = model.generate(prompts, progress=advance, seed=options.seed, **chosen)
-        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, found))
+        given = {'contexts': list(contexts.values()), 'seed': options.seed}
+        with bar(f'answering with step {folder.name}', len(contexts), first='compiling') as advance:
+            found = model.generate(list(contexts), progress=advance, **given, **chosen)
+        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(contexts, found))
         write_whole(path, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
     return read_answers(path)
 

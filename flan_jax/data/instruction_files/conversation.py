@@ -86,9 +86,13 @@ def question_of(where: str, row: Mapping[str, Any], key: str) -> str:
     Raises:
       ExampleError: where either is no text.
     """
-    asked = text_of(where, row, key)
-    context = text_of(where, row, 'input', default='') if key == INSTRUCTION else ''
-    return with_input(asked, context) if context.strip() else asked
+    asked, context = text_of(where, row, key), input_of(where, row, key)
+    return with_input(asked, context) if context else asked
+
+
+def input_of(where: str, row: Mapping[str, Any], key: str) -> str:
+    """What the question that a row has under a key is about, where it stands apart as `input`; empty for nothing."""
+    return text_of(where, row, 'input', default='').strip() if key == INSTRUCTION else ''
 
 
 def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
