@@ -11,7 +11,7 @@ import os
 import reprlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Unpack, overload
+from typing import Any, NamedTuple, Unpack, cast, overload
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class Model:
           UserError: for what is no text, or decoding that is not allowed.
         """
         if isinstance(prompts, str):
-            about = None if contexts is None else [str(contexts)]
+            about = None if contexts is None else cast(list[str], [contexts])
             return self.generate([prompts], contexts=about, progress=progress, **decoding)[0]
         check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
