@@ -99,7 +99,7 @@ class Model:
         self,
         prompts: str,
         *,
-        contexts: Sequence[str] = ...,
+        contexts: str = ...,
         progress: Progress = ...,
         **decoding: Unpack[DecodingArguments],
     ) -> str: ...
@@ -118,7 +118,7 @@ class Model:
         self,
         prompts: str | Sequence[str],
         *,
-        contexts: Sequence[str] = (),
+        contexts: str | Sequence[str] = (),
         progress: Progress = _silent,
         **decoding: Unpack[DecodingArguments],
     ) -> str | list[str]:
@@ -136,17 +136,14 @@ class Model:
           UserError: if a prompt is not a text, or decoding arguments are not allowed.
         """
         if isinstance(prompts, str):
-            return self.generate([prompts], contexts=contexts, progress=progress, **decoding)[0]
+            about = check_texts('contexts', [contexts]) if contexts else ()
+            return self.generate([prompts], contexts=about, progress=progress, **decoding)[0]
         check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
         about = check_texts('contexts', contexts) if contexts else [''] * len(texts)
         if len(about) != len(texts):
             raise UserError(f'contexts has {len(about)} texts for {len(texts)} prompts; give one for each')
-        for text, context in zip(texts, about):
-            if not text.endswith(context):
-                raise UserError(f'contexts: {context[:80]!r} is not the end of its prompt, {text[-160:]!r}')
-        encode, vocabulary = self.loaded.prompt_format.encode_question, self.loaded.vocabulary
-        return self._answer([_ids(encode(vocabulary, *asked)) for asked in zip(texts, about)], progress, **decoding)
+        return self._answer([self.encode(*each) for each in zip(texts, about)], progress, **decoding)
 
     def chat(self, messages: Sequence[Message], **decoding: Unpack[DecodingArguments]) -> str:
         """The answer to a dialogue: an optional system message, then user and assistant in turn, the user last.
@@ -167,12 +164,18 @@ class Model:
             )
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
 
-    def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
-        """The tokens of a prompt, or of a dialogue as in `chat`, without a limit of length; raises like `chat`."""
-        if isinstance(asked, str):
-            (prompt,) = check_texts('prompt', [asked])
-            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, prompt))
-        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue_of(asked)).prompt)
+    def encode(self, asked: str | Sequence[Message], context: str = '') -> np.ndarray:
+        """The tokens of a prompt, or of a dialogue as in `chat`, without a limit of length; raises like `chat`.
+
+        `context` is the end of a prompt that its instruction is about, see `generate`.
+        """
+        prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
+        if not isinstance(asked, str):
+            return _ids(prompt_format.encode_asked(vocabulary, dialogue_of(asked)).prompt)
+        prompt, context = check_texts('prompt', [asked, context])
+        if not prompt.endswith(context):
+            raise UserError(f'contexts: {context[:80]!r} is not the end of its prompt, {prompt[-160:]!r}')
+        return _ids(prompt_format.encode_question(vocabulary, prompt, context))
 
     def stream(
         self,
