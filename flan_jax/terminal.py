@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -17,7 +18,13 @@ def shown(text: str) -> str:
 
 
 class SafeConsole(Console):
-    """A console on which control characters of texts are shown; its own colours and cursor stay as they are."""
+    """A console on which control characters of texts, and names of emoji, are shown as they are.
+
+    Its own colours and cursor stay as they are.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(**{'emoji': False} | options)  # a text may hold :smile:, which no model reads as one letter
 
     def render_str(self, text: str, **styles) -> Text:
         return super().render_str(shown(text), **styles)  # before the columns of tables are measured
