@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -17,7 +18,13 @@ def shown(text: str) -> str:
 
 
 class SafeConsole(Console):
-    """A console that escapes control characters of texts, but keeps its own colours and cursor movements."""
+    """A console that escapes control characters of texts and shows names of emoji as they are.
+
+    Its own colours and cursor movements stay.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(**{'emoji': False} | options)  # a text may contain :smile:, which is no emoji to a model
 
     def render_str(self, text: str, **styles) -> Text:
         return super().render_str(shown(text), **styles)  # also here, since tables measure the text before rendering

@@ -59,6 +59,15 @@ def test_every_console_is_such_a_one(capsys):
     assert '\\x1b]0;owned' in capsys.readouterr().out
 
 
+def test_names_of_emoji_are_shown_as_they_are():
+    """A model reads seven letters; one in their place would be another text."""
+    terminal = io.StringIO()
+    console = SafeConsole(file=terminal)
+    console.print('a :smile: b')
+    console.print(Table(':smile:', show_header=True))
+    assert terminal.getvalue().count(':smile:') == 2
+
+
 def test_what_a_command_complains_of_is_shown(capsys):
     assert main.main(['tasks', 'show', 'x\x1b[2J', '--data_dir=/nowhere']) == 2
     assert '\x1b' not in capsys.readouterr().err

@@ -8,6 +8,7 @@ A declaration is checked when it is created, and its templates again when it is 
 import dataclasses
 import re
 import string
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -42,6 +43,9 @@ MetricName = Literal[
     'exact_match', 'final_answer', 'marked_answer', 'edit_distance', 'rouge', 'bleu',
 ]  # fmt: skip
 """Metrics a dataset may name; `flan_jax.metrics.metrics` computes them. The first named is the headline."""
+
+_OF_TWO = ('binary_f1', 'multirc')
+"""Those that judge the second of two options."""
 
 ANSWER, OPTIONS, OPTION_TEXTS = 'answer', 'options', 'option_texts'
 BEFORE = HISTORY, SYSTEM, CONTEXT = 'dialogue_history', 'dialogue_system', 'dialogue_context'
@@ -311,11 +315,27 @@ def _check_dataset(dataset: Dataset) -> None:
         raise DeclarationError(f'{dataset.name}: the answers of a dialogue must be FreeText')
     if dataset.ranking and any(template.targets != f'{{{ANSWER}}}' for template in dataset.templates):
         raise DeclarationError(f'{dataset.name}: with ranked responses, the targets of a template must be {{answer}}')
-    if not dataset.metrics:
-        raise DeclarationError(f'{dataset.name}: declare at least one metric')
+    _check_metrics(dataset)
     for index, template in enumerate(dataset.templates):
         for part in ('inputs', 'targets'):
             _check_fields(dataset, getattr(template, part), f'{dataset.name}, template {index}, {part}')
+
+
+def _check_metrics(dataset: Dataset) -> None:
+    """Raises DeclarationError for metrics that are unknown, or that judge other answers than the dataset's."""
+    if not dataset.metrics:
+        raise DeclarationError(f'{dataset.name}: declare at least one metric')
+    answer = dataset.answer
+    options = answer.options if isinstance(answer, Choice) and isinstance(answer.options, tuple) else ()
+    for name in dataset.metrics:
+        if name not in typing.get_args(MetricName):
+            known = ', '.join(typing.get_args(MetricName))
+            raise DeclarationError(f'{dataset.name}: unknown metric {name!r}; known: {known}')
+        if (name in _OF_TWO and len(options) != 2) or (name == 'macro_f1' and not options):
+            raise DeclarationError(
+                f'{dataset.name}: the metric {name} judges {"two" if name in _OF_TWO else "several"} options that are '
+                'the same in every example; declare such ones, or take another metric'
+            )
 
 
 def _check_fields(dataset: Dataset, text: str, where: str) -> None:

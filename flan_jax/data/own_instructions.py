@@ -159,6 +159,8 @@ def _declared_in(path: epath.Path) -> Instructions | None:
     try:
         instructions = Instructions(**content | {'metrics': tuple(content['metrics'])})
         instructions.dataset  # noqa: B018  checks the declaration
+    except DeclarationError as error:
+        raise DeclarationError(f'{path}: {error}; {advice}') from error
     except (TypeError, KeyError, ValueError) as error:
         raise DamagedFile(f'{path} is damaged: {DECLARATION_KEY}: {error}; {advice}') from error
     return instructions

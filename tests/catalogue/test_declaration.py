@@ -66,6 +66,13 @@ def template(inputs, targets='{answer}', **kwargs):
         ({'source': 'toy'}, 'with its version'),
         ({'name': 'Toy'}, 'lower-case'),
         ({'metrics': ()}, 'at least one metric'),
+        ({'metrics': ('acc',)}, "toy: unknown metric 'acc'; known: accuracy"),
+        (
+            {'answer': FreeText(answer='word'), 'metrics': ('binary_f1',)},
+            'toy: the metric binary_f1 judges two options',
+        ),
+        ({'answer': Choice(options='word'), 'metrics': ('macro_f1',)}, 'the metric macro_f1 judges several options'),
+        ({'answer': Choice(options=('a', 'b', 'c')), 'metrics': ('multirc',)}, 'the metric multirc judges two options'),
     ],
 )
 def test_wrong_declarations_are_refused(changes, message):
