@@ -1,4 +1,4 @@
-"""The catalogue: which clusters and datasets there are, and what is left out when a cluster is held out."""
+"""The catalogue of clusters and datasets, and the clusters that are left out when one is held out."""
 
 import importlib
 import itertools
@@ -9,13 +9,13 @@ from flan_jax.catalogue.template_checks import check_templates
 from flan_jax.errors import UnknownName, UserError
 
 JOIN = '+'
-"""Joins names that are meant together, as in 'sentiment+trec'."""
+"""Joins several names, as in 'sentiment+trec'."""
 
 CLUSTERS: dict[str, Cluster] = {}
 DATASETS: dict[str, Dataset] = {}
 
 OURS: set[str] = set()
-"""Names of the datasets that the project declares; others are of modules, or of files that were prepared."""
+"""Names of the project's datasets; others come from users' modules, or from prepared files."""
 
 
 def add(*datasets: Dataset) -> None:
@@ -35,7 +35,7 @@ def add(*datasets: Dataset) -> None:
 
 
 def add_ours(*datasets: Dataset) -> None:
-    """As `add`, of datasets that the project declares."""
+    """As `add`, for the project's datasets."""
     add(*datasets)
     OURS.update(dataset.name for dataset in datasets)
 
@@ -48,7 +48,7 @@ def load(modules: Iterable[str] = ()) -> None:
 def declare(modules: Iterable[str] = ()) -> None:
     """Fills the catalogue: flan_jax.tasks, then `modules`, dotted names of modules that call `add`.
 
-    Without TensorFlow, which declarations need only when they read a row.
+    Does not import TensorFlow, which declarations need only when they read a row.
 
     Raises:
       UserError: if there is no such module.
@@ -57,7 +57,7 @@ def declare(modules: Iterable[str] = ()) -> None:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if not f'{module}.'.startswith(f'{error.name}.'):  # what the module itself imports
+            if not f'{module}.'.startswith(f'{error.name}.'):  # an import within the module failed
                 raise
             raise UserError(
                 f'module {module!r}: {error}; give its dotted name, without .py, and put the folder that it is in on '
@@ -66,14 +66,14 @@ def declare(modules: Iterable[str] = ()) -> None:
 
 
 def dataset(name: str) -> Dataset:
-    """The dataset called `name`; raises UnknownName."""
+    """The dataset with this name; raises UnknownName."""
     if name not in DATASETS:
         raise UnknownName('dataset', name, DATASETS)
     return DATASETS[name]
 
 
 def cluster(name: str) -> Cluster:
-    """The cluster called `name`; raises UnknownName."""
+    """The cluster with this name; raises UnknownName."""
     if name not in CLUSTERS:
         raise UnknownName('cluster', name, CLUSTERS)
     return CLUSTERS[name]
@@ -86,19 +86,20 @@ def datasets_in(cluster_name: str) -> list[Dataset]:
 
 
 def paper_clusters() -> list[str]:
-    """The clusters of FLAN's Figure 3: those with a dataset that counts among the paper's."""
+    """The clusters of FLAN's Figure 3: those with a dataset of the paper."""
     return [name for name in CLUSTERS if any(dataset.paper_name for dataset in datasets_in(name))]
 
 
 def clusters_held_out(held_out: str) -> list[str]:
-    """The clusters that a setting holds out together, 'a+b'; raises UnknownName."""
+    """The clusters in a setting such as 'a+b'; raises UnknownName."""
     return [cluster(name).name for name in held_out.split(JOIN)]
 
 
 def clusters_left_out(held_out: str) -> tuple[str, ...]:
-    """The clusters not tuned on while others are held out.
+    """The clusters that are not tuned on while `held_out` is evaluated.
 
-    Those, their cross-exclusions (FLAN, footnote 1), and every other cluster that one of their datasets belongs to.
+    These are the held-out clusters, their cross-exclusions (FLAN, footnote 1), and all other clusters that one of their
+    datasets belongs to.
     """
     names = clusters_held_out(held_out)
     left_out = [(name, *cluster(name).also_left_out) for name in names]
@@ -107,5 +108,5 @@ def clusters_left_out(held_out: str) -> tuple[str, ...]:
 
 
 def is_left_out(dataset: Dataset, left_out: Collection[str]) -> bool:
-    """Whether any cluster that a dataset belongs to is among those left out (FLAN, section 2.2)."""
+    """Whether a dataset belongs to any of the left-out clusters (FLAN, section 2.2)."""
     return not {dataset.cluster.name, *dataset.held_out_with}.isdisjoint(left_out)

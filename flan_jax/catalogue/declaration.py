@@ -1,7 +1,7 @@
-"""What a dataset is: one declaration, from which every task, test, table and page derives.
+"""Declarations of datasets, from which all tasks, tests, tables and pages are derived.
 
-A declaration is checked when it is made, and its templates once more when it joins the catalogue (see
-`template_checks`). One that names an unknown field, carries a stray brace, repeats another or lacks its options raises
+A declaration is checked when it is created, and its templates again when it is added to the catalogue (see
+`template_checks`). Templates with an unknown field, a stray brace or without options, and repeated ones, raise
 `DeclarationError` with the names of dataset, template and field.
 """
 
@@ -18,12 +18,12 @@ TfdsExample = Mapping[str, Any]
 """One example of a prepared TFDS dataset: feature name to `tf.Tensor`, or to a nested mapping of them."""
 
 Field = str | Callable[[TfdsExample], Any]
-"""Where a value comes from: a feature's name, or a function of the example in TensorFlow ops."""
+"""The source of a value: a feature's name, or a function of the example in TensorFlow ops."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """A field that is the same in every example, such as the language that a dataset translates into."""
+    """A field with the same value in every example, such as the target language of a translation dataset."""
 
     text: str
 
@@ -32,10 +32,10 @@ class Constant:
 
 
 Expand = Callable[[TfdsExample], Mapping[str, Any]]
-"""Makes the features of several examples, each stacked along a new first axis, of one row on disk."""
+"""From a row on disk to the features of several examples, each stacked along a new first axis."""
 
 MAX_TRAIN_EXAMPLES = 30_000
-"""Training examples used per dataset at most (FLAN, section 2.1)."""
+"""Maximal number of training examples per dataset (FLAN, section 2.1)."""
 
 MetricName = Literal[
     'accuracy', 'macro_f1', 'binary_f1', 'multirc', 'record', 'squad', 'trivia_qa', 'coqa', 'pearson_spearman',
@@ -50,11 +50,11 @@ RESERVED_FIELDS = frozenset({
     ANSWER, OPTIONS, OPTION_TEXTS, *BEFORE, *RANKED, 'choices', 'group', 'idx', 'inputs', 'long_fields', 'prompts',
     'references', 'reply_to_options', 'right', 'targets',
 })  # fmt: skip
-"""Names of what is derived from an example, which a declared field may not take."""
+"""Names of derived values, which declared fields must not use."""
 
 
 class DeclarationError(UserError):
-    """A dataset, cluster or template is declared wrongly."""
+    """The declaration of a dataset, cluster or template is invalid."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,18 +81,18 @@ class Tail:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Which examples train, choose the best template, and are reported (FLAN, Appendix G).
+    """The examples for training, for choosing the best template, and for reporting (FLAN, Appendix G).
 
-    A number of examples is the paper's for the official data. On smaller data it shrinks to a third of what is there,
-    so that samples and excerpts keep all their splits.
+    Numbers of examples are the paper's for the official data. On smaller data they are limited to a third of the
+    examples, so that samples and excerpts keep all their splits.
 
     Attributes:
       train: TFDS split to train on; None for a dataset that is only evaluated.
       validation: TFDS split whose first `validation_examples` choose the best template, or a `Tail` of the training
-        split; None where there is none.
-      test: TFDS split that is reported, or a `Tail` of the training split (taken after the validation tail).
-      train_start: first example of the training split to use, where several datasets share one corpus.
-      train_examples: training examples at most (FLAN, section 2.1); None for all.
+        split; None for none.
+      test: TFDS split to report, or a `Tail` of the training split (taken after the validation tail).
+      train_start: first example of the training split to use, if several datasets share a corpus.
+      train_examples: maximal number of training examples (FLAN, section 2.1); None for all.
     """
 
     train: str | None = 'train'
@@ -105,12 +105,12 @@ class Splits:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-    """An answer picked from options.
+    """An answer that is chosen from options.
 
     Attributes:
-      options: the fixed options in the order of the labels, or a field giving the example's options, strings [n].
-      label: field giving the index of the right option, or a boolean mask of shape [n] where several are right.
-      style: how the options are listed, and whether an answer is an option's text or its mark.
+      options: the fixed options in the order of the labels, or a field with the example's options, strings [n].
+      label: field with the index of the correct option, or a boolean mask [n] if several are correct.
+      style: how the options are listed, and whether the answer is an option's text or its letter.
     """
 
     options: tuple[str, ...] | Field
@@ -120,11 +120,11 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FreeText:
-    """An answer written out.
+    """An answer as free text.
 
     Attributes:
-      answer: field giving the text to learn.
-      references: field giving all acceptable texts, strings of shape [n]; the answer alone where None.
+      answer: field with the text to learn.
+      references: field with all acceptable texts, strings [n]; None for the answer only.
     """
 
     answer: Field
@@ -133,14 +133,14 @@ class FreeText:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dialogue:
-    """What stands before the question of an example, where that is the last one of a dialogue.
+    """The parts of a dialogue before its last question.
 
     Attributes:
-      history: field giving the earlier questions and answers in turn, strings of shape [2n]. All answers are learned.
-      system: field giving the system message, a scalar string, empty for none.
-      context: field giving the text with which the question ends where it is about one, a scalar string, empty for
-        none; the prompt format of Alpaca sets it apart.
-      shows_questions: whether a model reads anything but answers; False for response tuning.
+      history: field with the earlier questions and answers, alternating, strings [2n]. All answers are learned.
+      system: field with the system message, a scalar string, empty for none.
+      context: field with the end of the question, if that is a text that the question is about; a scalar string, empty
+        for none. Alpaca's prompt format has a separate section for it.
+      shows_questions: whether the model reads questions; False for response tuning.
     """
 
     history: Field
@@ -151,12 +151,12 @@ class Dialogue:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Several responses to each prompt, and how good each of them is.
+    """Several responses to each prompt, with scores.
 
     Attributes:
-      responses: field giving the responses, strings of shape [k], the answer first.
-      scores: field giving a number for each of them, float32 of shape [k], higher for a better one.
-      most: responses of any example at most.
+      responses: field with the responses, strings [k], the answer first.
+      scores: field with a score for each response, float32 [k], higher for better.
+      most: maximal number of responses of an example.
     """
 
     responses: Field
@@ -166,14 +166,14 @@ class Ranking:
 
 @dataclasses.dataclass(frozen=True)
 class Template:
-    """One way to phrase a dataset as an instruction.
+    """One phrasing of a dataset as an instruction.
 
     Attributes:
-      inputs: the instruction; `{name}` stands for a field, `{options}` for the block of options.
-      targets: what the model should write.
-      inverted: whether the task is reversed (the answer is given, another field is wanted). Such templates are
-        trained on and never evaluated.
-      variant: a label under which results are reported by themselves, such as the direction of a translation.
+      inputs: the instruction, with placeholders `{name}` for fields and `{options}` for the options block.
+      targets: the expected response.
+      inverted: whether the task is reversed (the answer is given, another field is to be generated). Inverted templates
+        are trained on but not evaluated.
+      variant: a label under which results are reported separately, such as the direction of a translation.
     """
 
     inputs: str
@@ -183,13 +183,13 @@ class Template:
 
 
 def inverted(inputs: str, targets: str) -> Template:
-    """A template that reverses the task: the answer is given, and another field is wanted."""
+    """A template that reverses the task: the answer is given, and another field is to be generated."""
     return Template(inputs, targets, inverted=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Keep:
-    """A documented filter: examples for which `test` gives a false tensor are left out because of `reason`."""
+    """A documented filter: examples for which `test` returns a false tensor are left out, for the stated `reason`."""
 
     reason: str
     test: Callable[[TfdsExample], Any]
@@ -202,31 +202,31 @@ class Dataset:
     Attributes:
       name: identifier in mixtures, tasks and reports.
       cluster: the cluster that it is held out with.
-      paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for extras outside the 62.
+      paper_name: the dataset of FLAN's Figure 3 that it is, or is a part of; empty for datasets outside the paper's 62.
       source: TFDS name with configuration and version, such as 'super_glue/rte:1.0.2'.
-      splits: which examples are used for what.
-      fields: the strings that templates may name; a tuple of names for features that are shown as they are.
-      answer: how the answer is given.
-      templates: the phrasings, ten of them for the paper's datasets.
+      splits: the use of its examples.
+      fields: the strings that templates may name; or a tuple of names, for features that are shown unchanged.
+      answer: options or free text.
+      templates: the phrasings, ten for datasets of the paper.
       metrics: how predictions are judged.
-      licence: the terms of the data as its publisher states them.
+      licence: the terms of the data, as stated by their publisher.
       citation: authors, year and title of the publication to cite.
       held_out_with: further clusters that the dataset belongs to; it is left out with each of them.
       languages: ISO 639-1 codes of the languages that occur.
-      revealing: fields that tell the answer, so that only inverted templates may show them.
-      expand: makes several examples of a row, where one holds several: a function of the row that gives the features of
-        its examples, each stacked along a new first axis. Splits count rows, so that no row is in two of them; mixing
-        and evaluation count examples.
-      long_fields: fields that lose their last words where a prompt has too many tokens; nothing else of it is cut, and
-        an example that still does not fit is not trained on. Name texts whose beginning makes sense without the rest,
-        never what the targets say again, as a translation or corrected spelling does.
-      keep: filter on examples, where some are unusable.
-      group: field giving a key under which examples are judged together (MultiRC's question).
-      manual_step: what a person must do before TFDS can prepare the data; empty where it downloads by itself.
-      dialogue: what stands before the question; None where every example is a question by itself.
-      ranking: other responses beside the answer, with scores; None where an example has its answer alone.
-      features: feature name to TFDS feature, for a dataset that TFDS does not know; None where its builder says.
-      note: where source, version or examples differ from the paper's or the original code's, and why.
+      revealing: fields that reveal the answer, so that only inverted templates may show them.
+      expand: for rows that hold several examples: a function from a row to the features of its examples, each stacked
+        along a new first axis. Splits count rows, so that no row is in two of them; mixing and evaluation count
+        examples.
+      long_fields: fields that lose their last words if a prompt has too many tokens. Nothing else is cut, and examples
+        that still do not fit are not trained on. Choose texts whose beginning makes sense without the rest, not texts
+        that the targets repeat, as in translation or spelling correction.
+      keep: filter of unusable examples; None for none.
+      group: field with the key of examples that are judged together (MultiRC's question).
+      manual_step: what a person must do before TFDS can prepare the data; empty if it downloads them itself.
+      dialogue: the parts before the question; None if every example is a single question.
+      ranking: further responses, with scores; None if examples have a single answer.
+      features: TFDS features by name, for a dataset that TFDS does not know; otherwise None.
+      note: differences of source, version or examples from the paper's or the original code's, with reasons.
     """
 
     name: str
@@ -234,7 +234,7 @@ class Dataset:
     paper_name: str
     source: str
     splits: Splits
-    fields: Mapping[str, Field] | Any  # a tuple becomes a mapping when the declaration is made
+    fields: Mapping[str, Field] | Any  # __post_init__ turns a tuple into a mapping
     answer: Choice | FreeText
     templates: tuple[Template, ...]
     metrics: tuple[MetricName, ...]
@@ -264,7 +264,7 @@ class Dataset:
 
     @property
     def forward_templates(self) -> dict[int, Template]:
-        """Index to template for the templates that are evaluated, that is all but the inverted ones."""
+        """The templates that are not inverted, by index; only these are evaluated."""
         return {i: t for i, t in enumerate(self.templates) if not t.inverted}
 
     @property

@@ -1,6 +1,6 @@
-"""Forms in which a dataset is put to a model, besides all of its templates: some of them, or hardly any words.
+"""Other forms of a dataset: fewer templates, or inputs without instructions.
 
-A form is a dataset with other templates, so that everything downstream stays as it is.
+A form is a dataset with other templates, so that downstream code need not know about forms.
 """
 
 import dataclasses
@@ -13,10 +13,10 @@ from flan_jax.catalogue.option_styles import OptionStyle
 from flan_jax.errors import UnknownName, UserError
 
 Instructions = Literal['templates', 'none', 'dataset_name', 'response_only']
-"""How inputs are worded: as instructions, not at all, by naming task and dataset (FLAN, section 4.3), or left out."""
+"""Wordings of inputs: instructions, no instructions, names of task and dataset (FLAN, section 4.3), or no inputs."""
 
 TEMPLATE_COUNTS = (1, 2, 4, 7, 10)
-"""Templates per dataset in the ablation of their number (FLAN, appendix B.1: 1, 4, 10; the original code: all five)."""
+"""Numbers of templates per dataset in FLAN's ablation (appendix B.1: 1, 4, 10; the original code: all five)."""
 
 _POINTS_AT_OPTIONS = re.compile(
     r'\b(?:options?|choices?|choose|pick|select|multiple[- ]choice|alternatives|candidates|listed|'
@@ -27,7 +27,7 @@ _POINTS_AT_OPTIONS = re.compile(
     r'(?:words?|labels?|headings?|answers?|tags?|boxes|categories) (?:below|above|given))\b',
     re.IGNORECASE,
 )
-"""Words by which a template points at a list of options."""
+"""Words by which a template refers to a list of options."""
 
 _LANGUAGES = {
     'cs': 'Czech',
@@ -47,17 +47,17 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
 
     Args:
       dataset: as declared.
-      instructions: 'templates' for instructions, 'none' for inputs alone, 'dataset_name' for inputs after the names of
-        task and dataset in brackets (FLAN, section 4.3), 'response_only' for nothing at all, which is response tuning
+      instructions: 'templates' for instructions, 'none' for the bare inputs, 'dataset_name' for inputs after the names
+        of task and dataset in brackets (FLAN, section 4.3), 'response_only' for empty inputs, which is response tuning
         (Hewitt et al. 2024, section 4).
-      templates: how many of the first templates to keep; None for all.
+      templates: number of templates to keep, from the first on; None for all.
 
     Returns:
-      The very dataset where nothing changes.
+      The new dataset, or the same object if nothing changes.
 
     Raises:
-      UnknownName: for another wording.
-      UserError: for no templates, or for a number of them where a wording has its own.
+      UnknownName: for an unknown wording.
+      UserError: if `templates` is 0, or is given for a wording with templates of its own.
     """
     if instructions not in typing.get_args(Instructions):
         raise UnknownName('wording', instructions, typing.get_args(Instructions))
@@ -78,40 +78,40 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
 
 
 def _without_questions(dataset: Dataset) -> Dataset:
-    """The dataset with answers after empty inputs, one template for every text that its forward templates want."""
+    """The dataset with empty inputs, and one template for every distinct target of its forward templates."""
     targets = dict.fromkeys(template.targets for template in dataset.forward_templates.values())
     dialogue = dataset.dialogue and dataclasses.replace(dataset.dialogue, shows_questions=False)
     return dataclasses.replace(dataset, templates=tuple(Template('', text) for text in targets), dialogue=dialogue)
 
 
 def in_style(dataset: Dataset, style: OptionStyle) -> Dataset:
-    """The dataset with its options in another style, which its answers follow; the very dataset if it has none."""
+    """The dataset with options and answers in another style; the same object if it has no options."""
     if not isinstance(dataset.answer, Choice) or dataset.answer.style == style:
         return dataset
     return dataclasses.replace(dataset, answer=dataclasses.replace(dataset.answer, style=style))
 
 
 def shows_options(template: Template) -> bool:
-    """Whether a template shows the options of an example."""
+    """Whether a template shows the options block."""
     return OPTIONS in placeholders(template.inputs)
 
 
 def points_at_options(template: Template) -> bool:
-    """Whether the words of a template speak of a list of options."""
+    """Whether the words of a template refer to a list of options."""
     return bool(_POINTS_AT_OPTIONS.search(re.sub(r'{\w+}', '_', template.inputs)))
 
 
 def can_hide_options(template: Template) -> bool:
-    """Whether a template makes sense with nothing in the place of the options.
+    """Whether a template makes sense without the options block.
 
-    It must not point at them, nor, where it is inverted, show them beside the answer. Ours point at none; the original
-    project's do, and those of other people may.
+    It must not refer to options, nor be an inverted template that shows them with the answer. Our templates do not
+    refer to options; the original project's do, and users' templates may.
     """
     return not shows_options(template) or not (template.inverted or points_at_options(template))
 
 
 def _bare(dataset: Dataset, prefix) -> Dataset:
-    """The dataset with one template per variant: a prefix, and the fields that its first template shows."""
+    """The dataset with one template per variant: a prefix, and the fields of its first template."""
     first: dict[str, Template] = {}
     for template in dataset.forward_templates.values():
         first.setdefault(template.variant, template)
@@ -123,13 +123,13 @@ def _bare(dataset: Dataset, prefix) -> Dataset:
 
 
 def _fields_shown(dataset: Dataset, template: Template) -> list[str]:
-    """The placeholders of a template that stand for the example's own text, each once."""
+    """The distinct placeholders of a template for fields of the example."""
     names = dict.fromkeys(placeholders(template.inputs))
     return [f'{{{name}}}' for name in names if name != OPTIONS and not isinstance(dataset.fields[name], Constant)]
 
 
 def _title(dataset: Dataset, template: Template) -> str:
-    """Task and dataset, and for translation the language to translate into."""
+    """The names of task and dataset, and for translation of the target language."""
     language = _LANGUAGES.get(template.variant.rpartition('-')[2])
     to_language = f' to {language}' if language else ''
     return f'{dataset.cluster.title}: {dataset.paper_name or dataset.name}{to_language}'

@@ -1,11 +1,12 @@
-"""What identifies how a dataset of others is declared: streams and records of answers must not outlive a change of it.
+"""Fingerprints of users' declarations, so that streams and records are not reused after a declaration changes.
 
-The project's own datasets are identified by its version and their templates.
+The project's own datasets are identified by version and templates.
 """
 
 import dataclasses
 import functools
 import inspect
+import re
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,39 +16,45 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.settings import fingerprint
 
 INSTRUCTIONS = 'instruction_following'
-"""Cluster of the datasets that instruction files become, which the project declares."""
+"""Cluster of the datasets made from instruction files, whose functions belong to the project."""
 
 _READ_BY = ('fields', 'answer', 'expand', 'keep', 'group', 'dialogue', 'ranking')
-"""What of a declaration says how an example is read; data, splits and templates are identified by themselves."""
+"""Attributes of a declaration that determine how examples are read; data, splits and templates are identified
+separately."""
+
+_ADDRESS = re.compile(r' at 0x[0-9a-f]+')
+"""Where an object lies, which many tell of themselves: it is another place in each process."""
 
 
 def declaration_fingerprint(dataset: Dataset) -> str | None:
-    """Sixteen hexadecimal digits that stand for how a module of others has a dataset's examples read; None for ours.
+    """A fingerprint, sixteen hexadecimal digits, of how a user's module reads a dataset's examples; None for ours.
 
-    A function is known by its source, and by that of the functions and constants of its module that it uses.
+    It covers the source text of functions, and of the functions and constants of their module that they use.
     """
     if dataset.name in catalogue.OURS or dataset.cluster.name == INSTRUCTIONS:
         return None
-    read_by = {name: _plain(getattr(dataset, name)) for name in _READ_BY}
+    read_by = {name: described(getattr(dataset, name)) for name in _READ_BY}
     return fingerprint(read_by)
 
 
-def _plain(value: Any) -> Any:
-    """A part of a declaration as JSON knows it."""
+def described(value: Any) -> Any:
+    """The JSON form of a part of a declaration or of a task; the same in every process."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: described(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {'type': type(value).__name__} | fields
     if isinstance(value, functools.partial):
-        return [_plain(value.func), _plain(value.args), _plain(value.keywords)]
+        return [described(value.func), described(value.args), described(value.keywords)]
     if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): described(part) for name, part in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_plain(part) for part in value]
-    return _source(value) if callable(value) else repr(value)
+        return [described(part) for part in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    return _source(value) if callable(value) else _ADDRESS.sub('', repr(value))
 
 
 def _source(function: Any) -> Any:
-    """The text of a function, followed by what it uses of its module; its name where nothing has the text."""
+    """The source text of a function, with what it uses of its module; its name if the text is not available."""
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):
@@ -66,7 +73,7 @@ def _used_by(function: Any, found: dict[str, Any]) -> dict[str, Any]:
             found[name] = inspect.getsource(value)
             _used_by(value, found)
         elif value is not None and _is_json(value):
-            found[name] = _plain(value)
+            found[name] = described(value)
     return found
 
 

@@ -1,10 +1,10 @@
-"""How the options of an example are listed, and what an answer to them is: an option's text, or its mark."""
+"""Styles of options: how they are listed, and whether the answer is an option's text or its letter."""
 
 import dataclasses
 import string
 
 MAX_OPTIONS = 26 * 27
-"""Options that a style can tell apart: A to Z, then AA to ZZ."""
+"""Maximal number of options of a style: A to Z, then AA to ZZ."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,8 +13,8 @@ class OptionStyle:
 
     Attributes:
       header: the line before the options.
-      mark: what stands before an option; {letter} and {number} tell options apart.
-      answer_is_mark: whether an option is answered by its mark rather than by its text.
+      mark: text before an option, with placeholders {letter} and {number}.
+      answer_is_mark: whether the answer is an option's mark instead of its text.
     """
 
     header: str
@@ -23,7 +23,7 @@ class OptionStyle:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether each option has another mark."""
+        """Whether options have different marks."""
         return '{' in self.mark
 
     @property
@@ -38,7 +38,7 @@ LISTED = OptionStyle('OPTIONS:', '-')
 """FLAN's options suffix (FLAN, section 2.3)."""
 
 LETTERED = OptionStyle('OPTIONS:', '({letter})', answer_is_mark=True)
-"""Lettered options, answered by the letter, as Flan 2022 has them among others."""
+"""Lettered options, answered by the letter; one of the styles of Flan 2022."""
 
 MARKED = (
     LETTERED,
@@ -48,4 +48,4 @@ MARKED = (
     OptionStyle('Choose one of these.', '{number}.', answer_is_mark=True),
     OptionStyle('Select from the list:', '({number})', answer_is_mark=True),
 )
-"""Styles whose marks tell the options apart."""
+"""Styles in which options have different marks."""

@@ -1,8 +1,8 @@
-"""The original project's templates in place of ours, for exact comparison (google-research/FLAN, flan/templates.py).
+"""Uses the original project's templates in place of ours, for comparison (google-research/FLAN, flan/templates.py).
 
-The file assigns a dictionary to PATTERNS: name of a dataset, or of a group of datasets, to pairs of input and target
-patterns with {fields}. None of it is part of this project; a user gives its path. Fields are filled from our
-declarations, whose texts are cleaned where the original's were damaged.
+The file assigns a dictionary to PATTERNS, from names of datasets or groups of datasets to pairs of input and target
+patterns with {fields}. The file is not part of this project; users give its path. Fields are filled from our
+declarations, whose texts are cleaned where the original's are damaged.
 """
 
 import ast
@@ -27,10 +27,10 @@ GROUPS = {
     'trivia_qa': ('trivia_qa', 'trivia_qa_wiki'),
     'wmt16_translate': _TRANSLATIONS,
 }
-"""Names in the file that stand for several datasets of ours, or one of another name."""
+"""Names in the file that stand for several of our datasets, or for one with another name."""
 
 NOT_COMPARABLE = {'coqa': 'the original has all questions of a story in one prompt, we have one each'}
-"""Datasets that keep our templates, and why."""
+"""Datasets that keep our templates, with reasons."""
 
 _ANYWHERE = {
     'options_': '{options}',
@@ -76,16 +76,16 @@ FIELDS = {
     'xsum': {'text': '{document}'},
     **dict.fromkeys(('para_crawl_enes', 'wmt14_enfr', *_TRANSLATIONS), _TRANSLATION),
 }
-"""Dataset to what stands in our declaration for a field of the original, where its name differs."""
+"""For each dataset, names of our fields by names of the original's, where they differ."""
 
 
 def replace_templates(path: str) -> None:
-    """Puts a file's templates in place of the catalogue's, all or none.
+    """Replaces the catalogue's templates by those of a file, all or none.
 
-    Datasets that the file does not name, and those of `NOT_COMPARABLE`, keep theirs.
+    Datasets that the file does not name, and those of `NOT_COMPARABLE`, keep their templates.
 
     Raises:
-      UserError: if the file cannot be read, or anything in it does not fit the catalogue; lists all that does not.
+      UserError: if the file cannot be read, or parts of it do not fit the catalogue; lists all of these.
     """
     patterns = read_patterns(path)
     replaced, misfits = {}, []
@@ -103,7 +103,7 @@ def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
     """The file's PATTERNS, read without running the file.
 
     Raises:
-      UserError: if there is no such file, or no assignment of a plain dictionary of pairs to PATTERNS in it.
+      UserError: if there is no such file, or it does not assign a plain dictionary of pairs to PATTERNS.
     """
     try:
         tree = ast.parse(pathlib.Path(path).read_text(encoding='utf-8'))
@@ -118,7 +118,7 @@ def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
 
 
 def with_templates(dataset: Dataset, patterns: Sequence[Pattern]) -> Dataset:
-    """The dataset with the original's templates; those whose target is not the answer count as inverted.
+    """The dataset with the original's templates; templates whose target is not the answer are inverted.
 
     Raises:
       DeclarationError: for a field that the dataset does not have.
@@ -139,7 +139,7 @@ def _assigns_patterns(node: ast.Assign) -> bool:
 
 
 def _targets(patterns: Mapping[str, Sequence[Pattern]]) -> Iterator[tuple[str, str]]:
-    """Every key of the file with each dataset of ours that it stands for."""
+    """Every key of the file with each of our datasets that it stands for."""
     for key in patterns:
         if key not in NOT_COMPARABLE:
             for name in GROUPS.get(key, (key,)):
@@ -147,7 +147,7 @@ def _targets(patterns: Mapping[str, Sequence[Pattern]]) -> Iterator[tuple[str, s
 
 
 def _translated(dataset: Dataset, text: str) -> str:
-    """A pattern in the field names of our declaration."""
+    """A pattern with the field names of our declaration."""
     ours = collections.ChainMap(FIELDS.get(dataset.name, {}), _ANYWHERE)
     try:
         names = placeholders(text)

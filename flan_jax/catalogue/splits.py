@@ -1,4 +1,4 @@
-"""Which examples of a prepared dataset train, choose the best template, and are reported."""
+"""Slices of prepared datasets for training, validation and test."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flan_jax.catalogue.declaration import Splits, Tail
 
 SMALLEST_SHARE = 3
-"""A tail, or a skipped head, never takes more than one example in three: what keeps samples and excerpts usable."""
+"""A tail, or a skipped head, takes at most a third of the examples, so that samples and excerpts remain usable."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Slice:
 
 
 def resolve(splits: Splits, examples: Mapping[str, int]) -> dict[str, Slice]:
-    """The slices for 'train', 'validation' and 'test', as far as there are examples for them.
+    """The slices for 'train', 'validation' and 'test' that have examples.
 
     Args:
       splits: the declaration.
       examples: number of examples of each TFDS split on disk.
 
     Returns:
-      A mapping that lacks the splits that are undeclared, not on disk, or would be empty.
+      The slices by split, without splits that are not declared, not on disk, or empty.
     """
     resolved: dict[str, Slice] = {}
     train_stop = examples.get(splits.train, 0) if splits.train else 0

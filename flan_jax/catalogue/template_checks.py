@@ -1,12 +1,12 @@
-"""What a template must have to join the catalogue, beyond what every declaration must."""
+"""Checks of templates that are added to the catalogue, in addition to those of every declaration."""
 
 from flan_jax.catalogue.declaration import ANSWER, OPTIONS, Dataset, DeclarationError, Template, placeholders
 
 
 def check_templates(dataset: Dataset) -> None:
-    """Raises DeclarationError unless every template asks a question that its inputs can answer, none of them twice.
+    """Raises DeclarationError unless templates are distinct and their inputs contain everything that is needed.
 
-    The forms that ablations derive from a declaration, and the original project's templates, may do otherwise.
+    Forms for ablations, and the original project's templates, need not satisfy this.
     """
     for index, template in enumerate(dataset.templates):
         _check_template(dataset, index, template)

@@ -1,4 +1,4 @@
-"""flan-jax adapter: merge a LoRA adapter into its base model, export it for PEFT, or say where its base is now."""
+"""flan-jax adapter: merges a LoRA adapter into its base model, exports it for PEFT, or changes the path of its base."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> int:
-    """Merges, exports or rebases."""
+    """Carries out `merge`, `export` or `rebase`."""
     options = _parse(arguments)
     if options.action == 'merge':
         _merge(options.checkpoint, options.to)
@@ -58,18 +58,21 @@ def _tell_base(folder: str, base: str) -> None:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax adapter', description=__doc__)
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    common.add_argument('checkpoint', help='folder of a run with Run.tuning = @Lora(), or of one of its steps')
+    common.add_argument('checkpoint', help='folder of a run with Run.tuning = @Lora(), or of one of its checkpoints')
     made = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    made.add_argument('--to', required=True, metavar='FOLDER', help='folder to make; must not exist yet')
+    made.add_argument('--to', required=True, metavar='FOLDER', help='folder to write; must not exist yet')
     actions = parser.add_subparsers(dest='action', required=True, metavar='{merge,export,rebase}')
     merge = actions.add_parser(
-        'merge', allow_abbrev=False, parents=[made], help='write base model and adapter as one checkpoint'
+        'merge',
+        allow_abbrev=False,
+        parents=[made],
+        help='merge the adapter into the base model, and write one checkpoint',
     )
     merge.add_argument(
-        'checkpoint', help="folder of a run with Run.tuning = @Lora(), of one of its steps, or of PEFT's"
+        'checkpoint', help='folder of a run with Run.tuning = @Lora(), of one of its checkpoints, or of a PEFT adapter'
     )
     export = actions.add_parser(
-        'export', allow_abbrev=False, parents=[common, made], help='write a folder that PEFT loads'
+        'export', allow_abbrev=False, parents=[common, made], help='write the adapter as a folder that PEFT loads'
     )
     export.add_argument(
         '--base',
@@ -77,7 +80,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         'converted',
     )
     moved = actions.add_parser(
-        'rebase', allow_abbrev=False, parents=[common], help='say where the base model is, where it was moved'
+        'rebase', allow_abbrev=False, parents=[common], help='set a new path of the base model, after it was moved'
     )
-    moved.add_argument('--base', required=True, metavar='FOLDER', help='the base model: a conversion, run or step')
+    moved.add_argument(
+        '--base', required=True, metavar='FOLDER', help='the base model: a converted model, a run, or a checkpoint'
+    )
     return parser.parse_args(arguments)

@@ -6,7 +6,7 @@ from flan_jax.errors import UserError
 
 
 def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
-    """What arguments of the form --gin.NAME=value bind; raises UserError for any other."""
+    """The values by name of arguments of the form --gin.NAME=value; raises UserError for any other argument."""
     bindings = {}
     for argument in arguments:
         name, equals, value = argument.removeprefix('--gin.').partition('=')

@@ -16,13 +16,13 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
 
     Args:
       command: such as 'run', 'tune' or 'tasks'; `flan-jax --help` lists them.
-      *words: what stands without a name, such as 'show' and 'rte' after 'tasks'; and options with several values, as
+      *words: positional arguments, such as 'show' and 'rte' after 'tasks'; and options with several values, such as
         '--gin_file=a.gin' and '--gin_file=b.gin'.
       gin: settings of a run, as --gin.NAME=value would bind them.
-      **options: options by name; True for one without a value, False or None for one that is left out.
+      **options: options by name; True for an option without a value, False or None to leave an option out.
 
     Raises:
-      UserError: for what the command refuses, and where it ends with a failure.
+      UserError: if the command raises one or returns a non-zero exit status.
     """
     if command not in COMMANDS:
         raise UnknownName('command', command, COMMANDS)
@@ -34,12 +34,12 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
     bindings = [f'--gin.{name}={_quoted(value)}' for name, value in (gin or {}).items()]
     try:
         status = importlib.import_module(f'flan_jax.command.{command}').main([*words, *flags, *bindings])
-    except SystemExit as error:  # argparse has said what is wrong
+    except SystemExit as error:  # argparse has printed what is wrong
         status = error.code
     if status:
         raise UserError(f'flan-jax {command} ended with status {status}; what it printed says why')
 
 
 def _quoted(value: Any) -> str:
-    """A value as gin reads it; a text that names something configured, such as '@Lora()', stands as it is."""
+    """A value in gin's syntax; references such as '@Lora()' are left unquoted."""
     return value if isinstance(value, str) and value[:1] in '@%' else repr(value)

@@ -1,4 +1,4 @@
-"""What commands that read the catalogue and its data have in common: their arguments, and its loading."""
+"""Arguments shared by all commands that read the catalogue, and loading the catalogue that they name."""
 
 import argparse
 
@@ -8,18 +8,22 @@ from flan_jax.data.source import default_folder
 
 
 def catalogue_arguments() -> argparse.ArgumentParser:
-    """A parent of parsers: where prepared data is, and which modules add datasets."""
+    """A parent parser with the folder of prepared data and the modules that add datasets."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument('--data_dir', help='folder of prepared datasets; else $TFDS_DATA_DIR, else the default of TFDS')
-    parser.add_argument('--module', action='append', default=[], help='module of yours that adds datasets')
-    parser.add_argument('--promptsource', action='append', default=[], help='templates.yaml to take prompts from')
+    parser.add_argument(
+        '--data_dir', help='folder of prepared datasets; default: $TFDS_DATA_DIR, else the default of TFDS'
+    )
+    parser.add_argument('--module', action='append', default=[], help='module that declares your own datasets')
+    parser.add_argument(
+        '--promptsource', action='append', default=[], help='templates.yaml of promptsource, whose prompts are used'
+    )
     return parser
 
 
 def load_catalogue(options: argparse.Namespace) -> None:
     """Loads the catalogue with the modules of `options` and the datasets declared in its folder of prepared data.
 
-    Names the default folder where `options` name none.
+    Sets `options.data_dir` to the default folder where it is not given.
     """
     import_tensorflow()
     options.data_dir = options.data_dir or default_folder()
@@ -27,6 +31,6 @@ def load_catalogue(options: argparse.Namespace) -> None:
 
 
 def read_declarations(options: argparse.Namespace) -> None:
-    """The same for commands that read no data, see `load_declarations`."""
+    """As `load_catalogue`, for commands that read no data; see `load_declarations`."""
     options.data_dir = options.data_dir or default_folder()
     load_declarations(options.module, options.data_dir, options.promptsource)

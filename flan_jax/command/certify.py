@@ -1,4 +1,4 @@
-"""flan-jax certify: how much of what is evaluated stands in the very stream that a run was trained on."""
+"""flan-jax certify: contamination: how many evaluated examples occur in the stream that a run was trained on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> None:
 
 
 def certify(run: Run, eval_set) -> None:
-    """Writes MODEL_DIR/contamination.json, unless it is there and of the same stream and data.
+    """Writes MODEL_DIR/contamination.json, unless it exists already for the same stream and data.
 
     Raises:
       UserError: if the stream was made with another vocabulary than the run's.

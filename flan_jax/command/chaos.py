@@ -1,9 +1,8 @@
-"""flan-jax doctor --chaos N: kills runs of its own at random moments, and demands what runs that nobody killed give.
+"""flan-jax doctor --chaos N: kills test runs at random moments and compares them with uninterrupted runs.
 
-The runs are tiny, of several kinds, and have all stages of a real one. They are killed by SIGKILL while they pack,
-train, write a checkpoint, evaluate and certify, and started again each time; a chain of such kills ends with the run's
-own end. Then parameters, optimizer state, losses, records and results must be those of a run of the same kind that was
-left alone, bit for bit.
+The runs are tiny, of several kinds, and have all stages of a real run. They are killed by SIGKILL while they pack,
+train, write a checkpoint, evaluate and certify, and restarted each time until they finish. Parameters, optimizer state,
+losses, records and results must then equal those of an uninterrupted run of the same kind, bit for bit.
 """
 
 import contextlib
@@ -26,15 +25,16 @@ _WARM = 0.4
 
 
 def chaos(kills: int, seed: int) -> bool:
-    """Kills runs `kills` times, kind after kind, and prints how often they survived, with the bounds that follow.
+    """Kills runs `kills` times, one kind after another, and prints the survival rates with confidence bounds.
 
-    Ctrl-C ends it early, with what is known by then.
+    Ctrl-C ends it early and prints the results so far.
 
     Returns:
-      Whether there were so many, and all were survived; what is left of the others stays on disk, and is named.
+      Whether that many kills took place and all were survived. The files of runs that did not survive are kept, and
+      their folder is printed.
 
     Raises:
-      UserError: for no kills, or if a run that is left alone fails.
+      UserError: if `kills` is 0, or if an uninterrupted run fails.
     """
     if kills < 1:
         raise UserError(f'--chaos={kills}: must be at least 1')
@@ -98,7 +98,7 @@ class _Certificate:
         return killed
 
     def _left_alone(self, name: str) -> tuple[Outcome, dict[str, float]]:
-        """What a run of a kind leaves, and the seconds that each of its stages took."""
+        """The outcome of an uninterrupted run of a kind, and the seconds that each of its stages took."""
         if name not in self._alone:
             number = list(KINDS).index(name)
             place = self._place(f'alone_{number}', f'streams_alone_{number}')
@@ -108,7 +108,7 @@ class _Certificate:
         return self._alone[name]
 
     def _base(self, kind: Kind) -> pathlib.Path | None:
-        """The tuned model of the first kind, for those that start from one."""
+        """The tuned model of the first kind, for kinds that start from a tuned model; else None."""
         if not kind.on_base:
             return None
         from flan_jax.training import checkpoints
@@ -121,7 +121,7 @@ class _Certificate:
         return Place(self._root / name, self._root / streams, self._root / 'data')
 
     def print(self) -> None:
-        """Prints the kills survived by kind, and the lower bounds of the share that is."""
+        """Prints the survived kills of each kind, with the lower confidence bound of their share."""
         if not self._kills:
             return
         table = Table('kind of run', 'kills survived', 'more than, at 95 % confidence', box=None)
@@ -138,7 +138,7 @@ class _Certificate:
 
 
 def _spans(place: Place, job: Job) -> dict[str, float]:
-    """Waits for a run's end; returns the seconds that each stage took, until the next one began."""
+    """Waits until a run ends; returns the seconds from the beginning of each stage to that of the next."""
     began: dict[str, float] = {}
     while job.runs:
         for stage, written in place.stages().items():
@@ -151,7 +151,7 @@ def _spans(place: Place, job: Job) -> dict[str, float]:
 
 
 def _bound(survived: int, kills: int) -> float:
-    """The lower end of the exact 95 % confidence interval of a share, in per cent."""
+    """The lower end of the exact (Clopper-Pearson) 95 % confidence interval of survived / kills, in per cent."""
     from scipy.stats import binomtest
 
     return 100 * binomtest(survived, kills).proportion_ci(0.95, 'exact').low

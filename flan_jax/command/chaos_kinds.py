@@ -7,7 +7,7 @@ from typing import Any
 DATASETS = (
     'imdb_reviews', 'sentiment140', 'sst2', 'yelp_polarity_reviews', 'copa', 'natural_questions', 'ranked_answers',
 )  # fmt: skip
-"""What the kinds read; bundled samples are enough."""
+"""The datasets that all kinds read; their bundled samples are enough."""
 
 COMMON: Mapping[str, Any] = {
     'MIXTURE_OR_TASK_NAME': 'sentiment', 'HELD_OUT': None, 'EVAL_TASKS': ('copa', 'natural_questions'),
@@ -15,7 +15,7 @@ COMMON: Mapping[str, Any] = {
     'SEQUENCE_LENGTH': 160, 'Stream.input_length': 120, 'Stream.target_length': 8, 'Stream.targets_per_sequence': 40,
     'lamda.d_model': 32, 'lamda.head_dim': 16, 'EVAL_LIMIT': 2, 'Evaluation.templates': (0, 1),
 }  # fmt: skip
-"""What all kinds set: a tiny model, a few short sequences, all stages of a real run."""
+"""Settings of all kinds: a tiny model, a few short sequences, all stages of a real run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Kind:
     """A kind of run.
 
     Attributes:
-      settings: what it sets beside, or in place of, what all set.
-      processes: how many processes do it together, on CPUs.
-      on_base: whether it starts from a tuned model, which is that of the first kind.
+      settings: its own settings, which take precedence over the common ones.
+      processes: number of processes that carry the run out together, on CPUs.
+      on_base: whether it starts from the tuned model of the first kind.
     """
 
     settings: Mapping[str, Any]

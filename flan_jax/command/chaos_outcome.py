@@ -1,4 +1,4 @@
-"""What a run leaves, to be compared bit for bit with what another left."""
+"""The results of a run in a form that can be compared bit for bit with those of another."""
 
 import json
 import pathlib
@@ -9,20 +9,20 @@ import numpy as np
 from flan_jax.errors import UserError
 
 _OF_CLOCKS = ('tokens_per_second', 'model_flops_utilisation')
-"""Figures of the log that are of the machine and its clock."""
+"""Metrics in the log that depend on the machine and its clock, and are not compared."""
 
 _REPORTED = ('results', 'preferences')
-"""What a report says that follows from the weights."""
+"""Keys of a report that depend only on the weights, and are compared."""
 
 Outcome = Mapping[str, Mapping]
 """What of a run must be equal, by kind and name."""
 
 
 def outcome(model_dir: pathlib.Path) -> Outcome:
-    """What a run has left.
+    """The results of the run in a folder.
 
     Raises:
-      UserError: if it has no checkpoint, or what it left is damaged.
+      UserError: if it has no checkpoint, or any of its files is damaged.
     """
     from flan_jax.training import checkpoints, metrics_log
 
@@ -48,7 +48,7 @@ def outcome(model_dir: pathlib.Path) -> Outcome:
 
 
 def differences(found: Outcome, expected: Outcome) -> Iterator[str]:
-    """What is not equal, one line for each kind."""
+    """A line for each kind of result that differs."""
     for kind, values in expected.items():
         names = [name for name in {**values, **found[kind]} if values.get(name) != found[kind].get(name)]
         if names:

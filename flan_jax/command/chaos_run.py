@@ -1,4 +1,4 @@
-"""A run of `flan-jax doctor --chaos`: where it works, its processes, and what it writes in which stage."""
+"""A run of `flan-jax doctor --chaos`: its folders, its processes, and the files that it writes in each stage."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ _LONGEST_GAP = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a run works.
+    """The folders of a run.
 
     Attributes:
       model_dir: its folder.
@@ -37,11 +37,11 @@ class Place:
 
     @property
     def log(self) -> pathlib.Path:
-        """What the run's first process said when it was started last."""
+        """The file with the output of the run's first process since its last start."""
         return self.model_dir.with_suffix('.log')
 
     def stages(self) -> dict[str, Callable[[], Iterator[pathlib.Path]]]:
-        """What a run writes in each of its stages, in their order; one has begun when such a path is new."""
+        """The stages in order, each with a function that lists the files it writes; a new file means it has begun."""
         return {
             'packing': lambda: self.streams.glob('.*.unfinished'),
             'training': lambda: self.model_dir.glob('manifest.json'),
@@ -52,10 +52,10 @@ class Place:
 
 
 class Job:
-    """The processes of a command, each in a group of its own, so that all of it can be killed."""
+    """The processes of a command, each in a process group of its own, so that its children can be killed too."""
 
     def __init__(self, words: list[str], log: pathlib.Path, processes: int = 1):
-        """Starts `flan-jax WORDS`; what was compiled once, in the log's folder, is compiled."""
+        """Starts `flan-jax WORDS`, with its compilation cache in the log's folder."""
         cache = {
             'JAX_COMPILATION_CACHE_DIR': str(log.parent / 'xla'),
             'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
@@ -75,14 +75,14 @@ class Job:
 
     @property
     def runs(self) -> bool:
-        """Whether any process still runs."""
+        """Whether any process is still running."""
         return any(process.poll() is None for process in self._processes)
 
     def wait(self) -> None:
         """Waits for the end.
 
         Raises:
-          UserError: if a process ended badly; shows what the first said last.
+          UserError: if a process failed; the message has the last output of the first process.
         """
         statuses = [process.wait() for process in self._processes]
         if any(statuses):
@@ -96,7 +96,7 @@ class Job:
         self.kill(random.Random())
 
     def kill(self, chance: random.Random) -> None:
-        """Kills all processes that still run by SIGKILL, one after the other in any order."""
+        """Kills all processes that are still running by SIGKILL, one after the other in random order."""
         for index, process in enumerate(chance.sample(self._processes, len(self._processes))):
             if index and self.runs:
                 time.sleep(chance.uniform(0, _LONGEST_GAP))
@@ -108,7 +108,7 @@ class Job:
 
 
 def _addresses(processes: int) -> Iterator[dict[str, str]]:
-    """The environment by which each process of a job finds the others; empty for a single one."""
+    """For each process, environment variables with the address of the first one; empty for a single process."""
     if processes == 1:
         yield {}
         return
@@ -120,7 +120,7 @@ def _addresses(processes: int) -> Iterator[dict[str, str]]:
 
 
 def start(kind: Kind, place: Place, base: pathlib.Path | None) -> Job:
-    """Starts the run of a kind, or goes on with it; `base` is the tuned model of those that start from one."""
+    """Starts or resumes the run of a kind; `base` is the tuned model for kinds that start from one."""
     given = {**COMMON, **kind.settings, 'MODEL_DIR': place.model_dir, 'Stream.directory': place.streams}
     given['TFDS_DATA_DIR'] = place.data
     if kind.on_base:
@@ -130,7 +130,7 @@ def start(kind: Kind, place: Place, base: pathlib.Path | None) -> Job:
 
 
 def has_begun(place: Place, stage: str, job: Job, started: float) -> bool:
-    """Waits until a run writes what it writes in a stage; whether it did before its end."""
+    """Waits until a run begins a stage or ends; returns whether the stage began."""
     while job.runs:
         for path in place.stages()[stage]():
             with contextlib.suppress(FileNotFoundError):

@@ -1,7 +1,7 @@
-"""flan-jax compare: where two models differ, from their records.
+"""flan-jax compare: compares two evaluated models, example by example.
 
-A and B are folders of a model's records (MODEL_DIR/evaluation/step_300, or one dataset's below it), or folders of runs,
-whose newest checkpoint is meant. A run's folder for A alone compares its base with its tuned model.
+A and B are folders of records (MODEL_DIR/evaluation/step_300, or the folder of one dataset in it), or of runs, whose
+newest checkpoint is then compared. With one run as A and no B, its base model is compared with its tuned model.
 """
 
 import argparse
@@ -49,22 +49,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[catalogue_arguments()],
     )
-    parser.add_argument('run_a', metavar='A', help='folder of a run or of its records')
-    parser.add_argument('run_b', metavar='B', nargs='?', help='another; without it, the tuned model of A')
+    parser.add_argument('run_a', metavar='A', help='folder of a run, or of records')
     parser.add_argument(
-        '--score', help='which of the scores on record ranks options; default: that of the runs, or sum'
+        'run_b', metavar='B', nargs='?', help='folder of another run, or of its records; default: the tuned model of A'
     )
+    parser.add_argument('--score', help='recorded score by which options are ranked; default: that of the runs, or sum')
     parser.add_argument('--split', default='test', choices=('validation', 'test'))
-    parser.add_argument('--examples', type=int, default=0, help='how many to print per dataset')
-    parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='JSON file to write everything to')
+    parser.add_argument('--examples', type=int, default=0, help='number of examples to print per dataset (default: 0)')
+    parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='write all results to this JSON file')
     return parser.parse_args(arguments)
 
 
 def score_of(runs: Iterable[str]) -> str:
-    """By which of the scores on record the runs rank options, as their own reports do; 'sum' for other folders.
+    """The score by which the runs rank options, as in their reports; 'sum' for folders that are not runs.
 
     Raises:
-      UserError: if they differ in it.
+      UserError: if the runs rank by different scores.
     """
     from flan_jax import manifest
 
@@ -83,18 +83,18 @@ def _records_folders(run_a: str, run_b: str | None) -> tuple[epath.Path, epath.P
 
 
 def _records_folder(path: str) -> epath.Path:
-    """The folder of records that a path stands for; raises UserError where there are none."""
+    """The folder of records that a path names; raises UserError if it has no records."""
     from flan_jax import manifest
     from flan_jax.evaluation import records
 
     folder = epath.Path(path)
-    is_run = manifest.exists(folder) or (folder / records.FOLDER).is_dir()  # other folders in it have settings, too
+    is_run = manifest.exists(folder) or (folder / records.FOLDER).is_dir()  # folders inside a run have settings, too
     is_records = (folder / records.SETTINGS_FILE).exists() or records.folders_in(folder)
     return folder if is_records and not is_run else _tuned_folder(path)
 
 
 def _tuned_folder(run: str) -> epath.Path:
-    """The records of a run's newest checkpoint, or of its last step where no checkpoint is left."""
+    """The records of a run's newest checkpoint, or of the last evaluated step if it has no checkpoint any more."""
     from flan_jax.evaluation import records
     from flan_jax.training import checkpoints
 

@@ -3,7 +3,7 @@
 import pathlib
 
 FOLDER = '~/.cache/flan_jax/xla'
-"""Where they are kept unless JAX has been told otherwise (JAX_COMPILATION_CACHE_DIR)."""
+"""Folder of compiled programs, unless JAX_COMPILATION_CACHE_DIR names another."""
 
 
 def keep_compiled_programs() -> None:

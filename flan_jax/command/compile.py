@@ -1,4 +1,4 @@
-"""flan-jax compile: compile a run's training and scoring step for a TPU slice that is not here."""
+"""flan-jax compile: compiles a run's training and scoring steps ahead of time for a TPU slice; no TPU is needed."""
 
 import argparse
 import functools
@@ -19,14 +19,14 @@ from flan_jax.run import Run
 GIB = 2**30
 
 CLUSTERS = 12
-"""Clusters whose losses the step tells apart; FLAN's number."""
+"""Number of clusters whose losses the training step reports separately: FLAN's."""
 
 PREDICTED_TOKENS = 256
-"""Option tokens in a scored sequence."""
+"""Option tokens in a sequence of the scoring step."""
 
 
 def main(arguments: list[str]) -> int:
-    """Compiles and prints what came of it."""
+    """Compiles the steps, and prints their memory and estimated time."""
     options, others = _parser().parse_known_args(arguments)
     if options.tensor and not options.search:
         raise UserError(f'--tensor={options.tensor} narrows --search; a single mesh is set by --gin.TENSOR')
@@ -65,21 +65,21 @@ def main(arguments: list[str]) -> int:
 def compile_training_of(run: Run, mesh, responses: int = 2):
     """The compiled training step of a run on a mesh; raises DoesNotFit.
 
-    Where the objective ranks, each prompt has so many responses, and prompts and responses are as long as may be.
+    For an objective that ranks, each prompt has `responses` responses, all of the maximal length.
     """
     from flan_jax.aot.compile import compile_training
     from flan_jax.training.flops import BatchSize
     from flan_jax.training.program import training_program
 
     clusters = [str(number) for number in range(CLUSTERS)]
-    training = run.training.over(run.training.batch_size)  # how many steps there are changes nothing in one
+    training = run.training.over(run.training.batch_size)  # the number of steps does not change the program of one step
     program = training_program(run.model, run.objective, run.tuning, training, mesh, clusters)
     size = BatchSize(run.training.batch_size, run.stream.sequence_length, run.stream.max_targets)
     return compile_training(program, size, max(1, run.stream.sequence_length // _tree(run, responses)) * responses)
 
 
 def _tree(run: Run, responses: int) -> int:
-    """Tokens of the longest prompt with the longest responses; raises UserError where no sequence holds them."""
+    """Tokens of a maximal prompt with maximal responses; raises UserError if a sequence cannot hold them."""
     tokens = run.stream.input_length + responses * run.stream.target_length
     if run.objective.ranked and tokens > run.stream.sequence_length:
         raise UserError(
@@ -103,25 +103,37 @@ def _scoring(run: Run, mesh):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax compile', description=__doc__)
-    parser.add_argument('--topology', required=True, help='generation and chips, such as v3:8x8 or v4:4x4x8')
     parser.add_argument(
-        '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
+        '--topology', required=True, help='TPU generation and arrangement of its chips, such as v3:8x8 or v4:4x4x8'
     )
     parser.add_argument(
-        '--responses', type=int, default=2, help='to each prompt, where the objective ranks them; default: 2'
+        '--gin_file', action='append', default=[], metavar='FILE', help='gin file of the run; may be repeated'
     )
     parser.add_argument(
-        '--search', action='store_true', help='compile the training step on every mesh, and say which is the fastest'
+        '--responses',
+        type=int,
+        default=2,
+        help='responses to each prompt, for objectives that rank responses (default: 2)',
     )
     parser.add_argument(
-        '--tensor', type=int, nargs='+', default=[], metavar='SIZE', help='with --search: only meshes with these sizes'
+        '--search', action='store_true', help='compile the training step for every mesh, and print the fastest'
     )
-    parser.add_argument('--step', action='append', choices=('training', 'scoring'), help='only this one')
+    parser.add_argument(
+        '--tensor',
+        type=int,
+        nargs='+',
+        default=[],
+        metavar='SIZE',
+        help='with --search: only meshes whose tensor axis has one of these sizes',
+    )
+    parser.add_argument(
+        '--step', action='append', choices=('training', 'scoring'), help='compile only this step (default: both)'
+    )
     return parser
 
 
 def _print_ranked(run: Run, responses: int, seconds: float) -> None:
-    """What a step is worth in examples, with and without trees."""
+    """Prints how many examples a step processes, with and without sharing the prompt among its responses."""
     stream, pairs = run.stream, math.comb(responses, 2)
     tree, pair = _tree(run, responses), 2 * stream.example_length
     examples = run.training.batch_size * (stream.sequence_length // tree)

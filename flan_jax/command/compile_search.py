@@ -1,4 +1,4 @@
-"""flan-jax compile --search: the meshes of a slice beside each other, each with the least remat and microbatches."""
+"""flan-jax compile --search: compares the meshes of a slice, each with the least remat and microbatches that fit."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ from flan_jax.run import Run
 
 
 def search_meshes(run: Run, devices: Sequence, compile_training: Callable, tensors: Sequence[int] = ()) -> None:
-    """Compiles a run's training step on every mesh of some devices, and prints what came of it, the fastest first.
+    """Compiles a run's training step on every mesh of the devices, and prints memory and time, the fastest first.
 
     Args:
-      run: its mesh, remat and microbatches are searched for.
-      devices: of the slice.
+      run: the run; its mesh, remat and microbatches are replaced.
+      devices: the devices of the slice.
       compile_training: compiles the step of a run on a mesh; raises DoesNotFit.
-      tensors: sizes of the tensor axis that are tried; empty for all that split the slice.
+      tensors: sizes of the tensor axis to try; empty for all divisors of the number of devices.
 
     Raises:
-      UserError: if no mesh splits the batch, or the step fits none.
+      UserError: if no mesh divides the batch, or the step fits on none.
     """
     from flan_jax.aot.compile import DoesNotFit
     from flan_jax.aot.search import layouts, search

@@ -1,8 +1,8 @@
-"""What a study takes on TPU slices: for each of its models the smallest slice that a step fits, and the time there.
+"""The cost of a study on TPU slices: for each model the smallest slice on which a training step fits, and its time.
 
-Every model is compiled ahead of time, for slices that are not here. The mesh splits the batch's sequences over fsdp as
-far as they go, and the rest of the slice is tensor; all is computed again in the backward pass (REMAT = 'full'), which
-takes the least memory.
+Every model is compiled ahead of time, for slices not attached here. The fsdp axis of the mesh is as large as the
+batch's number of sequences allows, and the tensor axis takes the rest of the slice. All activations are recomputed in
+the backward pass (REMAT = 'full'), which takes the least memory.
 """
 
 import dataclasses
@@ -25,25 +25,25 @@ SLICES = ('2x2x1', '2x2x2', '2x2x4', '2x4x4', '4x4x4', '4x4x8', '4x8x8', '8x8x8'
 """Slices of v4, the smallest first."""
 
 BYTES_PER_PARAMETER = 8
-"""Weights and gradients in float32, which lie in parts on all chips."""
+"""Bytes per parameter of weights and gradients in float32, which are sharded over all chips."""
 
 SHARE_OF_MEMORY = 0.75
-"""What these may take of a chip, so that activations fit as well; a slice on which they take more is not tried."""
+"""Largest share of a chip's memory that weights and gradients may take; slices on which they take more are skipped."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A model on the smallest slice that it fits.
+    """A model on the smallest slice on which its training step fits.
 
     Attributes:
-      name: of the arm.
-      parameters: of the model.
+      name: name of the study's arm.
+      parameters: number of the model's parameters.
       slice: chips along the axes of the torus.
       mesh: sizes of the axes data, fsdp and tensor.
-      peak: bytes of a chip.
-      seconds: of a step, at the roofline.
-      utilisation: share of the chips' peak that the model's arithmetic takes then.
-      steps: of all its tunings.
+      peak: peak memory per chip in bytes.
+      seconds: roofline estimate of a step's duration.
+      utilisation: model FLOPs utilisation at that duration: the share of the chips' peak FLOP/s.
+      steps: number of steps of all its tunings together.
     """
 
     name: str
@@ -57,12 +57,16 @@ class Fit:
 
     @property
     def chip_hours(self) -> float:
-        """Of all its tunings, at the roofline."""
+        """Roofline estimate of the chip-hours of all its tunings."""
         return math.prod(self.mesh) * self.seconds * self.steps / 3600
 
 
 def compile_study(loaded: Sequence[tuple]) -> None:
-    """Compiles the training step of every model of a study, of planned runs with their settings, and prints a table."""
+    """Compiles the training step of every model of a study, and prints a table.
+
+    Args:
+      loaded: the study's planned runs, each with its settings.
+    """
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
     fits = []
     for planned, run, tunings in _models(loaded):
@@ -103,7 +107,7 @@ def smallest_fit(name: str, run: Run, tunings: int = 1) -> Fit:
 
 
 def _models(loaded: Sequence[tuple]) -> Iterator[tuple]:
-    """Each model that is tuned, once, with the number of its tunings."""
+    """Each distinct model that is tuned, with the number of its tunings."""
     folders: dict[tuple, set[str]] = {}
     first: dict[tuple, tuple] = {}
     for planned, run in loaded:
@@ -116,7 +120,7 @@ def _models(loaded: Sequence[tuple]) -> Iterator[tuple]:
 
 
 def _on(run: Run, chips: int) -> Run:
-    """The run on so many chips."""
+    """The run with the mesh for a number of chips."""
     fsdp = math.gcd(run.training.batch_size, chips)
     training = dataclasses.replace(run.training, remat='full')
     return dataclasses.replace(run, parallelism=Parallelism(fsdp=fsdp, tensor=chips // fsdp), training=training)

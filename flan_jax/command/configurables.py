@@ -1,7 +1,7 @@
-"""What gin can set: every settings class that a run is made of, found by its type hints.
+"""The classes that gin can configure: every settings class that `Run` refers to, directly or not, by type hints.
 
-A field whose class is abstract, such as `Run.objective`, may hold any class of the room (package) in which that
-abstract class stands. So a new objective, tuning or prompt format is a file in its room, and is named in no list.
+A field whose class is abstract, such as `Run.objective`, may hold any subclass defined in the same package as the
+abstract class. So a new objective, tuning or prompt format is a new file in its package, without an entry in a list.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from flan_jax.run import Run
 from flan_jax.settings import Settings
 
 _FUNCTIONS = (lamda,)
-"""Functions that make settings of others."""
+"""Functions that derive settings from others."""
 
 
 def configurables() -> dict[str, Callable]:
@@ -27,7 +27,7 @@ def configurables() -> dict[str, Callable]:
 
 
 def _reachable(settings: type[Settings]) -> Iterator[type[Settings]]:
-    """A class, or those of its room if it is abstract, and all that their fields may hold."""
+    """A class, or its concrete subclasses if it is abstract, and all classes that their fields may hold."""
     if _is_abstract(settings):
         for member in _members(settings):
             yield from _reachable(member)
@@ -40,7 +40,7 @@ def _reachable(settings: type[Settings]) -> Iterator[type[Settings]]:
 
 
 def _is_abstract(settings: type[Settings]) -> bool:
-    """Whether a class leaves methods, or class variables without a value, to those that derive from it."""
+    """Whether a class has abstract methods, or class variables without a value."""
     hints = typing.get_type_hints(settings)
     unset = [
         name for name, hint in hints.items() if typing.get_origin(hint) is ClassVar and not hasattr(settings, name)
@@ -56,10 +56,10 @@ def _settings_in(hint) -> Iterator[type[Settings]]:
 
 
 def _members(base: type[Settings]) -> list[type[Settings]]:
-    """The public classes of an abstract class's room that derive from it."""
-    room = importlib.import_module(base.__module__.rpartition('.')[0])
+    """The public subclasses of an abstract class that are defined in its package."""
+    package = importlib.import_module(base.__module__.rpartition('.')[0])
     modules = [
-        importlib.import_module(f'{room.__name__}.{found.name}') for found in pkgutil.iter_modules(room.__path__)
+        importlib.import_module(f'{package.__name__}.{found.name}') for found in pkgutil.iter_modules(package.__path__)
     ]
     return [
         member

@@ -1,7 +1,7 @@
 """From gin files and bindings to a `Run`.
 
 gin files set macros in capitals, which gin/runs/defaults.gin binds to settings, or bind settings directly
-(`Training.warmup_steps = 50`). Only this module knows of gin.
+(`Training.warmup_steps = 50`). Only this module imports gin.
 """
 
 import ast
@@ -36,10 +36,10 @@ DEFAULTS = 'gin/runs/defaults.gin'
 _BEGINNING = (
     f"a run's gin file includes {DEFAULTS!r} and one of gin/models; name it by --gin_file, such as gin/runs/tiny.gin"
 )
-"""What to do where a run lacks what every run has."""
+"""What to do if a setting that every run needs has no value."""
 
 FROM_ENVIRONMENT = ('TFDS_DATA_DIR',)
-"""Macros that an environment variable of the same name gives, where nothing else does."""
+"""Macros whose default is the environment variable of the same name."""
 
 _MODULE = 'flan_jax'
 _CONFIGURABLES = configurables()
@@ -74,11 +74,11 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
 
     Args:
       files: gin files, by their path or, for the project's own, by a path that begins with gin/.
-      bindings: macro or `Configurable.parameter` to value; what is no Python literal is taken as a string.
+      bindings: macro or `Configurable.parameter` to value; values that are no Python literals are strings.
 
     Raises:
-      UnknownName: for a file, macro, configurable or parameter that does not exist, naming the nearest.
-      UserError: for a value that is still missing (all of them at once), or that a setting refuses.
+      UnknownName: for a file, macro, configurable or parameter that does not exist; names the most similar ones.
+      UserError: for missing values (all are listed in one error), or a value that a setting does not allow.
     """
     run, unread = load_with_unread(files, bindings)
     if unread:
@@ -87,7 +87,7 @@ def load(files: Iterable[str], bindings: Mapping[str, str]) -> Run:
 
 
 def load_with_unread(files: Iterable[str], bindings: Mapping[str, str]) -> tuple[Run, dict[str, str]]:
-    """The run, and the bindings that it would ignore, with the reason and what to do; otherwise as `load`."""
+    """As `load`, with the bindings that the run ignores: each with the reason and what to do."""
     _parse(files, bindings)
     for name in FROM_ENVIRONMENT:
         if name in os.environ and _bound_macros().get(name) is gin.REQUIRED:
@@ -100,7 +100,7 @@ def load_with_unread(files: Iterable[str], bindings: Mapping[str, str]) -> tuple
 
 
 def _made(configurable: type):
-    """What is bound of a class, made; raises UserError for a value that a setting refuses."""
+    """An instance of a class from its bindings; raises UserError for a value that a setting does not allow."""
     try:
         with _explained('the configuration'):
             return gin.get_configurable(configurable)()
@@ -110,13 +110,13 @@ def _made(configurable: type):
 
 
 def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
-    """Fields on the command line of a class, or arguments of a function, that the run has not, and what to do."""
+    """Bindings from the command line to a class or function that the run does not use, each with what to do."""
     called = {(scope, selector.rpartition('.')[2]) for scope, selector in gin.config._OPERATIVE_CONFIG}
     found = {}
     for name in bindings:
         scope, _, field = name.rpartition('/')
         bound = field.split('.')[-2] if '.' in field else None
-        # What is bound in a scope holds in those within it, too.
+        # Bindings of a scope hold in nested scopes, too.
         if bound in _CONFIGURABLES and not any(
             bound == what and f'{where}/'.startswith(f'{scope}/' if scope else '') for where, what in called
         ):
@@ -126,14 +126,14 @@ def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
 
 
 def _places_to_set(bound: str, scope: str, run: Run) -> Iterator[str]:
-    """What to set so that a run has a class that it has not; nothing where it has it in another scope."""
+    """Bindings that would make a run use a class that it does not use; none if it uses it in another scope."""
     if not scope:
         for field, now in _places_of(bound, run):
             yield f'{field} is @{now}(); set {field} = @{bound}()'
 
 
 def _places_of(name: str, settings: Settings) -> Iterator[tuple[str, str]]:
-    """The fields of settings, and of those they hold, that may hold a class instead of the one that they hold."""
+    """The fields of settings, nested ones included, that may hold the named class but hold another."""
     hints = typing.get_type_hints(type(settings))
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
@@ -152,19 +152,19 @@ def decoding(files: Iterable[str], bindings: Mapping[str, str]) -> Decoding:
 
 
 def missing_macros(files: Iterable[str]) -> list[str]:
-    """The macros that gin files leave to their user; raises as `load`."""
+    """The macros that gin files refer to and do not bind; raises as `load`."""
     _parse(files, {})
     return _missing_macros()
 
 
 def command(name: str, files: Iterable[str], bindings: Mapping[str, str]) -> str:
-    """The command line that asks for the same again."""
+    """The command line that runs a command with these files and bindings."""
     words = ['flan-jax', name, *(f'--gin_file={file}' for file in files)]
     return joined([*words, *(f'--gin.{key}={value}' for key, value in bindings.items())])
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words as a line that a shell reads as them."""
+    """Words joined into a command line, quoted for a shell."""
     return shlex.join(words)
 
 
@@ -190,7 +190,7 @@ def _parse(files: Iterable[str], bindings: Mapping[str, str]) -> None:
     known = set(default_macros())
     for file in files:
         _parse_file(file)
-        known |= _macros_referred_to()  # before another file or the command line puts something else in their place
+        known |= _macros_referred_to()  # before another file or the command line overwrites the references
     for name, value in bindings.items():
         _bind(name if '.' in name else f'{name}/gin.macro.value', value)
     _check_macros(known | _macros_referred_to())
@@ -252,7 +252,7 @@ def _is_macro(value: object) -> bool:
 
 
 def _with_macros(message: str) -> str:
-    """A message about settings with the names that users set: macros, where settings are bound to them."""
+    """A message with the names of settings replaced by the macros that they are bound to."""
 
     def name(match: re.Match) -> str:
         value = gin.config._CONFIG.get(('', f'{_MODULE}.{match[1]}'), {}).get(match[2])
@@ -263,7 +263,7 @@ def _with_macros(message: str) -> str:
 
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Raises as UserError whatever gin raises at what a user wrote, unknown names with the nearest right ones."""
+    """Turns gin's exceptions about a user's text into UserError; unknown names get suggestions of similar ones."""
     try:
         yield
     except UserError:
@@ -279,7 +279,7 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def _with_nearest(message: str) -> UserError:
-    """gin's complaint about an unknown name, with the nearest right ones, or Python's about what a class must have."""
+    """UserError for gin's message about an unknown name, with similar names, or Python's about missing arguments."""
     if match := re.search(r"(\w+)\.__init__\(\) missing \d+ required .*?: ('.*')", message):
         fields = ', '.join(f'{match[1]}.{field}' for field in re.findall(r"'(\w+)'", match[2]))
         return UserError(f'nothing sets {fields}; {_BEGINNING if match[1] == Run.__name__ else "set it in a gin file"}')

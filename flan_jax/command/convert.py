@@ -1,4 +1,4 @@
-"""flan-jax convert: a model of Hugging Face's transformers in, a tuned one out again."""
+"""flan-jax convert: converts a Hugging Face model to a checkpoint, or a checkpoint to Hugging Face."""
 
 import argparse
 
@@ -9,16 +9,16 @@ FORMATS = ('hf', 'flan')
 
 _EPILOG = """\
 flan-jax convert --from=hf downloads/pythia-410m --to=flan out/pythia-410m
-    makes a folder whose model.gin a run includes
+    writes a folder whose model.gin is to be included in the gin file of a run
 
 flan-jax convert --from=flan out/tuned --to=hf out/tuned-hf
-    makes a folder that AutoModelForCausalLM (of a reward model AutoModelForSequenceClassification) and AutoTokenizer
-    load; an adapter is merged into its base
+    writes a folder that AutoModelForCausalLM (for a reward model AutoModelForSequenceClassification) and AutoTokenizer
+    load; an adapter is merged into its base model
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Converts from one format to the other."""
+    """Converts to the format that the command names."""
     options = _parse(arguments)
     if options.source_format == options.target_format:
         raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
@@ -40,16 +40,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--from', dest='source_format', choices=FORMATS, required=True, help='format of the source')
-    parser.add_argument('source', help='folder of a transformers model, of a run, or of one step of a run')
-    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='format to convert to')
-    parser.add_argument('destination', help='folder to make; must not exist yet')
+    parser.add_argument('source', help='folder of a Hugging Face model, of a run, or of a checkpoint of a run')
+    parser.add_argument('--to', dest='target_format', choices=FORMATS, required=True, help='format of the destination')
+    parser.add_argument('destination', help='folder to write; must not exist yet')
     parser.add_argument(
-        '--vocabulary', help='with --to=hf: folder with the tokenizer.json to write; default: that of the run'
+        '--vocabulary', help='with --to=hf: folder with the tokenizer.json to include; default: that of the run'
     )
     parser.add_argument(
         '--dtype',
         choices=('float32', 'bfloat16', 'float16'),
-        help='with --to=hf: dtype of the tensors; default: float32, which loses nothing',
+        help='with --to=hf: dtype of the tensors (default: float32, which is lossless)',
     )
     return parser.parse_args(arguments)
 
@@ -77,7 +77,7 @@ def _to_hugging_face(options: argparse.Namespace) -> None:
 
     dtype = options.dtype or 'float32'
     content = content_of(checkpoint_in(options.source))
-    family_of(content.config)  # what no family computes is better known before a tokenizer is missed
+    family_of(content.config)  # refuse architectures of no family before asking for a tokenizer
     family = to_hugging_face(content, vocabulary_of(content, options.vocabulary), options.destination, dtype)
     CONSOLE.print(
         f'{options.destination} holds {content.folder} as a model of the family {family}, in {dtype}', soft_wrap=True

@@ -1,4 +1,4 @@
-"""flan-jax data: what data is ready; prepare or download more; where clusters overlap by text."""
+"""flan-jax data: lists, prepares and downloads datasets, and finds texts that occur in several clusters."""
 
 import argparse
 import pathlib
@@ -30,37 +30,40 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     common = catalogue_arguments()
     actions = parser.add_subparsers(dest='action', required=True, metavar='{status,prepare,download,overlaps}')
     actions.add_parser(
-        'status', allow_abbrev=False, parents=[common], help='a table of all datasets: ready, or what is to be done'
+        'status',
+        allow_abbrev=False,
+        parents=[common],
+        help='list all datasets: which are ready, and how to get the others',
     )
     prepare = actions.add_parser(
         'prepare',
         allow_abbrev=False,
         parents=[common],
-        help='write datasets from the bundled samples, or from files of examples',
+        help='prepare datasets from the bundled samples, or from your files',
     )
-    prepare.add_argument('name', nargs='*', help='dataset; with --samples none means all')
-    prepare.add_argument('--samples', action='store_true', help='from the bundled samples')
-    prepare.add_argument('--miniature', action='store_true', help='generate the world of gin/runs/miniature.gin')
+    prepare.add_argument('name', nargs='*', help='dataset; with --samples, default: all')
+    prepare.add_argument('--samples', action='store_true', help='prepare the bundled samples')
+    prepare.add_argument('--miniature', action='store_true', help='generate the datasets of gin/runs/miniature.gin')
     prepare.add_argument(
         '--from',
         dest='files',
         nargs='+',
         metavar='SPLIT=FILE',
         default=[],
-        help='JSONL, JSON or Parquet, one file per split',
+        help='your files: JSONL, JSON or Parquet, one file per split',
     )
     instruction_data.add_arguments(prepare)
     download = actions.add_parser(
-        'download', allow_abbrev=False, parents=[common], help='download datasets by TFDS, past any failures'
+        'download', allow_abbrev=False, parents=[common], help='download datasets with TFDS; continues after failures'
     )
-    download.add_argument('name', nargs='*', help='dataset; none means all')
+    download.add_argument('name', nargs='*', help='dataset; default: all')
     overlaps = actions.add_parser(
         'overlaps',
         allow_abbrev=False,
         parents=[common],
-        help='which datasets of one cluster stand in the training examples of another',
+        help='find examples of one cluster that occur in the training examples of another',
     )
-    overlaps.add_argument('name', nargs='*', help='cluster to evaluate; none means all')
+    overlaps.add_argument('name', nargs='*', help='cluster to evaluate; default: all')
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""flan-jax doctor: is the installation sound? Is what a run left? Does a run survive being killed?"""
+"""flan-jax doctor: checks the installation or the files of a run; tests that killed runs resume (--chaos)."""
 
 import argparse
 import importlib.metadata
@@ -22,7 +22,7 @@ PACKING_DIFFERS = 'do not train on this device: its attention mixes packed texts
 
 
 def main(arguments: list[str]) -> int:
-    """Prints a table of checks, of the installation or of a run, or kills runs; returns 1 if any failed."""
+    """Checks the installation, a run, or killed runs; prints a table, and returns 1 if a check failed."""
     options = _parse(arguments)
     if options.chaos is not None:
         from flan_jax.command.chaos import chaos
@@ -40,15 +40,25 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax doctor', description=__doc__)
     parser.add_argument(
-        'model_dir', nargs='?', metavar='MODEL_DIR', help="read all of a run's checkpoints, stream and records instead"
+        'model_dir',
+        nargs='?',
+        metavar='MODEL_DIR',
+        help='check the checkpoints, stream and records of this run, instead of the installation',
     )
-    parser.add_argument('--chaos', type=int, metavar='N', help='kill tiny runs N times, and compare their ends')
-    parser.add_argument('--seed', type=int, default=0, help='with --chaos: of the moments (default: 0)')
+    parser.add_argument(
+        '--chaos',
+        type=int,
+        metavar='N',
+        help='kill and resume tiny runs, N kills in all, and compare their results with uninterrupted runs',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='with --chaos: seed of the moments at which runs are killed (default: 0)'
+    )
     return parser.parse_args(arguments)
 
 
 def checks() -> Iterator[tuple[str, str, str]]:
-    """Name of each check, what was found, and what to do where that is wrong (else empty)."""
+    """For each check its name, its finding, and what to do if it failed (else empty)."""
     too_old = sys.version_info[:2] < OLDEST_PYTHON
     yield 'Python', platform.python_version(), 'use Python 3.11 or newer' if too_old else ''
     import_tensorflow()
@@ -58,7 +68,7 @@ def checks() -> Iterator[tuple[str, str, str]]:
 
 
 def _stable_packages() -> Iterator[tuple[str, str, str]]:
-    """t5 brings nightly builds of seqio and tfds that write into the same folders; the stable ones must have won."""
+    """Checks that seqio and tfds are stable versions: t5 also depends on nightly builds that share their folders."""
     import seqio.version
     import tensorflow_datasets as tfds
 

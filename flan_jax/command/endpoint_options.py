@@ -1,4 +1,4 @@
-"""Options of commands that ask a model behind an endpoint, and the client that they make."""
+"""Options of commands that query a model behind an endpoint, and the client made from them."""
 
 import argparse
 import contextlib
@@ -13,28 +13,32 @@ _DEFAULT_CACHE = 'endpoint'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments that say where a model is asked, how, and at what cost."""
-    group = parser.add_argument_group('a model behind an endpoint that speaks as OpenAI does')
-    group.add_argument('--endpoint', metavar='URL', help='its address, such as http://127.0.0.1:8000/v1')
-    group.add_argument('--endpoint_model', metavar='NAME', help="the model's name there")
+    """Adds the arguments for the endpoint's address, its requests and its prices."""
+    group = parser.add_argument_group('a model behind an OpenAI-compatible endpoint')
+    group.add_argument('--endpoint', metavar='URL', help='base URL of the API, such as http://127.0.0.1:8000/v1')
+    group.add_argument('--endpoint_model', metavar='NAME', help='name of the model in the API')
     group.add_argument(
         '--prices', nargs=2, type=float, metavar=('PROMPT', 'ANSWER'),
-        help='what a million tokens cost, read and written; 0 0 for a server of your own',
+        help='prices of a million prompt tokens and of a million answer tokens; 0 0 for your own server',
     )  # fmt: skip
-    group.add_argument('--confirm_cost', action='store_true', help='make the calls whose cost was shown')
-    group.add_argument('--key_variable', default='', metavar='NAME', help='environment variable that holds the key')
-    group.add_argument('--requests_per_minute', type=float, default=60.0, help='at most (default: 60)')
-    group.add_argument('--parallel', type=int, default=4, help='requests under way at a time (default: 4)')
-    group.add_argument('--attempts', type=int, default=6, help='for each question (default: 6)')
-    group.add_argument('--cache', metavar='FOLDER', help='replies are kept here (default: in ~/.cache/flan_jax)')
+    group.add_argument(
+        '--confirm_cost',
+        action='store_true',
+        help='send the requests; without it, only their estimated cost is printed',
+    )
+    group.add_argument('--key_variable', default='', metavar='NAME', help='environment variable that holds the API key')
+    group.add_argument('--requests_per_minute', type=float, default=60.0, help='maximum rate of requests (default: 60)')
+    group.add_argument('--parallel', type=int, default=4, help='number of concurrent requests (default: 4)')
+    group.add_argument('--attempts', type=int, default=6, help='maximum number of attempts per request (default: 6)')
+    group.add_argument('--cache', metavar='FOLDER', help='cache of replies (default: in ~/.cache/flan_jax)')
     group.add_argument(
         '--endpoint_options', type=_object, default={}, metavar='JSON',
-        help='fields of every request, such as {"max_completion_tokens": 1024, "max_tokens": null}',
+        help='additional fields of every request, such as {"max_completion_tokens": 1024, "max_tokens": null}',
     )  # fmt: skip
 
 
 def require_endpoint(options: argparse.Namespace) -> None:
-    """Raises UserError for any of these arguments where no endpoint is named, which would read none of them."""
+    """Raises UserError if any of these arguments is given without an endpoint."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     unset = vars(parser.parse_args([]))
@@ -46,10 +50,10 @@ def require_endpoint(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def client(options: argparse.Namespace) -> Iterator:
-    """A client for the body, which tells afterwards what was asked.
+    """A context with a client; prints the requests and their cost when it ends.
 
     Raises:
-      UserError: where an option is missing or not allowed; SettingsError is one.
+      UserError: if an option is missing or has a value that is not allowed (SettingsError).
     """
     from flan_jax.evaluation.endpoint.client import Client
     from flan_jax.evaluation.endpoint.cost import Prices
@@ -80,7 +84,7 @@ def client(options: argparse.Namespace) -> Iterator:
 
 
 def _approve(confirmed: bool):
-    """Shows an estimate, and raises UserError unless the cost was confirmed."""
+    """A function that prints a cost estimate, and raises UserError unless the cost was confirmed."""
 
     def approve(estimate) -> None:
         CONSOLE.print(

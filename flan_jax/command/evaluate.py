@@ -1,4 +1,4 @@
-"""flan-jax evaluate: evaluate the base and the tuned model of a run; or any models, where these are named."""
+"""flan-jax evaluate: evaluate the base and the tuned model of a run, or any models that are named."""
 
 import functools
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluates the run that the arguments describe, or the models that they begin with.
+    """Evaluates the run that the arguments describe, or the models that the first arguments name.
 
-    No other command may write in the run's folder meanwhile; models that are named may be of runs at work.
+    It locks the run's folder against other commands. Named models are not locked: their runs may be in progress.
     """
     if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--tasks')):
         evaluate_models.main(arguments)
@@ -26,14 +26,15 @@ def main(arguments: list[str]) -> None:
 
 
 def evaluate(run: Run, command: str, eval_set=None):
-    """Evaluates the base model and, where there is one, the newest checkpoint; gives the results by model.
-
-    Of several processes the first alone judges, and the others get None.
+    """Evaluates the base model and, if there is one, the newest checkpoint.
 
     Args:
-      run: what is evaluated.
+      run: the run.
       command: the command line, for the manifest of a run that only evaluates.
-      eval_set: what `run_evaluation.eval_set_of` gives, where it is known already.
+      eval_set: the result of `run_evaluation.eval_set_of(run)` if the caller has it, to avoid computing it again.
+
+    Returns:
+      The results by model; None in all processes but the first, which alone judges the answers.
     """
     import jax
 
@@ -93,13 +94,14 @@ def _base_model(run: Run, prompt_format):
 
 
 def open_model(run: Run, prompt_format, folder):
-    """The model of a checkpoint, whatever was tuned, on the run's devices."""
+    """The model of a checkpoint, with any kind of tuning, on the run's devices."""
     from flan_jax.loaded_model import load
     from flan_jax.tokenizers.vocabulary import Vocabulary
 
     return load(
         folder,
-        vocabulary=str(Vocabulary(run.data.vocabulary).path),  # None is the bundled one, not one yet to be found
+        # The path, since None is the bundled vocabulary in settings, but that of the checkpoint for `load`.
+        vocabulary=str(Vocabulary(run.data.vocabulary).path),
         parallelism=run.parallelism,
         dtype=run.training.dtype,
         param_dtype=run.training.param_dtype,

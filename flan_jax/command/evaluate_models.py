@@ -1,8 +1,8 @@
-"""flan-jax evaluate MODEL...: one table of several models on the same datasets, without a run.
+"""flan-jax evaluate MODEL...: evaluates several models on the same datasets, without a gin file.
 
-A model is a Hugging Face folder, a run or one of its steps, whatever was tuned, or a conversion; NAME=FOLDER names it.
-Records, report.html and report.json go to --output, and results in the format of lm-evaluation-harness to
-OUTPUT/lm_eval/NAME. What is on record is not evaluated again.
+A model is a Hugging Face folder, a run, a checkpoint of a run, or a converted model; NAME=FOLDER sets its name in the
+report. Records, report.html and report.json are written to --output, and results in the format of
+lm-evaluation-harness to OUTPUT/lm_eval/NAME. Examples that have a record there are not evaluated again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from flan_jax.evaluation.records import ModelRecords
 
 LM_EVAL = 'lm_eval'
-"""Folder of the results that lm-evaluation-harness's readers take."""
+"""Folder of the results in the format of lm-evaluation-harness."""
 
 
 def main(arguments: list[str]) -> int:
-    """Evaluates what is not on record, prints the table, writes the report."""
+    """Evaluates what has no records yet, prints the table, writes the report."""
     options = _parse(arguments)
     paths = named(options.models)
     require_writable(options.output, '--output')
@@ -54,22 +54,28 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[catalogue_arguments()],
     )
-    parser.add_argument('models', nargs='+', metavar='MODEL', help='a model, or NAME=MODEL')
-    parser.add_argument('--tasks', required=True, help='clusters and datasets, joined by commas')
-    parser.add_argument('--shots', default='0', help='numbers of exemplars, joined by commas (default: 0)')
-    parser.add_argument('--templates', default='', help='templates, joined by commas (default: all)')
-    parser.add_argument('--limit', type=int, help='examples of each dataset and template at most (default: all)')
-    parser.add_argument('--score', default='sum', help='how options are ranked (default: sum)')
-    parser.add_argument('--prompt_format', help='of all models (default: that of each)')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens of a prompt at most (default: 1024)')
-    parser.add_argument('--max_new_tokens', type=int, default=256, help='of a written answer (default: 256)')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens at a time (default: 8192)')
+    parser.add_argument('models', nargs='+', metavar='MODEL', help='folder of a model, or NAME=FOLDER')
+    parser.add_argument('--tasks', required=True, help='clusters and datasets, separated by commas')
+    parser.add_argument('--shots', default='0', help='numbers of few-shot exemplars, separated by commas (default: 0)')
+    parser.add_argument('--templates', default='', help='numbers of templates, separated by commas (default: all)')
+    parser.add_argument('--limit', type=int, help='maximum number of examples per dataset and template (default: all)')
+    parser.add_argument(
+        '--score', default='sum', help='score by which options are ranked (default: sum, of log-probabilities)'
+    )
+    parser.add_argument('--prompt_format', help='prompt format of all models (default: that of each model)')
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='maximum length of a prompt in tokens (default: 1024)'
+    )
+    parser.add_argument(
+        '--max_new_tokens', type=int, default=256, help='maximum length of a generated answer in tokens (default: 256)'
+    )
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
     parser.add_argument('--output', default='out/evaluate', help='folder to write to (default: out/evaluate)')
     return parser.parse_intermixed_args(arguments)
 
 
 def named(models: list[str]) -> dict[str, str]:
-    """Name to folder; raises UserError for two of one name."""
+    """Name to folder; raises UserError if two models have the same name."""
     found: dict[str, str] = {}
     for argument in models:
         name, equals, path = argument.partition('=')
@@ -83,7 +89,7 @@ def named(models: list[str]) -> dict[str, str]:
 
 
 def _eval_set(options: argparse.Namespace):
-    """What is evaluated; raises UserError where that cannot be."""
+    """The datasets that the options name; raises UserError if they cannot be evaluated."""
     from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
     from flan_jax.evaluation.selection import named_datasets
     from flan_jax.evaluation.settings import Evaluation
@@ -111,7 +117,7 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
 
 
 def _records(path: str, name: str, options: argparse.Namespace):
-    """Where the records of a model are; it is not loaded for that. Raises UserError if there is no such model."""
+    """The records of a model, which is not loaded; raises UserError if there is no such model."""
     from flan_jax.data.formats import format_named
     from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.evaluation.records import ModelRecords
@@ -128,7 +134,7 @@ def _records(path: str, name: str, options: argparse.Namespace):
 
 
 class _Asked(NamedTuple):
-    """What a model is asked; one with several soft prompts of a task once for each of them."""
+    """A model with the datasets to evaluate; a model with several soft prompts per task has one for each prompt."""
 
     name: str
     path: str
@@ -173,7 +179,7 @@ def _report(eval_set: EvalSet, asked: Sequence[_Asked], output: str) -> None:
 
 
 def _table(by_line: Mapping, names: list[str]) -> Table:
-    """Mean over templates with its standard deviation, a column for each model."""
+    """Mean and standard deviation over templates, with a column for each model."""
     table = Table('dataset', 'shots', 'score', 'examples', *names, box=None)
     for (name, shots), by_model in by_line.items():
         some = next(iter(by_model.values()))

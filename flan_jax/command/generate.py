@@ -1,11 +1,12 @@
-"""flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
+"""flan-jax generate MODEL PROMPT...: generates answers to prompts, or chats with a model (--chat).
 
-Prompts are given on the command line, typed one by one, or read from a file: a line each or, in a .jsonl, .json or
-.parquet file, the key "prompt" or "instruction" of each example; what such a file keeps apart as "input" follows the
-instruction after a blank line. Answers to a file are JSON lines with "prompt" and "answer".
+Prompts are given on the command line, typed one by one, or read from a file. In a text file, each line is a prompt. In
+a .jsonl, .json or .parquet file, each example has the key "prompt" or "instruction"; its "input", if any, is appended
+after a blank line. Answers to a file are written as JSON lines with "prompt" and "answer".
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -18,23 +19,38 @@ from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
 
 
+@dataclasses.dataclass(frozen=True)
+class FilePrompt:
+    """A prompt of a file, or of the command line.
+
+    Attributes:
+      name: the prompt as the output has it.
+      text: the prompt as the model is asked.
+      context: the end of `text` that its instruction is about, which some prompt formats set apart; empty for none.
+    """
+
+    name: str
+    text: str
+    context: str = ''
+
+
 def main(arguments: list[str]) -> int:
-    """Answers what the command names, or what is typed until the end of input."""
+    """Answers the prompts of the command line or file, or those that are typed until the end of input."""
     options = _parse(arguments)
     if options.chat:
         _talk(options)
         return 0
-    named, prompts = read_prompts(options.file, options.template) if options.file else ([], options.prompt)
+    prompts = read_prompts(options.file, options.template) if options.file else []
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers(named, answer(prompts), options.output)
-    elif prompts:
-        print('\n'.join(map(shown, answer(prompts))))
+        _write_answers(prompts, answer(prompts), options.output)
+    elif options.prompt:
+        print('\n'.join(map(shown, answer([FilePrompt(text, text) for text in options.prompt]))))
     else:
-        for prompt in _typed():
-            print(*map(shown, answer([prompt])))
+        for text in _typed():
+            print(*map(shown, answer([FilePrompt(text, text)])))
     return 0
 
 
@@ -49,30 +65,30 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         'words',
         nargs='*',
         metavar='MODEL PROMPT',
-        help='a Hugging Face folder, a run, one of its steps or a conversion; and prompts, in quotes',
+        help='folder of a model (Hugging Face, a run, a checkpoint or a converted model); then prompts, in quotes',
     )
     parser.add_argument(
-        '--checkpoint', metavar='MODEL', help='the model, where only prompts are to stand by themselves'
+        '--checkpoint', metavar='MODEL', help='folder of the model, instead of MODEL; all words are then prompts'
     )
     parser.add_argument('--prompt', action='append', default=[], help='a prompt; may be repeated')
-    parser.add_argument('--chat', action='store_true', help='talk: what is typed is answered with all turns before it')
+    parser.add_argument('--chat', action='store_true', help='chat: each answer takes all earlier turns into account')
     parser.add_argument('--system', metavar='TEXT', help='with --chat: the system message')
-    parser.add_argument('--file', type=pathlib.Path, help='answer the prompts of this file')
+    parser.add_argument('--file', type=pathlib.Path, help='file of prompts')
     parser.add_argument(
         '--template',
         metavar='TEXT',
-        help='with --file of examples: ask this, with their keys in braces, as in "Translate into Chinese: {answer}"; '
-        'what is written keeps their "prompt"',
+        help='with --file of examples: prompt with keys of the example in braces, such as '
+        '"Translate into Chinese: {answer}"; the output keeps the "prompt" of the example',
     )
-    parser.add_argument('--output', type=pathlib.Path, help='with --file: write here instead of to standard output')
+    parser.add_argument('--output', type=pathlib.Path, help='with --file: output file (default: standard output)')
     decoding = add_arguments(parser)
-    decoding.add_argument('--beams', type=int, help='beam search with so many beams and length penalty 0.6')
+    decoding.add_argument('--beams', type=int, help='beam search with this number of beams and length penalty 0.6')
     decoding.add_argument(
         '--gin_file',
         action='append',
         default=[],
-        help='decode as Evaluation.decoding says in this file, such as gin/decoding/rule_adapter.gin; with '
-        '--gin.NAME=value, but of the other options of decoding only --max_new_tokens and --seed',
+        help='gin file that sets Evaluation.decoding, such as gin/decoding/rule_adapter.gin; --gin.NAME=value, '
+        '--max_new_tokens and --seed still apply, other decoding options do not',
     )
     options, others = parser.parse_known_intermixed_args(arguments)
     options.bindings = _bindings(others)
@@ -82,30 +98,50 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def add_arguments(parser: argparse.ArgumentParser):
-    """Adds the arguments that say how a model is opened and how it decodes; returns the group of those of decoding."""
-    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the run')
-    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    decoding = parser.add_argument_group('decoding; default: take the likeliest token')
-    decoding.add_argument('--max_new_tokens', type=int, default=128, help='longest answer, in tokens (default: 128)')
-    decoding.add_argument('--temperature', type=float, help='sample at this temperature')
-    decoding.add_argument('--top_k', type=int, help='sample among so many likeliest tokens')
-    decoding.add_argument('--top_p', type=float, help='sample among the likeliest tokens of this total probability')
+    """Adds the arguments for opening a model and for decoding; returns the group of the latter."""
+    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
+    parser.add_argument('--task', help='task whose soft prompt is used, if the run has one per task')
+    parser.add_argument('--prompt_format', help='prompt format, such as flan or plain; default: that of the model')
+    decoding = parser.add_argument_group('decoding (default: greedy)')
+    decoding.add_argument(
+        '--max_new_tokens', type=int, default=128, help='maximum length of an answer in tokens (default: 128)'
+    )
+    decoding.add_argument('--temperature', type=float, help='sample with this temperature')
+    decoding.add_argument('--top_k', type=int, help='sample from the K most likely tokens')
+    decoding.add_argument(
+        '--top_p', type=float, help='sample from the most likely tokens with total probability P (nucleus sampling)'
+    )
     decoding.add_argument('--seed', type=int, default=0, help='seed of sampling (default: 0)')
     decoding.add_argument(
-        '--repetition_penalty', type=float, help='divide positive logits of tokens that have occurred by this'
+        '--repetition_penalty', type=float, help='penalty on tokens that have already occurred (1: none)'
     )
     devices = parser.add_argument_group('devices')
-    devices.add_argument('--batch_tokens', type=int, default=8192, help='tokens in the KV cache (default: 8192)')
-    devices.add_argument('--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='of activations')
-    devices.add_argument('--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='of weights')
-    devices.add_argument('--fsdp', type=int, default=1, help='devices over which weights are split along d_model')
-    devices.add_argument('--tensor', type=int, default=1, help='devices over which heads and vocabulary are split')
+    devices.add_argument(
+        '--batch_tokens', type=int, default=8192, help='size of the KV cache in tokens (default: 8192)'
+    )
+    devices.add_argument(
+        '--dtype', choices=('auto', 'float32', 'bfloat16'), default='auto', help='dtype of activations (default: auto)'
+    )
+    devices.add_argument(
+        '--param_dtype', choices=('float32', 'bfloat16'), default='float32', help='dtype of weights (default: float32)'
+    )
+    devices.add_argument(
+        '--fsdp',
+        type=int,
+        default=1,
+        help='number of devices over which weights are sharded along d_model (default: 1)',
+    )
+    devices.add_argument(
+        '--tensor',
+        type=int,
+        default=1,
+        help='number of devices over which heads and vocabulary are sharded (default: 1)',
+    )
     return decoding
 
 
 def _take_model(options: argparse.Namespace) -> None:
-    """Tells the model from the prompts; raises UserError where there is none."""
+    """Takes the model from positional arguments, the rest of which are prompts; raises UserError if it is missing."""
     if options.checkpoint is None and not options.words:
         raise UserError('name a model: flan-jax generate MODEL --prompt "..."')
     if options.checkpoint is None:
@@ -122,7 +158,7 @@ def _bindings(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together."""
+    """Raises UserError for options that exclude or need each other."""
     if options.file and options.prompt:
         raise UserError('give prompts or --file, not both')
     if not options.file and (options.output or options.template):
@@ -138,7 +174,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def check_decoding(options: argparse.Namespace) -> None:
-    """Raises UserError for ways to decode that do not go together."""
+    """Raises UserError for options of decoding that exclude each other."""
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.gin_file and chosen:
@@ -155,7 +191,7 @@ def check_sizes(options: argparse.Namespace, *names: str) -> None:
 
 
 def decoding_of_options(options: argparse.Namespace):
-    """How the options say that answers are decoded; raises SettingsError for values that are not allowed."""
+    """The decoding that the options describe; raises SettingsError for values that are not allowed."""
     if options.gin_file:
         from flan_jax.command import configuration
 
@@ -166,14 +202,14 @@ def decoding_of_options(options: argparse.Namespace):
 
 
 def _model(options: argparse.Namespace):
-    """The model that the options name, as Python has it."""
+    """The `flan_jax.Model` that the options name."""
     from flan_jax.api import Model
 
     return Model(open_model(options), options.batch_tokens)
 
 
 def open_model(options: argparse.Namespace):
-    """The model that the options name, ready for use."""
+    """The model that the options name, opened."""
     from flan_jax.api import of_task
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.data.formats import format_named
@@ -193,22 +229,23 @@ def open_model(options: argparse.Namespace):
     return of_task(loaded, options.task, options.checkpoint)
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
-    """From prompts to answers with the model that the options name."""
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], list[str]]:
+    """A function from prompts to the answers of the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
-    def answer(prompts: Sequence[str]) -> list[str]:
+    def answer(prompts: Sequence[FilePrompt]) -> list[str]:
+        texts, contexts = [prompt.text for prompt in prompts], [prompt.context for prompt in prompts]
         if len(prompts) == 1:
-            return model.generate(prompts, **chosen)
+            return model.generate(texts, contexts=contexts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **chosen)
+            return model.generate(texts, contexts=contexts, progress=advance, **chosen)
 
     return answer
 
 
 def _talk(options: argparse.Namespace) -> None:
-    """Answers what is typed, each turn with all before it."""
+    """Answers what is typed, as a dialogue: each prompt has all previous turns."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
     messages = [{'role': 'system', 'content': options.system}] if options.system else []
@@ -219,8 +256,8 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[str], list[str]]:
-    """The prompts of a file as they are called in the output, and as they are asked; raises UserError."""
+def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePrompt]:
+    """The prompts of a file; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
@@ -228,20 +265,22 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[
             raise UserError(
                 f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
             )
-        prompts = [line for line in read_utf8(path).split('\n') if line.strip()]
-        return prompts, prompts
+        return [FilePrompt(line, line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
 
     rows = list(read_file(path))
     if template is None:
-        prompts = [_prompt_of(found, where) for where, found in rows]
-        return prompts, prompts
-    asked = [_filled(template, found, where) for where, found in rows]
-    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
+        return [
+            FilePrompt(text, text, context) for text, context in (_prompt_of(found, where) for where, found in rows)
+        ]
+    filled = [_filled(template, found, where) for where, found in rows]
+    return [
+        FilePrompt(_prompt_of({'prompt': text, **found}, where)[0], text) for text, (where, found) in zip(filled, rows)
+    ]
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
-    """A text with the values of an example in place of its keys in braces; blanks around it are taken off."""
+    """A template with its {keys} replaced by the values of an example, without blanks at the ends."""
 
     def value(match: re.Match) -> str:
         if not isinstance(found.get(match[1]), str):
@@ -253,7 +292,7 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
-def _prompt_of(found: Mapping, where: str) -> str:
+def _prompt_of(found: Mapping, where: str) -> tuple[str, str]:
     from flan_jax.data.instruction_files.conversation import first_key, question_of
 
     key = first_key(found, ('prompt', 'instruction'))
@@ -265,8 +304,8 @@ def _prompt_of(found: Mapping, where: str) -> str:
     return question_of(where, found, key)
 
 
-def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:
-    pairs = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, answers))
+def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output: pathlib.Path | None) -> None:
+    pairs = ({'prompt': prompt.name, 'answer': answer} for prompt, answer in zip(prompts, answers))
     text = ''.join(json.dumps(pair, ensure_ascii=False) + '\n' for pair in pairs)
     if output is None:
         print(text, end='')
@@ -275,7 +314,7 @@ def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathl
 
 
 def _typed() -> Iterator[str]:
-    """Lines from standard input until it ends; asks for them on a terminal."""
+    """Lines from standard input until it ends; on a terminal with a prompt sign."""
     if sys.stdin.isatty():
         CONSOLE.print('type a prompt; Ctrl-D ends')
     while True:

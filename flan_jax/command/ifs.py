@@ -1,22 +1,23 @@
-"""flan-jax ifs: does a model answer, or go on with what it was given? The Instruction Following Score.
+"""flan-jax ifs: computes the Instruction Following Score: the share of a model's outputs that answer the instruction.
 
-A reconstruction of AlShikh et al. 2023, who published neither code, data nor classifier:
+An output that merely continues the instruction does not count. This is a reconstruction of AlShikh et al. 2023, who
+published neither code, data nor classifier:
 
   flan-jax ifs data alpaca_data.json --format=alpaca --output=out/ifs
   flan-jax ifs train --data=out/ifs
   flan-jax generate --checkpoint=RUN --file=out/ifs/instructions.jsonl --output=answers.jsonl --prompt_format=alpaca
   flan-jax ifs score answers.jsonl --data=out/ifs
-  flan-jax ifs score MODEL_DIR --data=out/ifs          (what `flan-jax evaluate` has recorded)
+  flan-jax ifs score MODEL_DIR --data=out/ifs          (records of `flan-jax evaluate`)
 
-The paper's prompts A, B and C are the formats alpaca, responsesuffix and plain. ObjecQA, a hundred questions that ask
-to choose:
+The paper's prompts A, B and C are the prompt formats alpaca, responsesuffix and plain. ObjecQA is a set of a hundred
+questions that ask for a choice, to measure how objective a model's answers are:
 
   flan-jax ifs objecqa --questions=choices.jsonl
   flan-jax generate --checkpoint=RUN --file=choices.jsonl --output=chosen.jsonl
   flan-jax ifs objecqa chosen.jsonl
   flan-jax ifs objecqa chosen.jsonl --endpoint=URL --endpoint_model=NAME --prices 0 0 --output=judged.jsonl
 
-The last line asks a model behind an endpoint, as the paper does; the line before it takes rules of our own.
+The last line judges answers with a model behind an endpoint, as in the paper; the line before uses our own rules.
 """
 
 import argparse
@@ -53,27 +54,45 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     actions = parser.add_subparsers(dest='action', required=True)
     data = actions.add_parser(
-        'data', allow_abbrev=False, help='instructions, and responses for a classifier, from dialogues'
+        'data', allow_abbrev=False, help='extract instructions, and training data of the classifier, from dialogues'
     )
     data.add_argument('files', nargs='+', type=pathlib.Path, help='dialogues: JSONL, JSON or Parquet')
-    data.add_argument('--format', default='alpaca', help='of the files, as `data prepare` has it (default: alpaca)')
-    data.add_argument('--keys', nargs='+', default=[], metavar='OURS=THEIRS', help='keys with other names')
-    data.add_argument('--output', type=pathlib.Path, required=True, help='folder to write')
-    data.add_argument('--seed', type=int, default=0, help='of cuts and split (default: 0)')
-    train = actions.add_parser('train', allow_abbrev=False, help='learn to tell answers from continuations')
-    score = actions.add_parser('score', allow_abbrev=False, help="the score of a model's answers")
+    data.add_argument(
+        '--format', default='alpaca', help='format of the files, see `flan-jax data prepare` (default: alpaca)'
+    )
+    data.add_argument(
+        '--keys',
+        nargs='+',
+        default=[],
+        metavar='OURS=THEIRS',
+        help='names of keys in your files, such as prompt=question',
+    )
+    data.add_argument('--output', type=pathlib.Path, required=True, help='output folder')
+    data.add_argument('--seed', type=int, default=0, help='seed of the random cuts and of the split (default: 0)')
+    train = actions.add_parser(
+        'train', allow_abbrev=False, help='train the classifier that tells answers from continuations'
+    )
+    score = actions.add_parser('score', allow_abbrev=False, help="compute the score of a model's answers")
     score.add_argument(
         'answers',
         type=pathlib.Path,
-        help='what `generate --file` wrote, prompt and answer in each line; or a folder with records of `evaluate`',
+        help='answers written by `flan-jax generate --file`, or a folder with records of `flan-jax evaluate`',
     )
     for action in (train, score):
-        action.add_argument('--data', type=pathlib.Path, required=True, help='folder that `ifs data` wrote')
-        action.add_argument('--classifier', type=pathlib.Path, help=f'its folder; default: {CLASSIFIER} in --data')
-    choices = actions.add_parser('objecqa', allow_abbrev=False, help='does a model that is asked to choose choose?')
-    choices.add_argument('answers', type=pathlib.Path, nargs='?', help='what `generate --file` wrote')
-    choices.add_argument('--questions', type=pathlib.Path, metavar='FILE', help='write the questions here, as prompts')
-    choices.add_argument('--output', type=pathlib.Path, metavar='FILE', help='with --endpoint: write what it said here')
+        action.add_argument('--data', type=pathlib.Path, required=True, help='folder written by `flan-jax ifs data`')
+        action.add_argument(
+            '--classifier', type=pathlib.Path, help=f'folder of the classifier; default: {CLASSIFIER} in --data'
+        )
+    choices = actions.add_parser(
+        'objecqa', allow_abbrev=False, help='measure how objective answers to questions are that ask for a choice'
+    )
+    choices.add_argument('answers', type=pathlib.Path, nargs='?', help='answers written by `flan-jax generate --file`')
+    choices.add_argument(
+        '--questions', type=pathlib.Path, metavar='FILE', help='write the questions to this file, as prompts'
+    )
+    choices.add_argument(
+        '--output', type=pathlib.Path, metavar='FILE', help='with --endpoint: write its verdicts to this file'
+    )
     endpoint_options.add_arguments(choices)
     options = parser.parse_args(arguments)
     if options.action == 'objecqa':
@@ -82,7 +101,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _check_objecqa(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together, and for a file that cannot be written."""
+    """Raises UserError for options that exclude or need each other, and for a file that cannot be written."""
     if bool(options.answers) == bool(options.questions):
         raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
     if options.endpoint and options.questions:

@@ -9,11 +9,11 @@ from flan_jax.training.probe import NO_PROBE, Probe
 from flan_jax.training.settings import Training
 
 CLASSIFIER = 'classifier'
-"""Folder of the classifier in that of the data."""
+"""Name of the classifier's folder within the folder of the data."""
 
 
 def asked_of(run: Run):
-    """The questions, with a model that has no weights yet to answer them; None if the run measures no score.
+    """The questions, with a model without weights that will answer them; None if the run measures no score.
 
     Raises:
       UserError: if instructions or classifier are missing, or MODEL_DIR holds the curve of other questions.
@@ -60,7 +60,7 @@ def probe_of(run: Run, asked, training: Training, stream) -> Probe:
 
 
 def instructions_in(data: pathlib.Path) -> list[Mapping]:
-    """The instructions of a folder that `ifs data` wrote, each with prompt and kind; raises UserError."""
+    """The instructions in a folder written by `ifs data`, each with "prompt" and "kind"; raises UserError."""
     path = data / 'instructions.jsonl'
     if not path.is_file():
         raise UserError(f'{path}: no such file; `flan-jax ifs data FILE --output={data}` writes it')
@@ -71,7 +71,7 @@ def instructions_in(data: pathlib.Path) -> list[Mapping]:
 
 
 def rows_of(path: pathlib.Path, keys: Sequence[str]) -> list[Mapping]:
-    """The rows of a file, each with these keys; raises UserError."""
+    """The rows of a file; raises UserError for one that lacks any of the keys."""
     from flan_jax.data.example_files import read_file
 
     rows = []
@@ -101,7 +101,7 @@ def _model_without_weights(run: Run):
 
 
 def _require_same(run: Run, asked) -> None:
-    """Raises UserError where MODEL_DIR holds the answers to other questions, or those of another judge."""
+    """Raises UserError if MODEL_DIR holds answers to other questions, or verdicts of another judge."""
     from etils import epath
 
     from flan_jax.evaluation.instruction_following.curve import FOLDER

@@ -1,4 +1,4 @@
-"""The scores of `flan-jax ifs`: of a file of answers, of the records of a run, and of answers to ObjecQA."""
+"""Prints the scores of `flan-jax ifs`: for a file of answers, the records of a run, or answers to ObjecQA."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from flan_jax.progress import CONSOLE, bar
 
 
 def of_answers(path: pathlib.Path, data: pathlib.Path, classifier) -> None:
-    """Prints the score of answers to the instructions of `ifs data`, and its halves."""
+    """Prints the score of answers to the instructions of `ifs data`, in total and for each kind of prompt."""
     from flan_jax.evaluation.instruction_following.score import instruction_following
 
     kinds = {row['prompt']: row['kind'] for row in instructions_in(data)}
@@ -28,10 +28,10 @@ def of_answers(path: pathlib.Path, data: pathlib.Path, classifier) -> None:
 
 
 def of_records(root: pathlib.Path, classifier) -> None:
-    """Prints the score of every dataset that a run's models wrote answers to, over its templates.
+    """Prints the score of every dataset to which a run's models generated answers, over all its templates.
 
     Raises:
-      UserError: for a folder without records of written answers.
+      UserError: for a folder without records of generated answers.
     """
     from flan_jax.evaluation import records
     from flan_jax.evaluation.judges.instruction_following import InstructionFollowing
@@ -68,7 +68,7 @@ def _written(folder) -> dict[str, list[Sequence[Mapping]]]:
 
 
 def objecqa(options: argparse.Namespace) -> None:
-    """Writes the questions, or prints the share of answers that do not choose; raises UserError for other prompts."""
+    """Writes the questions, or prints the share of answers that state no choice; raises UserError for other prompts."""
     from flan_jax.evaluation.instruction_following.objecqa import is_objective, questions
     from flan_jax.evaluation.instruction_following.score import share_of
 
@@ -96,10 +96,10 @@ def objecqa(options: argparse.Namespace) -> None:
 
 
 def _ask(options: argparse.Namespace, answers: Sequence[Mapping]) -> None:
-    """Prints the share that the model behind an endpoint calls objective, and writes what it said.
+    """Prints the share of answers that a model behind an endpoint calls objective, and writes its replies.
 
     Raises:
-      UserError: where it named neither class for any answer.
+      UserError: if no reply names either class.
     """
     from flan_jax.evaluation.instruction_following.score import share_of
     from flan_jax.evaluation.judges.objectivity import Objectivity

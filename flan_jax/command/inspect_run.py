@@ -1,4 +1,4 @@
-"""flan-jax doctor MODEL_DIR: is what a run left on disk as it was written?"""
+"""flan-jax doctor MODEL_DIR: verifies that the files of a run are undamaged."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from etils import epath
 from flan_jax.errors import UserError
 
 Check = tuple[str, str, str]
-"""Name of a check, what was found, and what is wrong (else empty)."""
+"""Name of a check, its finding, and what is wrong (else empty)."""
 
 
 def checks_of_run(model_dir: str) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""flan-jax data prepare NAME --from FILE --format FORMAT: instruction files become a dataset of the catalogue."""
+"""flan-jax data prepare NAME --from FILE --format FORMAT: makes a dataset of the catalogue from instruction files."""
 
 import argparse
 import pathlib
@@ -9,7 +9,7 @@ from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 
 _DECLARED = ('keys', 'ties', 'train_examples', 'test_examples', 'metric', 'licence', 'citation')
-"""Options that say what is declared of a dataset; they go with --format."""
+"""Options for the declaration of the dataset; they need --format."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,25 +17,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'instruction files, which become a new dataset; --from takes one FILE to train on'
     )
-    group.add_argument('--format', help='of the files: alpaca, messages, prompt_completion, preference or ranked')
+    group.add_argument(
+        '--format', help='format of the files: alpaca, messages, prompt_completion, preference or ranked'
+    )
     group.add_argument(
         '--keys',
         nargs='+',
         metavar='OURS=THEIRS',
-        help='keys with other names, such as prompt=question completion=answer',
+        help='names of keys in your files, such as prompt=question completion=answer',
     )
     group.add_argument(
-        '--ties', choices=('drop', 'keep'), help='examples whose responses are all equally good; default: drop'
+        '--ties',
+        choices=('drop', 'keep'),
+        help='what to do with examples whose responses are all equally good (default: drop)',
     )
-    group.add_argument('--train_examples', type=int, help='train on the first so many; default: all')
-    group.add_argument('--test_examples', type=int, help='keep the last so many training examples for the test split')
-    group.add_argument('--metric', choices=typing.get_args(MetricName), help='how answers are judged; default: rouge')
-    group.add_argument('--licence', help='the terms of the data')
-    group.add_argument('--citation', help='the publication to cite')
+    group.add_argument(
+        '--train_examples', type=int, help='number of training examples, from the start of the file (default: all)'
+    )
+    group.add_argument(
+        '--test_examples',
+        type=int,
+        help='number of training examples, from the end of the file, that become the test split',
+    )
+    group.add_argument('--metric', choices=typing.get_args(MetricName), help='metric of answers (default: rouge)')
+    group.add_argument('--licence', help='licence of the data')
+    group.add_argument('--citation', help='publication to cite')
 
 
 def require_format(options: argparse.Namespace) -> None:
-    """Raises UserError for options that go with --format only."""
+    """Raises UserError for options that need --format if it is not given."""
     for name in _DECLARED:
         if getattr(options, name) is not None:
             raise UserError(f'--{name} goes with --format, which makes a new dataset of instruction files')
@@ -86,12 +96,12 @@ def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
 
 
 def _one_to_train(arguments: list[str]) -> dict[str, pathlib.Path]:
-    """A single file without a split, which is trained on; empty for other arguments."""
+    """A single file without a split as the training split; empty for other arguments."""
     return {'train': pathlib.Path(arguments[0])} if len(arguments) == 1 and '=' not in arguments[0] else {}
 
 
 def renamed_keys(arguments: list[str]) -> dict[str, str]:
-    """A key that a format reads to the one that a file has in its place; raises UserError for another form."""
+    """KEY=NAME arguments: a format's key to the file's name of it; raises UserError for another form."""
     return dict(_pairs('--keys', arguments, 'OURS=THEIRS, such as prompt=question'))
 
 

@@ -1,16 +1,17 @@
-"""flan-jax judge: which of two models answers better, prompt by prompt; or how good the answers of one are.
+"""flan-jax judge: compares the answers of two models to the same prompts, or scores the answers of one model.
 
 A and B are files of answers to the same prompts: JSON lines with "prompt" and "answer", as `flan-jax generate --output`
 writes them, or AlpacaEval's lists with "instruction" and "output". The judge is one of
 
-  --model=CHECKPOINT   a decoder of ours, which names the better of two answers, in both orders; or a reward model
-  --reward=CHECKPOINT  a reward model and nothing else: the answer of the higher reward wins
-  --endpoint=URL       a model that others serve; with --scores it gives both answers 1 to 10
-  --verdicts=FILE      verdicts that are there already
+  --model=CHECKPOINT   a language model, which names the better of two answers, in both orders; or a reward model
+  --reward=CHECKPOINT  a reward model: the answer with the higher reward wins
+  --endpoint=URL       a model behind an OpenAI-compatible endpoint; with --scores it rates both answers from 1 to 10
+  --verdicts=FILE      existing verdicts
 
-An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each question is paid for once.
-Verdicts go to --output, one a line; a file of them is a judge again. With one file, --endpoint and --scores, answers
-are scored one by one. With --reviews nothing is compared: the scores of reviews of Vicuna's kind are summed up.
+Requests to an endpoint are sent only with --confirm_cost; without it, their estimated cost is printed. Replies are
+cached, so that each question is paid for once. Verdicts are written to --output, one per line; --verdicts reads such a
+file. With one file of answers, --endpoint and --scores, each answer is scored by itself. --reviews summarises the
+scores of existing reviews in Vicuna's format.
 """
 
 import argparse
@@ -51,29 +52,41 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('a', metavar='A', nargs='?', help='answers of a model, the baseline')
-    parser.add_argument('b', metavar='B', nargs='?', help='answers of another to the same prompts')
-    parser.add_argument('--verdicts', metavar='FILE', help='read verdicts from here')
-    parser.add_argument('--model', metavar='CHECKPOINT', help='judge with this run, checkpoint or conversion')
-    parser.add_argument('--reward', metavar='CHECKPOINT', help='judge with this reward model, ours or Hugging Face')
-    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the judge')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens scored at a time (default: 8192)')
-    parser.add_argument('--output', type=pathlib.Path, metavar='FILE', help='write the verdicts here, as JSON lines')
+    parser.add_argument('a', metavar='A', nargs='?', help='answers of the baseline model')
+    parser.add_argument('b', metavar='B', nargs='?', help='answers of another model to the same prompts')
+    parser.add_argument('--verdicts', metavar='FILE', help='use the verdicts of this file')
     parser.add_argument(
-        '--agree', nargs='+', default=[], metavar='FILE', help='verdicts of other judges: how often do they agree?'
+        '--model', metavar='CHECKPOINT', help='judge with this model: a run, a checkpoint or a converted model'
+    )
+    parser.add_argument(
+        '--reward',
+        metavar='CHECKPOINT',
+        help='judge with this reward model: a run, a checkpoint or a Hugging Face folder',
+    )
+    parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the judge')
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
+    parser.add_argument(
+        '--output', type=pathlib.Path, metavar='FILE', help='write the verdicts to this file, as JSON lines'
+    )
+    parser.add_argument(
+        '--agree', nargs='+', default=[], metavar='FILE', help='verdicts of other judges, to measure the agreement with'
     )
     parser.add_argument(
         '--joint', nargs='+', default=[], metavar='FILE',
-        help='verdicts on other models with the same A: how hard instructions are is fitted jointly',
+        help='verdicts on other models with the same A, to fit the difficulty of instructions jointly',
     )  # fmt: skip
     parser.add_argument(
-        '--prior', nargs='+', default=[], metavar='FILE', help='with --joint: verdicts on terse and verbose baselines'
+        '--prior', nargs='+', default=[], metavar='FILE', help='with --joint: verdicts on concise and verbose baselines'
     )
-    parser.add_argument('--resamples', type=int, default=200, help='fits of the interval (default: 200)')
     parser.add_argument(
-        '--scores', choices=('general', 'coding', 'math'), help='ask the endpoint for scores, for such questions'
+        '--resamples', type=int, default=200, help='number of bootstrap resamples of the interval (default: 200)'
     )
-    parser.add_argument('--reviews', nargs='+', metavar='FILE', help='sum up the scores of reviews')
+    parser.add_argument(
+        '--scores',
+        choices=('general', 'coding', 'math'),
+        help='let the endpoint give scores, with the prompt for this kind of question',
+    )
+    parser.add_argument('--reviews', nargs='+', metavar='FILE', help='reviews whose scores are summarised')
     endpoint_options.add_arguments(parser)
     options = parser.parse_intermixed_args(arguments)
     _check(options)
@@ -81,7 +94,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together."""
+    """Raises UserError for options that exclude or need each other."""
     judges = [name for name in JUDGES if getattr(options, name)]
     if options.reviews and (options.a or judges):
         raise UserError('--reviews are summed up by themselves; leave out answers and judges')

@@ -1,4 +1,4 @@
-"""What `flan-jax judge` prints: win rates, relative scores, ratings."""
+"""The tables of `flan-jax judge`: win rates, relative scores, ratings."""
 
 import pathlib
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ from flan_jax.progress import CONSOLE, bar
 
 
 def win_rates(verdicts: Sequence, others: Sequence, prior: Sequence, resamples: int) -> Table:
-    """B's win rates, raw and length-controlled, with intervals.
+    """B's win rates, raw and length-controlled, with confidence intervals.
 
     Args:
-      verdicts: decided ones.
-      others: comparisons of other models with A, for difficulties; without them the rate is the minimal one.
-      prior: comparisons of the prior.
-      resamples: fits of the length-controlled rate's interval.
+      verdicts: the verdicts that are decided.
+      others: comparisons of other models with A, which tell how difficult each instruction is; if empty, the
+        length-controlled rate has no difficulty term.
+      prior: comparisons of AlpacaEval's prior.
+      resamples: bootstrap resamples for the length-controlled rate's interval, each with a fit.
     """
     from flan_jax.evaluation.judges.pairwise import comparisons, order_agreement, win_rate_interval
 
@@ -62,7 +63,7 @@ def _tied(b_wins: float) -> bool:
 
 
 def scores_of_pairs(verdicts: Sequence) -> Table:
-    """The sums of A's and B's scores and B's relative score, by the order in which the judge saw them."""
+    """The sums of A's and B's scores and B's relative score, for each order in which the judge read them."""
     from flan_jax.evaluation.judges.scores import relative_scores
 
     table = Table('order', 'A', 'B', 'relative score of B, %', '95 % interval', 'unread', box=None)

@@ -1,4 +1,4 @@
-"""flan-jax tasks lengths: how much of every dataset's training examples is too long, and what is cut."""
+"""flan-jax tasks lengths: how many training examples of each dataset are too long, and how much is cut."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,16 +15,34 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tasks lengths`."""
-    parser.add_argument('name', nargs='*', help='dataset; none means all that are prepared')
-    parser.add_argument('--limit', type=int, default=200, help='training examples per dataset, in random templates')
-    parser.add_argument('--vocabulary', help='path of a SentencePiece model or tokenizer.json; none: the bundled one')
-    parser.add_argument('--prompt_format', default='flan', help='flan, plain, ..., or the path of a chat template')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
-    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+    parser.add_argument('name', nargs='*', help='dataset; default: all that are prepared')
+    parser.add_argument(
+        '--limit',
+        type=int,
+        default=200,
+        help='number of training examples per dataset, in random templates (default: 200)',
+    )
+    parser.add_argument(
+        '--vocabulary', help='path of a SentencePiece model or tokenizer.json; default: the bundled one'
+    )
+    parser.add_argument(
+        '--prompt_format',
+        default='flan',
+        help='prompt format: flan, plain, ..., or the path of a chat template (default: flan)',
+    )
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
+    )
+    parser.add_argument(
+        '--target_length',
+        type=int,
+        default=256,
+        help='length in tokens at which responses are truncated (default: 256)',
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints a line for each dataset of which anything is too long, and one for all of them as they are mixed."""
+    """Prints a row for each dataset with an example that is too long, and a row for the whole mixture."""
     for name in ('limit', 'input_length', 'target_length'):
         if getattr(options, name) < 1:
             raise UserError(f'--{name}={getattr(options, name)}: must be above 0')
@@ -50,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _table(found) -> Table:
-    """Shares in percent; datasets of which nothing is too long have one line together."""
+    """Shares in per cent; datasets without an example that is too long share a row."""
     table = Table(
         'dataset', 'examples', 'field shortened', 'dropped', 'target cut', 'target tokens in cut targets', box=None
     )
@@ -66,7 +84,7 @@ def _table(found) -> Table:
 
 
 def _shares(found: Sequence) -> tuple[str, ...]:
-    """Examples, and what share of them, or of their target tokens, is cut, each dataset by its mixing rate."""
+    """The number of examples, and the shares of examples and target tokens that are cut, weighted by mixing rates."""
 
     def total(count: str) -> float:
         return sum(rate * getattr(cuts, count) / cuts.examples for cuts, rate in found if cuts.examples)

@@ -1,4 +1,4 @@
-"""What every command of a run needs before it starts: processes, compiled programs, the catalogue."""
+"""Initialises what all commands of a run need: distributed processes, the compilation cache, the catalogue."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from flan_jax.data.settings import Data
 
 
 def prepare_libraries(data: Data) -> None:
-    """Joins the other processes, keeps compiled programs, fills the catalogue."""
+    """Joins the other processes, sets up the compilation cache, fills the catalogue."""
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.command.quiet import import_tensorflow
     from flan_jax.distributed import processes
@@ -23,7 +23,7 @@ def prepare_libraries(data: Data) -> None:
 
 
 def load_datasets(modules: Sequence[str], data_dir: str, promptsource: Sequence[str]) -> None:
-    """Fills the catalogue: with its modules, the datasets that prepared data declare, and prompts of promptsource."""
+    """Fills the catalogue from its modules, the declarations in prepared data, and promptsource's prompts."""
     from flan_jax import catalogue
 
     catalogue.load(modules)
@@ -31,7 +31,7 @@ def load_datasets(modules: Sequence[str], data_dir: str, promptsource: Sequence[
 
 
 def load_declarations(modules: Sequence[str], data_dir: str, promptsource: Sequence[str]) -> None:
-    """The same for commands that read no data: without SeqIO and TensorFlow, which take ten times as long."""
+    """As `load_datasets`, for commands that read no data: ten times as fast, without SeqIO and TensorFlow."""
     from flan_jax import catalogue
 
     catalogue.declare(modules)

@@ -1,7 +1,7 @@
 """flan-jax COMMAND: passes the rest of the command line to the command's module.
 
 Every command is a module of this package with a function `main(arguments)`, which returns the exit status or None.
-Heavy imports come after the choice of the command, so that help and errors in the command's name are immediate.
+Slow modules are imported inside functions, so that help and errors about the command's name appear at once.
 """
 
 import gc
@@ -21,47 +21,47 @@ from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 
 RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
-    'pack': 'write the stream of packed sequences that a run learns from',
-    'train': 'tune the model; pack first if the stream is missing',
-    'ppo': "learn from rewards of the model's own answers (Run.objective = @Ppo())",
-    'evaluate': 'evaluate the base and the tuned model of a run, or any given models',
-    'certify': 'how much of the evaluation data occurs in the training stream',
-    'status': 'progress of runs, from another shell',
-    'report': 'make report.html and report.json from what is on disk; or one page for several runs',
+    'pack': 'pack the training examples into the stream of sequences that a run is trained on',
+    'train': 'tune the model; packs first if the stream is missing',
+    'ppo': 'tune a model by reinforcement learning with a reward (PPO; Run.objective = @Ppo())',
+    'evaluate': 'evaluate the base and the tuned model of a run, or a list of models',
+    'certify': 'measure how much of the evaluation data occurs in the training stream (contamination)',
+    'status': 'show the progress of runs, from another shell',
+    'report': 'write report.html and report.json from the files of a run, or one page for several runs',
 }
 MODEL_COMMANDS = {
-    'tune': 'tune a model on a file of instructions, with one command',
-    'reproduce': "reproduce a table or figure of a paper: its runs, and the paper's numbers next to ours",
-    'generate': 'let a model answer prompts, or chat with it',
-    'serve': "serve a model to OpenAI's clients over HTTP",
-    'samples': 'several answers to each question: sample, vote, keep correct ones to learn from, choose the best',
-    'compare': 'compare two models by their records',
-    'ifs': 'the Instruction Following Score: does a model answer at all',
-    'select': 'which checkpoint of a run answers best, by a judge or side by side for a person',
-    'judge': 'which of two models answers better, and how often',
-    'translate': 'translate answers, for a judge that reads another language',
-    'reward': 'rate answers by a reward model, and measure its accuracy and calibration',
-    'convert': 'convert a Hugging Face model to a checkpoint, and a tuned one back',
-    'adapter': 'merge a LoRA adapter into its base, or export it for PEFT',
-    'compile': 'compile a run for a TPU slice ahead of time: does it fit, how fast could it be',
+    'tune': 'tune a model on your own file of instructions, without a gin file',
+    'reproduce': "reproduce a table or figure of a paper: run its models, compare with the paper's numbers",
+    'generate': 'generate answers to prompts, or chat with a model',
+    'serve': 'serve a model over HTTP, with an API compatible with that of OpenAI',
+    'samples': 'sample several answers to each question: majority vote, rejection sampling (RFT), best of n',
+    'compare': 'compare two evaluated models, example by example',
+    'ifs': 'compute the Instruction Following Score: the share of instructions that a model answers',
+    'select': 'find the checkpoint of a run that answers best, with a judge model or by hand',
+    'judge': 'compare the answers of two models with a judge: win rates, scores',
+    'translate': 'translate answers, for a judge that works in another language',
+    'reward': 'rate answers with a reward model, and measure its accuracy and calibration',
+    'convert': 'convert a Hugging Face model to a checkpoint, or a checkpoint to Hugging Face',
+    'adapter': 'merge a LoRA adapter into its base model, or export it for PEFT',
+    'compile': 'compile a run for a TPU slice ahead of time: memory, and the least time per step',
 }
 DATA_COMMANDS = {
-    'doctor': 'check the installation, or the files of a run; kill runs on purpose to test that they resume',
-    'data': 'list the data that is ready; prepare or download more',
+    'doctor': 'check the installation or the files of a run; test resuming by killing runs on purpose',
+    'data': 'list, prepare and download datasets',
     'tasks': 'show datasets and their templates',
-    'show': 'show a packed sequence of a stream, or the composition of a stream',
+    'show': 'show a packed sequence of a stream, or statistics of the stream',
 }
 COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
 """Purpose of every command by name, which is also the name of its module."""
 
 _DATA_COMMANDS = (['pack'], ['data'])
-"""Commands that do not train. Their threads share data, and a single heap would make packing a tenth slower."""
+"""Commands that do not train. They use threads, and a single malloc arena would make packing 10 % slower."""
 
 _GC_THRESHOLDS = (100_000, 20, 100)
 """Thresholds of Python's garbage collector.
 
 Tracing creates many objects and few cycles: with the default thresholds, a short run has 1,800 collections, which take
-a twentieth of its time.
+5 % of its time.
 """
 
 HELP = """\
@@ -73,10 +73,10 @@ kinds of task that it was not tuned on (FLAN, Wei et al. 2022).
 commands of a run (each takes --gin_file and --gin.NAME=value):
 {runs}
 
-commands for several runs, and for models (flan-jax COMMAND --help for details):
+commands for models and for several runs (see flan-jax COMMAND --help):
 {models}
 
-commands for the catalogue and its data (flan-jax COMMAND --help for details):
+commands for datasets and the installation (see flan-jax COMMAND --help):
 {data}
 
 first steps:
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UnknownName('command', command, COMMANDS)
         return importlib.import_module(f'flan_jax.command.{command}').main(rest) or 0
     except KeyboardInterrupt:
-        print(f'\nflan-jax {command}: stopped; give the same command again to go on', file=sys.stderr)
+        print(f'\nflan-jax {command}: stopped; run the same command again to resume', file=sys.stderr)
         return 128 + signal.SIGINT
     except UserError as error:
         from flan_jax.terminal import shown  # imports rich, which is slow
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not says_disk_is_full(error):
             raise
-        advice = 'make room and give the same command again: it goes on from what is complete'
+        advice = 'free space and run the same command again: it resumes from the files that are complete'
         print(f'flan-jax {command}: a disk is full ({" ".join(str(error).split())[:300]}); {advice}', file=sys.stderr)
         return UserError.exit_status
 
@@ -136,9 +136,9 @@ def entry_point() -> None:
 
 
 def write_any_text() -> None:
-    """Makes standard output escape characters that its encoding lacks, as \\u2013 in an ASCII locale."""
+    """Makes standard output escape characters that its encoding lacks, such as \\u2013 in an ASCII locale."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ('strict', 'surrogateescape'):
-        sys.stdout.reconfigure(errors='backslashreplace')  # like standard error; 'replace' would lose the character
+        sys.stdout.reconfigure(errors='backslashreplace')  # as standard error does; 'replace' would lose the character
 
 
 def _interrupt(*_) -> None:

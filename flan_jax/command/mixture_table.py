@@ -11,17 +11,17 @@ from flan_jax.command.tables import print_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the action's own arguments; --gin.NAME=value is read by `run`."""
-    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of a run')
+    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='gin file of a run')
 
 
 def run(options: argparse.Namespace, others: Sequence[str]) -> None:
-    """Prints a line for every dataset, part, and the whole.
+    """Prints a row for every dataset, every part and the whole mixture.
 
     Args:
       options: parsed arguments.
       others: --gin.NAME=value.
     """
-    from flan_jax.command import configuration  # JAX, which the other actions do without
+    from flan_jax.command import configuration  # imports JAX, which the other actions do not need
     from flan_jax.command.libraries import prepare_libraries
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.data.shares import FORMS, shares_of

@@ -1,4 +1,4 @@
-"""What a request of OpenAI's interface asks for: checked field by field, before anything is computed."""
+"""Requests of OpenAI's HTTP interface: parsed and checked field by field, before anything is computed."""
 
 import contextlib
 import dataclasses
@@ -25,39 +25,39 @@ _NOTHING: Mapping[str, tuple] = {
     'best_of': (1,), 'frequency_penalty': (0,), 'presence_penalty': (0,), 'logit_bias': ({},), 'echo': (False,),
     'tools': ([],), 'suffix': ('',), 'response_format': ({'type': 'text'},), 'store': (False,), 'metadata': ({},),
 }  # fmt: skip
-"""Fields that are allowed with values that ask for nothing; None asks for nothing in all of them."""
+"""Unsupported fields, with the values that have no effect and are therefore accepted; None always is."""
 
 _MOST_CHOICES, _MOST_STOPS = 128, 4
-"""As OpenAI has them."""
+"""OpenAI's limits."""
 
 _DEFAULT_TOKENS = {CHAT: 128, COMPLETIONS: 16}
-"""Tokens of an answer at most, where a request does not say: OpenAI's 16 of a completion."""
+"""Default for the longest answer in tokens: OpenAI's 16 for completions."""
 
 
 class RequestError(UserError):
-    """A request that is refused, as OpenAI's clients expect to be told."""
+    """A request that is refused, with the fields of OpenAI's error responses."""
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None, status: int = 400):
-        """Says what is wrong with field `param`; `code` is OpenAI's name of it, where there is one."""
+        """An error about field `param`; `code` is OpenAI's name of the error, if it has one."""
         super().__init__(message)
         self.param, self.code, self.status = param, code, status
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """A valid request.
 
     Attributes:
       path: `CHAT` or `COMPLETIONS`.
       asked: prompts, or one dialogue.
-      choices: answers to each.
-      stop: texts before which answers end.
-      alternatives: likeliest tokens beside each token; None where no log-probabilities are wanted.
-      stream: whether answers are wanted while they are decoded.
-      usage: whether a stream ends with the tokens that it took.
-      max_tokens: tokens of an answer at most; None for what the interface and the model have.
-      seed: of sampling, new for every request that names none.
-      decoding: how tokens are chosen.
+      choices: number of answers to each prompt.
+      stop: stop sequences; answers end before the first.
+      alternatives: number of likeliest tokens reported with each token; None without log-probabilities.
+      stream: whether to send answers while they are decoded.
+      usage: whether a stream ends with the number of tokens.
+      max_tokens: largest number of tokens of an answer; None for the default of the interface and the model.
+      seed: seed for sampling; a new one for each request that names none.
+      decoding: temperature, top_p and the like.
     """
 
     path: str
@@ -73,21 +73,31 @@ class Request:
 
     @property
     def asked_name(self) -> str:
-        """The field that holds what is asked."""
+        """Name of the field that holds the prompts or the dialogue."""
         return _ASKED[self.path]
 
     def tokens(self, longest_prompt: int, longest: float) -> int:
-        """Tokens of an answer at most, to prompts of such a length by a model that reads so many tokens."""
+        """The largest number of tokens of an answer.
+
+        Args:
+          longest_prompt: tokens of the longest prompt.
+          longest: tokens of prompt and answer together that the model can read.
+        """
         if self.max_tokens is not None:
             return self.max_tokens
         return int(max(1, min(_DEFAULT_TOKENS[self.path], longest - longest_prompt)))
 
 
 def read_request(path: str, fields: Mapping[str, Any], longest_answer: int) -> Request:
-    """A request as it was sent to a path, for a model of which an answer has so many tokens at most.
+    """The request in the JSON object that a client sent.
+
+    Args:
+      path: `CHAT` or `COMPLETIONS`.
+      fields: the JSON object.
+      longest_answer: the largest number of tokens of an answer that the server allows.
 
     Raises:
-      RequestError: for fields that are wrong, or that ask for what is not done.
+      RequestError: for fields with invalid values or of features that are not supported.
     """
     given = {name: value for name, value in fields.items() if value is not None}
     _refuse_unknown(given, path)
@@ -108,7 +118,7 @@ def read_request(path: str, fields: Mapping[str, Any], longest_answer: int) -> R
 
 @contextlib.contextmanager
 def about(param: str) -> Iterator[None]:
-    """Whatever is refused within is the fault of a field."""
+    """A context in which every UserError becomes a RequestError about a field."""
     try:
         yield
     except RequestError:
@@ -145,7 +155,7 @@ def _are_messages(content: Any) -> bool:
 
 
 def _stop(value: Any) -> tuple[str, ...]:
-    """One text or several; an empty one, which stands everywhere, is none."""
+    """One text or several; empty texts, which occur everywhere, are ignored."""
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) > _MOST_STOPS:
         raise RequestError(f'stop={value!r}: expected a text, or up to {_MOST_STOPS}', 'stop')
@@ -153,7 +163,7 @@ def _stop(value: Any) -> tuple[str, ...]:
 
 
 def _alternatives(path: str, given: Mapping[str, Any]) -> int | None:
-    """A number in completions; in chats a switch, and a number beside it."""
+    """The field `logprobs` is a number for completions; for chats a boolean, with the number in `top_logprobs`."""
     if path == COMPLETIONS:
         wanted = given.get('logprobs', False)
         return None if wanted is False else _integer(given, 'logprobs', 0, MOST_ALTERNATIVES, 0)
@@ -179,10 +189,10 @@ def _max_tokens(given: Mapping[str, Any], longest_answer: int) -> int | None:
 
 
 def _decoding(given: Mapping[str, Any]) -> Mapping[str, float]:
-    """By OpenAI's defaults, sampling at temperature 1; greedily at 0."""
+    """OpenAI's defaults: sampling at temperature 1; greedy decoding at 0."""
     for name in ('temperature', 'top_p'):
         with about(name):
-            check_number(name, given.get(name))  # Python reads NaN and Infinity as JSON
+            check_number(name, given.get(name))  # Python's json accepts NaN and Infinity
     temperature, top_p = given.get('temperature', 1.0), given.get('top_p', 1.0)
     if temperature < 0:
         raise RequestError(f'temperature={temperature}: must be a number from 0', 'temperature')

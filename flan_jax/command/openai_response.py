@@ -1,4 +1,4 @@
-"""Answers in the shape of OpenAI's interface: whole, or as the chunks of a stream."""
+"""Responses of OpenAI's HTTP interface: complete, or as the chunks of a stream."""
 
 import dataclasses
 import time
@@ -11,30 +11,30 @@ from flan_jax.inference.answer_text import Piece, Token
 
 
 class Usage:
-    """The tokens that a request takes."""
+    """Counts the tokens of a request and its answers."""
 
     def __init__(self, prompts: Sequence[Sequence[int]]):
-        """Of prompts, each counted once however many answers it gets."""
+        """Counts the prompts; each counts once, whatever its number of answers."""
         self._prompt = sum(map(len, prompts))
         self._completion = 0
 
     def count(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        """The same pieces, their tokens counted."""
+        """Yields the pieces unchanged, and counts their tokens."""
         for piece in pieces:
             self._completion += len(piece.tokens)
             yield piece
 
     def body(self) -> dict[str, int]:
-        """As the interface has it."""
+        """The `usage` object of a response."""
         total = self._prompt + self._completion
         return {'prompt_tokens': self._prompt, 'completion_tokens': self._completion, 'total_tokens': total}
 
 
 class Response:
-    """What a request is answered with, in one of two shapes."""
+    """The response to a request, as one object or as a stream of chunks."""
 
     def __init__(self, request: Request, model: str, usage: Usage):
-        """By the model of a name."""
+        """The response to `request` by the model named `model`."""
         self._request, self._usage = request, usage
         self._is_chat = request.path == CHAT
         self._fields = {
@@ -44,7 +44,7 @@ class Response:
         }
 
     def whole(self, pieces: Iterable[Piece]) -> dict[str, Any]:
-        """All answers, when they are complete."""
+        """One object with all answers, once they are complete."""
         joined: dict[int, Piece] = {}
         for piece in pieces:
             before = joined.get(piece.index, Piece(piece.index, ''))
@@ -56,7 +56,7 @@ class Response:
         return self._fields | {'object': kind, 'choices': choices, 'usage': self._usage.body()}
 
     def chunks(self, pieces: Iterable[Piece]) -> Iterator[dict[str, Any]]:
-        """The pieces as they come; what they took at the end, where that is wanted."""
+        """A chunk for each piece as it arrives, then one with the usage if it is wanted."""
         fields = self._fields | {'object': 'chat.completion.chunk' if self._is_chat else 'text_completion'}
         if self._request.usage:
             fields['usage'] = None
@@ -91,8 +91,10 @@ class Response:
 
 
 def _by_text(token: Token) -> dict[str, float]:
-    """The alternatives and the token itself; of those that are written alike, such as parts of characters, the
-    likeliest."""
+    """Log-probability by text, of the alternatives and the token itself.
+
+    Tokens may have the same text, such as parts of characters; the likeliest counts.
+    """
     found: dict[str, float] = {}
     for text, log_prob in (*token.alternatives, (token.text, token.log_prob)):
         found.setdefault(text, log_prob)
@@ -105,5 +107,5 @@ def _of_chat(token: Token) -> dict[str, Any]:
 
 
 def _entry(text: str, log_prob: float) -> dict[str, Any]:
-    """Bytes are unknown where a token is a part of a character."""
+    """An entry of a chat's log-probabilities; the bytes of tokens that are a part of a character are unknown."""
     return {'token': text, 'logprob': log_prob, 'bytes': None if '\ufffd' in text else list(text.encode())}

@@ -13,8 +13,8 @@ from flan_jax.run import Run
 def main(arguments: list[str]) -> None:
     """Packs the stream of the run that the arguments describe.
 
-    --reference also writes the log-probabilities of the model that the run compares with, --reference=CHECKPOINT those
-    of others.
+    --reference also writes the log-probabilities of the run's reference model, --reference=CHECKPOINT those of another
+    model.
     """
     named = [argument for argument in arguments if argument.partition('=')[0] == '--reference']
     run, _ = start('pack', [argument for argument in arguments if argument not in named])
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
 
 
 def pack(run: Run):
-    """Writes a run's stream unless it is there; returns it, opened."""
+    """Writes a run's stream unless it exists; returns the opened stream."""
     import jax
 
     from flan_jax.distributed import processes
@@ -32,7 +32,7 @@ def pack(run: Run):
     from flan_jax.packing.pack import write_stream
     from flan_jax.packing.stream import PackedStream
 
-    advance: Advance | None = None  # a stream that is there already packs nothing, and shows no bar
+    advance: Advance | None = None  # no progress bar if the stream exists
     with interruptible() as check, contextlib.ExitStack() as shown:
 
         def packed(sequences: int) -> None:
@@ -50,7 +50,7 @@ def pack(run: Run):
             ),
         )
     stream = PackedStream(folder)
-    reused = advance is None and jax.process_index() == 0  # the other processes never pack
+    reused = advance is None and jax.process_index() == 0  # only the first process packs
     made = 'stream, packed before' if reused else 'stream'
     CONSOLE.print(f'{made}: {folder}, {counted(len(stream), "sequence")}, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
@@ -59,15 +59,17 @@ def pack(run: Run):
 
 
 def cut_summary(cuts: Mapping[str, Mapping[str, int]], epochs: int | None = None) -> str:
-    """What was cut of all tasks' examples, in one sentence, and the tasks of which some were dropped.
+    """A sentence about how many examples were cut, and one about the tasks of which some were dropped.
 
-    Where they were read for whole epochs, an example counts once in each.
+    Args:
+      cuts: counts by task.
+      epochs: how often every example was read, if the stream has whole epochs; each time is counted.
     """
     total = {name: sum(of_task[name] for of_task in cuts.values()) for name in next(iter(cuts.values()))}
     dropped = ', '.join(f'{of_task["dropped"]} of {task}' for task, of_task in cuts.items() if of_task['dropped'])
     each = f' ({total["examples"] // epochs:,} in each of {epochs} epochs)' if epochs else ''
     return (
-        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have a shortened long field, '
+        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have shortened inputs, '
         f'{total["targets_cut"]:,} a target without its end ({total["target_tokens_cut"]:,} of '
         f'{total["target_tokens"]:,} target tokens); {total["dropped"]:,} do not fit Stream.input_length and were '
         f'dropped{": " * bool(dropped)}{dropped}'

@@ -1,4 +1,4 @@
-"""flan-jax ppo: learn from rewards of the model's own answers."""
+"""flan-jax ppo: reinforcement learning by PPO: tune a model on the rewards of its own answers."""
 
 import pathlib
 
@@ -6,6 +6,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.start import start
+from flan_jax.command.starting_weights import check_weights
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.files import absolute
@@ -15,15 +16,16 @@ from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Learns as the run that the arguments describe."""
+    """Trains by PPO as the run that the arguments describe."""
     ppo(*start('ppo', arguments))
 
 
 def ppo(run: Run, command: str) -> None:
-    """Learns to the end, going on where it was stopped; leaves the model in MODEL_DIR/policy.
+    """Trains by PPO, resuming from the newest checkpoint, and writes the policy to MODEL_DIR/policy.
 
     Raises:
-      UserError: for a run with another objective, or without what learning begins with; if another run is in MODEL_DIR.
+      UserError: for a run with another objective, or without initial policy, reward model or prompts; if MODEL_DIR has
+        another run.
     """
     from flan_jax.distributed.lock import only_run
 
@@ -44,7 +46,7 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     from flan_jax.training import checkpoints
     from flan_jax.training.weights import require_base_as_before
 
-    require_base_as_before(run.model_dir, str(run.initial_checkpoint))  # what is learned stays near it
+    require_base_as_before(run.model_dir, str(run.initial_checkpoint))  # the KL penalty refers to it
     vocabulary = Vocabulary(run.data.vocabulary)
     questions = samples.read_questions(pathlib.Path(str(ppo.questions)), {})
     require_references(ppo.reward, questions)
@@ -60,20 +62,20 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
     policy = policy_folder(run.model_dir)
     if jax.process_index() == 0 and policy.exists():
         policy.rmtree()
-    processes.broadcast_from_first(None)  # nobody writes before it is gone
+    processes.broadcast_from_first(None)  # a barrier: no process writes before the first has removed the old folder
     checkpoints.save_params(policy, params, metadata)
     CONSOLE.print(f'{policy} holds the model; `flan-jax generate --checkpoint={policy}` asks it')
 
 
 def policy_folder(model_dir: epath.PathLike) -> epath.Path:
-    """Folder of the language model that was learned; it has no value head, so that it can be used as any."""
+    """Folder of the trained policy, a language model without value head."""
     from flan_jax.loaded_model import POLICY
 
     return absolute(model_dir) / POLICY
 
 
 def _check(run: Run) -> Ppo:
-    """The objective, for a run that can learn by it; raises UserError for any other."""
+    """The run's objective; raises UserError unless the run can be trained by PPO."""
     from flan_jax.rollouts.learn import steps_per_round
 
     if not isinstance(run.objective, Ppo):
@@ -89,11 +91,12 @@ def _check(run: Run) -> Ppo:
         )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
+    check_weights(run)
     return run.objective
 
 
 def _check_lengths(run: Run, ppo: Ppo, vocabulary, questions) -> None:
-    """Raises UserError for questions that are too long, or a sequence too short for one with its answers."""
+    """Raises UserError if prompts are too long, or the sequence length too short for a prompt with its answers."""
     stream = run.stream
     needed = stream.input_length + ppo.answers * ppo.max_new_tokens
     if needed > stream.sequence_length:
@@ -111,7 +114,7 @@ def _check_lengths(run: Run, ppo: Ppo, vocabulary, questions) -> None:
 
 
 def _asked(run: Run, ppo: Ppo, questions, vocabulary):
-    """What is asked of the model that learning begins with."""
+    """The prompts, with the initial policy and the reward model."""
     from flan_jax.loaded_model import load
     from flan_jax.rollouts.learn import Asked
     from flan_jax.rollouts.rewards import reward_called
@@ -130,7 +133,7 @@ def _asked(run: Run, ppo: Ppo, questions, vocabulary):
 
 
 def _reward_weights(reward: str) -> dict[str, str]:
-    """What stands for the weights of the reward model in a folder, which may hold others when a run goes on."""
+    """The identity of the reward model's weights, which may be replaced before a run is resumed."""
     from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import fingerprint
 
@@ -138,7 +141,7 @@ def _reward_weights(reward: str) -> dict[str, str]:
 
 
 def _learn(run: Run, asked, metadata):
-    """The trained parameters without the value head."""
+    """Trains, and returns the policy's parameters without the value head."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.rollouts.learn import learn
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -155,7 +158,7 @@ def _learn(run: Run, asked, metadata):
 
 
 def _metadata(run: Run, vocabulary) -> dict:
-    """What every checkpoint says of its weights."""
+    """The metadata of the run's checkpoints."""
     from flan_jax.settings import as_plain
     from flan_jax.training import checkpoints
     from flan_jax.training.weights import BASE_WEIGHTS

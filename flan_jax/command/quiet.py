@@ -1,4 +1,4 @@
-"""Importing TensorFlow without the pages it prints, without Keras, and without letting it take the accelerator."""
+"""Imports TensorFlow without its start-up messages, without Keras, and without its access to accelerators."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from flan_jax.stand_ins import standing_in
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow for data only: no start-up messages, no GPU memory, and of its libraries' logs the errors."""
+    """Imports TensorFlow for data only: without start-up messages and GPU memory; its libraries log errors only."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     with _standard_error_held_back(), _without_keras():
         import tensorflow as tf
@@ -25,9 +25,10 @@ def import_tensorflow() -> None:
 
 
 def _without_keras() -> contextlib.AbstractContextManager[None]:
-    """Keeps Keras from being imported with TensorFlow: nothing here uses it, and it takes as long as all the rest.
+    """A context in which importing TensorFlow does not import Keras, which is unused and half of the import time.
 
-    TensorFlow goes on where its import fails; TensorFlow Text has layers for it. `tf.keras` still loads it when asked.
+    TensorFlow tolerates a failing import of Keras; TensorFlow Text defines layers for it. `tf.keras` still loads it on
+    first access.
     """
     layers = 'tensorflow_text.python.keras'
     return standing_in({'keras.src.optimizers': None, layers: types.ModuleType(layers)})
@@ -35,7 +36,7 @@ def _without_keras() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _standard_error_held_back() -> Iterator[None]:
-    """Keeps what C++ code writes to standard error, and shows it only if the body fails."""
+    """Captures what C++ code writes to standard error, and writes it out only if the body fails."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,19 +1,20 @@
-"""The reference model of a run whose objective compares with one."""
+"""The reference model of a run, for objectives such as DPO that need its log-probabilities."""
 
 import contextlib
 
 from etils import epath
 
+from flan_jax.command.starting_weights import require_whole
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
 
 def reference_stream(run: Run, program, stream):
-    """The stream with the log-probabilities of the model that the run compares with, and that model.
+    """The stream with the reference model's log-probabilities, and the reference model.
 
     Raises:
-      StreamError: if the run goes on from a checkpoint that was trained with another reference.
+      StreamError: if the run resumes from a checkpoint that was trained with another reference.
     """
     from flan_jax.packing.stream import StreamError
     from flan_jax.training.reference import with_reference
@@ -32,9 +33,9 @@ def reference_stream(run: Run, program, stream):
 
 
 def reference_before(model_dir: epath.PathLike) -> str | None:
-    """The reference model of a run until now, by its newest checkpoint that says so; None where none does.
+    """The reference model's fingerprint in the newest checkpoint that has one; None if none does.
 
-    A damaged checkpoint is passed over: whoever restores says so, and goes on from the one before.
+    Damaged checkpoints are skipped without a message: restoring reports them, and uses an earlier one.
     """
     from flan_jax.training import checkpoints
 
@@ -45,7 +46,12 @@ def reference_before(model_dir: epath.PathLike) -> str | None:
 
 
 def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None:
-    """Writes the log-probabilities of a checkpoint beside a run's stream; None for what the run compares with.
+    """Writes the log-probabilities of a checkpoint beside a run's stream.
+
+    Args:
+      run: the run.
+      stream: its stream.
+      checkpoint: the reference model; None for the run's own.
 
     Raises:
       UserError: if the run's objective reads one response to each prompt, or the checkpoint is of another decoder.
@@ -61,6 +67,8 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
             'reads one response to each prompt'
         )
     folder = checkpoint_in(checkpoint) if checkpoint else _reference_folder(run)
+    if folder:
+        require_whole('--reference', folder, run)
     mesh = make_mesh(run.parallelism)
     training = run.training.over(len(stream))
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
@@ -73,7 +81,7 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
 
 
 def _reference_folder(run: Run) -> epath.PathLike | None:
-    """The checkpoint that a run compares with; None for fresh weights."""
+    """The checkpoint of a run's reference model; None for randomly initialised weights."""
     from flan_jax.loaded_model import checkpoint_in
 
     return checkpoint_in(run.objective.reference) if run.objective.reference else run.initial_checkpoint
@@ -87,19 +95,19 @@ def _model(run: Run, program, folder: epath.PathLike | None):
 
 
 def batch_size_of(run: Run) -> int:
-    """Sequences at a time: what training has in memory."""
+    """The number of sequences in a microbatch of training, which is known to fit in memory."""
     return run.training.batch_size // run.training.microbatches
 
 
 def held_out_of(run: Run, training, program, stream, reference):
-    """What rates the run's test rankings while it is trained; None for an objective that ranks nothing, or no data.
+    """Measures the accuracy on held-out rankings during training; None if the objective or the data has no rankings.
 
     Args:
       run: its settings.
-      training: those of training, with its number of steps.
-      program: what trains.
-      stream: what is trained on.
-      reference: the model that is compared with; None where the objective needs none.
+      training: its training settings, with the number of steps.
+      program: the training program.
+      stream: the training stream.
+      reference: the reference model; None if the objective needs none.
     """
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.packing.held_out import held_out_batches

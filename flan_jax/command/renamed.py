@@ -1,4 +1,4 @@
-"""Names that commands and gin files had before, and what they are now."""
+"""Former names of commands and gin macros, with their current names."""
 
 COMMANDS = {'experiment': "flan-jax reproduce; 'experiment leave_one_cluster_out' is 'reproduce flan.clusters'"}
 

@@ -1,4 +1,4 @@
-"""flan-jax report: make report.html and report.json from what is on disk; of several runs, where these are named."""
+"""flan-jax report: make report.html and report.json from the files of a run, or one page for several runs."""
 
 from flan_jax.command import configuration, report_runs
 from flan_jax.command.start import parse_gin_arguments, start_run
@@ -8,9 +8,9 @@ from flan_jax.settings import as_plain
 
 
 def main(arguments: list[str]) -> None:
-    """Reports on the run that the arguments describe, or on the runs that they begin with.
+    """Reports on the run that the arguments describe, or on the runs that the first arguments name.
 
-    A run may be at work there: what it has written is whole, whenever it is read.
+    The runs may be in progress: their files are always complete.
     """
     if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
         report_runs.main(arguments)
@@ -20,9 +20,12 @@ def main(arguments: list[str]) -> None:
 
 
 def report(run: Run, command: str, found=None) -> None:
-    """Makes report.html and report.json, of results that `flan-jax evaluate` has `found` just now, or of records.
+    """Makes report.html and report.json.
 
-    `command` asks for the same run again.
+    Args:
+      run: the run.
+      command: the command line that repeats the run, to be shown in the report.
+      found: the results of an evaluation just made; None to read the records.
     """
     import jax
 

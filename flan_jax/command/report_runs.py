@@ -1,7 +1,7 @@
-"""flan-jax report RUN...: one page for several runs: their newest models on what all of them evaluated.
+"""flan-jax report RUN...: writes one page that compares the newest models of several runs.
 
-A run is the folder of one that has been evaluated; NAME=FOLDER names it. Where all runs start from the same model, that
-has a column too.
+Each run must have been evaluated; datasets and templates that all runs share are compared. NAME=FOLDER sets the name of
+a run on the page. If all runs start from the same base model, it has a column too.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from flan_jax.progress import CONSOLE
 
 
 def main(arguments: list[str]) -> None:
-    """Reads the records of all runs, and writes the page with what goes beside it."""
+    """Reads the records of all runs, and writes the page and its files."""
     options = _parse(arguments)
     paths = named(options.runs)
     require_writable(options.output, '--output')
@@ -41,13 +41,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run, or NAME=FOLDER')
-    parser.add_argument('--score', help='how options are ranked; default: as the runs rank them')
+    parser.add_argument('--score', help='score by which options are ranked; default: that of the runs')
     parser.add_argument('--output', default='out/report', help='folder to write to (default: out/report)')
     return parser.parse_args(arguments)
 
 
 def _load_catalogue(made: Mapping[str, Mapping[str, Any]]) -> None:
-    """All datasets that any of the runs knew."""
+    """Loads the datasets of all runs."""
     import_tensorflow()
     known: dict[tuple, None] = {}
     for of_run in made.values():

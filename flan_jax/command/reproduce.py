@@ -1,11 +1,11 @@
-"""flan-jax reproduce: a table or figure of a paper, by all the runs that it takes.
+"""flan-jax reproduce: reproduces a table or figure of a paper, with all runs that it needs.
 
---list says what there is. What is finished is not done again, so the same command goes on after any interruption; with
---plan it prints the commands that are left instead, for as many machines as there are, and the one that joins them. At
---scale=small a decoder of half a million parameters stands for the paper's, on prepared data where there is, else on
-the bundled samples. At --scale=own the gin files say everything. With --compile nothing is run: each model's step is
-compiled for TPU slices that are not here, and its time and cost are printed. All is written to --gin.MODEL_DIR, by
-default out/reproduce/ID_SCALE, or out/reproduce/ID where no model is tuned.
+--list prints all tables and figures with their ids. Finished runs are skipped, so the same command resumes after an
+interruption. --plan prints the commands of the missing runs, to spread them over several machines, and the command
+that combines their results. --scale=small uses a decoder of half a million parameters instead of the paper's model, on
+prepared data if there is any, else on the bundled samples. At --scale=own all settings are those of the gin files.
+--compile runs nothing: it compiles each model's step ahead of time for TPU slices, and prints time and cost. Output
+folder: --gin.MODEL_DIR, by default out/reproduce/ID_SCALE, or out/reproduce/ID where no model is tuned.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from flan_jax.studies.study import PlannedRun
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out what is missing of a study, prints the commands that would, or lists the studies."""
+    """Carries out the unfinished runs of a study, prints their commands, or lists the studies."""
     options, bindings = _parse(arguments)
     import_tensorflow()
     from flan_jax import catalogue
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parsed(options: argparse.Namespace, root: str) -> Sequence[pathlib.Path]:
-    """The files that a study reads; where a parser is named, their parses, which are written first."""
+    """The files that a study reads; with a parser, the files of their parses, which are written first."""
     from flan_jax.studies import gpt4llm
     from flan_jax.studies.parsing import parse_files
 
@@ -94,13 +94,13 @@ def _parsed(options: argparse.Namespace, root: str) -> Sequence[pathlib.Path]:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a study consists of.
+    """The runs of a study, and its functions.
 
     Attributes:
-      runs: its runs; those that others start from come before them, and those that prepare others first.
-      write: writes its page from them, and gives the page's path.
-      check: raises UserError for runs that prepare others, if these cannot start from them.
-      check_data: raises UserError for data that is missing.
+      runs: its runs in order of dependence: runs that prepare the base of others come first.
+      write: writes the study's page from the runs, and returns the page's path.
+      check: raises UserError if no run can start from the runs that prepare their base.
+      check_data: raises UserError if data is missing.
     """
 
     runs: Sequence[PlannedRun]
@@ -116,28 +116,44 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('id', nargs='?', help='the study, such as flan.figure6')
-    parser.add_argument('--list', action='store_true', help='what can be reproduced, what it shows, what it costs')
-    parser.add_argument('--scale', choices=('small', 'paper', 'own'), default='small', help='default: small')
-    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='configuration of every run')
-    parser.add_argument('--seeds', type=int, default=1, help='runs of every arm, for intervals (default: 1)')
-    parser.add_argument('--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these')
+    parser.add_argument('id', nargs='?', help='table or figure to reproduce, such as flan.figure6; see --list')
+    parser.add_argument('--list', action='store_true', help='list all tables and figures, with contents and cost')
     parser.add_argument(
-        '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; else the stream'
+        '--scale',
+        choices=('small', 'paper', 'own'),
+        default='small',
+        help='size of the models; own: as the gin files set it (default: small)',
+    )
+    parser.add_argument('--gin_file', action='append', default=[], metavar='FILE', help='gin file of every run')
+    parser.add_argument('--seeds', type=int, default=1, help='number of seeds per arm, for intervals (default: 1)')
+    parser.add_argument(
+        '--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these held-out clusters'
     )
     parser.add_argument(
-        '--from', dest='files', nargs='+', type=pathlib.Path, default=[], help='the files that a study is made of'
+        '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; default: the stream'
     )
-    parser.add_argument('--parser', metavar='PIPELINE', help='for gpt4llm.figure1: parse the files by this of spaCy')
     parser.add_argument(
-        '--judge', metavar='CHECKPOINT', help='for answers head to head: a reward or language model; default: the base'
+        '--from',
+        dest='files',
+        nargs='+',
+        type=pathlib.Path,
+        default=[],
+        help='files from which a table or figure without runs is computed',
     )
-    parser.add_argument('--limit', type=int, help='examples evaluated per dataset, template and split')
+    parser.add_argument(
+        '--parser', metavar='PIPELINE', help='for gpt4llm.figure1: the spaCy pipeline that parses the files'
+    )
+    parser.add_argument(
+        '--judge',
+        metavar='CHECKPOINT',
+        help='for head-to-head comparisons: a reward model or language model; default: the base model',
+    )
+    parser.add_argument(
+        '--limit', type=int, help='maximum number of evaluated examples per dataset, template and split'
+    )
     parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
-    parser.add_argument(
-        '--compile', action='store_true', help='find the TPU slice that each model needs, and run nothing'
-    )
-    parser.add_argument('--join', action='store_true', help='make the page of the runs that are there, and run nothing')
+    parser.add_argument('--compile', action='store_true', help='only compile: find the TPU slice that each model needs')
+    parser.add_argument('--join', action='store_true', help='only write the page, from the runs that are finished')
     options, others = parser.parse_known_args(arguments)
     if bool(options.id) == options.list:
         raise UserError('name a study, or give --list to see which there are')
@@ -152,7 +168,7 @@ def _command(words: Iterable[str]) -> str:
 
 
 def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, str]) -> None:
-    """Raises UserError for what only studies of runs read."""
+    """Raises UserError for options and bindings that only studies with runs read."""
     given = {
         '--scale': options.scale != 'small',
         '--seeds': options.seeds != 1,
@@ -170,9 +186,10 @@ def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, 
 def _with_defaults(
     options: argparse.Namespace, bindings: Mapping[str, str]
 ) -> tuple[dict[str, str], Callable[[], None]]:
-    """The bindings, with the folder of the study, and at the small scale with bundled samples where no data is.
+    """The bindings with defaults, and a function that prepares the data that they name.
 
-    With what makes the data that they name, once all else is known to be right.
+    The study's folder is a default; so are the bundled samples, at the small scale and if there is no prepared data.
+    The function is to be called after all other checks.
     """
     given = {'MODEL_DIR': os.path.join('out', 'reproduce', f'{options.id}_{options.scale}')} | dict(bindings)
     if options.compile:
@@ -180,7 +197,7 @@ def _with_defaults(
     if options.limit is not None:
         given['EVAL_LIMIT'] = str(options.limit)
     named = {'TFDS_DATA_DIR', 'Data.tfds_data_dir'} & {*given, *os.environ}
-    of_samples = not options.id.startswith('hewitt.')  # which has no instruction data of that paper's
+    of_samples = not options.id.startswith('hewitt.')  # its instruction data has no bundled samples
     of_data: dict[str, str] = {}
     make_data: Callable[[], None] = _nothing
     if options.id in ('miniature', 'hewitt.miniature'):
@@ -191,11 +208,11 @@ def _with_defaults(
 
 
 def _nothing() -> None:
-    """Data is there already."""
+    """Prepares nothing: the data exists."""
 
 
 def _not_needed(options: argparse.Namespace) -> dict[str, str]:
-    """What the gin files leave to their user, but compiling does not need."""
+    """Bindings of the macros that gin files leave unbound and compiling does not need."""
     from flan_jax.studies.study import SCALE_FILES, SET_BY_STUDIES
 
     missing = configuration.missing_macros((*SCALE_FILES[options.scale], *options.gin_file))
@@ -203,7 +220,7 @@ def _not_needed(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
-    """What the study that the options name consists of."""
+    """The runs and functions of the study that the options name."""
     from flan_jax.studies import contamination, flan, head_to_head_tables, hewitt, leave_one_out, stilts
     from flan_jax.studies.file_studies import FILE_STUDIES
     from flan_jax.studies.hewitt_miniature import MINIATURE as HEWITT_MINIATURE
@@ -241,7 +258,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
 
 
 def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) -> Work:
-    """What a table consists of that is computed with models after its runs."""
+    """The runs and functions of a table that is computed with the models of its runs."""
     from flan_jax.command.evaluate import open_model
     from flan_jax.studies.head_to_head import write_head_to_head
     from flan_jax.studies.hewitt import RankingTable
@@ -257,7 +274,7 @@ def _of_hewitt(table, root: str, runs: Sequence[PlannedRun], judge: str | None) 
 
 
 def _check(work: Work, loaded: Loaded, corpus: str | None) -> None:
-    """Raises UserError for models that are there with other settings, data that is missing, or an unknown corpus."""
+    """Raises UserError for existing models with other settings, missing data, or an unknown corpus."""
     check_runs(loaded)
     some = loaded[-1][1]
     prepare_libraries(some.data)
@@ -278,7 +295,7 @@ def _check_judge(options: argparse.Namespace) -> None:
 
 
 def _judge(checkpoint: str | None, run: Run):
-    """The judge that is named, or else the base model of a run."""
+    """The judge that is named, or by default the base model of a run."""
     from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.loaded_model import load
 
@@ -287,7 +304,7 @@ def _judge(checkpoint: str | None, run: Run):
 
 
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):
-    """The page of what overlaps a corpus, or else each run's own stream, certified where it is not yet."""
+    """Writes the page of overlaps with a corpus or, by default, with each run's stream, certifying runs if needed."""
     from flan_jax.command.certify import certify
     from flan_jax.data.overlap.corpus import corpus_texts
     from flan_jax.studies.contamination import write_contamination

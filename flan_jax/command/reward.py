@@ -1,9 +1,9 @@
-"""flan-jax reward MODEL ANSWERS...: what a reward model makes of answers, and whether it can be believed.
+"""flan-jax reward MODEL ANSWERS...: rates answers with a reward model, and measures its accuracy and calibration.
 
-Each file holds a model's answers to the same prompts, as for `flan-jax judge`; the first is the baseline. Into --output
-go the rewards (rewards.jsonl) and a picture of how they are spread (rewards.svg). With --preferences, or --verdicts of
-`flan-jax judge`, the rewards of answers of which others said which is better show how often the model agrees, and
-whether it is as sure as it may be (calibration.svg).
+Each file holds a model's answers to the same prompts, as for `flan-jax judge`; the first is the baseline. The rewards
+(rewards.jsonl) and a plot of their distribution (rewards.svg) are written to --output. With --preferences, or with
+--verdicts of `flan-jax judge`, the rewards are compared with known preferences: how often the model agrees (accuracy),
+and how well its confidence matches that (calibration.svg).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from flan_jax.progress import CONSOLE, bar
 
 
 def main(arguments: list[str]) -> int:
-    """Rates answers, and writes rewards and pictures."""
+    """Rates answers, and writes rewards and plots."""
     options = _parse(arguments)
     from flan_jax.command.compilation_cache import keep_compiled_programs
     from flan_jax.evaluation.judges.answers import read_answers
@@ -45,19 +45,21 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', metavar='MODEL', help='a reward model: a run, a checkpoint, or Hugging Face')
+    parser.add_argument('model', metavar='MODEL', help='reward model: a run, a checkpoint or a Hugging Face folder')
     parser.add_argument('answers', metavar='ANSWERS', nargs='*', help='files of answers; the first is the baseline')
-    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FOLDER', help='write here')
-    parser.add_argument('--preferences', type=pathlib.Path, metavar='FILE', help='pairs or ranked answers')
+    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FOLDER', help='output folder')
+    parser.add_argument(
+        '--preferences', type=pathlib.Path, metavar='FILE', help='file of preference pairs or ranked answers'
+    )
     parser.add_argument(
         '--format',
         choices=('preference', 'ranked'),
         default='preference',
-        help='of --preferences (default: preference)',
+        help='format of --preferences (default: preference)',
     )
-    parser.add_argument('--verdicts', metavar='FILE', help='verdicts of another judge, as `flan-jax judge` writes them')
+    parser.add_argument('--verdicts', metavar='FILE', help='verdicts of another judge, written by `flan-jax judge`')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
-    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens rated at a time (default: 8192)')
+    parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
     options = parser.parse_intermixed_args(arguments)
     if not (options.answers or options.preferences or options.verdicts):
         raise UserError('name files of answers, --preferences or --verdicts')
@@ -71,7 +73,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _known(options: argparse.Namespace) -> Sequence:
-    """Pairs of which others said which is better."""
+    """Pairs of answers with a known preference, from --preferences or --verdicts."""
     from flan_jax.evaluation.answer_sets import preferred_pairs
     from flan_jax.evaluation.judges.pairwise import decided
     from flan_jax.evaluation.judges.verdict_file import read_verdicts

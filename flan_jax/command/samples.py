@@ -1,8 +1,8 @@
-"""flan-jax samples: several answers to each question of a file.
+"""flan-jax samples: samples several answers to each question of a file, and uses them.
 
-`draw` writes them into a folder, and goes on there when it was stopped. `vote` takes the majority's answer, `paths`
-keeps the right solutions to tune on (RFT), `best` chooses by a scorer and says what n answers are worth. `problems`
-writes word problems to try all this on.
+`draw` writes answers to a folder; if interrupted, the same command resumes. `vote` measures majority voting. `paths`
+keeps correct solutions as training data (rejection sampling fine-tuning, RFT). `best` chooses the best of n answers by
+a scorer, and prints the expected reward for every n. `problems` writes generated word problems to try this out.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
-"""RFT's (Yuan et al. 2023, section 3.3)."""
+"""The sampling temperature of RFT (Yuan et al. 2023, section 3.3)."""
 
 REWARD_BATCH_TOKENS = 8192
 
@@ -36,48 +36,65 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog='flan-jax samples', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     actions = parser.add_subparsers(dest='action', required=True, metavar='{draw,vote,paths,best,problems}')
-    _add_draw(actions.add_parser('draw', help='draw answers into a folder', allow_abbrev=False))
-    vote = actions.add_parser('vote', help="maj1@k and pass@k by the answers after '####'", allow_abbrev=False)
-    vote.add_argument('folder', nargs='+', help='folder of samples; the answers of several models vote together')
+    _add_draw(actions.add_parser('draw', help='sample answers', allow_abbrev=False))
+    vote = actions.add_parser('vote', help="compute maj1@k and pass@k of the answers after '####'", allow_abbrev=False)
+    vote.add_argument('folder', nargs='+', help='folder of samples; with several, all answers vote together')
     paths = actions.add_parser(
-        'paths', help='keep right solutions with distinct equations, beside the references', allow_abbrev=False
+        'paths', help='keep correct solutions with distinct equations, together with the references', allow_abbrev=False
     )
-    paths.add_argument('folder', nargs='+', help='folder of samples; several models are united in this order')
-    paths.add_argument('--output', type=pathlib.Path, required=True, help='JSON lines with "prompt" and "completion"')
+    paths.add_argument(
+        'folder', nargs='+', help='folder of samples; with several, their solutions are merged in this order'
+    )
+    paths.add_argument(
+        '--output', type=pathlib.Path, required=True, help='output file, JSON lines with "prompt" and "completion"'
+    )
     best = actions.add_parser(
-        'best', help='the best of n answers by a scorer, and its expected reward for every n', allow_abbrev=False
+        'best',
+        help='choose the best of n answers by a scorer, and compute its expected reward for every n',
+        allow_abbrev=False,
     )
     best.add_argument('folder', help='folder of samples')
     best.add_argument(
-        '--scorer', required=True, help='right, fewer_words, the folder of a reward model, or FILE.jsonl with scores'
+        '--scorer',
+        required=True,
+        help='scorer: right, fewer_words, the folder of a reward model, or FILE.jsonl with scores',
     )
-    best.add_argument('--reward', help='another scorer that says what the chosen answer is worth; default: the same')
-    best.add_argument('--output', type=pathlib.Path, help='write the best answers here, as JSON lines')
+    best.add_argument('--reward', help='scorer that gives the reward of the chosen answer; default: that of --scorer')
+    best.add_argument('--output', type=pathlib.Path, help='write the best answers to this file, as JSON lines')
     best.add_argument(
-        '--rank', type=int, default=1, help='with --output: the answers of this rank; default: 1, the best'
+        '--rank', type=int, default=1, help='with --output: write the answers of this rank (default: 1, the best)'
     )
     problems = actions.add_parser(
         'problems', help='write generated word problems with solutions, and their vocabulary', allow_abbrev=False
     )
     problems.add_argument(
-        '--output', type=pathlib.Path, required=True, help='folder of train.jsonl, test.jsonl, words/'
+        '--output', type=pathlib.Path, required=True, help='output folder, of train.jsonl, test.jsonl and words/'
     )
-    problems.add_argument('--train', type=int, default=1000, help='problems to train on (default: 1000)')
-    problems.add_argument('--test', type=int, default=200, help='problems to ask (default: 200)')
-    problems.add_argument('--seed', type=int, default=0, help='of the problems (default: 0)')
+    problems.add_argument('--train', type=int, default=1000, help='number of training problems (default: 1000)')
+    problems.add_argument('--test', type=int, default=200, help='number of test problems (default: 200)')
+    problems.add_argument('--seed', type=int, default=0, help='seed of the problems (default: 0)')
     return parser.parse_args(arguments)
 
 
 def _add_draw(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--file', type=pathlib.Path, required=True, help='questions: .jsonl, .json or .parquet')
+    parser.add_argument('--file', type=pathlib.Path, required=True, help='file of questions: .jsonl, .json or .parquet')
     parser.add_argument(
-        '--keys', nargs='+', metavar='OURS=THEIRS', default=[], help='such as prompt=question completion=answer'
+        '--keys',
+        nargs='+',
+        metavar='OURS=THEIRS',
+        default=[],
+        help='names of keys in your file, such as prompt=question completion=answer',
     )
-    parser.add_argument('--output', required=True, help='folder of the samples')
-    parser.add_argument('--samples', type=int, default=PAPER_SAMPLES, help='answers to each question (default: 100)')
-    parser.add_argument('--limit', type=int, help='ask the first so many questions')
+    parser.add_argument('--output', required=True, help='output folder')
     parser.add_argument(
-        '--checkpoint', required=True, metavar='MODEL', help='a Hugging Face folder, a run, or one of its steps'
+        '--samples', type=int, default=PAPER_SAMPLES, help='number of answers to each question (default: 100)'
+    )
+    parser.add_argument('--limit', type=int, help='number of questions, from the start of the file (default: all)')
+    parser.add_argument(
+        '--checkpoint',
+        required=True,
+        metavar='MODEL',
+        help='folder of a model: Hugging Face, a run, or one of its checkpoints',
     )
     add_arguments(parser)
     parser.set_defaults(temperature=PAPER_TEMPERATURE, max_new_tokens=PAPER_MAX_NEW_TOKENS)
@@ -110,7 +127,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
-    """All that the answers depend on."""
+    """Everything that the answers depend on: they may be resumed only if it is unchanged."""
     from flan_jax.evaluation import samples
     from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import as_plain, fingerprint
@@ -134,7 +151,7 @@ def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mappin
 
 
 def _read(folders: Sequence[str]):
-    """The samples of folders, united; raises SamplesError."""
+    """The samples of all folders together; raises SamplesError."""
     from flan_jax.evaluation import samples
 
     return samples.union([samples.read(folder) for folder in folders])
@@ -192,7 +209,7 @@ def _best(options: argparse.Namespace) -> None:
         table.add_row(str(n), f'{values_Q.mean():.4f}', f'{low:.4f} to {high:.4f}', f'{kl_of_best(n):.3f}')
     print_table(table)
     if options.output:
-        ranked_QxN = np.argsort(-scores, axis=1, kind='stable')  # of equal scores the first drawn is the better
+        ranked_QxN = np.argsort(-scores, axis=1, kind='stable')  # of equal scores the first sample ranks higher
         chosen = [
             {'prompt': found.question.prompt, 'answer': found.answers[of_rank], 'score': float(of[of_rank])}
             for found, of, of_rank in zip(samples, scores, ranked_QxN[:, options.rank - 1])
@@ -201,7 +218,7 @@ def _best(options: argparse.Namespace) -> None:
 
 
 def _scores(name: str, samples) -> list[list[float]]:
-    """The scores of all answers by a reward model, where there is a folder of the name, or as `scores_by`."""
+    """The scores of all answers: by the reward model in folder `name` if it exists, else by `scores_by(name)`."""
     from flan_jax.evaluation.reward_scores import reward_scores
     from flan_jax.evaluation.scorers import scores_by
     from flan_jax.loaded_model import load

@@ -1,13 +1,12 @@
-"""flan-jax select RUN: which of a run's checkpoints answers best, as LIMA chose its own.
+"""flan-jax select RUN: finds the checkpoint of a run that answers best, as in LIMA.
 
-Perplexity does not tell which checkpoint answers well (Zhou et al. 2023): the paper chose one of those after epochs 5
-to 10 by hand, on 50 prompts. Here every checkpoint that the run kept answers the prompts, and all answers stand side by
-side on a page, for a person to choose by. With --model=JUDGE every two checkpoints are set against each other as well,
-by a reward model or by a decoder in both orders, and the one that wins most often is named. Answers that are there are
-not drawn again.
+Perplexity does not predict the quality of answers (Zhou et al. 2023); the authors chose one of the checkpoints after
+epochs 5 to 10 by hand, on 50 prompts. This command generates answers with every kept checkpoint, and writes a page that
+shows them side by side. With --model=JUDGE, a judge (a reward model, or a language model that reads both orders) also
+compares every two checkpoints, and the one that wins most often is printed. Existing answers are not generated again.
 
-Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, of which
-Training.keep_checkpoints = 15 keeps all.
+Keep enough checkpoints: Training.checkpoints = 15 with Stream.epochs = 15 saves one after each epoch, and
+Training.keep_checkpoints = 15 keeps all of them.
 """
 
 import argparse
@@ -32,26 +31,26 @@ from flan_jax.files import read_json, require_writable, write_whole
 from flan_jax.progress import bar
 
 FOLDER = 'selection'
-"""Folder of the answers in a run's, where --output does not say."""
+"""Default for --output: name of a folder within the run's."""
 
 _PAGE = pathlib.Path(__file__).parents[1] / 'reports' / 'selection.html'
 
 
 def main(arguments: list[str]) -> int:
-    """Lets checkpoints answer, writes the page, and prints which answers best where a judge is named."""
+    """Lets checkpoints answer, writes the page and, with a judge, prints which checkpoint answers best."""
     options = _parse(arguments)
     from flan_jax.evaluation.judges.by_model import require_judge
     from flan_jax.reports.page import page_of, write_files
 
     chosen = _checkpoints(options)
-    _, asked = read_prompts(options.prompts)
-    prompts = list(dict.fromkeys(asked))
+    asked = {prompt.text: prompt.context for prompt in read_prompts(options.prompts)}
+    prompts = list(asked)
     output = options.output or pathlib.Path(options.run) / FOLDER
     if options.model:
         require_judge(options.model)
     require_writable(output, '--output')
-    _require_same_settings(output / 'settings.json', _settings(options, prompts), _weights(chosen))
-    answers = {f'step {folder.name}': _answers(options, folder, prompts, output) for folder in chosen}
+    _require_same_settings(output / 'settings.json', _settings(options, asked), _weights(chosen))
+    answers = {f'step {folder.name}': _answers(options, folder, asked, output) for folder in chosen}
     judged, judge = _judged(options, answers) if options.model else ([], None)
     content = {
         'run': options.run,
@@ -80,15 +79,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('run', metavar='RUN', help='the MODEL_DIR of a run')
+    parser.add_argument('run', metavar='RUN', help='folder of a run (its MODEL_DIR)')
     parser.add_argument('--prompts', type=pathlib.Path, required=True, help='file of validation prompts')
     parser.add_argument('--first', type=int, default=1, help='first checkpoint, counted from 1 (default: 1)')
-    parser.add_argument('--last', type=int, help='last checkpoint; default: the last there is')
-    parser.add_argument('--model', metavar='JUDGE', help='judge with this run, checkpoint or conversion')
-    parser.add_argument('--output', type=pathlib.Path, help=f'folder of answers and page (default: RUN/{FOLDER})')
+    parser.add_argument('--last', type=int, help='last checkpoint; default: the newest')
+    parser.add_argument(
+        '--model', metavar='JUDGE', help='judge with this model: a run, a checkpoint or a converted model'
+    )
+    parser.add_argument('--output', type=pathlib.Path, help=f'output folder (default: RUN/{FOLDER})')
     decoding = add_arguments(parser)
     decoding.add_argument(
-        '--gin_file', action='append', default=[], help='decode as this file says, such as gin/decoding/lima.gin'
+        '--gin_file', action='append', default=[], help='gin file that sets the decoding, such as gin/decoding/lima.gin'
     )
     options = parser.parse_args(arguments)
     options.bindings, options.beams = {}, None
@@ -98,7 +99,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _checkpoints(options: argparse.Namespace) -> list:
-    """The folders of the checkpoints that answer; raises UserError where there are fewer than two."""
+    """The folders of the checkpoints to compare; raises UserError if there are fewer than two."""
     from flan_jax.training import checkpoints
 
     found = checkpoints.folders(options.run)
@@ -114,23 +115,26 @@ def _checkpoints(options: argparse.Namespace) -> list:
     return chosen
 
 
-def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
-    """What answers depend on beside the weights."""
+def _settings(options: argparse.Namespace, asked: Mapping[str, str]) -> dict:
+    """Everything but the weights that answers depend on; `asked` has the context of each prompt, empty for none."""
     from flan_jax.settings import as_plain
 
-    return {
-        'prompts': list(prompts),
+    others = {'contexts': list(asked.values())} if any(asked.values()) else {}
+    if options.param_dtype != 'float32':
+        others['param_dtype'] = options.param_dtype
+    return others | {
+        'prompts': list(asked),
         'decoding': as_plain(decoding_of_options(options)),
         'max_new_tokens': options.max_new_tokens,
         'seed': options.seed,
         'prompt_format': options.prompt_format,
         'task': options.task,
         'dtype': options.dtype,
-    } | ({} if options.param_dtype == 'float32' else {'param_dtype': options.param_dtype})
+    }
 
 
 def _weights(chosen: Sequence) -> dict[str, str]:
-    """What stands for the weights of each checkpoint, by step; those that another run had at that step are others."""
+    """Step to identity of the checkpoint's weights, which differs from another run's at the same step."""
     from flan_jax.evaluation.model_identity import checkpoint_identity
     from flan_jax.settings import fingerprint
 
@@ -138,7 +142,7 @@ def _weights(chosen: Sequence) -> dict[str, str]:
 
 
 def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mapping[str, str]) -> None:
-    """Writes settings and weights, or raises UserError where answers of others are there."""
+    """Writes settings and weights, or raises UserError if there are answers with other ones."""
     settings = json.loads(json.dumps(settings))
     answered: dict[str, str] = {}
     if path.exists():
@@ -154,8 +158,8 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
     write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
 
-def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output: pathlib.Path) -> dict[str, str]:
-    """A checkpoint's answers, from its file or from itself."""
+def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
+    """A checkpoint's answers, read from their file if it exists, else generated."""
     from flan_jax.api import Model
     from flan_jax.evaluation.judges.answers import read_answers
 
@@ -164,15 +168,15 @@ def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output
         options.checkpoint = str(folder)
         model = Model(open_model(options), options.batch_tokens)
         chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens}
-        with bar(f'answering with step {folder.name}', len(prompts), first='compiling') as advance:
-            found = model.generate(prompts, progress=advance, seed=options.seed, **chosen)
-        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, found))
+        with bar(f'answering with step {folder.name}', len(asked), first='compiling') as advance:
+            found = model.generate([*asked], contexts=[*asked.values()], progress=advance, seed=options.seed, **chosen)
+        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(asked, found))
         write_whole(path, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
     return read_answers(path)
 
 
 def _judged(options: argparse.Namespace, answers: Mapping[str, Mapping[str, str]]):
-    """The standing of every checkpoint, and what the judge is called."""
+    """The number of wins of every checkpoint, and the judge's name."""
     from flan_jax.evaluation.judges.by_model import judge_of
     from flan_jax.evaluation.judges.round_robin import all_pairs, standings
     from flan_jax.loaded_model import load

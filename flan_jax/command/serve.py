@@ -1,8 +1,8 @@
-"""flan-jax serve MODEL: a model behind the HTTP interface that OpenAI's clients speak.
+"""flan-jax serve MODEL: serves a model over HTTP, with an API compatible with that of OpenAI.
 
-POST /v1/completions, POST /v1/chat/completions and GET /v1/models, for judges and demonstrations: one request at a
-time, on the loopback unless --host says otherwise, without keys. Answers are streamed token by token, with their
-log-probabilities, where a request wants that. What a request asks for and this does not do is refused, not passed over.
+It implements POST /v1/completions, POST /v1/chat/completions and GET /v1/models, and is meant for judges and
+demonstrations: it serves one request at a time, on the loopback interface unless --host is given, and checks no API
+keys. Streaming and log-probabilities are supported. Requests with unsupported parameters are rejected with an error.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from flan_jax.progress import CONSOLE
 _MODELS, _PATHS = '/v1/models', ('/v1/completions', '/v1/chat/completions')
 
 _MOST_BYTES = 1 << 24
-"""Bytes of a request at most."""
+"""The largest request in bytes."""
 
 _LAST_PORT = (1 << 16) - 1
 
@@ -50,13 +50,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', metavar='MODEL', help='a Hugging Face folder, an adapter, a run or a conversion')
-    parser.add_argument('--name', help='what clients call the model; default: the name of its folder')
+    parser.add_argument(
+        'model', metavar='MODEL', help='folder of a model: Hugging Face, an adapter, a run or a converted model'
+    )
+    parser.add_argument('--name', help='name of the model in the API; default: the name of its folder')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (default: 127.0.0.1)')
-    parser.add_argument('--port', type=int, default=8000, help='0 for any that is free (default: 8000)')
+    parser.add_argument('--port', type=int, default=8000, help='port to listen on; 0: any free port (default: 8000)')
     parser.add_argument('--vocabulary', help='path of the vocabulary; default: that of the model')
-    parser.add_argument('--prompt_format', help='such as flan or plain; default: that of the model')
-    parser.add_argument('--task', help='whose soft prompt to read, where the run has one for each task')
+    parser.add_argument('--prompt_format', help='prompt format, such as flan or plain; default: that of the model')
+    parser.add_argument('--task', help='task whose soft prompt is used, if the run has one per task')
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= _LAST_PORT:
         raise UserError(f'--port={options.port}: must be from 0 to {_LAST_PORT}')
@@ -64,16 +66,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.server.ThreadingHTTPServer:
-    """A server of a model, a `flan_jax.api.Model`, ready to `serve_forever`.
+    """An HTTP server for a model, to be started by `serve_forever`.
+
+    Args:
+      model: a `flan_jax.api.Model`.
+      name: the model's name in responses.
+      host: the address to listen at.
+      port: the port to listen at; 0 for any free one.
 
     Raises:
-      UserError: if it cannot listen there.
+      UserError: if it cannot listen at that address and port.
     """
 
     class Handler(_Handler):
         served = model
         model_name = name
-        turn = threading.Lock()
+        lock = threading.Lock()
 
     try:
         return http.server.ThreadingHTTPServer((host, port), Handler)
@@ -82,43 +90,43 @@ def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.ser
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Reads requests and writes responses; the model answers one after the other."""
+    """Reads requests and writes responses; a lock lets the model handle one request at a time."""
 
     served: Any
     model_name: str
-    turn: threading.Lock
+    lock: threading.Lock
 
     def do_GET(self) -> None:
-        """Lists the one model."""
+        """GET /v1/models: lists the one model."""
         if self.path != _MODELS:
             return self._refuse(UserError(f'{self.path}: unknown; {", ".join((_MODELS, *_PATHS))}'), 404)
         entry = {'id': self.model_name, 'object': 'model', 'created': 0, 'owned_by': 'flan_jax'}
         return self._send(200, {'object': 'list', 'data': [entry]})
 
     def do_POST(self) -> None:
-        """Answers a prompt, several, or a dialogue."""
+        """POST: completes a prompt or several, or continues a dialogue."""
         if self.path not in _PATHS:
             return self._refuse(UserError(f'{self.path}: unknown; there are {", ".join(_PATHS)}'), 404)
         try:
-            fields = self._read()  # before its turn: who is slow to send must not keep others waiting
-            with self.turn:
+            fields = self._read()  # before taking the lock, so that a slow client does not block others
+            with self.lock:
                 self._answer(fields)
         except UserError as error:
             self._refuse(error)
         except ConnectionError as error:
             CONSOLE.print(f'{self.address_string()} left before the end ({error}); its answer is given up')
-        except Exception as error:  # a fault of ours: the server shows where and lives on
+        except Exception as error:  # a bug of ours: the server prints the traceback and continues
             traceback.print_exc()
             self._send(500, _error(f'{type(error).__name__}: {error}', 'server_error'))
 
     def _read(self) -> dict[str, Any]:
-        """The object that a request holds; raises UserError for anything else."""
+        """The JSON object in the body of a request; raises UserError for anything else."""
         length = self.headers.get('Content-Length', '')
         if not length.isdigit() or int(length) > _MOST_BYTES:
             raise UserError(f'Content-Length={length!r}: must be a number up to {_MOST_BYTES}')
         try:
             request = json.loads(self.rfile.read(int(length)))
-            json.dumps(request, ensure_ascii=False).encode()  # fails on half a character, which is no text
+            json.dumps(request, ensure_ascii=False).encode()  # fails on lone surrogates
         except (ValueError, RecursionError) as error:
             raise UserError(f'the request is not JSON: {error}') from error
         if not isinstance(request, dict):
@@ -137,7 +145,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             prompts = [self.served.encode(asked) for asked in request.asked]
             usage = Usage(prompts)
             pieces = usage.count(_pieces(self.served, request, prompts))
-            first = next(pieces)  # before anything is sent: what is refused is refused by its status
+            first = next(pieces)  # before the status is sent, so that errors have their own
         response = Response(request, self.model_name, usage)
         pieces = itertools.chain([first], pieces)
         if request.stream:
@@ -156,7 +164,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._event('[DONE]')
         except ConnectionError:
             raise
-        except Exception as error:  # as in do_POST, but the status is sent already
+        except Exception as error:  # as in do_POST, but after the status has been sent
             traceback.print_exc()
             self._event(json.dumps(_error(f'{type(error).__name__}: {error}', 'server_error')))
 
@@ -181,7 +189,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _pieces(model, request, prompts):
-    """The answers to prompts, `request.choices` to each, side by side."""
+    """The pieces of all answers to the prompts, `request.choices` to each, as they are decoded."""
     repeated = [prompt for prompt in prompts for _ in range(request.choices)]
     return model.stream(
         repeated,

@@ -1,6 +1,6 @@
-"""flan-jax show STREAM: what a model learns from: one packed sequence, or the statistics of all of them.
+"""flan-jax show STREAM: shows what a model is trained on: one packed sequence, or statistics of all of them.
 
-STREAM is the folder of a stream, or that of a run, whose stream is meant.
+STREAM is the folder of a stream, or the folder of a run, whose stream is then shown.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from flan_jax.progress import CONSOLE
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _BAR = 40
-"""Characters of the longest bar."""
+"""Length of the longest bar in characters."""
 
 
 def main(arguments: list[str]) -> int:
-    """Prints, and writes a page with --html."""
+    """Prints a sequence or statistics, and writes a page with --html."""
     options = _parse(arguments)
     if options.html:
         require_writable_file(options.html, '--html')
@@ -44,9 +44,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('stream', metavar='STREAM', help='folder of a stream, or of a run')
-    parser.add_argument('--row', type=int, metavar='N', help='this sequence, from 0; without it, statistics')
-    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='write a page as well')
-    parser.add_argument('--vocabulary', help="of the stream; default: the run's, else the bundled one")
+    parser.add_argument(
+        '--row', type=int, metavar='N', help='show sequence N, counted from 0; default: statistics of all sequences'
+    )
+    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='also write an HTML page')
+    parser.add_argument(
+        '--vocabulary', help='path of the vocabulary of the stream; default: that of the run, else the bundled one'
+    )
     return parser.parse_args(arguments)
 
 
@@ -68,7 +72,7 @@ def _show_sequence(stream: PackedStream, made: Mapping[str, Any] | None, options
 
 
 def _write(options: argparse.Namespace, page: str) -> None:
-    """Writes the page first, since whoever reads what is printed may stop."""
+    """Writes the page; called before printing, since a pager may close the pipe."""
     if options.html:
         write_whole(options.html, page)
         CONSOLE.print(f'{options.html} shows the same', soft_wrap=True)
@@ -91,7 +95,7 @@ def _lines(view) -> Iterator[Rule | Text]:
 
 
 def _vocabulary(stream: PackedStream, made: Mapping[str, Any] | None, named: str | None) -> Vocabulary:
-    """The vocabulary that a stream was packed with; raises UserError for another."""
+    """The vocabulary that a stream was packed with; raises UserError if `named` is another one."""
     vocabulary = Vocabulary(named or (made['run']['data']['vocabulary'] if made else None))
     if vocabulary.fingerprint != stream.manifest.recipe['vocabulary']:
         raise UserError(

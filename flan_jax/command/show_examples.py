@@ -1,4 +1,4 @@
-"""flan-jax tasks show: examples of a dataset as a model sees them, in a prompt format."""
+"""flan-jax tasks show: shows examples of a dataset as a model reads them, in a prompt format."""
 
 import argparse
 import functools
@@ -23,24 +23,35 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tasks show`."""
     parser.add_argument('name', help='dataset')
-    parser.add_argument('--template', type=int, help='only this template')
-    parser.add_argument('--shots', type=int, default=0, help='exemplars before the input, as far as they fit')
-    parser.add_argument('--n', type=int, default=3, help='how many examples')
+    parser.add_argument('--template', type=int, help='number of the template (default: all)')
+    parser.add_argument(
+        '--shots', type=int, default=0, help='number of few-shot exemplars, as far as they fit (default: 0)'
+    )
+    parser.add_argument('--n', type=int, default=3, help='number of examples (default: 3)')
     parser.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
     parser.add_argument(
         '--prompt_format',
         default='flan',
-        help='what stands before, between and after: flan, plain, tulu, alpaca, or the path of a chat template',
+        help='prompt format: flan, plain, tulu, alpaca, or the path of a chat template',
     )
-    parser.add_argument('--mask', action='store_true', help='colour what is learned, special tokens written out')
-    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: write a page as well')
+    parser.add_argument(
+        '--mask', action='store_true', help='colour the tokens that have a loss, and write out special tokens'
+    )
+    parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: also write an HTML page')
     parser.add_argument('--vocabulary', help='SentencePiece model, tokenizer.json or folder; default: the bundled one')
-    parser.add_argument('--input_length', type=int, default=1024, help='tokens to which prompts are shortened')
-    parser.add_argument('--target_length', type=int, default=256, help='tokens after which responses are cut')
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
+    )
+    parser.add_argument(
+        '--target_length',
+        type=int,
+        default=256,
+        help='length in tokens at which responses are truncated (default: 256)',
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints examples under the templates that `options` name."""
+    """Prints examples with the templates that `options` name."""
     dataset = catalogue.dataset(options.name)
     prompt_format = format_named(options.prompt_format)
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
@@ -83,7 +94,7 @@ def _show_zero_shot(
 def _show_few_shot(
     dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace
 ) -> None:
-    """Prompts with exemplars, in the colours of `_show_zero_shot`; what stands before the example's own text is dim."""
+    """Prints few-shot prompts in the colours of `_show_zero_shot`; the exemplars are dim."""
     from flan_jax.data.few_shot import Exemplars
     from flan_jax.data.preview import few_shot_prompts
 
@@ -103,13 +114,13 @@ def _show_few_shot(
 
 
 def _print_part(name: str, text: str, tokens: str = '') -> None:
-    """A part of an example below its name, which a pipe would not tell by its colour, and its number of tokens."""
+    """Prints a part of an example below its name (colours are lost in a pipe) and number of tokens."""
     OUT.print(f'[dim]{name}{f" ({tokens})" if tokens else ""}:')
     OUT.print(text)
 
 
 def _before(parts: tuple[str, ...]) -> Iterator[str]:
-    """All parts but the last in dim colours, those at odd places, which are targets of exemplars, in green."""
+    """All parts but the last, dim; those at odd indices, the targets of exemplars, in green."""
     for place, part in enumerate(parts[:-1]):
         yield f'[dim{" green" * (place % 2)}]{escape(part)}[/]'
 
@@ -120,7 +131,7 @@ def _label(dataset: Dataset, index: int) -> str:
 
 
 def _cut(vocabulary: Vocabulary, whole: list[int], cut: list[int], colour: str) -> str:
-    """The text of tokens in colour, what is cut of it struck through."""
+    """The text of tokens in colour; tokens that are cut off are struck through."""
     text, rest = vocabulary.decode(whole), vocabulary.decode(cut)
     before = _shared_beginning(text, rest)
     after = _shared_beginning(text[len(before) :][::-1], rest[len(before) :][::-1])[::-1]

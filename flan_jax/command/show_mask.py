@@ -1,4 +1,4 @@
-"""flan-jax tasks show --mask: which tokens of an example the loss sees, in the terminal and as a page."""
+"""flan-jax tasks show --mask: which tokens of an example contribute to the loss, in the terminal and as a page."""
 
 import argparse
 import io
@@ -22,7 +22,7 @@ LEGEND = Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵ ends a 
 
 
 def run(dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace) -> None:
-    """Prints examples token by token in two colours; writes them as HTML, too, where `options` name a file."""
+    """Prints examples token by token in two colours, and writes them as HTML if `options` name a file."""
     page = SafeConsole(record=True, file=io.StringIO(), width=OUT.width)
     for shown in (LEGEND, *_examples(dataset, list(templates), prompt_format, options)):
         OUT.print(shown)
@@ -50,7 +50,7 @@ def _examples(
 
 
 def coloured(encoded: EncodedDialogue, vocabulary: Vocabulary) -> Text:
-    """The tokens of an example as text, what is learned and what is only read in two styles."""
+    """The tokens of an example as text; tokens with and without loss have different styles."""
     tokens = [(i, 0.0) for i in encoded.prompt] + list(zip(encoded.response, encoded.weights))
     text = Text()
     for weight, run_of_tokens in itertools.groupby(tokens, key=lambda token: token[1]):

@@ -1,4 +1,4 @@
-"""What every command of a run does first: reads its settings, checks its folders, joins the other processes."""
+"""The start of every command of a run: reads its settings, checks its folders, joins the other processes."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,15 @@ from flan_jax.files import require_writable
 from flan_jax.packing.stream import holds_streams
 from flan_jax.run import Run
 
+_OTHER_FORMS = {
+    'evaluate': 'For a list of models without a gin file, see `flan-jax evaluate MODEL --help`.',
+    'report': 'For one page that compares several runs, see `flan-jax report RUN --help`.',
+}
+"""Commands that also take folders in place of a gin file, and how to get help on that."""
+
 
 def start(command: str, arguments: Sequence[str]) -> tuple[Run, str]:
-    """The run that a command's arguments describe, and the command line that asks for the same again."""
+    """The run that a command's arguments describe, and a command line that describes the same run."""
     return start_run(command, *parse_gin_arguments(command, arguments))
 
 
@@ -22,8 +28,8 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
     """As `start`, from gin files and bindings.
 
     Raises:
-      UserError: for settings that cannot work, a folder that cannot be written, or a model that was tuned with other
-        settings: it would be evaluated as what it is not, and tuning would pack for nothing.
+      UserError: for settings that cannot work, a folder that is not writable, or an existing model that was tuned with
+        other settings.
     """
     run = configuration.load(files, bindings)
     if command != 'pack':
@@ -42,10 +48,15 @@ def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[st
         allow_abbrev=False,
         prog=f'flan-jax {command}',
         description=RUN_COMMANDS[command],
-        epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',
+        epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps). '
+        + _OTHER_FORMS.get(command, ''),
     )
     parser.add_argument(
-        '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
+        '--gin_file',
+        action='append',
+        default=[],
+        metavar='FILE',
+        help='gin file of the run, such as gin/runs/tiny.gin; may be repeated',
     )
     known, others = parser.parse_known_args(arguments)
     return known.gin_file, read_bindings(others)

@@ -1,4 +1,4 @@
-"""flan-jax status RUN...: how far runs are, from another shell."""
+"""flan-jax status RUN...: shows the progress of runs, from another shell."""
 
 import argparse
 import datetime
@@ -15,7 +15,7 @@ from flan_jax.files import in_bucket
 
 
 def main(arguments: list[str]) -> None:
-    """Prints what is known of each run, without touching it."""
+    """Prints the progress of each run, without writing to its folder."""
     parser = argparse.ArgumentParser(allow_abbrev=False, prog='flan-jax status', description=__doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run (its MODEL_DIR)')
     for model_dir in parser.parse_args(arguments).runs:
@@ -26,10 +26,10 @@ def main(arguments: list[str]) -> None:
 
 
 def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
-    """Names and values of what a run has done so far.
+    """Names and values that describe the progress of a run.
 
     Raises:
-      UserError: for a folder that holds no run, or a damaged file in it.
+      UserError: for a folder without a run, or with a damaged file.
     """
     from flan_jax import manifest
     from flan_jax.distributed.lock import at_work
@@ -39,14 +39,14 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
 
     root, worker = epath.Path(model_dir), at_work(model_dir)
     if not manifest.exists(root):
-        if not worker or in_bucket(root):  # where nobody can know, a folder without a run looks alike
+        if not worker or in_bucket(root):  # a bucket has no locks: a new run looks like none
             raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
         yield 'at work', worker
         yield 'tuned', 'not begun: data is checked and packed first'
         return
     training = manifest.read(root)['run']
     noted, saved = metrics_log.read(root), checkpoints.latest_step(root)
-    lines = [line for line in noted if LOSS in line]  # others are of evaluations
+    lines = [line for line in noted if LOSS in line]  # other lines are of evaluations
     yield 'at work', worker or 'nobody'
     yield 'tuned', _tuned(training, noted, saved)
     if lines:
@@ -76,7 +76,7 @@ def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: 
 
 
 def _speed(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> str:
-    """Tokens per second, and how long the steps that are left will take at that."""
+    """Tokens per second, and the estimated time of the remaining steps."""
     speed, total = lines[-1].get('tokens_per_second'), run['training']['steps']
     if not speed:
         return 'not known yet'

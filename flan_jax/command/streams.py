@@ -1,4 +1,4 @@
-"""Streams as people name them: by their own folder, or by that of the run that learned from one."""
+"""Opens streams by their own folder or by that of the run that was trained on them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +11,14 @@ from flan_jax.settings import fingerprint
 
 
 def stream_of_run(made: Mapping[str, Any]) -> epath.Path | None:
-    """The folder of the stream that the run of a manifest learned from; None where it is not there any more."""
+    """The folder of the stream that the run of a manifest was trained on; None if it does not exist any more."""
     directory = epath.Path(made['run']['stream']['directory'])
     folders = directory.glob(f'*-{fingerprint(made["stream"]["recipe"])}') if directory.is_dir() else ()
     return next((folder for folder in folders if (folder / MANIFEST_FILE).exists()), None)
 
 
 def open_stream(path: str) -> tuple[PackedStream, dict[str, Any] | None]:
-    """The stream that `path` names, and the manifest of the run where it is one.
+    """The stream that `path` names, and the run's manifest if `path` is the folder of a run.
 
     Raises:
       UserError: if it is neither a stream nor a run, or a run without a stream.

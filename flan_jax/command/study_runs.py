@@ -1,4 +1,4 @@
-"""The runs of a study: their settings, how far they are, the commands that carry them out."""
+"""The runs of a study: their settings, their progress, and the commands that carry them out."""
 
 import dataclasses
 import itertools
@@ -23,10 +23,10 @@ Loaded = Sequence[tuple[PlannedRun, Run]]
 
 
 def load_runs(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
-    """The settings of planned runs, which keep those of the user's bindings that they read.
+    """Planned runs with their settings; each run gets the user's bindings that it reads.
 
     Raises:
-      UserError: for a binding that no run reads; as `configuration.load` besides.
+      UserError: for a binding that no run reads, and as `configuration.load`.
     """
     from flan_jax.studies.cost import require_steps
 
@@ -48,13 +48,13 @@ def load_runs(runs: Sequence[PlannedRun], given: Mapping[str, str]) -> Loaded:
 
 
 def check_runs(loaded: Loaded) -> None:
-    """Raises ManifestError for a run that is there with other settings: its page would be of another study."""
+    """Raises ManifestError for an existing run with other settings, which belongs to another study."""
     for _, run in loaded:
         manifest.check_same_run(run.model_dir, run)
 
 
 def without_preparing(loaded: Loaded) -> Loaded:
-    """The runs that the study is about, without those that prepare their base."""
+    """The runs that the study compares, without those that prepare the base of others."""
     return [pair for pair in loaded if not pair[0].prepares]
 
 
@@ -64,10 +64,10 @@ def preparing(loaded: Loaded) -> Loaded:
 
 
 def print_plan(loaded: Loaded, joining: str) -> None:
-    """Prints a line for every run that is not finished, then the line that joins them.
+    """Prints the command of every run that is not finished, then the command that joins the results.
 
-    Runs may go on at the same time, but for those that start from another's checkpoint, or ask another's model: a
-    comment parts them.
+    The commands may run concurrently, except those of runs that need the checkpoint or answers of another run: a
+    comment separates them from the others.
     """
     made: set[str] = set()
     missing = [(planned, run) for planned, run in loaded if not announce(planned, run).finished]
@@ -81,17 +81,17 @@ def print_plan(loaded: Loaded, joining: str) -> None:
 
 
 def _one_of_a_folder_first(loaded: Loaded) -> Loaded:
-    """Runs in their order, but those that ask the model of one before them at the end."""
+    """Runs in their order, with those that query the model of an earlier run moved to the end."""
     tuning = {run.model_dir: planned for planned, run in reversed(loaded)}
     return sorted(loaded, key=lambda pair: tuning[pair[1].model_dir] is not pair[0])
 
 
 def carry_out(loaded: Loaded, check: Callable[[Loaded], None]) -> None:
-    """Tunes and evaluates what is not finished, one run after the other.
+    """Carries out the unfinished runs one after the other.
 
     Args:
-      loaded: the runs; those that prepare others come first.
-      check: raises UserError for runs that prepare others, once these are done, if no other can start from them.
+      loaded: the runs; those that prepare the base of others come first.
+      check: called when the latter are finished; raises UserError if no run can start from them.
     """
     missing = [planned for planned, run in loaded if not announce(planned, run).finished]
     numbered = enumerate(missing, start=1)
@@ -103,12 +103,12 @@ def carry_out(loaded: Loaded, check: Callable[[Loaded], None]) -> None:
 def _complete_each(numbered: Iterable[tuple[int, PlannedRun]], total: int) -> None:
     for number, planned in numbered:
         CONSOLE.rule(f'run {number} of {total}')
-        CONSOLE.print(planned.name, soft_wrap=True)  # a rule would cut it off
+        CONSOLE.print(planned.name, soft_wrap=True)  # CONSOLE.rule would truncate the name
         complete(*start_run('run', planned.files, planned.bindings))
 
 
 def announce(planned: PlannedRun, run: Run) -> 'Progress':
-    """Says how far a run is, and gives it."""
+    """Prints a run's progress and returns it."""
     from flan_jax.studies.progress import progress_of
 
     progress = progress_of(run, planned.waits_for)

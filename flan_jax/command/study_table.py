@@ -18,15 +18,15 @@ ELSEWHERE = {
     'flan.table4': 'on the page of flan.figure10',
     'lima.*': 'docs/papers.md says what there is, and why not more',
 }
-"""Tables and figures that are no study of their own, and why."""
+"""Tables and figures without a study of their own, with the reason."""
 
 
 SAMPLE_ROWS, PREPARED_ROWS = 6, 1000
-"""Examples of a validation or test split, about: of the bundled samples, and of prepared data without a limit."""
+"""Approximate number of examples in a validation or test split: of bundled samples, and of unlimited prepared data."""
 
 
 def print_studies() -> None:
-    """Prints what can be reproduced, from which table or figure, and what it costs at both scales."""
+    """Prints all studies with the table or figure that they reproduce and their cost at both scales."""
     from flan_jax.studies import cost
     from flan_jax.studies.file_studies import FILE_STUDIES
 
@@ -57,14 +57,14 @@ def print_studies() -> None:
 
 
 def _evaluated() -> str:
-    """What the runs of the small scale evaluate, in words."""
+    """A description of the data that runs at the small scale evaluate."""
     if 'TFDS_DATA_DIR' in os.environ:
         return 'of as many examples of each split as EVAL_LIMIT allows'
     return f'of the bundled samples (some {SAMPLE_ROWS} examples of a split; TFDS_DATA_DIR is not set)'
 
 
 def _rows(study) -> int:
-    """Examples that a split has at the small scale, about: of the miniature's data, of prepared ones, or of samples."""
+    """The approximate number of examples in a split at the small scale: of the miniature, prepared data or samples."""
     from flan_jax.tasks.miniature_data import Sizes
 
     if 'miniature' in study.id:
@@ -73,7 +73,7 @@ def _rows(study) -> int:
 
 
 def samples(root: str) -> tuple[dict[str, str], Callable[[], None]]:
-    """The bindings of the bundled samples for the runs in `root`, and what prepares them where they are not yet."""
+    """Bindings of the bundled samples for the runs in `root`, and a function that prepares them if needed."""
     from flan_jax.data.prepare import prepare_samples
 
     data_dir = os.path.join(root, 'samples')
@@ -83,7 +83,7 @@ def samples(root: str) -> tuple[dict[str, str], Callable[[], None]]:
 
 
 def miniature(root: str) -> tuple[dict[str, str], Callable[[], None]]:
-    """As `samples`, of the miniature's data, which is generated."""
+    """As `samples`, for the generated data of the miniature."""
     from flan_jax.tasks import miniature_data
 
     data_dir = os.path.join(root, 'data')
@@ -94,7 +94,7 @@ def miniature(root: str) -> tuple[dict[str, str], Callable[[], None]]:
 
 
 def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> None:
-    """Prepares data in a folder unless it is there; an interruption leaves no half of it."""
+    """Prepares data in a folder unless it exists; atomic, so that an interruption leaves no incomplete folder."""
     if not os.path.isdir(data_dir):
         CONSOLE.print(f'{what} in {data_dir}')
         unfinished = f'{data_dir}.unfinished'
@@ -104,7 +104,7 @@ def _make_whole(data_dir: str, what: str, prepare: Callable[[str], object]) -> N
 
 
 def studies() -> Iterator:
-    """Every study, those that tune no model last."""
+    """All studies; those without tuned models come last."""
     from flan_jax.studies.file_studies import FILE_STUDIES
 
     yield from _studies()

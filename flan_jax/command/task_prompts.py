@@ -7,7 +7,7 @@ from flan_jax.tuning.task_prompts import TaskPrompts
 
 
 def check_prompts(run: Run) -> None:
-    """Raises UnknownName unless every task that is tuned on or evaluated has a prompt; says which have no examples."""
+    """Raises UnknownName unless every task of training and evaluation has a prompt; prints those without examples."""
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.evaluation.selection import named_datasets
     from flan_jax.studies.run_evaluation import evaluates
@@ -23,7 +23,7 @@ def check_prompts(run: Run) -> None:
 
 
 def validator_of(run: Run, program, stream):
-    """The validator that stops the soft prompts of a run; raises MissingDataError without validation examples."""
+    """The validator for early stopping of a run's soft prompts; raises MissingDataError without validation examples."""
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.data.source import MissingDataError
     from flan_jax.packing.validation import validated_tasks, validation_batches

@@ -1,4 +1,4 @@
-"""flan-jax tasks: look at datasets and their templates."""
+"""flan-jax tasks: shows, searches, checks and exports datasets and their templates."""
 
 import argparse
 import functools
@@ -18,7 +18,7 @@ from flan_jax.files import require_writable, require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 _WITHOUT_DATA = ('list', 'search', 'licences')
-"""Actions that read declarations only, or how many examples are prepared."""
+"""Actions that read only declarations and the numbers of prepared examples, but no examples."""
 
 
 def main(arguments: list[str]) -> int:
@@ -47,32 +47,44 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     actions = parser.add_subparsers(
         dest='action', required=True, metavar='{list,show,search,export,mixture,verify,lengths,licences,site}'
     )
-    listing = actions.add_parser('list', allow_abbrev=False, parents=[common], help='all datasets by cluster')
-    listing.add_argument('--cluster', help='only this one')
+    listing = actions.add_parser('list', allow_abbrev=False, parents=[common], help='list all datasets, by cluster')
+    listing.add_argument('--cluster', help='only the datasets of this cluster')
     show = actions.add_parser(
-        'show', allow_abbrev=False, parents=[common], help='examples of a dataset as a model sees them'
+        'show', allow_abbrev=False, parents=[common], help='show examples of a dataset as a model reads them'
     )
     show_examples.add_arguments(show)
-    search = actions.add_parser('search', allow_abbrev=False, parents=[common], help='templates that contain a text')
+    search = actions.add_parser(
+        'search', allow_abbrev=False, parents=[common], help='find templates that contain a text'
+    )
     search.add_argument('text')
     _add_export(actions, common)
     mixture = actions.add_parser(
-        'mixture', allow_abbrev=False, parents=[common], help="what share each part of a run's mixture gets"
+        'mixture', allow_abbrev=False, parents=[common], help="show the mixing rate of each part of a run's mixture"
     )
     mixture_table.add_arguments(mixture)
     verify = actions.add_parser(
-        'verify', allow_abbrev=False, parents=[common], help='render every example in every template and check it'
+        'verify',
+        allow_abbrev=False,
+        parents=[common],
+        help='render every example with every template, and check the result',
     )
-    verify.add_argument('name', nargs='*', help='dataset; none means all')
-    verify.add_argument('--limit', type=int, default=-1, help='rows per split')
+    verify.add_argument('name', nargs='*', help='dataset; default: all')
+    verify.add_argument('--limit', type=int, default=-1, help='number of rows per split (default: all)')
     lengths = actions.add_parser(
-        'lengths', allow_abbrev=False, parents=[common], help='what share of examples is too long, and what is cut'
+        'lengths',
+        allow_abbrev=False,
+        parents=[common],
+        help='measure how many examples are too long, and how much of them is truncated',
     )
     lengths_table.add_arguments(lengths)
-    actions.add_parser('licences', allow_abbrev=False, parents=[common], help='licence and citation of every dataset')
-    site = actions.add_parser('site', allow_abbrev=False, parents=[common], help='the catalogue as a static site')
+    actions.add_parser(
+        'licences', allow_abbrev=False, parents=[common], help='list licence and citation of every dataset'
+    )
+    site = actions.add_parser(
+        'site', allow_abbrev=False, parents=[common], help='write the catalogue as a static web site'
+    )
     site.add_argument('--out', required=True, help='folder to write to; open index.html there')
-    site.add_argument('--cluster', help='only this one')
+    site.add_argument('--cluster', help='only the datasets of this cluster')
     options, others = parser.parse_known_args(arguments)
     if others and options.action != 'mixture':
         parser.error(f'unrecognized arguments: {" ".join(others)}')
@@ -81,15 +93,20 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _add_export(actions, common: argparse.ArgumentParser) -> None:
     export = actions.add_parser(
-        'export', allow_abbrev=False, parents=[common], help='a mixture, rendered, or the templates of a dataset'
+        'export',
+        allow_abbrev=False,
+        parents=[common],
+        help='write a rendered mixture, or the templates of a dataset, to a file',
     )
     export.add_argument('mixture', help='flan, a cluster or a dataset')
     export.add_argument('--format', choices=('jsonl', 'parquet', 'promptsource'), default='jsonl')
     export.add_argument('--output', required=True, type=pathlib.Path, help='file to write')
     export.add_argument('--split', default='train', choices=('train', 'validation', 'test'))
-    export.add_argument('--held_out', help='cluster to leave out')
-    export.add_argument('--limit', type=int, default=-1, help='examples per dataset')
-    export.add_argument('--allow_missing', action='store_true', help='leave out datasets that are not prepared')
+    export.add_argument('--held_out', help='cluster to hold out')
+    export.add_argument('--limit', type=int, default=-1, help='number of examples per dataset (default: all)')
+    export.add_argument(
+        '--allow_missing', action='store_true', help='skip datasets that are not prepared, instead of failing'
+    )
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard beside what is logged while it trains: settings, scores, and answers to read."""
+"""Writes a run's settings, scores and example answers for TensorBoard, in addition to the training metrics."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from flan_jax.training.metrics_log import event_writer
 
 
 def show_settings(run: Run) -> None:
-    """Writes all settings of a run as its hyper-parameters."""
+    """Writes all settings of a run as hyper-parameters."""
     if jax.process_index() == 0:
         writer = event_writer(run.model_dir)
         writer.write_hparams(dict(_flat(as_plain(run))))
@@ -24,15 +24,15 @@ def show_settings(run: Run) -> None:
 
 
 def show_evaluation(run: Run, eval_set: EvalSet, models: Mapping[str, ModelRecords], found: ResultsByModel) -> None:
-    """Writes the score of every dataset and one answer to it, at the step after which a model was evaluated.
+    """Writes the score of every dataset and an example answer, at the step of the evaluated checkpoint.
 
-    The base model's stand at step 0. Writing them again, as a run does that goes on, changes nothing that is shown.
+    Those of the base model are at step 0. Writing the same again, as resumed runs do, does not change what is shown.
 
     Args:
-      run: its folder holds the events.
-      eval_set: what was asked.
-      models: where the records are.
-      found: what came of them.
+      run: the run whose folder holds the events.
+      eval_set: the evaluated datasets.
+      models: the records of each model.
+      found: the results of each model.
     """
     writer = event_writer(run.model_dir)
     for label, model in models.items():
@@ -58,12 +58,12 @@ def _answer(result: Result, eval_set: EvalSet, model: ModelRecords) -> str:
 
 
 def _indented(text: str) -> str:
-    """As a block of code, in which nothing is markup."""
+    """The text as a Markdown code block."""
     return '\n'.join(f'    {line}' for line in text.splitlines() or [''])
 
 
 def _flat(plain: Any, name: str = '') -> Iterator[tuple[str, bool | int | float | str]]:
-    """Nested settings by their whole name; what TensorBoard has no type for as text."""
+    """Nested settings as dotted names; values of types that TensorBoard lacks become text."""
     if isinstance(plain, Mapping):
         for key, value in plain.items():
             yield from _flat(value, f'{name}.{key}' if name else str(key))

@@ -11,6 +11,7 @@ from flan_jax.command.ifs_curve import asked_of, probe_of
 from flan_jax.command.pack import pack
 from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
+from flan_jax.command.starting_weights import check_weights
 from flan_jax.command.task_prompts import check_prompts, validator_of
 from flan_jax.command.validation import check_validation, loss_of
 from flan_jax.errors import UserError
@@ -27,16 +28,24 @@ def main(arguments: list[str]) -> None:
 
 
 def train(run: Run, command: str) -> None:
-    """Tunes the model on the stream, packing first where it is missing; `command` is kept in the manifest."""
+    """Tunes the model on the stream, which is packed first if it is missing; `command` is kept in the manifest."""
     from flan_jax.distributed.lock import only_run
 
     with only_run(run.model_dir):
-        steps, tune_until = tuning(run, command)
+        steps, tune_until = prepare_tuning(run, command)
         tune_until(steps)
 
 
-def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
-    """Makes everything ready; returns the number of steps, and what tunes until one of them."""
+def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
+    """Checks the run, packs its stream if it is missing, and loads its weights.
+
+    Args:
+      run: the run.
+      command: the command line, for the manifest.
+
+    Returns:
+      The number of steps, and a function that trains until a given step.
+    """
     from flan_jax import manifest
     from flan_jax.command.tensorboard import show_settings
     from flan_jax.data.mixtures import missing_members
@@ -46,7 +55,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     if isinstance(run.objective, Ppo):
         raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
     check_vocabulary(run)
-    check_head(run)
+    check_weights(run)
     if run.tuning.freezes_base and run.initial_checkpoint:
         require_base_as_before(run.model_dir, run.initial_checkpoint)
     if run.objective.reference:
@@ -81,7 +90,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
 
 
 def tell_of_longer_examples(run: Run) -> None:
-    """Tells where examples may be longer than those that the model was trained on, which may well be meant."""
+    """Prints a warning if examples may be longer than those that the model was trained on; it may be intended."""
     longest, trained = run.tuning.positions + run.stream.example_length, run.model.trained_length
     if longest > trained:
         CONSOLE.print(
@@ -92,7 +101,7 @@ def tell_of_longer_examples(run: Run) -> None:
 
 
 def _trainer(run: Run, training: Training, stream, probe: Probe) -> Callable[[int], None]:
-    """Trains on a stream until a step."""
+    """A function that trains on a stream until a given step."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training.initial import base_weights
@@ -117,7 +126,7 @@ def _trainer(run: Run, training: Training, stream, probe: Probe) -> Callable[[in
 
 
 def _metadata(run: Run, stream) -> dict[str, Any]:
-    """What every checkpoint says of its weights."""
+    """The metadata of the run's checkpoints."""
     from flan_jax.manifest import run_fingerprint
     from flan_jax.settings import as_plain
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -140,7 +149,7 @@ def _metadata(run: Run, stream) -> dict[str, Any]:
 
 
 def _prove_hold_out(run: Run) -> dict | None:
-    """Proves that what is held out is not tuned on, or gives the run's earlier proof; None if nothing is held out."""
+    """A proof that no held-out dataset is tuned on, or that of an earlier start; None without held-out datasets."""
     from flan_jax import manifest
     from flan_jax.data.holdout import in_words, overlapping_clusters, prove
     from flan_jax.evaluation.eval_set import has_test_split
@@ -159,23 +168,8 @@ def _prove_hold_out(run: Run) -> dict | None:
     return proof
 
 
-def check_head(run: Run) -> None:
-    """Raises UserError where a language model, or what stands beside one, would start from a reward model."""
-    from flan_jax.model.value_head import VALUE_HEAD
-    from flan_jax.training import checkpoints
-
-    starts_from, objective, tuning = run.initial_checkpoint, run.objective, run.tuning
-    fits = objective.needs_values and not tuning.freezes_base
-    if starts_from and not fits and VALUE_HEAD in checkpoints.parameter_metadata(starts_from):
-        raise UserError(
-            f'INITIAL_CHECKPOINT_PATH={starts_from!r} is a reward model, which Run.objective=@Reward() tunes with '
-            f'Run.tuning=@Full(), and @{type(objective).__name__}() with @{type(tuning).__name__}() cannot; name a '
-            'checkpoint of a language model'
-        )
-
-
 def check_vocabulary(run: Run, checkpoint: epath.Path | None = None) -> None:
-    """Raises UserError unless model, checkpoint and vocabulary belong together."""
+    """Raises UserError unless the sizes and fingerprints of model, checkpoint and vocabulary agree."""
     from flan_jax.tokenizers.vocabulary import Vocabulary
     from flan_jax.training import checkpoints
 

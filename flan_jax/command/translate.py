@@ -1,12 +1,12 @@
-"""flan-jax translate ANSWERS: answers in another language, for a judge that reads them there.
+"""flan-jax translate ANSWERS: translates answers, for a judge that works in another language.
 
-ANSWERS is a file that `flan-jax judge` reads: JSON lines with "prompt" and "answer". Translations come from
+ANSWERS is a file as for `flan-jax judge`: JSON lines with "prompt" and "answer". Translations come from
 
-  --translations=FILE  JSON lines with "text" and "translation", by whoever made them
-  --endpoint=URL       a model that others serve, for all texts that no file has
+  --translations=FILE  existing translations: JSON lines with "text" and "translation"
+  --endpoint=URL       a model behind an OpenAI-compatible endpoint, for all other texts
 
-An endpoint is asked nothing before its cost was shown and --confirm_cost was given; each text is paid for once. What is
-written is a file of answers again, with the originals beside them.
+Requests to an endpoint are sent only with --confirm_cost; without it, their estimated cost is printed. Replies are
+cached, so that each text is paid for once. The output is a file of answers, which also has the originals.
 """
 
 import argparse
@@ -47,13 +47,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('answers', metavar='ANSWERS', help='answers of a model')
-    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FILE', help='write here')
-    parser.add_argument('--to', metavar='LANGUAGE', help='with --endpoint: into which, such as Chinese')
-    parser.add_argument('--prompts', action='store_true', help='translate the prompts, too')
-    parser.add_argument('--translations', nargs='+', default=[], metavar='FILE', help='translations that are there')
+    parser.add_argument('answers', metavar='ANSWERS', help='file of answers of a model')
+    parser.add_argument('--output', type=pathlib.Path, required=True, metavar='FILE', help='output file')
+    parser.add_argument('--to', metavar='LANGUAGE', help='with --endpoint: target language, such as Chinese')
+    parser.add_argument('--prompts', action='store_true', help='translate the prompts as well')
+    parser.add_argument('--translations', nargs='+', default=[], metavar='FILE', help='files of existing translations')
     parser.add_argument(
-        '--max_tokens', type=int, default=2048, help='of the longest translation by the endpoint (default: 2048)'
+        '--max_tokens',
+        type=int,
+        default=2048,
+        help='maximum length of a translation by the endpoint, in tokens (default: 2048)',
     )
     endpoint_options.add_arguments(parser)
     options = parser.parse_args(arguments)
@@ -67,7 +70,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _known(files: list[str]) -> dict[str, str]:
-    """What the files have; raises UserError where two disagree."""
+    """Text to translation, from all files; raises UserError if two files disagree."""
     from flan_jax.evaluation.translation import read_translations
 
     known: dict[str, str] = {}
@@ -79,7 +82,7 @@ def _known(files: list[str]) -> dict[str, str]:
 
 
 def _asked(options: argparse.Namespace, texts: list[str]):
-    """Translations by the endpoint and its recipe; tells of those that look wrong."""
+    """Translations by the endpoint, and their recipe; prints a warning about those that look wrong."""
     from flan_jax.evaluation.translation import Translator
 
     if not options.endpoint:

@@ -1,8 +1,8 @@
-"""flan-jax tune: tune a model on a file of instructions, without a gin file or a module of one's own.
+"""flan-jax tune: tunes a model on your own file of instructions, without a gin file.
 
 The file is JSON Lines, a JSON array or Parquet, with the keys of Alpaca (instruction, input, output), with messages,
-with prompt and completion, or with chosen and rejected. What is done stands in OUTPUT/run.gin, from which
-`flan-jax run --gin_file=OUTPUT/run.gin` goes on. The same command given again goes on where it was.
+with prompt and completion, or with chosen and rejected. The configuration is written to OUTPUT/run.gin, which
+`flan-jax run --gin_file=OUTPUT/run.gin` accepts. To resume after an interruption, run the same command again.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from flan_jax.objectives.objective import Objective
 from flan_jax.progress import CONSOLE
 
 DATA = 'data'
-"""Folder in the output of the prepared data."""
+"""Name of the folder of prepared data within the output folder."""
 
 DEFAULT_FORMATS = {'alpaca': 'alpaca'}
-"""The prompt format for a format of instruction files, where no model brings one: Tulu's for all others."""
+"""Prompt formats by format of instruction files, for models without a prompt format; Tulu's for all other files."""
 
 
 def main(arguments: list[str]) -> int:
-    """Checks everything, then prepares what is missing, and runs."""
+    """Checks everything, prepares missing data, and carries out the run."""
     from flan_jax.training.checkpoints import latest_step
 
     options = _parse(arguments)
@@ -71,20 +71,28 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--base',
         required=True,
-        help='the model: a Hugging Face folder (of a model, or of PEFT), a conversion, a run or one of its steps',
+        help='the model to tune: a Hugging Face or PEFT folder, a converted model, a run or one of its checkpoints',
     )
-    parser.add_argument('--data', required=True, type=pathlib.Path, help='the file: .jsonl, .json or .parquet')
-    parser.add_argument('--output', required=True, help='folder of all that is made; the tuned model is in it')
+    parser.add_argument('--data', required=True, type=pathlib.Path, help='file of examples: .jsonl, .json or .parquet')
+    parser.add_argument('--output', required=True, help='output folder: configuration, data, checkpoints, report')
     _add_data(parser.add_argument_group('data'))
     training = parser.add_argument_group('training')
-    training.add_argument('--epochs', type=int, default=3, help='how often every example is read (default: 3)')
-    training.add_argument('--lora', action='store_true', help='train a LoRA adapter beside the model')
-    training.add_argument('--objective', default='next_token', help='what is learned (default: next_token)')
-    training.add_argument('--batch_size', type=int, default=8, help='sequences in a step (default: 8)')
-    rates = f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth of it for dpo and its kind'
-    training.add_argument('--learning_rate', type=float, help=f'its peak, from which it falls; default: {rates}')
+    training.add_argument('--epochs', type=int, default=3, help='number of epochs (default: 3)')
+    training.add_argument('--lora', action='store_true', help='train a LoRA adapter instead of all parameters')
     training.add_argument(
-        '--length', type=int, help='tokens of an example at most; default: 2048, or as many as the model was trained on'
+        '--objective',
+        default='next_token',
+        help='training objective, such as next_token, dpo or reward (default: next_token)',
+    )
+    training.add_argument('--batch_size', type=int, default=8, help='packed sequences per step (default: 8)')
+    rates = (
+        f'{RATES["Full"]}, with --lora {RATES["Lora"]}; a twentieth for objectives with a reference model, such as dpo'
+    )
+    training.add_argument('--learning_rate', type=float, help=f'peak of the learning rate; default: {rates}')
+    training.add_argument(
+        '--length',
+        type=int,
+        help="maximum length of an example in tokens; default: 2048, or the model's context length if shorter",
     )
     options = parser.parse_args(arguments)
     options.output = options.output.rstrip('/') or '/'
@@ -98,27 +106,34 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _add_data(data) -> None:
-    """Adds what says how the file is read."""
+    """Adds the arguments for reading the file."""
     data.add_argument(
-        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: found by the keys'
+        '--format', help='alpaca, messages, prompt_completion, preference or ranked; default: inferred from the keys'
     )
-    data.add_argument('--keys', nargs='+', metavar='OURS=THEIRS', help='keys with other names, as prompt=question')
+    data.add_argument(
+        '--keys', nargs='+', metavar='OURS=THEIRS', help='names of keys in your file, such as prompt=question'
+    )
     data.add_argument(
         '--chat_template',
-        help="such as alpaca, tulu or flan, or the path of a chat template; default: the model's own, else alpaca for "
-        'files of its kind and tulu for others',
+        help="prompt format such as alpaca, tulu or flan, or the path of a chat template; default: the model's own "
+        'chat template, else alpaca for files in that format and tulu for others',
     )
-    data.add_argument('--test_examples', type=int, default=0, help='keep the last so many to evaluate on (default: 0)')
+    data.add_argument(
+        '--test_examples',
+        type=int,
+        default=0,
+        help='number of examples, from the end of the file, to hold out for evaluation (default: 0)',
+    )
     data.add_argument(
         '--validation',
         metavar='FILE|SHARE',
-        help='show the loss on these while training: a file like --data, or a share of --data that is not trained on, '
-        'such as 0.05',
+        help='validation data, whose loss is computed during training: a file like --data, or a share of --data to '
+        'hold out, such as 0.05',
     )
 
 
 def _validation(given: str | None) -> pathlib.Path | float | None:
-    """The file or the share of the data that is validated on; raises UserError for a share that is none."""
+    """The file of validation data, or the share of the data to validate on; raises UserError for an invalid share."""
     try:
         share = float(given or '')
     except ValueError:
@@ -129,7 +144,7 @@ def _validation(given: str | None) -> pathlib.Path | float | None:
 
 
 def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
-    """The format of the data, named or found; raises before anything is written."""
+    """The format of the data, named by an option or detected; errors are raised before anything is written."""
     from flan_jax.data.example_files import read_file
     from flan_jax.data.instruction_files import format_called, known_formats
     from flan_jax.data.instruction_files.detected import format_of_file
@@ -138,7 +153,7 @@ def _file_format(options: argparse.Namespace, keys: Mapping[str, str]) -> str:
         next(read_file(options.validation), None)
     if options.format:
         format_called(options.format)
-        next(read_file(options.data), None)  # a file that cannot be read is better known now
+        next(read_file(options.data), None)  # raises now if the file cannot be read
         return options.format
     return format_of_file(options.data, known_formats(), keys)
 
@@ -149,6 +164,11 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
     from flan_jax.data.instruction_files.detected import most_responses
 
     objective = _objective(options.objective, file_format)
+    if options.validation and objective.ranked:
+        raise UserError(
+            f'--validation shows the loss of next_token; what --objective={options.objective} makes of answers that it '
+            'does not learn from is shown by --test_examples=N'
+        )
     responses = most_responses(options.data, format_called(file_format), keys) if objective.ranked else 1
     if options.chat_template:
         prompt_format = format_named(options.chat_template)
@@ -175,7 +195,7 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
 
 
 def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, str]) -> str:
-    """What identifies the data as it is prepared."""
+    """A digest of the data file and all options that its preparation depends on."""
     read_as, content = [file_format, sorted(keys.items()), options.test_examples], options.data.read_bytes()
     if isinstance(options.validation, pathlib.Path):
         content += options.validation.read_bytes()
@@ -185,7 +205,7 @@ def _digest(options: argparse.Namespace, file_format: str, keys: Mapping[str, st
 
 
 def _given(options: argparse.Namespace) -> list[str]:
-    """The options that ask for the same again, without those that have their default value."""
+    """The options as words of a command line, without those that have their default value."""
     words = []
     for name, value in vars(options).items():
         if value is True:
@@ -198,13 +218,13 @@ def _given(options: argparse.Namespace) -> list[str]:
 
 
 RANKED_FORMATS = ('preference', 'ranked')
-"""Formats of files with several answers to each question."""
+"""Formats of files with several answers to each prompt."""
 
 _DEFAULTS = {'epochs': 3, 'objective': 'next_token', 'batch_size': 8}
 
 
 def _objective(name: str, file_format: str) -> type[Objective]:
-    """The class of an objective, by a name such as next_token; raises UserError where the data does not serve it."""
+    """The class of an objective by a name such as next_token; raises UserError if the data does not fit it."""
     from flan_jax.command.configurables import configurables
     from flan_jax.objectives.ppo import Ppo
 
@@ -226,7 +246,7 @@ def _objective(name: str, file_format: str) -> type[Objective]:
 
 
 def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
-    """Raises UserError where most examples would be cut; tells of fewer."""
+    """Raises UserError if too many examples would be cut; prints their share otherwise."""
     from flan_jax.command.tune_lengths import require_length
     from flan_jax.data.instruction_files import format_called
     from flan_jax.loaded_model import is_hugging_face
@@ -236,7 +256,7 @@ def _require_length(options: argparse.Namespace, tuned: Tuned, file_format: str,
 
 
 def _check(text: str, tuned: Tuned) -> None:
-    """Raises UserError for settings that cannot work, before anything is made: the template is not there yet."""
+    """Raises UserError for settings that cannot work, before anything is written, the chat template included."""
     held: Any = tuned.prompt_format
     in_place = {'ChatTemplate.template': held.template} if tuned.keeps_template else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -246,7 +266,7 @@ def _check(text: str, tuned: Tuned) -> None:
 
 
 def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: Mapping[str, str]) -> None:
-    """Writes the data as a dataset, unless it is there."""
+    """Writes the data as a dataset, unless it exists."""
     from flan_jax.command.libraries import load_datasets
     from flan_jax.command.quiet import import_tensorflow
 
@@ -263,7 +283,7 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
         share = options.validation
     instructions = Instructions(name=tuned.dataset, test_examples=options.test_examples, validation_share=share)
     if (pathlib.Path(tuned.data_dir) / instructions.dataset.source.replace(':', '/')).exists():
-        return  # whole: what was killed while it was written has another name
+        return  # complete: unfinished folders have a temporary name
     written = prepare_instructions(instructions, files, file_format, tuned.data_dir, keys)
     is_own = isinstance(tuned.prompt_format, ChatTemplate)
     prompt_format = "the model's chat template" if is_own else f'the prompt format {tuned.prompt_format.name}'
@@ -277,7 +297,7 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
 
 
 def _run(path: pathlib.Path, rates: bool) -> int:
-    """Runs, and says what to do next with a model that answers, or that `rates` answers."""
+    """Carries out the run, and prints what to do next with the language model, or with a reward model if `rates`."""
     from flan_jax.command.run import complete
     from flan_jax.command.start import start_run
 

@@ -1,4 +1,4 @@
-"""What `flan-jax tune --base` names: a Hugging Face folder, PEFT's too, a conversion, a run or one of its steps."""
+"""The model of `flan-jax tune --base`: a Hugging Face or PEFT folder, a conversion, a run or one of its steps."""
 
 import dataclasses
 import json
@@ -12,24 +12,24 @@ from flan_jax.files import read_json, write_whole
 from flan_jax.model.config import DecoderConfig
 
 FOLDER = 'base'
-"""Folder in the output of what is made of a base model that a run cannot start from as it is."""
+"""Name of the folder within the output folder for a converted or merged base model."""
 
 MADE_OF = 'base_made_of.json'
-"""File beside it that says of which weights it was made."""
+"""File next to it with the identity of the weights that it was made from."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """A base model as a run needs it.
+    """A base model in the form that a run needs.
 
     Attributes:
       config: the decoder.
-      checkpoint: where its weights are, or will be.
+      checkpoint: the folder where its weights are, or will be after `make`.
       vocabulary: path of its vocabulary.
-      prompt_format: the one that it was trained with or that came with it; None where nothing says.
-      make: writes what is not there yet.
+      prompt_format: the one that it was trained with, or that its folder contains; None if unknown.
+      make: converts or merges the model, unless that has been done.
       rates: whether it is a reward model.
-      template: folder in which its chat template will be; None where the run has to hold it.
+      template: folder where its chat template will be; None if the run must store it.
     """
 
     config: DecoderConfig
@@ -42,14 +42,14 @@ class Base:
 
 
 def base_of(path: str, output: str) -> Base:
-    """The base model that a path names, checked as far as that goes without reading its weights.
+    """The base model that a path names; all is checked but its weights, which are not read.
 
     Args:
       path: folder of a model.
-      output: folder in which to put what has to be made of it.
+      output: folder for the converted or merged model.
 
     Raises:
-      ConversionError, CheckpointError, UserError: where it cannot be tuned.
+      ConversionError, CheckpointError, UserError: if it cannot be tuned.
     """
     from flan_jax.convert.peft import is_adapter
     from flan_jax.loaded_model import checkpoint_in, is_hugging_face, prompt_format_of, vocabulary_of
@@ -83,7 +83,7 @@ def _of_hugging_face(path: str, made: str) -> Base:
 
 
 def _of_adapter(path: str, output: str) -> Base:
-    """An adapter of PEFT, merged into the base model that it names."""
+    """A PEFT adapter, to be merged into the base model that it names."""
     from flan_jax.convert.peft import base_of_adapter, read_adapter
     from flan_jax.data.formats.beside import chat_template_beside
     from flan_jax.loaded_model import merge_peft, vocabulary_and_format
@@ -92,14 +92,14 @@ def _of_adapter(path: str, output: str) -> Base:
         _make_once(path, made, lambda: merge_peft(path, made))
 
     made, base = f'{output}/{FOLDER}', base_of(base_of_adapter(path), output)
-    read_adapter(path, base.config)  # one that does not fit is better known before data is prepared
+    read_adapter(path, base.config)  # raises before data is prepared if the adapter does not fit
     vocabulary = str(vocabulary_and_format(path)[0].path)
     prompt_format = chat_template_beside(path) or base.prompt_format
     return Base(base.config, made, vocabulary, prompt_format, make, base.rates)
 
 
 def _merged(content, made: str) -> tuple[str, Callable[[], None]]:
-    """Where an adapter merged into its base will be, and what puts it there."""
+    """The folder of an adapter merged into its base, and the function that writes it."""
     from flan_jax.convert import adapter
     from flan_jax.tuning.lora import Lora
 
@@ -116,12 +116,16 @@ def _merged(content, made: str) -> tuple[str, Callable[[], None]]:
 
 
 def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
-    """Makes a folder of a model, unless it is there.
+    """Makes the folder of a model, unless it exists.
 
-    A run that has a checkpoint goes on with what is there.
+    Args:
+      path: folder of the original model, whose weights' identity is compared with that of an existing folder.
+      made: the folder to make.
+      make: makes it.
 
     Raises:
-      UserError: if a run would begin with what an earlier command, which came to no checkpoint, made of other weights.
+      UserError: if the existing folder was made from other weights and the run has no checkpoint yet; a run with a
+        checkpoint resumes with the existing folder.
     """
     from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.training.checkpoints import latest_step
@@ -142,4 +146,4 @@ def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
 
 
 def _nothing() -> None:
-    """A checkpoint is there already."""
+    """Makes nothing: the model is a checkpoint already."""

@@ -1,4 +1,4 @@
-"""The gin file that `flan-jax tune` writes: all that it does stands there, to be read, changed and run again."""
+"""The gin file that `flan-jax tune` writes: all its settings, to be read, changed and run again."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -13,38 +13,38 @@ from flan_jax.settings import bindings
 FILE = 'run.gin'
 
 RATES = {'Full': 2e-5, 'Lora': 2e-4}
-"""Learning rate by tuning: Stanford Alpaca's for 7B parameters; ten times as much for an adapter."""
+"""Learning rate by tuning method: Stanford Alpaca's for 7B parameters; ten times as much for an adapter."""
 
 BESIDE_REFERENCE = 0.05
-"""Of these rates for objectives that compare with the model tuned from: 1e-6 (Rafailov et al. 2023, appendix B)."""
+"""Factor on these rates for objectives with a reference model: it gives 1e-6 (Rafailov et al. 2023, appendix B)."""
 
 VALIDATED_EVERY = 20
-"""Steps between two looks at validation examples."""
+"""Number of steps between two measurements of the validation loss."""
 
 LENGTH = 2048
-"""Tokens of an example at most, where --length does not say."""
+"""Default for --length, the longest example in tokens."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """What a tuning is asked to be.
+    """The settings of `flan-jax tune`.
 
     Attributes:
-      command: the command line that asks for it.
-      output: its folder.
+      command: the command line.
+      output: the output folder.
       base: the model to tune.
       dataset: name of the prepared data.
       data_dir: folder of the prepared data.
-      prompt_format: what stands around the texts.
-      objective: its class.
-      tuning: name of its class.
-      epochs: how often every example is read.
-      batch_size: sequences in a step.
-      learning_rate: its peak; None for that of `RATES`.
-      length: tokens of an example at most; None for as many as the model was trained on, up to `LENGTH`.
-      test_examples: how many examples are kept to evaluate on.
-      responses: responses that a sequence holds of a prompt at most.
-      validates: whether there are validation examples, whose loss is shown.
+      prompt_format: the prompt format.
+      objective: class of the objective.
+      tuning: name of the tuning method's class.
+      epochs: number of epochs.
+      batch_size: sequences per step.
+      learning_rate: peak learning rate; None for that of `RATES`.
+      length: longest example in tokens; None for the length that the model was trained on, up to `LENGTH`.
+      test_examples: number of examples held out for evaluation.
+      responses: largest number of responses per prompt in a sequence.
+      validates: whether there are validation examples, to report their loss.
     """
 
     command: str
@@ -65,26 +65,26 @@ class Tuned:
 
     @property
     def sequence_length(self) -> int:
-        """Tokens of a sequence."""
+        """Length of a sequence in tokens."""
         return self.length or int(min(LENGTH, self.base.config.trained_length))
 
     @property
     def keeps_template(self) -> bool:
-        """Whether prompts are as the chat template has them that came with the base model, and lies beside it."""
+        """Whether prompts follow the chat template that is stored with the base model."""
         return self.base.template is not None and self.prompt_format == self.base.prompt_format
 
     @property
     def input_length(self) -> int:
-        """Tokens of a prompt at most."""
+        """Longest prompt in tokens."""
         return self.sequence_length // 2
 
     @property
     def target_length(self) -> int:
-        """Tokens of an answer at most."""
+        """Longest answer in tokens."""
         return self.sequence_length // 2 // self.responses
 
     def gin_text(self) -> str:
-        """The gin file."""
+        """Text of the gin file."""
         return '\n'.join(self._lines()) + '\n'
 
     def _lines(self) -> Iterator[str]:
@@ -98,7 +98,7 @@ class Tuned:
         yield f'MODEL_DIR = {self.output!r}'
         yield f'TFDS_DATA_DIR = {self.data_dir!r}'
         yield f'MIXTURE_OR_TASK_NAME = {self.dataset!r}'
-        if self.test_examples and not self.objective.needs_values:  # a reward model answers nothing
+        if self.test_examples and not self.objective.needs_values:  # a reward model cannot answer
             yield f'EVAL_TASKS = ({self.dataset!r},)'
         yield f'\nINITIAL_CHECKPOINT_PATH = {self.base.checkpoint!r}'
         yield f'VOCABULARY = {self.base.vocabulary!r}'
@@ -123,7 +123,7 @@ class Tuned:
             yield f'ValidationLoss.every = {VALIDATED_EVERY}  # steps'
 
     def _rate(self) -> float:
-        """The learning rate where none is given, in two digits."""
+        """The default learning rate, rounded to two digits."""
         return float(f'{RATES[self.tuning] * (BESIDE_REFERENCE if self.objective.needs_reference else 1):.1e}')
 
     def _stream(self) -> Iterator[str]:

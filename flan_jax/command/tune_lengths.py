@@ -1,4 +1,4 @@
-"""Whether the examples of a file fit the length that `flan-jax tune` gives them, before anything is prepared."""
+"""Checks whether the examples of a file fit the length of `flan-jax tune`, before anything is prepared."""
 
 import itertools
 import math
@@ -17,32 +17,32 @@ from flan_jax.progress import CONSOLE
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LOOKED_AT = 200
-"""Examples from the beginning of the file."""
+"""Number of examples to check, from the beginning of the file."""
 
 MOST_CUT = 0.5
-"""Share of them that may be cut or left out before the length is refused."""
+"""Largest share of them that may be cut or left out; beyond it the length is refused."""
 
 FITTING = 0.9
-"""Share of them that fits the length that is proposed."""
+"""Share of them that fit the length that the error message proposes."""
 
 
 def require_length(
     tuned: Tuned, path: pathlib.Path, made: ModuleType, keys: Mapping[str, str], vocabulary: str
 ) -> None:
-    """Tells which share of examples the length cuts.
+    """Prints the share of examples that exceed the length.
 
-    Earlier turns of dialogues are not counted, so that the share is at least what is told.
+    Earlier turns of dialogues are not counted, so that the true share may be larger.
 
     Args:
-      tuned: what is asked for.
+      tuned: the settings.
       path: the file.
       made: its format.
       keys: see `format_of_file`.
       vocabulary: path of the vocabulary.
 
     Raises:
-      UserError: where more than `MOST_CUT` are cut or left out, and the model knows longer sequences, which would help;
-        where the prompt format cannot say one of them.
+      UserError: if more than `MOST_CUT` are cut or left out and a longer length, within what the model was trained on,
+        would help; or if the prompt format cannot represent an example.
     """
     tokens = Vocabulary(vocabulary)
     learned = (said for said in conversations(path, made, keys) if said.response.strip())
@@ -61,7 +61,7 @@ def require_length(
 
 
 def _needed(said: Conversation, tuned: Tuned, vocabulary: Vocabulary) -> int:
-    """Tokens of the shortest sequence, half of which holds the prompt, and half so many of its longest answer."""
+    """The shortest sequence length in tokens, half of which holds the prompt and half its longest answer."""
     context, system = said.input.strip(), said.system.strip()
     answers = (said.response, *(said.rejected if tuned.objective.ranked else ()))
     encoded = [

@@ -1,11 +1,11 @@
-"""The validation loss of a run: which examples it is of, refused before work starts where there are none."""
+"""The validation loss of a run: checks that there are validation examples, and makes their batches."""
 
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 
 
 def check_validation(run: Run) -> None:
-    """Raises MissingDataError where no dataset has validation examples; says which have none."""
+    """Raises MissingDataError if no dataset has validation examples; prints which datasets have none."""
     if run.validation_loss is None:
         return
     from flan_jax.data.mixtures import tuning_mixture
@@ -23,13 +23,13 @@ def check_validation(run: Run) -> None:
 
 
 def loss_of(run: Run, training, program, stream):
-    """What measures the validation loss of a run while it is trained; None where none is asked for.
+    """Measures the validation loss of a run during training; None if the run measures none.
 
     Args:
       run: its settings.
-      training: those of training, with its number of steps.
-      program: what trains.
-      stream: what is trained on.
+      training: its training settings, with the number of steps.
+      program: the training program.
+      stream: the training stream.
     """
     if run.validation_loss is None:
         return None

@@ -1,4 +1,4 @@
-"""flan-jax tasks verify: every example in every template, and a table of what was verified on what."""
+"""flan-jax tasks verify: renders every example with every template, and prints a table of what was verified."""
 
 import argparse
 import tempfile
@@ -14,7 +14,7 @@ from flan_jax.progress import CONSOLE, bar
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verifies the datasets named, or all; what is not prepared, on its bundled samples. 1 if anything is wrong."""
+    """Verifies the named datasets, or all, on bundled samples if they are not prepared; returns 1 if any is wrong."""
     if options.limit == 0:
         raise UserError('--limit=0: must be above 0, or left out for all rows')
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
@@ -46,7 +46,7 @@ def _verified(datasets: Sequence, data_dir: str, limit: int) -> Iterator:
 
 
 def _table(found: Sequence) -> Table:
-    """One line per cluster, and the sum."""
+    """One row per cluster, and the sum."""
     table = Table(
         'cluster', 'datasets', 'templates', 'inverted', 'real examples', 'sample examples', 'dropped', box=None
     )

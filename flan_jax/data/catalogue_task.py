@@ -14,7 +14,7 @@ from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.prepared_source import PreparedSource, keep_usable, without_tuning
 from flan_jax.data.rendering import Values
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.tokenized import INPUTS, TARGETS
+from flan_jax.data.tokenized import INPUTS, INPUTS_CUT, TARGETS, TARGETS_CUT
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 DatasetTransform = Callable[..., tf.data.Dataset]
@@ -116,8 +116,9 @@ def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()
 def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) -> tf.data.Dataset:
     """`task.get_dataset` without its slow parts, and without the first `skip` examples.
 
-    The catalogue's tasks are read without AutoGraph, which would take most of the startup time, and without SeqIO's
-    trimming. Small datasets are not cached in memory, since SeqIO's cache would fix the order of all epochs.
+    The catalogue's tasks are read without AutoGraph, which would take most of the startup time. Other tasks are trimmed
+    at the end, as in SeqIO, and marked by `INPUTS_CUT` and `TARGETS_CUT`. Small datasets are not cached in memory:
+    SeqIO's cache would fix the order of all epochs.
 
     Args:
       task: the task.
@@ -131,5 +132,14 @@ def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) ->
             examples = task.seeded.examples(task.source, lengths, skip, **order)
         else:
             get_dataset = tf.autograph.experimental.do_not_convert(task.get_dataset) if own else task.get_dataset
-            examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=not own, **order).skip(skip)
+            examples = get_dataset(lengths, try_in_mem_cache=False, trim_output_features=False, **order).skip(skip)
+            examples = examples if own else examples.map(functools.partial(_cut, lengths or {}))
     return examples.with_options(without_tuning())
+
+
+def _cut(lengths: Mapping[str, int], example: Values) -> Values:
+    """An example of at most so many tokens, and which of its features are cut for that."""
+    bounded = {name: length for name, length in lengths.items() if length is not None and name in example}
+    says = {INPUTS: INPUTS_CUT, TARGETS: TARGETS_CUT}
+    cuts = {says[name]: tf.size(example[name]) > length for name, length in bounded.items()}
+    return cuts | example | {name: example[name][:length] for name, length in bounded.items()}

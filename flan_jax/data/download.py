@@ -1,4 +1,4 @@
-"""Downloading datasets by TFDS's own builders, as many as can be had."""
+"""Downloads datasets with TFDS's builders, and continues after failures."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,16 @@ from flan_jax.data.status import State, how_to_get, status
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of one download: an empty `failure` where the dataset is prepared now."""
+    """The result of one download; `failure` is empty if the dataset is prepared."""
 
     dataset: Dataset
     failure: str
 
 
 def download(datasets: Sequence[Dataset], data_dir: str) -> Iterator[Outcome]:
-    """Downloads and prepares each dataset's source, once per source, going on past failures.
+    """Downloads and prepares each dataset's source, once per source.
 
-    Whatever goes wrong in a download is reported as that dataset's outcome, since the others may still succeed.
+    An error is reported as the dataset's outcome, since the other downloads may still succeed.
     """
     failures: dict[str, str] = {}
     for dataset in datasets:
@@ -33,12 +33,12 @@ def download(datasets: Sequence[Dataset], data_dir: str) -> Iterator[Outcome]:
 
 @no_folders_left()
 def _download_one(dataset: Dataset, data_dir: str) -> str:
-    """Prepares one source; returns why that failed, or nothing."""
+    """Prepares one source; returns the reason of a failure, or ''."""
     if status(dataset, data_dir).state is State.SAMPLES:
         return f'the bundled samples are prepared as {dataset.source}; remove that folder, or use another --data_dir'
     try:
         tfds.builder(dataset.source, data_dir=data_dir).download_and_prepare()
-    except Exception as error:  # builders and servers fail in every way there is, and each failure is reported
+    except Exception as error:  # builders and servers raise anything; every failure is reported
         reason = f'{type(error).__name__}: {error}'.splitlines()[0]
         return f'{reason} ({how_to_get(dataset)})' if dataset.manual_step else reason
     clear_caches()

@@ -1,4 +1,4 @@
-"""Files of examples: JSON Lines, a JSON array, or Parquet; every example with the place where it stands."""
+"""Reads files of examples, JSON Lines, a JSON array or Parquet, with the location of every example."""
 
 import json
 import pathlib
@@ -10,18 +10,18 @@ import pyarrow.parquet
 from flan_jax.errors import UserError
 
 Located = tuple[str, Mapping[str, Any]]
-"""An example and where it stands, such as 'train.jsonl, line 3'."""
+"""The location of an example, such as 'train.jsonl, line 3', and the example."""
 
 
 class ExampleError(UserError):
-    """An example cannot be read, or does not fit what is expected of it."""
+    """An example cannot be read, or does not have the expected form."""
 
 
 def read_file(path: pathlib.Path) -> Iterator[Located]:
     """The examples of a file: .jsonl, .json (an array, or lines as in .jsonl) or .parquet.
 
     Raises:
-      ExampleError: if there is no such file or it is of another kind, and for what is no JSON object.
+      ExampleError: if there is no such file, it has another suffix, or an example is not a JSON object.
     """
     if not path.is_file():
         raise ExampleError(f'{path}: no such file of examples')
@@ -53,7 +53,7 @@ def _is_array(path: pathlib.Path) -> bool:
 
 
 def _read_array(path: pathlib.Path) -> Iterator[Located]:
-    """The objects of a JSON array, each with the line on which it begins."""
+    """The objects of a JSON array, each with the number of its first line."""
     content, decoder = path.read_bytes(), json.JSONDecoder()
     text = '\n'.join(
         _decoded(f'{path}, line {number}', line) for number, line in enumerate(content.split(b'\n'), start=1)

@@ -1,4 +1,4 @@
-"""Rendered examples as plain files, for people who train elsewhere."""
+"""Rendered examples as plain files, for training with other software."""
 
 import itertools
 import json
@@ -20,10 +20,11 @@ _EXAMPLES_PER_GROUP = 10_000
 def exported_examples(
     datasets: Iterable[Dataset], split: str, data_dir: str, limit: int = -1
 ) -> Iterator[dict[str, Any]]:
-    """Every example in every template that counts: all for training, the forward ones for evaluation.
+    """Every example in every template: all templates for training, those that are not inverted for evaluation.
 
-    An example holds dataset, cluster, split, template, inverted, inputs, targets, and the options and references of its
-    template; one of a dialogue also history (earlier questions and answers in turn), system and context.
+    An example has the keys dataset, cluster, split, template, inverted, inputs, targets, and the options and references
+    of its template; an example of a dialogue also history (earlier questions and answers, alternating), system and
+    context.
     """
     datasets = list(datasets)
     with bar('exporting', len(datasets)) as advance:
@@ -49,7 +50,7 @@ def exported_examples(
 
 
 def write_examples(examples: Iterable[dict[str, Any]], path: pathlib.Path, file_format: str) -> int:
-    """Writes examples as 'jsonl' or 'parquet'; returns their number. The file appears when it is complete."""
+    """Writes examples as 'jsonl' or 'parquet', atomically; returns their number."""
     write = {'jsonl': _write_jsonl, 'parquet': _write_parquet}[file_format]
     with whole_file(path) as unfinished:
         return write(iter(examples), pathlib.Path(unfinished))

@@ -1,7 +1,7 @@
-"""Proof that a held-out cluster was not tuned on: by cluster, by TFDS source, and by text.
+"""Proof that a held-out cluster is not tuned on: by cluster, by TFDS source, and by text.
 
-The first two must hold. Texts may be shared all the same, since datasets borrow from each other (QNLI has SQuAD's
-questions); how many examples are concerned, and by which dataset, is counted and reported.
+No cluster and no source may be shared. Texts may be shared nevertheless, since datasets are derived from each other
+(QNLI has SQuAD's questions): the affected examples are counted by dataset, and reported.
 """
 
 import dataclasses
@@ -19,22 +19,22 @@ from flan_jax.errors import UserError
 from flan_jax.progress import bar
 
 METHOD = 'shingles of raw texts, 1'
-"""How texts are compared, and its version; a proof by another is made anew."""
+"""Definition of the comparison of texts, with a version; proofs with another definition are computed again."""
 
 
 class HoldOutError(UserError):
-    """What is held out is tuned on."""
+    """Held-out data would be tuned on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Overlap(Counts):
-    """How an evaluated dataset overlaps a tuned one.
+    """The overlap of an evaluated dataset with one that is tuned on.
 
     Attributes:
       evaluated: the evaluated dataset.
       tuned: the dataset that is tuned on.
-      evaluated_cluster: the former's cluster.
-      tuned_cluster: the latter's.
+      evaluated_cluster: cluster of the evaluated dataset.
+      tuned_cluster: cluster of the dataset that is tuned on.
     """
 
     evaluated: str
@@ -44,19 +44,19 @@ class Overlap(Counts):
 
 
 def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """Proves that `evaluated` is not tuned on, as far as it is of the clusters left out.
+    """Proves that the datasets of `evaluated` that belong to left-out clusters are not tuned on.
 
     Args:
-      data: what is tuned on, and the cluster held out.
+      data: the training data, with the held-out cluster.
       evaluated: the datasets to be evaluated, prepared.
-      before: an earlier proof; returned where it was made of the very same data.
+      before: an earlier proof, which is returned if it was computed from the same data.
 
     Returns:
-      What was compared, by the data's fingerprints, and the overlaps of texts as mappings; None where the mixture is
-      not made from the catalogue, so that nothing is known of it.
+      Fingerprints of the compared data, and the overlaps of texts as mappings; None if the mixture does not come from
+      the catalogue, so that its datasets are unknown.
 
     Raises:
-      HoldOutError: if a dataset of a cluster left out, or a TFDS source of an evaluated dataset, is tuned on.
+      HoldOutError: if a dataset of a left-out cluster, or the TFDS source of an evaluated dataset, is tuned on.
     """
     left_out = catalogue.clusters_left_out(data.held_out or '')
     mixture = tuning_mixture(data)
@@ -79,7 +79,7 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
 
 
 def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen: Sequence[Dataset]) -> None:
-    """Raises HoldOutError if a tuned dataset is of a cluster left out, or read from the source of an unseen one."""
+    """Raises HoldOutError if a tuned dataset belongs to a left-out cluster, or shares the source of an unseen one."""
     if inside := [dataset.name for dataset in tuned if catalogue.is_left_out(dataset, left_out)]:
         raise HoldOutError(f'{", ".join(inside)}: tuned on, although of a cluster left out ({", ".join(left_out)})')
     by_source = {dataset.source_name: dataset.name for dataset in tuned}
@@ -108,9 +108,9 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
 
 
 def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
-    """The pairs of an evaluated and a tuned cluster that overlap by text, with the overlaps of a proof that say so.
+    """Pairs of an evaluated and a tuned cluster with overlapping texts, and their overlaps in a proof.
 
-    The paper excludes none of them from tuning: what it excludes is not tuned on, so that no proof compares it.
+    The paper excludes none of these clusters from tuning: excluded clusters are not tuned on, and not compared.
     """
     pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for overlap in overlaps:
@@ -119,7 +119,7 @@ def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> list[tuple[st
 
 
 def in_words(overlap: Mapping[str, Any]) -> str:
-    """What one overlap of a proof says."""
+    """A description of one overlap of a proof."""
     return (
         '{examples} of {of} examples of {evaluated} overlap {tuned} by text: {equal} equal, {contained} contained, '
         '{shared} with {size} words in common'

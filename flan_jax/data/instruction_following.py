@@ -1,11 +1,11 @@
 """Data of the Instruction Following Score (AlShikh et al. 2023, arXiv 2307.03692), built from any dialogues.
 
-An instruction I and its response R are joined, and the whole is cut in two at another place than between them. Cut
-inside the instruction it gives a fragment Ip and what continues it, Ic. A classifier learns to tell what a model says
-in answer, R, from what merely goes on, Ic or Ic and R; models are then asked instructions and fragments alike.
+An instruction I is cut into a fragment Ip and its continuation Ic; R is the response. A classifier learns to
+distinguish answers (R) from mere continuations (Ic, or Ic and R). Models are then prompted with instructions and with
+fragments.
 
-No code or data was published: where the paper is silent (where to cut, how to split, what is balanced) the choices are
-ours. This is a reconstruction.
+No code or data were published. Where the paper is silent (position of the cut, splits, balance), the choices are ours:
+this is a reconstruction.
 """
 
 import dataclasses
@@ -25,15 +25,15 @@ PARTIAL, FULL = 'partial', 'full'
 """Kinds of instructions."""
 
 SHARES = {'train': 0.65, 'validation': 0.1, 'instructions': 0.25}
-"""Share of the dialogues that each set is made of; a dialogue is in one of them only."""
+"""Share of the dialogues in each set; a dialogue is in one set only."""
 
 FEWEST = 20
-"""Dialogues at least."""
+"""Least number of dialogues."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """A dialogue's first exchange, its instruction cut at the beginning of a blank.
+    """The first exchange of a dialogue, with the instruction cut before a blank.
 
     Attributes:
       fragment: Ip, the instruction before the cut; not empty.
@@ -74,13 +74,13 @@ class Cut:
 
 @dataclasses.dataclass(frozen=True)
 class InstructionFollowingData:
-    """The sets that are made of dialogues.
+    """The sets made from dialogues.
 
     Attributes:
-      train: texts and labels that a classifier learns from, as many answers as continuations.
-      validation: the same of other dialogues.
-      instructions: prompts and their kinds, of dialogues that are in neither.
-      skipped: dialogues that cannot be cut, or say the same as another.
+      train: texts and labels for training the classifier, with as many answers as continuations.
+      validation: the same from other dialogues.
+      instructions: prompts and their kinds, from the remaining dialogues.
+      skipped: number of dialogues that cannot be cut, or are duplicates.
     """
 
     train: Sequence[Mapping[str, str | int]]
@@ -90,7 +90,7 @@ class InstructionFollowingData:
 
 
 def build(conversations: Iterable[Conversation], seed: int = 0) -> InstructionFollowingData:
-    """The sets of dialogues, of which the first exchange counts; the same for the same seed.
+    """The sets made from the first exchanges of dialogues; a function of dialogues and seed.
 
     Raises:
       UserError: if fewer than `FEWEST` dialogues can be cut.
@@ -113,16 +113,16 @@ def build(conversations: Iterable[Conversation], seed: int = 0) -> InstructionFo
 
 
 def first_exchange(conversation: Conversation) -> tuple[str, str, str]:
-    """The first instruction of a dialogue, its input or nothing, and the response."""
+    """The first instruction of a dialogue, its input ('' for none), and the response."""
     if conversation.history:
         return conversation.history[0].strip(), '', conversation.history[1].strip()
     return conversation.instruction.strip(), conversation.input.strip(), conversation.response.strip()
 
 
 def cut_of(instruction: str, context: str, response: str, random: np.random.Generator) -> Cut | None:
-    """A dialogue cut at a blank between two words of its instruction, all alike; None where there is none.
+    """A dialogue cut before a uniformly random blank within its instruction; None if there is no blank.
 
-    What an instruction is about, where a file keeps it apart, follows the instruction and is never cut itself.
+    A separate input follows the instruction and is never cut.
     """
     places = [match.start() for match in re.finditer(r'(?<=\S)\s+(?=\S)', instruction)]
     if not places or not response:
@@ -133,7 +133,7 @@ def cut_of(instruction: str, context: str, response: str, random: np.random.Gene
 
 
 def responses(cuts: Iterable[Cut], random: np.random.Generator) -> list[dict[str, str | int]]:
-    """Two texts of each dialogue: its response, and a continuation without or with it, either as often."""
+    """Two texts of each dialogue: its response, and a continuation, in half of the cases followed by the response."""
     rows: list[dict[str, str | int]] = []
     for cut in cuts:
         continuation = cut.continuation_and_response if random.integers(2) else cut.continuation

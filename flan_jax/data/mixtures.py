@@ -17,6 +17,7 @@ from flan_jax.data.mixing.mixing import Mixing
 from flan_jax.data.mixing.proportional import ProportionalMixing
 from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.prepared_source import PreparedSource, count, keep_usable
+from flan_jax.data.registered_identity import task_identity
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import CATALOGUE_ONLY, Data
@@ -37,14 +38,14 @@ class TuningMixture:
     Attributes:
       seqio: the mixture, with its rates.
       members: dataset and form of every task by name; without tasks that do not come from the catalogue.
-      text: identity of the running text that replaces datasets; empty for none.
+      others: identity of the running text, or of the registered tasks, that replace datasets; empty for none.
       ranked: whether examples keep all their responses with scores, instead of only the answer.
       dropped: training examples that are left out because of overlaps, by dataset; see `overlap.drop.Dropped`.
     """
 
     seqio: seqio.Mixture
     members: dict[str, Member]
-    text: dict = dataclasses.field(default_factory=dict)
+    others: dict = dataclasses.field(default_factory=dict)
     dropped: dict[str, Dropped] = dataclasses.field(default_factory=dict)
     ranked: bool = False
 
@@ -243,7 +244,8 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
         rates = {task: rate for task, rate in rates.items() if task.name in found}
         if not rates:
             raise nothing_left(data)
-    return TuningMixture(seqio.Mixture(data.mixture, list(rates.items())), found)
+    others = {task.name: task_identity(task) for task in rates if task.name not in found}
+    return TuningMixture(seqio.Mixture(data.mixture, list(rates.items())), found, others)
 
 
 def _require_no_catalogue_settings(data: Data) -> None:

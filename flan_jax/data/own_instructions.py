@@ -1,7 +1,7 @@
-"""Instruction files of a user's own as datasets of the catalogue.
+"""A user's instruction files as datasets of the catalogue.
 
-The declaration of such a dataset lies in the metadata of its prepared examples, so that both appear together and every
-command that reads the folder of prepared data finds it again (`declare_prepared`).
+The declaration of such a dataset is stored in the metadata of its prepared examples, so that both exist together, and
+every command that reads the folder of prepared data finds it (`declare_prepared`).
 """
 
 from __future__ import annotations  # TensorFlow is imported when a row is read
@@ -51,7 +51,7 @@ FEATURES = {
 
 
 RANKED_FEATURES = FEATURES | {'scores': tfds.features.Sequence(np.float32)}
-"""The features of `Conversation` on disk where its answers have scores."""
+"""The features of `Conversation` on disk if its answers have scores."""
 
 
 def all_answers(ex: TfdsExample) -> tf.Tensor:
@@ -66,18 +66,19 @@ def answers(ex: TfdsExample) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Instructions:
-    """What is declared of a dataset that is made from instruction files.
+    """The declaration of a dataset that is made from instruction files.
 
     Attributes:
-      name: of the dataset.
-      train_examples: the first so many examples train; None for all.
-      test_examples: the last so many training examples are kept for the test split; 0 where that has a file, or none.
-      validation_share: share of the training examples, equally far apart, that become the validation split; 0.0 where
-        that has a file, or none.
+      name: name of the dataset.
+      train_examples: number of training examples, from the first on; None for all.
+      test_examples: number of training examples, from the last back, that become the test split; 0 if that has a file,
+        or there is none.
+      validation_share: share of the training examples, at equal distances, that become the validation split; 0.0 if
+        that has a file, or there is none.
       metrics: how answers are judged.
       licence: the terms of the data.
       citation: the publication to cite.
-      responses: responses to a prompt at most, where they have scores; 0 where each has one, or none says how good.
+      responses: maximal number of responses per prompt, if they have scores; otherwise 0.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Instructions:
 
     @property
     def dataset(self) -> Dataset:
-        """The dataset as the catalogue has it."""
+        """The dataset for the catalogue."""
         return Dataset(
             name=self.name,
             cluster=CLUSTER,
@@ -116,17 +117,17 @@ class Instructions:
 
 
 UNFINISHED = 'incomplete.'
-"""Begins the name of a folder in which TFDS writes, or was killed."""
+"""Prefix of folders in which TFDS is writing, or was killed."""
 
 _DECLARED: dict[str, Instructions] = {}
-"""The datasets of the catalogue that `declare_prepared` added."""
+"""The datasets that `declare_prepared` has added to the catalogue."""
 
 
 def declare_prepared(data_dir: str) -> None:
-    """Adds the datasets to the catalogue that instruction files became in a folder of prepared data.
+    """Adds the datasets that were made from instruction files, in a folder of prepared data, to the catalogue.
 
     Raises:
-      DeclarationError: if a module of the catalogue has a dataset of the same name.
+      DeclarationError: if the catalogue has another dataset of the same name.
     """
     for path in sorted(epath.Path(data_dir).glob('*/*/metadata.json')):
         instructions = None if path.parent.name.startswith(UNFINISHED) else _declared_in(path)
@@ -150,7 +151,7 @@ def is_declared(name: str) -> bool:
 
 
 def _declared_in(path: epath.Path) -> Instructions | None:
-    """What a prepared dataset's metadata declares; raises UserError where they are damaged."""
+    """The declaration in a prepared dataset's metadata; raises UserError if it is damaged."""
     advice = f'remove {path.parent} and prepare the dataset again'
     content = read_json(path, advice).get(DECLARATION_KEY)
     if content is None:

@@ -1,4 +1,4 @@
-"""Bundled instruction files: hand-written samples that are prepared as a user's own files are."""
+"""Bundled instruction files: hand-written samples that are prepared like a user's files."""
 
 import importlib.resources
 import pathlib
@@ -10,8 +10,8 @@ from flan_jax.data.prepare_instructions import SPLITS, prepare_instructions
 from flan_jax.data.source import SAMPLES
 
 FORMATS = {'ranked_answers': 'ranked'}
-"""Name of a dataset to the format of its files. `ranked_answers`: forty questions with three answers each, of which one
-with fewer words is better."""
+"""The format of the files by name of the dataset. `ranked_answers` has forty questions with three answers each; answers
+with fewer words are better."""
 
 
 def prepare_own_samples(name: str, data_dir: str) -> None:

@@ -1,4 +1,4 @@
-"""Instruction files of a user's own, written as prepared datasets that declare themselves."""
+"""Writes a user's instruction files as prepared datasets that contain their declaration."""
 
 import dataclasses
 import pathlib
@@ -23,13 +23,13 @@ SPLITS = ('train', 'validation', 'test')
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """What was made of instruction files.
+    """The result of preparing instruction files.
 
     Attributes:
-      folder: where the dataset lies.
-      dataset: as the catalogue has it now.
-      ties_dropped: examples left out because all their responses are equally good.
-      repeated: validation examples that are training examples, too.
+      folder: folder of the prepared dataset.
+      dataset: the dataset in the catalogue.
+      ties_dropped: number of examples left out because all their responses are equally good.
+      repeated: number of validation examples that are also training examples.
     """
 
     folder: pathlib.Path
@@ -51,16 +51,16 @@ def prepare_instructions(
 
     Args:
       instructions: the declaration.
-      files: split to file.
+      files: the file of each split.
       format_name: one of `flan_jax.data.instruction_files`.
       data_dir: directory of prepared datasets.
-      keys: a key that the format reads to the one that the files have in its place.
-      keep_ties: whether examples stay all of whose responses are equally good, which teach no preference.
-      origin: where the examples come from; None for files of the user's own.
+      keys: names of keys in the files, by the names that the format expects.
+      keep_ties: whether to keep examples whose responses are all equally good, which express no preference.
+      origin: where the examples come from; None for a user's files.
 
     Raises:
-      ExampleError: naming file and line of the first row that does not fit; nothing is written then.
-      UnknownName: for another split or format.
+      ExampleError: for the first row that does not fit, with file and line; nothing is written.
+      UnknownName: for an unknown split or format.
       UserError: if the name is taken, or the dataset is prepared there already.
     """
     dataset = instructions.dataset
@@ -86,7 +86,7 @@ def prepare_instructions(
 
 
 def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[str, list[Conversation]]:
-    """The splits, a share of the training examples being those of validation; none is in both."""
+    """The splits, with a share of the training examples moved to validation."""
     if not share:
         return kept
     if 'validation' in kept:
@@ -104,7 +104,7 @@ def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[
 
 
 def _in_both(kept: Mapping[str, Sequence[Conversation]]) -> int:
-    """How many validation examples are training examples, too."""
+    """The number of validation examples that are also training examples."""
     known = set(kept.get('train', ()))
     return sum(said in known for said in kept.get('validation', ()))
 
@@ -115,7 +115,7 @@ def _require_one_test_split(instructions: Instructions, files: Mapping[str, path
 
 
 def _require_training_examples(instructions: Instructions, examples: int) -> None:
-    """Raises UserError where all training examples would be kept for the test split."""
+    """Raises UserError if all training examples would become the test split."""
     if 0 < instructions.test_examples >= examples:
         raise UserError(
             f'{instructions.name} has {examples} training examples, and {instructions.test_examples} of them were to '
@@ -124,7 +124,7 @@ def _require_training_examples(instructions: Instructions, examples: int) -> Non
 
 
 def require_free(name: str, data_dir: str) -> None:
-    """Raises UserError unless a name, and the folder it gives, can be a new dataset's beside all that has one."""
+    """Raises UserError if a name, or the folder of that name, is already used by another dataset."""
     folders = {dataset.source_name.partition('/')[0] for dataset in catalogue.DATASETS.values()}
     suffix = next((suffix for suffix in FORMS if suffix and name.endswith(suffix)), None)
     if is_declared(name):

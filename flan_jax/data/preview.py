@@ -1,4 +1,4 @@
-"""Every rendering of a dataset's examples, in plain Python: what tests check and people look at."""
+"""Examples of a dataset in all templates, as plain Python values, for tests and for people."""
 
 import dataclasses
 import functools
@@ -28,18 +28,18 @@ Render = Callable[[TfdsExample], rendering.Values]
 
 @dataclasses.dataclass(frozen=True)
 class RenderedExample:
-    """One example under all templates.
+    """One example in all templates.
 
     Attributes:
       prompts: inputs and targets, one pair per template.
       fields: the declared fields.
       answer: the text to learn.
       references: the acceptable answers.
-      choices: the options; empty where the answer is free text.
-      right: which options are right.
-      group: key under which examples are judged together.
-      before: what stands before the question of a dialogue, named as in `declaration.BEFORE`; empty for others.
-      options: the block of options as prompts show it; empty where the answer is free text.
+      choices: the options; empty if the answer is free text.
+      right: whether each option is correct.
+      group: key of the examples that are judged together.
+      before: the parts of a dialogue before the question, named as in `declaration.BEFORE`; otherwise empty.
+      options: the options block of prompts; empty if the answer is free text.
     """
 
     prompts: tuple[tuple[str, str], ...]
@@ -53,7 +53,7 @@ class RenderedExample:
     options: str = ''
 
     def dialogue(self, template: int) -> Dialogue:
-        """The texts of one template as a prompt format takes them."""
+        """The dialogue of one template, for a prompt format."""
         history, system, context = (self.before.get(name, '') for name in BEFORE)
         return Dialogue(*self.prompts[template], tuple(history), system, context)
 
@@ -66,7 +66,7 @@ def rendered_examples(
 
 
 def rendered_from(source: PreparedSource, split: str, limit: int = -1) -> Iterator[RenderedExample]:
-    """`rendered_examples` of a source, whose splits may be read in one go, as 'train+test'."""
+    """`rendered_examples` of a source, which can read several splits at once, as 'train+test'."""
     dataset = source.dataset
     with located(dataset, split, source.data_dir):
         for example in iterated(_render_split(source, split).take(limit), f'{dataset.name}, {split} examples'):
@@ -74,7 +74,7 @@ def rendered_from(source: PreparedSource, split: str, limit: int = -1) -> Iterat
 
 
 def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
-    """A row, its features as TFDS has them, under all templates.
+    """A row with the features of TFDS, rendered in all templates.
 
     Raises:
       UserError: if a feature is missing, or the dataset's filter leaves such a row out.
@@ -133,7 +133,7 @@ def _traced_once(dataset: Dataset) -> Render:
 def fitted_inputs(
     dataset: Dataset, template: int, ex: RenderedExample, tokenizer: FormatTokenizer, max_length: int
 ) -> str:
-    """The inputs of an example under one template, its long fields shortened where the prompt would be longer."""
+    """The inputs of an example in one template, with long fields shortened if the prompt would be too long."""
     values = {name: tf.constant(text) for name, text in (ex.fields | {ANSWER: ex.answer}).items()}
     if ex.choices:
         values[OPTIONS] = options_block(tf.constant(ex.choices))
@@ -144,13 +144,13 @@ def fitted_inputs(
 
 @dataclasses.dataclass(frozen=True)
 class FewShotPrompt:
-    """A prompt with exemplars, as a model sees it, and its target.
+    """A prompt with exemplars, and its target.
 
     Attributes:
-      parts: the texts between EOS tokens, in order, the example's own last.
-      shots: how many exemplars fit.
-      targets: what the model should write.
-      tokens: tokens of the whole prompt.
+      parts: the texts between EOS tokens, in order; the last is that of the example.
+      shots: number of exemplars.
+      targets: the expected response.
+      tokens: number of tokens of the whole prompt.
     """
 
     parts: tuple[str, ...]
@@ -167,7 +167,7 @@ def few_shot_prompts(
     prompt_format: PromptFormat = Flan(),
     limit: int = -1,
 ) -> Iterator[FewShotPrompt]:
-    """The examples of a split of the exemplars' dataset under one template, with the bundled vocabulary."""
+    """The examples of a split of the exemplars' dataset in one template, with the bundled vocabulary."""
     vocabulary = Vocabulary()
     task = generation_task(exemplars.dataset, template, vocabulary, exemplars.data_dir, exemplars, prompt_format)
     for example in read_examples(task, lengths, split=split, shuffle=False).take(limit).as_numpy_iterator():

@@ -1,4 +1,4 @@
-"""A vocabulary in SeqIO's form."""
+"""Vocabularies as SeqIO vocabularies."""
 
 import functools
 from collections.abc import Callable
@@ -33,22 +33,22 @@ class TokenizerVocabulary(seqio.Vocabulary):
 
     @property
     def bos_id(self) -> int | None:
-        """Id that begins prompts; None where nothing does."""
+        """Id of the token that begins prompts; None if there is none."""
         return self._vocabulary.bos_id
 
     @property
     def eos_id(self) -> int:
-        """Id that ends texts."""
+        """Id of the token that ends texts."""
         return self._vocabulary.eos_id
 
     @property
     def pad_id(self) -> int:
-        """The pad token's id, or 0: padding is told from text by masks, never by its id."""
+        """The pad token's id, or 0: masks mark padding, never its id."""
         return self._vocabulary.pad_id or seqio.vocabularies.PAD_ID
 
     @property
     def unk_id(self) -> None:
-        """None: byte-level tokenizers know every text."""
+        """None: byte-level tokenizers can encode every text."""
         return None
 
     @property
@@ -75,7 +75,7 @@ class TokenizerVocabulary(seqio.Vocabulary):
 
 
 def _encode_all(encode: Callable[[str], list[int]], texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Texts [N] to the ids of all of them, one after the other, and how many each has."""
+    """The concatenated ids of texts [N], and the number of ids of each."""
 
     def in_python(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         encoded = [encode(text.decode()) for text in texts]

@@ -1,4 +1,4 @@
-"""Tokenisation in Python, inside tf.data: dialogues, and prompt formats that three texts do not describe."""
+"""Tokenisation in Python inside tf.data, for dialogues and chat templates."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ _LISTS = (HISTORY, EXEMPLARS, LONG_FIELDS)
 
 @dataclasses.dataclass(frozen=True)
 class DialogueEncoder:
-    """Texts to tokens in one format and vocabulary.
+    """Turns dialogues into tokens, for one prompt format and vocabulary.
 
     Attributes:
-      prompt_format: what stands before, between and after the texts.
-      vocabulary: the model's.
-      learns_history: whether the answers before the last one are learned, rather than part of the prompt.
+      prompt_format: the text before, between and after the parts of a dialogue.
+      vocabulary: the model's vocabulary.
+      learns_history: whether earlier answers are learned, instead of being part of the prompt.
     """
 
     prompt_format: PromptFormat
@@ -35,12 +35,12 @@ class DialogueEncoder:
     def encode(
         self, dialogue: Dialogue, exemplars: Sequence[str], lengths: Mapping[str, int]
     ) -> tuple[EncodedDialogue, int]:
-        """The tokens of a dialogue after as many of the first exemplars as fit whole, and their number.
+        """The tokens of a dialogue after as many of the first exemplars as fit completely, and their number.
 
         Args:
           dialogue: the texts.
-          exemplars: inputs and targets of exemplars in turn.
-          lengths: tokens of prompt and response at most, by 'inputs' and 'targets'; None for no bound.
+          exemplars: inputs and targets of exemplars, alternating.
+          lengths: maximal tokens of prompt and response, by 'inputs' and 'targets'; None for no limit.
         """
         encode = self.prompt_format.encode_learned if self.learns_history else self.prompt_format.encode_asked
         bounds = lengths.get(INPUTS), lengths.get(TARGETS)
@@ -55,7 +55,7 @@ class DialogueEncoder:
     def fit_inputs(
         self, dialogue: Dialogue, long_texts: Sequence[str], max_length: int | None
     ) -> tuple[Dialogue, bool]:
-        """A dialogue whose question is without marks, and whether its long fields had to be shortened."""
+        """The dialogue with long fields in place of marks, and whether they had to be shortened."""
         if not long_texts:
             return dialogue, False
 
@@ -71,9 +71,10 @@ class DialogueEncoder:
 
 
 def tokenize_dialogue(example: Values, lengths: Mapping[str, int | None], encoder: DialogueEncoder) -> Values:
-    """As `tokenize.example_tokenizer` says; where earlier answers are learned, 'weights' says which targets are.
+    """Implements `tokenize.example_tokenizer` for dialogues.
 
-    What stands before a question becomes part of the prompt, or of the targets from the first answer on.
+    Earlier turns are part of the prompt. If earlier answers are learned, the targets start at the first answer, and
+    the feature 'weights' marks the learned tokens.
     """
 
     def in_python(*values):
@@ -98,7 +99,7 @@ def tokenize_dialogue(example: Values, lengths: Mapping[str, int | None], encode
 
 
 def texts_of(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-    """The texts of an example, as `dialogue_of` takes them in Python."""
+    """The texts of an example, which are the arguments of `dialogue_of` in Python."""
     return [
         *(example.get(name, '') for name in _TEXTS),
         *(example.get(name, tf.constant([], tf.string)) for name in _LISTS),
@@ -106,7 +107,7 @@ def texts_of(example: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
 
 
 def dialogue_of(values: Sequence) -> tuple[Dialogue, list[str], list[str]]:
-    """The dialogue, the exemplars and the long fields of what `texts_of` gives, in Python."""
+    """The dialogue, the exemplars and the long fields in the values of `texts_of`."""
     texts = {name: decoded(value) if name == INPUTS else value.decode() for name, value in zip(_TEXTS, values)}
     history, exemplars, long_texts = ([text.decode() for text in value] for value in values[len(_TEXTS) :])
     dialogue = Dialogue(texts[INPUTS], texts[TARGETS], tuple(history), texts[SYSTEM], texts[CONTEXT])

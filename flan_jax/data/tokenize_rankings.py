@@ -1,4 +1,4 @@
-"""Tokenisation of a prompt with several responses: the prompt once, and every response as it continues it."""
+"""Tokenisation of a prompt with several responses: the prompt once, and every response as its continuation."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from flan_jax.errors import UserError
 def tokenize_ranking(example: Values, lengths: Mapping[str, int | None], encoder: DialogueEncoder) -> Values:
     """As `tokenize_dialogue`, for an example with ranked responses, which become `BRANCHES` and their `SCORES`.
 
-    Targets are the first response. All that stands before the responses is prompt: it loses its first turns where it is
-    too long, and is marked as not fitting where that is not enough. A response that is too long is cut, as targets are.
+    Targets are the first response. Everything before the responses is the prompt. If it is too long, it loses its first
+    turns; if that is not enough, it is marked as not fitting. A response that is too long is truncated like targets.
     """
 
     def in_python(responses, *values):

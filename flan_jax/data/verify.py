@@ -1,4 +1,4 @@
-"""Every example of a dataset in every template, and what is wrong with them."""
+"""Checks every example of a dataset in every template."""
 
 import collections
 import dataclasses
@@ -14,14 +14,14 @@ from flan_jax.data.source import SAMPLES
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What came of verifying a dataset.
+    """The result of verifying a dataset.
 
     Attributes:
       dataset: the dataset.
       from_samples: whether its examples are the bundled samples.
-      examples: examples rendered in all templates, over all splits.
-      dropped: examples that the documented filter left out.
-      problems: what is wrong, to the number of examples or renderings it concerns.
+      examples: number of examples, over all splits, that were rendered in all templates.
+      dropped: number of examples that the documented filter left out.
+      problems: number of affected examples or renderings for each problem.
     """
 
     dataset: Dataset
@@ -32,7 +32,7 @@ class Verification:
 
 
 def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
-    """Renders the examples of all splits, of `limit` rows of each at most unless it is negative, and checks them.
+    """Renders and checks the examples of all splits, of the first `limit` rows of each unless it is negative.
 
     Raises:
       MissingDataError: if the dataset is not prepared.
@@ -52,7 +52,7 @@ def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
 
 
 def problems_of(dataset: Dataset, ex: RenderedExample) -> Iterator[str]:
-    """What is wrong with an example, one line each."""
+    """The problems of an example, one line each."""
     if not ex.answer.strip():
         yield 'the answer is empty'
     if not ex.references or not all(reference.strip() for reference in ex.references):
@@ -93,7 +93,7 @@ def _problems_of_prompt(dataset: Dataset, index: int, inputs: str, targets: str,
 
 
 def _without_values(text: str, ex: RenderedExample) -> str:
-    """The template's own words, with a question mark for every value that ends in one."""
+    """The template's words, with a question mark for every value that ends with one."""
     for value in sorted({*ex.fields.values(), *ex.choices, ex.answer}, key=len, reverse=True):
         text = text.replace(value, '?' if value.endswith('?') else '')
     return text

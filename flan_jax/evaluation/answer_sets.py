@@ -22,9 +22,9 @@ class RatedSet:
     """A model's answers and their rewards.
 
     Attributes:
-      name: of the model.
+      name: name of the model.
       answers: the answer to each prompt.
-      rewards: of the answers, in their order, [E].
+      rewards: rewards of the answers, in their order, [E].
     """
 
     name: str
@@ -37,7 +37,7 @@ class RatedSet:
         return bootstrap.mean_interval(self.rewards)
 
     def records(self) -> Iterator[dict]:
-        """A line of a file for each answer."""
+        """A record of each answer, for a file of JSON lines."""
         for (prompt, answer), reward in zip(self.answers.items(), self.rewards):
             yield {'set': self.name, 'prompt': prompt, 'answer': answer, 'reward': float(reward)}
 
@@ -52,12 +52,12 @@ def rated(
 
     Args:
       model: a reward model.
-      sets: by name, the answer to each prompt, the same prompts everywhere.
-      batch_tokens: tokens rated at a time.
-      progress: told how many more prompts are rated.
+      sets: the answer to each prompt, by name of the model; prompts must be the same in all sets.
+      batch_tokens: tokens in a batch.
+      progress: called with the number of prompts that were just rated.
 
     Raises:
-      UserError: if sets have other prompts, for a model without a scalar head, or an answer that is too long.
+      UserError: if sets have different prompts, the model has no value head, or an answer is too long.
     """
     first, *others = sets.values()
     for other in others:
@@ -69,7 +69,7 @@ def rated(
 
 
 def win_rate(ours: RatedSet, baseline: RatedSet) -> tuple[float, tuple[float, float]]:
-    """How often the one's answer has the higher reward, a tie being half, per cent, and its 95 % interval."""
+    """How often `ours` has the higher reward, in per cent, with ties as half; and the 95 % confidence interval."""
     verdicts = [
         verdict_of(Pair(prompt, before, answer), float(low), float(high))
         for (prompt, before), low, answer, high in zip(
@@ -80,20 +80,21 @@ def win_rate(ours: RatedSet, baseline: RatedSet) -> tuple[float, tuple[float, fl
 
 
 def preferred_pairs(path: pathlib.Path, format_name: str) -> tuple[list[Verdict], int]:
-    """Pairs of answers of which people or other judges said which is better, as verdicts, and how many rows fit none.
+    """Preferences of people or other judges as verdicts, and the number of rows without one.
 
     Texts are those that a reward model tuned on the file has read: without blanks around, an input after its
     instruction.
 
     Args:
       path: a file of preferences.
-      format_name: preference or ranked, as `data prepare` has it; of ranked answers all pairs are taken.
+      format_name: 'preference' or 'ranked', as in `data prepare`; ranked answers give all of their pairs.
 
     Returns:
-      The verdicts, the better answer second; rows with a system message or earlier turns are counted, not read.
+      The verdicts, with the better answer second, and the number of skipped rows, which have a system message or
+      earlier turns.
 
     Raises:
-      UserError: where the file cannot be read, or holds no pair.
+      UserError: if the file cannot be read, or has no pair.
     """
     from flan_jax.data.example_files import read_file
     from flan_jax.data.instruction_files import format_called

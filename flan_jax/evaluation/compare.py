@@ -1,7 +1,7 @@
-"""Where two models differ, from their records alone.
+"""Compares two models by their records.
 
-Both models answered the same examples, so they are compared example by example. Two tests are exact about that:
-McNemar's for accuracies, and the paired bootstrap (Koehn 2004) for every other score and for grouped examples.
+Both models answered the same examples, so tests are paired: McNemar's test for accuracies, and the paired bootstrap
+(Koehn 2004) for all other scores and for grouped examples.
 """
 
 import collections
@@ -24,7 +24,7 @@ from flan_jax.metrics.judgement import Judgement
 EXAMPLES_SHOWN = 4
 
 Pair = tuple[Sequence[Record], Sequence[Record]]
-"""What both models answered in one template."""
+"""The records of both models in one template."""
 
 
 class ComparisonError(UserError):
@@ -33,21 +33,21 @@ class ComparisonError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two models on one dataset, or on one variant of it.
+    """The comparison of two models on one dataset, or on one variant of it.
 
     Attributes:
       name: dataset, variant and number of exemplars.
-      metric: the headline score compared.
-      num_examples: examples that both answered.
-      templates: templates in which both did.
-      score_a: the first model's mean over templates.
-      score_b: the second's.
-      interval: the 95 % confidence interval of `score_b - score_a`, by paired bootstrap.
-      only_a: where McNemar's test is used, examples that the first gets right in more templates than the second.
-      only_b: examples that the second gets right in more templates.
-      p: two-sided.
-      test: name of the test that `p` is of.
-      examples: some where the models differ.
+      metric: the headline score.
+      num_examples: number of examples that both models answered.
+      templates: number of templates that both models have.
+      score_a: mean over templates of the first model.
+      score_b: mean over templates of the second model.
+      interval: 95 % confidence interval of `score_b - score_a`, by paired bootstrap.
+      only_a: for McNemar's test, examples that the first model gets right in more templates than the second.
+      only_b: examples that the second model gets right in more templates.
+      p: two-sided p-value.
+      test: name of the test.
+      examples: some examples on which the models differ.
     """
 
     name: str
@@ -65,9 +65,9 @@ class Comparison:
 
 
 def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', split: str = 'test') -> list[Comparison]:
-    """The comparisons of everything that two models answered alike: of the same data, in the same templates.
+    """The comparisons of all data and templates that two models have in common.
 
-    Where both answered a dataset under several settings, such as limits, the newest count, as in reports of runs.
+    If both answered a dataset with several settings, such as limits, the newest are used, as in reports of runs.
 
     Args:
       folder_a: folder of a model's records, or of its records of one dataset.
@@ -76,8 +76,8 @@ def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', spli
       split: 'validation' or 'test'.
 
     Raises:
-      UnknownName: for a score that is none of `option_scores.SCORES`.
-      ComparisonError: if that is nothing, if it is ambiguous, or if the examples behind the records differ.
+      UnknownName: for a score that is not in `option_scores.SCORES`.
+      ComparisonError: if there is nothing in common, the choice is ambiguous, or the examples of records differ.
     """
     if score not in SCORES:
         raise UnknownName('score', score, SCORES)
@@ -90,7 +90,7 @@ def compare(folder_a: epath.Path, folder_b: epath.Path, score: str = 'sum', spli
 
 
 def _pairs(a: epath.Path, b: epath.Path, split: str) -> dict[str, list[Pair]]:
-    """What two folders of a dataset hold of a split, by name, a pair for each template."""
+    """The records of a split in two folders of a dataset, by name, a pair for each template."""
     found: dict[str, list[Pair]] = collections.defaultdict(list)
     for key in sorted(set(records.sound(a)) & set(records.sound(b)), key=dataclasses.astuple):
         if key.split == split:
@@ -99,10 +99,10 @@ def _pairs(a: epath.Path, b: epath.Path, split: str) -> dict[str, list[Pair]]:
 
 
 def paired_folders(folder_a: epath.Path, folder_b: epath.Path) -> list[tuple[epath.Path, epath.Path]]:
-    """The folders of datasets whose examples are the same for both models.
+    """Pairs of folders of datasets with the same examples for both models.
 
     Raises:
-      ComparisonError: if one model has several answers to the same examples, such as in two prompt formats.
+      ComparisonError: if a model has several answers to the same examples, such as in two prompt formats.
     """
     of_a, of_b = _by_examples(folder_a), _by_examples(folder_b)
     return [(of_a[examples], of_b[examples]) for examples in of_a if examples in of_b]
@@ -129,7 +129,7 @@ def _by_examples(folder: epath.Path) -> dict[str, epath.Path]:
 
 
 def _name(key: RecordKey) -> str:
-    """Dataset, variant and, where there are any, the number of exemplars."""
+    """Dataset, variant and number of exemplars, if any."""
     return ' '.join(filter(None, (key.dataset, key.variant, f'{key.shots}-shot' if key.shots else '')))
 
 
@@ -163,7 +163,7 @@ def _compare(name: str, pairs: Sequence[Pair], score: str) -> Comparison:
 def _examples(
     pairs: Sequence[Pair], judged_a: Sequence[Sequence[Judgement]], judged_b: Sequence[Sequence[Judgement]]
 ) -> tuple[dict[str, Any], ...]:
-    """Some examples that exactly one model answers right, first those where that is B."""
+    """Some examples that exactly one model answers correctly, those of B first."""
     found = []
     for (records_a, _), answers_a, answers_b in zip(pairs, judged_a, judged_b):
         for record, a, b in zip(records_a, answers_a, answers_b):
@@ -176,7 +176,7 @@ def _examples(
 
 
 def _check_same_examples(name: str, a: Sequence[Mapping], b: Sequence[Mapping]) -> None:
-    """Records of equal settings are of the same examples, unless a declaration has changed in between."""
+    """Raises ComparisonError if examples differ, as after the change of a declaration between evaluations."""
     examples_a, examples_b = ([(r['example'], tuple(r['references'])) for r in found] for found in (a, b))
     if examples_a != examples_b:
         raise ComparisonError(

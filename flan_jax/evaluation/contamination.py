@@ -1,7 +1,7 @@
-"""How much of what is evaluated stands in what a model has read: a corpus, or the very stream that it was trained on.
+"""Contamination: how much of the evaluation data occurs in a corpus, or in the training stream of a run.
 
-An example is dirty where it overlaps by shingles of words (Wei et al. 2022, appendix C); the others are clean. The
-certificate of a run says this of its stream, with fingerprints of all that was compared and of itself.
+An example is dirty if it overlaps by shingles of words (Wei et al. 2022, appendix C), and otherwise clean. The
+certificate of a run reports this for its stream, with fingerprints of the compared data and of the certificate.
 """
 
 import collections
@@ -26,7 +26,7 @@ from flan_jax.settings import fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 FILE = 'contamination.json'
-"""The certificate in MODEL_DIR."""
+"""File of the certificate in MODEL_DIR."""
 
 _SEQUENCES_AT_A_TIME = 512
 
@@ -34,7 +34,7 @@ Datasets = Mapping[str, Dataset]
 
 
 def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, data_dir: str) -> dict[str, Any]:
-    """The certificate: what of the evaluated datasets stands in a stream, and in the examples of which tasks."""
+    """The certificate of a stream: which evaluated examples occur in it, and in the examples of which tasks."""
     tasks = stream.manifest.tasks
     with bar('looking for what is evaluated in the stream', len(stream)) as advance:
         evaluated = EvaluatedRows(list(datasets.values()), data_dir)
@@ -55,7 +55,7 @@ def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, 
 
 
 def of_corpus(name: str, chunks: Iterable[Rows], datasets: Datasets, data_dir: str) -> dict[str, Any]:
-    """The same of a corpus, whose documents come some at a time."""
+    """The same for a corpus, whose documents are read in chunks."""
     with bar('reading what is evaluated', len(datasets)) as advance:
         evaluated = EvaluatedRows(list(datasets.values()), data_dir, advance)
     found = Found(evaluated)
@@ -66,7 +66,7 @@ def of_corpus(name: str, chunks: Iterable[Rows], datasets: Datasets, data_dir: s
 
 
 def made_of(stream: str, datasets: Datasets, data_dir: str) -> dict[str, Any]:
-    """What a certificate of a stream depends on, the stream by its fingerprint."""
+    """Everything that a certificate depends on; `stream` is the stream's fingerprint."""
     return {'method': METHOD, 'stream': stream, 'evaluated': _contents(datasets, data_dir)}
 
 
@@ -78,7 +78,7 @@ def write(model_dir: epath.PathLike, certificate: Mapping[str, Any]) -> epath.Pa
 
 
 def read(model_dir: epath.PathLike, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A run's certificate; None where there is none, it is not of what is wanted (`made_of`), or it was changed."""
+    """A run's certificate; None if there is none, it is of other data than `wanted` (`made_of`), or was changed."""
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         return None
@@ -105,13 +105,13 @@ def _content(
 
 
 def _signed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A certificate with the fingerprint of all else in it."""
+    """The certificate with a fingerprint of its content."""
     unsigned = json.loads(json.dumps({name: value for name, value in content.items() if name != 'fingerprint'}))
     return {**unsigned, 'fingerprint': fingerprint(unsigned)}
 
 
 def _contents(datasets: Datasets, data_dir: str) -> dict[str, dict[str, str]]:
-    """The fingerprints of the examples that are evaluated."""
+    """The fingerprints of the evaluated examples."""
     return {
         name: {'fields': fingerprint({'names': sorted(dataset.fields)})}
         | {
@@ -124,7 +124,7 @@ def _contents(datasets: Datasets, data_dir: str) -> dict[str, dict[str, str]]:
 
 
 def _texts(example: Example, vocabulary: Vocabulary) -> list[str]:
-    """The texts of an example: its prompt, taken apart at every EOS, and its responses."""
+    """The texts of an example: its prompt, split at every EOS, and its responses."""
     parts = (part for tokens in (example.prompt, *example.responses) for part in _parts(tokens, vocabulary))
     return [vocabulary.decode(part) for part in parts]
 

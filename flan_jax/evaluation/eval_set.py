@@ -107,7 +107,8 @@ class EvalSet:
         self._read: dict[tuple, list[EvalExample]] = {}
         self._rendered: dict[tuple, dict[int, list[Rendered]]] = {}
         self._settings: dict[tuple[str, bool], dict[str, Any]] = {}
-        self.keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
+        keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
+        self.keys = list(dict.fromkeys(keys))  # a split or a number of shots may be named twice
 
     def of_datasets(self, names: Collection[str]) -> 'EvalSet':
         """The eval set restricted to some datasets; it shares the examples that were read."""

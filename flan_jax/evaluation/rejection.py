@@ -1,8 +1,8 @@
-"""Rejection sampling: which of many solutions to a question are kept to learn from.
+"""Rejection sampling: selects solutions to learn from (RFT).
 
-RFT, Yuan et al. 2023 (arXiv 2308.01825), section 3.3, as its collect_rejection_sampling.py does it: a solution is kept
-that arrives at the right answer and whose equations all hold; of those with the same equations one is kept, the one
-that is further from the others.
+Yuan et al. 2023 (arXiv 2308.01825), section 3.3, as in their collect_rejection_sampling.py: solutions are accepted if
+their answer is correct and all of their equations hold; of accepted solutions with the same equations, the one that
+differs more from the others is kept.
 """
 
 import dataclasses
@@ -15,16 +15,16 @@ from flan_jax.metrics.solutions import equation_key, final_answer, is_right, is_
 
 
 def accepted(solutions: Iterable[str], reference: str) -> list[str]:
-    """The solutions that arrive at the reference's answer by equations that hold, in order."""
+    """The solutions with the reference's answer whose equations all hold, in order."""
     return [solution for solution in solutions if is_right(solution, reference) and is_sound(solution)]
 
 
 def distinct(solutions: Sequence[str]) -> list[str]:
     """One solution for each list of equations.
 
-    Solutions are taken in order. One whose equations are there already replaces the one that has them if the sum of its
-    edit distances, in characters, to the other solutions kept so far is larger. So the result depends on the order:
-    that of models, then of samples.
+    Solutions are processed in order. A solution with the same equations as an earlier one replaces it if the sum of its
+    edit distances, in characters, to the other solutions kept so far is larger. The result therefore depends on the
+    order, which is by models, then by samples.
     """
     kept: dict[str, str] = {}
     for solution in solutions:
@@ -45,14 +45,14 @@ def _distance(solution: str, others: Iterable[str]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """What rejection sampling keeps.
+    """The result of rejection sampling.
 
     Attributes:
       questions: all questions.
-      paths: the distinct accepted solutions to each; none where no sample is accepted.
-      drawn: samples of all questions.
-      right: how many of them arrive at the reference's answer.
-      accepted: how many of those have equations that hold.
+      paths: the distinct accepted solutions to each question; may be empty.
+      drawn: number of samples over all questions.
+      right: number of samples with the reference's answer.
+      accepted: number of these whose equations all hold.
     """
 
     questions: tuple[Question, ...]
@@ -63,17 +63,17 @@ class Kept:
 
     @property
     def distinct(self) -> int:
-        """Solutions kept."""
+        """Number of kept solutions."""
         return sum(map(len, self.paths))
 
 
 def keep_paths(samples: Sequence[Answered], progress: Callable[[int], None] = lambda questions: None) -> Kept:
     """The distinct accepted solutions to each question.
 
-    A sample equal to the reference is kept like any other, as RFT does: with the reference beside it, it counts twice.
+    A sample that equals the reference is kept like any other, as in RFT; together with the reference it occurs twice.
 
     Raises:
-      SamplesError: for a question whose reference has no answer after "####".
+      SamplesError: if the reference of a question has no answer after "####".
     """
     paths, right, count = [], 0, 0
     for answered in samples:

@@ -1,11 +1,11 @@
-"""Response ranking: does a model find the response of an instruction likelier than those of others?
+"""Response ranking: is the response of an instruction more likely than responses of other instructions?
 
-Hewitt et al. 2024, section 4.4: for independent pairs of instruction and response the capability holds where p(response
-| instruction) > p(other response | instruction). Drawing, scoring and counting are those of the authors' code; every
-instruction with its own and the drawn responses is one tree, so that it is read once.
+Hewitt et al. 2024, section 4.4: for independent pairs of instruction and response, the capability holds if p(response |
+instruction) > p(other response | instruction). Drawing, scoring and counting follow the authors' code. An instruction
+with all of its responses is one tree, so that it is computed once.
 
-Scores: 'mean' is the log-likelihood per token, EOS included, which the authors' code ranks by; 'sum' the log-likelihood
-itself, which their equation 3 states.
+Scores: 'mean' is the log-likelihood per token, EOS included, by which the authors' code ranks; 'sum' is the
+log-likelihood, as in their equation 3.
 """
 
 import dataclasses
@@ -20,21 +20,21 @@ from flan_jax.metrics import bootstrap
 from flan_jax.packing.example import Example
 
 EXAMPLES, OTHERS, SEED, MAX_LENGTH = 1000, 5, 0, 1024
-"""Instructions, responses drawn for each, the seed of the draw, tokens of an instruction with a response at most."""
+"""Number of instructions, responses drawn for each, seed of the draw, maximal tokens of instruction and response."""
 
 Score = Literal['mean', 'sum']
 Record = Mapping[str, Any]
 
 
 class Scores(Protocol):
-    """What scores trees, as `flan_jax.inference.scoring.Scorer` does."""
+    """Scores trees, as `flan_jax.inference.scoring.Scorer`."""
 
     def score(self, examples: Sequence[Example], progress: Callable[[int], None]) -> list[list[np.ndarray]]:
         """The log-probability of every token of every response."""
 
 
 def drawn(count: int, others: int = OTHERS, seed: int = SEED) -> list[list[int]]:
-    """The responses drawn for each instruction, uniformly and with replacement, its own among them (see `share`)."""
+    """Responses drawn for each instruction, uniformly with replacement, possibly its own (see `share`)."""
     draw = random.Random(seed)
     return [[draw.randint(0, count - 1) for _ in range(others)] for _ in range(count)]
 
@@ -49,19 +49,19 @@ def rank(
     max_length: int = MAX_LENGTH,
     progress: Callable[[int], None] = lambda examples: None,
 ) -> list[dict[str, Any]]:
-    """A record for each instruction: which responses were drawn, and the log-likelihoods of its own and of them.
+    """A record for each instruction: the drawn responses, and the log-likelihoods of its own and of the drawn ones.
 
     Args:
       scores: the model.
       prompts: tokens of the instructions.
       responses: tokens of their responses, EOS included.
-      others: responses drawn for each instruction.
-      seed: of the draw.
-      max_length: tokens of an instruction with a response; responses lose their end.
-      progress: told how many more are scored.
+      others: number of responses to draw for each instruction.
+      seed: seed of the draw.
+      max_length: maximal tokens of an instruction with a response; longer responses lose their end.
+      progress: called with the number of instructions that were just scored.
 
     Raises:
-      UserError: for an instruction that leaves no room for a response.
+      UserError: if an instruction is so long that no response fits.
     """
     of_each = [[index, *them] for index, them in enumerate(drawn(len(prompts), others, seed))]
     branches = [_cut(p, [responses[i] for i in them], max_length) for p, them in zip(prompts, of_each)]
@@ -92,10 +92,10 @@ class Share:
     """How often the capability holds.
 
     Attributes:
-      per_cent: of the comparisons.
-      interval: its 95 % confidence interval, by resampling instructions.
-      comparisons: instructions with a drawn response that is not their own.
-      ties: comparisons in which both responses have the same score, as equal texts do; there it does not hold.
+      per_cent: share of the comparisons.
+      interval: 95 % confidence interval, by resampling instructions.
+      comparisons: number of pairs of an instruction and a drawn response that is not its own.
+      ties: number of comparisons with equal scores, such as of equal texts; the capability does not hold there.
     """
 
     per_cent: float
@@ -105,7 +105,7 @@ class Share:
 
 
 def share(records: Sequence[Record], score: Score = 'mean') -> Share:
-    """How often a model's records say that the capability holds."""
+    """How often the capability holds by a model's records."""
     holds_E, of_E, ties = _counts(records, score)
     resampled_S = _resampled(holds_E, of_E)
     return Share(100 * holds_E.sum() / of_E.sum(), bootstrap.percentiles(resampled_S), int(of_E.sum()), ties)
@@ -114,10 +114,10 @@ def share(records: Sequence[Record], score: Score = 'mean') -> Share:
 def difference(
     records: Sequence[Record], others: Sequence[Record], score: Score = 'mean'
 ) -> tuple[float, float, float]:
-    """By how many points the second model's share is above the first's, and its 95 % interval, by paired resamples.
+    """The difference of the second model's share and the first's, in points, with a 95 % interval by paired resamples.
 
     Raises:
-      ValueError: if the two are of different draws.
+      ValueError: if the records have different draws.
     """
     if [r['drawn'] for r in records] != [r['drawn'] for r in others]:
         raise ValueError('the records are of different draws')
@@ -127,7 +127,7 @@ def difference(
 
 
 def _counts(records: Sequence[Record], score: Score) -> tuple[np.ndarray, np.ndarray, int]:
-    """How often it holds and how many comparisons there are, by instruction, [E] each; and all ties."""
+    """By instruction, how often it holds and the number of comparisons, both [E]; and the number of all ties."""
     holds, of, ties = [], [], 0
     for record in records:
         own, *scores = _scores(record, score)
@@ -146,6 +146,6 @@ def _scores(record: Record, score: Score) -> list[float]:
 
 
 def _resampled(holds_E: np.ndarray, of_E: np.ndarray) -> np.ndarray:
-    """The share in every resample, per cent, [S]."""
+    """The share in every resample, in per cent, [S]."""
     times_SxE = bootstrap.times_sampled(len(of_E))
     return 100 * (times_SxE @ holds_E) / (times_SxE @ of_E)

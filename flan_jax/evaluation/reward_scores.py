@@ -1,10 +1,9 @@
-"""Scores of sampled answers by a reward model."""
+"""Rewards of sampled answers by a reward model."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.evaluation.samples import Answered
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.rewards import RewardModel
@@ -17,27 +16,26 @@ def reward_scores(
     batch_tokens: int,
     progress: Callable[[int], None] = lambda questions: None,
 ) -> list[list[float]]:
-    """The reward of every answer, in the model's own prompt format; the answers to a question are one tree.
+    """The reward of every answer, in the reward model's prompt format; the answers to a question are one tree.
+
+    Equal answers to a question are rated once, and have the very same reward, or rounding would tell them apart.
 
     Raises:
-      UserError: for a model without a scalar head, or a question with an answer that is too long for it.
+      UserError: if the model has no value head, or question and answer are too long for it.
     """
     vocabulary, prompt_format = model.vocabulary, model.prompt_format
 
     def tokens(ids: Sequence[int]) -> np.ndarray:
         return np.array(ids, np.int32)
 
-    def prompt(answered: Answered) -> Sequence[int]:
-        if not answered.context:
-            return prompt_format.encode_prompt(vocabulary, answered.question.prompt)
-        asked = Dialogue(answered.question.prompt, answered.answers[0], context=answered.context)
-        return prompt_format.encode_asked(vocabulary, asked).prompt
-
+    distinct = [tuple(dict.fromkeys(answered.answers)) for answered in samples]
     examples = [
         Example(
-            tokens(prompt(answered)),
-            tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answered.answers),
+            tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.context)),
+            tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answers),
         )
-        for answered in samples
+        for answered, answers in zip(samples, distinct)
     ]
-    return [found.tolist() for found in RewardModel(model, batch_tokens).rewards(examples, progress)]
+    rated = RewardModel(model, batch_tokens).rewards(examples, progress)
+    of_answers = [dict(zip(answers, found.tolist())) for answers, found in zip(distinct, rated)]
+    return [[found[answer] for answer in answered.answers] for answered, found in zip(samples, of_answers)]

@@ -1,9 +1,9 @@
-"""Samples: several answers to each question of a file, drawn once and kept on disk for everything made of them.
+"""Samples: several answers to each question of a file, drawn once and stored for all uses.
 
-A folder of samples holds settings.json, which says what the answers depend on, and files of a fixed number of questions
-each, with a record a line: {"question": 0, "prompt": ..., "reference": ..., "answers": [...]}. A file is there only
-when it is complete, and its answers depend on nothing but the settings and its own questions. So drawing that was
-stopped goes on with the files that are missing, and gives the same samples.
+A folder of samples has settings.json, with everything that the answers depend on, and files with a fixed number of
+questions each, one record per line: {"question": 0, "prompt": ..., "reference": ..., "answers": [...]}. Files are
+written atomically, and their answers depend only on the settings and their own questions. Sampling that was stopped
+therefore resumes with the missing files, and gives the same samples.
 """
 
 import dataclasses
@@ -31,16 +31,16 @@ _ADVICE = 'remove the folder, and draw anew'
 
 
 class SamplesError(UserError):
-    """A folder of samples is not what it should be."""
+    """A folder of samples is incomplete, or belongs to other settings."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """What is asked.
+    """A question.
 
     Attributes:
-      prompt: the text of it.
-      reference: the answer or solution that is known to be right; empty where none is known.
+      prompt: its text.
+      reference: an answer or solution that is known to be correct; empty if none is known.
     """
 
     prompt: str
@@ -67,11 +67,11 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
 
     Args:
       path: .jsonl, .json or .parquet.
-      keys: the keys of 'prompt' and 'completion' where they have other names.
-      limit: the first so many; None for all.
+      keys: the names of 'prompt' and 'completion' in the file, if different.
+      limit: number of questions, from the first on; None for all.
 
     Raises:
-      ExampleError: naming file and line of what cannot be read, and for a file without questions.
+      ExampleError: if a row cannot be read, with file and line, or the file has no questions.
     """
     prompt, completion = keys.get('prompt', 'prompt'), keys.get('completion', 'completion')
     rows = list(read_file(path))[:limit]
@@ -83,14 +83,14 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
 
 
 class Sampler:
-    """Draws answers to questions with one model."""
+    """Samples answers to questions with one model."""
 
     def __init__(self, model: LoadedModel, generator: Generator, samples: int):
-        """Draws `samples` answers to each question by `generator`, which is of `model`."""
+        """Samples `samples` answers to each question by `generator`, which uses `model`."""
         self._model, self._generator, self._samples = model, generator, samples
 
     def answers(self, questions: Sequence[Question], call: int) -> list[Answered]:
-        """The questions with their answers; `call` tells the random numbers of one file from those of another."""
+        """The questions with their answers; calls with different `call` use different random numbers."""
         vocabulary, prompt_format = self._model.vocabulary, self._model.prompt_format
         prompts = [
             np.array(prompt_format.encode_prompt(vocabulary, question.prompt), np.int32) for question in questions
@@ -102,9 +102,16 @@ class Sampler:
 
 
 def require_same(folder: epath.PathLike, drawn_by: Mapping[str, Any], unsaid: Collection[str] = ()) -> None:
-    """Begins a folder of samples, or goes on with one; raises SamplesError for one of other settings, DamagedFile.
+    """Creates a folder of samples, or checks that an existing one has these settings.
 
-    What is `unsaid` by folders of earlier versions is taken for what it is now.
+    Args:
+      folder: the folder.
+      drawn_by: everything that the answers depend on.
+      unsaid: settings that folders of earlier versions lack, which are assumed to be equal.
+
+    Raises:
+      SamplesError: if the folder has other settings.
+      DamagedFile: if its settings.json is damaged.
     """
     path = epath.Path(folder) / SETTINGS_FILE
     text = json.dumps(drawn_by, indent=2, sort_keys=True) + '\n'
@@ -126,13 +133,13 @@ def draw(
     answers: Callable[[Sequence[Question], int], list[Answered]],
     progress: Callable[[int], None],
 ) -> None:
-    """Writes the files of a folder that are missing.
+    """Writes the missing files of a folder.
 
     Args:
-      folder: as `require_same` left it.
-      questions: all of them.
-      answers: as `Sampler.answers`.
-      progress: told how many more questions are answered.
+      folder: the folder, created by `require_same`.
+      questions: all questions.
+      answers: such as `Sampler.answers`.
+      progress: called with the number of questions that were just answered.
     """
     for number, start in enumerate(range(0, len(questions), QUESTIONS_PER_FILE)):
         path, asked = _file(folder, number), questions[start : start + QUESTIONS_PER_FILE]
@@ -146,8 +153,8 @@ def read(folder: epath.PathLike) -> list[Answered]:
     """The samples of a folder, in the order of the questions.
 
     Raises:
-      SamplesError: if it holds none, or not all.
-      DamagedFile: for a file that is not what was written.
+      SamplesError: if samples are missing.
+      DamagedFile: if a file was changed.
     """
     path = epath.Path(folder) / SETTINGS_FILE
     if not path.exists():
@@ -164,15 +171,15 @@ def read(folder: epath.PathLike) -> list[Answered]:
 
 
 def fingerprint(questions: Sequence[Question]) -> str:
-    """What identifies questions and their references."""
+    """A fingerprint of questions and their references."""
     return settings.fingerprint([dataclasses.astuple(question) for question in questions])
 
 
 def union(folders: Sequence[Sequence[Answered]]) -> list[Answered]:
-    """The questions of all folders, each with its answers from every folder, in the order of the folders.
+    """The questions of all folders, each with its answers from all folders, in the order of the folders.
 
     Raises:
-      SamplesError: for questions that stand in two folders with other references.
+      SamplesError: if a question has different references in two folders.
     """
     joined: dict[str, Answered] = {}
     for answered in (answered for samples in folders for answered in samples):

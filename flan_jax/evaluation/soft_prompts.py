@@ -1,4 +1,4 @@
-"""Models that hold several soft prompts of a task: each prompt is asked, and has records of its own."""
+"""Models with several soft prompts for a task: each prompt is evaluated, with separate records."""
 
 import collections
 import dataclasses
@@ -10,9 +10,9 @@ from flan_jax.tuning.tuning import tuning_from_plain
 
 
 def each_prompt(eval_set: EvalSet, model: ModelRecords) -> list[tuple[EvalSet, ModelRecords]]:
-    """What a model is asked with the first prompt of every task, with the second of those that have two, and so on.
+    """Evaluations with the first soft prompt of every task, with the second of tasks that have two, and so on.
 
-    One without several prompts of a task is asked once, all of the eval set.
+    A model without several prompts for a task has a single evaluation of the whole eval set.
     """
     prompts = task_prompts(model)
     counts = collections.Counter(prompts.tasks if prompts else ())
@@ -23,7 +23,7 @@ def each_prompt(eval_set: EvalSet, model: ModelRecords) -> list[tuple[EvalSet, M
 
 
 def task_prompts(model: ModelRecords) -> TaskPrompts | None:
-    """How a model's prompts were tuned, as its checkpoint says; None for one without a prompt for each task."""
+    """The tuning of a model's soft prompts, from its checkpoint; None for a model without a prompt per task."""
     plain = model.settings['weights'].get('metadata', {}).get('tuning')
     tuning = tuning_from_plain(plain) if plain else None
     return tuning if isinstance(tuning, TaskPrompts) else None

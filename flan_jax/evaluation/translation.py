@@ -1,7 +1,7 @@
-"""Texts in another language, between answers and a judge: by a model behind an endpoint, or from a file.
+"""Translation of answers before they are judged, by a model behind an endpoint or from a file.
 
-Peng et al. 2023 (arXiv 2304.03277, section 4.2) have answers in English translated into Chinese before they are judged
-there; their words for the translator were not published, so that these are ours.
+Peng et al. 2023 (arXiv 2304.03277, section 4.2) translate English answers into Chinese before they are judged. Their
+prompt for the translator was not published; this one is ours.
 """
 
 import dataclasses
@@ -26,12 +26,12 @@ _ASKED = (
 
 @dataclasses.dataclass(frozen=True)
 class Translated:
-    """What became of some texts.
+    """Translations of texts.
 
     Attributes:
       texts: the translation of each text.
-      cut: how many the server says are as long as they may be, so that they may lack their end.
-      empty: how many are empty though their text is not.
+      cut: number of translations of maximal length, by the server's count, which may be truncated.
+      empty: number of empty translations of texts that are not empty.
     """
 
     texts: Mapping[str, str]
@@ -41,13 +41,13 @@ class Translated:
 
 @dataclasses.dataclass(frozen=True)
 class Translator:
-    """Asks a model for translations.
+    """Translates texts by a model behind an endpoint.
 
     Attributes:
       client: the model.
-      language: into which, as one says it in English.
-      max_tokens: of the longest translation.
-      progress: told how many more texts are translated.
+      language: English name of the target language.
+      max_tokens: maximal tokens of a translation.
+      progress: called with the number of texts that were just translated.
     """
 
     client: Client
@@ -57,11 +57,11 @@ class Translator:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All that translations depend on besides their texts, for the records."""
+        """Everything that translations depend on, except for the texts, for the records."""
         return {'kind': 'endpoint', 'asked': self._asked, **self.client.recipe(self._options)}
 
     def translated(self, texts: Sequence[str]) -> Translated:
-        """The translation of each text; raises EndpointError as `Client.replies` does."""
+        """The translation of each text; raises EndpointError like `Client.replies`."""
         questions = [[{'role': 'system', 'content': self._asked}, {'role': 'user', 'content': text}] for text in texts]
         replies = self.client.replies(questions, self._options, self.progress)
         cut = sum(reply.usage.get('completion_tokens', 0) >= self.max_tokens for reply in replies)
@@ -78,10 +78,10 @@ class Translator:
 
 
 def read_translations(path: epath.PathLike) -> dict[str, str]:
-    """The translation of each text of a file of JSON lines, or of a JSON list, with 'text' and 'translation'.
+    """The translation of each text in a file of JSON lines, or with a JSON list, with 'text' and 'translation'.
 
     Raises:
-      UserError: naming what is wrong with the file.
+      UserError: if the file is malformed.
     """
     found: dict[str, str] = {}
     for where, row in read_rows(path):
@@ -94,23 +94,23 @@ def read_translations(path: epath.PathLike) -> dict[str, str]:
 
 
 def missing(texts: Iterable[str], known: Mapping[str, str]) -> list[str]:
-    """The different texts that still need a translation, in their order; what is blank needs none."""
+    """The distinct texts without a translation, in order; blank texts need none."""
     return list(dict.fromkeys(text for text in texts if text.strip() and text not in known))
 
 
 def rewritten(
     answers: Mapping[str, str], translations: Mapping[str, str], prompts: bool, recipe: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Translated answers as records, which judges read as they read all answers.
+    """Translated answers as records, which judges read like other answers.
 
     Args:
       answers: the answer to each prompt.
-      translations: of all texts but blank ones.
+      translations: translations of all texts that are not blank.
       prompts: whether prompts are translated, too.
-      recipe: of the translator.
+      recipe: recipe of the translator.
 
     Raises:
-      UserError: where two prompts have one translation, since a judge finds answers by their prompts.
+      UserError: if two prompts have the same translation, since judges find answers by prompt.
     """
     records, seen = [], dict[str, str]()
     for prompt, answer in answers.items():

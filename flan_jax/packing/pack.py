@@ -49,7 +49,7 @@ def stream_recipe(
             'shots': {name: member.shots for name, member in mixture.members.items()},
             'prompt_format': prompt_format.recipe,
             'data': {name: data_fingerprint(d, data.tfds_data_dir) for name, d in mixture.datasets.items()}
-            | mixture.text,
+            | mixture.others,
             'templates': {name: _wording(dataset) for name, dataset in mixture.datasets.items()},
             'vocabulary': Vocabulary(data.vocabulary).fingerprint,
             'sequence_length': settings.sequence_length,

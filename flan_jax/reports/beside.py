@@ -18,6 +18,8 @@ Line = Mapping[str, Any]
 
 _COLUMNS = ('dataset', 'shots', 'metric', 'examples', 'model', 'mean', 'std', 'low', 'high', 'best_dev')
 
+_TABLES = ('results.csv', 'templates.csv', 'results.tex')
+
 _LATEX = {
     '\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}',
     '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
@@ -32,10 +34,13 @@ def write_beside(folder: epath.PathLike, lines: Sequence[Line], figures: Mapping
     """
     folder, lines = epath.Path(folder), list(_by_shots(lines))
     if lines:
-        write_whole(folder / 'results.csv', csv_text(_COLUMNS, _results(lines)))
         columns = ('dataset', 'shots', 'model', 'template', 'split', 'metric', 'score')
-        write_whole(folder / 'templates.csv', csv_text(columns, _templates(lines)))
-        write_whole(folder / 'results.tex', latex_table(lines))
+        tables = csv_text(_COLUMNS, _results(lines)), csv_text(columns, _templates(lines)), latex_table(lines)
+        for name, text in zip(_TABLES, tables, strict=True):
+            write_whole(folder / name, text)
+    else:
+        for name in _TABLES:
+            (folder / name).unlink(missing_ok=True)  # of an earlier report
     for name, figure in figures.items():
         with whole_file(folder / f'{name}.png') as unfinished:
             unfinished.write_bytes(png_of(figure))

@@ -1,4 +1,4 @@
-"""Hugging Face's tokenizer.json, read by the `tokenizers` library, with the special tokens its neighbours name."""
+"""Hugging Face's tokenizer.json, read by the `tokenizers` library, with the special tokens that other files name."""
 
 import functools
 import hashlib
@@ -15,7 +15,7 @@ from flan_jax.files import read_json, read_utf8
 
 TOKENIZER_FILE = 'tokenizer.json'
 _PREPARING = ('normalizer', 'normalizers', 'pre_tokenizer', 'pretokenizers')
-"""Parts of tokenizer.json that change a text before it is cut into tokens."""
+"""Parts of tokenizer.json that change a text before it is tokenised."""
 
 SPECIAL_TOKENS = ('bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token')
 """Special tokens that chat templates may name."""
@@ -28,12 +28,12 @@ _SETTINGS_FILES = ('special_tokens_map.json', 'tokenizer_config.json')
 class HuggingFaceTokenizer:
     """A tokenizer.json; ids are those of transformers' AutoTokenizer with `split_special_tokens`.
 
-    A text is text: what is written in it like a special token, such as '</s>', never becomes that token, or a row of
-    data could end its prompt. `encode_marked` is for the words of templates.
+    Data never become special tokens: '</s>' in a text is encoded as ordinary characters, because otherwise a row of
+    data could end its prompt. `encode_marked` is for the text of templates.
     """
 
     def __init__(self, path: epath.Path):
-        """Loads the file at `path`, and the special tokens from the files beside it.
+        """Loads the file at `path`, and the special tokens from other files in its folder.
 
         Raises:
           UserError: if it cannot be read, or no file names its EOS token.
@@ -41,7 +41,7 @@ class HuggingFaceTokenizer:
         read_json(path, _ADVICE)
         text = read_utf8(path)
         self._tokenizer = _tokenizer(path, text)
-        self._tokenizer.encode_special_tokens = True  # the library's name for leaving them text
+        self._tokenizer.encode_special_tokens = True  # which keeps special tokens in texts ordinary text
         self._path = path
         eos_id = self._special_id('eos')
         if eos_id is None:
@@ -58,33 +58,33 @@ class HuggingFaceTokenizer:
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, text: str) -> list[int]:
-        """Text to ids, none of which is a special token's."""
+        """The ids of a text, without special tokens."""
         return self._as_text(self._tokenizer, text)
 
     def encode_marked(self, text: str, continues: bool = False) -> list[int]:
-        """Text to ids, in which what is written like a special token becomes that token, as it does in transformers.
+        """The ids of a text in which special tokens are recognised, as in transformers.
 
         Args:
-          text: the words of a template; never those of data.
-          continues: whether it continues another, so that no space is put before it.
+          text: text of a template, never of data.
+          continues: whether it continues another text, so that no space is added before it.
         """
         tokenizer = self._continuing_marked if continues else self._marked
         return tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: list[int]) -> str:
-        """Ids to text, without special tokens."""
+        """The text of ids, without special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=True)
 
     def decode_all(self, ids: list[int]) -> str:
-        """Ids to text, special tokens as they are written."""
+        """The text of ids, with the texts of special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=False)
 
     def encode_continuation(self, text: str) -> list[int]:
-        """Text to ids, as it is: without the space that some tokenizers put before every text."""
+        """The ids of a text without the space that some tokenizers add before every text."""
         return self._as_text(self._continuing, text)
 
     def _as_text(self, tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
-        """The ids of a text; where its pieces make a special token after all, they are cut further."""
+        """The ids of a text; if its parts still form a special token, they are split further."""
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         if self._special_ids.isdisjoint(ids):
             return ids
@@ -101,7 +101,7 @@ class HuggingFaceTokenizer:
         return [*first, *itertools.chain.from_iterable(others)]
 
     def _cut_special(self, text: str) -> list[str]:
-        """The parts of a text, cut after the first character of whatever is written like a special token."""
+        """The parts of a text, split after the first character of everything that looks like a special token."""
         parts = []
         while found := self._special_texts.search(text):
             parts.append(text[: found.start() + 1])
@@ -109,12 +109,12 @@ class HuggingFaceTokenizer:
         return [*parts, text]
 
     def special_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where a text is written like special tokens: start and end of each place, apart from each other."""
+        """Start and end of each span of a text that looks like a special token; spans do not overlap."""
         return [found.span() for found in self._special_texts.finditer(text)]
 
     @functools.cached_property
     def _special(self) -> dict[int, str]:
-        """Ids and texts of the special tokens; the one for unknown characters, which any text may have, is none."""
+        """Texts of the special tokens by id, without the token for unknown characters, which any text may contain."""
         added = self._tokenizer.get_added_tokens_decoder()
         special = {i: token.content for i, token in added.items() if token.special}
         named = {i: self._tokenizer.id_to_token(i) for i in (self.bos_id, self.eos_id, self.pad_id) if i is not None}
@@ -127,27 +127,27 @@ class HuggingFaceTokenizer:
 
     @functools.cached_property
     def _special_texts(self) -> re.Pattern:
-        """Matches what is written like a special token, the longest first; nothing where there is none."""
+        """A pattern of all texts of special tokens, the longest first; matches nothing if there are none."""
         texts = sorted(self._special.values(), key=len, reverse=True)
         return re.compile('|'.join(map(re.escape, texts)) or r'(?!)')
 
     @functools.cached_property
     def special_tokens(self) -> dict[str, str]:
-        """How the special tokens are written that chat templates name, such as 'bos_token' and 'eos_token'."""
+        """The texts of special tokens by the names in chat templates, such as 'bos_token' and 'eos_token'."""
         named = {name: self._settings.get(name) for name in SPECIAL_TOKENS}
         texts = {name: token['content'] if isinstance(token, dict) else token for name, token in named.items()}
-        if texts['eos_token'] is None:  # config.json names it by its id
+        if texts['eos_token'] is None:  # config.json may have its id
             texts['eos_token'] = self._tokenizer.id_to_token(self.eos_id)
         return {name: text for name, text in texts.items() if text is not None}
 
     def _prompt_bos_id(self) -> int | None:
-        """BOS where the file's post-processor begins texts with it, as transformers does."""
+        """The id of BOS if the file's post-processor adds it before texts, as in transformers; otherwise None."""
         bos_id = self._special_id('bos')
         begins = bos_id is not None and self._tokenizer.encode('', add_special_tokens=True).ids[:1] == [bos_id]
         return bos_id if begins else None
 
     def _special_id(self, kind: str) -> int | None:
-        """The id of the EOS, BOS or pad token; None where there is none."""
+        """The id of the EOS, BOS or pad token; None if there is none."""
         token = self._settings.get(f'{kind}_token')
         if token is not None:
             return self._tokenizer.token_to_id(token['content'] if isinstance(token, dict) else token)
@@ -156,14 +156,14 @@ class HuggingFaceTokenizer:
 
     @functools.cached_property
     def _continuing(self) -> tokenizers.Tokenizer:
-        """The same tokenizer without the space that it may put before every text."""
+        """The same tokenizer without the space that it may add before every text."""
         tokenizer = self._without_first_space()
         tokenizer.encode_special_tokens = True
         return tokenizer
 
     @functools.cached_property
     def _marked(self) -> tokenizers.Tokenizer:
-        """The same tokenizer, which finds special tokens in texts."""
+        """The same tokenizer, but recognising special tokens in texts."""
         return _tokenizer(self._path, read_utf8(self._path))
 
     @functools.cached_property
@@ -176,7 +176,7 @@ class HuggingFaceTokenizer:
 
     @functools.cached_property
     def _settings(self) -> dict[str, Any]:
-        """What the files beside tokenizer.json say, the last having the last word; config.json knows ids only."""
+        """The settings in other files of the folder, later files overriding earlier ones; config.json has ids only."""
         settings: dict[str, Any] = {}
         for name in ('config.json', *_SETTINGS_FILES):
             if (file := self._path.parent / name).exists():
@@ -185,7 +185,7 @@ class HuggingFaceTokenizer:
 
 
 def _without_first_space(part: Any) -> Any:
-    """The JSON of a tokenizer, or a part of it, that puts no space before a text; the decoder stays as it is."""
+    """The JSON of a tokenizer, or a part of it, changed to add no space before a text; the decoder is unchanged."""
     if isinstance(part, list):
         return [_without_first_space(item) for item in part if not (isinstance(item, dict) and _prepends(item))]
     if not isinstance(part, dict):

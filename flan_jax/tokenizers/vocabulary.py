@@ -13,27 +13,27 @@ from flan_jax.errors import UserError
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE, HuggingFaceTokenizer
 
 BUNDLED = pathlib.Path(__file__).parent / 'vocabularies' / 'samples_4k.model'
-"""Trained by scripts/train_vocabulary.py on the bundled samples; for trying things out, not for real models."""
+"""Trained by scripts/train_vocabulary.py on the bundled samples; for experiments, not for real models."""
 
 SENTENCEPIECE_FILE = 'tokenizer.model'
-"""Name of a SentencePiece model in folders that keep it beside a model of transformers."""
+"""Name of a SentencePiece model in Hugging Face folders."""
 
 
 class TokenTextError(UserError):
-    """A text is no single token of a vocabulary."""
+    """A text is not a single token of a vocabulary."""
 
 
 class Vocabulary:
     """Text to ids and back: a SentencePiece model, or Hugging Face's tokenizer.json.
 
-    What begins and ends prompts and responses is the prompt format's to say (`flan_jax.data.formats`).
+    The prompt format decides which tokens begin and end prompts and responses (`flan_jax.data.formats`).
     """
 
     def __init__(self, path: str | None = None):
         """Loads a SentencePiece model, a tokenizer.json or a folder with either; without a path, the bundled model.
 
         Raises:
-          UserError: if there is nothing at `path`, or nothing says which token ends a text.
+          UserError: if there is nothing at `path`, or the EOS token is unknown.
         """
         self.path = _file_of(epath.Path(path or BUNDLED))
         of_kind: Any = HuggingFaceTokenizer if self.path.suffix == '.json' else _SentencePiece
@@ -49,52 +49,52 @@ class Vocabulary:
 
     @property
     def bos_id(self) -> int | None:
-        """Id of the token that begins every prompt, as Llama and Gemma expect; None where nothing does."""
+        """Id of the token that begins every prompt, as for Llama and Gemma; None if there is none."""
         return self._tokenizer.bos_id
 
     @property
     def pad_id(self) -> int | None:
-        """Id of the padding token, or None. Sequences are padded with 0 whatever it is; masks hide padding."""
+        """Id of the padding token, or None. Sequences are always padded with 0; masks hide padding."""
         return self._tokenizer.pad_id
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that stand for the model's bytes and special tokens."""
+        """A fingerprint, sixteen hexadecimal digits, of the model's bytes and special tokens."""
         return self._tokenizer.fingerprint
 
     @property
     def special_tokens(self) -> dict[str, str]:
-        """How special tokens are written in texts; empty for SentencePiece, where no text stands for one."""
+        """The texts of special tokens; empty for SentencePiece, whose special tokens have no text."""
         return self._tokenizer.special_tokens
 
     def encode(self, text: str) -> list[int]:
-        """Text to ids, none of them a special token's, whatever is written in the text."""
+        """The ids of a text, never those of special tokens."""
         return self._tokenizer.encode(text)
 
     def encode_continuation(self, text: str) -> list[int]:
-        """The ids of a text that continues another, as it is: no space is put before it."""
+        """The ids of a text that continues another: no space is added before it."""
         return self._tokenizer.encode_continuation(text)
 
     def encode_marked(self, text: str, continues: bool = False) -> list[int]:
-        """The ids of a template's words, in which what is written like a special token becomes that token.
+        """The ids of a template's text, in which special tokens are recognised.
 
         Args:
-          text: the words; never those of data.
+          text: text of a template, never of data.
           continues: see `encode_continuation`.
         """
         return self._tokenizer.encode_marked(text, continues)
 
     def special_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where `encode_marked` would find special tokens: start and end of each place."""
+        """Start and end of each span in which `encode_marked` would recognise a special token."""
         return self._tokenizer.special_spans(text)
 
     def token_id(self, text: str) -> int:
-        """The id of the token that says exactly this text inside another, such as ' We' after a word.
+        """The id of the token with exactly this text within a longer text, such as ' We' after a word.
 
-        Where several do, as bytes beside pieces, the one that the tokenizer itself writes is meant.
+        If several tokens have this text, such as a byte and a piece, it is the one that the tokenizer produces.
 
         Raises:
-          TokenTextError: if there is no such token, or nothing tells several apart.
+          TokenTextError: if there is no such token, or the choice among several is ambiguous.
         """
         found = self._ids_by_text.get(text, [])
         if len(found) > 1:
@@ -106,25 +106,25 @@ class Vocabulary:
 
     @functools.cached_property
     def _ids_by_text(self) -> dict[str, list[int]]:
-        """What tokens say after a letter, to their ids."""
+        """The ids of tokens by their text after a letter."""
         found: dict[str, list[int]] = {}
         for i in range(len(self)):
             found.setdefault(self.token_text(i), []).append(i)
         return found
 
     def token_text(self, i: int) -> str:
-        """What a token says inside a text, such as ' We'; special tokens as they are written."""
+        """The text of a token within a longer text, such as ' We'; also for special tokens."""
         ids, text = self._before
         return self.decode_all([*ids, int(i)]).removeprefix(text)
 
     @functools.cached_property
     def _before(self) -> tuple[list[int], str]:
-        """A letter that stands before a token: its ids and its text."""
+        """A letter to precede a token: its ids and its text."""
         ids = self.encode_continuation('a')
         return ids, self.decode_all(ids)
 
     def decode(self, ids) -> str:
-        """Ids up to the first EOS to text."""
+        """The text of the ids before the first EOS."""
         ids = [int(i) for i in ids]
         return self._tokenizer.decode(ids[: ids.index(self.eos_id)] if self.eos_id in ids else ids)
 

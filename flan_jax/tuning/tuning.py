@@ -104,9 +104,9 @@ def tuning_from_plain(plain: Mapping[str, Any]) -> Tuning:
     Raises:
       SettingsError: if the type is not a tuning, or a field is unknown or has a value that is not allowed.
     """
-    room = importlib.import_module(__package__)
+    package = importlib.import_module(__package__)
     modules = [
-        importlib.import_module(f'{room.__name__}.{found.name}') for found in pkgutil.iter_modules(room.__path__)
+        importlib.import_module(f'{package.__name__}.{found.name}') for found in pkgutil.iter_modules(package.__path__)
     ]
     tuning = from_plain(plain, [made for module in modules for made in settings_in(module)])
     if not isinstance(tuning, Tuning):

@@ -149,6 +149,10 @@ def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples
     settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), **{'Evaluation.templates': (0,)})
     evaluated = {(key.dataset, key.shots) for key in eval_set_of(settings).keys}
     assert evaluated == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
+    twice = experiment(
+        samples_dir, tmp_path, EVAL_TASKS=('wsc',), SHOTS=(2, 2), **{'Evaluation.splits': ('test', 'test')}
+    )
+    assert len(eval_set_of(twice).keys) == len(set(eval_set_of(twice).keys))
     few_shot_only = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), SHOTS=(2,))
     with pytest.raises(SettingsError, match=r'SHOTS=\(2,\): wsc273 has no training examples'):
         eval_set_of(few_shot_only)

@@ -244,6 +244,20 @@ def test_what_gives_no_rewards_of_these_answers_is_refused(changes, message, cap
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('checkpoint', 'message'),
+    [
+        ('out/adapter/policy', 'Lora trained beside the base model'),
+        ('out/ppo/checkpoints/8', 'name MODEL_DIR/policy'),
+        ('out/reward', 'name a checkpoint of a language model'),
+    ],
+)
+def test_it_begins_with_a_whole_language_model_alone(folder, checkpoint, message, capsys):
+    assert run(INITIAL_CHECKPOINT_PATH=repr(checkpoint), MODEL_DIR='out/unbegun') == 2
+    assert message in capsys.readouterr().err.replace('\n', ' ')
+    assert not (folder / 'out/unbegun/manifest.json').exists()
+
+
 def test_each_command_refuses_what_is_the_others(capsys):
     assert main.main(['ppo', '--gin_file=gin/runs/rft.gin', '--gin.MODEL_DIR=out/other']) == 2
     assert 'learns from data; use `flan-jax train`' in capsys.readouterr().err

@@ -9,7 +9,7 @@ from etils import epath
 
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
-from flan_jax.command.train import tuning
+from flan_jax.command.train import prepare_tuning
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.errors import UserError
 from flan_jax.loaded_model import checkpoint_in, load
@@ -73,7 +73,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_prompt(folder, samples_dir):
     bindings = {name: str(value) for name, value in settings_of(folder, samples_dir, **where).items()}
     run = configuration.load([str(folder / 'run.gin')], bindings)
     prepare_libraries(run.data)
-    tuning(run, 'flan-jax train')[1](2)
+    prepare_tuning(run, 'flan-jax train')[1](2)
     after_two = prompt_of(folder / 'stopped')
     assert command('train', folder, samples_dir, **where) == 0
     np.testing.assert_array_equal(prompt_of(folder / 'stopped'), prompt_of(folder / 'run'))

@@ -11,7 +11,7 @@ from etils import epath
 
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
-from flan_jax.command.train import tuning
+from flan_jax.command.train import prepare_tuning
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.evaluation.evaluate import unevaluated
@@ -152,7 +152,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_prompts_and_what_stops_them(f
     where = {'MODEL_DIR': folder / 'stopped'}
     run = load_run(folder, samples_dir, **where)
     prepare_libraries(run.data)
-    tuning(run, 'flan-jax train')[1](2)
+    prepare_tuning(run, 'flan-jax train')[1](2)
     assert command('train', folder, samples_dir, **where) == 0
     for name, value in prompts_of(folder / 'run').items():
         np.testing.assert_array_equal(value, prompts_of(folder / 'stopped')[name], err_msg=name)

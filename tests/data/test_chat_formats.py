@@ -8,7 +8,7 @@ import pytest
 from flan_jax.data.formats import format_named, format_of, known_formats
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate, ChatTemplateError
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import EOS_MARK
 from flan_jax.data.formats.plain import Plain
@@ -123,6 +123,17 @@ def test_thoughts_of_earlier_turns_are_dropped_where_they_are_only_read(tmp_path
         prompt_format.encode_asked(vocabulary, dataclasses.replace(thinking, history=(), answer='</think> no'))
 
 
+def test_a_system_message_that_stands_before_the_last_question_is_asked_with_and_not_learned_from(tmp_path):
+    stock = STOCK['mistral']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('mistral'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    asked = prompt_format.encode_asked(vocabulary, dataclasses.replace(BRIEF, answer=WANTED))
+    text = '<s>[INST] Who?[/INST] Ann.</s>[INST] Be brief.\n\nAnd?[/INST]'
+    assert asked.prompt == vocabulary.encode_marked(text)
+    with pytest.raises(ChatTemplateError, match='no prefix of the dialogue'):
+        prompt_format.encode_asked(vocabulary, BRIEF)
+
+
 @pytest.mark.parametrize('name', ['llama3.1', 'gemma2', 'mistral'])
 def test_answers_may_have_blanks_around_that_a_template_takes_off(name):
     stock = STOCK[name]
@@ -134,6 +145,15 @@ def test_answers_may_have_blanks_around_that_a_template_takes_off(name):
     )
     template = ChatTemplate(text_of(name))
     assert template.segments_of(blank, special) == template.segments_of(stock.dialogue, special)
+
+
+def test_a_long_question_loses_its_end_whatever_blanks_stand_around_it(tmp_path):
+    stock = STOCK['llama3.1']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('llama3.1'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    question = 'Who? ' * 200
+    cut = prompt_format.encode_prompt(vocabulary, f'{question}\n', 300)
+    assert len(cut) == 300 and cut == prompt_format.encode_prompt(vocabulary, question.strip(), 300)
 
 
 def test_templates_are_found_where_tokenizers_keep_them(tmp_path):

@@ -17,7 +17,7 @@ from flan_jax.evaluation.judges.answers import Pair, paired, read_answers
 from flan_jax.evaluation.judges.likelihood import QUESTION, LikelihoodJudge
 from flan_jax.evaluation.judges.pairwise import Verdict, comparisons, judge_agreement, order_agreement
 from flan_jax.evaluation.judges.reviews import parse_scores, read_reviews, relative_score
-from flan_jax.evaluation.judges.verdict_file import VerdictFile
+from flan_jax.evaluation.judges.verdict_file import VerdictFile, read_verdicts
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.scoring import Scorer
 from flan_jax.model.config import DecoderConfig, Rotary
@@ -64,12 +64,26 @@ def test_what_a_file_keeps_apart_as_input_is_part_of_the_question(tmp_path):
     (tmp_path / 'answers.json').write_text(json.dumps(rows))
     asked = ['Translate.\n\noui', 'Translate.\n\nnon', 'Translate.']
     assert list(read_answers(tmp_path / 'answers.json')) == asked
-    assert read_prompts(tmp_path / 'answers.json') == (asked, asked)
+    prompts = read_prompts(tmp_path / 'answers.json')
+    assert [(prompt.name, prompt.text) for prompt in prompts] == [(text, text) for text in asked]
+    assert [prompt.context for prompt in prompts] == ['oui', 'non', '']
+    said = [row | {'output_1': row['output'], 'output_2': 'x', 'preference': 1} for row in rows]
+    (tmp_path / 'verdicts.json').write_text(json.dumps(said))
+    pairs = [Pair(prompt, answer, 'x') for prompt, answer in read_answers(tmp_path / 'answers.json').items()]
+    verdicts = VerdictFile(str(tmp_path / 'verdicts.json')).verdicts(pairs)
+    assert [verdict.pair for verdict in verdicts] == [of.pair for of in read_verdicts(tmp_path / 'verdicts.json')]
     ranked = {'instruction': 'Translate.', 'input': 'oui', 'responses': ['yes', 'no'], 'scores': [1, 0]}
     assert format_called('ranked').read('here', ranked).question == asked[0]
     (tmp_path / 'wrong.json').write_text(json.dumps([rows[0] | {'input': 3}]))
     with pytest.raises(UserError, match='input=3 is not a text'):
         read_answers(tmp_path / 'wrong.json')
+
+
+def test_equal_answers_tie_exactly(model):
+    equal = [Pair(f'question {i}', 'same ' * i, 'same ' * i) for i in range(8)]
+    verdicts = LikelihoodJudge(model, 256, 'toy').verdicts(equal + PAIRS)
+    assert all(verdict.b_wins == 0.5 for verdict in verdicts[: len(equal)])
+    assert not any(verdict.b_wins == 0.5 for verdict in verdicts[len(equal) :])
 
 
 def test_who_is_called_a_and_who_b_makes_no_difference(model):

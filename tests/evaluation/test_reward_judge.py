@@ -121,6 +121,14 @@ def test_pairs_are_read_from_preferences_and_rankings(tmp_path):
         preferred_pairs(tmp_path / 'none.jsonl', 'preference')
 
 
+def test_equal_answers_of_two_sets_tie_exactly(model):
+    """What stands beside them in a tree changes the last digit of a reward."""
+    sets = {name: {f'question {i}': 'the same ' * (i % 7 + 1) for i in range(60)} for name in 'ab'}
+    others = {prompt: f'{answer} {len(prompt) * "x "}' for prompt, answer in sets['a'].items()}
+    first, _, last = rated(model, {'a': sets['a'], 'c': others, 'b': sets['b']}, 2048)
+    assert first.rewards.tolist() == last.rewards.tolist() and win_rate(last, first)[0] == 50.0
+
+
 def test_preferences_are_rated_as_a_model_tuned_on_them_has_read_them(tmp_path, model):
     """GPT-4-LLM's comparisons: what an instruction is about stands in the prompt, and no blanks around answers."""
     prompt = _WITH_INPUT.format(instruction='Translate.', context='Bonjour')

@@ -61,7 +61,7 @@ def test_products_and_gradients_are_those_of_rounded_operands_in_float64(transpo
     np.testing.assert_allclose(y, x @ rounded, **sums_in_float32 if dtype else half_a_digit)
 
 
-def test_no_gradient_of_logits_is_laid_out_anew(one_cpu):
+def test_gradient_of_logits_needs_no_transpose(one_cpu):
     """It is what takes most memory in a step."""
     x, kernel = jnp.ones((3, 8, 16)), jnp.ones((640, 16))
     loss = jax.grad(lambda x, kernel: jnp.exp(product(x, kernel, transposed=True)).sum(), argnums=(0, 1))

@@ -183,6 +183,15 @@ def test_a_latex_table_escapes_names_and_has_a_cell_for_each_model():
     assert r'a\_b \& c & 0 & f1 & 50.0 $\pm$ 1.2 & -- \\' in table and r'x\_1 & y \\' in table
 
 
+def test_a_report_without_results_leaves_no_tables_of_an_earlier_one(tmp_path):
+    found = {'mean': 1.0, 'std': 0.0, 'interval': (0.0, 2.0), 'best_dev': None, 'templates': []}
+    line = {'name': 'rte', 'shots': 0, 'metric': 'accuracy', 'num_examples': 2, 'models': {'base': found}}
+    write_beside(tmp_path, [line], {})
+    assert {path.name for path in tmp_path.iterdir()} == {'results.csv', 'templates.csv', 'results.tex'}
+    write_beside(tmp_path, [], {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_dots_and_curves_say_what_they_are(tmp_path):
     name = 'rte <b>"&'
     row = {'name': name, 'shots': 0, 'base': {3: 50.0}, 'tuned': {}, 'chance': None, 'paper': None}

@@ -6,7 +6,7 @@ import pytest
 
 from flan_jax.command import configuration, main
 from flan_jax.command.libraries import prepare_libraries
-from flan_jax.command.train import tuning
+from flan_jax.command.train import prepare_tuning
 from flan_jax.studies import run_evaluation
 
 TINY = 'gin/runs/tiny.gin'
@@ -52,7 +52,7 @@ def stopped(samples_dir, tmp_path_factory):
     where = {'MODEL_DIR': folder / 'run', 'Stream.directory': folder / 'streams', 'TFDS_DATA_DIR': samples_dir}
     run = configuration.load([TINY], bindings(where))
     prepare_libraries(run.data)
-    _, tune_until = tuning(run, 'flan-jax train')
+    _, tune_until = prepare_tuning(run, 'flan-jax train')
     tune_until(1)
     assert command('evaluate', where) == command('report', where) == 0
     return where, report_of(where)

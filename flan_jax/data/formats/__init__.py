@@ -1,4 +1,4 @@
-"""Prompt formats, one a file: what stands before, between and after the texts of an example. Needs no TensorFlow."""
+"""Prompt formats, one per file: the text before, between and after the parts of an example. Needs no TensorFlow."""
 
 import dataclasses
 import importlib
@@ -12,14 +12,14 @@ from flan_jax.errors import UnknownName, UserError
 
 
 def known_formats() -> dict[str, Callable[..., PromptFormat]]:
-    """The formats by name: those of this folder, and subclasses that other modules have made."""
+    """The formats by name: those of this folder, and subclasses of other modules."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f'{__name__}.{module.name}')
     return {made.__name__.lower(): made for made in PromptFormat.__subclasses__()}
 
 
 def format_named(name: str) -> PromptFormat:
-    """The format of a name with its defaults, or the chat template at a path; raises UnknownName."""
+    """The format with this name and default settings, or the chat template at this path; raises UnknownName."""
     known = known_formats()
     if name not in known and pathlib.Path(name).exists():
         return known['chattemplate'](name)

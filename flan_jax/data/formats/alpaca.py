@@ -1,4 +1,4 @@
-"""Stanford Alpaca's format (Taori et al. 2023): texts around an instruction, with an input or without."""
+"""Stanford Alpaca's format (Taori et al. 2023): a frame around an instruction, with or without an input."""
 
 import dataclasses
 import re
@@ -19,7 +19,7 @@ _WITH_INPUT = (
 
 @dataclasses.dataclass(frozen=True)
 class Alpaca(PromptFormat):
-    """Headed sections; the answer follows the last heading at once, and EOS the answer."""
+    """Sections with headings; the answer directly follows the last heading and ends with EOS."""
 
     prompt = _WITHOUT_INPUT
     response = '{target}{eos}'
@@ -39,6 +39,6 @@ _PROMPTS = [
 
 
 def unwrapped(text: str) -> tuple[str, str] | None:
-    """The instruction and the input, '' for none, of a prompt in Alpaca's format; None for another text."""
+    """Instruction and input ('' for none) of a prompt in Alpaca's format; None for any other text."""
     found = next((match for pattern in _PROMPTS if (match := pattern.fullmatch(text.strip()))), None)
     return (found.group(1), found.group(2) if found.re.groups > 1 else '') if found else None

@@ -1,4 +1,4 @@
-"""The chat template that came with a model, where one did."""
+"""The chat template in a model's folder."""
 
 from etils import epath
 
@@ -7,10 +7,10 @@ from flan_jax.files import read_json
 
 
 def chat_template_beside(folder: epath.PathLike) -> ChatTemplate | None:
-    """The chat template in the folder of a Hugging Face tokenizer; None where it has none.
+    """The chat template in the folder of a Hugging Face tokenizer; None if there is none.
 
     Raises:
-      ChatTemplateError: for one that nothing can be learned from.
+      ChatTemplateError: if the template cannot be used for training.
     """
     folder = epath.Path(folder)
     if (folder / TEMPLATE_FILE).exists():

@@ -1,9 +1,9 @@
-"""Any chat template of a Hugging Face tokenizer, with a loss mask that is proven on every dialogue.
+"""Chat templates of Hugging Face tokenizers, with a loss mask that is verified on every dialogue.
 
-The text is that of transformers' `apply_chat_template`. Which of it is learned is found by rendering prefixes: what a
-model is given before an answer (the messages before it, with the generation prompt) must be a prefix of the whole, and
-after it the answer must stand with the end of the turn. So the mask is right without the template's `{% generation %}`,
-which stock templates do not have, and a template that this cannot be said of is refused.
+The text is that of transformers' `apply_chat_template`. The learned parts are found by rendering prefixes: the messages
+before an answer, with the generation prompt, must render to a prefix of the whole dialogue, which must continue with
+the answer and the end of the turn. This needs no `{% generation %}` block, which stock templates lack. Templates for
+which the prefixes do not match are refused.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from typing import Any
 import jinja2.ext
 import jinja2.sandbox
 
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.files import read_json, read_utf8
@@ -25,7 +25,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 CONFIG_FILE, TEMPLATE_FILE = 'tokenizer_config.json', 'chat_template.jinja'
 
-_QUESTION, _ANSWER = 'QuestionProbe', 'AnswerProbe'
+_QUESTION = 'QuestionProbe'
 
 _WITHOUT_VOCABULARY = {'bos_token': '', 'eos_token': EOS_MARK}
 
@@ -40,12 +40,12 @@ class ChatTemplateError(UserError):
 class ChatTemplate(PromptFormat):
     """A Jinja chat template.
 
-    Templates see messages with 'role' and 'content', the special tokens of the vocabulary, and what transformers gives
-    them besides but for `strftime_now`: the text of a run must not depend on the day.
+    Templates have access to messages with 'role' and 'content', the special tokens of the vocabulary, and the functions
+    that transformers provides, except `strftime_now`: the text of a run must not depend on the date.
 
     Attributes:
-      template: path of a template, of a tokenizer_config.json, or of the folder of a tokenizer; or the template itself,
-        which is what is kept.
+      template: path of a template, of a tokenizer_config.json, or of a tokenizer's folder, which is replaced by the
+        template's text; or that text.
     """
 
     template: Text
@@ -55,8 +55,8 @@ class ChatTemplate(PromptFormat):
         super().__post_init__()
 
     def check(self) -> None:
-        """Refuses what cannot be rendered or has no end of turn, before any data is read."""
-        self.segments_of(Dialogue(_QUESTION, _ANSWER), _WITHOUT_VOCABULARY)
+        """Refuses templates that cannot be rendered or have no end of turn, before any data are read."""
+        self.segments_of(Dialogue(_QUESTION, WANTED), _WITHOUT_VOCABULARY)
 
     @functools.cached_property
     def _texts(self) -> tuple[str, str, str]:
@@ -73,21 +73,24 @@ class ChatTemplate(PromptFormat):
         return self.segments_of(dialogue, _WITHOUT_VOCABULARY | vocabulary.special_tokens)
 
     def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
-        """As of every format; where a template changes what is only read, all before the last answer is one text.
+        """As in every format; if a template changes earlier turns, all before the last answer is one segment.
 
-        Templates drop the thoughts of earlier answers, or move the system message to the last question.
+        Templates drop the thoughts of earlier answers, or show the system message only before the last question. Where
+        no answer is learned, segments need not be prefixes of each other.
         """
         special_tokens = _WITHOUT_VOCABULARY | vocabulary.special_tokens
         try:
             return self.segments_of(dialogue, special_tokens)
         except ChatTemplateError:
+            if dialogue.answer == WANTED:
+                return [self._render(_messages(dialogue)[:-1], special_tokens, asks=True), WANTED]
             return self.segments_of(dialogue, special_tokens, only_last=True)
 
     def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str], only_last: bool = False) -> list[str]:
-        """As `segments`, with special tokens as they are written; with `only_last`, the last answer and all before it.
+        """As `segments`, given the texts of special tokens; with `only_last`, the last answer and all before it.
 
         Raises:
-          ChatTemplateError: if the template refuses the messages, or what is learned cannot be proven.
+          ChatTemplateError: if the template refuses the messages, or prefixes do not match.
         """
         messages = _messages(dialogue)
         whole = self._render(messages, special_tokens, asks=False)
@@ -108,11 +111,11 @@ class ChatTemplate(PromptFormat):
         return _end_of_turn(self, tuple(sorted(special_tokens.items())))
 
     def bos(self, vocabulary: Vocabulary) -> list[int]:
-        """None where the template writes it itself, as it does by the special tokens of a tokenizer.json."""
+        """Empty if the template writes BOS itself, as with the special tokens of a tokenizer.json."""
         return [] if vocabulary.special_tokens else super().bos(vocabulary)
 
     def guarded(self, vocabulary: Vocabulary, dialogue: Dialogue) -> Dialogue:
-        """With marks around what its texts have written like a special token, such as the template's own."""
+        """Delimits data that look like special tokens, such as those of the template."""
 
         def guard(text):
             return guarded_text(vocabulary, text)
@@ -126,7 +129,7 @@ class ChatTemplate(PromptFormat):
         )
 
     def encode_run(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
-        """Special tokens where the template writes them, and not where data does."""
+        """Special tokens come from the template's text only, never from data."""
         ids: list[int] = []
         for place, part in enumerate(text.split(AS_TEXT)):
             if part and place % 2:
@@ -136,13 +139,13 @@ class ChatTemplate(PromptFormat):
         return ids
 
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
-        return self.encode_asked(vocabulary, Dialogue(text, _ANSWER), max_length).prompt
+        return self.encode_asked(vocabulary, Dialogue(text, WANTED), max_length).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         return self.encode_asked(vocabulary, Dialogue(_QUESTION, text), None, max_length).response
 
     def end_id(self, vocabulary: Vocabulary) -> int:
-        """The end of turn, where it is one token; else EOS, and `finish` finds the end in the text."""
+        """The end of turn if it is a single token; otherwise EOS, and `finish` finds the end of turn in the text."""
         end = self.end_of_turn(_WITHOUT_VOCABULARY | vocabulary.special_tokens)
         ids = [] if EOS_MARK in end else vocabulary.encode_marked(end, continues=True)
         return ids[0] if len(ids) == 1 else vocabulary.eos_id
@@ -152,7 +155,7 @@ class ChatTemplate(PromptFormat):
         return (end,) if end else ()
 
     def _render(self, messages: Sequence[Message], special_tokens: Mapping[str, str], asks: bool) -> str:
-        """The text of messages; with what invites an answer where a model is asked for one."""
+        """The text of messages, with the generation prompt if `asks`."""
         try:
             return _compiled(self.template).render(messages=messages, add_generation_prompt=asks, **special_tokens)
         except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
@@ -161,19 +164,19 @@ class ChatTemplate(PromptFormat):
 
 
 class _Generation(jinja2.ext.Extension):
-    """transformers' block `{% generation %}`, of which only the content matters here."""
+    """transformers' block `{% generation %}`, which is replaced by its content."""
 
     tags = {'generation'}  # noqa: RUF012
 
     def parse(self, parser):
-        """The statements within."""
+        """The statements within the block."""
         next(parser.stream)
         return parser.parse_statements(['name:endgeneration'], drop_needle=True)
 
 
 @functools.cache
 def _compiled(template: str) -> jinja2.Template:
-    """A template in the environment that transformers gives it."""
+    """A template compiled in the same environment as in transformers."""
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
     )
@@ -187,12 +190,12 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, str], ...]) -> str:
-    messages = _messages(Dialogue(_QUESTION, _ANSWER))
+    messages = _messages(Dialogue(_QUESTION, WANTED))
     whole = chat_template._render(messages, dict(special_tokens), asks=False)
     before = chat_template._render(messages[:1], dict(special_tokens), asks=True)
     if not whole.startswith(before):
         raise ChatTemplateError(_not_a_prefix(before, whole))
-    _, found, end = whole[len(before) :].partition(_ANSWER)
+    _, found, end = whole[len(before) :].partition(WANTED)
     if not found:
         raise ChatTemplateError('the chat template does not show the answer after the generation prompt')
     if not end.strip():
@@ -204,7 +207,7 @@ def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, s
 
 
 def guarded_text(vocabulary: Vocabulary, text: str) -> str:
-    """A text with `AS_TEXT` before and after each place that is written like a special token of the vocabulary."""
+    """A text with `AS_TEXT` before and after each span that looks like a special token of the vocabulary."""
     for start, end in reversed(vocabulary.special_spans(text)):
         text = text[:start] + AS_TEXT + text[start:end] + AS_TEXT + text[end:]
     return text
@@ -238,7 +241,7 @@ def _raise(message: str) -> None:
 
 
 def _read(template: Any) -> Any:
-    """The text of a template: itself, or what lies at a path."""
+    """The text of a template, which may be given by a path."""
     if not isinstance(template, str) or '{%' in template or '{{' in template:
         return template
     path = pathlib.Path(template)

@@ -1,19 +1,22 @@
-"""What a prompt format makes of a dialogue: segments of text, every second one learned, and tokens."""
+"""Dialogues as texts and as tokens."""
 
 import dataclasses
 from collections.abc import Sequence
 
+WANTED = 'AnswerProbe'
+"""Stands for an answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Dialogue:
-    """A question, its answer, and what stands before them; texts.
+    """The texts of a dialogue.
 
     Attributes:
-      question: the last one.
-      answer: to the last question.
-      history: earlier questions and answers in turn.
+      question: the last question.
+      answer: the answer to the last question.
+      history: earlier questions and answers, alternating.
       system: the system message; empty for none.
-      context: the text that the question is about and with which it ends; empty for none.
+      context: the end of the question, if that is a text that the question is about; empty for none.
     """
 
     question: str
@@ -34,12 +37,12 @@ class EncodedDialogue:
     """The tokens of a dialogue.
 
     Attributes:
-      prompt: ids of what is only read.
-      response: ids from the first learned one on.
-      weights: 1 for every token of the response that is learned, 0 for those of later questions.
-      prompt_text: the prompt as people read it.
+      prompt: ids before the first learned token.
+      response: ids from the first learned token on.
+      weights: 1 for learned tokens of the response, 0 for those of later questions.
+      prompt_text: the prompt for people.
       prompt_cut: whether the prompt has lost turns.
-      prompt_fits: whether the prompt, so shortened, has no more tokens than it may; if not, it has lost its end.
+      prompt_fits: whether the prompt then fits; if not, its end was cut.
       response_cut: whether the response has lost turns, or the end of an answer.
     """
 
@@ -53,7 +56,7 @@ class EncodedDialogue:
 
 
 def split_at(segments: Sequence[list[int]], first_learned: int, text: str) -> EncodedDialogue:
-    """The encoding whose prompt ends before segment `first_learned`; segments at odd places are learned."""
+    """The encoding whose prompt ends before segment `first_learned`; segments with odd indices are learned."""
     response = [(i, place % 2) for place, ids in enumerate(segments) if place >= first_learned for i in ids]
     return EncodedDialogue(
         prompt=[i for ids in segments[:first_learned] for i in ids],

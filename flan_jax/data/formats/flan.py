@@ -1,4 +1,4 @@
-"""FLAN's format: EOS ends inputs and targets, those of exemplars too (FLAN, sections 2.4 and 4.4)."""
+"""FLAN's format: inputs and targets, also those of exemplars, end with EOS (FLAN, sections 2.4 and 4.4)."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from flan_jax.data.formats.format import PromptFormat
 
 @dataclasses.dataclass(frozen=True)
 class Flan(PromptFormat):
-    """x EOS y EOS; exemplars are whole examples that stand before."""
+    """x EOS y EOS; exemplars are complete examples before it."""
 
     prompt = '{input}{eos}'
     response = '{target}{eos}'

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
-from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
+from flan_jax.data.formats.dialogue import WANTED, Dialogue, EncodedDialogue, split_at
 from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -77,6 +77,12 @@ class PromptFormat(Settings, abc.ABC):
         ids = self._encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
         ids = self.bos(vocabulary) + ids
         return _cut(ids, self.prompt_end(vocabulary), max_length)
+
+    def encode_question(self, vocabulary: Vocabulary, question: str, context: str = '') -> list[int]:
+        """The tokens of a prompt; `context` is the end of the question, the text that it is about, empty for none."""
+        if not context:
+            return self.encode_prompt(vocabulary, question)
+        return self.encode_asked(vocabulary, Dialogue(question, WANTED, context=context)).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a response.
@@ -238,7 +244,8 @@ def readable(segments: list[str]) -> str:
 
 
 def _text_after(text: str, segment: str) -> str:
-    return segment.rpartition(text)[2] if text else ''
+    shown = text if text in segment else text.strip()  # as templates show it that take off the blanks around
+    return segment.rpartition(shown)[2] if shown else ''
 
 
 def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:

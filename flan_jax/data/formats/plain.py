@@ -1,7 +1,7 @@
-"""The format of base models, which know documents only: x, a space, y; a blank line between examples.
+"""The format for base models, which were trained on documents: x, a space, y; a blank line between examples.
 
-As GPT-3 was prompted (Brown et al. 2020, section 2.4 and appendix G), and LaMDA-PT for FLAN's comparison with it. An
-EOS after x would read as the end of the document.
+GPT-3 was prompted in this way (Brown et al. 2020, section 2.4 and appendix G), and LaMDA-PT in FLAN's comparison. An
+EOS after x would mark the end of a document.
 """
 
 import dataclasses
@@ -13,11 +13,11 @@ BLANK_LINE = '\n\n'
 
 @dataclasses.dataclass(frozen=True)
 class Plain(PromptFormat):
-    """x y, and nothing else.
+    """x y, without any other text.
 
     Attributes:
-      stop: what ends an answer, which has no EOS: the blank line before the next example; or '\\n' where answers have
-        one line, as GPT-3's had.
+      stop: text that ends a generated answer, since there is no EOS: the blank line before the next example; or '\\n'
+        for answers of one line, as for GPT-3.
     """
 
     stop: str = BLANK_LINE

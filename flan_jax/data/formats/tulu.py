@@ -1,4 +1,4 @@
-"""Tulu's format (Wang et al. 2023; Hewitt et al. 2024, section 2): tags on lines of their own, EOS after answers."""
+"""Tulu's format (Wang et al. 2023; Hewitt et al. 2024, section 2): tags on separate lines, EOS after answers."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ class Tulu(PromptFormat):
     Attributes:
       user: tag of a question; '<|A|>' in an ablation of Hewitt et al. (section 4.3).
       assistant: tag of an answer; '<|B|>' there.
-      eos_as_bos: begin with EOS where the vocabulary has no BOS, as the paper does for OLMo.
+      eos_as_bos: whether prompts start with EOS if the vocabulary has no BOS, as in the paper for OLMo.
     """
 
     user: Text = '<|user|>'

@@ -1,4 +1,4 @@
-"""Formats of instruction files, one a file: a row of such a file becomes a `Conversation`."""
+"""Formats of instruction files, one per module: each turns a row of a file into a `Conversation`."""
 
 import importlib
 import pkgutil
@@ -16,7 +16,7 @@ def known_formats() -> dict[str, ModuleType]:
 
 
 def format_called(name: str) -> ModuleType:
-    """The format of a name; raises UnknownName."""
+    """The format with this name; raises UnknownName."""
     known = known_formats()
     if name not in known:
         raise UnknownName('format of instruction files', name, known)

@@ -1,4 +1,4 @@
-"""Stanford Alpaca's files, and those of GPT-4-LLM and others that kept their keys."""
+"""Files with the keys of Stanford Alpaca, such as GPT-4-LLM's."""
 
 from collections.abc import Mapping
 from typing import Any

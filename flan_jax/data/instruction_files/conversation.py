@@ -1,4 +1,4 @@
-"""What every format of instruction files is read into, and how it lies on disk."""
+"""Conversations: the common form of instruction files, and its form on disk."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,28 @@ from flan_jax.data.formats.alpaca import unwrapped
 USER, ASSISTANT, SYSTEM = 'user', 'assistant', 'system'
 
 ROLES = {USER: USER, 'human': USER, ASSISTANT: ASSISTANT, 'gpt': ASSISTANT, 'model': ASSISTANT, SYSTEM: SYSTEM}
-"""A role as files name it to the role that is meant."""
+"""The standard role for each role's name in files."""
 
 
 INSTRUCTION = 'instruction'
 """The key of prompts that may have an `input` beside them, as Alpaca's rows have."""
 
 USER_INPUT = 'user_input'
-"""The key of prompts in GPT-4-LLM's comparisons, where they stand in Alpaca's format."""
+"""The key of prompts in GPT-4-LLM's comparisons, which are in Alpaca's format."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Conversation:
-    """An instruction and its response, with what stands before them.
+    """An instruction and its response, with earlier turns.
 
     Attributes:
-      instruction: what is asked last.
+      instruction: the last question.
       response: the answer to learn.
-      input: what the instruction is about, where a file keeps it apart (Alpaca's `input`).
+      input: the text that the instruction is about, if a file has it separately (Alpaca's `input`).
       system: the system message; empty for none.
-      history: earlier questions and answers, in turn.
-      rejected: other answers, none better than the response.
-      scores: how good the response and each of the others is, higher for better; empty where nobody says.
+      history: earlier questions and answers, alternating.
+      rejected: other answers, none of which is better than the response.
+      scores: scores of the response and of each other answer, higher for better; empty if unknown.
     """
 
     instruction: str
@@ -53,7 +53,7 @@ class Conversation:
         return bool(self.scores) and len(set(self.scores)) == 1
 
     def as_example(self) -> dict[str, Any]:
-        """The conversation in the features of its prepared dataset."""
+        """The conversation as an example of its prepared dataset."""
         example = dataclasses.asdict(self) | {'history': list(self.history), 'rejected': list(self.rejected)}
         del example['scores']
         return example | ({'scores': list(self.scores)} if self.scores else {})
@@ -68,7 +68,7 @@ def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = 
     """A text of a row; `default` where the key is absent or null.
 
     Raises:
-      ExampleError: if it is absent without a default, or no text.
+      ExampleError: if it is absent and has no default, or is not a text.
     """
     value = row.get(key)
     if value is None and default is not None:
@@ -80,29 +80,31 @@ def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = 
     return value
 
 
-def question_of(where: str, row: Mapping[str, Any], key: str) -> str:
-    """The question that a row has under a key; that of an `instruction` ends with the row's `input`, where it has one.
+def question_of(where: str, row: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """The question that a row has under a key, and its context: an `instruction` has that of the row's `input`, if any.
+
+    The context is the end of the question, which follows the instruction after a blank line; empty for none.
 
     Raises:
-      ExampleError: where either is no text.
+      ExampleError: if either is no text.
     """
-    asked = text_of(where, row, key)
-    context = text_of(where, row, 'input', default='') if key == INSTRUCTION else ''
-    return with_input(asked, context) if context.strip() else asked
+    question = text_of(where, row, key)
+    context = text_of(where, row, 'input', default='').strip() if key == INSTRUCTION else ''
+    return (with_input(question, context), context) if context else (question, '')
 
 
 def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    """The first of the names that a row has a value for."""
+    """The first of the names for which a row has a value."""
     return next((name for name in names if row.get(name) is not None), None)
 
 
 def prompt_messages(prompt: Any) -> Any:
-    """The messages of a prompt that is a text; anything else as it is."""
+    """The messages of a prompt that is a text; anything else unchanged."""
     return [{'role': USER, 'content': prompt}] if isinstance(prompt, str) else prompt
 
 
 def prompt_and_input(prompt: Any) -> tuple[Any, str]:
-    """The instruction and input of a text in Alpaca's format; another prompt as it is, without input."""
+    """Instruction and input of a text in Alpaca's format; any other prompt unchanged, with input ''."""
     return (unwrapped(prompt) if isinstance(prompt, str) else None) or (prompt, '')
 
 
@@ -115,10 +117,10 @@ def conversation_with(
 
 
 def conversation_of(where: str, messages: Sequence[Any]) -> Conversation:
-    """The conversation of messages: a system message or none, then user and assistant in turn, the assistant last.
+    """The conversation of messages: an optional system message, then user and assistant in turn, the assistant last.
 
     Raises:
-      ExampleError: for messages that are none, or in another order.
+      ExampleError: if messages are malformed, or have another order.
     """
     turns = [_turn(f'{where}, message {number}', message) for number, message in enumerate(messages, start=1)]
     system = turns.pop(0)[1] if turns and turns[0][0] == SYSTEM else ''

@@ -1,4 +1,4 @@
-"""Which format an instruction file has, found by its first row."""
+"""Detects the format of an instruction file by its first row."""
 
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
 
     Args:
       path: the file.
-      formats: name to format, see `known_formats`.
-      keys: a key that a format reads to the one that the file has in its place.
+      formats: formats by name, see `known_formats`.
+      keys: names of keys in the file, by the names that a format expects.
 
     Raises:
-      ExampleError: if the file is empty, or none can read it, or several can.
+      ExampleError: if the file is empty, or no format or several formats can read it.
     """
     where, row = next(read_file(path), (str(path), None))
     if row is None:
@@ -38,10 +38,10 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
 
 
 def conversations(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> Iterator[Conversation]:
-    """What the rows of a file say, read as they are needed.
+    """The conversations of a file, read lazily.
 
     Raises:
-      ExampleError: naming file and line of a row that lacks a key of `keys`, or that the format cannot read.
+      ExampleError: if a row lacks a key of `keys`, or the format cannot read it; names file and line.
     """
     for where, row in read_file(path):
         for theirs in keys.values():
@@ -51,7 +51,7 @@ def conversations(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str])
 
 
 def most_responses(path: pathlib.Path, made: ModuleType, keys: Mapping[str, str]) -> int:
-    """The most responses that any row of a file has; raises ExampleError for a row that cannot be read."""
+    """The largest number of responses in any row of a file; raises ExampleError for a row that cannot be read."""
     return max((1 + len(conversation.rejected) for conversation in conversations(path, made, keys)), default=1)
 
 

@@ -1,4 +1,4 @@
-"""Dialogues as lists of messages: {"role", "content"} as OpenAI and Hugging Face have them, or ShareGPT's spelling."""
+"""Dialogues as lists of messages: {"role", "content"} as in OpenAI's and Hugging Face's, or ShareGPT's keys."""
 
 from collections.abc import Mapping
 from typing import Any

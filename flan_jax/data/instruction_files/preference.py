@@ -1,6 +1,6 @@
-"""Pairs of answers of which one is preferred; the chosen one is the response, the rejected one is kept beside it.
+"""Preference pairs: the chosen answer is the response, the rejected one is kept with it.
 
-The first comparisons of GPT-4-LLM (user_input, completion_a, completion_b) are read as they are: a is the better one.
+The first comparisons of GPT-4-LLM (user_input, completion_a, completion_b) can be read directly: a is the better one.
 """
 
 import dataclasses
@@ -21,9 +21,9 @@ KEYS = 'prompt, chosen, rejected; a prompt may be a list of messages (also calle
 
 
 def read(where: str, row: Mapping[str, Any]) -> Conversation:
-    """The conversation of a row, whose answers score 1 and 0, or both 0.5 where they are equally good.
+    """The conversation of a row, whose answers have scores 1 and 0, or both 0.5 if they are equally good.
 
-    They are where their texts are the same, or `score_chosen` and `score_rejected`, where a row has them.
+    They are equally good if their texts are equal, or the row's `score_chosen` and `score_rejected` are.
 
     Raises:
       ExampleError: for a row of another form.
@@ -43,7 +43,7 @@ def read(where: str, row: Mapping[str, Any]) -> Conversation:
 
 
 def _shared_messages(row: Mapping[str, Any]) -> list[Any] | None:
-    """What two whole dialogues have in common before their last messages, where a row has no prompt beside them."""
+    """The messages of two whole dialogues before their last ones; None if these differ, or there are none."""
     chosen, rejected = row.get('chosen'), row.get('rejected')
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and chosen[:-1] == rejected[:-1]:
         return chosen[:-1]

@@ -1,4 +1,4 @@
-"""A prompt and its completion, texts: also GSM8K (question, answer) and MBPP (text, code), by `--keys`."""
+"""A prompt and its completion as texts; with `--keys` also GSM8K (question, answer) and MBPP (text, code)."""
 
 from collections.abc import Mapping
 from typing import Any

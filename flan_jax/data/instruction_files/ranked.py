@@ -1,8 +1,8 @@
-"""A prompt with several responses and a score for each, as rankings and sampled answers are kept.
+"""A prompt with several responses and a score for each: rankings and sampled answers.
 
-Read as they are: RRHF's rows (query, responses, scores), UltraFeedback's (instruction, completions of {response,
-overall_score}), Nectar's (prompt, answers of {answer, rank}) and GPT-4-LLM's (user_input, responses_and_scores).
-GPT-4-LLM's prompts stand in Alpaca's format, which is taken off, so that a run's own prompt format takes its place.
+Rows of RRHF (query, responses, scores), UltraFeedback (instruction, completions of {response, overall_score}), Nectar
+(prompt, answers of {answer, rank}) and GPT-4-LLM (user_input, responses_and_scores) can be read directly. GPT-4-LLM's
+prompts are in Alpaca's format, which is removed, so that the run's prompt format replaces it.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _TEXTS = ('response', 'answer', 'content', 'value', 'text')
 _SCORES = ('score', 'overall_score')
 
 FEWEST, MOST = 2, 64
-"""Responses that a prompt may have."""
+"""Maximal number of responses to a prompt."""
 
 
 def read(where: str, row: Mapping[str, Any]) -> Conversation:
@@ -63,7 +63,7 @@ def _text(where: str, entry: Any) -> str:
 
 
 def _scores(where: str, row: Mapping[str, Any], responses: list[Any]) -> list[float]:
-    """A number for each response, higher for a better one: that of `scores`, or of the responses, or of their ranks."""
+    """A score for each response, higher for better: from `scores`, from the responses, or from their ranks."""
     found = row.get('scores')
     if found is None:
         found = [_score(f'{where}, response {n}', entry) for n, entry in enumerate(responses, start=1)]
@@ -85,7 +85,7 @@ def _score(where: str, entry: Any) -> Any:
 
 
 def _number(score: Any) -> Any:
-    """A score that a file keeps as a text, as GPT-4-LLM's does with some, as a number; others as they are."""
+    """A score as a number; GPT-4-LLM has some scores as texts."""
     with contextlib.suppress(ValueError):
         return float(score) if isinstance(score, str) else score
     return score

@@ -1,1 +1,1 @@
-"""How often each dataset of a mixture is sampled, each way in a file of its own."""
+"""Sampling rates of the datasets of a mixture, one scheme per file."""

@@ -1,4 +1,4 @@
-"""Equal mixing: every dataset is sampled as often as any other (Raffel et al. 2020, section 3.5.2)."""
+"""Equal mixing: all datasets are sampled equally often (Raffel et al. 2020, section 3.5.2)."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from flan_jax.data.mixing.mixing import Mixing
 
 @dataclasses.dataclass(frozen=True)
 class EqualMixing(Mixing):
-    """All datasets alike, whatever their sizes; the limit of `TemperatureMixing` at high temperatures."""
+    """Equal rates of all datasets; the limit of `TemperatureMixing` at high temperatures."""
 
     def rate(self, examples: int) -> float:
         return float(examples > 0)

@@ -1,4 +1,4 @@
-"""What a way of mixing is: from how many examples a dataset has to how often it is sampled."""
+"""The interface of mixing schemes: from the size of a dataset to its sampling rate."""
 
 import abc
 import dataclasses
@@ -8,8 +8,8 @@ from flan_jax.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Mixing(Settings, abc.ABC):
-    """How often each dataset is sampled: its rate over the sum of the rates of all."""
+    """How often each dataset is sampled: its rate over the sum of all rates."""
 
     @abc.abstractmethod
     def rate(self, examples: int) -> float:
-        """The unnormalised rate of a dataset with so many usable training examples; 0 for none."""
+        """The unnormalised rate of a dataset with this number of usable training examples; 0 for none."""

@@ -1,4 +1,4 @@
-"""Examples-proportional mixing with a cap, as FLAN mixes (footnote 2; Raffel et al. 2020, section 3.5.2)."""
+"""Examples-proportional mixing with a cap, as in FLAN (footnote 2; Raffel et al. 2020, section 3.5.2)."""
 
 import dataclasses
 
@@ -8,10 +8,10 @@ from flan_jax.settings import Count
 
 @dataclasses.dataclass(frozen=True)
 class ProportionalMixing(Mixing):
-    """In proportion to the examples, of which so many count at most: min(e, K).
+    """Rates proportional to the number of examples up to a cap: min(e, K).
 
     Attributes:
-      max_rate: K; further examples add no weight. None for no cap.
+      max_rate: K; None for no cap.
     """
 
     max_rate: Count | None = 3_000

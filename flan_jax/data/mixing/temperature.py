@@ -1,4 +1,4 @@
-"""Temperature-scaled mixing (Raffel et al. 2020, section 3.5.2; multilingual BERT's before it)."""
+"""Temperature-scaled mixing (Raffel et al. 2020, section 3.5.2; before that, multilingual BERT)."""
 
 import dataclasses
 
@@ -10,11 +10,11 @@ from flan_jax.settings import Count, Positive
 class TemperatureMixing(Mixing):
     """The capped number of examples to the power 1 / T: between proportional (T = 1) and equal (T to infinity).
 
-    As `seqio.mixing_rate_num_examples` has it.
+    Equal to `seqio.mixing_rate_num_examples`.
 
     Attributes:
       temperature: T.
-      max_rate: further examples add no weight; Raffel et al. cap at 2^21 here. None for no cap.
+      max_rate: cap on the number of examples; 2^21 in Raffel et al. None for no cap.
     """
 
     temperature: Positive = 2.0

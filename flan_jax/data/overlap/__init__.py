@@ -1,1 +1,1 @@
-"""Which rows share text with others: rows on disk, shingles of words, and what is found of evaluated rows."""
+"""Overlaps of texts: which rows of evaluated datasets share text with training data or other corpora."""

@@ -1,15 +1,15 @@
-"""Rows of texts, some at a time: more than fit into memory are compared chunk by chunk."""
+"""Chunks of rows, so that data larger than memory can be compared."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 Rows = Sequence[Sequence[str]]
-"""The texts of each of some rows."""
+"""The texts of each row of a chunk."""
 
 CHARACTERS_AT_A_TIME = 4_000_000
 
 
 def in_chunks(rows: Iterable[Sequence[str]]) -> Iterator[Rows]:
-    """Rows in groups of some `CHARACTERS_AT_A_TIME`."""
+    """Rows in chunks of about `CHARACTERS_AT_A_TIME` characters."""
     held, characters = [], 0
     for texts in rows:
         held.append(texts)

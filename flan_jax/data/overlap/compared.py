@@ -1,4 +1,4 @@
-"""The rows of evaluated datasets, to be looked for in what a model has read."""
+"""The rows of evaluated datasets, which are searched for in what a model was trained on."""
 
 import dataclasses
 import hashlib
@@ -27,15 +27,15 @@ def is_evaluated(dataset: Dataset, data_dir: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """How many rows of a dataset overlap something.
+    """Numbers of rows of a dataset that overlap other texts.
 
     Attributes:
-      examples: all that do.
-      equal: those of which a whole text is a whole text there.
-      contained: those of which a whole text stands in a longer one there.
-      of: rows of the dataset.
-      size: words of a shingle; the remaining ones share a run of so many.
-      text: some words that are shared.
+      examples: rows that overlap in any way.
+      equal: rows with a text that equals one of the other texts.
+      contained: rows with a text that is contained in a longer one of the other texts.
+      of: all rows of the dataset.
+      size: words of a shingle; the remaining overlapping rows share a shingle.
+      text: some shared words, as an example.
     """
 
     examples: int
@@ -47,7 +47,7 @@ class Counts:
 
     @property
     def shared(self) -> int:
-        """Rows that share a run of words only."""
+        """Rows that only share a shingle."""
         return self.examples - self.equal - self.contained
 
 
@@ -76,23 +76,23 @@ class EvaluatedRows:
         self.wanted = Wanted(parts, np.concatenate([np.zeros(0, np.int64), *sizes]))
 
     def found_in(self, chunks: Iterable[Rows]) -> 'Found':
-        """What of the rows is found in others, which come some at a time."""
+        """The overlaps of the rows with others, which are read in chunks."""
         found = Found(self)
         for rows in chunks:
             found.look_in(rows)
         return found
 
     def of(self, dataset: str, values: np.ndarray) -> np.ndarray:
-        """Those of some values, one for each row, that are of a dataset's rows."""
+        """The values, of one value per row, that belong to a dataset's rows."""
         return np.concatenate([values[:0], *(values[part] for part in self.slices[dataset].values())])
 
 
 class Found:
-    """What of evaluated rows is found in others.
+    """Overlaps of evaluated rows with others.
 
     Attributes:
-      kinds: how each row overlaps, the strongest of all; see `definition`.
-      words: how many words they were looked for in.
+      kinds: the strongest overlap of each row; see `definition`.
+      words: number of words that were searched.
     """
 
     def __init__(self, evaluated: EvaluatedRows):
@@ -104,11 +104,11 @@ class Found:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that stand for the words they were looked for in."""
+        """A fingerprint, sixteen hexadecimal digits, of the words that were searched."""
         return self._digest.hexdigest()[:16]
 
     def look_in(self, rows: Rows) -> np.ndarray:
-        """Looks for them in more rows; returns which of these any evaluated row overlaps."""
+        """Searches more rows; returns which of these any evaluated row overlaps."""
         others = Texts.of(rows)
         matches = self._evaluated.wanted.find(others)
         self.kinds = np.maximum(self.kinds, matches.kinds)
@@ -121,18 +121,18 @@ class Found:
         return matches.others
 
     def join(self, other: 'Found') -> None:
-        """Adds what of the same rows was found elsewhere."""
+        """Merges overlaps of the same rows that were found elsewhere."""
         self.kinds = np.maximum(self.kinds, other.kinds)
         self.words += other.words
         self._passages = other._passages | self._passages
         self._digest.update(other._digest.digest())
 
     def counts(self) -> dict[str, Counts]:
-        """How many rows of each dataset overlap, for those of which any does."""
+        """The counts of each dataset with any overlapping row."""
         return {name: self._counts(name) for name in self._evaluated.slices if name in self._passages}
 
     def dirty(self, dataset: str, split: str) -> list[int]:
-        """The indices of the rows of a split that overlap, among its usable ones; none where there is no such split."""
+        """The indices, among a split's usable rows, of rows that overlap; empty if there is no such split."""
         of_split = self._evaluated.slices[dataset].get(split, slice(0))
         return np.flatnonzero(self.kinds[of_split] > NONE).tolist()
 

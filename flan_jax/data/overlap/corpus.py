@@ -1,7 +1,7 @@
-"""The texts of a corpus that a model was pretrained on, to look for evaluated examples in.
+"""The texts of a pretraining corpus, in which evaluated examples are searched for.
 
-`text:books/*.txt` reads files, a paragraph to the next blank line; `jsonl:corpus/*.jsonl:text` a field of the objects
-in files, one a line; `tfds:wiki40b/en:1.3.0:text` a field of a prepared TFDS dataset.
+`text:books/*.txt` reads files with paragraphs separated by blank lines; `jsonl:corpus/*.jsonl:text` a field of the
+objects in JSON Lines files; `tfds:wiki40b/en:1.3.0:text` a field of a prepared TFDS dataset.
 """
 
 import json
@@ -15,21 +15,21 @@ from flan_jax.data.source import prepared_builder
 from flan_jax.errors import UserError
 
 TEXT, JSONL, TFDS = KINDS = ('text:', 'jsonl:', 'tfds:')
-"""How the names of corpora begin."""
+"""Prefixes of names of corpora."""
 
 
 def corpus_texts(name: str, data_dir: str) -> Iterator[Rows]:
-    """The documents of a corpus, each a row of one text, some at a time.
+    """The documents of a corpus in chunks, each document a row with one text.
 
     Raises:
-      UserError: if the name is none, no file matches, or a line or example has no such text.
+      UserError: if the name is malformed, no file matches, or a line or example has no such text.
       MissingDataError: if the TFDS dataset is not prepared in `data_dir`.
     """
     return in_chunks([text] for text in _documents(name, data_dir))
 
 
 def check_corpus(name: str, data_dir: str) -> None:
-    """Raises as `corpus_texts` does, before any work is done."""
+    """Raises like `corpus_texts`, before any work is done."""
     next(_documents(name, data_dir), None)
 
 
@@ -57,7 +57,7 @@ def _files(name: str, pattern: str) -> list[epath.Path]:
 
 
 def _paragraphs(file: epath.Path) -> Iterator[str]:
-    """The paragraphs of a file; one without blank lines is cut where it gets too long to be held."""
+    """The paragraphs of a file; those that are too long for memory are split."""
     lines, characters = [], 0
     with file.open('rb') as opened:
         for line in _lines(file, opened):

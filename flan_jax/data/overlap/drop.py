@@ -1,6 +1,6 @@
-"""Training examples whose texts overlap what is held out can be left out of tuning (`Data.drop_overlaps`).
+"""Drops training examples whose texts overlap held-out data (`Data.drop_overlaps`).
 
-FLAN keeps them, and so does this project unless it is asked to.
+FLAN keeps them, and so does this project by default.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _BETWEEN_TEXTS = '\x1f'
 _KEYS = 2**62
 
 _ROW = 'flan_jax_row'
-"""Feature of an example: the key of the row that holds it, where rows hold several."""
+"""Feature of an example: the key of its row, if rows hold several examples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Dropped:
     """Training examples of a dataset that are left out.
 
     Attributes:
-      examples: how many.
-      keys: hashes of their texts, each once, in order.
+      examples: their number.
+      keys: sorted distinct hashes of their texts.
     """
 
     examples: int
@@ -44,10 +44,10 @@ class Dropped:
 
 
 def without_overlaps(members: Sequence[Member], data: Data) -> tuple[list[Member], dict[str, Dropped]]:
-    """Members without the training examples that overlap any validation or test example of the clusters left out.
+    """Removes training examples that overlap any validation or test example of the left-out clusters.
 
     Returns:
-      The members, and what was left out by the name of the dataset, where anything was.
+      The members, and the dropped examples by name of the dataset, for datasets with any.
 
     Raises:
       UserError: if no cluster is held out.

@@ -1,4 +1,4 @@
-"""The texts of prepared rows as they are on disk, before any template: what two datasets are compared by."""
+"""The raw texts of prepared rows, before any template, by which datasets are compared."""
 
 import dataclasses
 import os
@@ -15,20 +15,20 @@ from flan_jax.data.prepared_source import PreparedSource, keep_usable
 from flan_jax.data.source import cached, prepared_builder
 
 _FILES_AT_ONCE = _ROWS_OF_EACH = 16
-"""How TFDS reads the files of a split in turn (the defaults of `tfds.ReadConfig`)."""
+"""How TFDS interleaves the files of a split (the defaults of `tfds.ReadConfig`)."""
 
 _RAGGED = '/ragged_flat_values'
-"""Ending of the key under which TFDS stores the values of a list of lists."""
+"""Suffix of the key under which TFDS stores the values of a list of lists."""
 
 _INDEX = 'flan_jax_index'
 
 
 def raw_texts(dataset: Dataset, split: str, data_dir: str) -> Iterator[Rows]:
-    """The texts of the usable examples of 'train', 'validation' or 'test', in the order on disk, some at a time.
+    """The texts of the usable examples of 'train', 'validation' or 'test', in the order on disk, in chunks.
 
-    The examples of one row all have its texts. These are the string features that the declaration reads, nested or
-    repeated: a key that nobody sees is no text. Records are taken apart without a graph of TensorFlow, which takes
-    longer to make than small datasets to read.
+    All examples of a row have the texts of the row. Texts are the string features, nested or repeated, that the
+    declaration reads; keys that no template shows are not. Records are parsed without a TensorFlow graph, which would
+    take longer to build than small datasets take to read.
 
     Raises:
       MissingDataError: if the dataset or its split is not prepared.
@@ -47,7 +47,7 @@ def _texts_of_examples(dataset: Dataset, split: str, data_dir: str) -> Iterator[
 
 @cached
 def text_keys(dataset: Dataset, data_dir: str) -> list[str]:
-    """The names of the features that a declaration reads, those of nested ones joined by '/', in order."""
+    """The names of the features that a declaration reads, sorted; nested names are joined by '/'."""
     features = prepared_builder(dataset.source, data_dir).info.features
     return ['/'.join(path) for path in sorted(features_read(dataset, features))]
 
@@ -70,7 +70,7 @@ def _records(dataset: Dataset, split: str, data_dir: str) -> Iterator[bytes]:
 
 
 def _examples_of_rows(dataset: Dataset, split: str, data_dir: str) -> np.ndarray | None:
-    """How many usable examples each row of a split holds; None where it is one in all of them."""
+    """The number of usable examples in each row of a split; None if every row has one."""
     if dataset.keep is None and dataset.expand is None:
         return None
     rows_alone = PreparedSource(dataclasses.replace(dataset, expand=None), data_dir)

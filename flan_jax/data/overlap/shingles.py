@@ -1,6 +1,6 @@
-"""Texts as hashed words, so that runs of words are compared by one integer each (shingles, n-grams of words).
+"""Texts as hashed words, so that shingles (n-grams of words) are compared as single integers.
 
-Case, punctuation and the blanks that tokenizers leave do not count: "Did n't he ?" and "didn't he" are equal.
+Case, punctuation and blanks from tokenizers are ignored: "Did n't he ?" equals "didn't he".
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ _INVERSE = pow(_BASE, -1, 1 << 64)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in small letters and without punctuation."""
+    """The words of a text, in lower case and without punctuation."""
     return _WORD.findall(_TOKENIZED_CONTRACTION.sub('', text.lower()).translate(_APOSTROPHES))
 
 
 class _WordHashes(dict):
-    """Word to 64 bits, the same in every process."""
+    """A 64-bit hash per word, the same in every process."""
 
     def __missing__(self, word: str) -> int:
         self[word] = value = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), 'little')
@@ -53,18 +53,18 @@ def _powers(base: int, count: int) -> np.ndarray:
 
 
 def _powers_of(base: int, count: int) -> np.ndarray:
-    return _powers(base, 1 << (count - 1).bit_length())[:count]  # few sizes are kept
+    return _powers(base, 1 << (count - 1).bit_length())[:count]  # rounded up, so that the cache has few sizes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Texts:
-    """Texts of rows, all their words one after the other.
+    """Texts of rows, as concatenated words.
 
     Attributes:
-      words: hashes, uint64 [W].
-      starts: where each text begins, and W; [T + 1].
+      words: hashes of the words, uint64 [W].
+      starts: index of the first word of each text, and W; [T + 1].
       rows: the row of each text, ascending, [T].
-      num_rows: rows, with those that have no text.
+      num_rows: number of rows, including those without texts.
     """
 
     words: np.ndarray
@@ -74,7 +74,7 @@ class Texts:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[str]]) -> 'Texts':
-        """The texts of rows; a text without words, or that a row has already, is left out."""
+        """The texts of rows, without texts that have no words or that repeat a text of the row."""
         split = [(row, text) for row, texts in enumerate(rows) for text in _distinct(texts)]
         lengths = [len(words) for _, words in split]
         return cls(
@@ -86,7 +86,7 @@ class Texts:
 
     @classmethod
     def joined(cls, parts: Sequence['Texts']) -> 'Texts':
-        """The texts of several, the rows of each after those of the one before."""
+        """Concatenates several; rows are renumbered."""
         parts = [cls.of([]), *parts]
         words = np.cumsum([0, *(len(part.words) for part in parts)])
         rows = np.cumsum([0, *(part.num_rows for part in parts)])
@@ -103,46 +103,46 @@ class Texts:
 
     @functools.cached_property
     def lengths(self) -> np.ndarray:
-        """Words of each text, [T]."""
+        """Number of words of each text, [T]."""
         return np.diff(self.starts)
 
     @functools.cached_property
     def text_at(self) -> np.ndarray:
-        """The text of each word, [W]."""
+        """Index of the text of each word, [W]."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @functools.cached_property
     def left(self) -> np.ndarray:
-        """Words from each to the end of its text, itself among them, [W]."""
+        """Number of words from each word to the end of its text, inclusive, [W]."""
         return self.starts[1:][self.text_at] - np.arange(len(self.words))
 
     @functools.cached_property
     def longest(self) -> np.ndarray:
-        """Words of the longest text of each row, [R]."""
+        """Number of words of the longest text of each row, [R]."""
         found = np.zeros(self.num_rows, np.int64)
         np.maximum.at(found, self.rows, self.lengths)
         return found
 
     def row_at(self, at: np.ndarray) -> np.ndarray:
-        """The row of the word at each place."""
+        """The row of each of the words with these indices."""
         return self.rows[self.text_at[at]]
 
     def first_word(self, rows: np.ndarray) -> np.ndarray:
-        """The place of the first word of each row, which must have one."""
+        """Index of the first word of each row; rows must have one."""
         return self.starts[np.searchsorted(self.rows, rows)]
 
     @functools.cached_property
     def hashes(self) -> np.ndarray:
-        """The hash of each whole text, uint64 [T]."""
+        """Hash of each whole text, uint64 [T]."""
         return self.runs(self.starts[:-1], self.lengths)
 
     def runs(self, at: np.ndarray, lengths: np.ndarray | int) -> np.ndarray:
-        """The hash of the run of so many words at each place, a polynomial modulo 2 ** 64; uint64, as `at`."""
+        """Hash of the `lengths` words from each index `at`, a polynomial modulo 2 ** 64; uint64, shaped like `at`."""
         return (self._sums[at + lengths] - self._sums[at]) * _powers_of(_INVERSE, len(self.words) + 1)[at]
 
     @functools.cached_property
     def _sums(self) -> np.ndarray:
-        """Sums of word times base ** place before each place, [W + 1]: two of them give the hash of what is between."""
+        """Prefix sums of word * base ** index, [W + 1]: the difference of two gives the hash of the words between."""
         weighted = self.words * _powers_of(_BASE, len(self.words) + 1)[:-1]
         return np.concatenate([np.zeros(1, np.uint64), np.cumsum(weighted, dtype=np.uint64)])
 
@@ -152,7 +152,7 @@ def _distinct(texts: Sequence[str]) -> list[list[str]]:
 
 
 def words_from(rows: Sequence[Sequence[str]], texts: Texts, at: int, count: int) -> str:
-    """The words from a place in the texts of rows, at most so many and to the end of the text."""
+    """At most `count` words from index `at` in the texts of rows, up to the end of the text."""
     text = int(texts.text_at[at])
     row = int(texts.rows[text])
     words = _distinct(rows[row])[text - int(np.searchsorted(texts.rows, row))]

@@ -1,4 +1,4 @@
-"""Rows all of whose texts are shorter than a shingle, looked for in others by all these texts together."""
+"""Search for rows whose texts are all shorter than a shingle, by all of their texts."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from flan_jax.data.overlap.shingles import Texts
 
 
 class ShortRows:
-    """Rows all of whose texts are shorter than the shortest shingle."""
+    """Rows whose texts are all shorter than the shortest shingle."""
 
     def __init__(self, texts: Texts):
         self._texts = texts
@@ -46,19 +46,19 @@ class ShortRows:
                     matches.mark(np.array([row]), np.array([place]), CONTAINED)
 
     def _words_shared(self, row: int, others: Texts, other: int) -> int:
-        """Words of the texts of a row that stand in another, but for those inside longer ones."""
+        """Total number of words of a row's texts that occur in another row, without texts inside longer ones."""
         texts = self._distinct(row)
         return sum(len(words) for words in texts if _stands_in(words, _words_of_row(others, other)))
 
     def _distinct(self, row: int) -> list[np.ndarray]:
-        """The texts of a row, the longest first, without those inside others."""
+        """The texts of a row, the longest first, without those that are contained in others."""
         texts = _texts_of(self._texts, range(self._of_row[row], self._of_row[row + 1]))
         texts.sort(key=len, reverse=True)
         return [words for i, words in enumerate(texts) if not _stands_in(words, texts[:i])]
 
 
 def row_hashes(texts: Texts) -> np.ndarray:
-    """A hash of all the texts of each row, in any order; uint64 [R]."""
+    """A hash of all texts of each row, independent of their order; uint64 [R]."""
     mixed = texts.hashes ^ (texts.lengths.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93))
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     found = np.zeros(texts.num_rows, np.uint64)
@@ -76,7 +76,7 @@ def _words_of_row(texts: Texts, row: int) -> list[np.ndarray]:
 
 
 def _stands_in(words: np.ndarray, texts: Sequence[np.ndarray]) -> bool:
-    """Whether words stand in a row in one of some texts."""
+    """Whether words occur consecutively in one of the texts."""
     return any(
         (np.lib.stride_tricks.sliding_window_view(text, len(words)) == words).all(1).any()
         for text in texts

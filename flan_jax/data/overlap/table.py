@@ -1,4 +1,4 @@
-"""Where clusters of the catalogue overlap by text, whether one is left out with the other or not."""
+"""Overlaps of texts between clusters of the catalogue."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def catalogue_overlaps(clusters: Sequence[str], data_dir: str) -> list[tuple[Ove
     """How the prepared datasets of clusters overlap the prepared training examples of all others.
 
     Returns:
-      The overlaps, the largest share of a dataset first, each with whether the dataset that is
-      tuned on is left out when the evaluated cluster is held out.
+      The overlaps, sorted by share of the evaluated dataset, largest first; each with whether the dataset that is tuned
+      on is left out when the evaluated cluster is held out.
     """
     datasets = catalogue.DATASETS.values()
     trained = [d for d in datasets if d.splits.train]

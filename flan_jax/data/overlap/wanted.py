@@ -1,4 +1,4 @@
-"""Rows that are looked for in others, whatever the length of their texts; `definition` says what counts."""
+"""An index of wanted rows, which are searched for in others as defined in `definition`."""
 
 import collections
 import dataclasses
@@ -12,20 +12,20 @@ from flan_jax.data.overlap.short_rows import ShortRows
 
 
 class Wanted:
-    """Rows that are looked for in others."""
+    """Rows that are searched for in others."""
 
     def __init__(self, parts: Sequence[Texts], sizes: np.ndarray):
         """Indexes rows.
 
         Args:
-          parts: their texts, which are indexed part by part, so that little more than the index is held.
-          sizes: words of a shingle, for each row.
+          parts: texts of the rows, which are indexed part by part to save memory.
+          sizes: words of a shingle for each row.
         """
         self.texts = Texts.joined(parts)
         shingles, whole = collections.defaultdict(list), collections.defaultdict(list)
         first_row = first_text = 0
         for part in parts:
-            texts = dataclasses.replace(part)  # what is computed of it goes with it
+            texts = dataclasses.replace(part)  # a copy, whose cached properties are freed after the loop
             size_of_text = np.minimum(texts.lengths, sizes[texts.rows + first_row])  # a shorter text is one shingle
             is_long = texts.lengths >= SHORTEST
             for size in np.unique(size_of_text[is_long]).tolist():
@@ -39,7 +39,7 @@ class Wanted:
         self._short = ShortRows(self.texts)
 
     def find(self, others: Texts) -> Matches:
-        """How the rows overlap others."""
+        """The overlaps of the rows with others."""
         matches = Matches.none(self.texts.num_rows, others.num_rows)
         for size, table in self._shingles.items():
             at = np.flatnonzero(others.left >= size)
@@ -55,7 +55,7 @@ class Wanted:
         return matches
 
     def _find_whole(self, others: Texts, at: np.ndarray, texts: np.ndarray, index: np.ndarray, matches: Matches):
-        """Marks the rows of those texts, each beginning as the others do at[index], that stand there to their end."""
+        """Marks the rows of wanted texts, whose first shingle matches at `at[index]`, that are contained as a whole."""
         lengths, at = self.texts.lengths[texts], at[index]
         fits = others.left[at] >= lengths
         texts, lengths, at = texts[fits], lengths[fits], at[fits]

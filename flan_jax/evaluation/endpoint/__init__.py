@@ -1,1 +1,1 @@
-"""Models that others serve: asked over HTTP as OpenAI's clients do, at a known cost, each question once."""
+"""Models behind OpenAI-compatible HTTP endpoints, with cost estimates and replies cached on disk."""

@@ -1,4 +1,4 @@
-"""A chat model behind an HTTP interface as OpenAI's, asked with patience, and about nothing twice."""
+"""A client of a chat model behind an OpenAI-compatible endpoint, with retries and cached replies."""
 
 import concurrent.futures
 import dataclasses
@@ -17,7 +17,7 @@ from flan_jax.progress import Advance
 
 @dataclasses.dataclass
 class Used:
-    """What was asked, and what the server says it has counted."""
+    """Number of requests, and the tokens counted by the server."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -31,11 +31,11 @@ class Used:
 
 
 class Client:
-    """Asks one model at one endpoint; after a failure, or Ctrl-C, no more.
+    """Sends requests to one model at one endpoint; after a failure, or Ctrl-C, it sends no more.
 
     Attributes:
-      endpoint: where and how.
-      used: what was asked so far; replies from the disk do not count.
+      endpoint: the endpoint.
+      used: usage so far, without replies from disk.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Client:
         approve: Callable[[Estimate], None],
         clock: Clock | None = None,
     ):
-        """Makes no call; raises UserError where the key is missing.
+        """Sends no request yet; raises UserError if the key is missing.
 
         Args:
-          endpoint: where and how.
-          replies: those on disk, which are not asked for again.
-          prices: of the model.
-          approve: sees what calls will cost before the first is made, and raises where that may not be.
-          clock: to wait by.
+          endpoint: the endpoint.
+          replies: replies on disk, which are not requested again.
+          prices: prices of the model.
+          approve: called with the estimated cost before the first request; raises to refuse it.
+          clock: clock for waiting.
         """
         self.endpoint = endpoint
         self.used = Used()
@@ -64,7 +64,7 @@ class Client:
         self._counting = threading.Lock()
 
     def recipe(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All that replies depend on besides the questions, for the records."""
+        """Everything that replies depend on, except for the questions, for the records."""
         body = self.endpoint.body((), options)
         return {'url': self.endpoint.url, **{name: body[name] for name in body if name != 'messages'}}
 
@@ -74,16 +74,16 @@ class Client:
         options: Mapping[str, Any],
         progress: Advance = lambda amount=1, note='': None,
     ) -> list[Reply]:
-        """The reply to each question, which is a dialogue of {role, content}; equal ones are asked once.
+        """The reply to each question, a dialogue of {role, content}; equal questions are sent once.
 
         Args:
           questions: the dialogues.
           options: fields of the requests, such as temperature and max_tokens.
-          progress: told of replies, and why others take longer.
+          progress: called after replies, and with the reasons of delays.
 
         Raises:
-          EndpointError: where the server refuses, or every attempt has failed; what was answered before is on disk.
-          UserError: where the answer's length has no bound, or `approve` says no.
+          EndpointError: if the server refuses, or every attempt has failed; earlier replies are on disk.
+          UserError: if the length of the answer is not bounded, or `approve` refuses.
         """
         bodies = [self.endpoint.body(messages, options) for messages in questions]
         found = {request_hash(self.endpoint.url, body): body for body in bodies}
@@ -107,14 +107,14 @@ class Client:
                     replies[waiting[future]] = future.result()
                     progress(1)
                 return replies
-            except BaseException:  # requests under way are paid for, and kept; pauses end, and nothing more is asked
+            except BaseException:  # running requests are paid for, so their replies are kept; no others are started
                 self._clock.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 progress(0, 'stopping: waits for the requests under way, whose replies are kept')
                 raise
 
     def _ask(self, body: Mapping[str, Any], progress: Advance) -> Reply:
-        """Asks until there is an answer, and keeps it."""
+        """Sends a request until there is an answer, and writes it to disk."""
         for failures in itertools.count(1):
             self._pace.wait()
             try:

@@ -1,7 +1,7 @@
-"""What questions will cost, before any is asked.
+"""The estimated cost of questions, before any is sent.
 
-Prices are the user's to give: they change, and differ from one server to the next. The server's tokenizer is not
-known, so tokens are bounded by bytes: a vocabulary of byte pairs has no token of less than one.
+Prices are given by the user, since they change and differ between servers. The server's tokenizer is not known, so
+numbers of tokens are bounded by numbers of bytes: each token has at least one byte.
 """
 
 import dataclasses
@@ -12,41 +12,41 @@ from flan_jax.errors import UserError
 from flan_jax.settings import AtLeast, Settings
 
 BYTES_PER_TOKEN = 4
-"""Of English text, about; Chinese has fewer."""
+"""Approximate value for English text; Chinese has fewer."""
 
 TOKENS_AROUND_MESSAGE = 8
-"""Room for what stands around each message."""
+"""Allowance for the tokens that chat templates add to each message."""
 
 LONGEST = ('max_tokens', 'max_completion_tokens')
-"""What requests call the tokens of the longest answer."""
+"""Fields of requests that limit the tokens of the answer."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prices(Settings):
-    """What a million tokens cost, in any currency.
+    """Prices per million tokens, in any currency.
 
     Attributes:
-      prompt: tokens that are read.
-      answer: tokens that are written.
+      prompt: price of input tokens.
+      answer: price of output tokens.
     """
 
     prompt: Annotated[float, AtLeast(0)]
     answer: Annotated[float, AtLeast(0)]
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
-        """What so many tokens cost."""
+        """The cost of these numbers of tokens."""
         return (self.prompt * prompt_tokens + self.answer * answer_tokens) / 1e6
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What will be asked, and what it will cost.
+    """The number of requests and their estimated cost.
 
     Attributes:
-      calls: requests that will be made.
+      calls: requests to be sent.
       known: requests whose replies are on disk already.
-      likely: the cost at `BYTES_PER_TOKEN`, with answers at full length.
-      most: the cost at a token a byte; retries, which servers rarely charge for, come on top.
+      likely: cost with `BYTES_PER_TOKEN`, and answers of full length.
+      most: cost with one token per byte, without retries, which servers rarely charge for.
     """
 
     calls: int
@@ -56,10 +56,10 @@ class Estimate:
 
 
 def estimate(bodies: Iterable[Mapping[str, Any]], known: int, prices: Prices) -> Estimate:
-    """The cost of requests that are still to be made.
+    """The cost of requests that are still to be sent.
 
     Raises:
-      UserError: for a request that does not bound its answer.
+      UserError: if a request does not limit the length of its answer.
     """
     sizes = [(_bytes(body), len(body['messages']) * TOKENS_AROUND_MESSAGE, longest_answer(body)) for body in bodies]
     read, around, written = map(sum, zip(*sizes)) if sizes else (0, 0, 0)
@@ -68,7 +68,7 @@ def estimate(bodies: Iterable[Mapping[str, Any]], known: int, prices: Prices) ->
 
 
 def longest_answer(body: Mapping[str, Any]) -> int:
-    """Tokens of the longest answer that a request allows; raises UserError where it says none."""
+    """The maximal tokens of an answer to a request; raises UserError if the request has no limit."""
     found = next((body[name] for name in LONGEST if body.get(name) is not None), None)
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise UserError(f'max_tokens={found!r}: must be an integer of at least 1, else the cost has no bound')

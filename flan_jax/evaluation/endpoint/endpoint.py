@@ -1,4 +1,4 @@
-"""Where a model is asked, and how."""
+"""The settings of an endpoint."""
 
 import dataclasses
 import os
@@ -12,17 +12,17 @@ from flan_jax.settings import Count, Positive, Settings, SettingsError, Text
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoint(Settings):
-    """Where a model is asked, and how.
+    """A model behind an HTTP endpoint, and how to send requests to it.
 
     Attributes:
-      url: what its addresses begin with, such as http://127.0.0.1:8000/v1.
-      model: its name there.
-      key_variable: environment variable that holds the key; '' for a server without keys.
-      options: fields of every request, before those of the judge; None leaves one out.
-      requests_per_minute: attempts that start in a minute, at most.
-      parallel: requests that are under way at a time.
-      attempts: for each question.
-      timeout_seconds: for each attempt.
+      url: base URL, such as http://127.0.0.1:8000/v1.
+      model: name of the model at the server.
+      key_variable: environment variable with the key; '' for a server without keys.
+      options: fields of every request, which override those of the judge; None removes a field.
+      requests_per_minute: maximal number of attempts that start in a minute.
+      parallel: maximal number of concurrent requests.
+      attempts: maximal number of attempts for each question.
+      timeout_seconds: timeout of each attempt.
     """
 
     url: Text
@@ -41,12 +41,12 @@ class Endpoint(Settings):
             )
 
     def body(self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> dict[str, Any]:
-        """The request, without its key."""
+        """The body of a request, without the key."""
         fields = {name: value for name, value in {**options, **self.options}.items() if value is not None}
         return {**fields, 'model': self.model, 'messages': [dict(message) for message in messages]}
 
     def key(self) -> str:
-        """The key from the environment; raises UserError where there is none."""
+        """The key from the environment; raises UserError if it is not set."""
         key = os.environ.get(self.key_variable, '') if self.key_variable else ''
         if self.key_variable and not key:
             raise UserError(f'key_variable={self.key_variable}: is not set in the environment; put the key there')

@@ -1,4 +1,4 @@
-"""Replies on disk, each by what was asked: a question is paid for once, and a run that was killed goes on."""
+"""Replies on disk by request, so that a question is paid for once, and a killed run resumes."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,13 @@ _ADVICE = 'remove it, and the question is asked again'
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """What a model said.
+    """The reply of a model.
 
     Attributes:
       text: the answer.
-      usage: what the server says it has counted, such as prompt_tokens and completion_tokens; empty where it says
-        nothing.
-      first_tokens: log-probabilities of the likeliest first tokens; empty where the server gives none.
+      usage: usage reported by the server, such as prompt_tokens and completion_tokens; may be empty.
+      first_tokens: log-probabilities of the most likely first tokens, by token; empty if the server does not report
+        them.
     """
 
     text: str
@@ -30,18 +30,18 @@ class Reply:
 
 
 class Replies:
-    """A folder of replies, one a file, with the request beside each."""
+    """A folder of replies, one file for each, which also has the request."""
 
     def __init__(self, folder: epath.PathLike):
-        """Keeps replies in `folder`; raises UserError where it cannot be written."""
+        """Stores replies in `folder`; raises UserError if it cannot be written."""
         self._folder = epath.Path(folder)
         require_writable(self._folder, 'cache')
 
     def find(self, url: str, body: Mapping[str, Any]) -> Reply | None:
-        """The reply to a request; None where it was never asked.
+        """The reply to a request; None if there is none yet.
 
         Raises:
-          DamagedFile: naming a file that is not what was written there.
+          DamagedFile: if the file was changed; names it.
         """
         path = self._path(url, body)
         if not path.exists():
@@ -52,7 +52,7 @@ class Replies:
         return Reply(content['text'], content.get('usage', {}), content.get('first_tokens', {}))
 
     def keep(self, url: str, body: Mapping[str, Any], reply: Reply) -> None:
-        """Writes a reply; the request beside it has no key, which goes with the headers."""
+        """Writes a reply with its request, which does not contain the key."""
         content = {'url': url, 'request': dict(body), **dataclasses.asdict(reply)}
         write_whole(self._path(url, body), json.dumps(content, ensure_ascii=False, indent=1))
 
@@ -61,6 +61,6 @@ class Replies:
 
 
 def request_hash(url: str, body: Mapping[str, Any]) -> str:
-    """Forty hexadecimal digits that stand for a request: where it goes, model, messages and settings."""
+    """A hash of a request, forty hexadecimal digits: URL, model, messages and settings."""
     canonical = json.dumps([url, body], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:40]

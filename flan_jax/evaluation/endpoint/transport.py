@@ -1,7 +1,7 @@
-"""One attempt to have a question answered over HTTP.
+"""A single attempt to get a reply over HTTP.
 
-One POST, by the standard library: retries must keep to the pace of first attempts and wait by a clock that tests can
-turn, so no more of a client is needed.
+It is one POST by the standard library. A client library is not needed, because retries are subject to the same rate
+limit as first attempts, and wait by a clock that tests can replace.
 """
 
 import http.client
@@ -17,18 +17,18 @@ from flan_jax.evaluation.endpoint.endpoint import Endpoint
 from flan_jax.evaluation.endpoint.replies import Reply
 
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
-"""Statuses besides those from 500 on."""
+"""Statuses after which to retry, in addition to those from 500 on."""
 
 
 class EndpointError(UserError):
-    """A server does not answer as it should."""
+    """A server refuses a request, or its reply is malformed."""
 
 
 class Transient(Exception):
-    """What may be gone at the next attempt.
+    """A failure that may not occur at the next attempt.
 
     Attributes:
-      after: seconds that the server asks to wait; None where it does not say.
+      after: seconds that the server asks to wait; None if it does not say.
     """
 
     def __init__(self, message: str, after: float | None = None):
@@ -41,7 +41,7 @@ class Transport:
     """Posts requests to one endpoint, with its key."""
 
     def __init__(self, endpoint: Endpoint):
-        """Makes no call; raises UserError where the key is missing."""
+        """Sends no request yet; raises UserError if the key is missing."""
         self._endpoint = endpoint
         self._key = endpoint.key()
         self._opener = urllib.request.build_opener(_NoRedirect)
@@ -50,8 +50,8 @@ class Transport:
         """The reply to a request.
 
         Raises:
-          Transient: where another attempt may help.
-          EndpointError: where the server refuses.
+          Transient: if another attempt may succeed.
+          EndpointError: if the server refuses.
         """
         try:
             return _reply(self._post(body))
@@ -79,12 +79,12 @@ class Transport:
         return EndpointError(self._without_key(f'{self._endpoint.url}, model {self._endpoint.model}: {text}'))
 
     def _without_key(self, text: str) -> str:
-        """A text without the key, which some servers say back."""
+        """A text without the key, which some servers repeat."""
         return text.replace(self._key, '***') if self._key else text
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for a refusal: the key is for the host that was named, and for no other."""
+    """Refuses redirects: the key must not be sent to another host."""
 
     def redirect_request(self, *_):
         return None
@@ -105,7 +105,7 @@ def _reply(content: bytes) -> Reply:
 
 
 def _first_tokens(choice: Mapping[str, Any]) -> dict[str, float]:
-    """The log-probabilities of the likeliest first tokens, which servers give if they are asked to."""
+    """The log-probabilities of the most likely first tokens, if they were requested."""
     try:
         return {entry['token']: float(entry['logprob']) for entry in choice['logprobs']['content'][0]['top_logprobs']}
     except (LookupError, TypeError, ValueError):
@@ -113,5 +113,5 @@ def _first_tokens(choice: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """The seconds that Retry-After asks for; None where it names a date, or nothing."""
+    """The seconds in Retry-After; None if it is a date or missing."""
     return float(header) if header and re.fullmatch(r'\d{1,6}(\.\d+)?', header) else None

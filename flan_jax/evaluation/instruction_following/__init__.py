@@ -1,1 +1,1 @@
-"""The Instruction Following Score: how often a model answers, rather than going on with what it was given."""
+"""The Instruction Following Score: how often a model answers, instead of continuing the prompt."""

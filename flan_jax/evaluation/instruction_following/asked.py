@@ -1,4 +1,4 @@
-"""What a model is asked for its Instruction Following Score and ObjecQA, and what its answers are found to be."""
+"""Questions for the Instruction Following Score and ObjecQA, and the classification of a model's answers."""
 
 import dataclasses
 import itertools
@@ -15,21 +15,21 @@ from flan_jax.inference.loaded import LoadedModel
 from flan_jax.model.decoder import Params
 
 CHOICE = 'choice'
-"""Kind of the questions of ObjecQA, beside partial and full instructions."""
+"""Kind of the questions of ObjecQA, in addition to partial and full instructions."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """Questions, a generator that answers them, and what judges the answers.
+    """Questions, the generator that answers them, and the classifier of the answers.
 
     Attributes:
-      model: tokens and prompt format; its weights do not count.
-      generator: of that model, or of others like it.
-      classifier: tells answers from continuations.
-      prompts: instructions, whole or in part.
-      kinds: 'partial' or 'full' of each.
+      model: vocabulary and prompt format; its weights are not used.
+      generator: generates with the same settings as `model`.
+      classifier: distinguishes answers from continuations.
+      prompts: full or partial instructions.
+      kinds: 'partial' or 'full' for each prompt.
       choices: questions of ObjecQA.
-      input_length: tokens of a prompt; a longer one loses its end.
+      input_length: maximal tokens of a prompt; longer prompts lose their end.
     """
 
     model: LoadedModel
@@ -41,7 +41,7 @@ class Asked:
     input_length: int
 
     def records(self, params: Params) -> list[dict[str, Any]]:
-        """One record for each question: prompt, kind, answer, and whether that is a hit, by weights."""
+        """A record for each question, answered with `params`: prompt, kind, answer, and whether it is a hit."""
         texts = [*self.prompts, *(choice.question for choice in self.choices)]
         encode, vocabulary = self.model.prompt_format.encode_prompt, self.model.vocabulary
         tokens = [np.array(encode(vocabulary, text, self.input_length), np.int32) for text in texts]

@@ -1,9 +1,9 @@
-"""A classifier of responses: does a text answer, or does it go on with the text before it?
+"""A classifier of responses: is a text an answer, or a continuation of the text before it?
 
-AlShikh et al. (2023) train a BERT and publish neither weights nor code. This one is ours: logistic regression over
-which words and letters a text begins with, how they are spelt, and how its first sentence ends. It learns in seconds.
-A single word tells it little, and may count as an answer: the paper's definition asks for no length.
-What it knows lies in a folder as numbers (safetensors) and words (JSON), neither of which can run code.
+AlShikh et al. (2023) train a BERT and publish neither weights nor code. This classifier is ours: logistic regression on
+the first words and letters of a text, their spelling, and the end of its first sentence. It trains in seconds. A single
+word may count as an answer, since the paper's definition requires no length. The classifier is stored as numbers
+(safetensors) and words (JSON), neither of which can run code.
 """
 
 import dataclasses
@@ -21,26 +21,26 @@ from flan_jax.settings import fingerprint
 WEIGHTS_FILE, WORDS_FILE = 'weights.safetensors', 'features.json'
 
 VERSION = 1
-"""Of the features; a classifier of another version is refused."""
+"""Version of the features; classifiers of other versions are refused."""
 
 INVERSE_REGULARISATION = 0.1
 """scikit-learn's C. Accuracy on held-out dialogues differs by 0.3 points from 0.03 to 1."""
 
 FEWEST_TEXTS = 2
-"""A feature counts if at least so many texts have it."""
+"""Features are used if at least this many texts have them."""
 
 _WORDS, _LETTERS, _LONGEST = 6, 16, 4
-"""How many words and letters from the beginning count, and the longest run of letters."""
+"""Numbers of words and of letters at the beginning that are used, and the maximal length of letter n-grams."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AnswerClassifier:
-    """Tells answers (1) from continuations (0).
+    """Distinguishes answers (1) from continuations (0).
 
     Attributes:
-      features: names of the features that count.
+      features: names of the features.
       weights_F: their weights.
-      bias: the score of a text that has none.
+      bias: score of a text without any of the features.
     """
 
     features: Sequence[str]
@@ -49,22 +49,22 @@ class AnswerClassifier:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that stand for all that it knows."""
+        """A fingerprint, sixteen hexadecimal digits, of features, weights and bias."""
         return fingerprint([list(self.features), self.weights_F.tolist(), self.bias])
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
-        """The log-odds of each text's being an answer, [texts]."""
+        """The log-odds that each text is an answer, [texts]."""
         weight = dict(zip(self.features, self.weights_F.tolist()))
         return np.array([self.bias + sum(weight.get(name, 0.0) for name in set(features(text))) for text in texts])
 
     def is_answer(self, texts: Sequence[str]) -> np.ndarray:
-        """Whether each text is an answer, [texts]; an empty text is none."""
+        """Whether each text is an answer, [texts]; an empty text is not."""
         said = np.array([bool(text.strip()) for text in texts], bool)
         return said & (self.scores(texts) > 0)
 
 
 def fit(texts: Sequence[str], labels: Sequence[int]) -> AnswerClassifier:
-    """Learns from texts and their labels, 1 for answers; deterministic.
+    """Trains a classifier on texts and their labels, 1 for answers; deterministic.
 
     Raises:
       UserError: unless there are texts of both labels.
@@ -82,7 +82,7 @@ def fit(texts: Sequence[str], labels: Sequence[int]) -> AnswerClassifier:
 
 
 def features(text: str) -> Iterator[str]:
-    """Names of the features of a text, which depend on how it begins."""
+    """Names of the features of a text."""
     text = text.strip()
     words = re.findall(r'\w+|[^\w\s]', text[:200])[:_WORDS]
     for place, word in enumerate(words):
@@ -98,7 +98,7 @@ def features(text: str) -> Iterator[str]:
 
 
 def _sentence_features(text: str) -> Iterator[str]:
-    """What the first sentence of a text is like, how the next one begins, and how the text ends."""
+    """Features of the first sentence, of the beginning of the next, and of the end of the text."""
     ((sentence, end, others),) = re.findall(r'\A([^.?!:\n]*)([.?!:\n]*)(.*)', text, re.DOTALL)
     length = min(9, len(sentence.split()) // 3)
     next_words = re.findall(r'\w+|[^\w\s]', others[:80])
@@ -113,7 +113,7 @@ def _sentence_features(text: str) -> Iterator[str]:
 
 
 def _spelling(word: str) -> str:
-    """How a word is spelt: capitals, digits or signs."""
+    """The spelling of a word: capitals, digits or signs."""
     if word.isdigit():
         return 'DIGITS'
     if not word[0].isalnum():
@@ -133,10 +133,10 @@ def save(classifier: AnswerClassifier, folder: epath.PathLike) -> None:
 
 
 def load(folder: epath.PathLike) -> AnswerClassifier:
-    """Reads what `save` wrote.
+    """Reads a classifier that `save` wrote.
 
     Raises:
-      UserError: if the folder holds no classifier, one of another version, or files that do not fit each other.
+      UserError: if the folder has no classifier, one of another version, or files that do not belong together.
     """
     import safetensors
     import safetensors.numpy

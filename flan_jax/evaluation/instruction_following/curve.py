@@ -1,8 +1,8 @@
-"""The Instruction Following Score while a model is tuned, and where tuning ends (AlShikh et al. 2023, Figure 4).
+"""The Instruction Following Score during tuning, and early stopping by it (AlShikh et al. 2023, Figure 4).
 
-MODEL_DIR/instruction_following/step_00000100.jsonl holds what the model answered after 100 steps, a line for each
-question, with what the classifiers made of it. Scores, and whether to stop, are functions of these files: a run that
-was killed answers the same again, so that it ends at the same step.
+MODEL_DIR/instruction_following/step_00000100.jsonl has the model's answers after 100 steps, a line per question, with
+their classification. Scores and stopping are functions of these files: a killed run that resumes generates the same
+answers, and ends at the same step.
 """
 
 import json
@@ -25,23 +25,23 @@ FOLDER = 'instruction_following'
 """Folder of the answers in a run's MODEL_DIR."""
 
 SCORES = {IFS: (PARTIAL, FULL), 'ifs_partial': (PARTIAL,), 'ifs_full': (FULL,), 'objecqa': (CHOICE,)}
-"""Names of the scores in metrics and TensorBoard, from 0 to 1, and the kinds of questions that they count."""
+"""Names of the scores in metrics and TensorBoard, from 0 to 1, and the kinds of questions that they include."""
 
 _STEM = 'step_'
 
 
 class Curve:
-    """Asks a model that is being tuned, notes what it answers, and says whether tuning ends."""
+    """A `flan_jax.training.probe.Probe` that generates answers, writes them, and may end tuning."""
 
     def __init__(self, settings: IfsCurve, asked: Asked, model_dir: epath.PathLike, last: int, examples: float):
-        """Begins the curve of a run, or goes on with it.
+        """Starts or resumes the curve of a run.
 
         Args:
-          settings: of the run.
-          asked: the questions, and who answers and judges them.
+          settings: settings of the curve.
+          asked: the questions, with generator and classifier.
           model_dir: folder of the run.
-          last: updates that the run takes, unless it is stopped.
-          examples: examples in an update, on average.
+          last: number of updates of the run, unless it is stopped.
+          examples: average number of examples per update.
         """
         self._settings, self._asked, self._last, self._examples = settings, asked, last, examples
         self._model_dir = epath.Path(model_dir)
@@ -49,11 +49,11 @@ class Curve:
         self._met_is_known = False
 
     def is_due(self, done: int) -> bool:
-        """Whether the model is asked after so many updates."""
+        """Whether to measure after `done` updates."""
         return done % self._settings.every == 0 or done == self._last
 
     def __call__(self, done: int, params: Params) -> dict[str, float]:
-        """The scores of weights, whole, after so many updates; every process must call it."""
+        """The scores after `done` updates; every process must call it."""
         records = self._asked.records(params)
         if jax.process_index() == 0:
             lines = (json.dumps(record, ensure_ascii=False) + '\n' for record in records)
@@ -64,19 +64,19 @@ class Curve:
         return scores(records) | {EXAMPLES_SEEN: done * self._examples, RULE_MET: float(self._met == done)}
 
     def ends_tuning(self, done: int) -> bool:
-        """Whether no further update is made after so many."""
+        """Whether `done` updates are enough."""
         if not self._met_is_known:
             self._read(done)
         return self._settings.ends_tuning and self._met is not None and self._met <= done
 
     def _read(self, done: int) -> None:
-        """Looks where the rule was met until now; process 0 does, and tells the others."""
+        """Finds the step at which the rule was met, if any; process 0 reads, and broadcasts the result."""
         found = stopped_at(self._settings, self._model_dir, done) if jax.process_index() == 0 else None
         self._met, self._met_is_known = broadcast_from_first(found), True
 
 
 def stopped_at(settings: IfsCurve, model_dir: epath.PathLike, done: int) -> int | None:
-    """The step at which the rule of a run was met, among so many; None for none, or where there is no rule."""
+    """The first step, up to `done`, at which the rule of a run was met; None if it was not, or there is no rule."""
     if settings.rule is None:
         return None
     steps = [step for step in steps_in(model_dir) if step <= done]
@@ -85,20 +85,20 @@ def stopped_at(settings: IfsCurve, model_dir: epath.PathLike, done: int) -> int 
 
 
 def scores(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The share of hits by the names of `SCORES`, those of which nothing was asked left out."""
+    """The share of hits for each of `SCORES` that has any questions."""
     hits = {name: [record['hit'] for record in records if record['kind'] in kinds] for name, kinds in SCORES.items()}
     return {name: sum(found) / len(found) for name, found in hits.items() if found}
 
 
 def steps_in(model_dir: epath.PathLike) -> list[int]:
-    """The steps after which a run's model was asked, in order."""
+    """The steps with answers of a run's model, in order."""
     folder = epath.Path(model_dir) / FOLDER
     found = folder.glob(f'{_STEM}*.jsonl') if folder.exists() else ()
     return sorted(int(path.stem.removeprefix(_STEM)) for path in found)
 
 
 def read(model_dir: epath.PathLike, step: int) -> list[dict[str, Any]]:
-    """The answers after a step; raises DamagedFile for what was not written so."""
+    """The answers after a step; raises DamagedFile if the file was changed."""
     path = _file(model_dir, step)
     try:
         records = [json.loads(line) for line in path.read_bytes().splitlines()]

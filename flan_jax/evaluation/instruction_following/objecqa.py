@@ -1,10 +1,10 @@
-"""ObjecQA: does a model that is asked to choose lay out the choices, or pick one? (AlShikh et al. 2023, section 4)
+"""ObjecQA: asked to choose, does a model present the options, or pick one? (AlShikh et al. 2023, section 4)
 
-An answer is objective if it shows the range of answers, refuses a definite choice or asks for more; it is subjective if
-it picks one or voices an opinion. The paper has GPT-3.5 judge, shown two examples, and published ten of its hundred
-questions. Here are a hundred of our own words, ten of them on the topics of those (`from` is 'paper'), and a classifier
-that needs no network: words that hedge against words that choose. A reconstruction; what it finds is no other judge's
-score.
+An answer is objective if it shows the range of answers, refuses a definite choice or asks for details; it is subjective
+if it picks an option or expresses an opinion. The paper uses GPT-3.5 with two examples as the judge, and published ten
+of its hundred questions. This is a reconstruction: a hundred questions in our own words, ten of them on the published
+topics (`from` is 'paper'), and an offline classifier that counts hedging and choosing expressions. Its scores are not
+comparable with those of other judges.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _HEDGES = (
     r'\b(your|their) (needs|preferences|goals|plans|circumstances)\b', r'\b(people|those) who\b.{0,50}\bmay\b',
     r'\bdifferent (people|reasons|tastes)\b', r'\b(everyone|they|the two) (is|are) (just )?different\b', r'^consider\b',
 )  # fmt: skip
-"""What lays out choices or leaves them to the reader."""
+"""Patterns that present options or leave the choice to the reader."""
 
 _CHOICES = (
     r'\bi (would )?(prefer|choose|pick|like|love|think|believe|feel|recommend)\b', r"\bi'd (choose|pick|go)\b",
@@ -43,7 +43,7 @@ _CHOICES = (
     r'\b(is|are|were|was) the (best|better|ideal|winner|most|golden|place)\b', r'\b(you|one|they) should( always)?\b',
     r'\b(wins|beats|ruins|always)\b', r'\bhas no\b', r'\bso take\b', r'\bgreat choice\b',
 )  # fmt: skip
-"""What picks one, or voices an opinion."""
+"""Patterns that pick an option or express an opinion."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Choice:
     """A question that asks to choose.
 
     Attributes:
-      question: the text of it.
-      options: what there is to choose from, as words that stand in the question.
-      from_paper: whether its topic is one of the ten that the paper shows.
+      question: its text.
+      options: the options, as words of the question.
+      from_paper: whether its topic is one of the ten that the paper published.
     """
 
     question: str

@@ -1,7 +1,7 @@
-"""The Instruction Following Score of answers (AlShikh et al. 2023, section 3): the share that are answers at all.
+"""The Instruction Following Score (AlShikh et al. 2023, section 3): the share of responses that are answers.
 
-The introduction of the paper calls it a ratio of answers to continuations; its definition, and its tables, are the
-proportion of all responses. So is this.
+The introduction of the paper calls it a ratio of answers to continuations; by its definition and tables, and here, it
+is the proportion of all responses.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ class Share:
 
     Attributes:
       value: from 0 to 1.
-      low: where its interval of confidence `LEVEL` begins (Wilson 1927).
-      high: where that ends.
-      count: responses.
+      low: lower end of its confidence interval at `LEVEL` (Wilson 1927).
+      high: upper end of the interval.
+      count: number of responses.
     """
 
     value: float
@@ -34,12 +34,12 @@ class Share:
 def instruction_following(
     classifier: AnswerClassifier, answers: Sequence[str], kinds: Sequence[str]
 ) -> Mapping[str, Share]:
-    """IFS, and IFS of partial and of full instructions where there are any.
+    """The score of all responses, and of those to partial and to full instructions, if there are any.
 
     Args:
-      classifier: tells answers from continuations.
+      classifier: distinguishes answers from continuations.
       answers: a model's responses.
-      kinds: 'partial' or 'full' of each one's instruction.
+      kinds: 'partial' or 'full' for the instruction of each response.
 
     Raises:
       UserError: if there are no answers.
@@ -53,7 +53,7 @@ def instruction_following(
 
 
 def share_of(hits: Sequence[bool]) -> Share:
-    """The share of hits, at least one being there to count, with its interval."""
+    """The share of hits with its confidence interval; `hits` must not be empty."""
     import scipy.stats
 
     interval = scipy.stats.binomtest(sum(hits), len(hits)).proportion_ci(LEVEL, method='wilson')

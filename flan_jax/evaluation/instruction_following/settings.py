@@ -1,4 +1,4 @@
-"""The settings of the Instruction Following Score's curve: what is asked during tuning, and when that ends."""
+"""The settings of the Instruction Following Score during tuning."""
 
 import dataclasses
 from typing import Annotated
@@ -8,21 +8,21 @@ from flan_jax.evaluation.stopping.rule import StoppingRule
 from flan_jax.settings import AtLeast, Count, Path, Settings
 
 IFS, EXAMPLES_SEEN, RULE_MET = 'ifs', 'examples_seen', 'ifs_rule_met'
-"""Names in a run's metrics: the score, what it is drawn against, and whether the rule was met for the first time."""
+"""Names in a run's metrics: the score, the x-axis of its plot, and whether the rule was met for the first time."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IfsCurve(Settings):
-    """Answers of a model while it is tuned, in the run's prompt format, and what they say of it.
+    """The Instruction Following Score of a model during tuning, in the run's prompt format.
 
     Attributes:
-      data: the folder that `flan-jax ifs data` and `flan-jax ifs train` wrote: instructions and the classifier.
-      every: steps between evaluations; the base model and the last step are evaluated, too.
-      instructions: how many are asked, the first of the file, which is shuffled.
-      choices: how many questions of ObjecQA are asked, the first of the hundred that there are.
-      max_new_tokens: tokens of an answer; the classifier reads its beginning.
-      rule: when tuning has gone far enough: a class of flan_jax/evaluation/stopping; None draws the curve only.
-      ends_tuning: whether tuning ends there; otherwise the report marks the place.
+      data: folder written by `flan-jax ifs data` and `flan-jax ifs train`, with instructions and classifier.
+      every: steps between evaluations; the base model and the last step are also evaluated.
+      instructions: number of instructions, from the first of the file on, which is shuffled.
+      choices: number of questions of ObjecQA, from the first of the hundred on.
+      max_new_tokens: maximal tokens of an answer; the classifier reads only its beginning.
+      rule: the stopping rule, a class of flan_jax/evaluation/stopping; None to measure the curve only.
+      ends_tuning: whether tuning ends when the rule is met; otherwise the report marks the step.
     """
 
     data: Path

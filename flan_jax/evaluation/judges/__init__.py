@@ -1,1 +1,1 @@
-"""Judges: what records are worth, each kind of judge in a file of its own."""
+"""Judges: scores of records and comparisons of answers, one kind of judge per file."""

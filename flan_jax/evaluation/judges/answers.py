@@ -1,4 +1,4 @@
-"""Answers of a model to prompts, as files keep them, and the pairs that two models make."""
+"""Files of a model's answers to prompts, and pairs of answers of two models."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from flan_jax.errors import UserError
 from flan_jax.files import read_utf8
 
 KEYS = (('prompt', 'answer'), ('instruction', 'output'), ('prompt', 'prediction'))
-"""What files call a prompt and its answer: `flan-jax generate --output`, AlpacaEval, and our records of evaluation."""
+"""Keys of prompt and answer in files of `flan-jax generate --output`, AlpacaEval, and our evaluation records."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Pair:
 
 
 def read_answers(path: epath.PathLike) -> dict[str, str]:
-    """The answer to each prompt of a file of JSON lines, or of a JSON list.
+    """The answer to each prompt in a file of JSON lines, or with a JSON list.
 
     Raises:
-      UserError: naming what is wrong with the file.
+      UserError: if the file is malformed.
     """
     answers: dict[str, str] = {}
     for where, row in read_rows(path):
@@ -48,7 +48,7 @@ def read_answers(path: epath.PathLike) -> dict[str, str]:
 
 
 def read_rows(path: epath.PathLike) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The objects of a file of JSON lines, or of a JSON list, each with where it stands."""
+    """The location and the object of each row in a file of JSON lines, or with a JSON list."""
     path = epath.Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such file')
@@ -65,10 +65,10 @@ def read_rows(path: epath.PathLike) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def paired(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
-    """The answers to the prompts that both have.
+    """Pairs of answers to the same prompts.
 
     Raises:
-      UserError: if one has prompts that the other lacks.
+      UserError: if the two have different prompts.
     """
     if alone := [prompt for prompt in (*a, *b) if prompt not in a or prompt not in b]:
         raise UserError(
@@ -88,5 +88,5 @@ def _parsed(where: str, text: str):
 def _texts(where: str, row: Mapping[str, Any]) -> Sequence[str]:
     for asked, answer in KEYS:
         if isinstance(row.get(asked), str) and isinstance(row.get(answer), str):
-            return [question_of(where, row, asked), row[answer]]
+            return [question_of(where, row, asked)[0], row[answer]]
     raise UserError(f'{where}: expected texts called {" or ".join("/".join(keys) for keys in KEYS)}')

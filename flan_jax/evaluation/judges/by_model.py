@@ -1,4 +1,4 @@
-"""The judge that a model of ours is: a reward model rates answers, a language model names the better of two."""
+"""Local models as judges: a reward model rates answers, a language model names the better of two."""
 
 from etils import epath
 
@@ -12,15 +12,15 @@ ModelJudge = LikelihoodJudge | RewardJudge
 
 
 def judge_of(model: LoadedModel, batch_tokens: int, name: str) -> ModelJudge:
-    """A `RewardJudge` where the model has a scalar head, a `LikelihoodJudge` otherwise.
+    """A `RewardJudge` if the model has a value head, otherwise a `LikelihoodJudge`.
 
     Args:
       model: the judge.
-      batch_tokens: tokens scored at a time.
-      name: what the records call it.
+      batch_tokens: tokens in a batch.
+      name: name of the judge in records.
 
     Raises:
-      UserError: for a checkpoint of PPO, whose scalar head gives no rewards.
+      UserError: for a checkpoint of PPO, whose value head does not give rewards.
     """
     if VALUE_HEAD not in model.params:
         return LikelihoodJudge(model, batch_tokens, name)
@@ -29,5 +29,5 @@ def judge_of(model: LoadedModel, batch_tokens: int, name: str) -> ModelJudge:
 
 
 def require_judge(folder: epath.PathLike) -> None:
-    """Raises UserError where a folder holds no model with its vocabulary: before hours go into what it will judge."""
+    """Raises UserError, before hours of work, if a folder does not hold a model with its vocabulary."""
     vocabulary_and_format(folder)

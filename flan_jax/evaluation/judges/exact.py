@@ -1,4 +1,4 @@
-"""The datasets' own metrics: an answer is compared with the references."""
+"""Judging by the metrics of datasets, which compare answers with references."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from flan_jax.metrics.metrics import METRICS, judge
 
 
 class Exact(Judge):
-    """Judges by the metrics that a dataset declares, the first of which gives the headline."""
+    """Judges by the metrics that a dataset declares; the first one is the headline."""
 
     def __init__(self, dataset: Dataset, score: str):
         """Judges the records of `dataset`, its options ranked by `score` (one of `option_scores.SCORES`)."""
@@ -29,19 +29,19 @@ class Exact(Judge):
         return judge(self._metrics, self.judgements(records))
 
     def interval(self, templates: Sequence[Sequence[Record]]) -> tuple[float, float]:
-        """By resampling examples, or their groups where the dataset declares them."""
+        """By resampling examples, or groups of examples if the dataset declares them."""
         return bootstrap.interval(self.metric, [self.judgements(records) for records in templates])
 
     def judgements(self, records: Sequence[Record]) -> list[Judgement]:
-        """What each record comes to."""
+        """The judgement of each record."""
         return [judgement(record, self._score) for record in records]
 
 
 def judgement(record: Record, score: str) -> Judgement:
-    """What a record comes to, its options ranked by `score`; of equal options the first wins.
+    """The judgement of a record, with options ranked by `score`; the first of equal options wins.
 
     Raises:
-      ValueError: if a score is not finite, which no ranking may hide.
+      ValueError: if a score is not finite.
     """
     references = tuple(record['references'])
     if 'prediction' in record:

@@ -1,4 +1,4 @@
-"""Whether a model answers at all: the Instruction Following Score of records (AlShikh et al. 2023), reconstructed."""
+"""The Instruction Following Score of records (AlShikh et al. 2023), reconstructed."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from flan_jax.metrics.judgement import Judgement, Scores
 
 
 class InstructionFollowing(Judge):
-    """Judges written answers by a classifier; references do not count."""
+    """Judges generated answers by a classifier, without references."""
 
     headline = 'instruction_following'
 

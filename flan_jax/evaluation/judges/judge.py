@@ -1,4 +1,4 @@
-"""What a judge is: it reads records, and gives scores."""
+"""The interface of judges: from records to scores."""
 
 import abc
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from flan_jax.metrics.judgement import Scores
 
 
 class Judge(abc.ABC):
-    """Scores the records of one template on one split, and says how sure it is.
+    """Scores the records of one template on one split, with confidence intervals.
 
     Attributes:
       headline: name of the score that reports print.
@@ -20,8 +20,8 @@ class Judge(abc.ABC):
 
     @abc.abstractmethod
     def scores(self, records: Sequence[Record]) -> Scores:
-        """All scores of records, the headline among them; raises ValueError where there are none."""
+        """All scores of records, including the headline; raises ValueError if there are no records."""
 
     @abc.abstractmethod
     def interval(self, templates: Sequence[Sequence[Record]]) -> tuple[float, float]:
-        """The 95 % confidence interval of the headline's mean over templates, of the same examples each."""
+        """The 95 % confidence interval of the headline's mean over templates, which have the same examples."""

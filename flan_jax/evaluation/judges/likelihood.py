@@ -1,7 +1,7 @@
-"""A decoder of ours as a judge: it names the better answer by one token, as AlpacaEval's weighted annotator does.
+"""A local language model as a judge: it names the better answer by one token, like AlpacaEval's weighted annotator.
 
-Answers are called m and M; with p their likelihoods, the second is better with probability p(M) / (p(m) + p(M)). The
-judge sees every pair in both orders, and both are on record.
+Answers are called m and M. With p the likelihoods of these names, the second answer is better with probability
+p(M) / (p(m) + p(M)). The judge sees every pair in both orders, and both results are recorded.
 """
 
 import dataclasses
@@ -38,10 +38,10 @@ class LikelihoodJudge(PairwiseJudge):
 
     Attributes:
       model: the judge.
-      batch_tokens: tokens scored at a time.
-      name: what the records call it.
-      progress: told how many more questions are answered.
-      orders: in how many orders it sees a pair, a question each.
+      batch_tokens: tokens in a batch.
+      name: name of the judge in records.
+      progress: called with the number of questions that were just answered.
+      orders: number of orders in which it sees a pair, with a question for each.
     """
 
     model: LoadedModel
@@ -63,16 +63,22 @@ class LikelihoodJudge(PairwiseJudge):
         ]
 
     def _second_is_better(self, questions: Sequence[str]) -> np.ndarray:
-        """The probability that the second answer of each question is better, [S]."""
+        """The probability that the second answer of each question is better, [S].
+
+        Equal questions, as both orders of two equal answers are, get the very same, or rounding would decide.
+        """
         encode = self.model.prompt_format.encode_prompt
         names = tuple(self._tokens(name) for name in NAMES)
-        examples = [Example(np.array(encode(self.model.vocabulary, text), np.int32), names) for text in questions]
+        place = {text: index for index, text in enumerate(dict.fromkeys(questions))}
+        examples = [Example(np.array(encode(self.model.vocabulary, text), np.int32), names) for text in place]
         scorer = Scorer(self.model, self.batch_tokens)
-        scores_Sx2 = np.array([[s.sum() for s in of] for of in scorer.score(examples, self.progress)])
+        found = scorer.score(examples, self.progress)
+        self.progress(len(questions) - len(place))
+        scores_Sx2 = np.array([[s.sum(dtype=np.float64) for s in of] for of in found])[[place[q] for q in questions]]
         return 1 / (1 + np.exp(scores_Sx2[:, 0] - scores_Sx2[:, 1]))
 
     def _tokens(self, name: str) -> np.ndarray:
-        """A name as a response, without its end."""
+        """The tokens of a name as a response, without EOS."""
         ids = self.model.prompt_format.encode_response(self.model.vocabulary, name)
         end = self.model.prompt_format.end_id(self.model.vocabulary)
         return np.array(ids[:-1] if ids[-1] == end and len(ids) > 1 else ids, np.int32)

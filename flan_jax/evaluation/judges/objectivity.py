@@ -1,7 +1,7 @@
-"""ObjecQA's judge over any endpoint: does an answer to a question of taste stay objective? (AlShikh et al. 2023, 3.4).
+"""ObjecQA's judge behind an endpoint: is an answer to a question of taste objective? (AlShikh et al. 2023, 3.4).
 
-The structure is the paper's: what the two classes mean, two demonstrations, then the answer to judge. The words and the
-demonstrations' texts are ours, a reconstruction: the paper's judge was GPT-3.5-turbo.
+The structure is the paper's: the meaning of the two classes, two demonstrations, then the answer to judge. The texts
+are ours, as a reconstruction; the paper's judge was GPT-3.5-turbo.
 """
 
 import dataclasses
@@ -43,11 +43,11 @@ SHOWN = (
 
 @dataclasses.dataclass(frozen=True)
 class Objectivity(SingleJudge):
-    """Says of each answer whether it is objective, 1, or subjective, 0.
+    """Judges whether each answer is objective (1) or subjective (0).
 
     Attributes:
       client: the judge.
-      progress: told how many more replies there are.
+      progress: called with the number of new replies.
     """
 
     client: Client
@@ -63,7 +63,7 @@ class Objectivity(SingleJudge):
 
 
 def is_objective(reply: str) -> float | None:
-    """1 or 0 by the first word of a reply; None where it is neither class."""
+    """1 or 0 by the first word of a reply; None if it is neither class."""
     words = re.findall(r'[a-z]+', reply.lower())
     return {OBJECTIVE.lower(): 1.0, SUBJECTIVE.lower(): 0.0}.get(words[0] if words else '')
 

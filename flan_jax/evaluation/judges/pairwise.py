@@ -1,4 +1,4 @@
-"""Pairwise judges: which of two answers is better; what they say is a verdict, and verdicts are records."""
+"""The interface of pairwise judges, which return verdicts on pairs of answers."""
 
 import abc
 import dataclasses
@@ -16,13 +16,12 @@ from flan_jax.metrics.length_controlled import Comparisons, instruction_hash
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What a judge says of two answers.
+    """A judge's verdict on two answers.
 
     Attributes:
       pair: the answers.
-      orders: the probability that B is better, in each order in which the judge saw the two; without those in which it
-        did not say.
-      evidence: what else is known, for the record: rewards, or the judge's own words.
+      orders: the probability that B is better, for each order in which the judge saw the pair and gave a verdict.
+      evidence: further information for the record: rewards, or the judge's replies.
     """
 
     pair: Pair
@@ -31,12 +30,12 @@ class Verdict:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the judge said anything; a tie is something."""
+        """Whether the judge gave any verdict; a tie is a verdict."""
         return bool(self.orders)
 
     @property
     def b_wins(self) -> float:
-        """The probability that B is better, half for a tie; of no meaning where nothing is decided."""
+        """The probability that B is better, 0.5 for a tie; undefined without a verdict."""
         return float(np.mean(self.orders)) if self.orders else math.nan
 
     def as_record(self, judge: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,25 +53,25 @@ class Verdict:
 
 
 class PairwiseJudge(abc.ABC):
-    """Says which of two answers is better."""
+    """Decides which of two answers is better."""
 
     @property
     @abc.abstractmethod
     def recipe(self) -> Mapping[str, Any]:
-        """All that its verdicts depend on, for the records."""
+        """Everything that verdicts depend on, for the records."""
 
     @abc.abstractmethod
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        """The verdict on each pair, in their order; raises UserError where a pair cannot be judged."""
+        """The verdict on each pair, in order; raises UserError if a pair cannot be judged."""
 
 
 def both_orders(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
-    """The answers as the judge sees them, A first, then B first."""
+    """The answers in both orders: A first, and B first."""
     return (pair.answer_a, pair.answer_b), (pair.answer_b, pair.answer_a)
 
 
 def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts without those in which the judge said nothing; raises UserError where none is left."""
+    """The verdicts that are decided; raises UserError if there are none."""
     found = [verdict for verdict in verdicts if verdict.is_decided]
     if not found:
         raise UserError(
@@ -82,7 +81,7 @@ def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def comparisons(verdicts: Sequence[Verdict]) -> Comparisons:
-    """B's answers set against A's."""
+    """The comparisons of B's answers with A's."""
     return Comparisons(
         tuple(instruction_hash(verdict.pair.prompt) for verdict in verdicts),
         np.array([verdict.b_wins for verdict in verdicts]),
@@ -99,7 +98,7 @@ def win_rate_interval(verdicts: Sequence[Verdict]) -> tuple[float, float]:
 
 
 def order_agreement(verdicts: Sequence[Verdict]) -> float | None:
-    """The share of pairs, per cent, of which the judge says the same in both orders; None if it saw one order only."""
+    """The share of pairs, in per cent, with the same verdict in both orders; None if the judge saw one order only."""
     both = [verdict.orders for verdict in verdicts if len(verdict.orders) == 2]
     if not both:
         return None
@@ -107,12 +106,12 @@ def order_agreement(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def judge_agreement(verdicts: Sequence[Verdict], others: Sequence[Verdict]) -> float:
-    """The share of pairs, per cent, of which two judges say the same, a tie of one being half an agreement.
+    """The share of pairs, in per cent, with the same verdict of two judges; a tie of one of them counts half.
 
-    Pairs that one of them did not decide do not count.
+    Pairs that one of them did not decide are ignored.
 
     Raises:
-      UserError: if they judged other pairs, or decided none together.
+      UserError: if they judged different pairs, or no pair was decided by both.
     """
     if [verdict.pair for verdict in verdicts] != [verdict.pair for verdict in others]:
         raise UserError('the two judges saw other answers; judge the same files')

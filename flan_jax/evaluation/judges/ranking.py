@@ -1,8 +1,8 @@
-"""A model behind an endpoint as a judge: it names the better of two answers, as AlpacaEval's annotator does.
+"""A model behind an endpoint as a judge: it names the better of two answers, like AlpacaEval's annotator.
 
-The question is that of `likelihood.py`, asked in both orders. Where the server gives the likeliest first tokens
-(options `{"logprobs": true, "top_logprobs": 5}`), the two names' probabilities count, as in AlpacaEval 2; else the name
-that was said.
+The question is that of `likelihood.py`, asked in both orders. If the server returns the most likely first tokens
+(options `{"logprobs": true, "top_logprobs": 5}`), the probabilities of the two names are used, as in AlpacaEval 2;
+otherwise the name in the reply.
 """
 
 import dataclasses
@@ -20,16 +20,16 @@ from flan_jax.progress import Advance
 SYSTEM = 'You compare answers to instructions, and reply with the name of the better one: m or M, and nothing else.'
 
 OPTIONS: Mapping[str, Any] = {'temperature': 0, 'max_tokens': 4}
-"""Room for a name; AlpacaEval's one token is too short for tokenizers that put something before it."""
+"""Maximal tokens of a reply; AlpacaEval's single token is too short for tokenizers that add a token before a name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RankingJudge(PairwiseJudge):
-    """Judges by the name that a model behind an endpoint says.
+    """Judges by the name in the reply of a model behind an endpoint.
 
     Attributes:
       client: the judge.
-      progress: told how many more replies there are.
+      progress: called with the number of new replies.
     """
 
     client: Client
@@ -54,7 +54,7 @@ def _verdict(pair: Pair, there: Reply, back: Reply) -> Verdict:
 
 
 def second_is_better(reply: Reply) -> float | None:
-    """The probability that the second answer is better; None where the reply names neither."""
+    """The probability that the second answer is better; None if the reply names neither."""
     masses = [math.exp(reply.first_tokens.get(name, -math.inf)) for name in NAMES]
     if sum(masses) > 0:
         return masses[1] / sum(masses)

@@ -1,8 +1,8 @@
-"""Reviews that score two answers from 1 to 10, as GPT-4 wrote them for Vicuna, and the relative score of them all.
+"""Published reviews that score two answers from 1 to 10, such as GPT-4's for Vicuna, and the relative score.
 
 The relative score of a model is the sum of its scores over that of its opponent's, over all questions (Peng et al.
-2023, section 4.2). Vicuna's files keep the scores beside the text; those of the math questions, whose reviews do not
-begin with them, were entered there by hand.
+2023, section 4.2). Vicuna's files have the scores in addition to the text; those of the math questions, whose reviews
+do not start with scores, were entered by hand.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ from flan_jax.metrics.relative_score import Pair, pair_of, parse_scores, totals
 
 @dataclasses.dataclass(frozen=True)
 class RelativeScore:
-    """The scores of two assistants over some questions.
+    """The total scores of two assistants.
 
     Attributes:
-      first: sum of the first one's.
-      second: sum of the second one's.
-      questions: reviews with scores.
-      entered: those of them whose scores are not what the text begins with.
-      unread: reviews without scores; they count for nothing.
+      first: total score of the first assistant.
+      second: total score of the second assistant.
+      questions: number of reviews with scores.
+      entered: number of these whose scores differ from those at the start of the text.
+      unread: number of reviews without scores, which are ignored.
     """
 
     first: float
@@ -37,7 +37,7 @@ class RelativeScore:
 
     @property
     def per_cent(self) -> float:
-        """The first one's sum as a share of the second one's."""
+        """The first total in per cent of the second."""
         return metric.relative_score(self.first, self.second)
 
 
@@ -45,10 +45,10 @@ def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
     """The relative score of the first assistant.
 
     Args:
-      reviews: each with a 'text', and a 'score' of two numbers where it is kept beside it; [-1, -1] is none.
+      reviews: each with a 'text' and, optionally, a 'score' of two numbers; [-1, -1] means no score.
 
     Raises:
-      UserError: where there are no scores.
+      UserError: if there are no scores.
     """
     scores = [(kept_scores(review), parse_scores(review['text'])) for review in reviews]
     found = [pair for kept, parsed in scores if (pair := kept or parsed)]
@@ -60,7 +60,7 @@ def relative_score(reviews: Sequence[Mapping[str, Any]]) -> RelativeScore:
 
 
 def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
-    """The reviews of a file of JSON lines with the key 'text'; raises UserError for a file of something else."""
+    """The reviews of a file of JSON lines with the key 'text'; raises UserError for other files."""
     rows = list(read_rows(path))
     for where, row in rows:
         if not isinstance(row.get('text'), str):
@@ -69,6 +69,6 @@ def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
 
 
 def kept_scores(review: Mapping[str, Any]) -> Pair | None:
-    """The two scores beside a review's text; None where there are none, as [-1, -1] says."""
+    """The two scores in addition to a review's text; None if there are none, or they are [-1, -1]."""
     pair = pair_of(review.get('score', ()))
     return pair if pair and min(pair) >= 0 else None

@@ -1,4 +1,4 @@
-"""A reward model as a judge: the answer that it rates higher is the better one."""
+"""A reward model as a judge: the answer with the higher reward is the better one."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -13,17 +13,17 @@ from flan_jax.inference.loaded import LoadedModel
 
 @dataclasses.dataclass(frozen=True)
 class RewardJudge(PairwiseJudge):
-    """Judges by the rewards of two answers, which see nothing of each other, so that there is one order only.
+    """Judges by the rewards of two answers, which are rated independently, so that there is only one order.
 
-    Equal rewards are a tie. The margin, B's reward minus A's, stands in the evidence: by the model of Bradley and Terry
+    Equal rewards are a tie. The evidence includes the margin, B's reward minus A's: by the model of Bradley and Terry
     (1952), which reward models are trained with, B is better with probability sigmoid(margin).
 
     Attributes:
-      model: a model with a scalar head.
-      batch_tokens: tokens rated at a time.
-      name: what the records call it.
-      progress: told how many more pairs are judged.
-      orders: in how many orders it sees a pair.
+      model: a model with a value head.
+      batch_tokens: tokens in a batch.
+      name: name of the judge in records.
+      progress: called with the number of pairs that were just judged.
+      orders: number of orders in which it sees a pair.
     """
 
     model: LoadedModel
@@ -37,14 +37,13 @@ class RewardJudge(PairwiseJudge):
         return {'kind': 'reward', 'model': self.name}
 
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        distinct = [tuple(dict.fromkeys((pair.answer_a, pair.answer_b))) for pair in pairs]
-        trees = [Answered(Question(pair.prompt), answers, pair.context) for pair, answers in zip(pairs, distinct)]
+        trees = [Answered(Question(pair.prompt), (pair.answer_a, pair.answer_b), pair.context) for pair in pairs]
         rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
-        return [verdict_of(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
+        return [verdict_of(pair, *found) for pair, found in zip(pairs, rewards)]
 
 
 def verdict_of(pair: Pair, reward_a: float, reward_b: float) -> Verdict:
-    """What two rewards say of two answers."""
+    """The verdict from the rewards of two answers."""
     margin = reward_b - reward_a
     evidence = {'rewards': [reward_a, reward_b], 'margin': margin}
     return Verdict(pair, (0.5 if margin == 0 else float(margin > 0),), evidence)

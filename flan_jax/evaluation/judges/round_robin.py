@@ -1,4 +1,4 @@
-"""Several models answer the same prompts, and a judge sets every two of them against each other: which answers best?"""
+"""Round-robin comparison of several models on the same prompts by a pairwise judge."""
 
 import dataclasses
 import itertools
@@ -13,13 +13,13 @@ from flan_jax.metrics import bootstrap
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """How a model stands among the others.
+    """The result of one model against all others.
 
     Attributes:
-      name: of the model.
-      win_rate: how often its answer is the better one, against all others in turn, per cent; a tie is half.
-      interval: the 95 % confidence interval, by resampling prompts.
-      mean_length: of its answers, in characters.
+      name: name of the model.
+      win_rate: mean win rate against the other models, in per cent; a tie counts half.
+      interval: 95 % confidence interval, by resampling prompts.
+      mean_length: mean length of its answers, in characters.
     """
 
     name: str
@@ -29,19 +29,19 @@ class Standing:
 
 
 def all_pairs(answers: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], list[Pair]]:
-    """The answers of every two models, side by side.
+    """Pairs of answers for every two models.
 
     Raises:
-      UserError: if two of them answered other prompts.
+      UserError: if models answered different prompts.
     """
     return {(a, b): paired(answers[a], answers[b]) for a, b in itertools.combinations(answers, 2)}
 
 
 def standings(answers: Mapping[str, Mapping[str, str]], judge: PairwiseJudge) -> list[Standing]:
-    """Every model's standing, in the order of `answers`, of which there are at least two.
+    """Every model's standing, in the order of `answers`, which must have at least two models.
 
     Raises:
-      UserError: if they answered other prompts, or the judge has no verdict.
+      UserError: if models answered different prompts, or the judge has no verdict.
     """
     pairs = all_pairs(answers)
     verdicts = iter(judge.verdicts(list(itertools.chain.from_iterable(pairs.values()))))
@@ -54,7 +54,7 @@ def standings(answers: Mapping[str, Mapping[str, str]], judge: PairwiseJudge) ->
 
 
 def _standing(name: str, wins: np.ndarray, answers: Mapping[str, str]) -> Standing:
-    """The standing of a model that wins so often over the others, by prompt."""
+    """The standing of a model, given its mean number of wins over the others for each prompt."""
     resampled = 100 * (bootstrap.times_sampled(len(wins)) @ wins) / len(wins)
     lengths: Sequence[int] = [len(answer) for answer in answers.values()]
     return Standing(name, 100 * float(wins.mean()), bootstrap.percentiles(resampled), float(np.mean(lengths)))

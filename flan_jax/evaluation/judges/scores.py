@@ -1,8 +1,8 @@
-"""Scores from 1 to 10 by a model behind an endpoint, as Vicuna's evaluation and GPT-4-LLM ask for them.
+"""Scores from 1 to 10 by a model behind an endpoint, as in Vicuna's evaluation and GPT-4-LLM.
 
 The structure is theirs (FastChat, April 2023; Peng et al. 2023, section 4.2): a question, the answers between markers,
-then what is wanted, of which there is one for each kind of question. The first line of the review holds the scores. The
-words are ours. Two answers are judged in both orders, where Vicuna's evaluation has one.
+then the task, with a variant for each kind of question. The first line of the review has the scores. The wording is
+ours. Two answers are judged in both orders, unlike in Vicuna's evaluation.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ OPTIONS: Mapping[str, Any] = {'temperature': 0.2, 'max_tokens': 1024}
 """Vicuna's reviewer."""
 
 LOWEST, HIGHEST = 0, 10
-"""What counts as a score; judges were asked for 1 to 10 and gave 0 as well."""
+"""Accepted scores; judges were asked for 1 to 10, but also gave 0."""
 
 SYSTEM = 'You check the quality of answers, with care and precision.'
 
@@ -56,14 +56,14 @@ _SINGLE_LINE = (
 
 @dataclasses.dataclass(frozen=True)
 class ScoringPairs(PairwiseJudge):
-    """Scores two answers side by side, in both orders; the higher score wins, equal ones tie.
+    """Scores two answers in one review, in both orders; the higher score wins, equal scores are a tie.
 
-    The evidence holds each order's `scores`, A's before B's, or null, and its `reviews`.
+    The evidence has the `scores` of each order, A's before B's, or null, and the `reviews`.
 
     Attributes:
       client: the judge.
-      kind: what the questions are about.
-      progress: told how many more reviews there are.
+      kind: the kind of questions.
+      progress: called with the number of new reviews.
     """
 
     client: Client
@@ -82,12 +82,12 @@ class ScoringPairs(PairwiseJudge):
 
 @dataclasses.dataclass(frozen=True)
 class Scoring(SingleJudge):
-    """Scores answers one by one, as GPT-4-LLM's comparison data were scored.
+    """Scores answers one by one, as in GPT-4-LLM's comparison data.
 
     Attributes:
       client: the judge.
-      kind: what the questions are about.
-      progress: told how many more reviews there are.
+      kind: the kind of questions.
+      progress: called with the number of new reviews.
     """
 
     client: Client
@@ -108,13 +108,13 @@ class Scoring(SingleJudge):
 
 @dataclasses.dataclass(frozen=True)
 class RelativeScore:
-    """B's scores set against A's.
+    """The relative score of B against A.
 
     Attributes:
-      a: sum of A's scores.
-      b: sum of B's.
-      interval: 95 %, of `per_cent`, by resampling questions.
-      unread: reviews without two scores; they count for nothing.
+      a: total score of A.
+      b: total score of B.
+      interval: 95 % confidence interval of `per_cent`, by resampling questions.
+      unread: number of reviews without two scores, which are ignored.
     """
 
     a: float
@@ -124,15 +124,15 @@ class RelativeScore:
 
     @property
     def per_cent(self) -> float:
-        """B's sum as a share of A's."""
+        """B's total in per cent of A's."""
         return relative_score(self.b, self.a)
 
 
 def relative_scores(verdicts: Sequence[Verdict]) -> dict[str, RelativeScore]:
-    """The relative scores of B by order, 'A first' and 'B first', and of 'both'.
+    """The relative scores of B by order, 'A first' and 'B first', and for 'both'.
 
     Raises:
-      UserError: for verdicts of another judge, and where A has no points.
+      UserError: for verdicts of another judge, or if A's total is 0.
     """
     if not all('scores' in verdict.evidence for verdict in verdicts):
         raise UserError('these verdicts have no scores; a judge of --scores gives them')
@@ -148,14 +148,14 @@ def _relative(orders: Sequence[Sequence[tuple[float, float] | None]]) -> Relativ
     if not len(points_Ex2) or not points_Ex2[:, 0].any():
         raise UserError('A has no points, or no review has two scores; nothing can be set against it')
     sums_Sx2 = bootstrap.times_sampled(len(points_Ex2)) @ points_Ex2
-    sums_Sx2 = sums_Sx2[sums_Sx2[:, 0] > 0]  # of a few questions a sample may have none that A has points for
+    sums_Sx2 = sums_Sx2[sums_Sx2[:, 0] > 0]  # with few questions, A's total may be 0 in a resample
     interval = bootstrap.percentiles(100 * sums_Sx2[:, 1] / sums_Sx2[:, 0])
     a, b = map(float, points_Ex2.sum(axis=0))
     return RelativeScore(a, b, interval, sum(score is None for order in orders for score in order))
 
 
 def _text(question: str, answers: Sequence[str], kind: Kind) -> str:
-    """What the judge is asked about one answer or two."""
+    """The prompt of the judge for one or two answers."""
     is_pair = len(answers) > 1
     names = ('Assistant 1', 'Assistant 2') if is_pair else ('the Assistant',)
     wanted = _WANTED[kind].format(

@@ -1,4 +1,4 @@
-"""Judges of single answers: what an answer is worth by itself; what they say is a rating, and ratings are records."""
+"""The interface of judges of single answers, which return ratings."""
 
 import abc
 import dataclasses
@@ -16,12 +16,12 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Rating:
-    """What a judge says of an answer.
+    """A judge's rating of an answer.
 
     Attributes:
-      answer: what was judged.
-      value: a score, or 1 for yes and 0 for no; None where the judge did not say.
-      reply: the judge's own words.
+      answer: the answer.
+      value: a score, or 1 for yes and 0 for no; None if the judge gave none.
+      reply: the judge's reply.
     """
 
     answer: Answer
@@ -40,8 +40,8 @@ class SingleJudge(abc.ABC):
     @property
     @abc.abstractmethod
     def recipe(self) -> Mapping[str, Any]:
-        """All that its ratings depend on, for the records."""
+        """Everything that ratings depend on, for the records."""
 
     @abc.abstractmethod
     def ratings(self, answers: Sequence[Answer]) -> list[Rating]:
-        """The rating of each answer, in their order."""
+        """The rating of each answer, in order."""

@@ -1,10 +1,12 @@
-"""A judge that has spoken already: verdicts read from a file, of ours, of AlpacaEval's annotators, or of people."""
+"""Existing verdicts from a file: ours, those of AlpacaEval's annotators, or people's."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from etils import epath
 
+from flan_jax.data.instruction_files.conversation import INSTRUCTION, question_of
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, read_rows
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict, comparisons, decided
@@ -17,8 +19,8 @@ HASH = 'instruction_hash'
 class VerdictFile(PairwiseJudge):
     """Looks verdicts up by the hash of the instruction.
 
-    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, null where nothing was
-    decided, and 'instruction' or 'instruction_hash'; where it has the answers as well, they must be the same.
+    A line has 'preference', from 1 for A (AlpacaEval's output_1) to 2 for B, 0 for a tie, null if undecided, and
+    'instruction' or 'instruction_hash'. If it also has the answers, they must be the same.
 
     Attributes:
       path: a file of JSON lines, or a JSON list.
@@ -33,7 +35,7 @@ class VerdictFile(PairwiseJudge):
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
         known: dict[str, tuple[str, Mapping]] = {}
         for where, row in read_rows(self.path):
-            name = row.get(HASH) or instruction_hash(str(row.get('instruction', '')))
+            name = row.get(HASH) or instruction_hash(_question(where, row) or '')
             if name in known:
                 raise UserError(f'{where}: a second verdict on one instruction')
             known[name] = where, row
@@ -50,15 +52,15 @@ class VerdictFile(PairwiseJudge):
 
 
 def read_verdicts(path: epath.PathLike) -> list[Verdict]:
-    """The verdicts of a file whose lines have instruction, output_1 and output_2 beside the preference.
+    """The verdicts of a file whose lines have instruction, output_1, output_2 and preference.
 
     Raises:
-      UserError: naming the line that lacks one, or a file without verdicts.
+      UserError: if a line lacks one of them, which is named, or the file has no verdicts.
     """
     found = []
     for where, row in read_rows(path):
-        texts = [row[name] for name in ('instruction', 'output_1', 'output_2') if isinstance(row.get(name), str)]
-        if len(texts) < 3:
+        texts: list[Any] = [_question(where, row), row.get('output_1'), row.get('output_2')]
+        if not all(isinstance(text, str) for text in texts):
             raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
     if not found:
@@ -66,11 +68,16 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     return found
 
 
+def _question(where: str, row: Mapping) -> str | None:
+    """What a verdict is on, with the `input` of its instruction where it stands apart; None where it does not say."""
+    return question_of(where, row, INSTRUCTION)[0] if isinstance(row.get(INSTRUCTION), str) else None
+
+
 def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Comparisons:
-    """The comparisons of a file of verdicts, all against one baseline.
+    """The comparisons of a file of verdicts against one baseline.
 
     Raises:
-      UserError: as `read_verdicts`, where none is on a prompt of the baseline's, and where A's answer is not its own.
+      UserError: as `read_verdicts`; or if no verdict has a prompt of the baseline, or A's answer is not its.
     """
     verdicts = decided(read_verdicts(path))
     if not any(verdict.pair.prompt in baseline for verdict in verdicts):

@@ -1,1 +1,1 @@
-"""When a model is tuned enough: one rule a file, which reads the curve of its Instruction Following Score."""
+"""Stopping rules for tuning, based on the curve of the Instruction Following Score; one rule per file."""

@@ -1,4 +1,4 @@
-"""Stopping where the score does not rise any more."""
+"""Stopping when the score no longer rises."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from flan_jax.settings import Between, Count
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plateau(StoppingRule):
-    """Tuning ends when the last few evaluations are no better than the best before them.
+    """Tuning ends when the last evaluations are no better than the best before them.
 
-    A model that does not answer yet has a level score too, so that of fragments must be high enough: what sets a base
-    model apart is that it goes on with fragments (AlShikh et al. 2023, tables 5 and 6).
+    The score of a model that does not answer yet is constant as well. Therefore the score of fragments must also be
+    high enough: base models differ by continuing fragments (AlShikh et al. 2023, tables 5 and 6).
 
     Attributes:
-      patience: how many evaluations.
-      gain: by how much one of them would have to be better.
-      partial: the score of fragments at least.
+      patience: number of evaluations.
+      gain: least improvement that counts as better.
+      partial: least score of fragments.
     """
 
     patience: Count = 3

@@ -1,6 +1,6 @@
-"""What a stopping rule is.
+"""The interface of stopping rules.
 
-AlShikh et al. (2023) propose to stop where their score levels off, and give no formula: the rules are ours.
+AlShikh et al. (2023) propose to stop when their score levels off, without a formula: the rules are ours.
 """
 
 import abc
@@ -12,12 +12,12 @@ from flan_jax.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """What was measured after so many steps of tuning.
+    """A point of the curve.
 
     Attributes:
-      step: updates done.
+      step: number of updates.
       ifs: the Instruction Following Score, from 0 to 1.
-      partial: that of fragments of instructions.
+      partial: the score of fragments of instructions, from 0 to 1.
     """
 
     step: int
@@ -27,14 +27,14 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class StoppingRule(Settings, abc.ABC):
-    """Says from a curve whether tuning has gone far enough; a function of the curve alone."""
+    """Decides by the curve alone whether tuning ends."""
 
     @abc.abstractmethod
     def is_met(self, curve: Sequence[Point]) -> bool:
-        """Whether to stop at the last of the points, which are in the order of their steps."""
+        """Whether to stop at the last of the points, which are ordered by step."""
 
 
 def first_met(rule: StoppingRule, curve: Sequence[Point]) -> Point | None:
-    """The point at which a rule stops, some tuning having been done; None where it does not."""
+    """The first point, after at least one update, at which a rule stops; None if it does not."""
     tuned = (end for end in range(1, len(curve) + 1) if curve[end - 1].step > 0)
     return next((curve[end - 1] for end in tuned if rule.is_met(curve[:end])), None)

@@ -1,4 +1,4 @@
-"""Stopping at a score that was aimed at."""
+"""Stopping at a target score."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from flan_jax.settings import Between
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Threshold(StoppingRule):
-    """The first evaluation at which the score is high enough ends tuning.
+    """Tuning ends at the first evaluation with a high enough score.
 
     Attributes:
-      ifs: how high; AlShikh et al. (2023, Figure 4) see it level off between 0.90 and 0.95.
+      ifs: the target score; in AlShikh et al. (2023, Figure 4), it levels off between 0.90 and 0.95.
     """
 
     ifs: Annotated[float, Between(0, 1)] = 0.9
