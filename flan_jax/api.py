@@ -161,7 +161,10 @@ class Model:
         longest = min(LENGTHS[-1], self.loaded.max_length) - decoding.get('max_new_tokens', MAX_NEW_TOKENS)
         encoded = self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue, int(longest))
         if encoded.prompt_cut:
-            warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
+            warnings.warn(
+                f'the first turns of the dialogue are dropped, because the model reads at most {int(longest)} tokens',
+                stacklevel=2,
+            )
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
 
     def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
@@ -198,7 +201,7 @@ class Model:
         check_integer('alternatives', alternatives, 0, MOST_ALTERNATIVES)
         stop = [text for text in check_texts('stop', [stop] if isinstance(stop, str) else stop) if text]
         if isinstance(prompts, str) or any(np.ndim(prompt) != 1 for prompt in prompts):
-            raise UserError(f'prompts={reprlib.repr(prompts)}: must be a list of tokens, which `encode` makes of texts')
+            raise UserError(f'prompts={reprlib.repr(prompts)}: must be a list of token ids; `encode` converts texts')
         count, seed = decoding.pop('max_new_tokens', MAX_NEW_TOKENS), decoding.pop('seed', 0)
         streamer = self._streamer(min(padded_length(count), self.longest_answer), **decoding)
         yield from pieces(
@@ -264,9 +267,9 @@ def of_task(loaded: LoadedModel, task: str | None, path: str) -> LoadedModel:
       UserError: if a task is given but not needed, or needed but not given.
     """
     if task and not loaded.prompts:
-        raise UserError(f'task={task}: {path} has no soft prompt for each task; leave it out')
+        raise UserError(f'task={task}: {path} has no soft prompts per task; remove task')
     if loaded.prompts and task is None:
-        raise UserError(f'{path} has a soft prompt for each task; name a task: {", ".join(loaded.prompts)}')
+        raise UserError(f'{path} has one soft prompt per task; set task to one of: {", ".join(loaded.prompts)}')
     return loaded.of_task(task) if task else loaded
 
 

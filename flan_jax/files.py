@@ -39,7 +39,7 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f'{path} is damaged: not JSON ({str(error)[:100]}); {advice}') from error
     if not isinstance(content, dict):
-        raise DamagedFile(f'{path} is damaged: holds no JSON object; {advice}')
+        raise DamagedFile(f'{path} is damaged: not a JSON object; {advice}')
     return content
 
 
@@ -76,7 +76,7 @@ def require_writable_file(path: epath.PathLike, option: str) -> None:
     """As `require_writable`, for a file that is to be written; creates its folder if it is missing."""
     path = epath.Path(path)
     if path.is_dir():
-        raise UserError(f'{option}={str(path)!r} is a folder; name a file in it')
+        raise UserError(f'{option}={str(path)!r} is a folder; give a file name')
     require_writable(path.parent, option)
 
 
@@ -87,7 +87,7 @@ def make_folder(folder: epath.PathLike) -> None:
     except OSError as error:
         if says_disk_is_full(error):
             raise
-        raise UserError(f'{str(folder)!r} cannot be made: {error}; name another folder') from error
+        raise UserError(f'{str(folder)!r} cannot be created: {error}; choose another folder') from error
 
 
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:
@@ -97,8 +97,8 @@ def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: s
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
         raise UserError(
-            f'{macro}={str(folder)!r}: {content} need {num_bytes / 1e9:.3g} GB, {free / 1e9:.3g} GB are free; make '
-            f'room, or set {macro} to a folder on a larger disk'
+            f'{macro}={str(folder)!r}: {content} need {num_bytes / 1e9:.3g} GB, {free / 1e9:.3g} GB are free; '
+            f'free space, or set {macro} to a folder on a larger disk'
         )
 
 
@@ -175,7 +175,7 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
             return False
         if destination.exists():
             raise UserError(
-                f'{destination} is in the way and has no {marker}, so it is not complete; remove it'
+                f'{destination} exists, but is not complete, because it has no {marker}; remove it'
             ) from error
         raise
     return True
@@ -202,8 +202,8 @@ def only_writer(destination: epath.PathLike) -> Iterator[None]:
     try:
         if others := [path for path in _claims(destination) if path.name != claim.name]:
             raise UserError(
-                f'{destination} is being written by another process, as {others[0]} says; try again once it is done, '
-                'or remove that file where nothing is'
+                f'{destination} is being written by another process (see {others[0]}); try again when it has '
+                'ended, or remove that file if no such process exists'
             )
         yield
     finally:

@@ -97,8 +97,8 @@ def _base_and_adapter(
     base = _opened(epath.Path(named), mesh, vocabulary, param_dtype)
     if any(name.endswith(LORA_A) for name in base.params):
         raise ConversionError(
-            f'{folder} stands beside {named}, which is an adapter itself; merge that into its base by `flan-jax '
-            'adapter merge`'
+            f'{folder} is an adapter of {named}, which is itself an adapter; merge that into its base with '
+            '`flan-jax adapter merge`'
         )
     lora, arrays = peft.read_adapter(folder, base.config)
     layout = placed(lora.shapes(base.config), mesh)
@@ -187,14 +187,14 @@ def rebase(content: CheckpointContent, base: epath.PathLike) -> epath.Path:
       UserError: if the checkpoint holds all weights.
     """
     if not content.tuning.freezes_base:
-        raise UserError(f'{content.folder} holds all weights, and needs no base model')
+        raise UserError(f'{content.folder} contains all weights; remove the base model')
     found = content_of(absolute(checkpoint_in(base)))
     if found.tuning.freezes_base or found.config != content.config:
-        raise checkpoints.CheckpointError(f'{base} is no base model of {content.folder}: it is another decoder')
+        raise checkpoints.CheckpointError(f'{base} is not the base model of {content.folder}: it is another decoder')
     if found.metadata.get('vocabulary') != content.metadata.get('vocabulary'):
         raise checkpoints.CheckpointError(
-            f'{base} is no base model of {content.folder}: its vocabulary is {found.metadata.get("vocabulary")}, not '
-            f'{content.metadata.get("vocabulary")}'
+            f'{base} is not the base model of {content.folder}: its vocabulary is '
+            f'{found.metadata.get("vocabulary")}, not {content.metadata.get("vocabulary")}'
         )
     content.require_base(found.folder)
     write_moved(content.folder, content.metadata['base'], found.folder)
@@ -211,8 +211,8 @@ def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabu
     expected = content.metadata.get('vocabulary')
     if vocabulary.fingerprint != expected:
         raise UserError(
-            f'{content.folder} was trained with vocabulary {expected}; {vocabulary.path} is {vocabulary.fingerprint}; '
-            'name the right one by --vocabulary'
+            f'{content.folder} was trained with vocabulary {expected}; {vocabulary.path} is '
+            f'{vocabulary.fingerprint}; set --vocabulary to that of the model'
         )
     return vocabulary
 
@@ -227,7 +227,7 @@ def _path_of_vocabulary(content: CheckpointContent) -> str | None:
     if 'vocabulary_path' in content.metadata:
         path = content.metadata['vocabulary_path']
         return path and locate(path, content.folder)
-    raise UserError(f'no vocabulary is known of {content.folder}; name one by --vocabulary')
+    raise UserError(f'the vocabulary of {content.folder} is not known; set --vocabulary')
 
 
 def prompt_format_of(content: CheckpointContent) -> PromptFormat | None:

@@ -110,8 +110,9 @@ def check_goes_on(model_dir: epath.PathLike) -> None:
         return
     if stream['recipe'].get('storage', STORAGE) != STORAGE:
         raise ManifestError(
-            f'{model_dir} holds a run of another version of flan_jax, which packs examples otherwise: finish it with '
-            'that version, or choose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights)'
+            f'{model_dir} contains a run of another version of flan_jax, which packs examples differently: finish '
+            'it with that version, or choose another MODEL_DIR (set INITIAL_CHECKPOINT_PATH to continue from '
+            'these weights)'
         )
 
 
@@ -141,10 +142,10 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
     """The manifest of a run; raises ManifestError if there is none."""
     path = epath.Path(model_dir) / FILE
     if not path.exists():
-        raise ManifestError(f'no {FILE} in {model_dir}; `flan-jax train` or `flan-jax run` writes it')
-    manifest = read_json(path, 'remove it, and give the command of the run again, which writes it anew')
+        raise ManifestError(f'no {FILE} in {model_dir}; run `flan-jax train` or `flan-jax run` first')
+    manifest = read_json(path, 'remove it, and run the command of the run again to write it')
     if 'run' not in manifest:
-        raise ManifestError(f'{path} is of an earlier version of flan_jax; choose another MODEL_DIR')
+        raise ManifestError(f'{path} was written by an earlier version of flan_jax; choose another MODEL_DIR')
     return manifest
 
 
@@ -213,9 +214,12 @@ def _mixture_of(data: Mapping[str, Any]) -> dict[str, Any]:
 def _require_same(model_dir: epath.PathLike, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if changed := list(_differences(before, now)):
         raise ManifestError(
-            f'{model_dir} holds a run with another configuration:\n'
+            f'{model_dir} contains a run with another configuration:\n'
             + '\n'.join(f'  {line}' for line in changed)
-            + '\nchoose another MODEL_DIR (with INITIAL_CHECKPOINT_PATH to go on from these weights), or set it back'
+            + (
+                '\nchoose another MODEL_DIR (set INITIAL_CHECKPOINT_PATH to continue from these weights), or '
+                'restore the settings'
+            )
         )
 
 

@@ -63,29 +63,29 @@ class Run(Settings):
         self._check_curve()
         if self.tuning.freezes_base and self.initial_checkpoint is None:
             raise SettingsError(
-                f'Run.tuning=@{type(self.tuning).__name__}() trains beside a model that stays as it is: set '
-                'Run.initial_checkpoint to it'
+                f'Run.tuning=@{type(self.tuning).__name__}() trains additional parameters of a frozen base model: '
+                'set Run.initial_checkpoint to that model'
             )
         if self.tuning.prompt_names and not isinstance(self.objective, NextToken):
             objective = type(self.objective).__name__
             raise SettingsError(
-                f'Run.tuning=@TaskPrompts() divides the loss by task, which Run.objective=@{objective}() cannot do; '
-                'take @NextToken()'
+                f'Run.tuning=@TaskPrompts() computes a loss per task, which Run.objective=@{objective}() does not '
+                'support; use @NextToken()'
             )
         if self.tuning.prompt_names and not isinstance(self.training.schedule, Constant):
             schedule = type(self.training.schedule).__name__
             raise SettingsError(
-                f'Training.schedule=@{schedule}() falls over Training.steps, but each prompt of @TaskPrompts() counts '
-                'only the steps with texts of its task; take @Constant()'
+                f'Training.schedule=@{schedule}() decays over Training.steps, but each prompt of @TaskPrompts() '
+                'only counts the steps with examples of its task; use @Constant()'
             )
         before = self.tuning.positions
         if before + self.stream.example_length > self.model.max_length:
             setting = 'TaskPrompts.lengths' if self.tuning.prompt_names else 'Prompt.length'
             prompt = f', after the {before} rows of {setting},' if before else ''
             raise SettingsError(
-                f'Stream.input_length={self.stream.input_length} and Stream.target_length={self.stream.target_length} '
-                f'tokens{prompt} make examples longer than the {self.model.max_length} positions that the model has '
-                '(Learned.max_length); shorten them'
+                f'Stream.input_length={self.stream.input_length} and '
+                f'Stream.target_length={self.stream.target_length} tokens{prompt} make examples longer than the '
+                f'{self.model.max_length} positions of the model (Learned.max_length); lower these lengths'
             )
 
     def _check_objective(self) -> None:
@@ -93,20 +93,20 @@ class Run(Settings):
         name = type(self.objective).__name__
         if self.objective.needs_reference and self.initial_checkpoint is None:
             raise SettingsError(
-                f'Run.objective=@{name}() compares with the model that tuning starts from, which must know how to '
-                'answer: set Run.initial_checkpoint to a tuned model'
+                f'Run.objective=@{name}() compares with the initial model, which must already answer '
+                'instructions: set Run.initial_checkpoint to a tuned model'
             )
         evaluated = self.data.held_out or self.evaluation.targets
         if isinstance(self.objective, Ppo) and evaluated:
             raise SettingsError(
-                f'Run.objective=@Ppo() learns from rewards and is evaluated afterwards, by `flan-jax evaluate '
-                f'MODEL_DIR/policy`: leave Data.held_out={self.data.held_out!r} and Evaluation.targets='
-                f'{self.evaluation.targets!r} empty'
+                'Run.objective=@Ppo() is evaluated after the run, with `flan-jax evaluate MODEL_DIR/policy`: '
+                f'unset Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r}'
             )
         if self.objective.needs_values and evaluated:
             raise SettingsError(
-                f'Run.objective=@{name}() makes a reward model, which rates responses and answers nothing: leave '
-                f'Data.held_out={self.data.held_out!r} and Evaluation.targets={self.evaluation.targets!r} empty'
+                f'Run.objective=@{name}() trains a reward model, which generates no answers and cannot be '
+                f'evaluated on tasks: unset Data.held_out={self.data.held_out!r} and '
+                f'Evaluation.targets={self.evaluation.targets!r}'
             )
 
     def _check_dropout(self) -> None:
@@ -114,9 +114,9 @@ class Run(Settings):
         compares = self.objective.needs_reference or isinstance(self.objective, Ppo)
         if compares and self.training.residual_dropout:
             raise SettingsError(
-                f'Training.residual_dropout={self.training.residual_dropout} leaves out parts of the model that learns '
-                f'and Run.objective=@{type(self.objective).__name__}() compares it with one of which nothing is left '
-                'out, so that they would differ before anything is learned; set it to 0.0'
+                f'Training.residual_dropout={self.training.residual_dropout} applies dropout to the trained '
+                f'model, but Run.objective=@{type(self.objective).__name__}() compares it with a model without '
+                'dropout, so they would differ even before training; set it to 0.0'
             )
 
     def _check_validation(self) -> None:
@@ -126,14 +126,15 @@ class Run(Settings):
         if not isinstance(self.objective, NextToken):
             name = type(self.objective).__name__
             raise SettingsError(
-                f'Run.validation_loss=@ValidationLoss() is of @NextToken(), and Run.objective=@{name}() '
-                f'{"rates its test examples itself" if self.objective.ranked else "has rewards"}; leave '
-                'Run.validation_loss as None'
+                f'Run.validation_loss=@ValidationLoss() needs @NextToken(), but Run.objective=@{name}() '
+                f'{"rates its test examples itself" if self.objective.ranked else "is monitored by rewards"}; set '
+                'Run.validation_loss = None'
             )
         if self.tuning.prompt_names:
             raise SettingsError(
-                'Run.validation_loss=@ValidationLoss() is of one model, but Run.tuning=@TaskPrompts() has a prompt for '
-                'each task, and TaskPrompts.stopping=@EarlyStopping() validates each; leave Run.validation_loss as None'
+                'Run.validation_loss=@ValidationLoss() validates one model, but Run.tuning=@TaskPrompts() trains '
+                'one prompt per task, each validated by TaskPrompts.stopping=@EarlyStopping(); set '
+                'Run.validation_loss = None'
             )
 
     def _check_curve(self) -> None:
@@ -143,19 +144,20 @@ class Run(Settings):
         if self.objective.needs_values:
             name = type(self.objective).__name__
             raise SettingsError(
-                f'Run.ifs_curve=@IfsCurve() asks the model while it is tuned, which Run.objective=@{name}() does not '
-                'train on answers; leave Run.ifs_curve as None'
+                'Run.ifs_curve=@IfsCurve() generates answers during training, which a model trained with '
+                f'Run.objective=@{name}() cannot do; set Run.ifs_curve = None'
             )
         if self.tuning.prompt_names:
             raise SettingsError(
-                'Run.ifs_curve=@IfsCurve() asks one model, but Run.tuning=@TaskPrompts() has a prompt for each task; '
-                'leave Run.ifs_curve as None'
+                'Run.ifs_curve=@IfsCurve() measures one model, but Run.tuning=@TaskPrompts() trains one prompt '
+                'per task; set Run.ifs_curve = None'
             )
         before, input_length = self.tuning.positions, self.stream.input_length
         if before + input_length + self.ifs_curve.max_new_tokens > self.model.max_length:
             raise SettingsError(
-                f'IfsCurve.max_new_tokens={self.ifs_curve.max_new_tokens} after Stream.input_length={input_length} '
-                f'tokens are more than the {self.model.max_length} positions that the model has; lower one'
+                f'IfsCurve.max_new_tokens={self.ifs_curve.max_new_tokens} after '
+                f'Stream.input_length={input_length} tokens are more than the {self.model.max_length} positions '
+                'of the model; lower one of them'
             )
 
     def _check_amount(self) -> None:
@@ -163,23 +165,24 @@ class Run(Settings):
         epochs, steps = self.stream.epochs, self.training.steps
         if epochs is None and steps is None:
             raise SettingsError(
-                'Training.steps=None: nothing says when training ends; set Training.steps, or Stream.epochs'
+                'neither Training.steps nor Stream.epochs is set, so the length of training is not known; set '
+                'one of them'
             )
         if epochs is not None and steps is not None:
             raise SettingsError(
-                f'Stream.epochs={epochs} and Training.steps={steps} both say when training ends; set one of them to '
-                'None'
+                f'Stream.epochs={epochs} and Training.steps={steps} are both set, and both determine the length '
+                'of training; set one of them to None'
             )
         if epochs is not None and self.data.parts:
             raise SettingsError(
-                f'Stream.epochs={epochs} reads all examples equally often, so Data.parts cannot have weights of their '
-                'own; set Training.steps in its place'
+                f'Stream.epochs={epochs} uses all examples equally often, which contradicts the weights of '
+                'Data.parts; set Training.steps instead'
             )
         if epochs is not None and self.data.mixing != ProportionalMixing():
             raise SettingsError(
-                f'Stream.epochs={epochs} reads all examples equally often, so Data.mixing='
-                f'@{type(self.data.mixing).__name__}() would change nothing; leave Data.mixing as it is, or set '
-                'Training.steps in place of epochs'
+                f'Stream.epochs={epochs} uses all examples equally often, so '
+                f'Data.mixing=@{type(self.data.mixing).__name__}() would have no effect; remove Data.mixing, or '
+                'set Training.steps instead of Stream.epochs'
             )
 
     @property

@@ -100,8 +100,9 @@ class Settings:
         super().__init_subclass__(**kwargs)
         if '__init__' in vars(cls):
             raise SettingsError(
-                f'{cls.__name__}.__init__: settings have none of their own, for all they hold must be fields; write '
-                f'them as `name: type` and decorate {cls.__name__} with @dataclasses.dataclass(frozen=True)'
+                f'{cls.__name__}.__init__: a class of settings must not define __init__, because all settings '
+                f'must be fields; declare them as `name: type` and decorate {cls.__name__} with '
+                '@dataclasses.dataclass(frozen=True)'
             )
 
     def __post_init__(self):
@@ -121,7 +122,7 @@ def _shortened(value: Any, longest: int = 200) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python refuses to print integers of thousands of digits
-        return 'an integer of thousands of digits'
+        return 'an integer with thousands of digits'
     return text if len(text) <= longest else f'{text[:longest]}...'
 
 

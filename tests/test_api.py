@@ -136,7 +136,7 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
     with pytest.raises(UserError, match='is not a checkpoint'):
         flan_jax.load(str(tmp_path))
     (tmp_path / 'checkpoints').mkdir()
-    with pytest.raises(UserError, match='has saved no checkpoint yet'):
+    with pytest.raises(UserError, match='has no checkpoint yet'):
         flan_jax.load(str(tmp_path))
     with pytest.raises(UserError, match='nowhere: no such folder'):
         flan_jax.load(str(tmp_path / 'nowhere'))
@@ -190,15 +190,15 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
 @pytest.mark.parametrize(
     ('ask', 'message'),
     [
-        (lambda model: model.score('Is it?', 'yes'), "options='yes': must be a list of texts"),
+        (lambda model: model.score('Is it?', 'yes'), "options='yes': must be a list of strings"),
         (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
         (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
-        (lambda model: model.generate(5), 'prompts=5: must be a list of texts'),
+        (lambda model: model.generate(5), 'prompts=5: must be a list of strings'),
         (lambda model: model.generate(['a b', 'b'], contexts=['b']), 'contexts has 1 texts for 2 prompts'),
         (lambda model: model.generate(['a b'], contexts=['a']), "contexts: 'a' is not the end of its prompt"),
-        (lambda model: model.generate('\ud800'), 'holds half a character'),
-        (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'holds half a character'),
-        (lambda model: next(model.stream(['yes'])), 'must be a list of tokens, which `encode` makes'),
+        (lambda model: model.generate('\ud800'), 'contains a lone surrogate'),
+        (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'contains a lone surrogate'),
+        (lambda model: next(model.stream(['yes'])), 'must be a list of token ids; `encode`'),
         (lambda model: next(model.stream([model.encode('yes')], alternatives=21)), 'an integer from 0 to 20'),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_stream_whose_sequences_are_missing_or_cut_short_is_named(stream):
     size = (stream / file_name(0)).stat().st_size
     for length in (size - 1, size // 2, 1, 0):
         os.truncate(stream / file_name(0), length)
-        assert 'the same sequences are packed anew' in opened(read_all, stream), length
+        assert 'the same sequences are packed again' in opened(read_all, stream), length
     (stream / file_name(0)).unlink()
     assert f'{file_name(0)} is missing' in opened(read_all, stream)
 
@@ -125,7 +125,7 @@ def test_a_flipped_bit_in_a_stream_is_named_or_changes_nothing(stream):
         (stream / file_name(0)).write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
         found = opened(read_all, stream)
         named += found != sound
-        assert found == sound or 'packed anew' in found, place
+        assert found == sound or 'packed again' in found, place
     assert named > 0
 
 
@@ -141,7 +141,7 @@ def test_torn_rollouts_are_named(tmp_path, content):
     (path,) = (tmp_path / rollout.FOLDER).iterdir()
     path.write_bytes(path.read_bytes() + content)
     for reads in (lambda: rollout.read(tmp_path, 3), lambda: rollout.verify(tmp_path)):
-        with pytest.raises(UserError, match='round_00003.jsonl, line 3 is damaged.* draws that round anew'):
+        with pytest.raises(UserError, match='round_00003.jsonl, line 3 is damaged.* generates that round again'):
             reads()
 
 

@@ -30,7 +30,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_macro(tmp_path):
 def test_what_cannot_be_written_is_named_by_all_that_write(tmp_path):
     (tmp_path / 'file').write_text('')
     place = tmp_path / 'file' / 'folder'
-    with pytest.raises(UserError, match="'.*file/folder' cannot be made: .*; name another folder"):
+    with pytest.raises(UserError, match="'.*file/folder' cannot be created: .*; choose another folder"):
         write_whole(place / 'x.json', '')
     with pytest.raises(UserError, match="'.*/file' cannot be made"), unfinished_folder(place):
         raise AssertionError

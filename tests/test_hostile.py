@@ -113,7 +113,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize('name', ['LICENSE', 'tokenizer_config.json', 'chat_template.jinja'])
 def test_a_link_out_of_a_folder_is_not_copied(folder, tmp_path, name):
     os.symlink('../secret', folder / name)
-    with pytest.raises(ConversionError, match=f'{name} leads to .*secret, out of the folder'):
+    with pytest.raises(ConversionError, match=f'{name} is a link to .*secret, outside of the folder'):
         companions.copy(folder, epath.Path(tmp_path / 'copy'), 'llama')
     assert not (tmp_path / 'copy' / name).exists()
 

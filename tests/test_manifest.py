@@ -105,7 +105,7 @@ def test_a_run_that_only_evaluates_may_do_so_with_any_settings(run):
 
 def test_a_manifest_of_an_earlier_version_is_refused(run, tmp_path):
     (tmp_path / manifest.FILE).write_text('{"experiment": {}, "stream": null}')
-    with pytest.raises(manifest.ManifestError, match='of an earlier version'):
+    with pytest.raises(manifest.ManifestError, match='by an earlier version'):
         manifest.write(run.model_dir, made(run))
 
 

@@ -44,5 +44,5 @@ def test_a_command_from_python_raises_what_the_shell_prints():
         flan_jax.call('tune', colour='red')
     with pytest.raises(UserError):
         flan_jax.call('tasks', 'show', 'no_such_dataset')
-    with pytest.raises(UserError, match='give several as words'):
+    with pytest.raises(UserError, match='as separate arguments'):
         flan_jax.call('run', gin_file=['gin/runs/tiny.gin', 'gin/runs/dpo.gin'])

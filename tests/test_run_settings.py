@@ -52,7 +52,7 @@ def test_a_reward_model_is_not_evaluated_by_its_answers():
 def test_epochs_are_not_mixed():
     """They would read every example as often, whatever the mixing."""
     parts = {'data': Data(tfds_data_dir='data', mixing=EqualMixing()), 'model_dir': 'run', 'model': MODEL}
-    with pytest.raises(SettingsError, match='@EqualMixing.* would change nothing'):
+    with pytest.raises(SettingsError, match='@EqualMixing.* would have no effect'):
         Run(stream=Stream(epochs=2), training=Training(steps=None), **parts)
     assert Run(stream=Stream(), **parts).data.mixing == EqualMixing()
 

@@ -1,1 +1,1 @@
-"""Compiling for chips that are not here: does a step fit, and how fast could it be."""
+"""Ahead-of-time compilation for TPU slices that are not attached: does a step fit, and how fast could it be?"""

@@ -1,4 +1,4 @@
-"""Which collectives a compiled program carries out, how often, and how many bytes: read from its HLO text."""
+"""The collectives of a compiled program, with their number and bytes, parsed from its HLO text."""
 
 import dataclasses
 import functools
@@ -18,9 +18,9 @@ class Traffic:
     """Collectives of one kind in one run of a program.
 
     Attributes:
-      count: how many one device takes part in.
+      count: number of collectives per device.
       payload: bytes of the whole arrays that are gathered, reduced or sent, per device.
-      sent: bytes that a device sends, at least (rings; a reduction to all is a scatter and a gather).
+      sent: lower bound of the bytes that a device sends (rings; an all-reduce is a reduce-scatter and an all-gather).
     """
 
     count: int = 0
@@ -35,7 +35,7 @@ class Traffic:
 
 
 def collectives(hlo: str, devices: int) -> dict[str, Traffic]:
-    """Traffic by kind of a program for `devices` devices; what a loop does counts once for every turn it takes."""
+    """Traffic by kind of a program for `devices` devices; the body of a loop counts once per iteration."""
     bodies = _computations(hlo)
 
     @functools.cache
@@ -44,7 +44,7 @@ def collectives(hlo: str, devices: int) -> dict[str, Traffic]:
         for line in bodies[name]:
             found = _instruction(line, devices)
             times = _turns(line, bodies)
-            # XLA's TPU backend keeps a scattering reduction as a computation of that name around a whole reduction.
+            # XLA's TPU backend represents a reduce-scatter as a computation of that name around an all-reduce.
             for called in _CALLED.findall(line):
                 for kind, traffic in within(called).items() if called in bodies else ():
                     found[kind] = found.get(kind, Traffic()) + traffic * times
@@ -74,13 +74,13 @@ def _entry(hlo: str) -> str:
 
 
 def _instruction(line: str, devices: int) -> dict[str, Traffic]:
-    """The traffic of one instruction; that of an asynchronous pair counts where it starts."""
+    """The traffic of one instruction; that of an asynchronous pair counts at its start."""
     match = re.search(rf' = (.*?) ({"|".join(KINDS)})(-start)?\(', line)
     if not match:
         return {}
     result, kind, asynchronous = match.groups()
     sizes = [_bytes(*shape) for shape in _SHAPE.findall(result)]
-    # The start of a pair holds its operands and its results.
+    # The shape of the start has both operands and results.
     size = max(sizes) if asynchronous else sum(sizes)
     members = _members(line, devices)
     payload = size * members if kind == 'reduce-scatter' else size
@@ -93,7 +93,7 @@ def _bytes(dtype: str, shape: str) -> int:
 
 
 def _members(line: str, devices: int) -> int:
-    """Devices that take part together."""
+    """Number of devices in a group of the collective."""
     if match := re.search(r'replica_groups=\[\d+,(\d+)\]', line):
         return int(match[1])
     if match := re.search(r'replica_groups=\{\{([\d,]+)\}', line):
@@ -102,11 +102,11 @@ def _members(line: str, devices: int) -> int:
 
 
 def _turns(line: str, bodies: dict[str, list[str]]) -> int:
-    """How often a loop turns; 1 for what is no loop. Loops of a scan count up to a constant."""
+    """Number of iterations of a loop, from the constant bound of a scan's counter; 1 for other instructions."""
     match = re.search(r' while\(.*condition=%([\w.-]+)', line)
     if not match:
         return 1
     bounds = re.findall(r'[su]32\[\]\S* constant\((\d+)\)', '\n'.join(bodies[match[1]]))
     if len(bounds) != 1:
-        raise ValueError(f'cannot tell how often a loop of the compiled program turns: {line[:200]}')
+        raise ValueError(f'cannot determine the trip count of a loop in the compiled program: {line[:200]}')
     return int(bounds[0])

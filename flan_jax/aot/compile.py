@@ -1,4 +1,4 @@
-"""Compiling the training and the scoring step for devices that need not be here: do they fit, how fast can they be?"""
+"""Compiles the training and the scoring step ahead of time, for devices that need not be attached."""
 
 import contextlib
 import dataclasses
@@ -33,17 +33,17 @@ class DoesNotFit(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """A compiled program, per device.
+    """A compiled program; figures are per device unless stated otherwise.
 
     Attributes:
-      name: what it does.
+      name: what it computes.
       tokens: tokens of a step, over all devices.
-      memory: bytes by kind; 'peak' is what must fit.
+      memory: bytes by kind; 'peak' must fit into the device.
       traffic: collectives by kind.
       flops: floating-point operations of its matrix products, recomputed ones included.
-      model_flops: those that the step needs, see `flan_jax.training.flops`.
+      model_flops: floating-point operations without recomputation, see `flan_jax.training.flops`.
       seconds: time to trace and compile.
-      roofline: how fast it could be.
+      roofline: lower bound of a step's duration.
     """
 
     name: str
@@ -56,9 +56,9 @@ class Compiled:
     roofline: Roofline
 
     def utilisation(self, mesh: Mesh) -> float:
-        """Share of the devices' peak that the model's arithmetic takes at the roofline.
+        """Model FLOPs utilisation if a step takes the roofline's time.
 
-        It can pass 1: the model's attention counts as if every token attended to all, and less than that is computed.
+        It can exceed 1: model FLOPs count attention of every token to all others, and less than that is computed.
         """
         return self.model_flops / self.roofline.seconds / _chip(mesh).flops
 
@@ -67,9 +67,9 @@ def compile_training(program: TrainingProgram, batch_size: BatchSize, responses:
     """Compiles one update; raises DoesNotFit.
 
     Args:
-      program: what trains.
-      batch_size: what a step computes on.
-      responses: in a sequence, where the objective ranks them as branches of their prompts; else 0.
+      program: the training program.
+      batch_size: sequences and tokens of a step.
+      responses: responses per sequence, if the objective ranks them as branches of their prompts; else 0.
     """
     ids, mesh = jnp.dtype('int32'), program.mesh
     shape = (batch_size.sequences, batch_size.length)
@@ -87,7 +87,7 @@ def compile_training(program: TrainingProgram, batch_size: BatchSize, responses:
 def compile_scoring(
     config: DecoderConfig, tuning: Tuning, mesh: Mesh, execution: Execution, batch_size: BatchSize, dtype
 ) -> Compiled:
-    """Compiles the scoring of one batch of options by weights of a dtype, and what was tuned beside them.
+    """Compiles the scoring of one batch of options, with weights of a dtype and adapter or prompt if there are any.
 
     Raises:
       DoesNotFit: if it needs more memory than a device has.
@@ -106,7 +106,7 @@ def compile_scoring(
 
 
 def _branches(batch_size: BatchSize, responses: int, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    """What a batch of trees holds besides."""
+    """The additional columns of a batch of trees."""
     ids, numbers = jnp.dtype('int32'), jnp.dtype('float32')
     rows = batch_size.sequences
     of_responses = {'example_ids': ids, 'response_ends': ids, SCORE: numbers, REFERENCE: numbers}
@@ -124,7 +124,7 @@ def _arrays(columns, shape, mesh) -> dict[str, jax.ShapeDtypeStruct]:
 
 def _compile(name: str, mesh: Mesh, step, arguments, tokens: int, needed_flops: float) -> Compiled:
     started = time.monotonic()
-    # The devices are not here, so that constants cannot be laid on them: the mesh is told without them.
+    # Constants cannot be placed on devices that are not attached, so the mesh is given without its devices.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), _memory_error(name):
         traced = step.trace(*arguments)
         _check_least_memory(name, least_memory(arguments, traced.jaxpr.jaxpr, mesh.size), _chip(mesh).hbm_bytes)
@@ -150,7 +150,7 @@ def _compile(name: str, mesh: Mesh, step, arguments, tokens: int, needed_flops: 
 
 
 def _memory(compiled) -> dict[str, int]:
-    """Bytes by kind; arguments that outputs take the place of are counted in both, hence 'aliased'."""
+    """Bytes by kind; donated arguments are counted among arguments and outputs, and subtracted as 'aliased'."""
     found = compiled.memory_analysis()
     return {
         'arguments': found.argument_size_in_bytes,
@@ -163,7 +163,7 @@ def _memory(compiled) -> dict[str, int]:
 
 
 def _touched(memory: dict[str, int], traffic: dict[str, Traffic]) -> float:
-    """Bytes that pass through memory at least: arguments and outputs once; what is exchanged, in and out."""
+    """Lower bound of memory traffic in bytes: arguments and outputs once, collectives' payload read and written."""
     return memory['arguments'] + memory['outputs'] + 2 * sum(kind.payload for kind in traffic.values())
 
 
@@ -186,14 +186,14 @@ def _memory_error(name: str) -> Iterator[None]:
 
 
 def _check_least_memory(name: str, needed: float, hbm_bytes: float) -> None:
-    """Raises DoesNotFit, minutes before the compiler would."""
+    """Raises DoesNotFit before minutes of compilation, if a lower bound of memory exceeds the device's."""
     if needed > hbm_bytes:
         amount = f'{needed / GIB:.2f}G of {hbm_bytes / GIB:.2f}G'
-        raise _does_not_fit(name, f'needs {amount} for its arguments and what its layers keep alone')
+        raise _does_not_fit(name, f'needs {amount} for its arguments and the stored activations of its layers alone')
 
 
 def _does_not_fit(name: str, how_much: str) -> DoesNotFit:
     return DoesNotFit(
-        f'the {name} step does not fit a device: it {how_much}; raise FSDP or TENSOR, set REMAT to '
-        "'full', or take more Training.microbatches"
+        f'the {name} step does not fit into the memory of a device: it {how_much}; raise FSDP or TENSOR, set '
+        "REMAT = 'full', or raise Training.microbatches"
     )

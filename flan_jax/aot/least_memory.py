@@ -1,4 +1,4 @@
-"""What a step holds at least, known before the minutes of compiling: its arguments, and what its layers keep."""
+"""A lower bound of a step's memory without compiling it: its arguments, and the residuals that its layers keep."""
 
 import math
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from flan_jax.aot.roofline import inner_jaxprs
 
 
 def least_memory(arguments, jaxpr: Jaxpr, devices: int) -> float:
-    """Bytes of a device that a program takes at least, if its devices share all that its layers keep.
+    """Lower bound of a program's memory per device in bytes, if residuals are sharded over all devices.
 
     Args:
-      arguments: the program's, as shapes with their shardings.
+      arguments: the program's arguments, as shapes with their shardings.
       jaxpr: the program, traced for all devices together.
-      devices: how many.
+      devices: number of devices.
     """
     shards = sum(_shard_bytes(shape) for shape in jax.tree.leaves(arguments))
     return shards + max(_stacked_bytes(jaxpr), default=0) / devices
@@ -27,7 +27,7 @@ def _shard_bytes(shape: jax.ShapeDtypeStruct) -> int:
 
 
 def _stacked_bytes(jaxpr: Jaxpr) -> Iterator[int]:
-    """Of every loop, what its turns leave behind: of the forward pass, all that the backward pass will read."""
+    """Bytes of the stacked outputs of every loop: in the forward pass, the residuals for the backward pass."""
     for equation in jaxpr.eqns:
         if equation.primitive.name == 'scan':
             stacked = equation.outvars[equation.params['num_carry'] :]

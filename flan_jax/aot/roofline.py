@@ -1,6 +1,6 @@
-"""How fast a step could be at best: arithmetic, memory and links, each at its peak and all at the same time.
+"""The roofline of a step: arithmetic, memory and links, each at its peak and all at the same time.
 
-The roofline of Williams et al. 2009 with a third roof for the links between devices.
+The model of Williams et al. 2009, with a third roof for the links between devices.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from flan_jax.distributed.chips import Chip
 
 @dataclasses.dataclass(frozen=True)
 class Roofline:
-    """Seconds that each part of a device needs for a step, at least."""
+    """Lower bounds in seconds of a step's time for arithmetic, memory and links."""
 
     arithmetic: float
     memory: float
@@ -23,7 +23,7 @@ class Roofline:
 
     @property
     def seconds(self) -> float:
-        """The step, at least."""
+        """Lower bound of the step's duration: the largest of the three."""
         return max(self.arithmetic, self.memory, self.links)
 
 
@@ -34,9 +34,9 @@ def roofline(chip: Chip, *, flops: float, memory_bytes: float, sent_bytes: float
 
 
 def product_flops(jaxpr: Jaxpr) -> float:
-    """Floating-point operations of all matrix products in a program, loops turned out; two per multiply-add.
+    """Floating-point operations of all matrix products in a program, two per multiply-add.
 
-    XLA's own count takes the body of a loop once.
+    The body of a loop counts once per iteration; XLA's own cost analysis counts it once.
     """
     return sum(_equation_flops(equation) for equation in jaxpr.eqns)
 
@@ -51,7 +51,7 @@ def _equation_flops(equation) -> float:
 
 
 def inner_jaxprs(params) -> Iterator[Jaxpr]:
-    """Programs within an equation with these parameters: bodies of loops, branches, functions."""
+    """The jaxprs among an equation's parameters: bodies of loops, branches, functions."""
     for value in params.values():
         for item in value if isinstance(value, (tuple, list)) else (value,):
             jaxpr = getattr(item, 'jaxpr', item)

@@ -1,6 +1,6 @@
-"""How a slice should share a training step: every mesh is compiled, and the fastest at the roofline that fits is first.
+"""Searches the mesh for a training step on a slice: compiles every mesh, and sorts those that fit by roofline time.
 
-A mesh is tried with the settings that save the least memory first, for what saves memory costs time.
+For each mesh, settings of remat and microbatches are tried from the fastest to the one that saves the most memory.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ SAVINGS = (('dots', 1), ('full', 1), ('full', 2), ('full', 4), ('full', 8))
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How devices share a step; the mesh has no data axis.
+    """A mesh without data axis, with settings that save memory.
 
     Attributes:
-      fsdp: devices among which sequences and weights are split.
-      tensor: devices that share heads, feed-forward and vocabulary.
-      remat: what the backward pass computes again.
-      microbatches: parts in which a step's sequences are computed one after the other.
+      fsdp: size of the axis over which sequences and weights are sharded.
+      tensor: size of the axis over which heads, feed-forward and vocabulary are sharded.
+      remat: which activations the backward pass recomputes.
+      microbatches: number of parts of a batch that are computed one after the other.
     """
 
     fsdp: int
@@ -32,11 +32,11 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class Tried:
-    """A mesh with the least saving that fits it, or with the most that was tried where none does.
+    """The first layout of a mesh that fits, or the last one if none fits.
 
     Attributes:
-      layout: what was compiled last.
-      compiled: what came of it; None where it does not fit.
+      layout: the layout that was compiled last.
+      compiled: the compiled program; None if it does not fit.
     """
 
     layout: Layout
@@ -44,17 +44,17 @@ class Tried:
 
     @property
     def seconds(self) -> float:
-        """A step at the roofline; infinite where it does not fit."""
+        """Roofline time of a step; infinite if it does not fit."""
         return self.compiled.roofline.seconds if self.compiled else math.inf
 
 
 def layouts(devices: int, batch_size: int, num_heads: int, tensors: Collection[int] = ()) -> list[list[Layout]]:
-    """For each mesh that splits sequences and heads evenly its layouts, the least saving first.
+    """For each mesh that divides sequences and heads evenly its layouts, from the fastest to the smallest.
 
     Args:
-      devices: of the slice.
+      devices: number of devices of the slice.
       batch_size: sequences of a step.
-      num_heads: of the decoder.
+      num_heads: number of heads of the decoder.
       tensors: only meshes whose tensor axis has one of these sizes; empty for all.
     """
     meshes = [(fsdp, devices // fsdp) for fsdp in _divisors(devices) if num_heads % (devices // fsdp) == 0]
@@ -66,10 +66,10 @@ def layouts(devices: int, batch_size: int, num_heads: int, tensors: Collection[i
 
 
 def search(ladders: Sequence[Sequence[Layout]], compile_layout: Callable[[Layout], Compiled]) -> list[Tried]:
-    """Each mesh as it fits, the fastest first.
+    """The first layout of each mesh that fits, sorted by roofline time.
 
     Args:
-      ladders: see `layouts`.
+      ladders: for each mesh its layouts, from `layouts`.
       compile_layout: compiles the step; raises DoesNotFit.
     """
     return sorted((_first_fit(ladder, compile_layout) for ladder in ladders), key=lambda tried: tried.seconds)

@@ -1,4 +1,4 @@
-"""TPU slices that are not here: libtpu describes their devices, and compiles for them, on any x86 Linux machine."""
+"""TPU slices that are not attached: libtpu describes their devices and compiles for them on any x86 Linux machine."""
 
 import importlib.util
 import os
@@ -13,11 +13,11 @@ EXAMPLES = ('v3:8x8', 'v4:4x4x8', 'v5e:16x16', 'v5p:4x4x8', 'v6e:16x16')
 """A slice of each generation: chips along the axes of the torus, two axes for v3, v5e and v6e, three for v4 and v5p."""
 
 _AXES = {'v3': 2, 'v4': 3, 'v5e': 2, 'v5p': 3, 'v6e': 2}
-_MEGACORE = ('v4', 'v5p')  # the two cores of a chip are one device, as on the slices one gets
+_MEGACORE = ('v4', 'v5p')  # the two cores of a chip are one device
 
 _WITHOUT_TPU = {
-    'TPU_SKIP_MDS_QUERY': '1',  # do not ask the cloud what machine this is,
-    'TPU_ACCELERATOR_TYPE': 'v4-8',  # and do not complain that it did not say
+    'TPU_SKIP_MDS_QUERY': '1',  # do not query the metadata server for the machine's type,
+    'TPU_ACCELERATOR_TYPE': 'v4-8',  # which is given here instead
     'TPU_WORKER_HOSTNAMES': 'localhost',
     'ALLOW_MULTIPLE_LIBTPU_LOAD': '1',  # the lock file keeps processes from sharing chips; compiling uses none
 }
@@ -32,20 +32,20 @@ def topology_devices(name: str) -> list[jax.Device]:
 
     Raises:
       UnknownName: for an unknown generation.
-      TopologyError: for a shape that there is not, or where libtpu is missing.
+      TopologyError: for a shape that does not exist, or if libtpu is missing.
     """
     generation, _, shape = name.partition(':')
     if generation not in _AXES:
         raise UnknownName('TPU generation', generation, _AXES)
     axes = _AXES[generation]
     if not re.fullmatch('x'.join([r'\d+'] * axes), shape):
-        raise TopologyError(f'--topology={name}: {generation} has {axes} axes; one is {_example(generation)}')
+        raise TopologyError(f'--topology={name}: {generation} has {axes} axes, such as {_example(generation)}')
     _require_libtpu()
     options = {'chip_config_name': 'megacore'} if generation in _MEGACORE else {}
     try:
         return topologies.get_topology_desc(name, 'tpu', **options).devices
     except jax.errors.JaxRuntimeError as error:
-        raise TopologyError(f'--topology={name}: {error}; one that there is: {_example(generation)}') from error
+        raise TopologyError(f'--topology={name}: {error}; a valid topology is {_example(generation)}') from error
 
 
 def _example(generation: str) -> str:
@@ -53,8 +53,8 @@ def _example(generation: str) -> str:
 
 
 def _require_libtpu() -> None:
-    """Raises TopologyError without libtpu; else makes it content with a machine that has no TPU."""
+    """Raises TopologyError without libtpu; otherwise sets the environment that it needs on a machine without TPU."""
     if importlib.util.find_spec('libtpu') is None:
-        raise TopologyError("libtpu is not installed; pip install 'flan_jax[tpu]' adds it, on x86 Linux")
+        raise TopologyError("libtpu is not installed; install it with pip install 'flan_jax[tpu]' (x86 Linux only)")
     for name, value in _WITHOUT_TPU.items():
         os.environ.setdefault(name, value)

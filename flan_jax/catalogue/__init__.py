@@ -30,7 +30,9 @@ def add(*datasets: Dataset) -> None:
         if dataset.name in DATASETS:
             raise DeclarationError(f'dataset {dataset.name!r} is declared twice')
         if CLUSTERS.setdefault(dataset.cluster.name, dataset.cluster) != dataset.cluster:
-            raise DeclarationError(f'{dataset.name}: cluster {dataset.cluster.name!r} is declared twice, differently')
+            raise DeclarationError(
+                f'{dataset.name}: cluster {dataset.cluster.name!r} is declared twice, with different values'
+            )
         DATASETS[dataset.name] = dataset
 
 
@@ -60,8 +62,8 @@ def declare(modules: Iterable[str] = ()) -> None:
             if not f'{module}.'.startswith(f'{error.name}.'):  # an import within the module failed
                 raise
             raise UserError(
-                f'module {module!r}: {error}; give its dotted name, without .py, and put the folder that it is in on '
-                "Python's path, as PYTHONPATH=. does for this one"
+                f'module {module!r}: {error}; use its dotted name, without .py, and add its parent folder to '
+                "Python's path, such as PYTHONPATH=. for the current folder"
             ) from error
 
 

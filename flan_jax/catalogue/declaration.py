@@ -284,7 +284,7 @@ def placeholders(text: str) -> tuple[str, ...]:
         if name is None:
             continue
         if not name.isidentifier() or spec or conversion:
-            raise ValueError(f'{{{name}}} is not a plain field name')
+            raise ValueError(f'{{{name}}} is not a valid field name')
         names.append(name)
     return tuple(names)
 
@@ -308,9 +308,9 @@ def _check_dataset(dataset: Dataset) -> None:
     if not dataset.templates or not dataset.forward_templates:
         raise DeclarationError(f'{dataset.name}: declare at least one template that is not inverted')
     if dataset.dialogue and dataset.has_options:
-        raise DeclarationError(f'{dataset.name}: the answers of a dialogue are written out; declare them as FreeText')
+        raise DeclarationError(f'{dataset.name}: the answers of a dialogue must be FreeText')
     if dataset.ranking and any(template.targets != f'{{{ANSWER}}}' for template in dataset.templates):
-        raise DeclarationError(f'{dataset.name}: ranked responses are written as they are; give targets {{answer}}')
+        raise DeclarationError(f'{dataset.name}: with ranked responses, the targets of a template must be {{answer}}')
     if not dataset.metrics:
         raise DeclarationError(f'{dataset.name}: declare at least one metric')
     for index, template in enumerate(dataset.templates):

@@ -63,8 +63,8 @@ def in_form(dataset: Dataset, instructions: Instructions, templates: int | None 
         raise UnknownName('wording', instructions, typing.get_args(Instructions))
     if templates is not None and (templates < 1 or instructions != 'templates'):
         raise UserError(
-            f'templates={templates!r}: at least one template is kept, or None for all; the wording {instructions!r} '
-            'has one for each variant, so give no number with it'
+            f'templates={templates!r}: must be at least 1, or None for all templates; the wording '
+            f'{instructions!r} has one template per variant, so it allows only None'
         )
     if instructions == 'response_only':
         return _without_questions(dataset)

@@ -29,7 +29,9 @@ GROUPS = {
 }
 """Names in the file that stand for several of our datasets, or for one with another name."""
 
-NOT_COMPARABLE = {'coqa': 'the original has all questions of a story in one prompt, we have one each'}
+NOT_COMPARABLE = {
+    'coqa': ('the original puts all questions of a story into one prompt, we use one prompt per question')
+}
 """Datasets that keep our templates, with reasons."""
 
 _ANYWHERE = {
@@ -95,7 +97,7 @@ def replace_templates(path: str) -> None:
         except UserError as error:
             misfits.append(f'  {key}: {error}')
     if misfits:
-        raise UserError(f'Data.original_templates={path!r} does not fit the catalogue:\n' + '\n'.join(misfits))
+        raise UserError(f'Data.original_templates={path!r} does not match the catalogue:\n' + '\n'.join(misfits))
     catalogue.DATASETS.update(replaced)
 
 
@@ -110,7 +112,7 @@ def read_patterns(path: str) -> Mapping[str, Sequence[Pattern]]:
         (found,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and _assigns_patterns(node))
         patterns = ast.literal_eval(found)
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f'Data.original_templates={path!r}: it has no readable dictionary PATTERNS: {error}') from error
+        raise UserError(f'Data.original_templates={path!r}: has no readable dictionary PATTERNS: {error}') from error
     wrong = [key for key, pairs in patterns.items() if not pairs or any(len(pair) != 2 for pair in pairs)]
     if wrong:
         raise UserError(f'Data.original_templates={path!r}: not pairs of input and target: {", ".join(wrong)}')

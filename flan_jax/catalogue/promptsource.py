@@ -70,11 +70,11 @@ def read(path: str) -> tuple[str, list[PromptsourceTemplate]]:
         name = '/'.join(part for part in (content['dataset'], content.get('subset')) if part)
         templates = [_template(entry) for entry in content['templates'].values()]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f'{path}: no templates of promptsource can be read in it: {error!r}') from error
+        raise UserError(f'{path}: cannot be read as a templates.yaml of promptsource: {error!r}') from error
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f'{path}: {error} in line {error.lineno} of {error.source!r}') from error
     if not templates:
-        raise UserError(f'{path}: it has no templates')
+        raise UserError(f'{path}: contains no templates')
     return name, templates
 
 

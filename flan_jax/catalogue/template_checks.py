@@ -17,19 +17,21 @@ def _check_template(dataset: Dataset, index: int, template: Template) -> None:
     where = f'{dataset.name}, template {index}'
     used = {part: set(placeholders(getattr(template, part))) for part in ('inputs', 'targets')}
     if not used['inputs']:
-        raise DeclarationError(f'{where}: the inputs name no field, so there would be no question')
+        raise DeclarationError(f'{where}: the inputs contain no field; add at least one')
     if not used['targets']:
-        raise DeclarationError(f'{where}: the targets name no field, so nothing would be learned')
+        raise DeclarationError(f'{where}: the targets contain no field; add at least one')
     if leaked := sorted(used['inputs'] & used['targets']):
-        raise DeclarationError(f'{where}: the inputs give away the target field {leaked[0]!r}')
+        raise DeclarationError(f'{where}: the inputs contain the target field {leaked[0]!r}')
     if ANSWER in used['inputs'] and not template.inverted:
-        raise DeclarationError(f'{where}: the inputs give away the answer; mark the template inverted')
+        raise DeclarationError(f'{where}: the inputs contain the answer; mark the template as inverted')
     if not template.inverted and (telling := sorted(used['inputs'] & set(dataset.revealing))):
         raise DeclarationError(
-            f'{where}: the inputs give away the answer by {telling[0]!r}; mark the template inverted'
+            f'{where}: the inputs reveal the answer by {telling[0]!r}; mark the template as inverted'
         )
     if dataset.has_options and not template.inverted and OPTIONS not in used['inputs']:
-        raise DeclarationError(f'{where}: a dataset with options shows them; place {{options}} in the inputs')
+        raise DeclarationError(
+            f'{where}: the dataset has options, but the inputs do not show them; add {{options}} to the inputs'
+        )
 
 
 def _check_unique(dataset: Dataset) -> None:

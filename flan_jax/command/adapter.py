@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if options.action == 'rebase':
         base = rebase(content, options.base)
         CONSOLE.print(
-            f'{options.checkpoint} stands beside {base} from now on; a run that goes on takes '
+            f'the base model of {options.checkpoint} is now {base}; to resume the run, add '
             f'--gin.INITIAL_CHECKPOINT_PATH={base}',
             soft_wrap=True,
         )
@@ -40,17 +40,21 @@ def _merge(folder: str, destination: str) -> None:
         merge_peft(folder, destination)
     else:
         adapter.merge(content_of(checkpoint_in(folder)), destination)
-    CONSOLE.print(f'{destination} holds all weights: an INITIAL_CHECKPOINT_PATH, or a source of `flan-jax convert`')
+    CONSOLE.print(
+        f'{destination} holds all weights; use it as INITIAL_CHECKPOINT_PATH, or as source of `flan-jax convert`'
+    )
 
 
 def _tell_base(folder: str, base: str) -> None:
     from flan_jax.loaded_model import is_hugging_face
 
-    CONSOLE.print(f'{folder} holds an adapter for peft.PeftModel.from_pretrained beside {base}', soft_wrap=True)
+    CONSOLE.print(
+        f'{folder} holds an adapter for peft.PeftModel.from_pretrained, on the base model {base}', soft_wrap=True
+    )
     if epath.Path(base).is_dir() and not is_hugging_face(base):
         CONSOLE.print(
-            'flan-jax opens that base, transformers does not: for PEFT name it by --base as that has it, by its '
-            'name on a hub or a folder that `flan-jax convert --from=flan --to=hf` makes of it',
+            'transformers cannot load this base model; for PEFT, set --base to its name on the Hugging Face hub, '
+            'or to a folder written by `flan-jax convert --from=flan --to=hf`',
             soft_wrap=True,
         )
 
@@ -76,8 +80,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     export.add_argument(
         '--base',
-        help='name or folder of the base model in transformers; default: the folder from which the base of the run was '
-        'converted',
+        help="name or folder of the Hugging Face base model; default: the folder from which the run's base model "
+        'was converted',
     )
     moved = actions.add_parser(
         'rebase', allow_abbrev=False, parents=[common], help='set a new path of the base model, after it was moved'

@@ -12,7 +12,7 @@ def read_bindings(arguments: Sequence[str]) -> dict[str, str]:
         name, equals, value = argument.removeprefix('--gin.').partition('=')
         if not argument.startswith('--gin.') or not equals or not name:
             raise UserError(
-                f'cannot read {argument!r}: no argument of this command, see its --help; settings are --gin.NAME=value'
+                f'cannot read {argument!r}: unknown argument, see --help; settings are given as --gin.NAME=value'
             )
         bindings[name] = value
     return bindings

@@ -29,7 +29,9 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     for name, value in given.items():
         if isinstance(value, Collection) and not isinstance(value, str | bytes):
-            raise UserError(f'{name}={value!r}: an option has one value; give several as words, as a shell has them')
+            raise UserError(
+                f'{name}={value!r}: an option takes one value; pass several as separate arguments, as in a shell'
+            )
     flags = [f'--{name}' if value is True else f'--{name}={value}' for name, value in given.items()]
     bindings = [f'--gin.{name}={_quoted(value)}' for name, value in (gin or {}).items()]
     try:
@@ -37,7 +39,7 @@ def call(command: str, *words: str, gin: Mapping[str, Any] | None = None, **opti
     except SystemExit as error:  # argparse has printed what is wrong
         status = error.code
     if status:
-        raise UserError(f'flan-jax {command} ended with status {status}; what it printed says why')
+        raise UserError(f'flan-jax {command} ended with status {status}; see its output for the reason')
 
 
 def _quoted(value: Any) -> str:

@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> None:
 
     run = start('certify', arguments)[0]
     if not run_evaluation.evaluates(run):
-        raise UserError('nothing is evaluated, so there is nothing to certify: set HELD_OUT or EVAL_TASKS')
+        raise UserError('the run evaluates nothing, so there is nothing to certify; set HELD_OUT or EVAL_TASKS')
     with only_run(run.model_dir):
         certify(run, run_evaluation.eval_set_of(run))
 
@@ -47,8 +47,8 @@ def _certify(run: Run, eval_set, made: Mapping[str, Any]) -> None:
     vocabulary = Vocabulary(run.data.vocabulary)
     if vocabulary.fingerprint != made['recipe']['vocabulary']:
         raise UserError(
-            f'VOCABULARY={run.data.vocabulary!r} ({vocabulary.fingerprint}): the stream of {run.model_dir} was made '
-            f'with another ({made["recipe"]["vocabulary"]}); name that of the run'
+            f'VOCABULARY={run.data.vocabulary!r} ({vocabulary.fingerprint}): the stream of {run.model_dir} was '
+            f'packed with another ({made["recipe"]["vocabulary"]}); set VOCABULARY to that of the run'
         )
     stream = PackedStream(stream_folder(run.stream, made['recipe']))
     found = contamination.of_stream(stream, vocabulary, eval_set.datasets, run.data.tfds_data_dir)

@@ -81,7 +81,7 @@ class _Certificate:
             failure = str(error)
         self._kills.setdefault(name, []).extend([not failure] * killed)
         if failure:
-            CONSOLE.print(f'{name}, {place.model_dir}: not as the run left alone: {failure}', soft_wrap=True)
+            CONSOLE.print(f'{name}, {place.model_dir}: differs from the uninterrupted run: {failure}', soft_wrap=True)
         return killed
 
     def _kill(self, kind: Kind, place: Place, spans: dict[str, float], most: int) -> int:
@@ -124,15 +124,15 @@ class _Certificate:
         """Prints the survived kills of each kind, with the lower confidence bound of their share."""
         if not self._kills:
             return
-        table = Table('kind of run', 'kills survived', 'more than, at 95 % confidence', box=None)
+        table = Table('type of run', 'kills survived', 'survival rate, 95 % lower bound', box=None)
         kinds = self._kills | {'all': [kill for kills in self._kills.values() for kill in kills]}
         for name, kills in kinds.items():
             table.add_row(name, f'{sum(kills)} of {len(kills)}', f'{_bound(sum(kills), len(kills)):.1f} %')
         CONSOLE.print(table)
         survived, total = sum(kinds['all']), len(kinds['all'])
         CONSOLE.print(
-            f'{survived} of {total} kills survived: parameters, optimizer state, losses, records and results are equal '
-            'bit for bit to those of runs left alone (bounds: Clopper-Pearson)',
+            f'{survived} of {total} kills survived: parameters, optimizer state, losses, records and results are '
+            'bit-exact equal to those of uninterrupted runs (bounds: Clopper-Pearson)',
             soft_wrap=True,
         )
 

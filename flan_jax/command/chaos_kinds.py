@@ -35,7 +35,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     'gradient accumulation': Kind({'Training.microbatches': 2}),
-    'evaluation while tuning': Kind({'EVAL_PERIOD': 4}),
+    'evaluation during tuning': Kind({'EVAL_PERIOD': 4}),
     'two processes': Kind({'EVAL_PERIOD': 5}, processes=2),
     'whole epochs': Kind({'TRAIN_STEPS': None, 'Stream.epochs': 2, 'Training.checkpoints': 4}),
     'LoRA': Kind({'Run.tuning': '@Lora()', 'Lora.rank': 4, 'Lora.alpha': 8.0, 'LEARNING_RATE': 1e-3}, on_base=True),

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     folders = _records_folders(options.run_a, options.run_b)
     options.score = options.score or score_of(filter(None, (options.run_a, options.run_b)))
     found = compare(*folders, score=options.score, split=options.split)
-    OUT.print(f'A: {folders[0]}\nB: {folders[1]}\noptions are ranked by {options.score}')
+    OUT.print(f'A: {folders[0]}\nB: {folders[1]}\noptions ranked by {options.score}')
     print_table(_table(found))
     for comparison in found:
         _print_examples(comparison, options.examples)
@@ -72,7 +72,7 @@ def score_of(runs: Iterable[str]) -> str:
     scores = {run: of_run.get('evaluation', {}).get('score', 'sum') for run, of_run in made.items()}
     if len(set(scores.values())) > 1:
         said = ', '.join(f'{run} by {score}' for run, score in scores.items())
-        raise UserError(f'the runs rank options by different scores ({said}); name one by --score')
+        raise UserError(f'the runs use different scores to rank options ({said}); choose one with --score')
     return next(iter(scores.values()), 'sum')
 
 
@@ -105,7 +105,7 @@ def _tuned_folder(run: str) -> epath.Path:
     if wanted not in evaluated:
         named = sorted(path.name for path in folder.parent.glob('*') if path.is_dir())
         raise UserError(
-            f'no records in {run}, nor in {folder}; `flan-jax evaluate` writes them'
+            f'no records in {run}, nor in {folder}; run `flan-jax evaluate` first'
             + (f', or name the folder of {", ".join(named)} in {folder.parent}' if named else '')
         )
     return folder
@@ -119,7 +119,7 @@ def _base_folder(run: str) -> epath.Path:
     base_dir = manifest.read(run)['run']['evaluation']['base_dir'] if manifest.exists(run) else None
     folder = records.model_folder(base_dir or run, records.BASE)
     if not records.folders_in(folder):
-        raise UserError(f'no records in {folder}; `flan-jax evaluate` writes them')
+        raise UserError(f'no records in {folder}; run `flan-jax evaluate` first')
     return folder
 
 

@@ -29,15 +29,15 @@ def main(arguments: list[str]) -> int:
     """Compiles the steps, and prints their memory and estimated time."""
     options, others = _parser().parse_known_args(arguments)
     if options.tensor and not options.search:
-        raise UserError(f'--tensor={options.tensor} narrows --search; a single mesh is set by --gin.TENSOR')
+        raise UserError(f'--tensor={options.tensor} only applies with --search; set --gin.TENSOR for a single mesh')
     os.environ['JAX_PLATFORMS'] = 'cpu'  # libtpu compiles; it must not look for chips
     files = [configuration.DEFAULTS, *options.gin_file]
     not_needed = dict.fromkeys(configuration.missing_macros(files), 'unused')
     run = configuration.load(files, not_needed | read_bindings(others))
     if isinstance(run.objective, Ppo) and options.step != ['scoring']:
         raise UserError(
-            'Run.objective=@Ppo() learns from answers of the model itself, and its step cannot be compiled ahead of '
-            'time; --step=scoring can'
+            'Run.objective=@Ppo() trains on answers that the model generates, and its training step cannot be '
+            'compiled ahead of time; use --step=scoring'
         )
 
     from flan_jax.aot.topology import topology_devices
@@ -83,9 +83,9 @@ def _tree(run: Run, responses: int) -> int:
     tokens = run.stream.input_length + responses * run.stream.target_length
     if run.objective.ranked and tokens > run.stream.sequence_length:
         raise UserError(
-            f'Stream.sequence_length={run.stream.sequence_length} cannot hold a prompt of up to Stream.input_length='
-            f'{run.stream.input_length} tokens with --responses={responses} of up to Stream.target_length='
-            f'{run.stream.target_length}; lengthen it to {tokens}, or shorten one of the others'
+            f'Stream.sequence_length={run.stream.sequence_length} cannot hold a prompt of up to '
+            f'Stream.input_length={run.stream.input_length} tokens with --responses={responses} of up to '
+            f'Stream.target_length={run.stream.target_length}; raise it to {tokens}, or lower one of the others'
         )
     return tokens
 
@@ -139,15 +139,15 @@ def _print_ranked(run: Run, responses: int, seconds: float) -> None:
     examples = run.training.batch_size * (stream.sequence_length // tree)
     apart = run.training.batch_size * (stream.sequence_length / (pair * pairs))
     OUT.print(
-        f'a prompt of {stream.input_length} tokens with {responses} responses of {stream.target_length}: as a tree '
-        f'{tree:,} tokens, {examples} a step, {examples / seconds:,.1f}/s; its pairs apart ({pairs}) {pair * pairs:,} '
-        f'tokens, {apart:,.1f} a step, {apart / seconds:,.1f}/s'
+        f'a prompt of {stream.input_length} tokens with {responses} responses of {stream.target_length}: packed '
+        f'as a tree {tree:,} tokens, {examples} per step, {examples / seconds:,.1f}/s; packed as separate pairs '
+        f'({pairs}) {pair * pairs:,} tokens, {apart:,.1f} per step, {apart / seconds:,.1f}/s'
     )
 
 
 def _print(compiled, mesh) -> None:
     roof = compiled.roofline
-    OUT.print(f'\n[bold]{compiled.name}[/], {compiled.tokens} tokens a step; compiled in {compiled.seconds:.0f} s')
+    OUT.print(f'\n[bold]{compiled.name}[/], {compiled.tokens} tokens per step; compiled in {compiled.seconds:.0f} s')
     memory = '  '.join(f'{kind} {size / GIB:.2f}' for kind, size in compiled.memory.items())
     OUT.print(f'memory per device, GiB: {memory}')
     table = Table('collective', 'count', 'GB', 'GB sent', box=None)
@@ -155,11 +155,10 @@ def _print(compiled, mesh) -> None:
         table.add_row(kind, str(traffic.count), f'{traffic.payload / 1e9:.2f}', f'{traffic.sent / 1e9:.2f}')
     print_table(table)
     OUT.print(
-        f'arithmetic per device: {compiled.flops / 1e12:.2f} TFLOP, of which the model needs '
-        f'{compiled.model_flops / 1e12:.2f}'
+        f'FLOPs per device: {compiled.flops / 1e12:.2f} TFLOP, of which model FLOPs: {compiled.model_flops / 1e12:.2f}'
     )
     OUT.print(
-        f'roofline: {roof.seconds:.3f} s a step (arithmetic {roof.arithmetic:.3f}, memory {roof.memory:.3f}, links '
-        f'{roof.links:.3f}), {compiled.tokens / roof.seconds:,.0f} tokens/s, model FLOP utilisation '
-        f'{compiled.utilisation(mesh):.0%}; activations that pass through memory are not counted'
+        f'roofline: {roof.seconds:.3f} s per step (compute {roof.arithmetic:.3f}, memory {roof.memory:.3f}, '
+        f'interconnect {roof.links:.3f}), {compiled.tokens / roof.seconds:,.0f} tokens/s, model FLOP utilisation '
+        f'{compiled.utilisation(mesh):.0%}; memory traffic of activations is not included'
     )

@@ -30,8 +30,9 @@ def search_meshes(run: Run, devices: Sequence, compile_training: Callable, tenso
     ladders = layouts(len(devices), run.training.batch_size, run.model.num_heads, tensors)
     if not ladders:
         raise UserError(
-            f'BATCH_SIZE={run.training.batch_size} and {run.model.num_heads} heads cannot be split over {len(devices)} '
-            f'devices{f" with --tensor={tensors}" if tensors else ""}; take another BATCH_SIZE, --topology or --tensor'
+            f'BATCH_SIZE={run.training.batch_size} and {run.model.num_heads} heads cannot be sharded over '
+            f'{len(devices)} devices{f" with --tensor={tensors}" if tensors else ""}; change BATCH_SIZE, '
+            '--topology or --tensor'
         )
 
     def compile_layout(layout):
@@ -43,14 +44,16 @@ def search_meshes(run: Run, devices: Sequence, compile_training: Callable, tenso
             except DoesNotFit as error:
                 OUT.print(f'{words}: {error}', style='dim')
                 raise
-        OUT.print(f'{words}: {compiled.roofline.seconds:.3g} s a step; compiled in {compiled.seconds:.0f} s')
+        OUT.print(f'{words}: {compiled.roofline.seconds:.3g} s per step; compiled in {compiled.seconds:.0f} s')
         return compiled
 
     found = search(ladders, compile_layout)
     print_table(_table(found, make_mesh(Parallelism(), devices)))
     best = found[0].layout
     if found[0].compiled is None:
-        raise UserError(f'the step fits no mesh of {len(devices)} devices; take a larger --topology')
+        raise UserError(
+            f'the step does not fit the memory of any mesh of {len(devices)} devices; use a larger --topology'
+        )
     OUT.print(
         f'fastest: --gin.FSDP={best.fsdp} --gin.TENSOR={best.tensor} --gin.REMAT={best.remat} '
         f'--gin.Training.microbatches={best.microbatches}'
@@ -65,8 +68,8 @@ def _with(run: Run, layout) -> Run:
 
 def _table(found, mesh) -> Table:
     table = Table(
-        'fsdp x tensor', 'remat', 'microbatches', 'peak, GiB', 's a step (arithmetic / memory / links)', 'utilisation',
-        box=None,
+        'fsdp x tensor', 'remat', 'microbatches', 'peak, GiB', 's per step (compute / memory / interconnect)',
+        'utilisation', box=None,
     )  # fmt: skip
     for tried in found:
         layout, compiled = tried.layout, tried.compiled

@@ -34,7 +34,8 @@ DEFAULTS = 'gin/runs/defaults.gin'
 """Binds every macro to a setting."""
 
 _BEGINNING = (
-    f"a run's gin file includes {DEFAULTS!r} and one of gin/models; name it by --gin_file, such as gin/runs/tiny.gin"
+    f'the gin file of a run must include {DEFAULTS!r} and one of gin/models; set it with --gin_file, such as '
+    '--gin_file=gin/runs/tiny.gin'
 )
 """What to do if a setting that every run needs has no value."""
 
@@ -50,8 +51,8 @@ for _configurable in _CONFIGURABLES.values():
 
 def _refuse_import(_, statement: gin.config_parser.ImportStatement) -> None:
     raise UserError(
-        f'{statement.format()!r}: gin files set settings and run no code, so they import nothing; modules that declare '
-        'datasets are named in MODULES'
+        f'{statement.format()!r}: gin files must not import modules, because they run no code; list modules that '
+        'declare datasets in MODULES'
     )
 
 
@@ -94,7 +95,7 @@ def load_with_unread(files: Iterable[str], bindings: Mapping[str, str]) -> tuple
             gin.bind_parameter(f'{name}/gin.macro.value', os.environ[name])
     if missing := _missing_macros():
         flags = ' '.join(f'--gin.{name}=...' for name in missing)
-        raise UserError(f'still to be given: {", ".join(missing)}; add {flags} or set them in a gin file')
+        raise UserError(f'required settings are missing: {", ".join(missing)}; add {flags} or set them in a gin file')
     run = _made(Run)
     return run, _unread(run, bindings)
 
@@ -106,7 +107,7 @@ def _made(configurable: type):
             return gin.get_configurable(configurable)()
     except UserError as error:
         message = str(error).partition('\n  In call to configurable')[0]  # added by gin
-        raise UserError(f'the configuration does not fit: {_with_macros(message)}') from error
+        raise UserError(f'invalid configuration: {_with_macros(message)}') from error
 
 
 def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
@@ -120,8 +121,10 @@ def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
         if bound in _CONFIGURABLES and not any(
             bound == what and f'{where}/'.startswith(f'{scope}/' if scope else '') for where, what in called
         ):
-            reason = '; '.join(_places_to_set(bound, scope, run)) or f'the run has no @{name.rpartition(".")[0]}()'
-            found[name] = f'{name}: {reason}, or leave it out'
+            reason = '; '.join(_places_to_set(bound, scope, run)) or (
+                f'the run does not use @{name.rpartition(".")[0]}()'
+            )
+            found[name] = f'{name}: {reason}, or remove this setting'
     return found
 
 
@@ -221,7 +224,7 @@ def _check_macros(known: set[str]) -> None:
     """Raises UnknownName for a bound macro that is not known, and UserError with the new names for old ones."""
     bound = _bound_macros()
     if old := [f'{name} is now {renamed.MACROS[name]}' for name in bound if name in renamed.MACROS]:
-        raise UserError('names of an earlier version: ' + '; '.join(old))
+        raise UserError('these settings were renamed: ' + '; '.join(old))
     for name in bound:
         if name not in known:
             raise UnknownName('macro', name, known)
@@ -269,7 +272,7 @@ def _explained(what: str) -> Iterator[None]:
     except UserError:
         raise
     except RecursionError as error:
-        raise UserError(f'{what[:200]}: refers to itself, or is nested too deep') from error
+        raise UserError(f'{what[:200]}: cannot be read: it refers to itself, or is nested too deep') from error
     except (SyntaxError, tokenize.TokenError, OSError) as error:
         raise UserError(f'{what[:200]}: cannot be read: {error}') from error
     except (ValueError, TypeError) as error:
@@ -282,7 +285,7 @@ def _with_nearest(message: str) -> UserError:
     """UserError for gin's message about an unknown name, with similar names, or Python's about missing arguments."""
     if match := re.search(r"(\w+)\.__init__\(\) missing \d+ required .*?: ('.*')", message):
         fields = ', '.join(f'{match[1]}.{field}' for field in re.findall(r"'(\w+)'", match[2]))
-        return UserError(f'nothing sets {fields}; {_BEGINNING if match[1] == Run.__name__ else "set it in a gin file"}')
+        return UserError(f'not set: {fields}; {_BEGINNING if match[1] == Run.__name__ else "set it in a gin file"}')
     if match := re.search(r"No configurable matching (?:reference )?'@?([\w./]+)(?:\(\))?'", message):
         if match[1] in renamed.CLASSES:
             return UserError(f'{match[1]} is now {renamed.CLASSES[match[1]]}')

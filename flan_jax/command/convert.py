@@ -21,10 +21,16 @@ def main(arguments: list[str]) -> int:
     """Converts to the format that the command names."""
     options = _parse(arguments)
     if options.source_format == options.target_format:
-        raise UserError(f'--from={options.source_format} and --to={options.target_format} are the same')
+        raise UserError(
+            f'--from={options.source_format} and --to={options.target_format} are the same format; '
+            'one must be hf, the other flan'
+        )
     if options.source_format == 'hf':
         if options.vocabulary or options.dtype:
-            raise UserError('--vocabulary and --dtype go with --to=hf; --to=flan takes all from the source, in float32')
+            raise UserError(
+                '--vocabulary and --dtype only apply with --to=hf; --to=flan takes the vocabulary '
+                'from the source, and writes float32'
+            )
         _from_hugging_face(options)
     else:
         _to_hugging_face(options)
@@ -59,11 +65,10 @@ def _from_hugging_face(options: argparse.Namespace) -> None:
     from flan_jax.training.flops import parameter_count
 
     config = base_model.from_hugging_face(options.source, options.destination)
-    CONSOLE.print(f'{parameter_count(config):,} parameters are in {options.destination}', soft_wrap=True)
+    CONSOLE.print(f'{parameter_count(config):,} parameters written to {options.destination}', soft_wrap=True)
     CONSOLE.print(
-        'in the gin file of a run on them:\n'
-        "  include 'gin/runs/defaults.gin'\n"
-        f"  include '{options.destination}/{base_model.GIN_FILE}'",
+        "to use it, put in the gin file of a run:\n  include 'gin/runs/defaults.gin'\n  include "
+        f"'{options.destination}/{base_model.GIN_FILE}'",
         markup=False,
         soft_wrap=True,
     )
@@ -80,5 +85,6 @@ def _to_hugging_face(options: argparse.Namespace) -> None:
     family_of(content.config)  # refuse architectures of no family before asking for a tokenizer
     family = to_hugging_face(content, vocabulary_of(content, options.vocabulary), options.destination, dtype)
     CONSOLE.print(
-        f'{options.destination} holds {content.folder} as a model of the family {family}, in {dtype}', soft_wrap=True
+        f'{options.destination} is {content.folder} as a Hugging Face model of the family {family}, in {dtype}',
+        soft_wrap=True,
     )

@@ -89,7 +89,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     if (options.samples or options.miniature) and options.format:
-        raise UserError('--format says how the files of --from are read; leave it out')
+        raise UserError('--format only applies with --from; remove it')
     if [options.samples, options.miniature, bool(options.files)].count(True) != 1:
         raise UserError('give one of --samples, --miniature, and one dataset with --from SPLIT=FILE')
     if options.miniature:
@@ -97,7 +97,7 @@ def _prepare(options: argparse.Namespace) -> int:
     elif options.samples:
         _prepare_samples(options.name, options.data_dir)
     elif len(options.name) != 1:
-        raise UserError('--from takes the examples of one dataset; name it')
+        raise UserError('--from needs the name of exactly one dataset')
     elif options.format:
         instruction_data.run(options)
     else:
@@ -120,16 +120,18 @@ def _prepare_samples(names: list[str], data_dir: str) -> None:
             else:
                 prepare_samples([catalogue.dataset(name)], data_dir)
             advance(1, name)
-    CONSOLE.print(f'samples of {counted(len(names), "dataset")} are in {data_dir}')
+    CONSOLE.print(f'prepared samples of {counted(len(names), "dataset")} in {data_dir}')
 
 
 def _prepare_miniature(options: argparse.Namespace) -> None:
     from flan_jax.tasks import miniature_data
 
     if options.name:
-        raise UserError(f'--miniature writes all of its datasets; leave out {options.name[0]}')
+        raise UserError(f'--miniature prepares all of its datasets; remove {options.name[0]}')
     miniature_data.prepare(options.data_dir)
-    CONSOLE.print(f'the miniature is in {options.data_dir}, its vocabulary in {miniature_data.VOCABULARY} there')
+    CONSOLE.print(
+        f'the data of the miniature is in {options.data_dir}, its vocabulary in {miniature_data.VOCABULARY} there'
+    )
 
 
 def _prepare_from_files(dataset: Dataset, files: dict[str, pathlib.Path], data_dir: str) -> None:
@@ -144,7 +146,7 @@ def _download(options: argparse.Namespace) -> int:
     from flan_jax.data.download import download
 
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
-    failed = Table('dataset', 'why it failed', box=None)
+    failed = Table('dataset', 'reason of failure', box=None)
     with bar('downloading', len(datasets)) as advance:
         for outcome in download(datasets, options.data_dir):
             advance(1, f'{outcome.dataset.name}: {outcome.failure or "ready"}')

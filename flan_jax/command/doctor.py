@@ -18,7 +18,9 @@ OLDEST_PYTHON = (3, 11)
 REINSTALL = 'pip install --force-reinstall --no-deps seqio=={seqio} tensorflow-datasets=={tfds}'
 
 
-PACKING_DIFFERS = 'do not train on this device: its attention mixes packed texts; report it with the versions above'
+PACKING_DIFFERS = (
+    'do not train on this device: its attention mixes packed examples; please report this with the versions above'
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -76,7 +78,7 @@ def _stable_packages() -> Iterator[tuple[str, str, str]]:
     found = {'seqio': seqio.version.__version__, 'tfds': tfds.__version__}
     for name, version in found.items():
         wrong = version != stable[name]
-        yield f'stable {name}', version, f'a nightly build was imported: {REINSTALL.format(**stable)}' if wrong else ''
+        yield f'stable {name}', version, f'a nightly build is installed: {REINSTALL.format(**stable)}' if wrong else ''
 
 
 def _devices() -> Iterator[tuple[str, str, str]]:
@@ -87,7 +89,10 @@ def _devices() -> Iterator[tuple[str, str, str]]:
     yield 'JAX', f'{jax.__version__}, {jax.device_count()} × {jax.devices()[0].device_kind}', ''
     for name, responses in (('packed texts', 1), ('packed trees', 3)):
         measured = packing_check.packing_difference(responses)
-        found = f'loss and gradient as unpacked to {measured.packed:.0e}; with no mask {measured.unmasked:.0e} apart'
+        found = (
+            f'loss and gradient equal the unpacked ones up to {measured.packed:.0e}; without a mask they '
+            f'differ by {measured.unmasked:.0e} apart'
+        )
         yield name, found, '' if measured.proven else PACKING_DIFFERS
 
 

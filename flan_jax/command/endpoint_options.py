@@ -45,7 +45,7 @@ def require_endpoint(options: argparse.Namespace) -> None:
     given = [name for name, value in unset.items() if getattr(options, name) != value]
     if given and not options.endpoint:
         names = ', '.join(f'--{name}' for name in given)
-        raise UserError(f'{names}: goes with --endpoint=URL; name the server, or leave it out')
+        raise UserError(f'{names}: only applies with --endpoint=URL; add it, or remove this option')
 
 
 @contextlib.contextmanager
@@ -62,9 +62,12 @@ def client(options: argparse.Namespace) -> Iterator:
     from flan_jax.files import cache_folder
 
     if not options.endpoint_model:
-        raise UserError('--endpoint_model is missing: the name by which the server knows the model')
+        raise UserError('--endpoint_model is missing; set it to the name of the model on the server')
     if options.prices is None:
-        raise UserError('--prices is missing: what a million tokens cost, read and written; 0 0 for your own server')
+        raise UserError(
+            '--prices is missing; set the prices of a million prompt tokens and of a million answer '
+            'tokens, or 0 0 for your own server'
+        )
     endpoint = Endpoint(
         url=options.endpoint,
         model=options.endpoint_model,
@@ -88,11 +91,11 @@ def _approve(confirmed: bool):
 
     def approve(estimate) -> None:
         CONSOLE.print(
-            f'{estimate.calls} requests to make, {estimate.known} replies known; cost: about {estimate.likely:.4g}, '
-            f'at most {estimate.most:.4g}, in the currency of --prices'
+            f'{estimate.calls} requests to send, {estimate.known} replies in the cache; estimated cost:  '
+            f'{estimate.likely:.4g}, at most {estimate.most:.4g}, in the currency of --prices'
         )
         if not confirmed:
-            raise UserError('nothing was asked; add --confirm_cost to go on')
+            raise UserError('no request was sent; add --confirm_cost to send them')
 
     return approve
 
@@ -101,9 +104,9 @@ def _tell(used, prices) -> None:
     if not used.calls:
         return
     cost = prices.cost(used.prompt_tokens, used.answer_tokens)
-    counted = f'{used.prompt_tokens} tokens read, {used.answer_tokens} written, cost {cost:.4g}'
+    counted = f'{used.prompt_tokens} prompt tokens, {used.answer_tokens} written, cost {cost:.4g}'
     has_counts = used.prompt_tokens or used.answer_tokens
-    CONSOLE.print(f'{used.calls} replies: {counted if has_counts else "the server counts no tokens"}')
+    CONSOLE.print(f'{used.calls} replies: {counted if has_counts else "the server does not report token counts"}')
 
 
 def _object(text: str) -> dict:
@@ -112,5 +115,5 @@ def _object(text: str) -> dict:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f'is not JSON: {error}') from error
     if not isinstance(found, dict) or {'model', 'messages', 'stream', 'n'} & found.keys():
-        raise argparse.ArgumentTypeError('must be an object, without model, messages, stream or n')
+        raise argparse.ArgumentTypeError('must be a JSON object, without model, messages, stream or n')
     return found

@@ -49,8 +49,8 @@ def evaluate(run: Run, command: str, eval_set=None):
     latest = checkpoints.latest_folder(run.model_dir)
     if latest is None and run.initial_checkpoint is None:
         raise UserError(
-            f'no checkpoint in {run.model_dir}; `flan-jax train` writes one, or INITIAL_CHECKPOINT_PATH names one to '
-            'evaluate without tuning'
+            f'no checkpoint in {run.model_dir}; run `flan-jax train`, or set INITIAL_CHECKPOINT_PATH to evaluate '
+            'a model without tuning'
         )
     check_vocabulary(run, latest)
     eval_set = eval_set or run_evaluation.eval_set_of(run)

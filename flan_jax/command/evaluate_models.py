@@ -81,9 +81,11 @@ def named(models: list[str]) -> dict[str, str]:
         name, equals, path = argument.partition('=')
         name, path = (name, path) if equals else (pathlib.PurePath(argument).name, argument)
         if name in found:
-            raise UserError(f'two models are called {name!r}: {found[name]} and {path}; name them: NAME={path}')
+            raise UserError(
+                f'two models are called {name!r}: {found[name]} and {path}; set different names, such as NAME={path}'
+            )
         if not name or not path or '/' in name:
-            raise UserError(f'cannot read {argument!r}; a model is a folder, or NAME=FOLDER')
+            raise UserError(f'cannot read {argument!r}; give a folder, or NAME=FOLDER')
         found[name] = path
     return found
 
@@ -113,7 +115,7 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(number) for number in text.split(',') if number)
     except ValueError as error:
-        raise UserError(f'--{name}={text}: expected numbers joined by commas, such as 0,5') from error
+        raise UserError(f'--{name}={text}: expected numbers separated by commas, such as 0,5') from error
 
 
 def _records(path: str, name: str, options: argparse.Namespace):

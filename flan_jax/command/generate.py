@@ -143,7 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser):
 def _take_model(options: argparse.Namespace) -> None:
     """Takes the model from positional arguments, the rest of which are prompts; raises UserError if it is missing."""
     if options.checkpoint is None and not options.words:
-        raise UserError('name a model: flan-jax generate MODEL --prompt "..."')
+        raise UserError('no model given; usage: flan-jax generate MODEL --prompt "..."')
     if options.checkpoint is None:
         options.checkpoint, *options.words = options.words
     options.prompt = options.words + options.prompt
@@ -160,15 +160,15 @@ def _bindings(arguments: Sequence[str]) -> dict[str, str]:
 def _check(options: argparse.Namespace) -> None:
     """Raises UserError for options that exclude or need each other."""
     if options.file and options.prompt:
-        raise UserError('give prompts or --file, not both')
+        raise UserError('prompts and --file are both given; use one of them')
     if not options.file and (options.output or options.template):
-        raise UserError(f'--{"output" if options.output else "template"} goes with --file')
+        raise UserError(f'--{"output" if options.output else "template"} only applies with --file')
     if options.chat and (options.prompt or options.file):
-        raise UserError('--chat reads what is typed or piped; leave the prompts out')
+        raise UserError('--chat reads prompts from the terminal or a pipe; remove the prompts')
     if options.system and not options.chat:
-        raise UserError('--system goes with --chat')
+        raise UserError('--system only applies with --chat')
     if options.bindings and not options.gin_file:
-        raise UserError(f'--gin.{next(iter(options.bindings))}: goes with --gin_file, which says how to decode')
+        raise UserError(f'--gin.{next(iter(options.bindings))}: only applies with --gin_file, which sets the decoding')
     check_decoding(options)
     check_sizes(options, 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
 
@@ -178,9 +178,9 @@ def check_decoding(options: argparse.Namespace) -> None:
     samples = [name for name in ('temperature', 'top_k', 'top_p') if getattr(options, name) is not None]
     chosen = [name for name in ('repetition_penalty', *samples, 'beams') if getattr(options, name) is not None]
     if options.gin_file and chosen:
-        raise UserError(f'--gin_file says how to decode; leave out --{chosen[0]}, or set it there')
+        raise UserError(f'--gin_file sets the decoding; remove --{chosen[0]}, or set it there')
     if options.beams is not None and samples:
-        raise UserError(f'beam search does not sample: give --beams or --{samples[0]}, not both')
+        raise UserError(f'beam search does not sample: use --beams or --{samples[0]}, not both')
 
 
 def check_sizes(options: argparse.Namespace, *names: str) -> None:
@@ -259,11 +259,11 @@ def _talk(options: argparse.Namespace) -> None:
 def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePrompt]:
     """The prompts of a file; raises UserError."""
     if not path.is_file():
-        raise UserError(f'{path}: no such file of prompts')
+        raise UserError(f'{path}: no such file; set --file to a file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
         if template is not None:
             raise UserError(
-                f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
+                f'--template needs examples with keys, but {path} is a text file; use a .jsonl, .json or .parquet file'
             )
         return [FilePrompt(line, line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
@@ -298,8 +298,8 @@ def _prompt_of(found: Mapping, where: str) -> tuple[str, str]:
     key = first_key(found, ('prompt', 'instruction'))
     if key is None:
         raise UserError(
-            f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
-            'other keys give --template, such as "{question}"'
+            f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; '
+            'for other keys use --template, such as "{question}"'
         )
     return question_of(where, found, key)
 
@@ -316,7 +316,7 @@ def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output
 def _typed() -> Iterator[str]:
     """Lines from standard input until it ends; on a terminal with a prompt sign."""
     if sys.stdin.isatty():
-        CONSOLE.print('type a prompt; Ctrl-D ends')
+        CONSOLE.print('type a prompt; Ctrl-D quits')
     while True:
         try:
             line = input('> ') if sys.stdin.isatty() else input()

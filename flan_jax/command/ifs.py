@@ -103,12 +103,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _check_objecqa(options: argparse.Namespace) -> None:
     """Raises UserError for options that exclude or need each other, and for a file that cannot be written."""
     if bool(options.answers) == bool(options.questions):
-        raise UserError('give answers to judge, or --questions=FILE to write what is to be answered')
+        raise UserError('give a file of answers to judge, or --questions=FILE to write the questions')
     if options.endpoint and options.questions:
-        raise UserError('--endpoint judges answers; leave out --questions')
+        raise UserError('--endpoint only applies when judging answers; remove --questions')
     endpoint_options.require_endpoint(options)
     if options.output and not options.endpoint:
-        raise UserError('--output goes with --endpoint=URL; name the server that is to judge')
+        raise UserError('--output only applies with --endpoint=URL, the server of the judge')
     if options.output:
         require_writable_file(options.output, '--output')
 
@@ -126,7 +126,9 @@ def _data(options: argparse.Namespace) -> None:
         lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in getattr(built, name))
         write_whole(options.output / f'{name}.jsonl', ''.join(lines))
     counts = ', '.join(f'{len(getattr(built, name))} {name}' for name in SETS)
-    CONSOLE.print(f'{options.output}: {counts}; {built.skipped} dialogues were skipped: no place to cut, or said twice')
+    CONSOLE.print(
+        f'{options.output}: {counts}; {built.skipped} dialogues were skipped: too short to cut, or duplicates'
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -137,13 +139,13 @@ def _train(options: argparse.Namespace) -> None:
     learned = classifier.fit([row['text'] for row in train], [row['label'] for row in train])
     classifier.save(learned, _classifier(options))
     found = quality(learned, [row['text'] for row in validation], [row['label'] for row in validation])
-    table = Table('on held-out dialogues', 'here', "in the paper (BERT, OASST's dialogues)", box=None)
+    table = Table('on held-out dialogues', 'here', 'in the paper (BERT, on dialogues of OASST)', box=None)
     for name, value in found.items():
         table.add_row(name, f'{value:.3f}', f'{PAPER[name]:.3f}')
     print_table(table)
     CONSOLE.print(
-        f'{len(train)} texts to learn from, {len(validation)} held out, {len(learned.features)} features; '
-        f'written to {_classifier(options)}. Ours, a reconstruction: the paper published no classifier'
+        f'{len(train)} training texts, {len(validation)} held-out texts, {len(learned.features)} features; '
+        f'written to {_classifier(options)}. This classifier is a reconstruction: the paper published none'
     )
 
 

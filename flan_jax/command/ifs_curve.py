@@ -45,7 +45,7 @@ def asked_of(run: Run):
         choices=objecqa.questions()[: run.ifs_curve.choices],
         input_length=run.stream.input_length,
     )
-    first_does('the curve of the Instruction Following Score', lambda: _require_same(run, asked))
+    first_does('the Instruction Following Score during training', lambda: _require_same(run, asked))
     return asked
 
 
@@ -63,10 +63,10 @@ def instructions_in(data: pathlib.Path) -> list[Mapping]:
     """The instructions in a folder written by `ifs data`, each with "prompt" and "kind"; raises UserError."""
     path = data / 'instructions.jsonl'
     if not path.is_file():
-        raise UserError(f'{path}: no such file; `flan-jax ifs data FILE --output={data}` writes it')
+        raise UserError(f'{path}: no such file; run `flan-jax ifs data FILE --output={data}` first')
     rows = rows_of(path, ('prompt', 'kind'))
     if not rows:
-        raise UserError(f'{path}: holds no instructions; `flan-jax ifs data` writes them')
+        raise UserError(f'{path}: contains no instructions; run `flan-jax ifs data` again')
     return rows
 
 

@@ -22,7 +22,7 @@ def of_answers(path: pathlib.Path, data: pathlib.Path, classifier) -> None:
     kinds = {row['prompt']: row['kind'] for row in instructions_in(data)}
     answers = rows_of(path, ('prompt', 'answer'))
     if unknown := [row['prompt'] for row in answers if row['prompt'] not in kinds]:
-        raise UserError(f'{path}: the prompt {unknown[0][:80]!r} is none of {data}')
+        raise UserError(f'{path}: the prompt {unknown[0][:80]!r} is not in {data}')
     texts = [row['answer'] for row in answers]
     _print_shares(instruction_following(classifier, texts, [kinds[row['prompt']] for row in answers]))
 
@@ -47,8 +47,7 @@ def of_records(root: pathlib.Path, classifier) -> None:
                 table.add_row(model, name, f'{score:.1f}', f'{low:.1f} to {high:.1f}', str(count))
     if not table.row_count:
         raise UserError(
-            f'{root}: holds no records of answers that were written out; `flan-jax evaluate` makes them, of datasets '
-            'whose options are not ranked'
+            f'{root}: contains no records of generated answers; run `flan-jax evaluate` on datasets without options'
         )
     print_table(table)
 
@@ -80,18 +79,19 @@ def objecqa(options: argparse.Namespace) -> None:
     answers = rows_of(options.answers, ('prompt', 'answer'))
     if unknown := [row['prompt'] for row in answers if row['prompt'] not in known]:
         raise UserError(
-            f'{options.answers}: {unknown[0][:80]!r} is no question of ObjecQA; write those that are by `flan-jax ifs '
-            'objecqa --questions=FILE`'
+            f'{options.answers}: {unknown[0][:80]!r} is not a question of ObjecQA; write its questions with '
+            '`flan-jax ifs objecqa --questions=FILE`'
         )
     if not answers:
-        raise UserError(f'{options.answers}: holds no answers')
+        raise UserError(f'{options.answers}: contains no answers')
     if options.endpoint:
         _ask(options, answers)
         return
     _print_shares({'ObjecQA': share_of([is_objective(known[row['prompt']], row['answer']) for row in answers])})
     CONSOLE.print(
-        'Judged by words that hedge and words that choose, a classifier of our own: 75 % right on 24 answers that were '
-        'written after its rules. The paper has GPT-3.5 judge, as --endpoint=URL does'
+        'Judged by our own rules on words that hedge and words that choose, with 75 % accuracy on 24 test '
+        'answers that were written after the rules. The paper uses GPT-3.5 as judge; for such a judge, use '
+        '--endpoint=URL'
     )
 
 
@@ -116,11 +116,11 @@ def _ask(options: argparse.Namespace, answers: Sequence[Mapping]) -> None:
     hits = [rating.value == 1 for rating in ratings if rating.value is not None]
     if not hits:
         raise UserError(
-            f'the judge called none of {len(ratings)} answers objective or subjective; what it said stands in --output'
+            f'the judge called none of {len(ratings)} answers objective or subjective; see --output for its replies'
         )
     _print_shares({'ObjecQA': share_of(hits)})
     if unread := len(ratings) - len(hits):
-        CONSOLE.print(f'{unread} of {len(ratings)} answers were called neither; they do not count')
+        CONSOLE.print(f'{unread} of {len(ratings)} answers were called neither, and do not count')
 
 
 def _print_shares(shares: Mapping) -> None:

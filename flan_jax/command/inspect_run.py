@@ -21,7 +21,7 @@ def checks_of_run(model_dir: str) -> Iterator[Check]:
 
     root = epath.Path(model_dir)
     if not root.is_dir():
-        raise UserError(f'{model_dir}: no such folder of a run')
+        raise UserError(f'{model_dir}: no such folder; give the MODEL_DIR of a run')
     left = (
         manifest.exists(root),
         checkpoints.folders(root),
@@ -29,7 +29,7 @@ def checks_of_run(model_dir: str) -> Iterator[Check]:
         records.models_in(root),
     )
     if not any(left):
-        raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
+        raise UserError(f'{model_dir}: contains no run; give the MODEL_DIR of a run')
     yield _check('manifest', lambda: 'sound' if manifest.exists(root) and manifest.read(root) else '')
     for folder in checkpoints.folders(root):
         yield _check(f'checkpoint {folder.name}', functools.partial(_checkpoint, folder))
@@ -56,7 +56,11 @@ def _checkpoint(folder: epath.Path) -> str:
 
 
 def _arrays(verified: int) -> str:
-    return f'{verified} arrays as saved' if verified else 'read; saved by a version without digests'
+    return (
+        f'{verified} arrays match their digests'
+        if verified
+        else 'readable; saved by an earlier version, without digests'
+    )
 
 
 def _stream(root: epath.Path) -> str:
@@ -70,7 +74,7 @@ def _stream(root: epath.Path) -> str:
         return ''
     folder = stream_of_run(made)
     if folder is None:
-        return f'not in {made["run"]["stream"]["directory"]} any more'
+        return f'no longer in {made["run"]["stream"]["directory"]} any more'
     stream = PackedStream(folder)
     return f'{sum(len(stream.sequences([place])) for place in range(len(stream)))} sequences'
 

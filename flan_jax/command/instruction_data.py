@@ -15,7 +15,7 @@ _DECLARED = ('keys', 'ties', 'train_examples', 'test_examples', 'metric', 'licen
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `data prepare` that turn instruction files into a dataset."""
     group = parser.add_argument_group(
-        'instruction files, which become a new dataset; --from takes one FILE to train on'
+        'instruction files, prepared as a new dataset; --from takes one FILE of training examples'
     )
     group.add_argument(
         '--format', help='format of the files: alpaca, messages, prompt_completion, preference or ranked'
@@ -48,7 +48,7 @@ def require_format(options: argparse.Namespace) -> None:
     """Raises UserError for options that need --format if it is not given."""
     for name in _DECLARED:
         if getattr(options, name) is not None:
-            raise UserError(f'--{name} goes with --format, which makes a new dataset of instruction files')
+            raise UserError(f'--{name} only applies with --format, which prepares instruction files as a new dataset')
 
 
 def run(options: argparse.Namespace) -> None:
@@ -72,15 +72,15 @@ def run(options: argparse.Namespace) -> None:
     dataset = written.dataset
     examples = status(dataset, options.data_dir).examples
     counted = ', '.join(f'{count} {split}' for split, count in examples.items())
-    CONSOLE.print(f'{instructions.name} is prepared in {written.folder}: examples: {counted}')
+    CONSOLE.print(f'{instructions.name} is prepared in {written.folder}, number of examples: {counted}')
     if dataset.ranking:
         CONSOLE.print(
-            f'up to {dataset.ranking.most} responses to a prompt; {written.ties_dropped} examples were dropped whose '
-            'responses are all equally good'
+            f'up to {dataset.ranking.most} responses to a prompt; {written.ties_dropped} examples were dropped '
+            'because all their responses are equally good'
         )
     unused = sum(count - usable_examples(dataset, split, options.data_dir) for split, count in examples.items())
     if unused and dataset.keep:
-        CONSOLE.print(f'{unused} of them are never used: {dataset.keep.reason}')
+        CONSOLE.print(f'{unused} of them are never used, because: {dataset.keep.reason}')
 
 
 def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
@@ -88,9 +88,7 @@ def files_by_split(arguments: list[str]) -> dict[str, pathlib.Path]:
     files: dict[str, pathlib.Path] = {}
     for split, file in _pairs('--from', arguments, 'SPLIT=FILE, such as train=examples.jsonl'):
         if split in files:
-            raise UserError(
-                f'--from names {split} twice, {files[split]} and {file}; put all its examples into one file'
-            )
+            raise UserError(f'--from names {split} twice, {files[split]} and {file}; use one file per split')
         files[split] = pathlib.Path(file)
     return files
 
@@ -109,5 +107,5 @@ def _pairs(option: str, arguments: list[str], form: str) -> list[tuple[str, str]
     pairs = [argument.partition('=') for argument in arguments]
     for argument, (left, _, right) in zip(arguments, pairs):
         if not left or not right:
-            raise UserError(f'cannot read {argument!r}; {option} takes {form}')
+            raise UserError(f'cannot read {argument!r}; {option} expects {form}')
     return [(left, right) for left, _, right in pairs]

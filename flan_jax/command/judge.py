@@ -97,19 +97,19 @@ def _check(options: argparse.Namespace) -> None:
     """Raises UserError for options that exclude or need each other."""
     judges = [name for name in JUDGES if getattr(options, name)]
     if options.reviews and (options.a or judges):
-        raise UserError('--reviews are summed up by themselves; leave out answers and judges')
+        raise UserError('--reviews cannot be combined with answers or judges; remove these')
     if options.reviews:
         return
     if options.a is None or (options.b is None and not options.scores):
-        raise UserError('name two files of answers, or one and --scores, or --reviews')
+        raise UserError('give two files of answers, or one file and --scores, or --reviews')
     if len(judges) != 1:
-        raise UserError('name one judge: --verdicts=FILE, --model, --reward or --endpoint=URL')
+        raise UserError('choose one judge: --verdicts=FILE, --model, --reward or --endpoint=URL')
     if options.scores and judges != ['endpoint']:
-        raise UserError('--scores goes with --endpoint')
+        raise UserError('--scores only applies with --endpoint')
     if options.b is None and (options.agree or options.joint):
-        raise UserError('--agree and --joint go with two files of answers')
+        raise UserError('--agree and --joint only apply with two files of answers')
     if options.prior and not options.joint:
-        raise UserError('--prior goes with --joint: it needs difficulties')
+        raise UserError('--prior only applies with --joint, which fits the difficulties that it needs')
     endpoint_options.require_endpoint(options)
     check_sizes(options, 'batch_tokens', 'resamples')
 
@@ -130,7 +130,7 @@ def _compare(options: argparse.Namespace) -> None:
     found = decided(verdicts)
     OUT.print(f'A: {options.a}\nB: {options.b}\n{len(verdicts)} prompts', markup=False)
     if undecided := len(verdicts) - len(found):
-        OUT.print(f'{undecided} of them without a verdict; they do not count')
+        OUT.print(f'{undecided} of them have no verdict, and do not count')
     print_table(judge_tables.win_rates(found, others, prior, options.resamples))
     if options.scores:
         print_table(judge_tables.scores_of_pairs(verdicts))
@@ -186,7 +186,7 @@ def _by_endpoint(options: argparse.Namespace, pairs: Sequence):
     from flan_jax.evaluation.judges.ranking import RankingJudge
     from flan_jax.evaluation.judges.scores import ScoringPairs
 
-    with endpoint_options.client(options) as client, bar('judging, in both orders', 2 * len(pairs)) as advance:
+    with endpoint_options.client(options) as client, bar('judging in both orders', 2 * len(pairs)) as advance:
         scoring = options.scores and ScoringPairs(client, options.scores, advance)
         judge = scoring or RankingJudge(client, advance)
         return judge.verdicts(pairs), judge.recipe

@@ -32,13 +32,14 @@ def win_rates(verdicts: Sequence, others: Sequence, prior: Sequence, resamples: 
     won, tied = (sum(test(verdict.b_wins) for verdict in verdicts) for test in (_won, _tied))
     table.add_row('B wins, ties, A wins', f'{won}, {tied}, {len(verdicts) - won - tied}', '')
     if (agreement := order_agreement(verdicts)) is not None:
-        table.add_row('same in both orders', f'{agreement:.1f}', '')
+        table.add_row('same verdict in both orders', f'{agreement:.1f}', '')
     if controlled.warning:
         CONSOLE.print(controlled.warning)
     if not others:
         CONSOLE.print(
-            'Length-controlled minimal knows no difficulty of instructions and has no prior: it is no stand-in for '
-            "AlpacaEval's rate unless the two models are near parity. --joint takes verdicts on other models."
+            '"Length-controlled minimal" uses neither instruction difficulties nor a prior: it approximates '
+            "AlpacaEval's length-controlled win rate only if the two models are near parity. To fit "
+            'difficulties, give verdicts on other models with --joint.'
         )
     return table
 
@@ -49,7 +50,7 @@ def _controlled(found, others: Sequence, prior: Sequence, resamples: int):
 
     if not others:
         return length_controlled.length_controlled(found), length_controlled.interval(found, samples=resamples)
-    with bar('refitting on resampled instructions', resamples) as advance:
+    with bar('bootstrap over instructions', resamples) as advance:
         interval = joint_difficulty.joint_interval(found, others, prior, resamples, advance)
     return joint_difficulty.jointly_controlled(found, others, prior), interval
 

@@ -70,7 +70,13 @@ def run(options: argparse.Namespace) -> None:
 def _table(found) -> Table:
     """Shares in per cent; datasets without an example that is too long share a row."""
     table = Table(
-        'dataset', 'examples', 'field shortened', 'dropped', 'target cut', 'target tokens in cut targets', box=None
+        'dataset',
+        'examples',
+        'field shortened',
+        'dropped',
+        'target cut',
+        'target tokens in truncated targets',
+        box=None,
     )
     for column in table.columns[1:]:
         column.justify = 'right'
@@ -79,7 +85,7 @@ def _table(found) -> Table:
         table.add_row(name, *_shares([found[name]]))
     if whole:
         table.add_row(f'{len(whole)} others', *_shares([found[name] for name in whole]))
-    table.add_row('all, as they are mixed', *_shares(list(found.values())), style='bold')
+    table.add_row('all, weighted by mixing rate', *_shares(list(found.values())), style='bold')
     return table
 
 

@@ -133,7 +133,7 @@ def _refuse_unknown(given: Mapping[str, Any], path: str) -> None:
     known = _ALLOWED | {_ASKED[path]} | ({'top_logprobs'} if path == CHAT else set())
     for name, value in given.items():
         if name not in known and value not in _NOTHING.get(name, ()):
-            raise RequestError(f'{name}={value!r}: not supported here; leave it out', name)
+            raise RequestError(f'{name}={value!r}: not supported; remove it', name)
 
 
 def _asked(path: str, content: Any) -> Sequence[Any]:
@@ -143,7 +143,7 @@ def _asked(path: str, content: Any) -> Sequence[Any]:
         return [content]
     if path == COMPLETIONS and isinstance(content, list) and content and all(isinstance(one, str) for one in content):
         return content
-    expected = 'a list of {role, content}, both texts' if path == CHAT else 'a text, or several'
+    expected = 'a list of {role, content}, both strings' if path == CHAT else 'a string, or a list of strings'
     raise RequestError(f'{_ASKED[path]}={content!r}: expected {expected}', _ASKED[path])
 
 
@@ -158,7 +158,7 @@ def _stop(value: Any) -> tuple[str, ...]:
     """One text or several; empty texts, which occur everywhere, are ignored."""
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) > _MOST_STOPS:
-        raise RequestError(f'stop={value!r}: expected a text, or up to {_MOST_STOPS}', 'stop')
+        raise RequestError(f'stop={value!r}: expected a string, or a list of up to {_MOST_STOPS}', 'stop')
     return tuple(filter(None, texts))
 
 
@@ -169,7 +169,7 @@ def _alternatives(path: str, given: Mapping[str, Any]) -> int | None:
         return None if wanted is False else _integer(given, 'logprobs', 0, MOST_ALTERNATIVES, 0)
     wanted = _boolean(given, 'logprobs')
     if 'top_logprobs' in given and not wanted:
-        raise RequestError('top_logprobs without logprobs would be left out; set logprobs to true', 'top_logprobs')
+        raise RequestError('top_logprobs needs logprobs; set logprobs to true', 'top_logprobs')
     return _integer(given, 'top_logprobs', 0, MOST_ALTERNATIVES, 0) if wanted else None
 
 
@@ -178,7 +178,8 @@ def _usage(options: Any, stream: bool) -> bool:
         return False
     if not stream or not isinstance(options, dict) or set(options) - {'include_usage', 'include_obfuscation'}:
         raise RequestError(
-            f'stream_options={options!r}: expected {{"include_usage": true}}, beside stream: true', 'stream_options'
+            f'stream_options={options!r}: expected {{"include_usage": true}}, together with stream: true',
+            'stream_options',
         )
     return _boolean(options, 'include_usage')
 
@@ -195,7 +196,7 @@ def _decoding(given: Mapping[str, Any]) -> Mapping[str, float]:
             check_number(name, given.get(name))  # Python's json accepts NaN and Infinity
     temperature, top_p = given.get('temperature', 1.0), given.get('top_p', 1.0)
     if temperature < 0:
-        raise RequestError(f'temperature={temperature}: must be a number from 0', 'temperature')
+        raise RequestError(f'temperature={temperature}: must be a number of at least 0', 'temperature')
     with about('top_p'):
         decoding_of(top_p=top_p)
     if temperature == 0:

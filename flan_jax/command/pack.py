@@ -37,7 +37,7 @@ def pack(run: Run):
 
         def packed(sequences: int) -> None:
             nonlocal advance
-            check('stopped packing; what is on disk is kept (in a bucket, nothing is)')
+            check('stopped packing; sequences on disk are kept (in a bucket, none are kept)')
             if not sequences:
                 return
             advance = advance or shown.enter_context(bar('packing sequences', run.num_sequences))
@@ -69,8 +69,8 @@ def cut_summary(cuts: Mapping[str, Mapping[str, int]], epochs: int | None = None
     dropped = ', '.join(f'{of_task["dropped"]} of {task}' for task, of_task in cuts.items() if of_task['dropped'])
     each = f' ({total["examples"] // epochs:,} in each of {epochs} epochs)' if epochs else ''
     return (
-        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have shortened inputs, '
+        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have a long field that was shortened, '
         f'{total["targets_cut"]:,} a target without its end ({total["target_tokens_cut"]:,} of '
         f'{total["target_tokens"]:,} target tokens); {total["dropped"]:,} do not fit Stream.input_length and were '
-        f'dropped{": " * bool(dropped)}{dropped}'
+        f'skipped{": " * bool(dropped)}{dropped}'
     )

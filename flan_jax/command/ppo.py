@@ -64,7 +64,7 @@ def _ppo(run: Run, ppo: Ppo, command: str) -> None:
         policy.rmtree()
     processes.broadcast_from_first(None)  # a barrier: no process writes before the first has removed the old folder
     checkpoints.save_params(policy, params, metadata)
-    CONSOLE.print(f'{policy} holds the model; `flan-jax generate --checkpoint={policy}` asks it')
+    CONSOLE.print(f'{policy} holds the tuned model; try it with `flan-jax generate --checkpoint={policy}`')
 
 
 def policy_folder(model_dir: epath.PathLike) -> epath.Path:
@@ -79,15 +79,15 @@ def _check(run: Run) -> Ppo:
     from flan_jax.rollouts.learn import steps_per_round
 
     if not isinstance(run.objective, Ppo):
-        raise UserError(f'Run.objective=@{type(run.objective).__name__}() learns from data; use `flan-jax train`')
+        raise UserError(f'Run.objective=@{type(run.objective).__name__}() trains on data; use `flan-jax train`')
     if run.objective.questions is None:
-        raise UserError('Ppo.questions is None; name a file of prompts, JSON lines with "prompt"')
+        raise UserError('Ppo.questions is None; set it to a file of prompts, JSON lines with "prompt"')
     if run.initial_checkpoint is None:
-        raise UserError('INITIAL_CHECKPOINT_PATH is None; name the tuned model that learning begins with')
+        raise UserError('INITIAL_CHECKPOINT_PATH is None; set it to the tuned model from which PPO starts')
     if run.training.steps is None:
         raise UserError(
-            f'Stream.epochs={run.stream.epochs} counts readings of data, and rounds read their own answers; set '
-            'TRAIN_STEPS, and Stream.epochs to None'
+            f'Stream.epochs={run.stream.epochs} does not apply to @Ppo(), which trains on generated answers; set '
+            'TRAIN_STEPS, and Stream.epochs = None'
         )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
@@ -101,15 +101,16 @@ def _check_lengths(run: Run, ppo: Ppo, vocabulary, questions) -> None:
     needed = stream.input_length + ppo.answers * ppo.max_new_tokens
     if needed > stream.sequence_length:
         raise UserError(
-            f'SEQUENCE_LENGTH={stream.sequence_length}: a prompt of Stream.input_length={stream.input_length} tokens '
-            f'and Ppo.answers={ppo.answers} of Ppo.max_new_tokens={ppo.max_new_tokens} need {needed}; change one'
+            f'SEQUENCE_LENGTH={stream.sequence_length}: a prompt of Stream.input_length={stream.input_length} '
+            f'tokens and Ppo.answers={ppo.answers} of Ppo.max_new_tokens={ppo.max_new_tokens} need {needed} '
+            'tokens; change one of these settings'
         )
     for question in questions:
         tokens = len(run.prompt_format.encode_prompt(vocabulary, question.prompt))
         if tokens > stream.input_length:
             raise UserError(
-                f'the prompt {question.prompt[:60]!r} has {tokens} tokens; raise Stream.input_length='
-                f'{stream.input_length}, or leave it out'
+                f'the prompt {question.prompt[:60]!r} has {tokens} tokens; raise '
+                f'Stream.input_length={stream.input_length}, or remove the prompt'
             )
 
 

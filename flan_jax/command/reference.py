@@ -24,8 +24,9 @@ def reference_stream(run: Run, program, stream):
     before = reference_before(run.model_dir)
     if before not in (None, model.fingerprint):
         raise StreamError(
-            f'{run.model_dir} was trained with the reference model {before}; {folder} and Training.dtype='
-            f'{run.training.dtype!r} give {model.fingerprint} now; put back what they were, or choose another MODEL_DIR'
+            f'{run.model_dir} was trained with the reference model {before}; {folder} and '
+            f'Training.dtype={run.training.dtype!r} give {model.fingerprint} now; restore these settings, or '
+            'choose another MODEL_DIR'
         )
     found = with_reference(stream, model, batch_size_of(run))
     CONSOLE.print(f'reference model: {model.fingerprint}, stream {stream.manifest.fingerprint}')
@@ -63,8 +64,8 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
 
     if not run.objective.ranked:
         raise UserError(
-            f'--reference goes with an objective that ranks responses; Run.objective=@{type(run.objective).__name__}() '
-            'reads one response to each prompt'
+            '--reference only applies to objectives that rank responses; '
+            f'Run.objective=@{type(run.objective).__name__}() uses one response per prompt'
         )
     folder = checkpoint_in(checkpoint) if checkpoint else _reference_folder(run)
     if folder:
@@ -74,10 +75,10 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)
     model = _model(run, program, folder)
     with_reference(stream, model, batch_size_of(run))
-    CONSOLE.print(f'reference: {folder or "fresh weights"}, model {model.fingerprint}, beside {stream.folder}')
+    CONSOLE.print(f'reference: {folder or "fresh weights"}, model {model.fingerprint}, in {stream.folder}')
     if checkpoint:
         name = type(run.objective).__name__ if run.objective.needs_reference else 'Dpo'
-        CONSOLE.print(f'a run reads it that sets {name}.reference = {str(checkpoint)!r}')
+        CONSOLE.print(f'to use it, set in the run {name}.reference = {str(checkpoint)!r}')
 
 
 def _reference_folder(run: Run) -> epath.PathLike | None:

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
 
     for name, path in paths.items():
         if not manifest.exists(path):
-            raise UserError(f'{name}: {path} is not the folder of a run; it has no {manifest.FILE}')
+            raise UserError(f'{name}: {path} is not the folder of a run, because it has no {manifest.FILE}')
     made = {name: manifest.read(path) for name, path in paths.items()}
     _load_catalogue(made)
     page = _write(paths, made, options)

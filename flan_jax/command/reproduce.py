@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
         CONSOLE.print(f'report: {write_file_study(root, FILE_STUDIES[options.id], files)}')
         return 0
     if options.files or options.parser:
-        raise UserError(f'{"--from" if options.files else "--parser"}: {options.id} reads no files; leave it out')
+        raise UserError(f'{"--from" if options.files else "--parser"}: {options.id} reads no files; remove this option')
     if options.list:
         study_table.print_studies()
         return 0
@@ -87,7 +87,7 @@ def _parsed(options: argparse.Namespace, root: str) -> Sequence[pathlib.Path]:
     if not options.parser:
         return options.files
     if options.id != gpt4llm.FIGURE_1.id:
-        raise UserError(f'--parser={options.parser}: only {gpt4llm.FIGURE_1.id} parses; leave it out')
+        raise UserError(f'--parser={options.parser}: only {gpt4llm.FIGURE_1.id} uses a parser; remove this option')
     gpt4llm.FIGURE_1.check(options.files)
     return parse_files(options.files, options.parser, os.path.join(root, 'parses'))
 
@@ -156,7 +156,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument('--join', action='store_true', help='only write the page, from the runs that are finished')
     options, others = parser.parse_known_args(arguments)
     if bool(options.id) == options.list:
-        raise UserError('name a study, or give --list to see which there are')
+        raise UserError('give the id of one table or figure, or --list to see all')
     if options.seeds < 1:
         raise UserError(f'--seeds={options.seeds}: must be at least 1')
     options.command = _command(word for word in arguments if word not in ('--plan', '--join'))
@@ -180,7 +180,7 @@ def _refuse_options_of_runs(options: argparse.Namespace, bindings: Mapping[str, 
         **{f'--gin.{name}': name != 'MODEL_DIR' for name in bindings},
     }
     if unread := [name for name, is_given in given.items() if is_given]:
-        raise UserError(f'{unread[0]}: {options.id} is made of files, and has no runs; leave it out')
+        raise UserError(f'{unread[0]}: {options.id} is computed from files and has no runs; remove this option')
 
 
 def _with_defaults(
@@ -231,10 +231,12 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
 
     root, tables = given['MODEL_DIR'], leave_one_out.TABLES | {contamination.TABLE.id: contamination.TABLE}
     if options.corpus and options.id != contamination.TABLE.id:
-        raise UserError(f'--corpus={options.corpus}: only {contamination.TABLE.id} searches one; leave it out')
+        raise UserError(
+            f'--corpus={options.corpus}: only {contamination.TABLE.id} searches a corpus; remove this option'
+        )
     if options.id in tables:
         if options.seeds > 1:
-            raise UserError(f'--seeds={options.seeds}: {options.id} has one run for each cluster; leave it out')
+            raise UserError(f'--seeds={options.seeds}: {options.id} has one run per cluster; remove this option')
         files = (*SCALE_FILES[options.scale], *options.gin_file)
         runs = tables[options.id].runs(root, files, given, options.clusters)
         if options.id == contamination.TABLE.id:
@@ -249,7 +251,7 @@ def _study(options: argparse.Namespace, given: Mapping[str, str]) -> Work:
     if options.id not in studies:
         raise UnknownName('study', options.id, [*tables, *studies, *FILE_STUDIES])
     if options.clusters:
-        raise UserError(f'--clusters: {options.id} says itself what it holds out; leave it out')
+        raise UserError(f'--clusters: {options.id} has fixed held-out clusters; remove this option')
     study = studies[options.id]
     runs = study.runs(options.scale, root, options.gin_file, given, options.seeds)
     if options.id in of_hewitt:
@@ -290,7 +292,7 @@ def _check_judge(options: argparse.Namespace) -> None:
     from flan_jax.studies import head_to_head_tables
 
     if options.id not in head_to_head_tables.STUDIES:
-        raise UserError(f'--judge={options.judge}: {options.id} judges nothing; leave it out')
+        raise UserError(f'--judge={options.judge}: {options.id} has no judge; remove this option')
     require_judge(options.judge)
 
 
@@ -300,7 +302,7 @@ def _judge(checkpoint: str | None, run: Run):
     from flan_jax.loaded_model import load
 
     model = load(checkpoint or run.initial_checkpoint)
-    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
+    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model')
 
 
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):

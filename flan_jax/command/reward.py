@@ -62,11 +62,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('--batch_tokens', type=int, default=8192, help='tokens in a batch (default: 8192)')
     options = parser.parse_intermixed_args(arguments)
     if not (options.answers or options.preferences or options.verdicts):
-        raise UserError('name files of answers, --preferences or --verdicts')
+        raise UserError('give files of answers, --preferences or --verdicts')
     if options.preferences and options.verdicts:
-        raise UserError('give --preferences or --verdicts, not both')
+        raise UserError('--preferences and --verdicts are both given; use one of them')
     if len(set(options.answers)) < len(options.answers):
-        raise UserError('a file of answers is named twice')
+        raise UserError('a file of answers is given twice; remove one')
     if options.batch_tokens < 1:
         raise UserError(f'--batch_tokens={options.batch_tokens}: must be at least 1')
     return options
@@ -84,7 +84,7 @@ def _known(options: argparse.Namespace) -> Sequence:
         return ()
     found, others = preferred_pairs(options.preferences, options.format)
     if others:
-        CONSOLE.print(f'{options.preferences}: {others} dialogues of several turns are left out', markup=False)
+        CONSOLE.print(f'{options.preferences}: {others} dialogues with several turns were skipped', markup=False)
     return found
 
 
@@ -118,7 +118,7 @@ def _calibrate(options: argparse.Namespace, model, known: Sequence) -> None:
         judge = RewardJudge(model, options.batch_tokens, options.model, advance)
         ours = judge.verdicts([verdict.pair for verdict in known])
     found = calibration([one.evidence['margin'] for one in ours], [verdict.b_wins for verdict in known])
-    table = Table('confidence, %', 'better indeed, %', 'pairs', box=None)
+    table = Table('confidence, %', 'accuracy, %', 'pairs', box=None)
     for one in found.bins:
         table.add_row(f'{100 * one.confidence:.1f}', f'{100 * one.right:.1f}', str(one.pairs))
     print_table(table)

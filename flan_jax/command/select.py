@@ -65,9 +65,9 @@ def main(arguments: list[str]) -> int:
         print_table(_table(judged))
         best = max(judged, key=lambda standing: standing.win_rate)
         place = chosen[list(answers).index(best.name)]
-        OUT.print(f'{best.name} answers best, as {judge} judges: {place}', markup=False, soft_wrap=True)
+        OUT.print(f'{best.name} answers best, judged by {judge}: {place}', markup=False, soft_wrap=True)
         if level := [line.name for line in judged if line is not best and line.interval[1] >= best.interval[0]]:
-            OUT.print(f'the intervals of {", ".join(level)} overlap its own: it may be chance')
+            OUT.print(f'this may be chance, because the confidence intervals of {", ".join(level)} overlap')
     OUT.print(f'page: {page}', markup=False, soft_wrap=True)
     return 0
 
@@ -104,13 +104,14 @@ def _checkpoints(options: argparse.Namespace) -> list:
 
     found = checkpoints.folders(options.run)
     if not found:
-        raise UserError(f'no checkpoint in {options.run}; name the MODEL_DIR of a run that was tuned')
+        raise UserError(f'no checkpoint in {options.run}; give the MODEL_DIR of a run that was tuned')
     chosen = found[options.first - 1 : options.last]
     if len(chosen) < 2:
         steps = ', '.join(folder.name for folder in found)
         raise UserError(
-            f'{options.run}: there is no choice among {len(chosen)} checkpoints; kept are those of steps {steps}. '
-            'See --first and --last; Training.checkpoints and Training.keep_checkpoints say how many a run keeps'
+            f'{options.run}: needs at least two checkpoints, found {len(chosen)}; the kept checkpoints are those '
+            f'of steps {steps}. Change --first and --last, or set Training.checkpoints and '
+            'Training.keep_checkpoints of the run'
         )
     return chosen
 
@@ -146,14 +147,14 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
     settings = json.loads(json.dumps(settings))
     answered: dict[str, str] = {}
     if path.exists():
-        before = read_json(path, 'remove the folder, and give the command again')
+        before = read_json(path, 'remove the folder, and run the command again')
         answered = before.get('weights', {})
         changed = [name for name in settings if before.get(name) != settings[name]]
         if any(answered.get(step, found) != found for step, found in weights.items()):
             changed.append('weights')
         if changed:
             raise UserError(
-                f'{path.parent} holds answers with other {" and ".join(changed)}; name another folder by --output'
+                f'{path.parent} holds answers with other {" and ".join(changed)}; choose another folder with --output'
             )
     write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
@@ -168,7 +169,7 @@ def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], outp
         options.checkpoint = str(folder)
         model = Model(open_model(options), options.batch_tokens)
         chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens}
-        with bar(f'answering with step {folder.name}', len(asked), first='compiling') as advance:
+        with bar(f'generating answers of step {folder.name}', len(asked), first='compiling') as advance:
             found = model.generate([*asked], contexts=[*asked.values()], progress=advance, seed=options.seed, **chosen)
         rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(asked, found))
         write_whole(path, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
@@ -184,7 +185,7 @@ def _judged(options: argparse.Namespace, answers: Mapping[str, Mapping[str, str]
     model = load(options.model, dtype=options.dtype, param_dtype=options.param_dtype)
     judge = judge_of(model, options.batch_tokens, options.model)
     total = judge.orders * sum(map(len, all_pairs(answers).values()))
-    with bar('judging every two checkpoints', total) as advance:
+    with bar('judging all pairs of checkpoints', total) as advance:
         return standings(answers, dataclasses.replace(judge, progress=advance)), options.model
 
 

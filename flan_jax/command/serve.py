@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     keep_compiled_programs()
     model = load(options.model, vocabulary=options.vocabulary, prompt_format=options.prompt_format, task=options.task)
     with server(model, options.name or pathlib.PurePath(options.model).name, options.host, options.port) as serving:
-        CONSOLE.print(f'http://{options.host}:{serving.server_port}/v1 answers; Ctrl-C ends')
+        CONSOLE.print(f'http://{options.host}:{serving.server_port}/v1 is ready; Ctrl-C quits')
         try:
             serving.serve_forever()
         except KeyboardInterrupt:
@@ -86,7 +86,7 @@ def server(model, name: str, host: str = '127.0.0.1', port: int = 0) -> http.ser
     try:
         return http.server.ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
-        raise UserError(f'--host={host} --port={port}: {error.strerror}; name another host or port') from error
+        raise UserError(f'--host={host} --port={port}: {error.strerror}; choose another host or port') from error
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -114,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except UserError as error:
             self._refuse(error)
         except ConnectionError as error:
-            CONSOLE.print(f'{self.address_string()} left before the end ({error}); its answer is given up')
+            CONSOLE.print(f'{self.address_string()} disconnected early ({error}); its answer is discarded')
         except Exception as error:  # a bug of ours: the server prints the traceback and continues
             traceback.print_exc()
             self._send(500, _error(f'{type(error).__name__}: {error}', 'server_error'))
@@ -123,7 +123,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """The JSON object in the body of a request; raises UserError for anything else."""
         length = self.headers.get('Content-Length', '')
         if not length.isdigit() or int(length) > _MOST_BYTES:
-            raise UserError(f'Content-Length={length!r}: must be a number up to {_MOST_BYTES}')
+            raise UserError(f'Content-Length={length!r}: must be a number of at most {_MOST_BYTES}')
         try:
             request = json.loads(self.rfile.read(int(length)))
             json.dumps(request, ensure_ascii=False).encode()  # fails on lone surrogates

@@ -66,7 +66,7 @@ def _show_sequence(stream: PackedStream, made: Mapping[str, Any] | None, options
     title = f'{stream.folder.name}, sequence {options.row} of {len(stream)}'
     _write(options, sequence_page(title, view))
     OUT.print(f'{title}: {view.summary}', markup=False)
-    OUT.print(Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵ ends a line that is learned'))
+    OUT.print(Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵: a line break that has a loss'))
     for line in _lines(view):
         OUT.print(line)
 
@@ -75,7 +75,7 @@ def _write(options: argparse.Namespace, page: str) -> None:
     """Writes the page; called before printing, since a pager may close the pipe."""
     if options.html:
         write_whole(options.html, page)
-        CONSOLE.print(f'{options.html} shows the same', soft_wrap=True)
+        CONSOLE.print(f'written to {options.html}', soft_wrap=True)
 
 
 def _lines(view) -> Iterator[Rule | Text]:
@@ -99,7 +99,7 @@ def _vocabulary(stream: PackedStream, made: Mapping[str, Any] | None, named: str
     vocabulary = Vocabulary(named or (made['run']['data']['vocabulary'] if made else None))
     if vocabulary.fingerprint != stream.manifest.recipe['vocabulary']:
         raise UserError(
-            f'{stream.folder} was packed with another vocabulary than {vocabulary.path}; name it by --vocabulary'
+            f'{stream.folder} was packed with another vocabulary than {vocabulary.path}; set --vocabulary to it'
         )
     return vocabulary
 
@@ -116,9 +116,9 @@ def _show_statistics(stream: PackedStream, made: Mapping[str, Any] | None, optio
     _write(options, statistics_page(stream.folder.name, found))
     title = f'{stream.folder.name}: {found.sequences:,} sequences of {found.length:,} tokens'
     OUT.print(
-        f'{title} hold {found.examples:,} examples; {100 * found.efficiency:.2f} % of the places hold a token '
-        f'(the fullest {found.fullest}, the emptiest {found.emptiest}), and {100 * found.learned / found.tokens:.1f} % '
-        'of the tokens are learned',
+        f'{title} hold {found.examples:,} examples; {100 * found.efficiency:.2f} % of the positions hold a token '
+        f'(fullest sequence {found.fullest}, emptiest {found.emptiest}), and '
+        f'{100 * found.learned / found.tokens:.1f} % of the tokens have a weight in the loss (learned)',
         markup=False,
     )
     print_table(_share_table(found.shares))
@@ -141,7 +141,7 @@ def _known(share, name: str) -> bool:
 
 
 def _lengths(name: str, bins) -> Table:
-    table = Table(f'tokens of {name}', 'how many', '', box=None)
+    table = Table(f'length of {name}, tokens', 'how many', '', box=None)
     most = max(b.count for b in bins)
     for b in bins:
         table.add_row(b.label, str(b.count), '█' * round(_BAR * b.count / most))

@@ -55,16 +55,19 @@ def run(options: argparse.Namespace) -> None:
     dataset = catalogue.dataset(options.name)
     prompt_format = format_named(options.prompt_format)
     if options.template is not None and not 0 <= options.template < len(dataset.templates):
-        raise UserError(f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}, not {options.template}')
+        raise UserError(
+            f'{dataset.name} has templates 0 to {len(dataset.templates) - 1}; '
+            f'--template={options.template} is not one of them'
+        )
     if not 0 <= options.shots <= MAX_SHOTS:
-        raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars can stand in a prompt')
+        raise UserError(f'--shots={options.shots}: from 0 to {MAX_SHOTS} exemplars are possible')
     templates = range(len(dataset.templates)) if options.template is None else [options.template]
     if options.html and not options.mask:
-        raise UserError('--html goes with --mask')
+        raise UserError('--html only applies with --mask')
     if options.html:
         require_writable_file(options.html, '--html')
     if options.mask and options.shots:
-        raise UserError('--mask shows what training learns of an example by itself; leave out --shots')
+        raise UserError('--mask shows a single training example, without exemplars; remove --shots')
     show = show_mask.run if options.mask else _show_few_shot if options.shots else _show_zero_shot
     show(dataset, templates, prompt_format, options)
 
@@ -109,7 +112,7 @@ def _show_few_shot(
                 if place % 2 == 0:
                     OUT.print('[dim]exemplar:')
                 OUT.print(part)
-            _print_part('prompt', escape(prompt.parts[-1]), f'{prompt.tokens} tokens in all')
+            _print_part('prompt', escape(prompt.parts[-1]), f'{prompt.tokens} tokens in total')
             _print_part('response', f'[green]{escape(prompt.targets)}[/]\n')
 
 

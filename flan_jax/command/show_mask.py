@@ -18,7 +18,7 @@ from flan_jax.terminal import SafeConsole
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 LEARNED, READ = 'bold black on green', 'dim'
-LEGEND = Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵ ends a line that is learned')
+LEGEND = Text.assemble(('learned', LEARNED), ' ', ('read', READ), '; ↵: a line break that has a loss')
 
 
 def run(dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat, options: argparse.Namespace) -> None:
@@ -29,7 +29,7 @@ def run(dataset: Dataset, templates: Iterable[int], prompt_format: PromptFormat,
         page.print(shown)
     if options.html:
         write_whole(options.html, page.export_html(inline_styles=True))
-        CONSOLE.print(f'{options.html} shows the same')
+        CONSOLE.print(f'written to {options.html}')
 
 
 def _examples(
@@ -45,7 +45,10 @@ def _examples(
             )
             learned = int(sum(encoded.weights))
             of = len(encoded.prompt) + len(encoded.response)
-            yield Rule(f'{dataset.name}, {options.split} example {number}, template {index}: {learned} of {of} learned')
+            yield Rule(
+                f'{dataset.name}, {options.split} example {number}, template {index}: {learned} of {of} '
+                'tokens have a loss'
+            )
             yield coloured(encoded, vocabulary)
 
 

@@ -40,14 +40,14 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
     root, worker = epath.Path(model_dir), at_work(model_dir)
     if not manifest.exists(root):
         if not worker or in_bucket(root):  # a bucket has no locks: a new run looks like none
-            raise UserError(f'{model_dir}: no run has begun there; name the MODEL_DIR of one')
+            raise UserError(f'{model_dir}: contains no run; give the MODEL_DIR of a run')
         yield 'at work', worker
-        yield 'tuned', 'not begun: data is checked and packed first'
+        yield 'tuned', 'not started: data is checked and packed first'
         return
     training = manifest.read(root)['run']
     noted, saved = metrics_log.read(root), checkpoints.latest_step(root)
     lines = [line for line in noted if LOSS in line]  # other lines are of evaluations
-    yield 'at work', worker or 'nobody'
+    yield 'process', worker or 'none'
     yield 'tuned', _tuned(training, noted, saved)
     if lines:
         yield 'loss', f'{lines[-1][LOSS]:.3f} at step {lines[-1]["step"]:,}'
@@ -56,7 +56,7 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
     for model in records.models_in(root):
         folders = records.folders_in(records.model_folder(root, model))
         files = sum(len(records.complete(folder)) for folder in folders)
-        yield f'evaluated {model}', f'{counted(files, "file")} of records, of {counted(len(folders), "dataset")}'
+        yield f'evaluated {model}', f'{counted(files, "file")} of records, for {counted(len(folders), "dataset")}'
     elsewhere = training.get('evaluation', {}).get('report_dir')  # older manifests have none
     report = (epath.Path(elsewhere) if elsewhere else root) / 'report.html'
     yield 'report', str(report) if report.exists() else 'not yet'
@@ -68,7 +68,7 @@ def _tuned(run: Mapping[str, Any], lines: Sequence[Mapping[str, float]], saved: 
     total, done = run['training']['steps'], max([saved, *(int(line['step']) for line in lines[-1:])])
     curve = run.get('ifs_curve')
     if curve and curve['ends_tuning'] and any(line.get(RULE_MET) for line in lines):
-        return f'{done:,} of {total:,} steps, after which the model answered well enough (Run.ifs_curve)'
+        return f'{done:,} of {total:,} steps, ended early because the model follows instructions (Run.ifs_curve)'
     if total:
         return f'{done:,} of {total:,} steps ({done / total:.0%})'
     epochs = [f', epoch {line["epoch"]:.2f} of {run["stream"]["epochs"]}' for line in lines[-1:] if 'epoch' in line]

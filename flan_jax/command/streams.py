@@ -29,16 +29,16 @@ def open_stream(path: str) -> tuple[PackedStream, dict[str, Any] | None]:
         return PackedStream(path), None
     if not manifest.exists(path):
         raise UserError(
-            f'{path} is neither the folder of a stream ({MANIFEST_FILE}) nor that of a run (manifest.json); '
-            '`flan-jax pack` writes streams below Stream.directory'
+            f'{path} is neither the folder of a stream (with {MANIFEST_FILE}) nor that of a run (with '
+            'manifest.json); `flan-jax pack` writes streams to Stream.directory'
         )
     made = manifest.read(path)
     if not made['stream']:
-        raise UserError(f'{path}: this run has no stream, as nothing was tuned')
+        raise UserError(f'{path}: this run has no stream, because it did not tune a model')
     folder = stream_of_run(made)
     if folder is None:
         raise UserError(
-            f'{path}: the stream of this run is not in {made["run"]["stream"]["directory"]} any more; `flan-jax pack` '
-            'with its configuration writes it anew'
+            f'{path}: the stream of this run is no longer in {made["run"]["stream"]["directory"]}; run `flan-jax '
+            'pack` with its configuration to write it again'
         )
     return PackedStream(folder), made

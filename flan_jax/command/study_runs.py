@@ -73,7 +73,7 @@ def print_plan(loaded: Loaded, joining: str) -> None:
     missing = [(planned, run) for planned, run in loaded if not announce(planned, run).finished]
     for planned, run in _one_of_a_folder_first(missing):
         if run.model_dir in made or any(planned.waits_for.startswith(os.path.join(folder, '')) for folder in made):
-            print('# what follows takes models of what stands above')
+            print('# the commands below use models of the commands above')
             made = set()
         made.add(run.model_dir)
         print(configuration.command('run', planned.files, planned.bindings))

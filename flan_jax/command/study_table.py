@@ -13,10 +13,10 @@ from flan_jax.command.tables import print_table
 from flan_jax.progress import CONSOLE
 
 ELSEWHERE = {
-    'flan.figure1, figure5': 'on the pages of flan.table1 and flan.table2',
+    'flan.figure1, figure5': 'included in the pages of flan.table1 and flan.table2',
     'flan.figure3': '`flan-jax tasks list`',
-    'flan.table4': 'on the page of flan.figure10',
-    'lima.*': 'docs/papers.md says what there is, and why not more',
+    'flan.table4': 'included in the page of flan.figure10',
+    'lima.*': 'not reproduced; docs/papers.md explains why, and what can be run',
 }
 """Tables and figures without a study of their own, with the reason."""
 
@@ -47,10 +47,11 @@ def print_studies() -> None:
         table.add_row(study.id, study.source, study.title, '–', '0.0', '–', '–')
     print_table(table)
     CONSOLE.print(
-        f'Estimates for one seed. Core hours: hours of one CPU core, which tunes at {sustained / 1e9:.0f} GFLOP/s, '
-        f'{cost.CPU_UTILISATION:.0%} of what it reaches in products of matrices (measured on this machine, just now); '
-        f'packing, compiling and evaluation as on an Intel Xeon, evaluation {_evaluated()}. Chip hours: tuning alone, '
-        f'{cost.CHIP} at {cost.UTILISATION:.0%} of its peak, 137B unless the study says otherwise.'
+        f'Costs are estimates for one seed. Core hours are hours of one CPU core, which tunes at {sustained / 1e9:.0f} '
+        f'GFLOP/s: {cost.CPU_UTILISATION:.0%} of its speed in matrix products, as just measured on this machine. They '
+        f'include packing, compiling and evaluation as measured on an Intel Xeon; evaluation is {_evaluated()}. Chip '
+        f'hours are for tuning only, on {cost.CHIP} at {cost.UTILISATION:.0%} of its peak, for a model of 137B '
+        'parameters unless the study sets another.'
     )
     for name, why in ELSEWHERE.items():
         CONSOLE.print(f'{name}: {why}')
@@ -60,7 +61,7 @@ def _evaluated() -> str:
     """A description of the data that runs at the small scale evaluate."""
     if 'TFDS_DATA_DIR' in os.environ:
         return 'of as many examples of each split as EVAL_LIMIT allows'
-    return f'of the bundled samples (some {SAMPLE_ROWS} examples of a split; TFDS_DATA_DIR is not set)'
+    return f'of the bundled samples (about {SAMPLE_ROWS} examples per split), because TFDS_DATA_DIR is not set'
 
 
 def _rows(study) -> int:
@@ -78,7 +79,7 @@ def samples(root: str) -> tuple[dict[str, str], Callable[[], None]]:
 
     data_dir = os.path.join(root, 'samples')
     prepare = functools.partial(prepare_samples, catalogue.DATASETS.values())
-    what = 'no TFDS_DATA_DIR: the bundled samples are prepared'
+    what = 'TFDS_DATA_DIR is not set: the bundled samples are prepared'
     return {'TFDS_DATA_DIR': data_dir}, functools.partial(_make_whole, data_dir, what, prepare)
 
 
@@ -89,7 +90,7 @@ def miniature(root: str) -> tuple[dict[str, str], Callable[[], None]]:
     data_dir = os.path.join(root, 'data')
     bindings = {'TFDS_DATA_DIR': data_dir, 'VOCABULARY': os.path.join(data_dir, miniature_data.VOCABULARY)}
     return bindings, functools.partial(
-        _make_whole, data_dir, "the miniature's world is written", miniature_data.prepare
+        _make_whole, data_dir, 'the data of the miniature is generated', miniature_data.prepare
     )
 
 

@@ -12,14 +12,14 @@ def check_prompts(run: Run) -> None:
     from flan_jax.evaluation.selection import named_datasets
     from flan_jax.studies.run_evaluation import evaluates
 
-    assert isinstance(run.tuning, TaskPrompts), 'the only tuning with names of prompts'
+    assert isinstance(run.tuning, TaskPrompts), 'the only tuning with named prompts'
     tasks = [task.name for task in tuning_mixture(run.data, run.prompt_format).seqio.tasks]
     asked = [dataset.name for dataset in named_datasets(run.evaluation, run.data.held_out)] if evaluates(run) else []
     for name in (*tasks, *asked):
         if name not in run.tuning.prompt_names:
             raise UnknownName('task of TaskPrompts.tasks', name, run.tuning.prompt_names)
     if without := [name for name in dict.fromkeys(run.tuning.tasks) if name not in tasks]:
-        CONSOLE.print(f'{", ".join(without)}: no training examples, so that their prompts stay as they begin')
+        CONSOLE.print(f'{", ".join(without)}: no training examples, so their prompts keep their initial values')
 
 
 def validator_of(run: Run, program, stream):
@@ -30,12 +30,12 @@ def validator_of(run: Run, program, stream):
     from flan_jax.training.prompt_validation import PromptValidator
 
     if run.tuning.stopping is None:
-        raise UserError('TaskPrompts.stopping=None: nothing stops the prompts')
+        raise UserError('TaskPrompts.stopping=None: there is no early stopping of prompts')
     mixture, examples = tuning_mixture(run.data, run.prompt_format), run.tuning.stopping.examples
     if missing := validated_tasks(mixture)[1]:
         raise MissingDataError(
-            f'{", ".join(missing)}: no validation examples, by which prompts stop; prepare them, or leave '
-            'TaskPrompts.stopping out'
+            f'{", ".join(missing)}: no validation examples, which early stopping needs; prepare them, or set '
+            'TaskPrompts.stopping = None'
         )
     size = run.training.batch_size // run.training.microbatches  # what fits in memory
     batches = validation_batches(mixture, run.stream, stream.manifest, examples, size)

@@ -162,7 +162,7 @@ def _export(options: argparse.Namespace) -> None:
         from flan_jax.catalogue import promptsource
 
         write_whole(options.output, promptsource.write(catalogue.dataset(options.mixture)))
-        CONSOLE.print(f'the templates of {options.mixture} are in {options.output}')
+        CONSOLE.print(f'templates of {options.mixture} written to {options.output}')
         return
     from flan_jax.data.export import exported_examples, write_examples
     from flan_jax.data.mixtures import prepared_members
@@ -175,11 +175,11 @@ def _export(options: argparse.Namespace) -> None:
     )
     members = prepared_members(data)
     if any(member.shots for member in members):
-        raise UserError(f'{options.mixture} has exemplars, which are not exported; name the mixture without them')
+        raise UserError(f'{options.mixture} has exemplars, which cannot be exported; use the mixture without them')
     datasets = [member.dataset for member in members]
     examples = exported_examples(datasets, options.split, options.data_dir, options.limit)
     count = write_examples(examples, options.output, options.format)
-    CONSOLE.print(f'{count} rendered examples are in {options.output}')
+    CONSOLE.print(f'{count} rendered examples written to {options.output}')
 
 
 def _licences(options: argparse.Namespace) -> None:

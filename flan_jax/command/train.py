@@ -53,7 +53,7 @@ def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     from flan_jax.training.weights import require_base_as_before
 
     if isinstance(run.objective, Ppo):
-        raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
+        raise UserError('Run.objective=@Ppo() trains on answers that the model generates; use `flan-jax ppo`')
     check_vocabulary(run)
     check_weights(run)
     if run.tuning.freezes_base and run.initial_checkpoint:
@@ -77,14 +77,14 @@ def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     )
     manifest.write(run.model_dir, made)
     if missing:
-        CONSOLE.print(f'going on without {", ".join(missing)}')
+        CONSOLE.print(f'continuing without datasets that are not prepared: {", ".join(missing)}')
     show_settings(run)
     tell_of_longer_examples(run)
     training = run.training.over(len(stream))
     if training.warmup >= training.num_steps:
         CONSOLE.print(
-            f'Training.warmup_steps={training.warmup}: the learning rate rises from 0 over all {training.num_steps} '
-            f'steps, and does not reach LEARNING_RATE={training.learning_rate}'
+            f'Training.warmup_steps={training.warmup}: the learning rate warms up over all {training.num_steps} '
+            f'steps, and never reaches LEARNING_RATE={training.learning_rate}'
         )
     return training.num_steps, _trainer(run, training, stream, probe_of(run, asked, training, stream))
 
@@ -95,8 +95,8 @@ def tell_of_longer_examples(run: Run) -> None:
     if longest > trained:
         CONSOLE.print(
             f'Stream.input_length={run.stream.input_length} and Stream.target_length={run.stream.target_length}: '
-            f'examples may be longer than the {trained:.0f} tokens that the model was trained on; shorten them or, if '
-            f'it is to learn longer ones, set --gin.Rotary.trained_length={longest}'
+            f'examples may be longer than the {trained:.0f} tokens that the model was trained on; lower these '
+            f'lengths or, to train on longer examples, set --gin.Rotary.trained_length={longest}'
         )
 
 
@@ -162,7 +162,7 @@ def _prove_hold_out(run: Run) -> dict | None:
     prepared = [dataset for dataset in named if has_test_split(dataset, run.data.tfds_data_dir)]
     proof = prove(run.data, prepared, before.get('hold_out'))
     for evaluated, tuned, overlaps in overlapping_clusters(proof['overlaps'] if proof else ()):
-        CONSOLE.print(f'{evaluated} is held out, but overlaps {tuned}, which the paper does not exclude:')
+        CONSOLE.print(f'{evaluated} is held out, but overlaps {tuned}; the paper does not hold out one with the other:')
         for overlap in overlaps:
             CONSOLE.print(f'  {in_words(overlap)}')
     return proof
@@ -176,13 +176,13 @@ def check_vocabulary(run: Run, checkpoint: epath.Path | None = None) -> None:
     vocabulary = Vocabulary(run.data.vocabulary)
     if len(vocabulary) > run.model.vocab_size:
         raise UserError(
-            f'{vocabulary.path} has {len(vocabulary)} pieces, the model only {run.model.vocab_size} '
-            '(vocab_size); set VOCABULARY to the one the model was made for'
+            f'{vocabulary.path} has {len(vocabulary)} pieces, but the model has only {run.model.vocab_size} '
+            '(vocab_size); set VOCABULARY to that of the model'
         )
     checkpoint = checkpoint or run.initial_checkpoint
     made_with = checkpoints.metadata(checkpoint).get('vocabulary') if checkpoint else None
     if made_with not in (None, vocabulary.fingerprint):
         raise UserError(
-            f'{checkpoint} was trained with vocabulary {made_with}; VOCABULARY is {vocabulary.path} '
+            f'{checkpoint} was trained with vocabulary {made_with}, but VOCABULARY is {vocabulary.path} '
             f'({vocabulary.fingerprint})'
         )

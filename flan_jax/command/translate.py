@@ -61,10 +61,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     endpoint_options.add_arguments(parser)
     options = parser.parse_args(arguments)
     if not options.endpoint and not options.translations:
-        raise UserError('name --translations=FILE, --endpoint=URL, or both')
+        raise UserError('give --translations=FILE, --endpoint=URL, or both')
     endpoint_options.require_endpoint(options)
     if bool(options.endpoint) != bool(options.to):
-        raise UserError('--endpoint and --to go together: who translates, and into which language')
+        raise UserError('--endpoint needs --to (the target language), and --to needs --endpoint; give both or none')
     check_sizes(options, 'max_tokens')
     return options
 
@@ -77,7 +77,7 @@ def _known(files: list[str]) -> dict[str, str]:
     for path in files:
         for text, translated in read_translations(path).items():
             if known.setdefault(text, translated) != translated:
-                raise UserError(f'{path}: another translation of {text[:80]!r} than the files before it have')
+                raise UserError(f'{path}: the translation of {text[:80]!r} differs from that in an earlier file')
     return known
 
 
@@ -87,14 +87,16 @@ def _asked(options: argparse.Namespace, texts: list[str]):
 
     if not options.endpoint:
         raise UserError(
-            f'{len(texts)} texts have no translation in {", ".join(options.translations)}, such as {texts[0][:80]!r}; '
-            'add them there, or name an --endpoint that translates them'
+            f'{len(texts)} texts have no translation in {", ".join(options.translations)}, such as '
+            f'{texts[0][:80]!r}; add them, or set --endpoint to a model that translates them'
         )
     with endpoint_options.client(options) as client, bar('translating', len(texts)) as advance:
         translator = Translator(client, options.to, options.max_tokens, advance)
         found = translator.translated(texts)
     if found.cut:
-        CONSOLE.print(f'{found.cut} translations are as long as --max_tokens={options.max_tokens} allows: cut, likely')
+        CONSOLE.print(
+            f'{found.cut} translations have --max_tokens={options.max_tokens} tokens, and were probably truncated'
+        )
     if found.empty:
         CONSOLE.print(f'{found.empty} translations are empty')
     return found.texts, translator.recipe

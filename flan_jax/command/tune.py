@@ -18,7 +18,7 @@ from typing import Any
 from flan_jax.command import configuration
 from flan_jax.command.instruction_data import renamed_keys
 from flan_jax.command.tune_base import Base, base_of
-from flan_jax.command.tune_gin import FILE, RATES, Tuned
+from flan_jax.command.tune_gin import FILE, RATES, Tuned, settings_of
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.files import read_utf8, require_writable, write_whole
 from flan_jax.objectives.objective import Objective
@@ -42,15 +42,15 @@ def main(arguments: list[str]) -> int:
     tuned = _tuned(options, base, file_format, keys)
     if base.rates and (options.lora or not tuned.objective.needs_values):
         raise UserError(
-            f'--base={options.base} is a reward model, which --objective=reward alone tunes, without --lora; name the '
-            'language model that it was tuned from'
+            f'--base={options.base} is a reward model, which can only be tuned with --objective=reward and '
+            'without --lora; to tune otherwise, set --base to the language model from which it was tuned'
         )
     text = tuned.gin_text()
     path = pathlib.Path(options.output) / FILE
     _check(text, tuned)
-    if path.exists() and read_utf8(path) != text and latest_step(options.output):
+    if path.exists() and settings_of(read_utf8(path)) != settings_of(text) and latest_step(options.output):
         raise UserError(
-            f'{path} is there and asks for something else; choose another --output, or go on with that by '
+            f'{path} already exists with another configuration; choose another --output, or resume that run with '
             f'{configuration.command("run", [str(path)], {})}'
         )
     require_writable(options.output, '--output')
@@ -139,7 +139,7 @@ def _validation(given: str | None) -> pathlib.Path | float | None:
     except ValueError:
         return pathlib.Path(given) if given else None
     if not 0 < share < 1:
-        raise UserError(f'--validation={given}: must be a file, or a share between 0 and 1')
+        raise UserError(f'--validation={given}: must be a file, or a share between 0 and 1 (exclusive)')
     return share
 
 
@@ -232,15 +232,15 @@ def _objective(name: str, file_format: str) -> type[Objective]:
     known = {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', found.__name__).lower(): found for found in members}
     if known.get(name) is Ppo:
         raise UserError(
-            '--objective=ppo learns from rewards of its own answers, not from a file of them; use `flan-jax ppo '
+            '--objective=ppo trains on answers that the model generates, not on a file; use `flan-jax ppo '
             '--gin_file=gin/runs/ppo.gin`'
         )
     if name not in known:
         raise UnknownName('objective', name, known)
     if known[name].ranked and file_format not in RANKED_FORMATS:
         raise UserError(
-            f'--objective={name} learns from several answers to each question, which a file of the format '
-            f'{file_format} does not have; give one with chosen and rejected'
+            f'--objective={name} needs several answers to each question, which a file of format {file_format} '
+            'does not have; use a file with chosen and rejected'
         )
     return known[name]
 
@@ -290,10 +290,10 @@ def _prepare(options: argparse.Namespace, tuned: Tuned, file_format: str, keys: 
     CONSOLE.print(f'{options.data} is read as {file_format}, in {prompt_format}')
     if written.repeated:
         CONSOLE.print(
-            f'{options.validation}: {written.repeated} examples stand in {options.data}, too, and are learned'
+            f'{options.validation}: {written.repeated} examples also occur in {options.data}, and are trained on'
         )
     if written.ties_dropped:
-        CONSOLE.print(f'{written.ties_dropped} examples were dropped whose responses are all equally good')
+        CONSOLE.print(f'{written.ties_dropped} examples were dropped because all their responses are equally good')
 
 
 def _run(path: pathlib.Path, rates: bool) -> int:

@@ -105,8 +105,8 @@ def _merged(content, made: str) -> tuple[str, Callable[[], None]]:
 
     if not isinstance(content.tuning, Lora):
         raise UserError(
-            f'{content.folder} holds what {type(content.tuning).__name__} trained, which cannot be merged into a base '
-            'to tune on; name its own base model'
+            f'{content.folder} holds what {type(content.tuning).__name__} trained, which cannot be merged into '
+            'its base model for further tuning; use the base model itself'
         )
 
     def make() -> None:
@@ -140,9 +140,9 @@ def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
         return
     advice = 'remove that folder, or choose another --output'
     if not said.exists():
-        raise UserError(f'{made} is there, but nothing says whether it was made of --base={path}; {advice}')
+        raise UserError(f'{made} exists, but it is not known whether it was converted from --base={path}; {advice}')
     if read_json(said, advice) != identity:
-        raise UserError(f'{made} was made of another model than --base={path} is now; {advice}')
+        raise UserError(f'{made} was converted from another model than --base={path} is now; {advice}')
 
 
 def _nothing() -> None:

@@ -25,6 +25,11 @@ LENGTH = 2048
 """Default for --length, the longest example in tokens."""
 
 
+def settings_of(text: str) -> list[str]:
+    """The lines of a gin file without its comments, which other versions may word differently."""
+    return [line.partition('  # ')[0] for line in text.splitlines() if not line.startswith('#')]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tuned:
     """The settings of `flan-jax tune`.
@@ -88,12 +93,12 @@ class Tuned:
         return '\n'.join(self._lines()) + '\n'
 
     def _lines(self) -> Iterator[str]:
-        yield f'# Tunes a model on {self.dataset}, a file of instructions. Written by'
+        yield f'# Tunes a model on {self.dataset}, a file of instructions. Written by the command'
         yield f'#   {self.command}'
-        yield '# and goes on from here: change what you like, and'
+        yield '# Change what you like, then run'
         yield f'#   {configuration.command("run", [f"{self.output}/{FILE}"], {})}'
-        yield '# Result: checkpoints, metrics and report.html in MODEL_DIR; `flan-jax generate` asks the model.'
-        yield '# Time: `flan-jax run` tells while it trains.'
+        yield '# Result: checkpoints, metrics and report.html in MODEL_DIR; try the model with `flan-jax generate`.'
+        yield '# Time: `flan-jax run` shows the remaining time during training.'
         yield "\ninclude 'gin/runs/defaults.gin'\n"
         yield f'MODEL_DIR = {self.output!r}'
         yield f'TFDS_DATA_DIR = {self.data_dir!r}'
@@ -111,7 +116,7 @@ class Tuned:
     def _training(self) -> Iterator[str]:
         yield f'Run.tuning = @{self.tuning}()'
         yield f'Run.objective = @{self.objective.__name__}()'
-        yield 'TRAIN_STEPS = None  # they follow from the epochs'
+        yield 'TRAIN_STEPS = None  # determined by the epochs'
         yield f'Stream.epochs = {self.epochs}'
         yield f'BATCH_SIZE = {self.batch_size}'
         yield f'LEARNING_RATE = {self.learning_rate or self._rate()}'
@@ -129,11 +134,11 @@ class Tuned:
     def _stream(self) -> Iterator[str]:
         yield f'Run.prompt_format = @{type(self.prompt_format).__name__}()'
         if self.keeps_template:
-            yield f'ChatTemplate.template = {self.base.template!r}  # the one that came with the model'
+            yield f'ChatTemplate.template = {self.base.template!r}  # that of the base model'
         else:
             yield from bindings(self.prompt_format, defaults=False)
         yield f"Stream.directory = '{self.output}/streams'"
         yield f'SEQUENCE_LENGTH = {self.sequence_length}'
-        yield f'Stream.input_length = {self.input_length}  # longer prompts are left out, and counted'
-        yield f'Stream.target_length = {self.target_length}  # longer answers are cut, and counted'
+        yield f'Stream.input_length = {self.input_length}  # longer prompts are skipped, and counted'
+        yield f'Stream.target_length = {self.target_length}  # longer answers are truncated, and counted'
         yield 'Stream.targets_per_sequence = None'

@@ -51,12 +51,15 @@ def require_length(
     if not share:
         return
     parts = (
-        f'of the first {len(needed)} examples at least {100 * share:.0f} % would be cut or left out: a prompt may have '
-        f'{tuned.input_length} tokens, and each of up to {tuned.responses} answers {tuned.target_length}'
+        f'of the first {len(needed)} examples at least {100 * share:.0f} % would be truncated or skipped: a '
+        f'prompt may have {tuned.input_length} tokens, and each of up to {tuned.responses} answers '
+        f'{tuned.target_length}'
     )
     proposed = math.ceil(np.quantile(needed, FITTING, method='higher') / 32) * 32
     if share > MOST_CUT and proposed <= tuned.base.config.trained_length:
-        raise UserError(f'--length={tuned.sequence_length}: {parts}; --length={proposed} holds nine in ten')
+        raise UserError(
+            f'--length={tuned.sequence_length}: {parts}; --length={proposed} suffices for nine in ten examples'
+        )
     CONSOLE.print(f'--length={tuned.sequence_length}: {parts}', markup=False)
 
 

@@ -15,11 +15,14 @@ def check_validation(run: Run) -> None:
     validated, others = validated_tasks(tuning_mixture(run.data, run.prompt_format))
     if not validated:
         raise MissingDataError(
-            f'{", ".join(others)}: no validation examples, of which Run.validation_loss=@ValidationLoss() would be; '
-            'prepare them (`flan-jax data prepare NAME --from train=FILE validation=FILE`), or leave it as None'
+            f'{", ".join(others)}: no validation examples, which Run.validation_loss=@ValidationLoss() needs; '
+            'prepare them (`flan-jax data prepare NAME --from train=FILE validation=FILE`), or set '
+            'Run.validation_loss = None'
         )
     if others:
-        CONSOLE.print(f'{", ".join(others)}: no validation examples, so the validation loss is of the others')
+        CONSOLE.print(
+            f'{", ".join(others)}: no validation examples; the validation loss is computed on the other datasets'
+        )
 
 
 def loss_of(run: Run, training, program, stream):

@@ -16,7 +16,7 @@ from flan_jax.progress import CONSOLE, bar
 def run(options: argparse.Namespace) -> int:
     """Verifies the named datasets, or all, on bundled samples if they are not prepared; returns 1 if any is wrong."""
     if options.limit == 0:
-        raise UserError('--limit=0: must be above 0, or left out for all rows')
+        raise UserError('--limit=0: must be above 0; remove it to check all rows')
     datasets = [catalogue.dataset(name) for name in options.name or catalogue.DATASETS]
     with bar('verifying', len(datasets)) as advance:
         found = []

@@ -1,1 +1,1 @@
-"""Open models in and out: folders as Hugging Face's transformers keeps them, to and from the project's checkpoints."""
+"""Conversion of models between folders of Hugging Face's transformers and the project's checkpoints."""

@@ -1,4 +1,4 @@
-"""LoRA adapters out: merged into their base, or as a folder that PEFT loads beside it."""
+"""Exports LoRA adapters: merged into their base, or as a folder that PEFT loads."""
 
 import json
 
@@ -22,11 +22,11 @@ TENSORS_FILE = 'adapter_model.safetensors'
 
 
 def merge(content: CheckpointContent, destination: epath.PathLike) -> None:
-    """Writes the base of an adapter's checkpoint with the adapter merged into it, as a checkpoint of all weights.
+    """Merges an adapter's checkpoint into its base model, and writes a checkpoint of all weights.
 
     Raises:
-      ConversionError: if the checkpoint is no adapter's, or the destination exists.
-      CheckpointError: if the base is not there.
+      ConversionError: if the checkpoint is not an adapter's, or the destination exists.
+      CheckpointError: if the base model is missing.
     """
     _adapter_of(content)
     require_new(destination)
@@ -40,20 +40,20 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
     Args:
       content: the checkpoint of a run with `Lora`.
       destination: folder to be made.
-      base_name: what the folder shall call its base, by its name or folder; None for the run's, as transformers keeps
-        it where it was converted from there.
+      base_name: name or folder of the base model for adapter_config.json; None for the folder of transformers that the
+        run's base was converted from, if any, else the run's base.
 
     Returns:
-      What it calls its base: a folder by its absolute path.
+      The base model's name in adapter_config.json; a folder has its absolute path.
 
     Raises:
-      ConversionError: as `merge`, or if no family of transformers keeps the adapted matrices by themselves.
+      ConversionError: as `merge`, or if no family of transformers has the adapted matrices as separate tensors.
     """
     lora = _adapter_of(content)
     if content.has_value_head:
         raise ConversionError(
-            f'{content.folder} is a reward model, whose head is no part of an adapter; `flan-jax adapter merge` and '
-            '`flan-jax convert` give the whole model'
+            f'{content.folder} is a reward model, whose head cannot be stored in a LoRA adapter; use `flan-jax '
+            'adapter merge` or `flan-jax convert` for the whole model'
         )
     family, _ = family_of(content.config)
     modules = {target: _module(family, target) for target in lora.targets}
@@ -79,9 +79,9 @@ def export(content: CheckpointContent, destination: epath.PathLike, base_name: s
 
 
 def _base(content: CheckpointContent, name: str | None) -> str:
-    """What an exported adapter calls its base, also from other working directories; see `export`."""
+    """The base model's name in an exported adapter, valid in every working directory; see `export`."""
     if name:
-        return str(absolute(name)) if absolute(name).is_dir() else name  # the name of a hub
+        return str(absolute(name)) if absolute(name).is_dir() else name  # a name on the Hugging Face Hub
     base = absolute(content.base or '')
     source = checkpoints.metadata(base).get(SOURCE) if base.is_dir() else None
     return source if source and epath.Path(source).is_dir() else str(base)
@@ -93,25 +93,26 @@ def _adapter_of(content: CheckpointContent) -> Lora:
             return lora
         case tuning if tuning.freezes_base:
             raise ConversionError(
-                f'{content.folder} holds what {type(tuning).__name__} trained, no LoRA adapter: it can be neither '
-                'merged nor exported. Use it as it is, with evaluate and generate'
+                f'{content.folder} holds parameters of {type(tuning).__name__}, not a LoRA adapter, and can be '
+                'neither merged nor exported; use it directly with evaluate and generate'
             )
-    raise ConversionError(f'{content.folder} holds all weights, no adapter; `flan-jax convert` takes those')
+    raise ConversionError(f'{content.folder} holds all weights, not an adapter; use `flan-jax convert`')
 
 
 def _module(family: Family, target: str) -> str:
-    """The name of their module, with '{layer}' for the layer."""
+    """The name of transformers' module, with '{layer}' for the layer."""
     theirs = family.modules[f'layers/{target}']
     if isinstance(theirs, Part) or not family.transposed:
         raise ConversionError(
-            f'{family.model_type} keeps {target} as part of a fused matrix or the other way round, which an adapter of '
-            'its own cannot stand beside; `flan-jax adapter merge` and `flan-jax convert` give the whole model'
+            f'{family.model_type} keeps {target} as part of a fused matrix, or split where ours is fused, so a '
+            'separate adapter cannot be applied to it; use `flan-jax adapter merge` or `flan-jax convert` for '
+            'the whole model'
         )
     return theirs
 
 
 def _tensors(module: str, target: str, adapter: Params):
-    """Their tensors of one target: A [r, in] and B [out, r] for every layer."""
+    """PEFT's tensors of one target: A [r, in] and B [out, r] for every layer."""
     for ending, letter in ((LORA_A, 'A'), (LORA_B, 'B')):
         for layer, array in enumerate(np.asarray(adapter[f'layers/{target}{ending}'])):
             name = f'base_model.model.{module.format(layer=layer)}.lora_{letter}.weight'

@@ -1,7 +1,7 @@
-"""A converted model on disk: what a run needs to start from it, and the way back.
+"""A converted model on disk, from which runs start, and the conversion back.
 
 FOLDER/model.gin includes decoder, weights and tokenizer into a run; FOLDER/checkpoint holds the weights;
-FOLDER/huggingface what came with them.
+FOLDER/huggingface the other files of the original folder.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from flan_jax.training.weights import CheckpointContent
 GIN_FILE, CHECKPOINT, COMPANIONS = 'model.gin', 'checkpoint', 'huggingface'
 
 SOURCE = 'source'
-"""What a converted checkpoint calls the folder of transformers that it is from."""
+"""Key in a converted checkpoint's metadata for the folder of transformers that it was converted from."""
 
 _GIN_TEMPLATE = """\
 # Made by flan-jax convert from {source}, a model of the family {family}. A run on it:
@@ -50,7 +50,7 @@ VOCABULARY = '{folder}/{companions}'
 
 
 def from_hugging_face(source: epath.PathLike, destination: epath.PathLike) -> DecoderConfig:
-    """Makes a folder from which a run can start out of one of transformers; weights become float32.
+    """Converts a folder of transformers into one from which a run can start; weights become float32.
 
     Args:
       source: folder with config.json, safetensors and a tokenizer.
@@ -102,29 +102,29 @@ def to_hugging_face(
 
     Args:
       content: the checkpoint.
-      vocabulary: the one that it was trained with.
+      vocabulary: the vocabulary that it was trained with.
       destination: folder to be made.
       dtype: dtype of the tensors on disk.
 
     Returns:
-      The model_type of the family it was written as.
+      The model_type of the family that it was written as.
 
     Raises:
-      ConversionError: if no family computes the decoder, the vocabulary is no tokenizer.json, or the destination is
-        there.
+      ConversionError: if no family has the decoder's architecture, the vocabulary is not a tokenizer.json, or the
+        destination exists.
     """
     destination, config = epath.Path(destination), content.config
     if content.has_value_head and trained_by_ppo(content.metadata):
         raise ConversionError(
-            f'{content.folder} is a checkpoint of PPO, with a value function beside the language model; convert '
-            'MODEL_DIR/policy, which is the language model alone'
+            f'{content.folder} is a checkpoint of PPO, which has a value function in addition to the language '
+            'model; convert MODEL_DIR/policy, the language model alone'
         )
     if content.has_value_head:  # a reward model has no unembedding in transformers
         config = dataclasses.replace(config, tied_embedding=True)
     family_of(config)
     if vocabulary.path.name != TOKENIZER_FILE:
         raise ConversionError(
-            f'{vocabulary.path}: AutoTokenizer loads {TOKENIZER_FILE}; name the folder of one by --vocabulary'
+            f'{vocabulary.path}: AutoTokenizer needs a {TOKENIZER_FILE}; set --vocabulary to a folder with one'
         )
     came_with = vocabulary.path.parent
     like = read_json(came_with / CONFIG_FILE, 'fetch it again') if (came_with / CONFIG_FILE).exists() else {}
@@ -140,7 +140,7 @@ def to_hugging_face(
 
 
 def _mesh(config: DecoderConfig) -> Mesh:
-    """A mesh over which parameters are shared by as many of the devices as their width allows."""
+    """A mesh that shards parameters over as many devices as divide their width."""
     return make_mesh(Parallelism(fsdp=math.gcd(jax.device_count(), config.d_model)))
 
 
@@ -153,15 +153,15 @@ def require_new(destination: epath.PathLike) -> epath.Path:
 
 @contextlib.contextmanager
 def new_folder(destination: epath.PathLike, marker: str) -> Iterator[epath.Path]:
-    """A folder to write into that gets its name when the body has ended well, and is removed otherwise.
+    """A context with a temporary folder that is renamed to `destination` after the body, or removed if the body raises.
 
     Args:
-      destination: its name.
-      marker: a file that the body writes into it.
+      destination: the folder to be made.
+      marker: name of a file that the body writes into the folder.
 
     Raises:
       ConversionError: if the destination exists, before the body or after it.
-      UserError: if another process writes it in a bucket.
+      UserError: if another process is writing it in a bucket.
     """
     require_new(destination)
     with only_writer(destination), unfinished_folder(destination) as unfinished:

@@ -1,4 +1,4 @@
-"""What goes along with a model's tensors: tokenizer, generation settings, licence."""
+"""The files that accompany a model's tensors: tokenizer, generation settings, licence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,14 +17,14 @@ PATTERNS = (
     'added_tokens.json', 'tokenizer.model', 'vocab.json', 'merges.txt', 'chat_template.*', 'LICENSE*', 'NOTICE*',
     'USE_POLICY*',
 )  # fmt: skip
-"""Files that are taken along."""
+"""Names of the files that are copied."""
 
 _BYTE_LEVEL_FAMILIES = ('gpt2', 'opt')
-"""Families whose folders may hold vocab.json and merges.txt of GPT-2's tokenizer in place of tokenizer.json."""
+"""Families whose folders may have GPT-2's vocab.json and merges.txt instead of tokenizer.json."""
 
 
 def copy(source: epath.Path, destination: epath.Path, model_type: str, without: Sequence[str] = ()) -> None:
-    """Copies the files that go along, and writes tokenizer.json where only its older form is there."""
+    """Copies the accompanying files, and writes tokenizer.json if the source has only its older form."""
     destination.mkdir(parents=True, exist_ok=True)
     for pattern in PATTERNS:
         for file in source.glob(pattern):
@@ -35,21 +35,21 @@ def copy(source: epath.Path, destination: epath.Path, model_type: str, without: 
         if model_type not in _BYTE_LEVEL_FAMILIES:
             raise ConversionError(
                 f'{source} has vocab.json and merges.txt but no {TOKENIZER_FILE}; '
-                'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes it'
+                'AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) in Python (transformers) writes it'
             )
         tokenizer = _byte_level(older[0], older[1], _tokenizer_settings(destination))
         tokenizer.save(str(destination / TOKENIZER_FILE))
 
 
 def _byte_level(vocab: epath.Path, merges: epath.Path, settings: Mapping[str, Any]) -> tokenizers.Tokenizer:
-    """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), begun by BOS where "add_bos_token" is set (OPT)."""
+    """GPT-2's byte-level BPE (Radford et al. 2019, section 2.2), with a leading BOS if "add_bos_token" is set (OPT)."""
     lines = [line for line in read_utf8(merges).splitlines() if line and line[:8] != '#version']
-    pairs: list[Any] = [tuple(line.split(' ')) for line in lines]  # the library refuses what is no pair
+    pairs: list[Any] = [tuple(line.split(' ')) for line in lines]  # the library refuses other lengths
     ids = read_json(vocab, 'fetch it again')
     try:
         tokenizer = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=pairs))
     except Exception as error:  # the library raises no other class
-        raise ConversionError(f'{vocab} and {merges.name} are no tokenizer: {error}') from error
+        raise ConversionError(f'{vocab} and {merges.name} cannot be read as a tokenizer: {error}') from error
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = {

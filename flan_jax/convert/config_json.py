@@ -1,7 +1,7 @@
 """config.json to DecoderConfig and back, clause by clause.
 
 A family's config.json is described by a list of clauses. Each reads the keys it knows into fields of DecoderConfig, and
-writes those keys from a DecoderConfig. What no clause reads, and what is not known to be without effect, is refused.
+writes those keys from a DecoderConfig. Keys that no clause reads are refused, unless they are known to have no effect.
 """
 
 import dataclasses
@@ -13,10 +13,10 @@ from flan_jax.model.config import DecoderConfig, Learned, Llama3Scaling, Rotary
 from flan_jax.settings import SettingsError
 
 REQUIRED = object()
-"""Default of a key that must be there."""
+"""Default of a key that is required."""
 
 POSITIONS = 'max_position_embeddings'
-"""Where most families say how long sequences may be."""
+"""The key of the longest sequence in most families."""
 
 WITHOUT_EFFECT = frozenset((
     '_attn_implementation_autoset', '_name_or_path', 'activation_dropout', 'architectures', 'attention_dropout',
@@ -30,7 +30,7 @@ WITHOUT_EFFECT = frozenset((
     'summary_use_proj', 'task_specific_params', 'tokenizer_class', 'torch_dtype', 'transformers_version',
     'unsloth_fixed', 'unsloth_version', 'use_cache',
 ))  # fmt: skip
-"""Keys without effect on the logits of a model that is only run: dropout, initial values, special tokens, caching."""
+"""Keys without effect on the logits at inference: dropout, initialisation, special tokens, caching."""
 
 ACTIVATIONS = {
     'silu': 'silu',
@@ -41,15 +41,15 @@ ACTIVATIONS = {
     'gelu_pytorch_tanh': 'gelu',
     'gelu_fast': 'gelu',
 }
-"""Their names of activations to ours."""
+"""Names of activations in transformers to ours."""
 
 
 _MISREAD = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
-"""What a clause raises at a value of another type than it reads."""
+"""Exceptions of a clause for a value of another type than it reads."""
 
 
 class ConfigJson:
-    """A config.json that remembers which of its keys were read, and collects what is wrong with it."""
+    """A config.json that records which of its keys were read, and collects its problems."""
 
     def __init__(self, values: Mapping[str, Any]):
         self.values = values
@@ -57,7 +57,13 @@ class ConfigJson:
         self._known = set(WITHOUT_EFFECT)
 
     def take(self, key: str, default: Any = REQUIRED, nullable: bool = False) -> Any:
-        """The value of a key; where it is absent or (unless `nullable`) null its default, without one a problem."""
+        """The value of a key, or its default.
+
+        Args:
+          key: the key.
+          default: the value if the key is absent, or null and not `nullable`; `REQUIRED` records a problem.
+          nullable: whether null is a value.
+        """
         self._known.add(key)
         if nullable and key in self.values:
             return self.values[key]
@@ -68,17 +74,17 @@ class ConfigJson:
         return default if value is None else value
 
     def refuse(self, key: str, value: Any, allowed: str) -> None:
-        """Notes that a value is not supported."""
+        """Records that a value is not supported."""
         self.problems.append(f'{key}={value!r}: not supported, only {allowed}')
 
     def unread(self) -> list[str]:
-        """A problem for every key that nobody took and that may have an effect."""
+        """A problem for every key that was not read and may have an effect."""
         unread = sorted(set(self.values) - self._known)
         return [f'{key}={self.values[key]!r}: unsupported key' for key in unread]
 
 
 class Clause(Protocol):
-    """A few keys of config.json and the fields of DecoderConfig that they stand for."""
+    """Some keys of config.json, and the corresponding fields of DecoderConfig."""
 
     def read(self, json: ConfigJson) -> dict[str, Any]:
         """The fields."""
@@ -89,12 +95,12 @@ class Clause(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Same:
-    """A key whose value is a field's.
+    """A key with the same value as a field.
 
     Attributes:
       key: the key.
       field: the field.
-      default: what transformers takes where the key is absent.
+      default: transformers' default if the key is absent.
       nullable: whether null is a value of the field.
     """
 
@@ -112,7 +118,7 @@ class Same:
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """A key that chooses among sets of fields; of several choices that fit, the default is written, or the first."""
+    """A key that selects one of several sets of fields; if several fit, the default is written, or the first."""
 
     key: str
     choices: Mapping[Any, Mapping[str, Any]]
@@ -136,7 +142,7 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Always:
-    """Fields that no key of the family's config.json can change."""
+    """Fields with fixed values, which no key of the family's config.json changes."""
 
     fields: Mapping[str, Any]
 
@@ -149,7 +155,7 @@ class Always:
 
 @dataclasses.dataclass(frozen=True)
 class Only:
-    """A key that may only have the value it has by default."""
+    """A key that is supported with one value only."""
 
     key: str
     value: Any
@@ -165,7 +171,7 @@ class Only:
 
 @dataclasses.dataclass(frozen=True)
 class HeadDim:
-    """The width of a head: d_model shared by the heads, unless the family has a key that says otherwise."""
+    """The width of a head: d_model / num_heads, unless the family has a key for it."""
 
     key: str | None = None
     d_model: str = 'hidden_size'
@@ -196,7 +202,7 @@ class LearnedPositions:
 
 @dataclasses.dataclass(frozen=True)
 class RotaryPositions:
-    """Rotary embedding, as transformers 5 keeps it (rope_parameters) and as it was kept before."""
+    """Rotary embedding, in transformers 5's format (rope_parameters) and in that of earlier versions."""
 
     base_key: str = 'rope_theta'
     fraction_key: str | None = None
@@ -212,7 +218,7 @@ class RotaryPositions:
         return {'position': Rotary(base, fraction, _llama3_scaling(json, given), trained_length)}
 
     def write(self, config):
-        # What every version of transformers reads.
+        # The format that all versions of transformers read.
         if not isinstance(config.position, Rotary):
             return {}
         keys = {self.base_key: config.position.base}
@@ -228,7 +234,7 @@ class RotaryPositions:
 
 
 def length_given(value: Any) -> int | None:
-    """Tokens of the longest sequence, as a config.json gives them; None for what is no number of them."""
+    """A length in tokens from config.json; None if the value is not one."""
     return int(value) if isinstance(value, int | float) and 1 <= value < math.inf else None
 
 
@@ -256,7 +262,7 @@ def _llama3_scaling(json: ConfigJson, given: dict[str, Any]) -> Llama3Scaling | 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """A window in every layer, or in every second one from the first (`every` 2); null for none."""
+    """Sliding-window attention in every layer, or in layers 0, 2, 4, ... (`every` 2); null for none."""
 
     every: int = 1
     default: int | None = 4096
@@ -275,7 +281,7 @@ class Window:
 
 @dataclasses.dataclass(frozen=True)
 class NoWindow:
-    """Qwen's keys for windows, which have no effect while use_sliding_window is off."""
+    """Qwen's keys for windows, which have no effect if use_sliding_window is false."""
 
     def read(self, json):
         if json.take('use_sliding_window', False):
@@ -297,7 +303,7 @@ def activation(key: str, default: str) -> OneOf:
 
 
 def read_clauses(clauses: Sequence[Clause], values: Mapping[str, Any]) -> tuple[DecoderConfig | None, list[str]]:
-    """The decoder that a config.json describes, or None; and everything that is wrong with it, a line each."""
+    """The decoder that a config.json describes, or None, and all problems, one line each."""
     json = ConfigJson(values)
     fields: dict[str, Any] = {}
     for clause in clauses:
@@ -317,13 +323,13 @@ def read_clauses(clauses: Sequence[Clause], values: Mapping[str, Any]) -> tuple[
 
 
 def _keys_of(clause: Clause) -> str:
-    """What a clause reads, for a message."""
+    """The keys of a clause, for a message."""
     keys = [value for name, value in vars(clause).items() if 'key' in name and isinstance(value, str)]
     return ', '.join(keys) or type(clause).__name__
 
 
 def write_clauses(clauses: Iterable[Clause], config: DecoderConfig) -> dict[str, Any]:
-    """The keys of config.json for a decoder, as far as the clauses can say it."""
+    """The keys of config.json for a decoder, as far as the clauses can express it."""
     keys: dict[str, Any] = {}
     for clause in clauses:
         keys |= clause.write(config)

@@ -1,4 +1,4 @@
-"""The families that can be converted: what their config.json says, and how their tensors are called.
+"""The families of models that can be converted: their config.json and the names of their tensors.
 
 Adding a family means adding one `Family`: clauses for its config.json, and a table of names.
 """
@@ -25,7 +25,7 @@ from flan_jax.convert.family_clauses import GemmaScales, Gpt2Width, KeyValueHead
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One of the equal parts that share the outputs of a tensor, part after part, in each of its groups."""
+    """One of the equal parts into which each group of a fused tensor's output axis is divided."""
 
     tensor: str
     index: int
@@ -40,11 +40,11 @@ class Family:
     Attributes:
       model_type: its name in config.json.
       architecture: the class that AutoModelForCausalLM loads.
-      clauses: what config.json says.
-      modules: our modules to theirs, or to parts of theirs; '{layer}' stands for a number.
-      transposed: whether kernels are kept [out, in], as torch.nn.Linear does.
-      prefix: what some files leave out at the beginning of every name.
-      buffers: patterns of tensors that old files hold besides parameters, and that nobody needs.
+      clauses: the clauses of its config.json.
+      modules: our modules to transformers' modules, or to parts of them; '{layer}' is the number of the layer.
+      transposed: whether kernels have shape [out, in], as in torch.nn.Linear.
+      prefix: prefix of all names, which some files omit.
+      buffers: patterns of tensors in old files that are no parameters, and are ignored.
     """
 
     model_type: str
@@ -57,7 +57,7 @@ class Family:
 
     @property
     def classifier(self) -> str:
-        """The class that AutoModelForSequenceClassification loads; with one label it is a reward model."""
+        """The class that AutoModelForSequenceClassification loads; a reward model is one with one label."""
         return re.sub('LMHeadModel$|ForCausalLM$', 'ForSequenceClassification', self.architecture)
 
 
@@ -321,4 +321,4 @@ GPT_NEOX = Family(
 FAMILIES = {
     family.model_type: family for family in (LLAMA, MISTRAL, QWEN2, QWEN3, OLMO, OLMO2, GEMMA2, GPT2, OPT, GPT_NEOX)
 }
-"""By model_type; where several can say the same of a decoder, the first is written."""
+"""Families by model_type; if several have a decoder's architecture, the first is written."""

@@ -1,4 +1,4 @@
-"""Clauses of config.json that single families have; those that several share are in `config_json`."""
+"""Clauses of config.json that only one family has; those of several families are in `config_json`."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class KeyValueHeads:
-    """Heads of keys and values; as many as of queries where neither config.json nor `default` says."""
+    """The number of key/value heads; by default `default`, or the number of query heads."""
 
     default: Any = None
 
@@ -22,7 +22,7 @@ class KeyValueHeads:
 
 @dataclasses.dataclass(frozen=True)
 class Gpt2Width:
-    """GPT-2's feed-forward is four times as wide as the residual stream where config.json does not say."""
+    """The width of GPT-2's feed-forward layer: by default four times that of the residual stream."""
 
     def read(self, json):
         return {'d_ff': json.take('n_inner', 4 * (json.values.get('n_embd') or 0))}
@@ -33,7 +33,7 @@ class Gpt2Width:
 
 @dataclasses.dataclass(frozen=True)
 class OptEmbedding:
-    """Embeddings as wide as the residual stream; OPT-350m alone has narrower ones."""
+    """OPT's embeddings must be as wide as the residual stream; OPT-350m's are narrower and not supported."""
 
     def read(self, json):
         width = json.values.get('hidden_size')
@@ -47,7 +47,7 @@ class OptEmbedding:
 
 @dataclasses.dataclass(frozen=True)
 class GemmaScales:
-    """Gemma 2 multiplies embeddings by the root of their width, and states the queries' scale as its inverse square."""
+    """Gemma 2 multiplies embeddings by sqrt(d_model); query_pre_attn_scalar is the queries' scale to the power -2."""
 
     def read(self, json):
         width, scalar = json.values.get('hidden_size') or 0, json.take('query_pre_attn_scalar', 256)

@@ -1,4 +1,4 @@
-"""Which files of a folder of Hugging Face's transformers are its own."""
+"""Safe access to the files of a folder of Hugging Face's transformers."""
 
 import pathlib
 
@@ -19,8 +19,8 @@ def own_file(folder: epath.Path, name: str) -> epath.Path:
     """The path of a folder's file.
 
     Raises:
-      ConversionError: if the name leads out of the folder, or the file is a link to what is neither in the folder nor,
-        in Hugging Face's cache, among the model's blobs; a copy of it could hold anything of the user's.
+      ConversionError: if the name leads out of the folder, or the file is a link to a target that is neither in the
+        folder nor, in Hugging Face's cache, among the model's blobs: copying it could leak other files of the user.
     """
     path = folder / name
     if in_bucket(folder):
@@ -31,5 +31,5 @@ def own_file(folder: epath.Path, name: str) -> epath.Path:
         homes = [whole, whole.parent.parent / BLOBS] if whole.parent.name == SNAPSHOTS else [whole]
         inside = any(home in target.parents for home in homes)
     if not inside:
-        raise ConversionError(f'{path} leads to {target}, out of the folder; put the file itself there')
+        raise ConversionError(f'{path} is a link to {target}, outside of the folder; copy the file into the folder')
     return path

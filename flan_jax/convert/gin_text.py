@@ -5,5 +5,5 @@ from flan_jax.settings import bindings
 
 
 def gin_lines(config: DecoderConfig) -> list[str]:
-    """The bindings that make `Run.model` this decoder; what has its default value is left out."""
+    """The bindings that make `Run.model` this decoder, without those of default values."""
     return ['Run.model = @DecoderConfig()', *bindings(config, defaults=False)]

@@ -1,4 +1,4 @@
-"""LoRA adapters in: a folder as PEFT keeps it, beside the base model that it names."""
+"""Imports LoRA adapters from folders in PEFT's format, which name their base model."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _UNSUPPORTED = (
 
 
 def is_adapter(folder: epath.PathLike) -> bool:
-    """Whether a folder holds an adapter as PEFT keeps it."""
+    """Whether a folder holds an adapter in PEFT's format."""
     return (epath.Path(folder) / CONFIG_FILE).exists()
 
 
@@ -35,26 +35,26 @@ def base_of_adapter(folder: epath.PathLike) -> str:
     """The folder of the base model that an adapter names.
 
     Raises:
-      ConversionError: if it is no folder that is there.
+      ConversionError: if it is not an existing folder.
     """
     base = _settings(folder).get('base_model_name_or_path')
     if not base or not epath.Path(base).is_dir():
         raise ConversionError(
-            f'{folder} is an adapter beside {base!r}, which is no folder here; put the path of the base model into '
-            f'base_model_name_or_path of its {CONFIG_FILE}'
+            f'{folder} is an adapter of {base!r}, which is not a folder on this machine; set '
+            f'base_model_name_or_path in its {CONFIG_FILE} to the path of the base model'
         )
     return base
 
 
 def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, dict[str, np.ndarray]]:
-    """An adapter's settings, and its arrays as ours are: A [L, in, r] and B [L, r, out] of every target, float32.
+    """An adapter's settings, and its arrays in our layout: A [L, in, r] and B [L, r, out] of every target, float32.
 
     Raises:
-      ConversionError: for an adapter of another kind than LoRA, or tensors that the decoder has no place for.
+      ConversionError: for an adapter of another kind than LoRA, or tensors that do not fit the decoder.
     """
     settings = _settings(folder)
     if settings.get('peft_type') != 'LORA':
-        raise ConversionError(f'{folder}: peft_type={settings.get("peft_type")!r}; only LORA can be read')
+        raise ConversionError(f'{folder}: peft_type={settings.get("peft_type")!r}; only LORA is supported')
     if wrong := [key for key in _UNSUPPORTED if settings.get(key) not in (None, False, 'none', {}, [])]:
         raise ConversionError(f'{folder}: {wrong[0]}={settings[wrong[0]]!r} in {CONFIG_FILE} is not supported')
     by_name = _by_name(folder, family_of(config)[0], config.num_layers)
@@ -64,29 +64,29 @@ def read_adapter(folder: epath.PathLike, config: DecoderConfig) -> tuple[Lora, d
     for name, shape in lora.shapes(config).items():
         if name not in arrays or arrays[name].shape != shape.shape:
             found = arrays[name].shape if name in arrays else 'nothing'
-            raise ConversionError(f'{folder}: {name} is {found}, the model takes {shape.shape}')
+            raise ConversionError(f'{folder}: {name} has shape {found}, but the model needs {shape.shape}')
     return lora, arrays
 
 
 def _by_name(folder: epath.PathLike, family: Family, num_layers: int) -> dict[str, list[np.ndarray]]:
-    """Target with the ending of A or B to the array of each layer, transposed into ours."""
+    """Target with the suffix of A or B to the array of each layer, transposed to our layout."""
     tensors = safetensors.numpy.load((epath.Path(folder) / TENSORS_FILE).read_bytes())
     places = _places(family, num_layers)
     found: dict[str, dict[int, np.ndarray]] = {}
     for name, tensor in tensors.items():
         match = _TENSOR.fullmatch(name)
         if match is None or match['module'] not in places:
-            raise ConversionError(f'{folder}: nothing in a decoder of the family {family.model_type} is called {name}')
+            raise ConversionError(f'{folder}: a decoder of the family {family.model_type} has no parameter {name}')
         target, layer = places[match['module']]
         ending = LORA_A if match['letter'] == 'A' else LORA_B
         found.setdefault(target + ending, {})[layer] = tensor.astype(np.float32).T
     if incomplete := [name for name, layers in found.items() if len(layers) < num_layers]:
-        raise ConversionError(f'{folder}: {incomplete[0]} is not there for all of the {num_layers} layers')
+        raise ConversionError(f'{folder}: {incomplete[0]} is missing in some of the {num_layers} layers')
     return {name: [layers[layer] for layer in range(num_layers)] for name, layers in found.items()}
 
 
 def _places(family: Family, num_layers: int) -> dict[str, tuple[str, int]]:
-    """Name of their module to our target and the layer, for matrices that stand by themselves in the family."""
+    """Name of PEFT's module to our target and layer, for the matrices that are separate tensors in the family."""
     own = {
         theirs: ours.removeprefix(STACKED)
         for ours, theirs in family.modules.items()

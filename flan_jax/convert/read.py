@@ -1,7 +1,7 @@
-"""Reading a folder of Hugging Face's transformers: config.json and safetensors, straight into the target sharding.
+"""Reads config.json and safetensors of a folder of Hugging Face's transformers, directly into the target sharding.
 
-A parameter is assembled shard by shard from slices of the files, so besides the finished parameters no more than one is
-in the host's memory.
+A parameter is assembled shard by shard from slices of the files, so that the host's memory holds at most one parameter
+besides the finished ones.
 """
 
 import dataclasses
@@ -31,21 +31,21 @@ _DTYPES = ('BF16', 'F16', 'F32')
 
 
 class HuggingFaceModel:
-    """A folder with config.json and safetensors, opened; no tensor is read before `params`.
+    """An opened folder with config.json and safetensors; tensors are not read before `params`.
 
     Attributes:
-      folder: where it is.
+      folder: path of the folder.
       family: its architecture.
       config: the decoder.
-      head: shape and dtype of its scalar head, which reward models have (...ForSequenceClassification with one label).
+      head: shape and dtype of its scalar head, for reward models (...ForSequenceClassification with one label).
     """
 
     def __init__(self, folder: epath.PathLike):
-        """Opens the folder and checks that config and tensors can be converted, all of them.
+        """Opens the folder and checks that its config and all tensors can be converted.
 
         Raises:
-          ConversionError: listing every unsupported key or value or, where there is none, every tensor that is missing,
-            unused, or of another shape or dtype than it should be.
+          ConversionError: lists all unsupported keys and values or, if there are none, all tensors that are missing,
+            unused, or of an unexpected shape or dtype.
         """
         self.folder = epath.Path(folder)
         self.family, self.config, rates = read_config(self.folder)
@@ -57,16 +57,16 @@ class HuggingFaceModel:
         }
         if self.config.num_layers > len(self._tensors):
             raise ConversionError(
-                f'{self.folder}: {CONFIG_FILE} says {self.config.num_layers} layers, but there are no more than '
+                f'{self.folder}: {CONFIG_FILE} declares {self.config.num_layers} layers, but the folder has only '
                 f'{len(self._tensors)} tensors'
             )
         if problems := list(self._problems()):
-            raise ConversionError(_listed(f'{self.folder}: tensors do not fit {CONFIG_FILE}', problems))
+            raise ConversionError(_listed(f'{self.folder}: tensors do not match {CONFIG_FILE}', problems))
 
     def params(
         self, layout: Mapping[str, jax.ShapeDtypeStruct], progress: Callable[[int], None] = lambda parameters: None
     ) -> Params:
-        """All parameters, in the dtypes and shardings of `layout`; `progress` is told of each that is read."""
+        """All parameters, in the dtypes and shardings of `layout`; `progress` is called for each."""
         params: Params = {}
         for name, like in layout.items():
             reader: Any = self._reader(name, like.dtype)
@@ -75,7 +75,7 @@ class HuggingFaceModel:
         return params
 
     def _reader(self, name: str, dtype) -> Callable[[tuple[slice, ...]], np.ndarray]:
-        """Reads any part of one of our parameters."""
+        """A function that reads any slice of one of our parameters."""
         place = self._places[name]
 
         def read(index):
@@ -95,13 +95,13 @@ class HuggingFaceModel:
         return file.get_slice(name)
 
     def _problems(self):
-        """A line for every tensor that is not what it should be."""
+        """A line for every tensor that is missing, unused, or of an unexpected shape or dtype."""
         expected = their_shapes(self._places, self.config)
         for name in sorted(expected.keys() - self._tensors.keys()):
             yield f'{name}: missing'
         for name in sorted(self._tensors.keys() - expected.keys()):
             if not self._is_superfluous(name):
-                yield f'{name}: not used'
+                yield f'{name}: unexpected tensor'
         for name in sorted(expected.keys() & self._tensors.keys()):
             file, own_name = self._tensors[name]
             tensor = file.get_slice(own_name)
@@ -111,7 +111,7 @@ class HuggingFaceModel:
                 yield f'{name}: dtype {tensor.get_dtype()}, supported are {", ".join(_DTYPES)}'
 
     def _is_superfluous(self, name: str) -> bool:
-        """Whether a tensor is an old buffer, or the tied unembedding once more."""
+        """Whether a tensor is an old buffer, or a copy of the tied unembedding."""
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.family.buffers):
             return True
         unembedding = f'{self.family.modules["unembedding"]}.weight'
@@ -124,14 +124,16 @@ class HuggingFaceModel:
 def read_config(folder: epath.Path) -> tuple[Family, DecoderConfig, bool]:
     """The family and the decoder of a folder's config.json, and whether it is a reward model, with a scalar head.
 
-    A reward model has no unembedding: it counts as tied.
+    A reward model has no unembedding, and its config has tied embeddings.
 
     Raises:
-      ConversionError: if there is none, its family is not supported, or it has keys or values that are not.
+      ConversionError: if there is no config.json, or its family, keys or values are not supported.
     """
     path = own_file(folder, CONFIG_FILE)
     if not path.exists():
-        raise ConversionError(f'{folder} has no {CONFIG_FILE}; name a folder as transformers saves models')
+        raise ConversionError(
+            f'{folder} has no {CONFIG_FILE}; give a folder as written by save_pretrained of transformers'
+        )
     values = read_json(path, _FETCH)
     family = FAMILIES.get(str(values.get('model_type')))
     if family is None:
@@ -157,27 +159,27 @@ def _tensor_files(folder: epath.Path) -> list[Any]:
         names = [TENSORS_FILE]
     else:
         raise ConversionError(
-            f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; where it has pytorch_model.bin, load it with '
-            'transformers and save it again, which writes safetensors'
+            f'{folder} has neither {TENSORS_FILE} nor {INDEX_FILE}; if it has pytorch_model.bin, load it with '
+            'transformers and save it again as safetensors'
         )
     if absent := [name for name in names if not own_file(folder, name).exists()]:
         raise ConversionError(_listed(f'{folder}: files named in {INDEX_FILE} are missing', absent))
     try:
         return [safetensors.safe_open(folder / name, framework='numpy') for name in names]
     except (safetensors.SafetensorError, OSError) as error:
-        raise ConversionError(f'{folder}: a safetensors file is broken ({error}); fetch it again') from error
+        raise ConversionError(f'{folder}: a safetensors file is damaged ({error}); download it again') from error
 
 
 def _files_of(index: epath.Path) -> list[str]:
-    """The files that an index names; raises ConversionError."""
+    """The files that an index file names; raises ConversionError."""
     weight_map = read_json(index, _FETCH).get('weight_map')
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-        raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is no mapping of tensors to files')
+        raise ConversionError(f'{index}: weight_map={str(weight_map)[:100]} is not a mapping of tensors to files')
     return sorted(set(weight_map.values()))
 
 
 def _full_name(name: str, family: Family) -> str:
-    """The name of a tensor with the prefix that some files leave out."""
+    """The name of a tensor with the prefix that some files omit."""
     complete = (family.prefix, f'{family.modules["unembedding"]}.', f'{HEAD}.')
     return name if name.startswith(complete) else family.prefix + name
 

@@ -1,4 +1,4 @@
-"""Where each of our parameters lies among a family's tensors: names, transposes, shares of fused tensors.
+"""The mapping from our parameters to a family's tensors: names, transposes, parts of fused tensors.
 
 Our parameters are stacked over layers and have kernels [in, out]; a Hugging Face file has a tensor per layer, mostly
 with kernels [out, in], and sometimes one tensor for queries, keys and values.
@@ -21,14 +21,14 @@ Index = tuple[slice, ...]
 Shaped = jax.Array | jax.ShapeDtypeStruct
 
 HEAD = 'score'
-"""What all families call the head of their sequence classifiers."""
+"""Name of the head of sequence classifiers in all families."""
 
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """The part of a fused tensor's last axis that is ours: part `index` of `parts` in each of `groups`."""
+    """One of our tensors within the last axis of a fused tensor: part `index` of `parts` in each of `groups`."""
 
     index: int
     parts: int
@@ -37,13 +37,13 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where one of our parameters, or one layer of it, lies.
+    """The tensor of transformers that holds one of our parameters, or one layer of it.
 
     Attributes:
-      pattern: name of their tensor; '{layer}' where our parameter is stacked.
+      pattern: name of the tensor, with '{layer}' if our parameter is stacked over layers.
       shape: shape of our parameter, without the axis of layers.
-      transposed: whether their axes are the other way round.
-      share: which share of their tensor it is; None for all of it.
+      transposed: whether the tensor has the axes in reverse order.
+      share: the part of the tensor that holds our parameter; None for the whole tensor.
     """
 
     pattern: str
@@ -53,20 +53,20 @@ class Place:
 
     @property
     def their_shape(self) -> tuple[int, ...]:
-        """Shape of their tensor."""
+        """Shape of the tensor in transformers."""
         parts = self.share.parts if self.share else 1
         shape = (*self.shape[:-1], self.shape[-1] * parts)
         return shape[::-1] if self.transposed else shape
 
     def read(self, tensor: Any, index: Index) -> np.ndarray:
-        """Elements `index` of our parameter, from their tensor: an array, or a slice of a file, which reads no more."""
+        """Reads our parameter's elements `index` from an array, or from a slice of a file without reading the rest."""
         *others, last = (slice(*part.indices(size)) for part, size in zip(index, self.shape))
         wanted = (*others, self._covering(last))
         values = tensor[wanted[::-1]].T if self.transposed else tensor[wanted]
         return values if self.share is None else self._cut(values, last, self.share)
 
     def write(self, ours: np.ndarray, tensor: np.ndarray) -> None:
-        """Puts our parameter into their tensor."""
+        """Writes our parameter into the tensor of transformers."""
         target = tensor.T if self.transposed else tensor
         if self.share is None:
             target[...] = ours
@@ -75,7 +75,7 @@ class Place:
         groups[..., self.share.index, :] = ours.reshape(*ours.shape[:-1], self.share.groups, -1)
 
     def _covering(self, ours: slice) -> slice:
-        """The slice of their fused axis that covers a slice of ours: whole groups."""
+        """The smallest slice of whole groups of the fused axis that covers a slice of our axis."""
         if self.share is None:
             return ours
         first, last = self._groups(ours, self.share)
@@ -98,13 +98,13 @@ def places(
     config: DecoderConfig,
     head: Mapping[str, Shaped] = types.MappingProxyType({}),
 ) -> dict[str, Place]:
-    """The place of every parameter of a decoder, and of its scalar head where it has one, by our name."""
+    """Our name to the place of every parameter of a decoder, including its scalar head if it has one."""
     shapes = {name: value.shape for name, value in (*parameter_shapes(config).items(), *head.items())}
     return {name: _place(family, config, name, shape) for name, shape in shapes.items()}
 
 
 def their_shapes(found: Mapping[str, Place], config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor that a family's files hold for a decoder, by their name."""
+    """Name to shape of all tensors in a family's files for a decoder."""
     return {
         place.pattern.format(layer=layer): place.their_shape
         for place in found.values()
@@ -114,7 +114,7 @@ def their_shapes(found: Mapping[str, Place], config: DecoderConfig) -> dict[str,
 
 def _place(family: Family, config: DecoderConfig, name: str, shape: tuple[int, ...]) -> Place:
     module, _, leaf = name.rpartition('/')
-    if leaf not in _LEAVES:  # the tables of embeddings are parameters of the decoder itself
+    if leaf not in _LEAVES:  # embedding tables are parameters of the decoder itself
         module, leaf = name, 'scale'
     theirs = HEAD if name == VALUE_HEAD else family.modules[module]
     fused = theirs if isinstance(theirs, Part) else None

@@ -24,20 +24,20 @@ from flan_jax.model.decoder import Params
 from flan_jax.model.value_head import VALUE_HEAD
 
 FILE_BYTES = 5 * 10**9
-"""Tensors in one file at most, as transformers counts them."""
+"""Largest size of a file's tensors in bytes: transformers' default."""
 
 DTYPES = {'float32': np.float32, 'bfloat16': ml_dtypes.bfloat16, 'float16': np.float16}
 
 
 def family_of(config: DecoderConfig, preferred: str | None = None) -> tuple[Family, dict[str, Any]]:
-    """The family whose config.json can say all that a decoder is, and those keys.
+    """The family whose config.json can express a decoder, and the keys of that config.json.
 
     Args:
       config: the decoder.
-      preferred: model_type of the family to take where several can; else it is the first of `FAMILIES`.
+      preferred: model_type of the family to prefer among several; by default it is the first in `FAMILIES`.
 
     Raises:
-      ConversionError: if none can; names, for the nearest family, the fields that it cannot express.
+      ConversionError: if there is none; names, for the most similar family, the fields that it cannot express.
     """
     differences = {}
     for family in sorted(FAMILIES.values(), key=lambda family: family.model_type != preferred):
@@ -48,7 +48,7 @@ def family_of(config: DecoderConfig, preferred: str | None = None) -> tuple[Fami
             return family, keys
     nearest = min(differences, key=lambda name: len(differences[name]))
     raise ConversionError(
-        f'no family of transformers computes this decoder; {nearest} is nearest, but differs in '
+        f'no model family of transformers equals this decoder; the nearest is {nearest}, which differs in '
         + ', '.join(differences[nearest])
     )
 
@@ -69,9 +69,9 @@ def write_model(
       config: the decoder.
       params: its parameters.
       dtype: dtype of the tensors on disk.
-      like: a config.json whose family is preferred, and whose keys without effect, such as bos_token_id, are kept.
-      progress: told of each tensor written.
-      file_bytes: tensors in one file at most.
+      like: a config.json whose family is preferred, and whose keys without effect, such as bos_token_id, are copied.
+      progress: called for each tensor written.
+      file_bytes: largest size of a file's tensors in bytes.
 
     Raises:
       ConversionError: see `family_of`.
@@ -101,7 +101,7 @@ def write_model(
 
 
 def _positions(config: DecoderConfig, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """How long sequences of a rotary model may be: as it came, unless it was trained on longer ones since."""
+    """The longest sequence of a rotary model: as in the original config.json, unless it was trained on longer ones."""
     came_with = length_given(kept.get(POSITIONS))
     if not isinstance(config.position, Rotary) or came_with is None:
         return {}
@@ -111,8 +111,8 @@ def _positions(config: DecoderConfig, kept: Mapping[str, Any]) -> dict[str, Any]
 def _as_classifier(values: dict[str, Any], family: Family) -> dict[str, Any]:
     """The config.json of a reward model.
 
-    Theirs reads the last token that is not padding. Where padding is the EOS, that would be the token before the end;
-    without padding it is the last token, one text at a time.
+    transformers takes the score of the last token that is not padding. If the padding token were the EOS, that would be
+    the token before the EOS, so no padding token is written: then it is the last token, for batches of a single text.
     """
     values = values | {'architectures': [family.classifier], 'id2label': {'0': 'reward'}, 'label2id': {'reward': 0}}
     ends = values.get('eos_token_id')
@@ -138,7 +138,7 @@ def _files(shapes: Mapping[str, tuple[int, ...]], itemsize: int, file_bytes: int
 
 
 def _tensors(found: Mapping[str, Place], params: Params, num_layers: int, dtype) -> Iterator[tuple[str, np.ndarray]]:
-    """Their tensors in the order of `their_shapes`, each made of one parameter or of the shares of several."""
+    """The tensors in the order of `their_shapes`, each made of one parameter, or of several for fused tensors."""
     by_pattern: dict[str, list[str]] = {}
     for name, place in found.items():
         by_pattern.setdefault(place.pattern, []).append(name)
@@ -153,7 +153,7 @@ def _tensors(found: Mapping[str, Place], params: Params, num_layers: int, dtype)
 
 
 def _differences(config: DecoderConfig, other: DecoderConfig | None) -> list[str]:
-    """The fields in which two decoders compute something else."""
+    """The fields in which two decoders differ in what they compute."""
     names = [field.name for field in dataclasses.fields(config)]
     if other is None:
         return names
@@ -162,7 +162,7 @@ def _differences(config: DecoderConfig, other: DecoderConfig | None) -> list[str
 
 
 def _spelled_out(config: DecoderConfig) -> DecoderConfig:
-    """The same decoder with nothing left to defaults that depend on other fields."""
+    """The same decoder with explicit values for fields whose defaults depend on other fields."""
     return dataclasses.replace(
         config,
         num_kv_heads=config.kv_heads,

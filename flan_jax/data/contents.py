@@ -10,7 +10,7 @@ from flan_jax.data.source import cached, prepared_builder, split_slices
 _CHUNK_BYTES = 1 << 24
 
 _PIECE_BYTES, _PIECES = 1 << 20, 1024
-"""How much of a file of text is read to know it: so many pieces, or all of a file up to 1 GiB."""
+"""Size and maximal number of the pieces of a file that its digest covers: all of a file up to 1 GiB."""
 
 
 def contents_fingerprint(dataset: Dataset, split: str, data_dir: str) -> str:
@@ -34,11 +34,12 @@ def _fingerprint(source: str, instruction: str, data_dir: str) -> str:
     return found.hexdigest()[:16]
 
 
-def file_digest(file: epath.Path) -> str:
-    """Sixteen hexadecimal digits that stand for what a file holds.
+def file_digest(path: epath.PathLike) -> str:
+    """A fingerprint, sixteen hexadecimal digits, of the contents of a file.
 
-    Of more than 1 GiB, pieces at equal distances are read: opening a large corpus must not take as long as reading it.
+    Of a file larger than 1 GiB, only pieces at equal distances are read, so that opening a large corpus is fast.
     """
+    file = epath.Path(path)
     found, size = hashlib.sha256(), file.stat().length
     step = max(_PIECE_BYTES, size // _PIECES)
     with file.open('rb') as opened:

@@ -35,7 +35,7 @@ def download(datasets: Sequence[Dataset], data_dir: str) -> Iterator[Outcome]:
 def _download_one(dataset: Dataset, data_dir: str) -> str:
     """Prepares one source; returns the reason of a failure, or ''."""
     if status(dataset, data_dir).state is State.SAMPLES:
-        return f'the bundled samples are prepared as {dataset.source}; remove that folder, or use another --data_dir'
+        return f'the folder of {dataset.source} has the bundled samples; remove it, or use another --data_dir'
     try:
         tfds.builder(dataset.source, data_dir=data_dir).download_and_prepare()
     except Exception as error:  # builders and servers raise anything; every failure is reported

@@ -69,8 +69,8 @@ def _draw_texts(dataset: Dataset, part: Part, exemplars: Exemplars, values: Valu
 def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:
     if isinstance(prompt_format, ChatTemplate):
         raise UserError(
-            f'Data.parts: {part.name} draws layouts of plain text, which Run.prompt_format=@ChatTemplate() does not '
-            'have; take @Flan() or another format of plain text, or name MIXTURE_OR_TASK_NAME in place of Data.parts'
+            f'Data.parts: {part.name} samples plain-text layouts, which Run.prompt_format=@ChatTemplate() does '
+            'not support; use @Flan() or another plain-text format, or MIXTURE_OR_TASK_NAME instead of Data.parts'
         )
 
 

@@ -24,7 +24,7 @@ def read_file(path: pathlib.Path) -> Iterator[Located]:
       ExampleError: if there is no such file, it has another suffix, or an example is not a JSON object.
     """
     if not path.is_file():
-        raise ExampleError(f'{path}: no such file of examples')
+        raise ExampleError(f'{path}: no such file')
     if path.suffix == '.parquet':
         yield from _read_parquet(path)
     elif path.suffix == '.json' and _is_array(path):
@@ -35,14 +35,14 @@ def read_file(path: pathlib.Path) -> Iterator[Located]:
                 if line.strip():
                     yield f'{path}, line {number}', _parse_line(f'{path}, line {number}', line)
     else:
-        raise ExampleError(f'{path}: examples are read from .jsonl, .json or .parquet files')
+        raise ExampleError(f'{path}: unsupported file name; use a .jsonl, .json or .parquet file')
 
 
 def _read_parquet(path: pathlib.Path) -> Iterator[Located]:
     try:
         examples = pyarrow.parquet.read_table(path).to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise ExampleError(f'{path}: not Parquet, or damaged: {error}') from error
+        raise ExampleError(f'{path}: not a Parquet file, or damaged: {error}') from error
     for number, ex in enumerate(examples, start=1):
         yield f'{path}, example {number}', _require_object(f'{path}, example {number}', ex)
 
@@ -100,9 +100,9 @@ def _decoded(where: str, line: bytes) -> str:
 
 def _require_object(where: str, ex: Any) -> Mapping[str, Any]:
     if not isinstance(ex, dict):
-        raise ExampleError(f'{where}: expected an object, found {type(ex).__name__}')
+        raise ExampleError(f'{where}: expected a JSON object, found {type(ex).__name__}')
     try:
         json.dumps(ex, ensure_ascii=False, default=str).encode('utf-8')
     except UnicodeEncodeError as error:
-        raise ExampleError(f'{where}: holds half a character (a lone surrogate), which is no text: {error}') from error
+        raise ExampleError(f'{where}: contains a lone surrogate, which is not valid text: {error}') from error
     return ex

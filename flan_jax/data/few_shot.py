@@ -126,7 +126,7 @@ def exemplar_pool(dataset: Dataset, data_dir: str, seed: int, read: Read = read_
     distinct = list(dict.fromkeys(tuple(values.values()) for values in shown.as_numpy_iterator()))
     if not distinct:
         raise UserError(
-            f'{dataset.name} has no training example that can be an exemplar: none is usable, or all are later turns '
-            'of dialogues; set Data.shots and SHOTS to 0 for it, or leave it out'
+            f'{dataset.name} has no training example that can be an exemplar: none is usable, or all are later '
+            'turns of dialogues; set Data.shots and SHOTS to 0, or remove the dataset'
         )
     return {name: tf.constant(texts, tf.string) for name, texts in zip(shown.element_spec, zip(*distinct))}

@@ -81,11 +81,13 @@ def prove(data: Data, evaluated: Sequence[Dataset], before: Mapping[str, Any] | 
 def check_declarations(left_out: Sequence[str], tuned: Sequence[Dataset], unseen: Sequence[Dataset]) -> None:
     """Raises HoldOutError if a tuned dataset belongs to a left-out cluster, or shares the source of an unseen one."""
     if inside := [dataset.name for dataset in tuned if catalogue.is_left_out(dataset, left_out)]:
-        raise HoldOutError(f'{", ".join(inside)}: tuned on, although of a cluster left out ({", ".join(left_out)})')
+        raise HoldOutError(
+            f'{", ".join(inside)}: in the tuning mixture, although in a held-out cluster ({", ".join(left_out)})'
+        )
     by_source = {dataset.source_name: dataset.name for dataset in tuned}
     if shared := [dataset for dataset in unseen if dataset.source_name in by_source]:
         lines = [f'  {d.name} and {by_source[d.source_name]} are both read from {d.source_name}' for d in shared]
-        raise HoldOutError('what is evaluated is also tuned on:\n' + '\n'.join(lines))
+        raise HoldOutError('evaluated datasets are also in the tuning mixture:\n' + '\n'.join(lines))
 
 
 def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_dir: str) -> list[Overlap]:
@@ -95,7 +97,7 @@ def shared_texts(evaluated: Sequence[Dataset], tuned: Sequence[Dataset], data_di
     """
     cluster_of = {dataset.name: dataset.cluster.name for dataset in evaluated}
     overlaps = []
-    with bar('proving the hold-out', len(evaluated) + len(tuned)) as advance:
+    with bar('checking the hold-out', len(evaluated) + len(tuned)) as advance:
         rows = EvaluatedRows(evaluated, data_dir, advance)
         for dataset in tuned:
             tuned_cluster = dataset.cluster.name
@@ -121,6 +123,6 @@ def overlapping_clusters(overlaps: Sequence[Mapping[str, Any]]) -> list[tuple[st
 def in_words(overlap: Mapping[str, Any]) -> str:
     """A description of one overlap of a proof."""
     return (
-        '{examples} of {of} examples of {evaluated} overlap {tuned} by text: {equal} equal, {contained} contained, '
+        '{examples} of {of} examples of {evaluated} overlap {tuned}: {equal} equal, {contained} contained, '
         '{shared} with {size} words in common'
     ).format(**overlap, shared=overlap['examples'] - overlap['equal'] - overlap['contained'])

@@ -100,7 +100,10 @@ def build(conversations: Iterable[Conversation], seed: int = 0) -> InstructionFo
     exchanges = {exchange[:2]: exchange for exchange in map(first_exchange, conversations)}
     cuts = [cut for exchange in exchanges.values() if (cut := cut_of(*exchange, random))]
     if len(cuts) < FEWEST:
-        raise UserError(f'only {len(cuts)} dialogues have an instruction of two words and a response; give {FEWEST}')
+        raise UserError(
+            f'only {len(cuts)} dialogues have an instruction of at least two words and a response; at '
+            f'least {FEWEST} are needed'
+        )
     random.shuffle(cuts)
     ends = [round(end * len(cuts)) for end in itertools.accumulate(SHARES.values())]
     train, validation, asked = (cuts[begin:end] for begin, end in zip([0, *ends], ends))

@@ -108,11 +108,13 @@ def resolve(name: str) -> tuple[list[Dataset], str]:
         registered = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
         if name in registered:
             raise UserError(
-                f"{name!r} is a name of SeqIO's registries, which is taken as it is and joined with no other; name "
-                'datasets and clusters of the catalogue instead'
+                f"{name!r} is in SeqIO's registries, and cannot be combined with other names; use datasets and "
+                'clusters of the catalogue instead'
             )
         if REGISTERED + name in registered:
-            raise UserError(f"MIXTURE_OR_TASK_NAME={name!r} is in SeqIO's registries as {REGISTERED + name!r}; say so")
+            raise UserError(
+                f"MIXTURE_OR_TASK_NAME={name!r} is a name of SeqIO's registries; write {REGISTERED + name!r}"
+            )
         raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
     return own_mixtures()[name.removesuffix(suffix)], suffix
 
@@ -157,7 +159,7 @@ def _members_of(part: Part, data: Data) -> list[Member]:
         form = FORMS[suffix]
         if form.shots:
             raise UserError(
-                f'Part.mixture={part.mixture!r}: Part.few_shot says how many examples have exemplars; name '
+                f'Part.mixture={part.mixture!r}: Part.few_shot sets the share of examples with exemplars; use '
                 f'{name.removesuffix(suffix)} instead of {name}'
             )
         _require_no_dialogues(part, datasets)
@@ -173,9 +175,9 @@ def _require_parts_alone(data: Data) -> None:
     """Raises UserError if the mixture's name or a setting repeats what parts determine."""
     if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
         raise UserError(
-            f'Data.parts says what is tuned on and in which forms: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no '
-            'more than a title, which must not be a name of the catalogue; leave Data.instructions, '
-            'Data.templates_per_dataset and Data.shots as they are'
+            f'Data.parts defines the mixture and its forms, so MIXTURE_OR_TASK_NAME={data.mixture!r} is only a '
+            'title, which must not be a name of the catalogue; do not set Data.instructions, '
+            'Data.templates_per_dataset or Data.shots'
         )
 
 
@@ -183,8 +185,8 @@ def _require_no_dialogues(part: Part, datasets: Sequence[Dataset]) -> None:
     """Raises UserError for datasets with earlier turns, for which layouts of exemplars have no placeholder."""
     if dialogues := [dataset.name for dataset in datasets if dataset.dialogue is not None]:
         raise UserError(
-            f'Part.mixture={part.mixture!r}: {", ".join(dialogues)} may have turns before the question, which drawn '
-            'forms do not show; tune on it by MIXTURE_OR_TASK_NAME, without Data.parts'
+            f'Part.mixture={part.mixture!r}: {", ".join(dialogues)} may have earlier turns, which Data.parts does '
+            'not support; use MIXTURE_OR_TASK_NAME, without Data.parts'
         )
 
 
@@ -198,10 +200,10 @@ def _cut(dataset: Dataset, examples: int | None) -> Dataset:
 def nothing_left(data: Data) -> UserError:
     """The error for a mixture of which the held-out cluster leaves nothing, or that has no training examples."""
     if not data.held_out:
-        return UserError(f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no training examples; name another mixture')
+        return UserError(f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no training examples; set another mixture')
     return UserError(
-        f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}; '
-        'name another mixture, or another cluster to hold out'
+        f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no dataset left to tune on with HELD_OUT={data.held_out!r}; '
+        'set another mixture, or another HELD_OUT'
     )
 
 
@@ -218,8 +220,8 @@ def _combined(name: str, form: Form, data: Data) -> Form:
         by_name, by_setting, default = getattr(form, field), getattr(data, setting), getattr(Form(), field)
         if default not in (by_name, by_setting) and by_name != by_setting:
             raise UserError(
-                f'MIXTURE_OR_TASK_NAME={data.mixture!r}: {name} has {setting} {by_name!r} by its name, '
-                f'Data.{setting}={by_setting!r}; leave out one of the two'
+                f'MIXTURE_OR_TASK_NAME={data.mixture!r}: {name} has {setting} {by_name!r} by its name, but '
+                f'Data.{setting}={by_setting!r}; remove one of the two'
             )
         fields[field] = by_setting if by_name == default else by_name
     return Form(**fields)

@@ -97,14 +97,14 @@ def require_rankings(data: Data) -> None:
     """Raises UserError unless all datasets of `data` have several responses per prompt, with scores."""
     if data.parts or not is_own(data.mixture):
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, which only datasets of the '
-            'catalogue have, without Data.parts'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, which needs datasets of the '
+            'catalogue, without Data.parts'
         )
     if without := [member.dataset.name for member in members(data) if member.dataset.ranking is None]:
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, but {", ".join(without)} have none '
-            'with scores; name datasets that `flan-jax data prepare --format=preference` or `--format=ranked` made, or '
-            'take @NextToken()'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, but {", ".join(without)} have '
+            'no scored responses; use datasets prepared by `flan-jax data prepare --format=preference` or '
+            '`--format=ranked`, or the objective @NextToken()'
         )
 
 
@@ -163,7 +163,7 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     parts = {part.name: part for _, part in drawn}
     part_sizes = {name: sum(sizes[m.task] for m, part in drawn if part.name == name) for name in parts}
     if empty := [name for name, size in part_sizes.items() if not size]:
-        raise UserError(f'Data.parts: {empty[0]} has no usable training example; leave it out, or prepare its data')
+        raise UserError(f'Data.parts: {empty[0]} has no usable training example; remove it, or prepare its data')
     weights = sum(part.weight for part in parts.values())
     return {m.task: part.weight / weights * sizes[m.task] / part_sizes[part.name] for m, part in drawn}
 
@@ -209,8 +209,8 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
     for dataset in by_name.values():
         by_hand = 'by hand: ' if dataset.manual_step else ''
         lines.append(f'  {dataset.name} ({dataset.source}): {by_hand}{how_to_get(dataset)}')
-    lines.append('or `flan-jax data prepare NAME --from train=FILE` for examples of your own,')
-    lines.append('or Data.allow_missing = True (--allow_missing) to go on without them')
+    lines.append('or prepare your own examples with `flan-jax data prepare NAME --from train=FILE`,')
+    lines.append('or set Data.allow_missing = True (--allow_missing) to skip them')
     return '\n'.join(lines)
 
 
@@ -222,7 +222,7 @@ def _is_registered_elsewhere(data: Data) -> bool:
 def _text_mixture(data: Data) -> TuningMixture:
     _require_no_catalogue_settings(data)
     if data.held_out:
-        raise _cannot_hold_out(data, 'it is running text')
+        raise _cannot_hold_out(data, 'it is plain text')
     task = text_task(data.mixture, Vocabulary(data.vocabulary), data.tfds_data_dir)
     mixture = seqio.Mixture(f'{task.name}_mixture', [(task, 1.0)])
     return TuningMixture(mixture, {}, fingerprint(data.mixture, data.tfds_data_dir))
@@ -238,7 +238,7 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
     found = {t.name: Member(t.name, t.source.dataset) for t in rates if isinstance(t.source, PreparedSource)}
     if data.held_out:
         if unknown := [task.name for task in rates if task.name not in found]:
-            raise _cannot_hold_out(data, f'nothing says which datasets {", ".join(unknown)} read')
+            raise _cannot_hold_out(data, f'it is not known which datasets {", ".join(unknown)} read')
         left_out = catalogue.clusters_left_out(data.held_out)
         found = {name: m for name, m in found.items() if not catalogue.is_left_out(m.dataset, left_out)}
         rates = {task: rate for task, rate in rates.items() if task.name in found}
@@ -251,8 +251,8 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
 def _require_no_catalogue_settings(data: Data) -> None:
     if given := [name for name in CATALOGUE_ONLY if getattr(data, name) != getattr(Data, name)]:
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is, but Data.{given[0]} is set, which applies to '
-            'mixtures of the catalogue; leave it out'
+            f"MIXTURE_OR_TASK_NAME={data.mixture!r} is a mixture of SeqIO's registries, but Data.{given[0]} only "
+            'applies to mixtures of the catalogue; remove it'
         )
 
 
@@ -260,7 +260,7 @@ def _require_same_tokens(data: Data, provider: seqio.Mixture | seqio.Task, promp
     expected = seqio_vocabulary(Vocabulary(data.vocabulary))
     if any(feature.vocabulary != expected for feature in provider.output_features.values()):
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={data.mixture!r} was registered with another vocabulary; set VOCABULARY to its model'
+            f'MIXTURE_OR_TASK_NAME={data.mixture!r} was registered with another vocabulary; set VOCABULARY to that'
         )
     if prompt_format != Flan():
         raise UserError(
@@ -271,6 +271,6 @@ def _require_same_tokens(data: Data, provider: seqio.Mixture | seqio.Task, promp
 
 def _cannot_hold_out(data: Data, reason: str) -> UserError:
     return UserError(
-        f'MIXTURE_OR_TASK_NAME={data.mixture!r}: HELD_OUT={data.held_out!r} cannot be left out, since {reason}; name a '
-        'mixture of the catalogue, or unset HELD_OUT and say by EVAL_TASKS what is evaluated'
+        f'MIXTURE_OR_TASK_NAME={data.mixture!r}: HELD_OUT={data.held_out!r} cannot be excluded from it, because '
+        f'{reason}; use a mixture of the catalogue, or set HELD_OUT = None and EVAL_TASKS'
     )

@@ -42,7 +42,7 @@ class Options:
         texts, right = self.texts, self.right
         is_one = tf.raw_ops.Assert(  # tf.debugging.Assert would trace two more functions
             condition=(tf.size(right) == tf.size(texts)) & tf.reduce_any(right),
-            data=['the label', self.label, 'is none of the', tf.size(texts), 'options'],
+            data=['the label', self.label, 'is not one of the', tf.size(texts), 'options'],
         )
         with tf.control_dependencies([is_one] if is_one is not None else []):
             return tf.boolean_mask(self.answers, right) if self._several else self._answer[tf.newaxis]

@@ -138,7 +138,7 @@ def declare_prepared(data_dir: str) -> None:
             continue
         if name in catalogue.DATASETS and name not in _DECLARED:
             raise DeclarationError(
-                f'{path} declares {name!r}, as another dataset is called; prepare it under another name'
+                f'{path} declares {name!r}, which is the name of another dataset; prepare it under another name'
             )
         catalogue.DATASETS.pop(name, None)
         catalogue.add(instructions.dataset)

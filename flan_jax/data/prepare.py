@@ -118,7 +118,7 @@ def _plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise TypeError(f'an example holds {value!r}, which no feature takes')
+    raise TypeError(f'an example contains {value!r}, which no feature type supports')
 
 
 def _remove_litter(folder: pathlib.Path) -> None:
@@ -164,7 +164,7 @@ def _builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> 
     try:
         return tfds.builder(source, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        raise UserError(f'TFDS has no dataset {source!r}; give its `features` in the declaration') from error
+        raise UserError(f'TFDS has no dataset {source!r}; set `features` in its declaration') from error
 
 
 def checked_examples(
@@ -190,7 +190,7 @@ def checked_examples(
         _check_example(features, where, completed)
         located.append((where, completed))
     if not located:
-        raise ExampleError(f'{path}: holds no examples')
+        raise ExampleError(f'{path}: contains no examples')
     for dataset in declarations:
         check_rendering(dataset, features, located)
     return [ex for _, ex in located]

@@ -71,7 +71,10 @@ def prepare_instructions(
     given = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
     kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in given.items()}
     if emptied := [split for split, found in kept.items() if not found]:
-        raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which teaches no preference; --ties=keep')
+        raise ExampleError(
+            f'{files[emptied[0]]}: every example is a tie, so there is no preference to learn; to '
+            'keep them use --ties=keep'
+        )
     ties = sum(map(len, given.values())) - sum(map(len, kept.values()))
     kept = _with_validation(kept, instructions.validation_share)
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
@@ -90,15 +93,15 @@ def _with_validation(kept: dict[str, list[Conversation]], share: float) -> dict[
     if not share:
         return kept
     if 'validation' in kept:
-        raise UserError('the validation split has a file, so give no share of the training examples for it')
+        raise UserError('the validation split has its own file; do not also hold out a share of the training examples')
     train = kept['train']
     chosen = [said for index, said in enumerate(train) if int((index + 1) * share) > int(index * share)]
     known = set(chosen)
     rest = [said for said in train if said not in known]
     if not chosen or not rest:
         raise UserError(
-            f'a share of {share} of {len(train)} examples leaves {len(chosen)} to validate and {len(rest)} to train; '
-            'take another share'
+            f'a share of {share} of {len(train)} examples leaves {len(chosen)} validation and {len(rest)} '
+            'training examples; choose another share'
         )
     return {**kept, 'train': rest, 'validation': chosen}
 
@@ -111,15 +114,15 @@ def _in_both(kept: Mapping[str, Sequence[Conversation]]) -> int:
 
 def _require_one_test_split(instructions: Instructions, files: Mapping[str, pathlib.Path]) -> None:
     if 'test' in files and instructions.test_examples:
-        raise UserError('the test split has a file, so give no number of examples to keep for it')
+        raise UserError('the test split has its own file; do not also set a number of training examples for it')
 
 
 def _require_training_examples(instructions: Instructions, examples: int) -> None:
     """Raises UserError if all training examples would become the test split."""
     if 0 < instructions.test_examples >= examples:
         raise UserError(
-            f'{instructions.name} has {examples} training examples, and {instructions.test_examples} of them were to '
-            'be kept for the test split; keep fewer'
+            f'{instructions.name} has {examples} training examples, of which {instructions.test_examples} shall '
+            'become the test split; choose a smaller number'
         )
 
 
@@ -130,17 +133,20 @@ def require_free(name: str, data_dir: str) -> None:
     if is_declared(name):
         folder = epath.Path(data_dir) / name
         if any(not version.name.startswith(UNFINISHED) for version in folder.glob('*')):
-            raise UserError(f'{name!r} is prepared in {folder} already; remove that folder to prepare it anew')
+            raise UserError(f'{name!r} is already prepared in {folder}; remove that folder to prepare it again')
         return
     if name in catalogue.DATASETS or name in own_mixtures() or name in folders:
-        raise UserError(f'{name!r} is taken by a dataset, cluster or mixture; prepare it under another name')
+        raise UserError(f'{name!r} is the name of a dataset, cluster or mixture; choose another name')
     if suffix:
-        raise UserError(f'{name!r} would read as a form of {name.removesuffix(suffix)!r}; do not end it in {suffix!r}')
+        raise UserError(
+            f'{name!r} would be read as a form of {name.removesuffix(suffix)!r}; choose a name that '
+            f'does not end with {suffix!r}'
+        )
 
 
 def _conversations(path: pathlib.Path, format_name: str, keys: Mapping[str, str]) -> list[Conversation]:
     """The conversations of a file."""
     found = list(conversations(path, format_called(format_name), keys))
     if not found:
-        raise ExampleError(f'{path}: holds no examples')
+        raise ExampleError(f'{path}: contains no examples')
     return found

@@ -63,8 +63,8 @@ class PreparedSource(seqio.DataSource):
         slices = split_slices(self.dataset, self.data_dir)
         if split not in slices:
             raise MissingDataError(
-                f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; '
-                f'it has {", ".join(slices) or "none"}'
+                f'{self.dataset.name} has no {split!r} examples in {self.data_dir}; its splits are '
+                f'{", ".join(slices) or "none"}'
             )
         found = slices[split]
         return found if self._limit < 0 else dataclasses.replace(found, stop=min(found.stop, found.start + self._limit))
@@ -105,7 +105,9 @@ class PreparedSource(seqio.DataSource):
             if own := [file for file in files if next(number) % shard.num_shards == shard.index]:
                 by_slice.append(records(info, own, shuffle, seed))
         if not by_slice:
-            raise ValueError(f'{self.dataset.name}, {split}: no file for {shard}, there are {next(number)}')
+            raise ValueError(
+                f'{self.dataset.name}, {split}: no file for shard {shard}, because there are only {next(number)} files'
+            )
         rows = functools.reduce(tf.data.Dataset.concatenate, by_slice)
         return rows.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
 

@@ -82,11 +82,11 @@ def rendered_row(dataset: Dataset, row: Mapping[str, Any]) -> RenderedExample:
     try:
         rendered = _render_row(dataset, tf.data.Dataset.from_tensors(dict(row)))
     except KeyError as error:
-        raise UserError(f'{dataset.name} reads {error}; the row has {", ".join(row) or "nothing"}') from error
+        raise UserError(f'{dataset.name} needs the field {error}; the row has {", ".join(row) or "nothing"}') from error
     example = next(iterated(rendered, f'{dataset.name}, this row'), None)
     if example is None:
-        reason = dataset.keep.reason if dataset.keep else 'it makes no example'
-        raise UserError(f'{dataset.name} leaves such a row out: {reason}')
+        reason = dataset.keep.reason if dataset.keep else 'it yields no example'
+        raise UserError(f'{dataset.name} skips such rows: {reason}')
     return _rendered(dataset, example)
 
 

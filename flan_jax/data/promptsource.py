@@ -63,11 +63,11 @@ def add_prompts(paths: Iterable[str], data_dir: str) -> None:
         name, templates = read(path)
         datasets = _datasets_called(name)
         if not datasets:
-            raise UserError(f'Data.promptsource: {path} is for {name}, which the catalogue does not have')
+            raise UserError(f'Data.promptsource: {path} is for {name}, which is not in the catalogue')
         for dataset in datasets:
             added = {made.name: made for made in prompts_of(dataset, templates)}
             if not added:
-                raise UserError(f'Data.promptsource: no prompt in {path} asks for the task of {name}')
+                raise UserError(f'Data.promptsource: no prompt in {path} is for the task of {name}')
             _require_one_file(added.values(), name, path)
             _try(dataset, templates, data_dir, path)
             catalogue.DATASETS.update(added)
@@ -77,7 +77,7 @@ def _require_one_file(added: Iterable[Dataset], name: str, path: str) -> None:
     for made in added:
         before = catalogue.DATASETS.get(made.name, made)
         if list(before.fields) != list(made.fields):
-            raise UserError(f'Data.promptsource: {path} is a second file for {name}; join the two in one')
+            raise UserError(f'Data.promptsource: {path} is a second file for {name}; merge the two files')
 
 
 def prompts_of(dataset: Dataset, templates: Iterable[PromptsourceTemplate]) -> Iterator[Dataset]:
@@ -117,7 +117,9 @@ def _dataset_of(dataset: Dataset, template: PromptsourceTemplate, name: str) -> 
         metrics=metrics,
         long_fields=(),
         revealing=(),
-        keep=both(dataset.keep, Keep('the prompt is not for such rows, or no option is its target', applies)),
+        keep=both(
+            dataset.keep, Keep('the prompt does not apply to such rows, or its target is not an option', applies)
+        ),
         note=f'promptsource: {template.name}',
     )
 

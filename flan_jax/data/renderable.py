@@ -77,8 +77,8 @@ def _first_broken(source: PreparedSource, split: str) -> str | None:
     is_read = row < readable
     why = f'rendered: {_why(source.dataset, rows.skip(row).take(1))}' if is_read else f'read: {unread}'
     return (
-        f'{source.dataset.name}, {split} examples: row {row + 1} of {len(source.slice(split))} in {source.data_dir} '
-        f'cannot be {why}; prepare the dataset anew without it, or leave the dataset out'
+        f'{source.dataset.name}, {split} examples: row {row + 1} of {len(source.slice(split))} in '
+        f'{source.data_dir} cannot be {why}; prepare the dataset again without it, or remove the dataset'
     )
 
 
@@ -100,8 +100,8 @@ def _why(dataset: Dataset, row: tf.data.Dataset) -> str:
     try:
         list(examples.map(lambda ex: _strings(dataset, ex)).as_numpy_iterator())
     except tf.errors.OpError as error:
-        return 'it holds text that is not UTF-8' if _NOT_UTF8 in str(error) else first_line(error)
-    return 'nothing says why'
+        return 'it contains text that is not UTF-8' if _NOT_UTF8 in str(error) else first_line(error)
+    return 'the reason is not known'
 
 
 def _strings(dataset: Dataset, ex) -> tf.Tensor:
@@ -134,8 +134,8 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
             count += 1
     except tf.errors.OpError as error:
         raise CannotRender(
-            f'{where}: after {count} examples, one cannot be read or rendered: {first_line(error)}; `flan-jax tasks '
-            'verify NAME` looks at all in the order on disk'
+            f'{where}: after {count} examples, one cannot be read or rendered: {first_line(error)}; `flan-jax '
+            'tasks verify NAME` checks all examples'
         ) from error
 
 

@@ -118,6 +118,6 @@ def _by_template(
         is_answer = dataset.has_options or dataset.templates[template].targets == '{answer}'
         references = texts('references') if is_answer else (targets,)
         if not references:
-            raise CannotRender(f'usable example {index} has no reference, so that no answer to it can be judged')
+            raise CannotRender(f'usable example {index} has no reference answer, so it cannot be evaluated')
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)

@@ -67,9 +67,9 @@ class Data(Settings):
     def check(self) -> None:
         names = [part.name for part in self.parts]
         if len(set(names)) < len(names):
-            raise SettingsError(f'Data.parts: {", ".join(names)}: give every part a name of its own (Part.name)')
+            raise SettingsError(f'Data.parts: {", ".join(names)}: the names of parts must differ; set Part.name')
         if self.parts and self.mixing != ProportionalMixing():
             raise SettingsError(
-                f'Data.mixing=@{type(self.mixing).__name__}() weighs the datasets of MIXTURE_OR_TASK_NAME, which '
-                'Data.parts replace; weigh these by Part.weight and Part.max_rate'
+                f'Data.mixing=@{type(self.mixing).__name__}() sets mixing rates for MIXTURE_OR_TASK_NAME, which '
+                'Data.parts replaces; use Part.weight and Part.max_rate'
             )

@@ -73,9 +73,9 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     builder = tfds.builder_from_directory(path)
     if not file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format].SUPPORTS_TF_DATA:
         raise FileFormatError(
-            f'{source} lies in {path} as {builder.info.file_format.value}, which TFDS reads only at random; remove '
-            'that folder and prepare it anew, or convert it to tfrecord by `tfds convert_format`, which '
-            'needs apache-beam'
+            f'{source} is stored in {path} as {builder.info.file_format.value}, which cannot be read '
+            'sequentially; remove that folder and prepare the dataset again, or convert it to tfrecord with '
+            '`tfds convert_format` (needs apache-beam)'
         )
     return builder
 

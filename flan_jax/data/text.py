@@ -121,6 +121,6 @@ def _name_and_field(mixture: str) -> tuple[str, str]:
     name, _, field = mixture.removeprefix(TFDS).rpartition(':')
     if not name:
         raise UserError(
-            f'MIXTURE_OR_TASK_NAME={mixture!r}: name a TFDS dataset and its field, as in tfds:wiki40b/en:1.3.0:text'
+            f'MIXTURE_OR_TASK_NAME={mixture!r}: expected tfds:DATASET:FIELD, such as tfds:wiki40b/en:1.3.0:text'
         )
     return name, field

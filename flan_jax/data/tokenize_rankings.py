@@ -28,7 +28,10 @@ def tokenize_ranking(example: Values, lengths: Mapping[str, int | None], encoder
         encoded, shots = zip(*(encoder.encode(one, exemplars, lengths) for one in answered))
         first = encoded[0]
         if any(other.prompt != first.prompt for other in encoded):
-            raise UserError('a prompt format whose prompt depends on the response cannot rank responses')
+            raise UserError(
+                'responses cannot be ranked in a prompt format whose prompt depends on the response; '
+                'choose another Run.prompt_format'
+            )
         branches = [np.array(one.response, np.int32) for one in encoded]
         cuts = shortened or first.prompt_cut, first.prompt_fits, any(one.response_cut for one in encoded)
         sizes = np.array([len(branch) for branch in branches], np.int32)

@@ -46,7 +46,7 @@ def verify(dataset: Dataset, data_dir: str, limit: int = -1) -> Verification:
         problems.update(problems_of(dataset, ex))
     dropped = rows.num_input_examples(splits) - examples if splits else 0
     if dropped and dataset.keep is None:
-        problems['an example is lost, and no filter is documented'] = dropped
+        problems['an example is skipped, but no filter is documented'] = dropped
     samples = source.origin(dataset.source, data_dir) == SAMPLES
     return Verification(dataset, samples, examples, dropped, dict(problems))
 
@@ -68,9 +68,9 @@ def _problems_of_options(ex: RenderedExample) -> Iterator[str]:
     if len(ex.choices) < 2 or not all(choice.strip() for choice in ex.choices):
         yield 'there are fewer than two options, or an empty one'
     if [choice for choice, right in zip(ex.choices, ex.right) if right] != list(ex.references):
-        yield 'the references are not the options marked right'
+        yield 'the references are not the correct options'
     if ex.answer != ex.references[0]:
-        yield 'the answer is not the first right option'
+        yield 'the answer is not the first correct option'
     if ex.choices.count(ex.answer) != 1:
         yield 'the answer is not among the options exactly once'
 
@@ -78,16 +78,16 @@ def _problems_of_options(ex: RenderedExample) -> Iterator[str]:
 def _problems_of_prompt(dataset: Dataset, index: int, inputs: str, targets: str, ex: RenderedExample) -> Iterator[str]:
     template = dataset.templates[index]
     if not inputs or not targets or inputs != inputs.strip() or targets != targets.strip():
-        yield 'inputs or targets are empty or begin or end with blanks'
+        yield 'inputs or targets are empty, or start or end with white space'
     own_words = _without_values(inputs, ex)
     if re.search(r'[{}]', own_words):
         yield 'a stray brace'
     if '??' in own_words:
-        yield 'a doubled question mark'
+        yield 'a double question mark'
     if template.inverted:
         return
     if template.targets == '{answer}' and targets != ex.answer.strip():
-        yield 'the targets are not the answer'
+        yield 'the targets do not equal the answer'
     if dataset.has_options and not all(f'\n- {choice}' in inputs for choice in ex.choices):
         yield 'an option is not shown'
 

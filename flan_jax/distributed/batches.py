@@ -38,9 +38,9 @@ def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
     """Raises SettingsError unless every microbatch can be split equally over the groups of devices."""
     if batch_size % (microbatches * groups(mesh)):
         raise SettingsError(
-            f'BATCH_SIZE={batch_size} must be a multiple of Training.microbatches={microbatches} times the '
-            f'data * fsdp = {mesh.shape["data"]} * {mesh.shape["fsdp"]} groups of devices; change BATCH_SIZE, or raise '
-            f'TENSOR={mesh.shape["tensor"]}, whose devices work on the same sequences'
+            f'BATCH_SIZE={batch_size} must be a multiple of Training.microbatches={microbatches} times the data * '
+            f'fsdp = {mesh.shape["data"]} * {mesh.shape["fsdp"]} device groups; change BATCH_SIZE, or raise '
+            f'TENSOR={mesh.shape["tensor"]}, whose devices share sequences'
         )
 
 
@@ -96,9 +96,9 @@ def check_replicas(batch: Mapping[str, jax.Array]) -> None:
         for named, processes in seen.items():
             if len(processes) > 1:
                 raise ReplicaError(
-                    f'{name} of sequences {named} of the first batch differs between devices of processes '
-                    f'{" and ".join(str(sorted(found)) for found in processes.values())}; do all processes read the '
-                    'same stream?'
+                    f'{name} of sequences {named} of the first batch differs between the devices of processes '
+                    f'{" and ".join(str(sorted(found)) for found in processes.values())}; do all processes read '
+                    'the same stream?'
                 )
 
 

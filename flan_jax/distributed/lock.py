@@ -52,11 +52,14 @@ def _locked(folder: epath.Path) -> Iterator[None]:
             _take(file)
         except BlockingIOError as error:
             raise UserError(
-                f'MODEL_DIR={str(folder)!r}: another run is at work there{_holder(file)}; wait for its end, stop '
-                'it, or choose another MODEL_DIR'
+                f'MODEL_DIR={str(folder)!r}: another process is using this folder{_holder(file)}; wait until it '
+                'ends, stop it, or choose another MODEL_DIR'
             ) from error
         except OSError as error:
-            CONSOLE.print(f'{folder} is on a disk without locks ({error.strerror}): start no second run there')
+            CONSOLE.print(
+                f'{folder} is on a file system without locks ({error.strerror}): make sure that no '
+                'other run uses this folder'
+            )
         file.truncate(0)
         began = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
         file.write(json.dumps({'host': socket.gethostname(), 'pid': os.getpid(), 'since': began}))
@@ -80,16 +83,16 @@ def at_work(model_dir: epath.PathLike) -> str:
     """
     path = epath.Path(model_dir) / FILE
     if in_bucket(model_dir):
-        return 'not known: buckets have no locks'
+        return 'unknown, because buckets have no locks'
     if not path.exists():
         return ''
     with open(path, 'a+', encoding='utf-8') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _holder(file).removeprefix(': ') or 'a process that is about to say who it is'
+            return _holder(file).removeprefix(': ') or 'a process that is starting'
         except OSError as error:
-            return f'not known: a disk without locks ({error.strerror})'
+            return f'unknown, because the file system has no locks ({error.strerror})'
     return ''
 
 

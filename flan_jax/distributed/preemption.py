@@ -59,7 +59,7 @@ class Termination:
 
     def stopped(self, message: str) -> Preempted:
         """The exception to raise after a call returned True."""
-        return Preempted(f'{message}; give the same command again to go on', self._received or signal.SIGTERM)
+        return Preempted(f'{message}; run the same command again to resume', self._received or signal.SIGTERM)
 
     def send_again(self) -> None:
         """Sends the received signal again, now that the default handlers are restored."""

@@ -44,7 +44,9 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
         return
     if given and len(given) < len(_EXPLICIT) and not _is_one_of_many(environment):
         missing = ', '.join(name for name in _EXPLICIT if name not in given)
-        raise ProcessesError(f'{", ".join(given)} is set, but not {missing}; a job of several processes needs all')
+        raise ProcessesError(
+            f'{", ".join(given)} is set, but not {missing}; set all of them for a job of several processes'
+        )
     # The service would handle SIGTERM in place of `preemption`, and background checkpoints change its step counter.
     jax.config.update('jax_enable_preemption_service', False)
     try:
@@ -66,7 +68,9 @@ def broadcast_from_first(value: T) -> T:
     # Through the coordination service, which has no public interface: on CPUs, collectives time out after 30 seconds.
     client, key = distributed.global_state.client, f'flan_jax/broadcast/{next(_broadcasts)}'
     if client is None:
-        raise ProcessesError('JAX runs several processes without its coordination service, by which they agree')
+        raise ProcessesError(
+            'JAX runs several processes without its coordination service, which is required; initialise jax.distributed'
+        )
     if jax.process_index() == 0:
         client.key_value_set(key, json.dumps(value))
     return json.loads(client.blocking_key_value_get(key, _LONGEST_WAIT_MS))

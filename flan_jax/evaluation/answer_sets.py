@@ -106,7 +106,7 @@ def preferred_pairs(path: pathlib.Path, format_name: str) -> tuple[list[Verdict]
         if not (dialogue.system or dialogue.history):
             found += _pairs(dialogue)
     if not found:
-        raise UserError(f'{path}: holds no pair of answers to a single question of which one is better')
+        raise UserError(f'{path}: contains no single-turn question with two answers of which one is better')
     return found, others
 
 

@@ -115,14 +115,12 @@ def _by_examples(folder: epath.Path) -> dict[str, epath.Path]:
     for path in folders:
         settings = records.settings_of(path)
         if 'examples' not in settings:
-            raise ComparisonError(
-                f'{path}: holds no records of an evaluation; name the folder of a run or of its records'
-            )
+            raise ComparisonError(f'{path}: contains no evaluation records; give the folder of a run or of its records')
         examples = records.fingerprint(settings['examples'])
         if examples in found:
             raise ComparisonError(
-                f'{found[examples]} and {path} answer the same examples, by other weights or in another prompt format '
-                f'(see {SETTINGS_FILE} there); name one of the two'
+                f'{found[examples]} and {path} have records of the same examples, but with other weights or '
+                f'another prompt format (see {SETTINGS_FILE} in each); give one of the two folders'
             )
         found[examples] = path
     return found
@@ -180,5 +178,5 @@ def _check_same_examples(name: str, a: Sequence[Mapping], b: Sequence[Mapping]) 
     examples_a, examples_b = ([(r['example'], tuple(r['references'])) for r in found] for found in (a, b))
     if examples_a != examples_b:
         raise ComparisonError(
-            f'{name}: the records are of different examples ({len(a)} and {len(b)}); evaluate one of the models anew'
+            f'{name}: the records are for different examples ({len(a)} and {len(b)}); evaluate one of the models again'
         )

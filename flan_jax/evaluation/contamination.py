@@ -36,7 +36,7 @@ Datasets = Mapping[str, Dataset]
 def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, data_dir: str) -> dict[str, Any]:
     """The certificate of a stream: which evaluated examples occur in it, and in the examples of which tasks."""
     tasks = stream.manifest.tasks
-    with bar('looking for what is evaluated in the stream', len(stream)) as advance:
+    with bar('searching the stream for evaluated examples', len(stream)) as advance:
         evaluated = EvaluatedRows(list(datasets.values()), data_dir)
         by_task = {task: Found(evaluated) for task in tasks}
         for start in range(0, len(stream), _SEQUENCES_AT_A_TIME):
@@ -56,12 +56,12 @@ def of_stream(stream: PackedStream, vocabulary: Vocabulary, datasets: Datasets, 
 
 def of_corpus(name: str, chunks: Iterable[Rows], datasets: Datasets, data_dir: str) -> dict[str, Any]:
     """The same for a corpus, whose documents are read in chunks."""
-    with bar('reading what is evaluated', len(datasets)) as advance:
+    with bar('reading evaluated examples', len(datasets)) as advance:
         evaluated = EvaluatedRows(list(datasets.values()), data_dir, advance)
     found = Found(evaluated)
     for rows in chunks:
         found.look_in(rows)
-        CONSOLE.print(f'{name}: {found.words:,} words are read')
+        CONSOLE.print(f'{name}: {found.words:,} words were searched')
     return _content({'corpus': name}, found, datasets, data_dir, {})
 
 
@@ -82,7 +82,7 @@ def read(model_dir: epath.PathLike, wanted: Mapping[str, Any]) -> dict[str, Any]
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         return None
-    found = read_json(path, 'remove it; `flan-jax certify` writes it anew')
+    found = read_json(path, 'remove it and run `flan-jax certify` again')
     return (
         found if found.get('made_of') == wanted and _signed(found)['fingerprint'] == found.get('fingerprint') else None
     )

@@ -167,7 +167,7 @@ class EvalSet:
         if cache_key not in self._read:
             found = self._examples(key, vocabulary, prompt_format)
             if not found:
-                raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
+                raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it again')
             self._warn(key, found)
             self._read[cache_key] = found
         return self._read[cache_key]
@@ -177,13 +177,13 @@ class EvalSet:
         where = f'[red]{key.dataset}, template {key.template}[/]'
         if lost := sum(example.cut is Cut.END for example in found):
             CONSOLE.print(
-                f'{where}: {lost} of {len(found)} prompts lose their end, '
-                f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
+                f'{where}: {lost} of {len(found)} prompts are truncated at the end, because they do not fit '
+                f'Stream.input_length={self._lengths[INPUTS]} even with long fields shortened'
             )
         if alike := sum(_are_alike(example) for example in found):
             CONSOLE.print(
-                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this '
-                'vocabulary, of which the first wins whatever the model has learned'
+                f'{where}: in {alike} of {len(found)} examples, several options have the same tokens in this '
+                'vocabulary, so the model cannot distinguish them, and the first one is chosen'
             )
 
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
@@ -191,8 +191,8 @@ class EvalSet:
         splits = split_slices(dataset, self.data_dir)
         if 'train' not in splits and 0 not in self.evaluation.shots:
             raise SettingsError(
-                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples to take exemplars from; '
-                'add 0, so that it is asked without, or leave it out of what is evaluated'
+                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples for exemplars; add 0 to '
+                'SHOTS, to evaluate it zero-shot, or do not evaluate it'
             )
         return [
             RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
@@ -246,9 +246,9 @@ def prepared_datasets(
         elif all(map(sample_files, missing)):
             advice = f', or write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`'
         raise MissingDataError(
-            f'not prepared in {data_dir}, but to be evaluated: {", ".join(dataset.name for dataset in missing)}; see '
-            f'`flan-jax data status`{advice}'
-            f'{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
+            f'not prepared in {data_dir}, but evaluated: {", ".join(dataset.name for dataset in missing)}; see '
+            '`flan-jax data '
+            f'status`{advice}{". Prepared, but without a test split: " * bool(without)}{", ".join(without)}'
         )
     return present
 

@@ -49,7 +49,7 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
     with termination_noted() as should_stop, bar(title, total, total - len(missing), first=COMPILING) as advance:
         for group in _groups(eval_set, missing, model, prompt_of):
             if should_stop():
-                raise should_stop.stopped(f'stopped {title}; what it answered is on record')
+                raise should_stop.stopped(f'stopped {title}; answers so far are recorded')
             found = evaluator_of(prompt_of(next(iter(group)))).evaluate(group)
             if jax.process_index() == 0:
                 _write(found, eval_set, model_records)

@@ -41,7 +41,7 @@ def verify(content: bytes) -> None:
         _verify(line, number)
     expected = _parsed(lines[0], 1).get(NUM_RECORDS)
     if len(lines) != expected or not content.endswith(b'\n'):
-        raise DamagedLine(f'cut short: {len(lines)} lines of {expected}')
+        raise DamagedLine(f'truncated: {len(lines)} lines of {expected}')
 
 
 def parsed(content: bytes) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def _verify(line: bytes, number: int) -> None:
     if checked and _checksum(checked[1]) != checked[2]:
         raise DamagedLine(f'line {number} is not as it was written')
     if not checked and not _UNCHECKED.fullmatch(line):
-        raise DamagedLine(f'line {number} is not as it was written, or cut short')
+        raise DamagedLine(f'line {number} has been changed or truncated')
 
 
 def _parsed(line: bytes, number: int) -> dict[str, Any]:
@@ -72,6 +72,6 @@ def _parsed(line: bytes, number: int) -> dict[str, Any]:
     except ValueError as error:
         raise DamagedLine(f'line {number}: {error}') from error
     if not isinstance(record, dict):
-        raise DamagedLine(f'line {number} is no record')
+        raise DamagedLine(f'line {number} is not a record')
     record.pop('check', None)
     return record

@@ -113,7 +113,9 @@ class ModelRecords:
         if not (folder / SETTINGS_FILE).exists():
             write_whole(folder / SETTINGS_FILE, json.dumps(covered, indent=2, ensure_ascii=False))
         elif settings_of(folder) != json.loads(json.dumps(covered)):
-            raise RecordsError(f'{folder} holds records of other settings, see {SETTINGS_FILE} there; remove it')
+            raise RecordsError(
+                f'{folder} contains records with other settings, see its {SETTINGS_FILE}; remove the folder'
+            )
         return folder
 
     def _covered(self, examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +163,7 @@ def last_written(folder: epath.Path) -> float:
 
 def settings_of(folder: epath.Path) -> dict[str, Any]:
     """The settings that the fingerprint of a dataset's folder covers."""
-    return read_json(folder / SETTINGS_FILE, f'remove {folder}; `flan-jax evaluate` writes it anew')
+    return read_json(folder / SETTINGS_FILE, f'remove {folder} and run `flan-jax evaluate` again')
 
 
 def write(folder: epath.Path, key: RecordKey, records: Iterable[Record]) -> None:
@@ -177,7 +179,7 @@ def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
     """
     path = folder / key.file
     if not path.exists():
-        raise RecordsError(f'{path}: not there; `flan-jax evaluate` writes it')
+        raise RecordsError(f'{path}: no such file; run `flan-jax evaluate` to write it')
     try:
         return record_lines.parsed(path.read_bytes())
     except DamagedLine as error:
@@ -222,7 +224,7 @@ def require_sound(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordK
 
 
 def _damaged(path: epath.Path, error: Exception) -> RecordsError:
-    return RecordsError(f'{path} is damaged: {error}; `flan-jax evaluate` writes it anew')
+    return RecordsError(f'{path} is damaged: {error}; run `flan-jax evaluate` to write it again')
 
 
 def _damage(content: bytes) -> DamagedLine | None:
@@ -232,4 +234,4 @@ def _damage(content: bytes) -> DamagedLine | None:
     except DamagedLine as error:
         return error
     fields = {field.name for field in dataclasses.fields(RecordKey)}
-    return None if fields <= record_lines.first(content).keys() else DamagedLine('line 1 is no record')
+    return None if fields <= record_lines.first(content).keys() else DamagedLine('line 1 is not a record')

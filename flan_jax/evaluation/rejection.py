@@ -80,8 +80,8 @@ def keep_paths(samples: Sequence[Answered], progress: Callable[[int], None] = la
         reference = answered.question.reference
         if final_answer(reference) is None:
             raise SamplesError(
-                f'the reference of {answered.question.prompt[:60]!r} has no answer after "####"; draw samples from a '
-                'file with solutions, and name their key by --keys completion=...'
+                f'the reference of {answered.question.prompt[:60]!r} has no answer after "####"; draw samples '
+                'from a file with solutions, and map their key with --keys completion=...'
             )
         good = accepted(answered.answers, reference)
         right += sum(is_right(answer, reference) for answer in answered.answers)

@@ -120,7 +120,7 @@ def difference(
       ValueError: if the records have different draws.
     """
     if [r['drawn'] for r in records] != [r['drawn'] for r in others]:
-        raise ValueError('the records are of different draws')
+        raise ValueError('the records are of different random samples')
     (first, of, _), (second, _, _) = _counts(records, score), _counts(others, score)
     low, high = bootstrap.percentiles(_resampled(second, of) - _resampled(first, of))
     return 100 * float(second.sum() - first.sum()) / of.sum(), low, high
@@ -136,7 +136,7 @@ def _counts(records: Sequence[Record], score: Score) -> tuple[np.ndarray, np.nda
         of.append(len(others))
         ties += sum(own == other for other in others)
     if not sum(of):
-        raise UserError("there is no comparison: every response that was drawn is the instruction's own")
+        raise UserError("no comparison: every sampled response is the instruction's own")
     return np.array(holds), np.array(of), ties
 
 

@@ -27,7 +27,7 @@ SETTINGS_FILE = 'settings.json'
 
 QUESTIONS_PER_FILE = 64
 
-_ADVICE = 'remove the folder, and draw anew'
+_ADVICE = 'remove the folder, and run `flan-jax samples draw` again'
 
 
 class SamplesError(UserError):
@@ -78,7 +78,7 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
     default = None if 'completion' in keys else ''
     found = [Question(text_of(at, row, prompt), text_of(at, row, completion, default)) for at, row in rows]
     if not found:
-        raise ExampleError(f'{path}: holds no questions')
+        raise ExampleError(f'{path}: contains no questions')
     return found
 
 
@@ -122,7 +122,7 @@ def require_same(folder: epath.PathLike, drawn_by: Mapping[str, Any], unsaid: Co
     before = {name: now[name] for name in unsaid if name in now} | read_json(path, _ADVICE)
     if different := sorted(name for name in before | now if before.get(name) != now.get(name)):
         raise SamplesError(
-            f'{folder} holds samples with another {", ".join(different)}; take another folder, or the settings '
+            f'{folder} contains samples with another {", ".join(different)}; use another folder, or the settings '
             f'in {path}'
         )
 
@@ -158,14 +158,15 @@ def read(folder: epath.PathLike) -> list[Answered]:
     """
     path = epath.Path(folder) / SETTINGS_FILE
     if not path.exists():
-        raise SamplesError(f'{folder} holds no samples; `flan-jax samples draw --output={folder}` draws them')
+        raise SamplesError(f'{folder} contains no samples; run `flan-jax samples draw --output={folder}` first')
     expected = read_json(path, _ADVICE).get('questions')
     if not isinstance(expected, int):
-        raise DamagedFile(f'{path} is damaged: does not say how many "questions" there are; {_ADVICE}')
+        raise DamagedFile(f'{path} is damaged: it has no number of "questions"; {_ADVICE}')
     found = [record for number in range(-(-expected // QUESTIONS_PER_FILE)) for record in _records(folder, number)]
     if len(found) != expected:
         raise SamplesError(
-            f'{folder} holds samples of {len(found)} of {expected} questions; the command that draws them goes on'
+            f'{folder} holds samples of {len(found)} of {expected} questions; run the command that draws them '
+            'again to resume'
         )
     return [Answered(Question(row['prompt'], row['reference']), tuple(row['answers'])) for row in found]
 
@@ -211,4 +212,6 @@ def _records(folder: epath.PathLike, number: int) -> Iterator[dict[str, Any]]:
         try:
             yield from [json.loads(line) for line in path.read_bytes().splitlines()]
         except ValueError as error:
-            raise DamagedFile(f'{path} is damaged: not JSON; remove it, and draw again: the rest stays') from error
+            raise DamagedFile(
+                f'{path} is damaged: not JSON; remove it, and draw again; other answers are kept'
+            ) from error

@@ -31,9 +31,9 @@ def require_references(name: str, questions: Sequence[Question]) -> None:
     lacking = [question for question in questions if final_answer(question.reference) is None]
     if name == 'right' and lacking:
         raise UserError(
-            f"the scorer right compares with the number after '####' in a reference, and that of the question "
-            f'{lacking[0].prompt[:60]!r} has none: {lacking[0].reference[-60:]!r}; add references as "completion", or '
-            'take another scorer'
+            'the scorer "right" needs a number after '
+            f"'####' in each reference, but the reference of the question {lacking[0].prompt[:60]!r} has none: "
+            f'{lacking[0].reference[-60:]!r}; add references as "completion", or use another scorer'
         )
 
 
@@ -55,7 +55,7 @@ def scores_by(name: str, samples: Sequence[Answered]) -> list[list[float]]:
         raise UserError(f'{path}: no such file of scores')
     lines = [line for line in read_utf8(path).split('\n') if line.strip()]
     if len(lines) != len(samples):
-        raise UserError(f'{path}: scores of {len(lines)} questions, where {len(samples)} are sampled')
+        raise UserError(f'{path}: scores of {len(lines)} questions, but there are samples of {len(samples)}')
     return [
         _scores_of(line, f'{path}, line {number}', len(answered.answers))
         for number, (line, answered) in enumerate(zip(lines, samples), start=1)

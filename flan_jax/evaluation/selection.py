@@ -35,7 +35,8 @@ def chosen_templates(dataset: Dataset, wanted: tuple[int, ...]) -> list[int]:
     allowed = list(dataset.forward_templates)
     if unknown := [template for template in wanted if template not in allowed]:
         raise SettingsError(
-            f'Evaluation.templates={wanted}: {dataset.name} cannot be evaluated with template {unknown[0]}; it has '
-            f'{", ".join(map(str, allowed))}. Leave it out, or choose other datasets with EVAL_TASKS'
+            f'Evaluation.templates={wanted}: {dataset.name} cannot be evaluated with template {unknown[0]}; '
+            f'allowed are {", ".join(map(str, allowed))}. Remove the template, or choose other datasets with '
+            'EVAL_TASKS'
         )
     return list(dict.fromkeys(wanted)) or allowed

@@ -61,6 +61,6 @@ class Evaluation(Settings):
     def check(self) -> None:
         if self.options != 'listed' and self.instructions != 'templates':
             raise SettingsError(
-                f'Evaluation.options={self.options!r}: Evaluation.instructions={self.instructions!r} show no options; '
-                'leave one of the two as it is'
+                f'Evaluation.options={self.options!r}: Evaluation.instructions={self.instructions!r} show no '
+                'options; remove one of the two settings'
             )

@@ -87,9 +87,11 @@ def read_translations(path: epath.PathLike) -> dict[str, str]:
     for where, row in read_rows(path):
         text, translation = row.get(TEXT), row.get(TRANSLATION)
         if not isinstance(text, str) or not isinstance(translation, str):
-            raise UserError(f'{where}: expected texts called {TEXT!r} and {TRANSLATION!r}; it has {", ".join(row)}')
+            raise UserError(
+                f'{where}: expected strings named {TEXT!r} and {TRANSLATION!r}; the keys are {", ".join(row)}'
+            )
         if found.setdefault(text, translation) != translation:
-            raise UserError(f'{where}: another translation of a text that stands there already: {text[:80]!r}')
+            raise UserError(f'{where}: second translation of a text; each text must occur once: {text[:80]!r}')
     return found
 
 
@@ -117,8 +119,8 @@ def rewritten(
         asked = translations.get(prompt, prompt) if prompts else prompt
         if seen.setdefault(asked, prompt) != prompt:
             raise UserError(
-                f'{seen[asked][:60]!r} and {prompt[:60]!r} have one translation, {asked[:60]!r}; answers are found by '
-                'their prompts: give different ones in a file of translations'
+                f'{seen[asked][:60]!r} and {prompt[:60]!r} have one translation, {asked[:60]!r}; answers are '
+                'matched by their prompts, so give different translations in a file'
             )
         records.append(
             {'prompt': asked, 'answer': translations.get(answer, answer)}

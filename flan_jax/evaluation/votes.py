@@ -37,11 +37,11 @@ def votes(samples: Sequence[Answered]) -> list[Vote]:
     counts = {len(answered.answers) for answered in samples}
     if len(counts) != 1:
         raise SamplesError(
-            f'questions have {min(counts)} to {max(counts)} answers; unite folders of the same questions'
+            f'questions have {min(counts)} to {max(counts)} answers; combine only folders with the same questions'
         )
     expected = [final_answer(answered.question.reference) for answered in samples]
     if None in expected:
-        raise SamplesError('not every question has a reference with an answer after "####", so votes cannot be judged')
+        raise SamplesError('not every question has a reference with an answer after "####", so votes cannot be scored')
     answers = [[final_answer(answer) for answer in answered.answers] for answered in samples]
     right_QxN = np.array([[same_answer(a, gold) for a in given] for given, gold in zip(answers, expected)])
     (most,) = counts

@@ -62,8 +62,8 @@ def check_decoding(decoding: Mapping[str, Any], longest_answer: int) -> None:
     chosen = [name for name, value in decoding.items() if name in CHOICES and value is not None]
     if decoding.get('decoding') is not None and chosen:
         raise UserError(
-            f'decoding={decoding["decoding"]!r} is given, so that {", ".join(chosen)} would change nothing; '
-            'leave out one'
+            f'decoding={decoding["decoding"]!r} is given, so {", ".join(chosen)} would have no effect; remove one '
+            'of them'
         )
     check_integer('max_new_tokens', decoding.get('max_new_tokens', MAX_NEW_TOKENS), 1, longest_answer)
     check_integer('seed', decoding.get('seed', 0), 0, LAST_SEED)
@@ -98,7 +98,7 @@ def decoding_of(
     }
     warpers = tuple(_made(name, make, value) for name, (make, value) in given.items() if value is not None)
     if beams is not None and warpers:
-        raise UserError('beam search does not sample: give beams, or temperature, top_k and top_p')
+        raise UserError('beam search does not sample: use either beams, or temperature, top_k and top_p')
     if beams is not None:
         return _made('beams', functools.partial(Beams, processors=penalties), beams)
     return (Sampling if warpers else Greedy)(processors=penalties + warpers)

@@ -26,7 +26,7 @@ def check_number(name: str, value: Any) -> None:
 def check_texts(name: str, values: Any) -> list[str]:
     """The texts of a list; raises UserError for a single text, which would be read letter by letter, and non-texts."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise UserError(f'{name}={values!r}: must be a list of texts')
+        raise UserError(f'{name}={values!r}: must be a list of strings')
     texts = list(values)
     for text in texts:
         if not isinstance(text, str):
@@ -34,5 +34,5 @@ def check_texts(name: str, values: Any) -> list[str]:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise UserError(f'{name}: {text[:80]!r} holds half a character, which is no text') from error
+            raise UserError(f'{name}: {text[:80]!r} contains a lone surrogate, which is not valid text') from error
     return texts

@@ -87,7 +87,7 @@ class LoadedModel:
         if tokens + decoder.prompt_length(self.params) > trained:
             say_once(
                 f'texts may become longer than the {trained:.0f} tokens that the model was trained on '
-                '(Rotary.trained_length, max_position_embeddings in config.json): what it makes of them may be worse'
+                '(Rotary.trained_length, max_position_embeddings in config.json), so its quality may degrade'
             )
 
     def require_language_model(self) -> None:
@@ -99,13 +99,13 @@ class LoadedModel:
         self._require_no_value_function()
         if self.prompts:
             raise UserError(
-                f'this model has a soft prompt for each task ({", ".join(self.prompts)}), of which a text reads one; '
-                'where none can be chosen by --task or `of_task`, name another model, such as its base'
+                f'this model has one soft prompt per task ({", ".join(self.prompts)}); choose one with --task or '
+                '`of_task`; where that is not possible, use another model, such as its base model'
             )
         if VALUE_HEAD in self.params:
             raise UserError(
-                'this is a reward model: it rates responses, and neither answers nor scores options; name a language '
-                'model, such as the one that it was tuned from'
+                'this is a reward model, which rates responses, but does not generate answers or score options; '
+                'use a language model, such as the one from which it was tuned'
             )
 
     def require_value_head(self) -> None:
@@ -113,15 +113,15 @@ class LoadedModel:
         self._require_no_value_function()
         if VALUE_HEAD not in self.params:
             raise UserError(
-                'this is a language model, which has no scalar head to rate responses with; name a run with '
-                'Run.objective = @Reward(), or tune one'
+                'this is a language model, which has no scalar head and cannot rate responses; use a run with '
+                'Run.objective = @Reward()'
             )
 
     def _require_no_value_function(self) -> None:
         if VALUE_HEAD in self.params and trained_by_ppo(self.metadata):
             raise UserError(
-                'this is a checkpoint of PPO, whose scalar head foretells rewards and gives none; name MODEL_DIR/'
-                'policy for the language model, or the reward model that it learned from'
+                'this is a checkpoint of PPO, whose scalar head is a value function, not a reward model; use '
+                'MODEL_DIR/policy for the language model, or the reward model of the run'
             )
 
     def mesh_context(self) -> contextlib.AbstractContextManager:

@@ -58,7 +58,10 @@ class Streamer:
             that does not fit the model's vocabulary.
         """
         if not isinstance(decoding, TokenByToken):
-            raise UserError(f'{decoding}: has no token before the last is decoded; stream greedy decoding or sampling')
+            raise UserError(
+                f'{decoding}: cannot be streamed, because no token is final before the last; use '
+                'greedy decoding or sampling'
+            )
         self._model = model
         self.slots = slots
         self._generator = Generator(model, max_new_tokens=slots, batch_tokens=batch_tokens, decoding=decoding)

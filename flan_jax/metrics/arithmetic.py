@@ -1,4 +1,4 @@
-"""The value of an arithmetic expression, by a parser of our own: texts that a model wrote are never evaluated as code.
+"""Evaluates arithmetic expressions with a parser of our own, since a model's output must not be executed as code.
 
     expression := term (('+' | '-') term)*
     term       := factor (('*' | '/' | '//' | '%') factor)*
@@ -7,15 +7,15 @@
     atom       := NUMBER | '(' expression ')'
     NUMBER     := digits with at most one point, and an exponent or none: 12, 0.5, .5, 5., 1e3
 
-Values, precedence and associativity are Python's, since the checker of RFT evaluates in Python. What else Python knows
-(names, commas, bit operations, comments) is refused, and so is a whole number that begins with 0, as Python does.
+Values, precedence and associativity are Python's, since the checker of RFT evaluates in Python. Python's other syntax
+(names, commas, bit operations, comments) is refused and, as in Python, so are integers with a leading 0.
 """
 
 import operator
 import re
 
 LONGEST = 300
-"""Characters of an expression; a longer one is refused, which bounds parentheses and the size of values."""
+"""Longest allowed expression in characters, which bounds the nesting of parentheses and the size of values."""
 
 _TOKEN = re.compile(r'\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\*\*|//|[-+*/%()])', re.ASCII)
 
@@ -26,14 +26,14 @@ _PRODUCTS = {'*': operator.mul, '/': operator.truediv, '//': operator.floordiv, 
 
 
 class ExpressionError(ValueError):
-    """A text is no expression of the grammar, or has no value."""
+    """A text is not an expression of the grammar, or has no value."""
 
 
 def evaluate(text: str) -> float:
     """The value of an expression.
 
     Raises:
-      ExpressionError: for what is not in the grammar, division by zero, and values that are too large or not real.
+      ExpressionError: for text outside the grammar, division by zero, and values that are too large or not real.
     """
     if len(text) > LONGEST:
         raise ExpressionError(f'{text[:20]}...: longer than {LONGEST} characters')
@@ -43,7 +43,7 @@ def evaluate(text: str) -> float:
     except (ZeroDivisionError, OverflowError) as error:
         raise ExpressionError(f'{text!r}: {error}') from error
     if parser.next is not None:
-        raise ExpressionError(f'{text!r}: {parser.next!r} is left over')
+        raise ExpressionError(f'{text!r}: {parser.next!r} is not part of an expression')
     return value
 
 
@@ -66,7 +66,7 @@ class _Parser:
 
     @property
     def next(self) -> str | None:
-        """The token that comes next."""
+        """The next token, which is not consumed; None at the end."""
         return self._tokens[-1] if self._tokens else None
 
     def expression(self) -> float:
@@ -91,9 +91,9 @@ class _Parser:
         if self.next != '**':
             return base
         self._tokens.pop()
-        value = float(base) ** float(self._factor())  # of floats, so that it overflows rather than grows
+        value = float(base) ** float(self._factor())  # floats, which overflow; integers could grow without bound
         if isinstance(value, complex):
-            raise ExpressionError(f'{base} has no real power of this kind')
+            raise ExpressionError(f'{base} has no real power with this exponent')
         return value
 
     def _atom(self) -> float:
@@ -101,7 +101,7 @@ class _Parser:
         if token == '(':
             value = self.expression()
             if self.next != ')':
-                raise ExpressionError('a parenthesis is not closed')
+                raise ExpressionError('missing closing parenthesis')
             self._tokens.pop()
             return value
         if token is None or token[0] not in '.0123456789' or _LEADING_ZERO.fullmatch(token):

@@ -1,10 +1,10 @@
-"""Confidence intervals by resampling (Efron & Tibshirani 1993, chapter 13), for every metric alike.
+"""Confidence intervals by the bootstrap (Efron & Tibshirani 1993, chapter 13), for all metrics.
 
-A headline score is a function of sums over examples: an accuracy of hits and counts, an F1 of true and false positives,
-a BLEU of n-gram matches. So a resample is a weighting of the examples, and thousands of them are one matrix product.
-All templates of a dataset have the same examples; an example is sampled or left out under all of them together.
-Examples that are declared a group (the answers of a MultiRC question) are not independent, so whole groups are sampled
-(Davison & Hinkley 1997, section 3.8).
+A headline score is a function of sums over examples: accuracy of hits and counts, F1 of true and false positives, BLEU
+of n-gram matches. A resample is thus a weighting of the examples, and thousands of resamples are one matrix product.
+All templates of a dataset have the same examples, so each example has the same weight in all templates. Examples of a
+group (the answers of a MultiRC question) are not independent, so whole groups are sampled (Davison & Hinkley 1997,
+section 3.8).
 """
 
 import functools
@@ -25,10 +25,10 @@ def interval(metric: str, templates: Sequence[Sequence[Judgement]], seed: int = 
     Args:
       metric: name of the metric.
       templates: the judgements of each template, on the same examples in the same order.
-      seed: of the resamples.
+      seed: seed of the resamples.
 
     Returns:
-      The ends of the interval that holds `LEVEL` of the resampled means.
+      The ends of the central interval with the share `LEVEL` of the resampled means.
 
     Raises:
       ValueError: if templates have unequal numbers of examples.
@@ -45,7 +45,7 @@ def mean_interval(values_E: np.ndarray, seed: int = 0) -> tuple[float, float]:
 
 
 def percentiles(values_S: np.ndarray) -> tuple[float, float]:
-    """The ends of what holds `LEVEL` of the values in the middle."""
+    """The ends of the central interval with the share `LEVEL` of the values."""
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(values_S, [tail, 100 - tail])
     return float(low), float(high)
@@ -58,13 +58,13 @@ def resampled_means(metric: str, templates: Sequence[Sequence[Judgement]], weigh
 
 
 def weights(judgements: Sequence[Judgement], seed: int = 0) -> np.ndarray:
-    """How often each example is in each resample, [SAMPLES, E]; examples of one group as often as each other."""
+    """How often each example is in each resample, [SAMPLES, E]; equally often for all examples of a group."""
     unit_of_example = units(judgements)
     return times_sampled(int(unit_of_example.max()) + 1, seed)[:, unit_of_example]
 
 
 def units(judgements: Sequence[Judgement]) -> np.ndarray:
-    """The independent unit that each example is part of, its group or itself, numbered in order, [E]."""
+    """The number of each example's independent unit (its group, or the example itself), [E]."""
     names = [judgement.group or index for index, judgement in enumerate(judgements)]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names])

@@ -14,7 +14,7 @@ def accuracy(judgements: Sequence[Judgement]) -> Scores:
 
 
 def macro_f1(judgements: Sequence[Judgement]) -> Scores:
-    """Unweighted mean of the options' F1, and accuracy, as SuperGLUE judges CB."""
+    """Unweighted mean of the options' F1, and accuracy: SuperGLUE's metrics for CB."""
     import sklearn.metrics
 
     labels = list(judgements[0].choices)
@@ -25,7 +25,7 @@ def macro_f1(judgements: Sequence[Judgement]) -> Scores:
 
 
 def binary_f1(judgements: Sequence[Judgement]) -> Scores:
-    """F1 of the second option, and accuracy, as GLUE judges MRPC and QQP."""
+    """F1 of the second option, and accuracy: GLUE's metrics for MRPC and QQP."""
     from t5.evaluation import metrics as t5_metrics
 
     expected, predicted = zip(*(j.label_pair() for j in judgements))
@@ -33,7 +33,7 @@ def binary_f1(judgements: Sequence[Judgement]) -> Scores:
 
 
 def multirc(judgements: Sequence[Judgement]) -> Scores:
-    """F1 over all answers, and the share of questions with every answer judged right, as SuperGLUE judges MultiRC."""
+    """SuperGLUE's metrics for MultiRC: F1 over all answers, and the share of questions with all answers right."""
     from t5.evaluation import metrics as t5_metrics
 
     pairs = [(j.group, *j.label_pair()) for j in judgements]
@@ -49,9 +49,9 @@ def _mean_accuracy(judgements: Sequence[Judgement]) -> np.ndarray:
 
 
 def _confusion(judgements: Sequence[Judgement]) -> np.ndarray:
-    """True positives, expected and predicted positives, of the second option."""
+    """True positives, expected positives and predicted positives of the second option, [E, 3]."""
     expected, predicted = np.array([judgement.label_pair() for judgement in judgements], np.float64).T
-    # As in t5, a prediction that is no option counts as the wrong one of the two.
+    # As in t5, a prediction that is not an option counts as the wrong one of the two.
     predicted = np.where(predicted < 0, 1 - expected, predicted)
     return np.stack([expected * predicted, expected, predicted], axis=-1)
 

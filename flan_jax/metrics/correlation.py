@@ -1,7 +1,7 @@
-"""Correlations of predicted with expected numbers, as GLUE judges STS-B.
+"""Correlations of predicted with expected numbers: GLUE's metrics for STS-B.
 
-A correlation with a constant is not defined. Here it counts as 0: a model that always gives the same answer has told
-nothing about the examples, and a sample of one example says nothing about the model.
+The correlation with a constant is undefined and counts as 0 here: a constant answer has no information about the
+examples, and a single example has none about the model.
 """
 
 import math
@@ -13,11 +13,11 @@ from flan_jax.metrics.judgement import Judgement, Scores
 from flan_jax.metrics.metric import Metric, Sums, ratio
 
 _ROUNDING = 1e-12
-"""A variance smaller than this share of the mean square is nothing but rounding."""
+"""Variances below this share of the mean square are rounding errors, and count as 0."""
 
 
 def pearson_spearman(judgements: Sequence[Judgement]) -> Scores:
-    """Pearson's and Spearman's correlation times 100; what is no finite number counts as -1, as in t5."""
+    """Pearson's and Spearman's correlation times 100; texts that are no finite number count as -1, as in t5."""
     import scipy.stats
 
     expected, predicted = _numbers(judgements)
@@ -41,7 +41,7 @@ def _numbers(judgements: Sequence[Judgement]) -> tuple[list[float], list[float]]
 
 
 def _moments(judgements: Sequence[Judgement]) -> np.ndarray:
-    """1, x, y and their products, of numbers that are centred and scaled, which leaves the correlation as it is."""
+    """1, x, y, xx, yy and xy of the numbers, centred and scaled for accuracy; the correlation is invariant to both."""
     x, y = (_scaled(np.array(numbers)) for numbers in _numbers(judgements))
     return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
 

@@ -1,7 +1,8 @@
-"""Length-controlled win rates whose difficulties are fitted on the comparisons at hand, as AlpacaEval made its own.
+"""Length-controlled win rates with difficulties of instructions that are fitted to the data, as AlpacaEval's are.
 
-How hard an instruction is cannot be told from one model's comparison; several models, each against the same baseline,
-tell it (`fit_difficulty`). The interval resamples instructions, and fits difficulties and weights anew each time.
+The difficulty of an instruction cannot be estimated from the comparison of one model; it takes several models, each
+compared with the same baseline (`fit_difficulty`). The confidence interval resamples instructions, and refits
+difficulties and weights for each resample.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +17,18 @@ from flan_jax.metrics.length_controlled import Comparisons, LengthControlled, fi
 def jointly_controlled(
     comparisons: Comparisons, others: Sequence[Comparisons], prior: Sequence[Comparisons] = ()
 ) -> LengthControlled:
-    """The length-controlled win rate, with difficulties of this model's and the others' comparisons.
+    """The length-controlled win rate, with difficulties fitted to this model's and other models' comparisons.
 
     Args:
-      comparisons: of the model.
-      others: of other models with the same baseline; what they have on other instructions is left out.
-      prior: the comparisons of the prior, if there are any; they do not count for difficulties.
+      comparisons: the model's comparisons.
+      others: comparisons of other models with the same baseline; instructions that this model lacks are ignored.
+      prior: the comparisons of the prior, if there are any; they are not used for difficulties.
 
     Raises:
-      UserError: without other models, or where one has no instruction of this one's.
+      UserError: without other models, or if one has no instruction in common with this model.
     """
     if not others:
-        raise UserError('difficulties take the verdicts on other models beside this one')
+        raise UserError('difficulties need verdicts on other models in addition to this one')
     return _controlled(comparisons, others, prior, np.arange(len(comparisons.instructions)))
 
 
@@ -38,9 +39,9 @@ def joint_interval(
     samples: int,
     progress: Callable[[int], None] = lambda samples: None,
 ) -> tuple[float, float]:
-    """The 95 % confidence interval of `jointly_controlled`, by so many samples; `progress` is told of each.
+    """The 95 % confidence interval of `jointly_controlled` by the bootstrap; `progress` is called for each resample.
 
-    The penalty's strength is that of the whole data.
+    The penalty's strength is the one chosen on all data.
     """
     strength = jointly_controlled(comparisons, others, prior).strength
     random, count, rates = np.random.default_rng(0), len(comparisons.instructions), []
@@ -52,7 +53,7 @@ def joint_interval(
 
 
 def _controlled(comparisons, others, prior, indices: np.ndarray, strength: float | None = None) -> LengthControlled:
-    """The rate on the instructions at some places, one taken twice being two instructions."""
+    """The rate on the instructions at some indices; a repeated index counts as two instructions."""
     sample = comparisons.take(indices)
     names = [comparisons.instructions[i] for i in indices]
     difficulty = fit_difficulty([sample, *_taken(others, names, sample)])
@@ -60,7 +61,7 @@ def _controlled(comparisons, others, prior, indices: np.ndarray, strength: float
 
 
 def _taken(models: Sequence[Comparisons], names: Sequence[str], sample: Comparisons) -> list[Comparisons]:
-    """What models have on the instructions of a sample, by the names that they have there."""
+    """The models' comparisons on the instructions of a sample, with the sample's names of the instructions."""
     return [_on(model, names, sample.instructions) for model in models]
 
 
@@ -68,7 +69,7 @@ def _on(model: Comparisons, names: Sequence[str], renamed: Sequence[str]) -> Com
     place = {name: index for index, name in enumerate(model.instructions)}
     shared = [(new, place[name]) for name, new in zip(names, renamed) if name in place]
     if not shared:
-        raise UserError('a model that difficulties are fitted on has no verdict on any of the instructions')
+        raise UserError('one of the models for fitting difficulties has no verdict on any of the instructions')
     new, at = zip(*shared)
     taken = model.take(np.array(at))
     return Comparisons(new, taken.wins, taken.baseline_characters, taken.model_characters)

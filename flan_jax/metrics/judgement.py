@@ -1,20 +1,20 @@
-"""What every metric is computed from: one prediction beside what was expected."""
+"""The input of all metrics: predictions with their references."""
 
 import dataclasses
 
 Scores = dict[str, float]
-"""Name of a score to its value, in per cent where the score is a fraction."""
+"""Name of a score to its value; fractions are in per cent."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """One prediction beside what was expected.
+    """A prediction with its references.
 
     Attributes:
-      prediction: what the model answered.
+      prediction: the model's answer.
       references: the acceptable answers, at least one.
-      choices: the options in the order of the labels; empty where the answer is free text.
-      group: key of the examples that are judged and resampled together; empty where each stands alone.
+      choices: the options in the order of the labels; empty if the answer is free text.
+      group: key of the examples that are judged and resampled together; empty for an example of its own.
     """
 
     prediction: str
@@ -28,6 +28,6 @@ class Judgement:
         return self.prediction in self.references
 
     def label_pair(self) -> tuple[int, int]:
-        """Index of the expected and of the predicted option; -1 for a prediction that is no option."""
+        """Index of the expected and of the predicted option; -1 for a prediction that is not an option."""
         predicted = self.choices.index(self.prediction) if self.prediction in self.choices else -1
         return self.choices.index(self.references[0]), predicted

@@ -1,16 +1,15 @@
-"""Win rates of one model against another, raw and length-controlled as AlpacaEval 2 has them (Dubois et al. 2024).
+"""Win rates of one model against another, raw and length-controlled as in AlpacaEval 2 (Dubois et al. 2024).
 
-The length-controlled rate is what the raw rate would be if both answered at the same length. With p the probability
+The length-controlled rate estimates the win rate if both models' answers had the same length. With p the probability
 that the model's answer is preferred, a logistic regression without intercept is fitted for each model,
 
   logit p = length * tanh(d / std(d)) + difficulty * gamma + model
 
-where d is the characters of the baseline's answer minus those of the model's, its standard deviation is that of a
-sample and d is not centred, and gamma says how hard an instruction is. The rate is the mean of p with the first term
-left out.
+where d is the number of characters of the baseline's answer minus that of the model's (not centred), std(d) its sample
+standard deviation, and gamma the difficulty of the instruction. The rate is the mean of p without the first term.
 
-What AlpacaEval adds to the data is a prior: comparisons of its baseline with terse and verbose versions of itself,
-which count little and have no model term. It needs their files; without them a rate is labelled 'without prior'.
+AlpacaEval adds a prior to the data: comparisons of its baseline with terse and verbose versions of itself, which have a
+small weight and no model term. It needs their files; without them the variant of a rate is 'without prior'.
 """
 
 import dataclasses
@@ -23,30 +22,30 @@ import numpy as np
 from flan_jax.errors import UserError
 
 PRIOR_WEIGHT = 0.2
-"""What all sets of the prior weigh together, each beside the model's own data."""
+"""Total weight of all sets of the prior, relative to the model's own data."""
 
 STRENGTHS = tuple(np.logspace(-4, 4, 10))
-"""Inverse strengths of the L1 penalty that cross-validation chooses from."""
+"""Inverse strengths C of the L1 penalty among which cross-validation chooses."""
 
 FOLDS, SEED = 5, 123
 
 _NEXT_TO_NOTHING = 1e-12
-"""A weight that moves no fit."""
+"""A weight too small to change the fit."""
 
 JOINT_STRENGTH = 3.0
-"""Inverse strength of the L2 penalty of the joint fit: of 0.3, 1, 3 and 10 the one whose log-loss on held-out
-comparisons was the lowest, over 21 models of AlpacaEval's repository. AlpacaEval does not say what it took."""
+"""Inverse strength C of the L2 penalty of the joint fit: of 0.3, 1, 3 and 10 the one with the lowest log-loss on
+held-out comparisons, over 21 models of AlpacaEval's repository. AlpacaEval does not state its own."""
 
 Variant = Literal['length-controlled', 'length-controlled without prior', 'length-controlled minimal']
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparisons:
-    """The answers of a model set against a baseline's.
+    """Comparisons of a model's answers with a baseline's.
 
     Attributes:
-      instructions: a hash of each instruction, no two the same, see `instruction_hash`; [E].
-      wins: the probability that the model's answer is preferred; half for a tie; [E].
+      instructions: distinct hashes of the instructions, see `instruction_hash`, [E].
+      wins: the probability that the model's answer is preferred; 1/2 for a tie, [E].
       baseline_characters: length of the baseline's answers, [E].
       model_characters: length of the model's answers, [E].
     """
@@ -58,44 +57,44 @@ class Comparisons:
 
     def __post_init__(self):
         if not self.instructions:
-            raise UserError('there are no comparisons')
+            raise UserError('no comparisons')
         if len(set(self.instructions)) < len(self.instructions):
-            raise UserError('an instruction has several comparisons; give one each')
+            raise UserError('an instruction has several comparisons; give one per instruction')
         if not ((self.wins >= 0) & (self.wins <= 1)).all():
             raise UserError('the probability that a model wins must be from 0 to 1')
 
     @property
     def win_rate(self) -> float:
-        """The raw win rate, per cent."""
+        """The raw win rate in per cent."""
         return 100 * float(self.wins.mean())
 
     @property
     def length(self) -> np.ndarray:
-        """The feature of length, [E]; 0 where all answers differ in length by nothing."""
+        """The length feature tanh(d / std(d)), [E]; 0 if d is 0 for all answers."""
         d_E = (self.baseline_characters - self.model_characters).astype(float)
         std = d_E.std(ddof=1) if len(d_E) > 1 else 0.0
         return np.tanh(d_E / std) if std > 0 else np.zeros_like(d_E)
 
     def swapped(self) -> 'Comparisons':
-        """The same with baseline and model exchanged."""
+        """The comparisons with baseline and model exchanged."""
         return Comparisons(self.instructions, 1 - self.wins, self.model_characters, self.baseline_characters)
 
     def take(self, indices: np.ndarray) -> 'Comparisons':
-        """The comparisons at some places; those taken several times are told apart."""
+        """The comparisons at some indices; repeated ones get distinct instruction hashes."""
         names = tuple(f'{self.instructions[i]} {number}' for number, i in enumerate(indices))
         return Comparisons(names, self.wins[indices], self.baseline_characters[indices], self.model_characters[indices])
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """What a fit found: the weights of the features."""
+    """The fitted weights of the features."""
 
     length: float
     difficulty: float
     model: float
 
     def rate(self, difficulty_E: np.ndarray) -> float:
-        """The mean preference, per cent, where the length makes no difference."""
+        """The mean of p in per cent, without the length term."""
         return 100 * float(_sigmoid(self.difficulty * difficulty_E + self.model).mean())
 
 
@@ -104,11 +103,11 @@ class LengthControlled:
     """A length-controlled win rate.
 
     Attributes:
-      rate: per cent.
-      weights: of the fit.
-      strength: inverse strength of its penalty, chosen by cross-validation.
-      variant: what it is made with; rates of different variants are not to be compared.
-      warning: what to know where the rate is far from the raw one; empty where it is not.
+      rate: the rate in per cent.
+      weights: the fitted weights.
+      strength: inverse strength C of the penalty, chosen by cross-validation.
+      variant: with or without difficulties and prior; rates of different variants are not comparable.
+      warning: a warning if the rate differs implausibly from the raw one; else empty.
     """
 
     rate: float
@@ -119,12 +118,12 @@ class LengthControlled:
 
 
 def instruction_hash(instruction: str) -> str:
-    """Twelve hexadecimal digits that stand for an instruction."""
+    """The hash of an instruction: twelve hexadecimal digits."""
     return hashlib.sha1(instruction.encode()).hexdigest()[:12]
 
 
 def wins_of(preferences: np.ndarray) -> np.ndarray:
-    """Preferences as AlpacaEval writes them, 1 for the baseline, 2 for the model, 0 for a tie, as wins."""
+    """Wins from AlpacaEval's preferences: 1 for the baseline, 2 for the model, 0 for a tie, in between soft ones."""
     return np.where(preferences == 0, 1.5, preferences) - 1
 
 
@@ -137,11 +136,11 @@ def length_controlled(
     """The length-controlled win rate.
 
     Args:
-      comparisons: of the model.
-      difficulty: of each instruction, by its hash, as `fit_difficulty` gives it; None for the minimal variant, which is
-        no stand-in away from parity.
-      prior: the comparisons of the prior, if there are any; needs difficulties.
-      strength: inverse strength of the penalty; None to choose by cross-validation.
+      comparisons: the model's comparisons.
+      difficulty: hash to difficulty of each instruction, from `fit_difficulty`; None for the minimal variant without
+        that term, which is a poor approximation for rates far from 50 %.
+      prior: the comparisons of the prior, if there are any; they need difficulties.
+      strength: inverse strength C of the penalty; None to choose it by cross-validation.
 
     Raises:
       UserError: for an instruction without a difficulty.
@@ -161,9 +160,9 @@ def interval(
     samples: int = 200,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The 95 % confidence interval of the length-controlled rate: instructions are resampled, and the fit is made anew.
+    """The 95 % confidence interval of the length-controlled rate by the bootstrap over instructions, with refits.
 
-    The penalty's strength is that of the whole data, and difficulties are taken as known.
+    The penalty's strength is the one chosen on all data, and difficulties are not refitted.
     """
     strength = length_controlled(comparisons, difficulty, prior).strength
     random, count, rates = np.random.default_rng(seed), len(comparisons.instructions), []
@@ -177,10 +176,10 @@ def interval(
 
 
 def fit_difficulty(models: Sequence[Comparisons], strength: float = JOINT_STRENGTH) -> dict[str, float]:
-    """How hard each instruction is, by hash: one logistic regression over the comparisons of several models.
+    """Hash to difficulty of each instruction: one logistic regression over the comparisons of several models.
 
-    Every model has a term of its own and a slope of length; an instruction's term is shared by all. Higher is easier to
-    win.
+    Every model has its own intercept and length slope; an instruction's term is shared by all models. Models win more
+    often on instructions with a higher value.
     """
     import scipy.sparse
     from sklearn.linear_model import LogisticRegression
@@ -230,12 +229,12 @@ class _Rows:
         return _Rows(self.features[chosen], self.wins[chosen], self.weights[chosen])
 
     def fit(self, strength: float) -> np.ndarray:
-        """The weights of the features, [3]; every row is a win and a loss, each as far as it is probable."""
+        """The weights of the features, [3]; every row counts as a win and as a loss, weighted by their probability."""
         from sklearn.linear_model import LogisticRegression
 
         labels, weights = _twice(self.wins)
         weights = weights * np.tile(self.weights, 2)
-        for label in (0, 1):  # liblinear needs both: where all is won, or lost, the other one barely counts
+        for label in (0, 1):  # liblinear needs both labels: an absent one gets a tiny weight
             if not np.any(weights[labels == label]):
                 weights[labels == label] = _NEXT_TO_NOTHING
         model = LogisticRegression(
@@ -262,7 +261,7 @@ class _Rows:
 
 
 def _twice(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and weights of rows that stand twice, as a win and as a loss."""
+    """Labels and weights of rows that are repeated, as a win and as a loss."""
     return np.repeat([1, 0], len(wins)), np.concatenate([wins, 1 - wins])
 
 
@@ -271,8 +270,8 @@ def _gamma(comparisons: Comparisons, difficulty: Mapping[str, float] | None) -> 
         return np.zeros(len(comparisons.instructions))
     if unknown := [name for name in comparisons.instructions if name not in difficulty]:
         raise UserError(
-            f'{len(unknown)} of {len(comparisons.instructions)} instructions have no difficulty, such as {unknown[0]}; '
-            'fit one for these instructions, or leave difficulties out'
+            f'{len(unknown)} of {len(comparisons.instructions)} instructions have no difficulty, such as '
+            f'{unknown[0]}; fit difficulties for these instructions, or use none'
         )
     return np.array([difficulty[name] for name in comparisons.instructions])
 
@@ -284,16 +283,17 @@ def _variant(difficulty, prior) -> Variant:
 
 
 def _warning(raw: float, rate: float, weights: Weights) -> str:
-    """A fit that found nothing; then AlpacaEval's own bounds of what is no longer plausible."""
+    """A warning if all weights are 0, or if the rate exceeds AlpacaEval's bounds of plausibility; else empty."""
     if weights == Weights(0, 0, 0) and abs(raw - rate) >= 0.1:
         return (
-            'the length-controlled rate is 50 because the penalty that cross-validation chose leaves no weight; '
-            f'{raw:.1f} raw is too little evidence against it'
+            'the length-controlled rate is 50, because the regularisation chosen by cross-validation sets all '
+            f'weights to 0; the evidence of the raw rate {raw:.1f} is too weak'
         )
     if min(raw - raw / 4, raw - 10) <= rate <= max(raw + (100 - raw) / 4, raw + 10):
         return ''
     return (
-        f'the length-controlled rate {rate:.1f} is far from the raw {raw:.1f}; answers may differ in length throughout'
+        f'the length-controlled rate {rate:.1f} differs much from the raw rate {raw:.1f}; the answers of the two '
+        'models may differ in length on nearly all instructions'
     )
 
 

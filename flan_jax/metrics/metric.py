@@ -1,4 +1,4 @@
-"""What a metric is: its scores, which of them is the headline, and how the headline is made of sums over examples."""
+"""Metrics: their scores, the headline among them, and the headline as a function of sums over examples."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from flan_jax.metrics.judgement import Judgement, Scores
 
 @dataclasses.dataclass(frozen=True)
 class Sums:
-    """A headline score as a function of sums over examples, which is what resampling needs.
+    """A headline score as a function of sums over examples, as the bootstrap needs it.
 
     Attributes:
-      terms: the terms of every example, [E, K].
-      score: the score of summed terms, [..., K] to [...]; finite for every resample, whatever it leaves out.
+      terms: the K terms of every example, [E, K].
+      score: from summed terms to the score, [..., K] to [...]; finite for every resample.
     """
 
     terms: Callable[[Sequence[Judgement]], np.ndarray]
@@ -26,10 +26,10 @@ class Metric:
     """A metric.
 
     Attributes:
-      compute: the scores of judgements, at least one.
+      compute: from at least one judgement to the scores.
       headline: name of the score that reports print.
       smaller_is_better: whether the headline counts errors.
-      sums: how the headline is made of sums; None for a mean over examples.
+      sums: the headline as a function of sums; None for a mean over examples.
     """
 
     compute: Callable[[Sequence[Judgement]], Scores]
@@ -39,7 +39,7 @@ class Metric:
 
     @property
     def as_sums(self) -> Sums:
-        """How the headline is made of sums, a mean over examples included."""
+        """The headline as a function of sums, also if it is a mean over examples."""
         return self.sums or Sums(self._each, lambda sums: ratio(sums[..., 0], sums[..., 1]))
 
     def _each(self, judgements: Sequence[Judgement]) -> np.ndarray:
@@ -47,10 +47,10 @@ class Metric:
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Element by element, 0 where there is nothing to divide by."""
+    """numerator / denominator elementwise, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)
 
 
 def percent(hits: Sequence[bool]) -> float:
-    """The share of hits."""
+    """The share of hits in per cent."""
     return 100 * sum(hits) / len(hits)

@@ -1,4 +1,4 @@
-"""The metrics a dataset may name: t5, sacrebleu, rouge_score, scipy, scikit-learn (FLAN, section 3 and appendix G)."""
+"""The metrics that datasets name, by t5, sacrebleu, rouge_score, scipy, scikit-learn (FLAN, section 3, appendix G)."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from flan_jax.metrics.metric import Metric
 METRICS: dict[str, Metric] = (
     classification.METRICS | question_answering.METRICS | correlation.METRICS | text.METRICS | solutions.METRICS
 )
-"""Name to metric, with the headline that FLAN's Tables 1 and 2 print."""
+"""Metrics by name, with the headline that FLAN's Tables 1 and 2 print."""
 
 
 def judge(names: Sequence[str], judgements: Sequence[Judgement]) -> Scores:
     """The scores of several metrics.
 
     Raises:
-      ValueError: if there is nothing to judge.
+      ValueError: without judgements.
     """
     if not judgements:
-        raise ValueError(f'no predictions to judge by {", ".join(names)}')
+        raise ValueError(f'no predictions to compute {", ".join(names)}')
     scores: Scores = {}
     for name in names:
         scores |= METRICS[name].compute(judgements)

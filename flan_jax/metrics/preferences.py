@@ -1,7 +1,7 @@
-"""How well ratings agree with preferences: whether the better of two responses to a prompt is rated higher.
+"""Agreement of ratings with preferences: how often is the better of two responses to a prompt rated higher?
 
-A pair is two responses to a prompt with different scores. A prompt weighs 1 however many pairs it has, as in the
-objectives (Ouyang et al. 2022, section 3.5).
+A pair is two responses to a prompt with different scores. Every prompt has weight 1, whatever its number of pairs, as
+in the objectives (Ouyang et al. 2022, section 3.5).
 """
 
 import dataclasses
@@ -13,22 +13,22 @@ import numpy as np
 from flan_jax.metrics import bootstrap
 
 OVERALL = 'all'
-"""What stands for all sources together."""
+"""The key of all sources together."""
 
 BINS = 10
-"""Bins of equal width in which confidence is compared with accuracy (Guo et al. 2017)."""
+"""Number of confidence bins of equal width (Guo et al. 2017)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """What ratings make of the pairs of some prompts; nan where there is no pair.
+    """Agreement on the pairs of some prompts; nan without pairs.
 
     Attributes:
-      prompts: those with a pair.
-      pairs: of all of them.
-      accuracy: the share whose better response is rated higher; one whose ratings are equal counts half.
+      prompts: number of prompts with a pair.
+      pairs: number of their pairs.
+      accuracy: the share of pairs whose better response is rated higher; equal ratings count half.
       interval: the 95 % confidence interval of the accuracy, by resampling prompts.
-      margin: by how much the better response is rated higher, on average.
+      margin: the mean of the better response's rating minus the other's.
     """
 
     prompts: int
@@ -39,13 +39,13 @@ class Agreement:
 
 
 def margins(scores: Sequence[float], ratings: Sequence[float]) -> list[float]:
-    """By how much the better response is rated higher, of each pair of the responses to one prompt."""
+    """The better response's rating minus the other's, for each pair of responses to one prompt."""
     pairs = itertools.permutations(range(len(scores)), 2)
     return [ratings[better] - ratings[worse] for better, worse in pairs if scores[better] > scores[worse]]
 
 
 def agreement(of_prompts: Sequence[Sequence[float]]) -> Agreement:
-    """Of the `margins` of some prompts."""
+    """The agreement, given the `margins` of each prompt."""
     counted = [np.asarray(found) for found in of_prompts if len(found)]
     if not counted:
         return Agreement(0, 0, np.nan, (np.nan, np.nan), np.nan)
@@ -60,7 +60,12 @@ def agreement(of_prompts: Sequence[Sequence[float]]) -> Agreement:
 
 
 def agreement_by_source(of_prompts: Sequence[Sequence[float]], sources: Iterable[str]) -> dict[str, Agreement]:
-    """Of the `margins` of many prompts, for all together as `OVERALL`, and for each source, such as a dataset."""
+    """The agreement for each source, such as a dataset, and for all together as `OVERALL`.
+
+    Args:
+      of_prompts: the `margins` of each prompt.
+      sources: the source of each prompt.
+    """
     sources = list(sources)
     by_source = {
         name: agreement([found for found, source in zip(of_prompts, sources, strict=True) if source == name])
@@ -71,12 +76,12 @@ def agreement_by_source(of_prompts: Sequence[Sequence[float]], sources: Iterable
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """Pairs about which ratings are about as sure.
+    """Pairs whose confidence lies in one interval.
 
     Attributes:
-      confidence: the mean probability, by the ratings, of the response that they prefer.
-      accuracy: how often that one is the better.
-      weight: the share of all pairs, each weighing one over the pairs of its prompt.
+      confidence: the mean probability, by the ratings, of the response that is rated higher.
+      accuracy: how often that response is the better one.
+      weight: the share of all pairs, each with weight 1 / (number of pairs of its prompt).
     """
 
     confidence: float
@@ -85,9 +90,9 @@ class Bin:
 
 
 def reliability(of_prompts: Sequence[Sequence[float]]) -> list[Bin]:
-    """Confidence beside accuracy of the `margins` of some prompts, from least to most sure; empty bins are left out.
+    """Confidence and accuracy, given the `margins` of each prompt: bins by rising confidence, without empty ones.
 
-    The probability of a margin is its sigmoid (Bradley & Terry 1952), so that confidence is 0.5 to 1.
+    The confidence of a margin m is sigmoid(|m|) (Bradley & Terry 1952), from 0.5 to 1.
     """
     found = np.concatenate([np.asarray(of_prompt, np.float64) for of_prompt in of_prompts])
     weights = np.concatenate([np.full(len(of_prompt), 1 / max(len(of_prompt), 1)) for of_prompt in of_prompts])
@@ -103,5 +108,5 @@ def reliability(of_prompts: Sequence[Sequence[float]]) -> list[Bin]:
 
 
 def calibration_error(bins: Iterable[Bin]) -> float:
-    """The mean distance of confidence and accuracy (expected calibration error, Naeini et al. 2015)."""
+    """The expected calibration error (Naeini et al. 2015): the weighted mean of |confidence - accuracy|."""
     return sum(found.weight * abs(found.confidence - found.accuracy) for found in bins)

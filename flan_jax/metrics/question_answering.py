@@ -30,7 +30,7 @@ def coqa(judgements: Sequence[Judgement]) -> Scores:
 
 
 def final_answer(judgements: Sequence[Judgement]) -> Scores:
-    """Share of predictions that end in a reference's answer, whatever reasoning stands before it.
+    """Share of predictions that end in a reference's answer, whatever reasoning precedes it.
 
     The answer is what follows the last "answer is", or the whole text without it. Case, currency signs, commas in
     numbers and the full stop at the end do not count.
@@ -39,7 +39,7 @@ def final_answer(judgements: Sequence[Judgement]) -> Scores:
 
 
 def _final(text: str) -> str:
-    """The answer that a text ends in, normalised."""
+    """The normalised answer at the end of a text."""
     last = re.split(r'answer is:?', text, flags=re.IGNORECASE)[-1].strip().partition('\n')[0]
     return re.sub(r'[$€£]|(?<=\d),(?=\d{3})', '', last).strip().rstrip('.').lower()
 

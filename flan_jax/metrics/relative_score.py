@@ -7,12 +7,12 @@ Pair = tuple[float, float]
 
 
 def parse_scores(review: str) -> Pair | None:
-    """The two scores on the first line of a review, parted by a space or a comma; None where it has no two numbers."""
+    """The two scores on a review's first line, separated by a space or comma; None unless it has two numbers."""
     return pair_of(review.split('\n')[0].replace(',', ' ').split())
 
 
 def parse_score(review: str) -> float | None:
-    """The score on the first line of a review of one answer; None where there is no number by itself."""
+    """The score on the first line of a review of one answer; None without a number that stands alone."""
     try:
         return float(review.strip().split('\n')[0])
     except ValueError:
@@ -20,7 +20,7 @@ def parse_score(review: str) -> float | None:
 
 
 def pair_of(values: Sequence) -> Pair | None:
-    """Two values as numbers; None where they are not two, or no numbers."""
+    """Two values as numbers; None unless they are two numbers."""
     try:
         first, second = map(float, values)
     except (ValueError, TypeError):
@@ -35,5 +35,5 @@ def totals(pairs: Iterable[Pair]) -> Pair:
 
 
 def relative_score(total: float, of_opponent: float) -> float:
-    """A model's total over its opponent's on the same questions, per cent."""
+    """A model's total divided by its opponent's on the same questions, in per cent."""
     return 100 * total / of_opponent

@@ -1,4 +1,4 @@
-"""What several answers to one question are worth: the majority's vote, the best of n, at least one that is right.
+"""Metrics of several answers to one question: majority vote, best of n, pass@n.
 
 Shape letters: Q questions, N answers to each.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def majority(answers: Sequence[str | None]) -> str | None:
-    """The answer given most often, of equally frequent ones the first given; None, no answer, has no vote.
+    """The most frequent answer, of equally frequent ones the first; None, for no answer, is not counted.
 
     Self-consistency (Wang et al. 2022, arXiv 2203.11171); maj1@k of Yuan et al. 2023 (arXiv 2308.01825).
     """
@@ -20,16 +20,16 @@ def majority(answers: Sequence[str | None]) -> str | None:
 
 
 def majority_at(answers: Sequence[str | None], n: int) -> list[str | None]:
-    """The majority of each n consecutive answers; what is left over at the end is not used."""
+    """The majority of each n consecutive answers; an incomplete group at the end is ignored."""
     starts = range(0, len(answers) - _checked(n, len(answers)) + 1, n)
     return [majority(answers[start : start + n]) for start in starts]
 
 
 def pass_at(right_QxN: np.ndarray, n: int) -> np.ndarray:
-    """The probability that one at least of n of the N answers is right, for each question, [Q].
+    """pass@n: the probability that at least one of n answers is right, for each question, [Q].
 
-    The unbiased estimator 1 - C(N - c, n) / C(N, n) for c right answers (Chen et al. 2021, arXiv 2107.03374, section
-    2.1).
+    The unbiased estimator 1 - C(N - c, n) / C(N, n) for c right ones among N answers (Chen et al. 2021, arXiv
+    2107.03374, section 2.1).
 
     Raises:
       ValueError: unless n is 1 to N.
@@ -39,15 +39,15 @@ def pass_at(right_QxN: np.ndarray, n: int) -> np.ndarray:
 
 
 def expected_best(scores_QxN: np.ndarray, rewards_QxN: np.ndarray) -> np.ndarray:
-    """The expected reward of the best scored of n answers, for each question and n = 1..N, [Q, N].
+    """The expected reward of the answer with the best score of n, for each question and n = 1..N, [Q, N].
 
     Unbiased: the mean over all subsets of n of the N answers (as Nakano et al. 2021, arXiv 2112.09332). In the
     order of their scores, the i-th answer is the best of C(i - 1, n - 1) subsets of C(N, n). Answers with equal scores
     are chosen with equal probability.
 
     Args:
-      scores_QxN: what the choice is made by.
-      rewards_QxN: what it is worth: the scores again, or those of another judge.
+      scores_QxN: the scores by which the best answer is chosen.
+      rewards_QxN: the rewards of the answers: the scores again, or those of another judge.
     """
     scores_QxN, rewards_QxN = np.asarray(scores_QxN, float), np.asarray(rewards_QxN, float)
     ordered_QxN = np.stack([_in_order(*pair) for pair in zip(scores_QxN, rewards_QxN)])
@@ -55,7 +55,7 @@ def expected_best(scores_QxN: np.ndarray, rewards_QxN: np.ndarray) -> np.ndarray
 
 
 def kl_of_best(n: int) -> float:
-    """An upper bound of the KL divergence, in nats, of the best of n from one answer: log n - (n - 1) / n.
+    """An upper bound of the KL divergence of best-of-n from plain sampling, in nats: log n - (n - 1) / n.
 
     Stiennon et al. 2020 (arXiv 2009.01325), appendix G.3.
     """
@@ -64,22 +64,22 @@ def kl_of_best(n: int) -> float:
 
 def _checked(n: int, most: int) -> int:
     if not 1 <= n <= most:
-        raise ValueError(f'n={n}: must be 1 to {most}, the number of answers')
+        raise ValueError(f'n={n}: must be from 1 to {most}, the number of answers')
     return n
 
 
 def _in_order(scores_N: np.ndarray, rewards_N: np.ndarray) -> np.ndarray:
-    """The rewards by rising score, those of equal scores replaced by their mean, [N]."""
+    """The rewards sorted by rising score; rewards of equal scores are replaced by their mean, [N]."""
     _, group_N, size = np.unique(scores_N, return_inverse=True, return_counts=True)
     means = np.bincount(group_N, weights=rewards_N) / size
     return np.repeat(means, size)
 
 
 def _chosen(most: int) -> np.ndarray:
-    """The probability that the i-th answer by rising score is the best of n, [N, N] by i and n."""
+    """The probability that the i-th answer by rising score is the best of n, [i, n] of shape [N, N]."""
     log = math.lgamma
 
-    def one(i: int, n: int) -> float:  # C(i - 1, n - 1) / C(most, n), by logarithms, since both grow beyond floats
+    def one(i: int, n: int) -> float:  # C(i - 1, n - 1) / C(most, n), by logarithms against overflow
         if n > i:
             return 0.0
         above = log(i) - log(n) - log(i - n + 1)

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 GROUPS = {'0-2': 2, '3-5': 5, '6-10': 10, '10>': math.inf}
-"""Each group's name, to the most words that its references have."""
+"""Name of each group to the largest number of words of its references."""
 
 ALL = 'ALL'
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The answers to references of some lengths.
+    """The score of answers whose references have a length within some interval.
 
     Attributes:
-      count: how many.
-      rouge_l: the mean of their ROUGE-L F-measures, from 0 to 1; None where there are none.
+      count: number of answers.
+      rouge_l: the mean of their ROUGE-L F-measures, from 0 to 1; None without answers.
     """
 
     count: int
@@ -26,13 +26,13 @@ class Group:
 
 
 def group_of(reference: str) -> str:
-    """The group of a reference, by its words between blanks."""
+    """The group of a reference, by its number of whitespace-separated words."""
     words = len(reference.split())
     return next(name for name, most in GROUPS.items() if words <= most)
 
 
 def rouge_l_by_length(references: Sequence[str], answers: Sequence[str]) -> dict[str, Group]:
-    """Every group's answers, and those of all; plain means, without stemming, which the paper leaves open."""
+    """The score of every group, and of all answers; the mean and the lack of stemming are not stated in the paper."""
     from rouge_score import rouge_scorer
 
     from flan_jax.metrics.rouge_tokens import RougeTokenizer

@@ -1,7 +1,7 @@
-"""The words that ROUGE compares: rouge_score's own, and every Chinese or Japanese character besides.
+"""The words that ROUGE compares: those of rouge_score, and every Chinese or Japanese character.
 
-rouge_score's tokenizer knows a-z and 0-9 only, so that answers in Chinese would all score 0. Texts without such
-characters have the words that it gives them.
+rouge_score's tokenizer drops everything but a-z and 0-9, so that answers in Chinese would all score 0. Texts without
+Chinese or Japanese characters are tokenized as by rouge_score.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from rouge_score import tokenizers
 
 _CHARACTER = re.compile('[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]')
-"""Kana and ideographs, which are written without blanks; punctuation counts for nothing, as elsewhere."""
+"""Kana and ideographs, which are written without spaces; punctuation is dropped, as in rouge_score."""
 
 
 class RougeTokenizer(tokenizers.Tokenizer):

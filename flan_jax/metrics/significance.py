@@ -12,17 +12,24 @@ Templates = Sequence[Sequence[Judgement]]
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The two-sided p-value of McNemar's exact test: of n differing examples each side wins half (McNemar 1947)."""
+    """The two-sided p-value of McNemar's exact test (McNemar 1947).
+
+    Under the null hypothesis each model wins a discordant example with probability 1/2.
+
+    Args:
+      only_a: number of examples that only model a gets right.
+      only_b: number of examples that only model b gets right.
+    """
     import scipy.stats
 
     return float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def wins(a: Templates, b: Templates) -> tuple[int, int]:
-    """Examples that one model gets right in more templates than the other.
+    """How many examples each model gets right in more templates than the other.
 
-    Templates have the same examples, so example and template together are no independent pairs; examples are.
-    With one template these are McNemar's two counts.
+    Examples are independent, but pairs of example and template are not, since templates share examples. With a single
+    template these are McNemar's two counts.
     """
     right_a, right_b = _times_right(a), _times_right(b)
     return int((right_a > right_b).sum()), int((right_b > right_a).sum())
@@ -35,7 +42,7 @@ def paired_bootstrap(metric: str, a: Templates, b: Templates, seed: int = 0) -> 
     """
     weights = bootstrap.weights(a[0], seed)
     differences = bootstrap.resampled_means(metric, b, weights) - bootstrap.resampled_means(metric, a, weights)
-    # One more resample on each side than was taken, so that no p-value is 0 (Davison & Hinkley 1997, 4.2.3).
+    # One is added to both counts, so that no p-value is 0 (Davison & Hinkley 1997, 4.2.3).
     count = len(differences) + 1
     p = 2 * min((differences <= 0).sum() + 1, (differences >= 0).sum() + 1) / count
     return bootstrap.percentiles(differences), min(1.0, float(p))

@@ -1,6 +1,6 @@
 """Worked solutions as GSM8K writes them: equations in <<left=right>>, the answer after ####.
 
-What counts as right is what the checker of RFT counts (Yuan et al. 2023, arXiv 2308.01825, section 3.3; its
+A solution is right by the criterion of RFT (Yuan et al. 2023, arXiv 2308.01825, section 3.3; its
 collect_rejection_sampling.py): the final answer equals the reference's as a number, and every equation holds.
 """
 
@@ -12,14 +12,14 @@ from flan_jax.metrics.judgement import Judgement, Scores
 from flan_jax.metrics.metric import Metric, percent
 
 TOLERANCE = 1e-3
-"""An equation holds when its sides differ by less."""
+"""Tolerance: an equation holds if its sides differ by less."""
 
 _EQUATION = re.compile(r'<<([^>]*)>>')
 _ANSWER = re.compile(r'#### (-?[0-9.,]+)')
 
 
 def equations(solution: str) -> list[str]:
-    """What stands between << and >>, in order."""
+    """The texts between << and >>, in order."""
     return _EQUATION.findall(solution)
 
 
@@ -36,7 +36,7 @@ def holds(equation: str) -> bool:
 
 
 def final_answer(solution: str) -> str | None:
-    """The number after the first "####", without commas; None where there is none."""
+    """The number after the first "####", without commas; None if there is none."""
     match = _ANSWER.search(solution)
     text = match[1].replace(',', '') if match else ''
     return text if _is_number(text) else None
@@ -58,7 +58,7 @@ def is_sound(solution: str) -> bool:
 
 
 def equation_key(solution: str) -> str:
-    """What tells solutions apart: their equations in order, without spaces."""
+    """The key by which solutions are deduplicated: their equations in order, without spaces."""
     return '|'.join(equations(solution)).replace(' ', '')
 
 

@@ -9,7 +9,7 @@ from flan_jax.metrics.metric import Metric, Sums, percent
 
 
 def exact_match(judgements: Sequence[Judgement]) -> Scores:
-    """Share of predictions equal to a reference but for blanks at the ends."""
+    """Share of predictions equal to a reference, apart from whitespace at the ends."""
     hits = [j.prediction.strip() in {r.strip() for r in j.references} for j in judgements]
     return {'exact_match': percent(hits)}
 
@@ -17,7 +17,7 @@ def exact_match(judgements: Sequence[Judgement]) -> Scores:
 def edit_distance(judgements: Sequence[Judgement]) -> Scores:
     """Word edits per hundred reference words, with case and punctuation; smaller is better.
 
-    Where no reference has a word, edits are counted as if there were one.
+    If no reference has a word, edits are divided by 1.
     """
     return {'word_error_rate': float(_word_error_rate(_edits(judgements).sum(axis=0)))}
 
@@ -39,18 +39,18 @@ def bleu(judgements: Sequence[Judgement]) -> Scores:
     import sacrebleu
 
     most = max(len(j.references) for j in judgements)
-    # None, which the library's hints leave out, is a reference that is not there.
+    # None, which the library's type hints omit, marks a missing reference.
     streams: list = [[j.references[i] if i < len(j.references) else None for j in judgements] for i in range(most)]
     return {'bleu': sacrebleu.corpus_bleu([j.prediction for j in judgements], streams, tokenize='intl').score}
 
 
 def _lines(text: str) -> str:
-    """One sentence a line, which is what ROUGE-Lsum compares."""
+    """The text with one sentence per line, as ROUGE-Lsum expects it."""
     return text.replace(' . ', ' .\n')
 
 
 def _edits(judgements: Sequence[Judgement]) -> np.ndarray:
-    """Word edits and reference words."""
+    """Numbers of word edits and of reference words, [E, 2]."""
     import editdistance
 
     words = [(j.references[0].split(), j.prediction.split()) for j in judgements]
@@ -62,7 +62,7 @@ def _word_error_rate(sums: np.ndarray) -> np.ndarray:
 
 
 def _n_grams(judgements: Sequence[Judgement]) -> np.ndarray:
-    """Matching and possible n-grams for n = 1 to 4, length of the prediction and of the closest reference."""
+    """Matching and possible n-grams for n = 1 to 4, length of the prediction and of the closest reference, [E, 10]."""
     import sacrebleu
 
     def count(judgement: Judgement) -> list[float]:

@@ -1,6 +1,6 @@
-"""What texts do, by the verb at the root of their first sentence and its direct object (Peng et al. 2023, figure 1).
+"""Pairs of root verb and direct object of the first sentence of texts (Peng et al. 2023, figure 1).
 
-The rule is that of the authors' notebook, which has it from Self-Instruct (Wang et al. 2023, figure 2).
+The rule is that of the authors' notebook, taken from Self-Instruct (Wang et al. 2023, figure 2).
 """
 
 import collections
@@ -11,13 +11,13 @@ Pair = tuple[str, str]
 """A verb and its object, as lemmas."""
 
 Counts = Mapping[Pair, int]
-"""How many texts have a pair."""
+"""Number of texts with each pair."""
 
 VERBS, NOUNS, MORE_THAN, TOP = 20, 4, 10, 25
-"""The notebook's: verbs of a sunburst, nouns of each, what their pairs occur more often than, pairs side by side."""
+"""The notebook's constants: verbs in a sunburst, nouns per verb, count above which pairs are kept, pairs compared."""
 
 DIRECT_OBJECT = ('dobj', 'obj')
-"""The relation in ClearNLP's labels, which spaCy's English pipelines have, and in Universal Dependencies."""
+"""Labels of the direct object: of ClearNLP, as in spaCy's English pipelines, and of Universal Dependencies."""
 
 
 class Token(Protocol):
@@ -32,10 +32,10 @@ class Token(Protocol):
 
 
 def root_verb_and_object(root: Token) -> tuple[str | None, str | None]:
-    """The lemmas of a sentence's verb and of its direct object, a noun; None for what it lacks.
+    """The lemmas of a sentence's verb and of the noun that is its direct object; None for either if it is missing.
 
-    Where the root is no verb, its first child is asked in its place, and so on; other children never are. A noun is a
-    common noun: names and pronouns are no objects here.
+    If the root is not a verb, its first child is tried instead, recursively; its other children are not. Only common
+    nouns are objects here, not names and pronouns.
     """
     token: Token | None = root
     while token is not None and token.pos_ != 'VERB':
@@ -47,13 +47,13 @@ def root_verb_and_object(root: Token) -> tuple[str | None, str | None]:
 
 
 def counted(pairs: Iterable[tuple[str | None, str | None]]) -> Counts:
-    """How often each pair occurs, the commonest first; what has no object counts for nothing."""
+    """How often each pair occurs, by falling frequency; pairs without an object are not counted."""
     found = collections.Counter((verb, noun) for verb, noun in pairs if verb and noun)
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def commonest(counts: Counts, more_than: int = MORE_THAN) -> dict[str, dict[str, int]]:
-    """The nouns of a sunburst by verb: of the 20 commonest verbs four nouns each, if they occur more than so often."""
+    """The nouns of a sunburst by verb: for the 20 commonest verbs up to four nouns with a count above `more_than`."""
     of_verbs: collections.Counter[str] = collections.Counter()
     for (verb, _), count in counts.items():
         of_verbs[verb] += count

@@ -62,7 +62,7 @@ class ColumnParts:
         try:
             return safetensors_numpy.load(file.read_bytes())[_VALUES]
         except (safetensors.SafetensorError, LookupError) as error:
-            raise StreamError(f'{file} cannot be read ({error}); remove it, and it is computed again') from error
+            raise StreamError(f'{file} cannot be read ({error}); remove it, and it will be computed again') from error
 
     @property
     def _folder(self) -> epath.Path:

@@ -62,7 +62,7 @@ def require_space_for_column(stream: PackedStream) -> None:
     """Raises UserError unless a column can be written next to a stream."""
     require_writable(stream.folder, 'Stream.directory')
     size = 4 * len(stream) * stream.manifest.responses_per_sequence
-    require_space(stream.folder, size, 'Stream.directory', 'log-probabilities by the reference model')
+    require_space(stream.folder, size, 'Stream.directory', 'log-probabilities of the reference model')
 
 
 def write_column(stream: PackedStream, name: str, model: str, values: np.ndarray) -> None:
@@ -80,17 +80,17 @@ def read_column(stream: PackedStream, name: str, model: str) -> Column:
     """
     file = column_file(stream, name, model)
     if not file.exists():
-        raise StreamError(f'{file}: no such column; `flan-jax pack --reference` writes it')
+        raise StreamError(f'{file}: no such column; run `flan-jax pack --reference` to write it')
     column = Column(file)
     try:
         made_of, shape = column.made_of, column.shape
     except (safetensors.SafetensorError, OSError) as error:
-        raise StreamError(f'{file} cannot be read ({error}); remove it, and it is computed again') from error
+        raise StreamError(f'{file} cannot be read ({error}); remove it, and it will be computed again') from error
     expected = {'model': model, 'stream': stream.manifest.fingerprint}
     if made_of != expected or shape != (len(stream), stream.manifest.responses_per_sequence):
         raise StreamError(
-            f'{file} does not belong here: it is of model {made_of.get("model")} and stream {made_of.get("stream")}, '
-            f'{shape[0]} sequences; expected model {model} and stream {stream.manifest.fingerprint}, {len(stream)} '
-            'sequences; remove it, and it is computed again'
+            f'{file} does not match: it was computed with model {made_of.get("model")} and stream '
+            f'{made_of.get("stream")}, {shape[0]} sequences; expected model {model} and stream '
+            f'{stream.manifest.fingerprint}, {len(stream)} sequences; remove it, and it will be computed again'
         )
     return column

@@ -37,8 +37,8 @@ def examples_by_epoch(mixture: TuningMixture, settings: Stream, read: ReadOnce) 
             yield example
         if not found.all():
             raise UserError(
-                f'Stream.epochs={settings.epochs}: no training example of {names[int(found.argmin())]} is usable and '
-                f'fits Stream.input_length={settings.input_length}; lengthen it, or leave the dataset out'
+                f'Stream.epochs={settings.epochs}: no training example of {names[int(found.argmin())]} is usable '
+                f'and fits Stream.input_length={settings.input_length}; raise it, or remove the dataset'
             )
 
 
@@ -64,7 +64,7 @@ def _size(task: seqio.Task, mixture: TuningMixture) -> int:
     size = task.num_input_examples('train')
     if size is None:
         raise UserError(
-            f'Stream.epochs: nothing says how many examples {task.name} has, so it cannot be mixed with others; set '
-            'TRAIN_STEPS in its place, or name the task alone'
+            f'Stream.epochs: it is not known how many examples {task.name} has, so it cannot be mixed with '
+            'others; set TRAIN_STEPS instead, or use the task alone'
         )
     return size

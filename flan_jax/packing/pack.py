@@ -143,9 +143,10 @@ def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
     targets = most * settings.target_length
     if settings.input_length + targets > settings.sequence_length:
         raise UserError(
-            f'Stream.sequence_length={settings.sequence_length} cannot hold a prompt of up to Stream.input_length='
-            f'{settings.input_length} tokens with {most} responses of up to Stream.target_length='
-            f'{settings.target_length}; it takes {settings.input_length + targets}, or shorten one of the others'
+            f'Stream.sequence_length={settings.sequence_length} cannot hold a prompt of up to '
+            f'Stream.input_length={settings.input_length} tokens with {most} responses of up to '
+            f'Stream.target_length={settings.target_length}; raise it to {settings.input_length + targets}, or '
+            'lower one of the others'
         )
     if targets > settings.max_targets:
         raise UserError(

@@ -101,8 +101,8 @@ class Readers:
         if cuts.dropped == cuts.examples >= _MOST_DROPPED:
             raise UserError(
                 f'Stream.input_length={settings.input_length}: none of {cuts.examples} examples of '
-                f'{self._tasks[task].name} fits, even with its long fields shortened; lengthen it, or leave the '
-                'dataset out of MIXTURE_OR_TASK_NAME'
+                f'{self._tasks[task].name} fits, even with its long fields shortened; raise it, or remove the '
+                'dataset from MIXTURE_OR_TASK_NAME'
             )
         return False
 

@@ -99,10 +99,12 @@ def _restored(parts: epath.Path) -> State | None:
         known = found['version'] == _VERSION and found['per_part'] == SEQUENCES_PER_PART
         if known and all(len(part) == SEQUENCES_PER_PART for part in whole):
             return State.of(found, list(map(PackedSequence.from_bytes, sequences)))
-        reason = 'they are of another version, or not complete'
+        reason = 'they are incomplete, or from another version'
     except _DAMAGE as error:
         reason = f'{type(error).__name__}: {str(error)[:200]}'
-    CONSOLE.print(f'{parts}: what was packed before is not used, packing starts anew ({reason})', soft_wrap=True)
+    CONSOLE.print(
+        f'{parts}: the sequences packed before cannot be used, packing starts again ({reason})', soft_wrap=True
+    )
     (parts / STATE).unlink()
     return None
 

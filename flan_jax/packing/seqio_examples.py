@@ -72,7 +72,8 @@ def _packable(example: Mapping[str, np.ndarray], index: int) -> Example:
     for name in (INPUTS, TARGETS):
         if not len(example[name]):
             raise UserError(
-                f'an example has no token of its {name}; choose a Run.prompt_format that puts text around both'
+                f'the {name} of an example have no tokens; choose a Run.prompt_format that adds text to both '
+                'inputs and targets'
             )
     if BRANCHES in example:
         return _tree(example, index)
@@ -91,6 +92,6 @@ def _tree(example: Mapping[str, np.ndarray], index: int) -> Example:
     """A prompt with all its responses and their scores."""
     branches = np.split(example[BRANCHES], np.cumsum(example[BRANCH_LENGTHS])[:-1])
     if not all(map(len, branches)):
-        raise UserError('a response has no token; choose a Run.prompt_format that ends responses')
+        raise UserError('a response has no tokens; choose a Run.prompt_format that ends responses with EOS')
     scores = {'score': tuple(map(float, example[SCORES]))}
     return Example(example[INPUTS], tuple(branches), index, int(example.get('template', -1)), annotations=scores)

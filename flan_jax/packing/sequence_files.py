@@ -22,7 +22,7 @@ STORAGE = 3
 SEQUENCES_PER_FILE = 1 << 16
 """Our choice: a file with half as many opens in 8 ms."""
 
-PACK_AGAIN = 'remove the folder and give the command again: the same sequences are packed anew'
+PACK_AGAIN = 'remove the folder and run the command again: the same sequences are packed again'
 
 _DAMAGE = (safetensors.SafetensorError, ValueError, IndexError, RuntimeError, OSError, EOFError)
 """Errors of readers for files that were truncated or changed."""
@@ -88,7 +88,7 @@ class SequenceFiles:
                 held = len(source)
             expected = min(SEQUENCES_PER_FILE, self._sequences - number * SEQUENCES_PER_FILE)
             if held != expected:
-                raise StreamError(f'{file} holds {held} sequences, by its manifest it is {expected}; {PACK_AGAIN}')
+                raise StreamError(f'{file} holds {held} sequences, but its manifest says {expected}; {PACK_AGAIN}')
             self._sources[number] = source
         return self._sources[number]
 

@@ -41,12 +41,13 @@ class Stream(Settings):
             raise SettingsError(
                 f'Stream.sequence_length={self.sequence_length} cannot hold an example of up to '
                 f'Stream.input_length={self.input_length} and Stream.target_length={self.target_length} tokens; '
-                'lengthen Stream.sequence_length, or shorten one of the others'
+                'raise Stream.sequence_length, or lower one of the others'
             )
         if self.max_targets < self.target_length:
             raise SettingsError(
                 f'Stream.targets_per_sequence={self.targets_per_sequence} is less than the '
-                f'Stream.target_length={self.target_length} of one example; raise it, or shorten Stream.target_length'
+                f'Stream.target_length={self.target_length} of one example; raise it, or lower '
+                'Stream.target_length'
             )
 
     @property

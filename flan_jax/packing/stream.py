@@ -105,7 +105,7 @@ def _read_manifest(folder: epath.Path) -> StreamManifest:
         return StreamManifest(**content)
     except TypeError as error:
         raise StreamError(
-            f'{folder / MANIFEST_FILE} is damaged, or of another version: {error}; {PACK_AGAIN}'
+            f'{folder / MANIFEST_FILE} is damaged, or from another version: {error}; {PACK_AGAIN}'
         ) from error
 
 
@@ -130,7 +130,7 @@ class PackedStream:
         """Opens the stream in `folder`; raises StreamError if there is none."""
         self.folder = epath.Path(folder)
         if not (self.folder / MANIFEST_FILE).exists():
-            raise StreamError(f'no stream in {self.folder}; `flan-jax pack` writes it')
+            raise StreamError(f'no stream in {self.folder}; run `flan-jax pack` to write it')
         self.manifest = _read_manifest(self.folder)
         self._columns: Mapping[str, Any] = {}
         self._files = SequenceFiles(self.folder, self.manifest.sequences)

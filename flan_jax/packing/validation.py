@@ -34,7 +34,7 @@ def validation_batches(
     """
     names, _ = validated_tasks(mixture)
     if not names:
-        raise MissingDataError('no dataset that is tuned on has validation examples')
+        raise MissingDataError('no dataset of the tuning mixture has validation examples')
     read = itertools.chain.from_iterable(
         itertools.islice(_validation_examples(task, index, settings), examples)
         for index, task in enumerate(mixture.seqio.tasks)

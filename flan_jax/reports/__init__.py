@@ -1,1 +1,1 @@
-"""Reports: what was run and what came of it, as one page and as JSON."""
+"""Reports: the settings and results of runs, as HTML pages and as JSON."""

@@ -1,4 +1,4 @@
-"""The answers behind a report's numbers: what each model said, what was right, and where models differ."""
+"""The answers behind a report's scores: each model's answers, which are right, and where models differ."""
 
 import collections
 import dataclasses
@@ -20,32 +20,32 @@ from flan_jax.metrics.metrics import METRICS
 from flan_jax.reports.result_lines import Models, folder_of
 
 MOST_SHOWN = 1000
-"""Answers on a page at most, an example in a template being one; all of them stand in the records."""
+"""Largest number of answers on a page; an example counts once for each template. The records have all answers."""
 
 LONGEST = 2000
-"""Characters of a prompt on a page."""
+"""Largest number of characters of a prompt on a page."""
 
 BY_DEGREES = frozenset({'rouge', 'bleu', 'edit_distance', 'coqa', 'pearson_spearman'})
-"""Headline metrics that call no answer right or wrong."""
+"""Headline metrics that grade answers instead of calling them right or wrong."""
 
 MOST_LABELS = 12
-"""Options of a confusion matrix at most."""
+"""Largest number of options for a confusion matrix."""
 
 Folders = Mapping[str, Mapping[RecordKey, epath.Path]]
-"""By model, where its complete test records are."""
+"""For each model the folders of its complete test records."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-    """What models answered to one dataset, or to one variant of it, at one number of shots.
+    """The models' answers to one dataset, or one variant of it, at one number of shots.
 
     Attributes:
       name: dataset and variant.
       dataset: its declaration.
-      shots: exemplars that were wanted.
-      models: the models' names, the first that to which others are compared.
-      pairs: for each template that all of them answered, the records of every model, in that order.
-      score: how options are ranked.
+      shots: number of exemplars requested.
+      models: the models' names; the others are compared with the first.
+      pairs: for each template that all models answered, the records of every model, in that order.
+      score: the score by which options are ranked.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Answered:
 
     @property
     def by_degrees(self) -> bool:
-        """Whether answers are more or less good, rather than right or wrong."""
+        """Whether the metric grades answers instead of calling them right or wrong."""
         return self.dataset.metrics[0] in BY_DEGREES
 
     def judgements(self, model: int) -> list[list[Judgement]]:
-        """What the records of one model come to, by template."""
+        """The judgements of one model's answers, by template."""
         return [[judgement(record, self.score) for record in of[model]] for of in self.pairs.values()]
 
     def is_right(self, judged: Judgement) -> bool:
@@ -74,7 +74,7 @@ class Answered:
 
 
 def folders_of(eval_set: EvalSet, models: Models) -> Folders:
-    """Where the models' complete records of an eval set's test examples are."""
+    """The folders of the models' complete records of an eval set's test examples."""
     tests = [key for key in eval_set.keys if key.split == 'test']
     found = {}
     for label, model in models.items():
@@ -85,7 +85,7 @@ def folders_of(eval_set: EvalSet, models: Models) -> Folders:
 
 
 def answered(folders: Folders, score: str) -> list[Answered]:
-    """What models answered in the same templates, in the order of the first model's keys."""
+    """The answers to templates that all models answered, in the order of the first model's keys."""
     lines: dict[tuple[str, str, int], dict[int, dict[str, RecordKey]]] = {}
     for label, found in folders.items():
         for key in found:
@@ -124,14 +124,14 @@ def summary(line: Answered) -> dict[str, Any]:
 
 
 def _wins(first: Sequence[bool], other: Sequence[bool]) -> dict[str, int]:
-    """Answers that both models, one or none got right."""
+    """Numbers of answers that both models, only one of them, or neither got right."""
     counts = collections.Counter(zip(first, other))
     names = {(True, True): 'both', (False, True): 'won', (True, False): 'lost', (False, False): 'neither'}
     return {name: counts[pair] for pair, name in names.items()}
 
 
 def _p(line: Answered, first: Sequence[Sequence[Judgement]], other: Sequence[Sequence[Judgement]]) -> float | None:
-    """McNemar's p by examples, for accuracies of examples that stand alone."""
+    """The p-value of McNemar's test over examples, if the metric is an accuracy and examples have no groups."""
     headline = METRICS[line.dataset.metrics[0]].headline
     if headline != 'accuracy' or not first or any(judged.group for judged in first[0]):
         return None
@@ -139,7 +139,7 @@ def _p(line: Answered, first: Sequence[Sequence[Judgement]], other: Sequence[Seq
 
 
 def _labels(line: Answered, judged: Sequence[Sequence[Sequence[Judgement]]]) -> dict[str, Any] | None:
-    """The confusion matrix of every model where all examples have the same few options; rows are what was expected."""
+    """The confusion matrix of every model, if all examples have the same few options; rows are the expected options."""
     sets = {j.choices for of_template in judged[0] for j in of_template}
     if len(sets) != 1 or not 1 < len(next(iter(sets))) <= MOST_LABELS:
         return None
@@ -152,7 +152,7 @@ def _labels(line: Answered, judged: Sequence[Sequence[Sequence[Judgement]]]) -> 
 
 
 def shown_records(lines: Sequence[Answered]) -> list[dict[str, Any]]:
-    """For each line, the answers that a page shows: up to an equal share of `MOST_SHOWN`, first where models differ."""
+    """For each line the answers on the page: an equal share of `MOST_SHOWN`, preferably those where models differ."""
     most = math.ceil(MOST_SHOWN / max(1, len(lines)))
     return [
         {
@@ -168,7 +168,7 @@ def shown_records(lines: Sequence[Answered]) -> list[dict[str, Any]]:
 
 
 def _chosen(line: Answered, most: int) -> list[tuple[int, int]]:
-    """Templates and examples to show: half of them where models differ, as far as there are any, all evenly spread."""
+    """Templates and examples to show, evenly spaced; up to half of them are ones where models differ."""
     places = [(template, index) for template, of in line.pairs.items() for index in range(len(of[0]))]
     if len(places) <= most:
         return places
@@ -183,7 +183,7 @@ def _answer(line: Answered, model: int, place: tuple[int, int]) -> str:
 
 
 def _spread(places: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
-    """So many of them at equal distances; all where there are no more."""
+    """Up to `most` evenly spaced ones of the places."""
     return places if len(places) <= most else [places[index * len(places) // most] for index in range(most)]
 
 
@@ -206,7 +206,7 @@ def _model_answer(line: Answered, record: Record) -> dict[str, Any]:
     if 'options' in record:
         content['scores'] = [[option['text'], round(option[line.score], 3)] for option in record['options']]
     if 1 < len(judged.choices) <= MOST_LABELS:
-        content['labels'] = judged.label_pair()  # which cell of a confusion matrix it is in
+        content['labels'] = judged.label_pair()  # its cell in the confusion matrix
     metric = METRICS[line.dataset.metrics[0]]
     if not line.by_degrees:
         content['right'] = line.is_right(judged)

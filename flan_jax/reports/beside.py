@@ -1,4 +1,4 @@
-"""What lies beside a report for other programs: its table as CSV and LaTeX, its figures as SVG and PNG."""
+"""The files that accompany a report: its table as CSV and LaTeX, its figures as SVG and PNG."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ _LATEX = {
 
 
 def write_beside(folder: epath.PathLike, lines: Sequence[Line], figures: Mapping[str, Any]) -> dict[str, str]:
-    """Writes results.csv, templates.csv and results.tex, where there are results, and each figure as SVG and PNG.
+    """Writes results.csv, templates.csv and results.tex, if there are results, and each figure as SVG and PNG.
 
     Returns:
       The figures as svg elements, by name.
@@ -58,7 +58,7 @@ def _by_shots(lines: Sequence[Line]) -> Iterator[Line]:
 
 
 def latex_table(lines: Sequence[Line]) -> str:
-    """The table for a paper, with the rules of the booktabs package: mean and std over templates, a column a model."""
+    """The table in LaTeX with booktabs' rules: mean and std over templates, with a column for each model."""
     models = list(dict.fromkeys(model for line in lines for model in line['models']))
     head = ' & '.join(['Dataset', 'Shots', 'Metric', *map(_latex, models)])
     rows = [

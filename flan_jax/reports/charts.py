@@ -1,4 +1,4 @@
-"""The report's pictures: figures, which `svg_of` makes SVG of that stands inside the page."""
+"""The figures of a report, and `svg_of`, which converts figures to SVG for embedding in the page."""
 
 import base64
 import html
@@ -21,10 +21,10 @@ from matplotlib.ticker import MaxNLocator
 from flan_jax.evaluation.instruction_following.settings import EXAMPLES_SEEN, IFS, RULE_MET
 
 WIDTH = 6.4
-"""Inches; narrow, so that labels stay readable when the page is shown on a phone."""
+"""Width in inches; narrow, so that labels are readable on a phone."""
 
 PREFERRED = 'accuracy'
-"""Name of the metric that objectives have which rank responses: the share of pairs that are ranked right."""
+"""Name of the metric of objectives that rank responses: the share of pairs that are ranked right."""
 
 _ANSWERING = {
     IFS: ('IFS', 'tuned', '-'), 'ifs_partial': ('IFS, fragments', 'tuned', ':'),
@@ -34,21 +34,21 @@ _ANSWERING = {
 COLOURS = {'base': '#9a9a9a', 'tuned': '#1b6ca8', 'paper': '#c7662b', 'chance': '#b0b0b0'}
 
 _ABOVE = {'base': -0.26, 'tuned': -0.06}
-"""Where models stand beside a dataset's name, in rows: apart, since at chance both often score the same."""
+"""Vertical offsets of the models within a dataset's row; they differ, since scores at chance often coincide."""
 
 ON_TOP: dict[str, Any] = {'clip_on': False, 'zorder': 3}
-"""How points without a line are drawn: whole at the edge of a chart, and before its frame and its lines."""
+"""Style of points without a line: not clipped at the edge of a chart, and in front of its frame and lines."""
 
 MISSING = 'n/a'
-"""Stands where a bar would, had anything been measured."""
+"""Text in place of a bar without a measured value."""
 
 _TITLE = 'title-'
-"""Begins the ids of what has a title."""
+"""Prefix of the ids of elements with a title."""
 
 plt.rcParams.update(
     {
-        'svg.fonttype': 'none',  # text stays text: it can be read aloud, searched and copied
-        'svg.hashsalt': 'flan_jax',  # else ids, and with them pages, differ from one rendering to the next
+        'svg.fonttype': 'none',  # keep text as text, for screen readers, search and copying
+        'svg.hashsalt': 'flan_jax',  # makes ids, and thus pages, deterministic
         'font.family': 'sans-serif',
         'font.size': 10,
         'axes.spines.top': False,
@@ -59,7 +59,7 @@ plt.rcParams.update(
 
 
 def template_scores(rows: Sequence[Mapping]):
-    """Every template's score by dataset, base beside tuned, with chance and the paper's mean.
+    """Every template's score by dataset for base and tuned model, with chance level and the paper's mean.
 
     Args:
       rows: mappings with name, shots, base and tuned (template to score, perhaps empty), chance and paper (or None).
@@ -82,7 +82,7 @@ def template_scores(rows: Sequence[Mapping]):
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(bounds(axes, 'x'))
-    axes.set_xlabel('test score of each template; the bar is their mean')
+    axes.set_xlabel('test score, %, of each template (dots) and their mean (bar)')
     handles = [plt.Line2D([], [], marker='o', ls='', color=COLOURS[m], label=m) for m in drawn]
     for name, label in (('chance', 'chance'), ('paper', "paper's FLAN 137B")):
         if any(row[name] is not None for row in rows):
@@ -92,7 +92,7 @@ def template_scores(rows: Sequence[Mapping]):
 
 
 def beside_the_paper(rows: Sequence[Mapping]):
-    """A cluster's datasets as in the paper's Figure 5: base and tuned, ours above and the paper's below.
+    """A cluster's datasets as in the paper's Figure 5: base and tuned model, our scores above the paper's.
 
     Args:
       rows: mappings with name, chance, models (name to mean and std) and paper (base, mean, std, gpt3) or None.
@@ -113,7 +113,7 @@ def beside_the_paper(rows: Sequence[Mapping]):
     axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(bounds(axes, 'x'))
-    axes.set_xlabel('zero-shot score, %: mean ± deviation over templates')
+    axes.set_xlabel('zero-shot score, %: mean ± standard deviation over templates')
     styles: dict[str, dict[str, Any]] = {
         'base': {'marker': 'o', 'color': COLOURS['base']},
         'tuned': {'marker': 'o', 'color': COLOURS['tuned']},
@@ -130,11 +130,11 @@ def beside_the_paper(rows: Sequence[Mapping]):
 
 
 def loss_curve(lines: Sequence[Mapping[str, float]], validated: Sequence[tuple[float, float]] = ()):
-    """The training loss by step, all clusters together in front of each by itself, all named.
+    """The training loss by step, in total and for each cluster.
 
     Args:
       lines: the metrics of steps.
-      validated: steps and the loss on validation examples after each, for a line of its own.
+      validated: pairs of step and validation loss, for a line of their own.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     clusters = sorted({name for line in lines for name in line if name.startswith('loss/')})
@@ -149,7 +149,7 @@ def loss_curve(lines: Sequence[Mapping[str, float]], validated: Sequence[tuple[f
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('step')
     ranks = any(PREFERRED in line for line in lines)
-    axes.set_ylabel('loss, a mean over prompts' if ranks else 'loss, nats per target token')
+    axes.set_ylabel('loss, mean over prompts' if ranks else 'loss, nats per target token')
     axes.set_ylim(bottom=0)
     figure.legend(loc='outside lower center', ncols=3, frameon=False, fontsize=7)
     return figure
@@ -173,11 +173,11 @@ def losses_of_runs(runs: Mapping[str, Sequence[Mapping[str, float]]]):
 
 
 def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()):
-    """How often the better of two responses is rated higher by step, and how both are rated on average.
+    """How often the better of two responses is rated higher, and the mean rating of both, by step.
 
     Args:
-      lines: the metrics of an objective that ranks responses, `PREFERRED` among them.
-      held_out: the same of test examples, by the names that begin with 'test/'.
+      lines: the metrics of an objective that ranks responses, including `PREFERRED`.
+      held_out: the same metrics on test examples, with the prefix 'test/'.
     """
     figure, (above, below) = plt.subplots(2, figsize=(WIDTH, 4.4), sharex=True)
     steps = [line['step'] for line in lines]
@@ -188,7 +188,7 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
         above.legend(frameon=False)
     above.axhline(50, ls='--', lw=1.2, color=COLOURS['chance'])
     above.set_ylim(0, 102)
-    above.set_ylabel('pairs ranked right, %')
+    above.set_ylabel('accuracy of pairs, %')
     (rated,) = {name.removeprefix('chosen_') for name in lines[-1] if name in ('chosen_reward', 'chosen_score')}
     for kind, colour in (('chosen', COLOURS['tuned']), ('rejected', COLOURS['paper'])):
         below.plot(steps, [line[f'{kind}_{rated}'] for line in lines], lw=2, color=colour, label=kind)
@@ -200,7 +200,7 @@ def preference_curves(lines: Sequence[Mapping[str, float]], held_out: Sequence[M
 
 
 def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
-    """The Instruction Following Score and ObjecQA by examples seen, and where a rule ends tuning, or would.
+    """The Instruction Following Score and ObjecQA by number of examples, and where the rule for early stopping is met.
 
     Args:
       lines: the metrics of `flan_jax.evaluation.instruction_following.curve`.
@@ -225,7 +225,7 @@ def answering_curve(lines: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def scores_by_step(lines: Sequence[Mapping]):
-    """Every dataset's score while the model was tuned, and in front their mean.
+    """Every dataset's score by step of tuning, with their mean in front.
 
     Args:
       lines: mappings with step, name and mean.
@@ -238,7 +238,7 @@ def scores_by_step(lines: Sequence[Mapping]):
     means = [statistics.mean(line['mean'] for line in lines if line['step'] == step) for step in steps]
     axes.plot(steps, means, lw=2.5, color=COLOURS['tuned'], label='mean')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel('steps of tuning')
+    axes.set_xlabel('training step')
     axes.set_ylabel('test score, mean over templates')
     axes.set_ylim(bottom=bounds(axes, 'y')[0])
     figure.legend(loc='outside right upper', frameon=False, fontsize=8)
@@ -246,14 +246,14 @@ def scores_by_step(lines: Sequence[Mapping]):
 
 
 def bounds(axes, along: Literal['x', 'y']) -> tuple[float, float]:
-    """Where an axis of scores ends: at 0 and 100, or at a point beyond them, such as a negative correlation."""
+    """The limits of an axis of scores: 0 and 100, or further for points beyond them, such as negative correlations."""
     values = itertools.chain.from_iterable(line.get_data()[along == 'y'] for line in axes.get_lines())
     every = [0.0, 100.0, *values]
     return min(every), max(every)
 
 
 def say_missing(axes, places: Sequence[float], along: Literal['x', 'y'] = 'y') -> None:
-    """Says where bars are missing, which would look like those of 0; they grow along an axis."""
+    """Marks bars without a value, which would look like bars of 0; bars extend `along` an axis."""
     style = {'textcoords': 'offset points', 'fontsize': 7, 'color': COLOURS['base']}
     for place in places:
         if along == 'y':
@@ -263,19 +263,19 @@ def say_missing(axes, places: Sequence[float], along: Literal['x', 'y'] = 'y') -
 
 
 def titled(text: str) -> str:
-    """An id for a line or a dot by which `svg_of` gives it a title, which browsers show where one points."""
+    """An id for a line or dot from which `svg_of` makes a title, which browsers show as a tooltip."""
     return _TITLE + base64.urlsafe_b64encode(json.dumps({'title': text}).encode()).decode()
 
 
 def labelled(row: Mapping, says: str) -> str:
-    """The same for a dot that stands for a template's score, and opens its answers."""
+    """As `titled`, for the dot of a template's score, which opens the template's answers when clicked."""
     data = {name: row[name] for name in ('name', 'shots', 'model', 'template')}
     title = f'{row["name"]}, template {row["template"]}: {says}'
     return _TITLE + base64.urlsafe_b64encode(json.dumps({'title': title, **data}).encode()).decode()
 
 
 def svg_of(figure) -> str:
-    """The figure as an svg element that scales with the page; it is closed."""
+    """The figure as an svg element that scales with the page; closes the figure."""
     buffer = io.StringIO()
     figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None}, transparent=True)
     plt.close(figure)
@@ -284,7 +284,7 @@ def svg_of(figure) -> str:
 
 
 def _group(found: re.Match) -> str:
-    """The group of a line or a dot with its title and, for a dot, what it stands for."""
+    """The SVG group of a line or dot with its title and, for a dot, the attributes of its template."""
     data = json.loads(base64.urlsafe_b64decode(found[1]))
     title = html.escape(data.pop('title'))
     if 'name' in data:

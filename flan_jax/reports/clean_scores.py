@@ -1,4 +1,4 @@
-"""Scores on the examples that do not stand in what a model has read, beside all (Wei et al. 2022, appendix C)."""
+"""Scores on the examples that do not occur in training data, and on all examples (Wei et al. 2022, appendix C)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from flan_jax.reports.result_lines import model_results
 
 
 def clean_lines(eval_set: EvalSet, model: ModelRecords, certificate: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each dataset and variant a model has answered, its score on all test examples, the clean and the dirty ones.
+    """The scores on all test examples, clean ones and dirty ones, for each dataset and variant that a model answered.
 
-    The score is that of one template, as in the paper: the best on validation, or the first where there is none.
+    The score is that of one template, as in the paper: the best on validation, or the first without validation.
 
     Args:
-      eval_set: what is evaluated.
-      model: where the records are.
-      certificate: what is dirty, see `flan_jax.evaluation.contamination`.
+      eval_set: the evaluated datasets.
+      model: the model's records.
+      certificate: which examples are dirty, see `flan_jax.evaluation.contamination`.
     """
     results = model_results(eval_set, model)
     return [_line(result, eval_set, model, certificate['datasets'][result.dataset]) for result in results]
@@ -52,5 +52,5 @@ def _line(result: Result, eval_set: EvalSet, model: ModelRecords, found: Mapping
 
 
 def _difference(clean: float | None, total: float | None) -> float | None:
-    """By how much the score on clean examples is above that on all, per cent of the latter."""
+    """The score on clean examples minus that on all, in per cent of the latter."""
     return None if clean is None or not total else 100 * (clean - total) / total

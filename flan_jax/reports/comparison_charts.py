@@ -1,4 +1,4 @@
-"""Charts of models set against each other: win rates head to head, and how often the own response is likelier."""
+"""Charts of comparisons: head-to-head win rates, and how often the instruction's own response is likelier."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ from matplotlib.figure import Figure
 from flan_jax.reports.charts import COLOURS, ON_TOP, WIDTH, plt
 
 CHANCE = 50.0
-"""Per cent of comparisons of two that a model wins which knows nothing."""
+"""Chance level of pairwise comparisons in per cent."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """A share of comparisons, per cent.
+    """A share of comparisons in per cent.
 
     Attributes:
-      name: its row; rates of one name stand in one.
-      kind: what it is a share of, such as 'raw'; each kind has a colour.
+      name: name of its row, which rates may share.
+      kind: the kind of rate, such as 'raw'; each kind has a colour.
       value: the share.
-      low: where its 95 % interval begins.
-      high: where it ends.
+      low: lower end of its 95 % confidence interval.
+      high: upper end of the interval.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Rate:
 
 
 def rates(found: Sequence[Rate], paper: Mapping[str, Sequence[float]], label: str, chance: str) -> Figure:
-    """A row for each name, with a dot and its interval for each kind, the paper's values as stars, and chance.
+    """A row for each name, with a dot and its interval for each kind, the paper's values as stars, and chance level.
 
     Args:
-      found: the rates, kinds in the order of their colours.
-      paper: name to the paper's values, one a base model.
-      label: what the axis says.
-      chance: what the line at `CHANCE` is called.
+      found: the rates, with kinds in the order of their colours.
+      paper: name to the paper's values, one for each base model.
+      label: label of the axis.
+      chance: label of the line at `CHANCE`.
     """
     names = list(dict.fromkeys(rate.name for rate in found))
     kinds = list(dict.fromkeys(rate.kind for rate in found))

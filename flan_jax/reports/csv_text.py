@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable]) -> str:
-    """A line of the columns' names and one for each row; None is an empty cell."""
+    """A header with the columns' names, and a line for each row; None becomes an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(columns)

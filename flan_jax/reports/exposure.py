@@ -1,4 +1,4 @@
-"""What of an evaluated dataset the tuned model may have seen, by the manifest of the run that tuned it."""
+"""Whether the tuned model may have been trained on an evaluated dataset, by the run's manifest."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from flan_jax.reports.trained_on import reads_text
 
 
 class Exposure(enum.StrEnum):
-    """How an evaluated dataset relates to what was tuned on."""
+    """The relation of an evaluated dataset to the training data."""
 
     NOT_TUNED = 'nothing was tuned'
     HELD_OUT = 'held out'
@@ -19,7 +19,7 @@ class Exposure(enum.StrEnum):
 
 
 def exposure(dataset_name: str, manifest: Mapping[str, Any]) -> Exposure:
-    """How a dataset relates to what the run of a manifest was tuned on."""
+    """The relation of a dataset to the training data of a manifest's run."""
     if not manifest['stream']:
         return Exposure.NOT_TUNED
     dataset = catalogue.dataset(dataset_name)
@@ -35,7 +35,7 @@ def exposure(dataset_name: str, manifest: Mapping[str, Any]) -> Exposure:
 
 
 def title(dataset_names: Sequence[str], manifest: Mapping[str, Any]) -> str:
-    """What the page is about; 'never seen in tuning' only where that is proven of everything evaluated."""
+    """The title of the page; it says 'never seen in tuning' only if that is proven for all evaluated datasets."""
     data = manifest['run']['data']
     tuned_on = f'{"Pretrained" if reads_text(data) else "Tuned"} on {data["mixture"]}'
     if not dataset_names:

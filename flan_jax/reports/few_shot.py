@@ -1,4 +1,4 @@
-"""Few-shot results beside zero-shot ones, with the std over templates of each (FLAN, Figure 9)."""
+"""Few-shot and zero-shot results with their standard deviation over templates (FLAN, Figure 9)."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +8,13 @@ MEAN = 'mean over datasets'
 
 
 def few_shot_lines(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One line per result, number of shots and model that was evaluated both ways, then their means.
+    """One line per result, number of shots and model with both zero-shot and few-shot scores, then their means.
 
     Args:
       results: lines of the report's table, see `result_lines`.
 
     Returns:
-      Lines with name, shots, exemplars (how many fitted, on average), model, and mean and std of both ways.
+      Lines with name, shots, exemplars (the mean number that fitted), model, and zero-shot and few-shot mean and std.
     """
     lines = [line for result in results for line in _lines_of(result)]
     kinds = sorted({(line['shots'], line['model']) for line in lines}, key=lambda kind: (kind[0], kind[1] == 'tuned'))

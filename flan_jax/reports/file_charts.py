@@ -1,4 +1,4 @@
-"""The pictures of studies that are computed from files."""
+"""The figures of studies that are computed from files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ Cells = Mapping[str, Mapping[str, float | None]]
 """Row to column to value."""
 
 FEWEST = 20
-"""Pairs that a sunburst shows at least."""
+"""Smallest number of pairs in a sunburst."""
 
 
 def bars(ours: Cells, paper: Cells, columns: Sequence[str]):
-    """Some columns of a table, a bar for each row, with the paper's values as stars."""
+    """A bar chart of some columns of a table, with a bar for each row and the paper's values as stars."""
     names, width = list(ours), 0.8 / len(columns)
     figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.32 * len(names) * max(1, len(columns) / 2)))
     for index, column in enumerate(columns):
@@ -36,9 +36,9 @@ def bars(ours: Cells, paper: Cells, columns: Sequence[str]):
 
 
 def sunburst(counts: Counts, name: str):
-    """The commonest verbs as an inner ring and nouns of each outside it, their angles as often as they occur.
+    """The commonest verbs as an inner ring and their nouns as an outer ring, with angles proportional to frequency.
 
-    Where few pairs are as frequent as the paper's are, as in small files, all are shown, and the title says so.
+    If too few pairs have the paper's minimal frequency, as in small files, all pairs are shown, and the title says so.
     """
     of_verbs, title = commonest(counts), f'pairs of verb and noun that occur more than {MORE_THAN} times'
     if sum(map(len, of_verbs.values())) < FEWEST:
@@ -58,7 +58,7 @@ def sunburst(counts: Counts, name: str):
 
 
 def _ring(axes, radius: float, parts: Sequence[tuple[str, int, tuple]]) -> None:
-    """A ring of wedges whose labels stand along the radius."""
+    """A ring of wedges with radial labels."""
     names, counts, colours = zip(*parts)
     edges = {'width': 0.4, 'edgecolor': 'white'}
     wedges, _ = axes.pie(counts, radius=radius, colors=colours, wedgeprops=edges, startangle=90, counterclock=False)
@@ -72,7 +72,7 @@ def _ring(axes, radius: float, parts: Sequence[tuple[str, int, tuple]]) -> None:
 
 
 def pair_bars(pairs: Sequence[tuple[str, str]], counts: Mapping[str, Counts]):
-    """How often each pair of verb and noun occurs, a bar for every file."""
+    """A bar chart of the frequency of each pair of verb and noun, with a bar for each file."""
     figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.28 * len(pairs)))
     width = 0.8 / len(counts)
     for index, (name, of_file) in enumerate(counts.items()):
@@ -86,7 +86,7 @@ def pair_bars(pairs: Sequence[tuple[str, str]], counts: Mapping[str, Counts]):
 
 
 def histogram(values: Mapping[str, Sequence[float]], edges: Sequence[float], label: str):
-    """How many values of each file lie between edges, on a logarithmic scale; those beyond count as the outermost."""
+    """A histogram of each file's values on a logarithmic scale; values beyond the edges are in the outermost bins."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for name, of_file in values.items():
         inside = [min(max(value, edges[0]), edges[-1]) for value in of_file]
@@ -103,7 +103,7 @@ def points(found: Mapping[str, tuple[Sequence[float], Sequence[float]]], x_label
     figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
     axes.axhline(0, ls='--', lw=1, color=COLOURS['chance'])
     for name, (xs, ys) in found.items():
-        axes.plot(xs, ys, '.', ms=4, alpha=0.5, label=name, rasterized=True)  # thousands of them, as one picture
+        axes.plot(xs, ys, '.', ms=4, alpha=0.5, label=name, rasterized=True)  # thousands of points as one bitmap
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label, fontsize=8)
     figure.legend(loc='outside upper center', ncols=3, frameon=False, fontsize=8)

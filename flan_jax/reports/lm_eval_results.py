@@ -1,6 +1,7 @@
-"""Results in the format of lm-evaluation-harness, so that what reads its files reads ours.
+"""Results in the format of lm-evaluation-harness, for programs that read its files.
 
-As its `EvaluationTracker.save_results_aggregated` writes them in version 0.4, a file for each model and its shots.
+The format is that of `EvaluationTracker.save_results_aggregated` in version 0.4, with a file for each model and number
+of shots.
 """
 
 import time
@@ -13,24 +14,24 @@ from flan_jax.evaluation.results import Result
 from flan_jax.metrics.metrics import METRICS
 
 NAMES = {'accuracy': 'acc', 'em': 'exact_match'}
-"""Our name of a score to theirs, where it has another."""
+"""Our names of scores to lm-evaluation-harness's, if they differ."""
 
 FRACTIONS = ('acc', 'f1', 'exact_match')
-"""Their metrics that run from 0 to 1, where ours are per cent."""
+"""Metrics that are from 0 to 1 in lm-evaluation-harness; ours are in per cent."""
 
 _INTERVAL = 2 * 1.96
-"""Standard errors in a 95 % interval."""
+"""Width of a 95 % confidence interval in standard errors."""
 
 
 def lm_eval_results(model: str, results: Sequence[Result], limit: int | None) -> dict[str, Any]:
-    """The file of one model at one number of shots.
+    """The content of the file for one model at one number of shots.
 
-    Every dataset is a task, scored by the mean over its templates, and so is each of its templates.
+    Every dataset is a task, scored by the mean over its templates; every template is a task, too.
 
     Args:
       model: the model's folder.
       results: its results.
-      limit: examples of each dataset and template at most; None for all.
+      limit: largest number of examples of each dataset and template; None for all.
     """
     tasks = {name: (result, values) for result in results for name, values in _tasks(result).items()}
     return {
@@ -55,7 +56,7 @@ def lm_eval_results(model: str, results: Sequence[Result], limit: int | None) ->
 
 
 def _tasks(result: Result) -> dict[str, dict[str, float | str]]:
-    """The mean over templates, with its standard error, and each template, by the names of tasks."""
+    """Task name to scores: for the mean over templates with its standard error, and for each template."""
     name, scale = result.name.replace(' ', '_'), _scale(result)
     error = (result.interval[1] - result.interval[0]) / _INTERVAL
     found = {name: _values(result, result.mean * scale, error * scale)}

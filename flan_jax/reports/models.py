@@ -1,4 +1,4 @@
-"""The report of several models on the same datasets, side by side: models that are named, or runs."""
+"""The report that compares several models, or runs, on the same datasets."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'models.html'
 def write_models_report(
     folder: epath.PathLike, eval_set: EvalSet, models: Models, paths: Mapping[str, str], found: ResultsByModel
 ) -> epath.Path:
-    """Writes report.json, report.html and what goes beside it; returns the page.
+    """Writes report.json, report.html and its accompanying files; returns the path of the page.
 
     Args:
-      folder: where to.
-      eval_set: what was evaluated.
-      models: the models' records, by name.
-      paths: the models' folders, by name.
-      found: their results, by name.
+      folder: the folder to write to.
+      eval_set: the evaluated datasets.
+      models: the models' records by name.
+      paths: the models' folders by name.
+      found: the models' results by name.
     """
     described = {
         name: {'path': paths[name], 'prompt_format': models[name].settings['prompt_format']['name'], 'notes': ''}
@@ -53,15 +53,15 @@ def write_side_by_side(
     more: Mapping[str, Any],
     figures: Mapping[str, Any] | None = None,
 ) -> epath.Path:
-    """Writes the report of models; returns the page.
+    """Writes the report that compares models; returns the path of the page.
 
     Args:
-      folder: where to.
-      models: path, prompt_format and notes of each model, by name.
-      found: their results, by name.
-      answered: what they answered.
-      more: not_evaluated, score, limit and from_samples, as the page shows them.
-      figures: what is drawn beside the results, by name; the page shows 'loss'.
+      folder: the folder to write to.
+      models: path, prompt_format and notes of each model by name.
+      found: the models' results by name.
+      answered: the models' answers.
+      more: not_evaluated, score, limit and from_samples for the page.
+      figures: additional figures by name; the page shows 'loss'.
     """
     results = [
         {'name': name, 'shots': shots, 'metric': some.headline, 'num_examples': some.num_examples}
@@ -76,7 +76,7 @@ def write_side_by_side(
 
 
 def lines(found: ResultsByModel) -> dict[tuple[str, int], dict[str, Result]]:
-    """The results of each dataset, or variant of one, at each number of shots, by model."""
+    """Dataset (or variant) and number of shots to the results by model."""
     by_line: dict[tuple[str, int], dict[str, Result]] = {}
     for model, results in found.items():
         for result in results:

@@ -1,4 +1,4 @@
-"""Report files: a page made from a template, and its content as JSON."""
+"""Writes the files of a report: a page made from a template, and its content as JSON."""
 
 import base64
 import hashlib
@@ -16,16 +16,16 @@ from flan_jax.files import write_whole
 HTML_FILE, JSON_FILE = 'report.html', 'report.json'
 
 PALETTE = pathlib.Path(__file__).parent / 'palette.css'
-"""The colours of all pages, for light and dark."""
+"""The colours of all pages, for light and dark mode."""
 
 _SCRIPT = (pathlib.Path(__file__).parent / 'report.js').read_text('utf-8')
 
 _SCRIPT_HASH = markupsafe.Markup(f"'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'")
-"""What the content security policy of a report lets run, and nothing else."""
+"""The only script that a report's content security policy allows."""
 
 
 def page_folder(root: epath.PathLike, study: str) -> epath.Path:
-    """Where the page of a study goes: `root`, or `root`/study where that has the page of another."""
+    """The folder for a study's page: `root`, or `root`/study if `root` has the page of another study."""
     root = epath.Path(root)
     try:
         found = json.loads((root / JSON_FILE).read_bytes())
@@ -43,9 +43,9 @@ def write_files(folder: epath.PathLike, content: Mapping[str, Any], page: str) -
 
 
 def page_of(template: pathlib.Path, content: Mapping[str, Any], **more: Any) -> str:
-    """A template filled in; it may include the style sheet and the tables of this folder.
+    """A rendered template, which may include the style sheet and the tables of this folder.
 
-    The filter `score` is for figures that may be None.
+    Templates have a filter `score` for numbers that may be None.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, pathlib.Path(__file__).parent]),

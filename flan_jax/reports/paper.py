@@ -1,4 +1,4 @@
-"""The results that FLAN prints, to stand beside ours (Wei et al. 2022, Tables 1 and 2)."""
+"""FLAN's published results, for comparison with ours (Wei et al. 2022, Tables 1 and 2)."""
 
 import dataclasses
 
@@ -8,16 +8,16 @@ class PaperResult:
     """One row of Table 1 or 2, in per cent.
 
     Attributes:
-      metric: what is scored.
+      metric: name of the metric.
       base: base LaMDA-PT, zero-shot.
       mean: FLAN zero-shot, mean over templates.
       std: its standard deviation over templates.
-      best_dev: FLAN zero-shot, best template on dev; None where there is no dev set.
-      gpt3: GPT-3 zero-shot; None where it is not given.
+      best_dev: FLAN zero-shot, best template on dev; None without a dev set.
+      gpt3: GPT-3 zero-shot; None if it is not given.
       base_few_shot: base LaMDA-PT, few-shot.
       few_shot_mean: FLAN few-shot, mean over templates.
       few_shot_std: its standard deviation over templates.
-      shots: exemplars in FLAN's few-shot prompts.
+      shots: number of exemplars in FLAN's few-shot prompts.
     """
 
     metric: str

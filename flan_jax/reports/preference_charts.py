@@ -1,4 +1,4 @@
-"""Pictures of how a model rates responses."""
+"""Charts of a model's ratings of responses."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,20 +9,20 @@ from flan_jax.reports.charts import COLOURS, WIDTH
 
 
 def rating_distribution(found: Mapping[str, Sequence[float]]) -> Figure:
-    """How ratings of chosen and of other responses are spread; `found` has edges and the shares between them."""
+    """The distributions of ratings of chosen and other responses; `found` has bin edges and shares per bin."""
     figure, axes = plt.subplots(figsize=(WIDTH, 2.6))
     for name, colour in (('others', COLOURS['paper']), ('chosen', COLOURS['tuned'])):
         percent = [100 * share for share in found[name]]
         axes.stairs(percent, found['edges'], fill=True, alpha=0.35, color=colour)
         axes.stairs(percent, found['edges'], lw=1.5, color=colour, label=name)
-    axes.set_xlabel('rating by the model')
+    axes.set_xlabel('rating of the model')
     axes.set_ylabel('responses, %')
     axes.legend(frameon=False)
     return figure
 
 
 def reliability_diagram(bins: Sequence[Mapping[str, float]]) -> Figure:
-    """Accuracy by confidence, the diagonal being perfect calibration; the area of a dot is the share of pairs."""
+    """Accuracy by confidence; the diagonal is perfect calibration, and a dot's area is the share of pairs."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2))
     axes.plot([50, 100], [50, 100], '--', lw=1.2, color=COLOURS['chance'])
     confidence, accuracy = ([100 * found[name] for found in bins] for name in ('confidence', 'accuracy'))
@@ -31,6 +31,6 @@ def reliability_diagram(bins: Sequence[Mapping[str, float]]) -> Figure:
     axes.scatter(confidence, accuracy, areas, color=COLOURS['tuned'], alpha=0.6)
     axes.set_xlim(49, 101)
     axes.set_ylim(-4, 104)
-    axes.set_xlabel('how sure the model is of the response that it prefers, %')
-    axes.set_ylabel('how often that is the better, %')
+    axes.set_xlabel('confidence of the model, %')
+    axes.set_ylabel('accuracy, %')
     return figure

@@ -1,4 +1,4 @@
-"""How well a model rates the responses of rankings that it has not seen, by source."""
+"""The accuracy of a model's ratings on held-out rankings, by source."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,12 +13,14 @@ _BINS = 24
 
 
 def preference_results(rated: Rated) -> dict[str, Any]:
-    """What a report says of them.
+    """The report's content for ratings of held-out rankings.
 
     Returns:
-      step: of the model; sources: lines with the fields of `flan_jax.metrics.preferences.Agreement`, all together
-      first; distribution: edges of ratings, and the share of chosen and of other responses between them; reliability:
-      bins, and calibration_error: both None where ratings stand for no probabilities, or there is no pair.
+      step: the model's step.
+      sources: lines with the fields of `flan_jax.metrics.preferences.Agreement`, first that of all sources together.
+      distribution: bin edges of ratings, and the shares of chosen and other responses per bin.
+      reliability: bins of confidence; None if ratings do not define probabilities, or without pairs.
+      calibration_error: the expected calibration error; None as `reliability`.
     """
     of_prompts = [margins(example.scores, example.ratings) for example in rated.examples]
     found = agreement_by_source(of_prompts, [example.source for example in rated.examples])
@@ -26,7 +28,7 @@ def preference_results(rated: Rated) -> dict[str, Any]:
     bins = reliability(of_prompts) if rated.of_probabilities and lines else None
     return {
         'step': rated.step,
-        'sources': lines[1:] if len(lines) == 2 else lines,  # all of one source are the same twice
+        'sources': lines[1:] if len(lines) == 2 else lines,  # a single source equals the total
         'distribution': _distribution(rated.examples) if lines else None,
         'reliability': bins and [dataclasses.asdict(one) for one in bins],
         'calibration_error': bins and calibration_error(bins),
@@ -34,7 +36,7 @@ def preference_results(rated: Rated) -> dict[str, Any]:
 
 
 def _distribution(examples: Sequence[RatedExample]) -> dict[str, list[float]]:
-    """How ratings are spread, those of the best response to each prompt apart from the others'."""
+    """The distributions of ratings, of the best response to each prompt and of all others."""
     parts: dict[str, list[float]] = {'chosen': [], 'others': []}
     for example in examples:
         best = max(example.scores)

@@ -1,4 +1,4 @@
-"""What each of several soft prompts of a task scores, with their mean and standard deviation."""
+"""The scores of each soft prompt of a task, with their mean and standard deviation."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from flan_jax.tuning.task_prompts import prompt_name
 
 
 def prompt_lines(eval_set: EvalSet, tuned: ModelRecords) -> list[dict[str, Any]]:
-    """One line per result and number of rows, where a task has several prompts.
+    """One line per result and number of rows, for tasks with several prompts.
 
     Returns:
-      Lines with name, rows, prompts (name to score, the mean over templates), and the mean and the sample standard
-      deviation of these; None for the deviation of one.
+      Lines with name, rows, prompts (prompt name to score, which is the mean over templates), and the mean and sample
+      standard deviation of the scores; the latter is None for a single prompt.
     """
     tuning, asked = task_prompts(tuned), each_prompt(eval_set, tuned)
     if tuning is None or len(asked) == 1:
@@ -31,7 +31,7 @@ def prompt_lines(eval_set: EvalSet, tuned: ModelRecords) -> list[dict[str, Any]]
 
 
 def _results(asked: Sequence[tuple[EvalSet, ModelRecords]]) -> Iterator[tuple[str, Result]]:
-    """Every result with the prompt that it is of."""
+    """Every result with the name of its prompt."""
     for part, model in asked:
         for result in model_results(part, model):
             yield prompt_name(result.dataset, model.prompt), result

@@ -50,15 +50,15 @@ function answersPanel(panel, lines) {
     const options = [new Option('all answers', '')];
     if (!found.by_degrees) {
       found.models.forEach((model, index) =>
-        options.push(new Option(`${model} right`, `right ${index}`), new Option(`${model} wrong`, `wrong ${index}`)));
+        options.push(new Option(`${model} correct`, `right ${index}`), new Option(`${model} wrong`, `wrong ${index}`)));
     }
     found.models.slice(1).forEach((model, index) => {
-      options.push(new Option(`${model} answers otherwise than ${found.models[0]}`, `other ${index + 1}`));
+      options.push(new Option(`${model} and ${found.models[0]} differ`, `other ${index + 1}`));
       if (found.by_degrees) return;
-      options.push(new Option(`${model} and ${found.models[0]} right`, `both ${index + 1}`));
+      options.push(new Option(`${model} and ${found.models[0]} correct`, `both ${index + 1}`));
       options.push(new Option(`${model} and ${found.models[0]} wrong`, `neither ${index + 1}`));
-      options.push(new Option(`won: ${model} right, ${found.models[0]} wrong`, `won ${index + 1}`));
-      options.push(new Option(`lost: ${model} wrong, ${found.models[0]} right`, `lost ${index + 1}`));
+      options.push(new Option(`won: ${model} correct, ${found.models[0]} wrong`, `won ${index + 1}`));
+      options.push(new Option(`lost: ${model} wrong, ${found.models[0]} correct`, `lost ${index + 1}`));
     });
     filter.replaceChildren(...options);
   }
@@ -83,7 +83,7 @@ function answersPanel(panel, lines) {
   }
 
   function verdict(parent, answer, metric) {
-    if ('right' in answer) make(parent, 'span', answer.right ? 'good' : 'bad', answer.right ? '✓ right' : '✗ wrong');
+    if ('right' in answer) make(parent, 'span', answer.right ? 'good' : 'bad', answer.right ? '✓ correct' : '✗ wrong');
     if ('degree' in answer) make(parent, 'span', 'soft', `${metric} ${answer.degree}`);
   }
 
@@ -104,7 +104,7 @@ function answersPanel(panel, lines) {
       verdict(row, answer, found.metric);
       if (answer.scores) {
         const scores = answer.scores.map(([option, score]) => `${option} ${score}`);
-        make(box, 'p', 'soft', `its scores: ${scores.join(', ')}`);
+        make(box, 'p', 'soft', `scores: ${scores.join(', ')}`);
       }
     });
   }

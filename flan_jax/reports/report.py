@@ -1,4 +1,4 @@
-"""The report: what was run, what came of it, and how to run it again, as one page and as JSON."""
+"""The report of a run: its settings, its results, and the command that repeats it, as a page and as JSON."""
 
 import math
 import pathlib
@@ -48,19 +48,19 @@ def write_report(
     found: ResultsByModel | None = None,
     folder: epath.PathLike | None = None,
 ) -> epath.Path:
-    """Writes report.json, report.html and what goes beside it; returns the page.
+    """Writes report.json, report.html and its accompanying files; returns the path of the page.
 
     Args:
       model_dir: the run's folder.
-      asked: `run`, `command` and `gin` of a manifest, as they are now; of several evaluations of one model the manifest
-        has those of the newest.
-      eval_set: what it evaluates; None for nothing.
-      models: where the records of its models are.
-      found: what came of the records, where that is known already.
-      folder: where to write; None for the run's folder.
+      asked: current `run`, `command` and `gin` as in a manifest; the manifest itself has those of the newest
+        evaluation, of which there may be several for one model.
+      eval_set: the evaluated datasets; None for none.
+      models: the records of its models.
+      found: the results, if the caller has them; None to compute them from the records.
+      folder: the folder to write to; None for the run's folder.
 
     Raises:
-      ManifestError: if nothing has been run there.
+      ManifestError: if the folder has no run.
     """
     of_run = manifest.asked_otherwise(manifest.read(model_dir), asked)
     content = gather(model_dir, of_run, eval_set, models, found)
@@ -78,7 +78,7 @@ def gather(
     models: Models,
     results: ResultsByModel | None = None,
 ) -> dict[str, Any]:
-    """Everything the report says, from what is on disk, and the run's manifest."""
+    """The content of the report, from the files of the run, and the run's manifest."""
     evaluated = list(eval_set.datasets) if eval_set else []
     tuned_on = of_run['stream']['tasks'] if of_run['stream'] else ()
     tuned, found = models.get('tuned'), rated.read(model_dir)
@@ -91,7 +91,7 @@ def gather(
         'from_samples': from_samples([*evaluated, *tuned_on], of_run['run']['data']['tfds_data_dir']),
         **(_evaluation(eval_set, models, of_run, results) if eval_set else _NOTHING_EVALUATED),
         **(_contamination(model_dir, eval_set, models, of_run['stream']) if eval_set else {}),
-        'loss': [line for line in log if LOSS in line],  # others are of validations
+        'loss': [line for line in log if LOSS in line],  # other lines are of validations
         'validated': [line for line in log if VALIDATION_LOSS in line],
         'answering': [line for line in log if IFS in line],
         'rankings': [line for line in log if HELD_OUT_ACCURACY in line],
@@ -131,7 +131,7 @@ def _evaluation(
 def _contamination(
     model_dir: epath.PathLike, eval_set: EvalSet, models: Models, stream: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The certificate of the stream, where there is one of this very run, and the tuned model's scores by it."""
+    """The stream's contamination certificate, if it is of this run, and the tuned model's scores by it."""
     wanted = stream and contamination.made_of(stream['fingerprint'], eval_set.datasets, eval_set.data_dir)
     certificate = contamination.read(model_dir, wanted) if wanted else None
     lines = clean_lines(eval_set, models['tuned'], certificate) if certificate and 'tuned' in models else []
@@ -139,10 +139,10 @@ def _contamination(
 
 
 def render(content: Mapping[str, Any], pictures: Mapping[str, str], shown: Sequence[Mapping[str, Any]]) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
-      content: what `gather` has found.
+      content: the content from `gather`.
       pictures: svg elements by the names of `_figures`.
       shown: the answers on the page, see `answers.shown_records`.
     """
@@ -163,7 +163,7 @@ _FIGURES = 'scores', 'tuning', 'loss', 'preference', 'distribution', 'reliabilit
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures for which there is anything to draw, by name."""
+    """Name to figure, for all figures with data."""
     figures, ranked = {}, _ranked(content)
     if content['results']:
         figures['scores'] = charts.template_scores([_chart_line(line) for line in content['results']])
@@ -188,16 +188,16 @@ def _validated(content: Mapping[str, Any]) -> list[tuple[float, float]]:
 
 
 def _ranked(content: Mapping[str, Any]) -> list[Mapping[str, float]]:
-    return [line for line in content['loss'] if charts.PREFERRED in line]  # others had no pair of responses
+    return [line for line in content['loss'] if charts.PREFERRED in line]  # other batches had no pair of responses
 
 
 def ended_at(answering: Sequence[Mapping[str, float]]) -> int | None:
-    """The step at which a rule found that the model answers well enough; None for none."""
+    """The step at which the rule for early stopping was met; None if it was not."""
     return next((int(line['step']) for line in answering if line[RULE_MET]), None)
 
 
 def from_samples(dataset_names: Sequence[str], data_dir: str) -> bool:
-    """Whether any dataset holds bundled samples."""
+    """Whether any dataset consists of bundled samples."""
     known = [catalogue.DATASETS[name] for name in dataset_names if name in catalogue.DATASETS]
     return any(source.origin(dataset.source, data_dir) == SAMPLES for dataset in known)
 
@@ -213,6 +213,6 @@ def _chart_line(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _total_steps(of_run: Mapping[str, Any]) -> int | None:
-    """The steps that were asked for, or that the epochs of the stream take; None where nothing is tuned."""
+    """The number of steps in the settings, or that of the stream's epochs; None if nothing is tuned."""
     training, stream = of_run['run']['training'], of_run['stream']
     return training['steps'] or (math.ceil(stream['sequences'] / training['batch_size']) if stream else None)

@@ -1,4 +1,4 @@
-"""The lines of a report's table: each result with both models' scores and the paper's, from records alone."""
+"""The lines of a report's table: each result with both models' scores and the paper's, computed from records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,24 +14,24 @@ from flan_jax.reports.paper import paper_result
 from flan_jax.settings import as_plain
 
 Models = Mapping[str, ModelRecords]
-"""The records of models by the names of their columns, 'base' and 'tuned'."""
+"""Column name, 'base' or 'tuned', to the model's records."""
 
 ResultsByModel = Mapping[str, Sequence[Result]]
-"""Their results, see `results_by_model`."""
+"""Column name to the model's results, see `results_by_model`."""
 
 
 def folder_of(eval_set: EvalSet, model: ModelRecords) -> FolderOf:
-    """The folder of a model's records of a key."""
+    """A function from a key to the folder of a model's records."""
     return lambda key: model.folder(eval_set.settings(key))
 
 
 def model_results(eval_set: EvalSet, model: ModelRecords) -> list[Result]:
-    """What of an eval set a model has answered."""
+    """A model's results on the datasets of an eval set that it has answered."""
     return results(eval_set.keys, folder_of(eval_set, model), eval_set.evaluation.score)
 
 
 def results_by_model(eval_set: EvalSet, models: Models) -> dict[str, list[Result]]:
-    """What of an eval set each model has answered, judged once for all that is made of it."""
+    """Each model's results on the datasets of an eval set that it has answered; judging happens only here."""
     return {label: model_results(eval_set, model) for label, model in models.items()}
 
 
@@ -50,13 +50,13 @@ def _together(by_shots: Mapping[int, Mapping[str, Result]]) -> list[Mapping[int,
 
 
 def not_evaluated(eval_set: EvalSet, found: ResultsByModel) -> dict[str, list[str]]:
-    """By model, the names of what it has not answered, or not in all templates."""
+    """Model to the names of the datasets that it has not answered in all templates."""
     missing = {label: unfinished(eval_set.keys, of_model) for label, of_model in found.items()}
     return {label: names for label, names in missing.items() if names}
 
 
 def lines_by_step(eval_set: EvalSet, models: Models, found: ResultsByModel) -> list[dict[str, Any]]:
-    """Scores that grow as a model gets better, by step of tuning; none if it was evaluated at the end only."""
+    """Scores by step of tuning, for metrics where larger is better; empty if only the last step was evaluated."""
     between = earlier_steps(models['tuned']) if 'tuned' in models else []
     if not between:
         return []
@@ -75,7 +75,7 @@ def lines_by_step(eval_set: EvalSet, models: Models, found: ResultsByModel) -> l
 def earlier_steps(tuned: ModelRecords) -> list[ModelRecords]:
     """The records of the same run's model after earlier steps.
 
-    Their checkpoints may be gone; of several that a step has left records of, the one that was saved last counts.
+    Their checkpoints may be deleted; if a step has records of several checkpoints, the one saved last counts.
     """
     last = records.step_of(tuned.model)
     steps = [step for step in map(records.step_of, records.models_in(tuned.root)) if 0 < step < last]
@@ -92,12 +92,13 @@ def _same_run_at(name: str, tuned: ModelRecords) -> ModelRecords | None:
 
 
 def _trained_as(settings: Mapping[str, Any]) -> str:
-    """A fingerprint of a model's settings without what changes from step to step."""
+    """A fingerprint of a model's settings without those that depend on the step."""
     weights = {name: value for name, value in settings['weights'].items() if name not in ('step', SAVED)}
     return records.fingerprint({**settings, 'weights': weights})
 
 
 def _line(name: str, by_shots: Mapping[int, Mapping[str, Result]], eval_set: EvalSet, models: Models) -> dict[str, Any]:
+    """The line of the smallest number of shots, usually 0, with the results of other numbers of shots in it."""
     by_model, *others = ({'shots': shots, 'models': found} for shots, found in sorted(by_shots.items()))
     label, result = list(by_shots[min(by_shots)].items())[-1]
     key = next(k for k in eval_set.keys if k.without_template == (result.dataset, result.variant, result.shots))

@@ -1,4 +1,4 @@
-"""Pictures of a reward model's work, as SVG: how rewards are spread, and whether their differences can be believed."""
+"""Charts for reward models as SVG: the distribution of rewards, and their calibration."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ _BARS = 40
 
 
 def reward_distributions(sets: Mapping[str, Sequence[float]]) -> str:
-    """Histograms of rewards, one set of answers below the other, over the same range; a line marks each mean."""
+    """Histograms of rewards, one below the other for each set of answers, over the same range, with their means."""
     values = np.concatenate([np.asarray(rewards, float) for rewards in sets.values()])
     edges = np.histogram_bin_edges(values, _BARS)
     figure, rows = plt.subplots(len(sets), sharex=True, sharey=True, squeeze=False, figsize=(WIDTH, 0.6 + len(sets)))
@@ -25,16 +25,16 @@ def reward_distributions(sets: Mapping[str, Sequence[float]]) -> str:
 
 
 def calibration_curve(found: Calibration) -> str:
-    """How often the preferred answer is the better one, against how sure the rewards are; the diagonal is perfect."""
+    """Accuracy by confidence; the diagonal is perfect calibration."""
     figure, (above, below) = plt.subplots(
         2, sharex=True, figsize=(WIDTH * 0.7, 4.6), gridspec_kw={'height_ratios': [3, 1]}
     )
     confidence = [100 * one.confidence for one in found.bins]
     above.plot([50, 100], [50, 100], '--', lw=1.2, color=COLOURS['chance'])
     above.plot(confidence, [100 * one.right for one in found.bins], 'o-', color=COLOURS['tuned'])
-    above.set_ylabel('better indeed, %')
+    above.set_ylabel('accuracy, %')
     above.set_ylim(0, 102)
     below.bar(confidence, [one.pairs for one in found.bins], width=3, color=COLOURS['tuned'], alpha=0.7)
     below.set_ylabel('pairs')
-    below.set_xlabel("confidence: sigmoid of the rewards' difference, %")
+    below.set_xlabel('confidence: sigmoid of the difference of rewards, %')
     return svg_of(figure)

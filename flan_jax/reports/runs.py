@@ -1,4 +1,4 @@
-"""Several runs as columns of one table, from their records and manifests alone."""
+"""Several runs as columns of one table, from their records and manifests."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Found = Mapping[RecordKey, epath.Path]
 
 @dataclasses.dataclass(frozen=True)
 class EvaluatedRuns:
-    """What `write_side_by_side` takes of several runs."""
+    """The arguments of `write_side_by_side` for several runs."""
 
     models: dict[str, dict[str, str]]
     results: dict[str, list[Result]]
@@ -32,26 +32,27 @@ class EvaluatedRuns:
 
 
 def evaluated_runs(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]], score: str) -> EvaluatedRuns:
-    """The newest model of each run, and their base model where it is one.
+    """The newest model of each run, and their base model if it is the same for all.
 
     Args:
-      paths: the runs' folders, by name.
-      made: their manifests.
-      score: how options are ranked.
+      paths: the runs' folders by name.
+      made: their manifests by name.
+      score: the score by which options are ranked.
 
     Raises:
       UserError: if a run has no records, or runs were evaluated on different examples of one dataset.
     """
     columns, models = _base_column(paths, made), {}
     if columns:
-        models[BASE] = _described(columns[BASE], 'the model that all of them start from', 'not tuned')
+        models[BASE] = _described(columns[BASE], 'the base model of all runs', 'not tuned')
     for name, path in paths.items():
         newest = next(reversed(records.models_in(path)), BASE)
         columns[name] = _found(records.model_folder(_root(path, made[name], newest), newest))
         if not columns[name]:
             raise UserError(
-                f'{name}: {path} has no records of an evaluation, by which runs are compared; give its gin file '
-                'HELD_OUT or EVAL_TASKS, then `flan-jax evaluate` it; what the run learned is in its own report.html'
+                f'{name}: {path} has no evaluation records, which the comparison needs; set HELD_OUT or '
+                'EVAL_TASKS in its gin file, and run `flan-jax evaluate`. Its training is described in its own '
+                'report.html'
             )
         mixture = made[name]['run']['data']['mixture']
         notes = 'not tuned' if newest == BASE else f'{newest.replace("_", " ")}, tuned on {mixture}'
@@ -63,12 +64,12 @@ def evaluated_runs(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any
 
 
 def _root(path: str, made: Mapping[str, Any], model: str) -> str:
-    """The folder below which the records of a run's model are; runs may share those of their base."""
+    """The root folder of the records of a run's model; runs may share those of their base model."""
     return (made['run']['evaluation']['base_dir'] or path) if model == BASE else path
 
 
 def _base_column(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]]) -> dict[str, Found]:
-    """The records of the base model, where every tuned run has some, and all are of one model."""
+    """The records of the base model, if every tuned run has some and they are of the same model."""
     tuned = {name: path for name, path in paths.items() if set(records.models_in(path)) - {BASE}}
     found = [_found(records.model_folder(_root(path, made[name], BASE), BASE)) for name, path in tuned.items()]
     settings = {records.fingerprint(records.settings_of(folder)['model']) for of in found for folder in of.values()}
@@ -76,7 +77,7 @@ def _base_column(paths: Mapping[str, str], made: Mapping[str, Mapping[str, Any]]
 
 
 def _found(of_model: epath.Path) -> dict[RecordKey, epath.Path]:
-    """The folder of every key. What is reported together was answered under one setting, the newest of several."""
+    """The folder of every key, from the newest settings, so that a report never mixes different settings."""
     found: dict[RecordKey, epath.Path] = {}
     for folder in sorted(records.folders_in(of_model), key=records.last_written):
         keys = records.sound(folder)
@@ -97,7 +98,7 @@ def _described(found: Found, path: str, notes: str) -> dict[str, str]:
 
 
 def _check_same_examples(columns: Mapping[str, Found]) -> None:
-    """Raises UserError where two models answered the same dataset on other examples, or in other templates."""
+    """Raises UserError if two models answered the same dataset on different examples or templates."""
     first: dict[RecordKey, tuple[str, epath.Path]] = {}
     for name, found in columns.items():
         for key, folder in found.items():
@@ -107,7 +108,7 @@ def _check_same_examples(columns: Mapping[str, Found]) -> None:
                 differs = ', '.join(sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k)))
                 raise UserError(
                     f'{name} and {other} were evaluated on different examples of {key.dataset} ({differs} of '
-                    f'{records.SETTINGS_FILE} in {folder} and {elsewhere}); evaluate one of them like the other'
+                    f'{records.SETTINGS_FILE} in {folder} and {elsewhere}); evaluate both with the same settings'
                 )
 
 
@@ -127,7 +128,7 @@ def _more(found: Mapping[str, Sequence[Result]], made: Mapping[str, Mapping[str,
 
 
 def _prepared(names: set[str], data_dir: str) -> list[str]:
-    """Those of the datasets that still lie where the first run read them."""
+    """The datasets that still exist in the data folder of the first run."""
 
     def is_there(name: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The figures of studies, as people know them from the papers: lines along an axis, or groups of bars."""
+"""The figures of studies in the style of the papers: lines along an axis, or groups of bars."""
 
 import io
 import math
@@ -13,13 +13,13 @@ from flan_jax.reports.charts import COLOURS, WIDTH, bounds, plt, say_missing, sv
 AVERAGE = 'Average'
 
 BASE = 'base'
-"""Begins the names of the paper's base models, which go on with an arm's where each has its own."""
+"""Prefix of the names of the paper's base models, followed by an arm's name if each arm has its own."""
 
 
 def lines(content: Mapping[str, Any]):
-    """Scores of each column by arm, their average in front, the base models' dashed, and the paper's averages.
+    """Scores of each column by arm, with their average in front, the base models' dashed, and the paper's averages.
 
-    Intervals are drawn of the averages alone; those of each column stand in the table.
+    Confidence intervals are drawn for averages only; those of columns are in the table.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
     places = {arm['name']: arm['x'] for arm in content['arms']}
@@ -38,7 +38,7 @@ def lines(content: Mapping[str, Any]):
 
 
 def bars(content: Mapping[str, Any]):
-    """Scores of each column, a bar for each arm, with intervals where there are several seeds, and the paper's."""
+    """Scores of each column with a bar for each arm, confidence intervals over seeds, and the paper's scores."""
     columns, arms = content['columns'], content['arms']
     figure, axes = plt.subplots(figsize=(WIDTH, 4.2))
     width, labelled = 0.8 / len(arms), False
@@ -73,7 +73,7 @@ def bars(content: Mapping[str, Any]):
 
 
 def write_figure(folder: epath.Path, name: str, figure) -> str:
-    """Writes NAME.png and NAME.svg; returns what the latter holds. The figure is closed."""
+    """Writes NAME.png and NAME.svg, and closes the figure; returns the SVG."""
     with whole_file(folder / f'{name}.png') as unfinished:
         unfinished.write_bytes(png_of(figure))
     svg = svg_of(figure)
@@ -82,7 +82,7 @@ def write_figure(folder: epath.Path, name: str, figure) -> str:
 
 
 def png_of(figure) -> bytes:
-    """The figure as a PNG file of 200 dots per inch."""
+    """The figure as a PNG image with 200 dots per inch."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', dpi=200)
     return buffer.getvalue()
@@ -101,7 +101,7 @@ def _line(axes, scores: Mapping[str, Any], places: Mapping[str, float], column: 
 
 
 def _paper_lines(axes, content: Mapping[str, Any]) -> None:
-    """The paper's averages, and those of its base models, dashed; where its arms are others than ours, with names."""
+    """Draws the paper's averages, and those of its base models dashed; labels its arms if they differ from ours."""
     printed = {name: of_arm[AVERAGE] for name, of_arm in content['paper'].items() if AVERAGE in of_arm}
     ours = {arm['name']: arm['x'] for arm in content['arms']}
     of_paper = [name for name in printed if not name.startswith(BASE)]
@@ -119,11 +119,11 @@ def _paper_lines(axes, content: Mapping[str, Any]) -> None:
 
 
 def _spread(names: Sequence[str], last: float) -> dict[str, float]:
-    """Places for the paper's arms along an axis that ends at `last`, in the order in which it prints them."""
+    """Evenly spaced coordinates up to `last` for the paper's arms, in the paper's order."""
     return {name: last * index / max(1, len(names) - 1) for index, name in enumerate(names)}
 
 
 def _tick_labels(content: Mapping[str, Any]) -> list[str]:
-    """The arms' names, or the numbers that they begin with, where all do."""
+    """The arms' names, or the leading numbers of the names if all have one."""
     first = [arm['name'].split()[0] for arm in content['arms']]
     return first if all(word.isdigit() for word in first) else [arm['name'] for arm in content['arms']]

@@ -16,10 +16,10 @@ def sampling(data: Mapping[str, Any]) -> str | None:
     if reads_text(data):
         return None
     if data['parts']:
-        return 'Parts are sampled by their weights.'
+        return 'Parts are sampled in proportion to their weights.'
     mixing = {name: value for name, value in data['mixing'].items() if name != 'type'}
     settings = ', '.join(f'{name}={value}' for name, value in mixing.items())
-    return f'Datasets of the catalogue are sampled by {data["mixing"]["type"]}({settings}).'
+    return f'Datasets are sampled with {data["mixing"]["type"]}({settings}).'
 
 
 def mixture_lines(stream: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""A model's own answers while it learns: drawn, rewarded, kept on disk, and made into batches."""
+"""Reinforcement learning: sample answers, reward them, store them on disk, and make them into batches."""

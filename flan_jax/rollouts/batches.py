@@ -1,7 +1,7 @@
-"""Batches of rollouts: a prompt and its answers are a tree, trees share sequences, and every token has what is known.
+"""Batches of rollouts: a prompt with its answers is a tree, and trees are packed into sequences.
 
-A batch holds so many prompts, whatever number of sequences they need: the loss is a mean over their tokens, so that an
-update is the same however they are packed.
+Every batch has the same number of prompts, but the number of sequences varies: the loss is a mean over tokens, so that
+updates do not depend on the packing.
 
 Shape letters: B sequences, P predicted tokens, T tokens of one answer.
 """
@@ -21,13 +21,13 @@ from flan_jax.rollouts.rollout import Rollout
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """What models say of the tokens of a batch, float32 [B, P] each.
+class TokenOutputs:
+    """Outputs of the models on the tokens of a batch, float32 [B, P] each.
 
     Attributes:
-      log_probs: by the model that drew them.
-      values: its value head's, of what stands before each token.
-      reference_log_probs: by the model that learning began with.
+      log_probs: log-probabilities by the policy that sampled the tokens.
+      values: its value head's estimates, from the tokens before each token.
+      reference_log_probs: log-probabilities by the initial policy.
     """
 
     log_probs: np.ndarray
@@ -36,13 +36,13 @@ class Seen:
 
 
 def lay_out_rollouts(rollouts: Sequence[Rollout], shape: Shape, multiple: int = 1) -> list[PackedBatch]:
-    """Batches of B prompts each, in order, as an objective reads them; values are asked for at every token.
+    """Batches of B prompts each, in order, in an objective's format; values are computed at every token.
 
     Args:
-      rollouts: a round's.
-      shape: of a batch in which every prompt has a sequence by itself. Where fewer sequences do, there are fewer: a
-        power of two times `multiple`, so that few shapes are compiled.
-      multiple: what divides the number of sequences.
+      rollouts: the rollouts of a round.
+      shape: shape of a batch with a sequence for each prompt. If fewer sequences suffice, the batch has fewer: a power
+        of two times `multiple`, so that few shapes are compiled.
+      multiple: a divisor of the number of sequences.
     """
     batches, prompts = [], shape.batch_size
     for start in range(0, len(rollouts), prompts):
@@ -54,30 +54,32 @@ def lay_out_rollouts(rollouts: Sequence[Rollout], shape: Shape, multiple: int = 
         size = multiple * 2 ** math.ceil(math.log2(max(len(packed) / multiple, 1)))
         batch = lay_out(packed, dataclasses.replace(shape, batch_size=min(size, shape.batch_size)))
         batch['cluster_ids'] = np.zeros_like(batch.pop('tasks'))
-        batch['response_ends'] = batch['predict_at']  # the value of a token is that of what stands before it
+        batch['response_ends'] = batch['predict_at']  # a token's value is predicted from the tokens before it
         batches.append(PackedBatch(packed, batch))
     return batches
 
 
 _REWARD = 'reward'
-"""Annotation of answers while they are laid out."""
+"""Key of the annotation of answers while they are packed."""
 
 
-def with_advantages(ppo: Ppo, batches: Sequence[PackedBatch], seen: Sequence[Seen]) -> list[dict[str, np.ndarray]]:
-    """The batches with all that the objective reads; rewards and advantages are whitened over all of them."""
+def with_advantages(
+    ppo: Ppo, batches: Sequence[PackedBatch], outputs: Sequence[TokenOutputs]
+) -> list[dict[str, np.ndarray]]:
+    """The batches with all columns of the objective; rewards and advantages are whitened over all batches."""
     places = list(_places(batches))
     rewards = [
-        token_rewards(reward, seen[b].log_probs[at], seen[b].reference_log_probs[at], ppo.kl_reward)
+        token_rewards(reward, outputs[b].log_probs[at], outputs[b].reference_log_probs[at], ppo.kl_reward)
         for b, at, reward in places
     ]
     if ppo.whiten_rewards:
         rewards = whitened(rewards, shift_mean=False)
-    values = [seen[b].values[at] for b, at, _ in places]
+    values = [outputs[b].values[at] for b, at, _ in places]
     gained = [advantages(of, value, ppo.discount, ppo.trace) for of, value in zip(rewards, values)]
     columns = [
         {OLD_LOG_PROBS: one.log_probs, OLD_VALUES: one.values, REFERENCE_LOG_PROBS: one.reference_log_probs}
         | {name: np.zeros_like(one.values) for name in (ADVANTAGES, RETURNS)}
-        for one in seen
+        for one in outputs
     ]
     for (b, at, _), advantage, white, value in zip(places, gained, whitened(gained), values):
         columns[b][ADVANTAGES][at] = white
@@ -85,13 +87,15 @@ def with_advantages(ppo: Ppo, batches: Sequence[PackedBatch], seen: Sequence[See
     return [{**batch.arrays, **of_tokens} for batch, of_tokens in zip(batches, columns)]
 
 
-def divergences(batches: Sequence[PackedBatch], seen: Sequence[Seen]) -> list[float]:
-    """log p - log p_ref of each answer as it was drawn: its mean estimates the KL divergence from the reference."""
-    return [float((seen[b].log_probs[at] - seen[b].reference_log_probs[at]).sum()) for b, at, _ in _places(batches)]
+def divergences(batches: Sequence[PackedBatch], outputs: Sequence[TokenOutputs]) -> list[float]:
+    """log p - log p_ref of each sampled answer, whose mean estimates the KL divergence from the reference."""
+    return [
+        float((outputs[b].log_probs[at] - outputs[b].reference_log_probs[at]).sum()) for b, at, _ in _places(batches)
+    ]
 
 
 def _places(batches: Sequence[PackedBatch]) -> Iterator[tuple[int, tuple[int, slice], float]]:
-    """Where the tokens of each answer stand, as batch, row and slice, and its reward."""
+    """For each answer the batch, row and slice of its tokens, and its reward."""
     for b, batch in enumerate(batches):
         for row, examples in enumerate(batch.sequences):
             start = 0

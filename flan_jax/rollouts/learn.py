@@ -1,7 +1,7 @@
-"""Learning from rollouts, round by round: answers are drawn, rewarded, and learned from; then the next are drawn.
+"""PPO training in rounds: sample answers, compute their rewards, train on them; then sample again.
 
-A round is a function of the weights before it, its number and the seed, and checkpoints stand between rounds. So a run
-that was killed goes on bit for bit, and finds the answers that it had drawn on disk.
+A round is a function of the weights before it, its number and the seed, and checkpoints are written between rounds. So
+a killed run resumes bit for bit, and reads the answers that it had sampled from disk.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from flan_jax.objectives.ppo import Ppo
 from flan_jax.packing.layout import Shape
 from flan_jax.progress import bar
 from flan_jax.rollouts import rollout as records
-from flan_jax.rollouts.batches import Seen, divergences, lay_out_rollouts, with_advantages
+from flan_jax.rollouts.batches import TokenOutputs, divergences, lay_out_rollouts, with_advantages
 from flan_jax.rollouts.rollout import Reward, Rollout
 from flan_jax.settings import SettingsError
 from flan_jax.training.metrics_log import MetricsLog
@@ -44,14 +44,14 @@ from flan_jax.training.train import Checkpointing, begin
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked, of whom, and what it is worth.
+    """The models, prompts and sizes of PPO training.
 
     Attributes:
-      reference: the model that learning begins with, and does not go far from.
-      questions: to draw the prompts of rounds from, in an order by seed, all of them before any again.
-      reward: what answers are worth.
-      length: tokens of a sequence, which holds a prompt and its answers.
-      batch_tokens: slots of the KV cache while answers are drawn.
+      reference: the initial policy, to which the KL penalty refers.
+      questions: the prompts; rounds take them in a random order by seed, and start again after the last.
+      reward: the reward function of answers.
+      length: length of a sequence in tokens, which holds a prompt and its answers.
+      batch_tokens: slots of the KV cache for sampling.
     """
 
     reference: LoadedModel
@@ -62,24 +62,24 @@ class Asked:
 
 
 def steps_per_round(ppo: Ppo, training: Training) -> int:
-    """Updates in a round.
+    """Number of updates in a round.
 
     Raises:
-      SettingsError: unless rounds are whole batches, and the run whole rounds.
+      SettingsError: unless rounds consist of whole batches, and the run of whole rounds.
     """
     if ppo.prompts % training.batch_size:
         raise SettingsError(f'Ppo.prompts={ppo.prompts} must be a multiple of BATCH_SIZE={training.batch_size}')
     steps = ppo.epochs * ppo.prompts // training.batch_size
     if training.num_steps % steps:
         raise SettingsError(
-            f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates of a round: Ppo.epochs='
-            f'{ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
+            f'TRAIN_STEPS={training.steps} must be a multiple of the {steps} updates per round: '
+            f'Ppo.epochs={ppo.epochs} times Ppo.prompts={ppo.prompts} by BATCH_SIZE={training.batch_size}'
         )
     return steps
 
 
 def learn(program: TrainingProgram, training: Training, asked: Asked, checkpointing: Checkpointing) -> Params:
-    """Learns to the end, from the newest checkpoint where there is one; returns what was trained, without the head.
+    """Trains to the last step, from the newest checkpoint if there is one; returns the policy without value head.
 
     Raises:
       SettingsError: if the settings do not fit each other.
@@ -108,12 +108,12 @@ def learn(program: TrainingProgram, training: Training, asked: Asked, checkpoint
                 log.flush()
                 saved.save(done, state)
             if stops:
-                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps; the checkpoint is saved')
         return {name: value for name, value in state.params.items() if name != VALUE_HEAD}
 
 
 def _without_values(state: TrainState) -> TrainState:
-    """The state with a value head that gives 0: a random one would drown the first rewards."""
+    """The state with a value head that outputs 0: a random one would dominate the first rewards."""
     return dataclasses.replace(state, params=state.params | {VALUE_HEAD: state.params[VALUE_HEAD] * 0})
 
 
@@ -137,19 +137,22 @@ class _Rounds:
             seed=training.seed,
         )
         learning = program.learning
-        see = functools.partial(_see, learning.config, learning.execution, self._ppo.temperature)
-        self._see = shared_jit(see, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
+        token_outputs = functools.partial(_token_outputs, learning.config, learning.execution, self._ppo.temperature)
+        self._token_outputs = shared_jit(token_outputs, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def carry_out(self, number: int, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
-        """The state after a round, and what is told of it."""
+        """The state after a round, and the metrics to log."""
         program, ppo = self._program, self._ppo
         params = program.learning.tuning.combine(frozen, state.params)
         rollouts = self._rollouts(number, params)
         shape = Shape(self._training.batch_size, self._asked.length, ppo.answers * ppo.max_new_tokens)
         batches = lay_out_rollouts(rollouts, shape, self._training.microbatches * groups(program.mesh))
         placed = [self._place(batch.arrays) for batch in batches]
-        seen = [Seen(*map(np.array, self._see(params, self._asked.reference.params, batch))) for batch in placed]
-        ready = [self._place(batch) for batch in with_advantages(ppo, batches, seen)]
+        outputs = [
+            TokenOutputs(*map(np.array, self._token_outputs(params, self._asked.reference.params, batch)))
+            for batch in placed
+        ]
+        ready = [self._place(batch) for batch in with_advantages(ppo, batches, outputs)]
         sums: dict[str, np.ndarray] = {}
         for epoch in range(ppo.epochs):
             for index in np.random.default_rng([self._training.seed, number, epoch]).permutation(len(ready)):
@@ -159,12 +162,12 @@ class _Rounds:
         means = {name: total / count for name, (total, count) in sums.items()}
         if not all(map(np.isfinite, means.values())):
             raise TrainingError(
-                f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is sound'
+                f'round {number}, before step {int(state.step)}: {means}; the checkpoint before is valid'
             )
-        return state, means | _told(rollouts, divergences(batches, seen))
+        return state, means | _told(rollouts, divergences(batches, outputs))
 
     def _rollouts(self, number: int, params: Params) -> list[Rollout]:
-        """Those of a round: from disk where the first process finds them there, else drawn."""
+        """The rollouts of a round: from disk if the first process finds them there, else sampled."""
         if processes.broadcast_from_first(records.exists(self._model_dir, number)):
             found = records.read(self._model_dir, number)
             assert found is not None, 'processes share MODEL_DIR'
@@ -189,7 +192,7 @@ class _Rounds:
         return device_batch(columns, np.arange(size), self._program.mesh, size)
 
 
-def _see(
+def _token_outputs(
     config: DecoderConfig, execution: Execution, temperature: float, params: Params, reference: Params, batch: Batch
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Log-probabilities and values by `params`, log-probabilities by the reference, float32 [B, P] each."""
@@ -203,7 +206,7 @@ def _see(
 
 
 def round_questions(questions: Sequence[Question], number: int, count: int, seed: int) -> list[Question]:
-    """The questions of a round: all come in an order by seed before any comes again, in another order."""
+    """The questions of a round: each epoch over all questions has a random order of its own by seed."""
     places = range(number * count, (number + 1) * count)
     epochs = sorted({place // len(questions) for place in places})
     orders = {epoch: np.random.default_rng([seed, epoch]).permutation(len(questions)) for epoch in epochs}

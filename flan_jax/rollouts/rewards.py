@@ -1,4 +1,4 @@
-"""What answers are worth while a model learns: by a scorer of texts, or by a reward model."""
+"""Rewards of answers for reinforcement learning: by a scorer of texts, or by a reward model."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 def reward_called(
     name: str, vocabulary: Vocabulary, prompt_format: PromptFormat, parallelism: Parallelism, batch_tokens: int
 ) -> Reward:
-    """The scorer of a name, or the reward model in a folder, which reads the very tokens that were drawn.
+    """The reward function by a scorer's name or a reward model's folder; the latter reads the sampled tokens.
 
     Raises:
-      UnknownName: for what is neither.
+      UnknownName: for a name that is neither.
       UserError: for a reward model of another vocabulary or prompt format, or a language model.
     """
     if name in SCORERS:
@@ -32,11 +32,15 @@ def reward_called(
         raise UnknownName('reward', name, [*SCORERS, 'the folder of a reward model'])
     model = load(name, parallelism=parallelism, vocabulary=str(vocabulary.path))
     if model.vocabulary.fingerprint != vocabulary.fingerprint:
-        raise UserError(f'Ppo.reward={name!r} has another vocabulary than the run; tune one with VOCABULARY as here')
+        raise UserError(
+            f'Ppo.reward={name!r} has another vocabulary than the run; use a reward model with the '
+            'VOCABULARY of the run'
+        )
     if model.prompt_format.recipe != prompt_format.recipe:
         raise UserError(
-            f'Ppo.reward={name!r} was tuned with the prompt format {model.prompt_format.recipe}, and would read '
-            f'answers in the format {prompt_format.recipe}; set Run.prompt_format to its format, or tune one with this'
+            f'Ppo.reward={name!r} was tuned with the prompt format {model.prompt_format.recipe}, but would rate '
+            f'answers in the format {prompt_format.recipe}; set Run.prompt_format to that of the reward model, or '
+            'tune a reward model with this format'
         )
     judge = RewardModel(model, batch_tokens)
 

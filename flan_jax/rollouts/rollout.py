@@ -1,7 +1,7 @@
 """Rollouts: the answers of a round with their rewards, as records on disk.
 
-MODEL_DIR/rollouts/round_00003.jsonl has a line for each prompt. A file is there only when it is complete, so a run that
-was killed reads what it had drawn.
+MODEL_DIR/rollouts/round_00003.jsonl has a line for each prompt. Files are written atomically, so that a killed run can
+resume from them.
 """
 
 import dataclasses
@@ -26,9 +26,9 @@ class Rollout:
     """A prompt and its answers.
 
     Attributes:
-      answered: the texts.
-      example: the tokens; an answer that ended by itself has the EOS at its end.
-      rewards: of each answer.
+      answered: the texts of the prompt and its answers.
+      example: their tokens; answers end with the EOS unless they reached the generator's length limit.
+      rewards: the reward of each answer.
     """
 
     answered: Answered
@@ -43,9 +43,9 @@ Reward = Callable[[Sequence[Answered], Sequence[Example]], list[list[float]]]
 def draw(
     model: LoadedModel, generator: Generator, questions: Sequence[Question], answers: int, call: int
 ) -> tuple[list[Answered], list[Example]]:
-    """Answers to questions by sampling, as texts and as tokens; `generator` is of `model`, or of later weights.
+    """Samples answers to questions, and returns them as texts and as tokens.
 
-    An answer that did not end within the generator's bound has no EOS.
+    Answers that reach the generator's length limit have no EOS. `generator` may have later weights than `model`.
     """
     vocabulary, prompt_format = model.vocabulary, model.prompt_format
     prompts = [np.array(prompt_format.encode_prompt(vocabulary, q.prompt), np.int32) for q in questions]
@@ -72,7 +72,7 @@ def exists(model_dir: epath.PathLike, number: int) -> bool:
 
 
 def read(model_dir: epath.PathLike, number: int) -> list[Rollout] | None:
-    """The rollouts of a round; None where they are not on disk. Raises DamagedFile for what was not written so."""
+    """The rollouts of a round; None if they are not on disk. Raises DamagedFile for invalid content."""
     path = _file(model_dir, number)
     if not path.exists():
         return None
@@ -80,7 +80,7 @@ def read(model_dir: epath.PathLike, number: int) -> list[Rollout] | None:
 
 
 def verify(model_dir: epath.PathLike) -> int:
-    """Reads the rollouts of all rounds, and gives their number; raises DamagedFile."""
+    """Reads the rollouts of all rounds, and returns the number of rounds; raises DamagedFile."""
     return sum(len(read(model_dir, number) or ()) for number in _rounds(model_dir))
 
 
@@ -94,7 +94,7 @@ def _parsed(where: str, line: bytes) -> Rollout:
         return _rollout(json.loads(line))
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedFile(
-            f'{where} is damaged: no rollout; remove the file, and `flan-jax ppo` draws that round anew'
+            f'{where} is damaged: not a rollout; remove the file, and `flan-jax ppo` generates that round again'
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""Where a model that was tuned on one task answers as on that task (Hewitt et al. 2024, section 5.2, Figure 5).
+"""For which prompts a model tuned on one task answers as on that task (Hewitt et al. 2024, section 5.2, Figure 5).
 
-Every prompt is a point: how similar it is to the task's instructions, and how much more similar the answer to it is to
-the task's responses than to those of varied instructions. The paper compares Nomic's embeddings, which are not here.
-Ours are weighted counts of words, so that no model is needed, and a similarity is the mean cosine to a set.
+Every prompt is a point. x is the similarity of the prompt to the task's instructions; y is the similarity of its answer
+to the task's responses minus that to responses to varied instructions. The paper uses Nomic's embeddings, which are not
+available here; we use TF-IDF vectors, which need no model. The similarity to a set is the mean cosine.
 """
 
 import dataclasses
@@ -25,12 +25,12 @@ from flan_jax.studies.parsing import require_different
 READS = 'TASK.jsonl VARIED.jsonl ANSWERS.jsonl...: the task, varied instructions, and answers of one model or several'
 
 TOKEN = r'\w+|[^\w\s]'
-"""Words, numbers, and every other sign by itself, such as those of equations."""
+"""Pattern of tokens: words, numbers, and all other characters one by one, such as those of equations."""
 
 KEYS = ({'prompt': 'question', 'completion': 'answer'}, {'prompt': 'text', 'completion': 'code'})
-"""The keys of GSM8K's and MBPP's files."""
+"""Keys of instruction and response in GSM8K's and MBPP's files."""
 
-X, Y = "prompt to the task's instructions", "answer to the task's responses, less that to varied ones"
+X, Y = "prompt to the task's instructions", "answer to the task's responses, minus that to varied ones"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Points:
     """Prompts with their answers.
 
     Attributes:
-      x: similarity of each prompt to the task's instructions, from 0 to 1; shape (prompts,).
-      y: similarity of its answer to the task's responses, less that to the varied ones, from -1 to 1.
-      empty: answers that say nothing, whose y is 0.
+      x: similarity of each prompt to the task's instructions, from 0 to 1, [E].
+      y: similarity of its answer to the task's responses minus that to the varied ones, from -1 to 1, [E].
+      empty: number of empty answers, whose y is 0.
     """
 
     x: np.ndarray
@@ -49,7 +49,7 @@ class Points:
 
 
 class Similarity:
-    """The mean cosine of texts to each of two sets, by counts of words weighted as TF-IDF over both sets."""
+    """The mean cosine similarity of texts to each of two sets, by TF-IDF vectors fitted on both sets."""
 
     def __init__(self, a: Sequence[str], b: Sequence[str]):
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -58,19 +58,19 @@ class Similarity:
         self._means = [np.asarray(self._words.transform(texts).mean(axis=0)).ravel() for texts in (a, b)]
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """Shape (texts, 2). A text none of whose words is known, as an empty one, is similar to nothing: 0."""
+        """The similarities, [texts, 2]; 0 for texts without a known word, such as empty ones."""
         return self._words.transform(texts) @ np.stack(self._means, axis=1)
 
 
 def similarities(files: Sequence[pathlib.Path]) -> Table:
-    """Points of every file of answers, and of the examples of both sets themselves, which show the scale."""
+    """The points of every file of answers and, for scale, of the examples of both sets."""
     if len(files) < 3:
-        raise UserError(f'--from names {len(files)} files; give {READS}')
+        raise UserError(f'--from names {len(files)} files; expected {READS}')
     require_different([file.stem for file in files])
     task, varied = _read(files[0]), _read(files[1])
     for what in ('instruction', 'response'):
         if not any(getattr(one, what).strip() for one in (*task, *varied)):
-            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty; nothing can be similar to them')
+            raise UserError(f'{files[0]} and {files[1]}: every {what} is empty, so similarities are undefined')
     of_prompts = Similarity(*([one.instruction for one in of] for of in (task, varied)))
     of_answers = Similarity(*([one.response for one in of] for of in (task, varied)))
     asked = {file.stem: {one.instruction: one.response for one in of} for file, of in zip(files, (task, varied))} | {
@@ -83,7 +83,7 @@ def similarities(files: Sequence[pathlib.Path]) -> Table:
 
 
 def _read(file: pathlib.Path) -> list[Conversation]:
-    """The examples of a file; of a dialogue its last turn."""
+    """The examples of a file; only the last turn of dialogues."""
     _, row = next(read_file(file), ('', {}))
     keys = next((keys for keys in KEYS if set(keys.values()) <= set(row)), {})
     return list(conversations(file, format_called(format_of_file(file, known_formats(), keys)), keys))
@@ -96,7 +96,7 @@ def _points(answers: Mapping[str, str], of_prompts: Similarity, of_answers: Simi
 
 
 def _summary(found: Points) -> dict[str, float | None]:
-    """Means, and Spearman's rank correlation of both; None where one of them does not vary."""
+    """The means of x and y, and their Spearman correlation; None if one of them is constant."""
     from scipy.stats import spearmanr
 
     order, quarter = np.argsort(found.x, kind='stable'), -(-len(found.x) // 4)
@@ -114,14 +114,14 @@ def _summary(found: Points) -> dict[str, float | None]:
 
 FIGURE_5 = FileStudy(
     id='hewitt.figure5',
-    title='Where a model answers as on the one task it was tuned on',
+    title='Prompts on which a single-task model answers as in its task',
     source='Hewitt et al. 2024, section 5.2, Figure 5',
     reads=READS,
     make=similarities,
     note='x: similarity of a prompt to the task’s instructions. y: similarity of the answer to the task’s responses, '
-    'less that to the responses of the varied instructions. The paper’s are cosines of Nomic’s embeddings; '
-    'these are mean cosines of weighted counts of words (TF-IDF): ours, and no values of the paper stand beside '
-    'them. The first two rows are the examples themselves, and show which values are to be had.',
+    'minus that to the responses of the varied instructions. Similarities are mean cosines of TF-IDF vectors; the '
+    'paper uses cosines of Nomic’s embeddings, so its values cannot be compared. The first two rows are computed '
+    'from the examples themselves, and show the range of possible values.',
 )
 
 STUDIES = {FIGURE_5.id: FIGURE_5}

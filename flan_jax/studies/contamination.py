@@ -1,7 +1,7 @@
-"""Contamination (FLAN, appendix C): scores on the examples that do not stand in what a model has read, beside all.
+"""Contamination (FLAN, appendix C): scores on the examples that do not occur in training data, and on all examples.
 
-Every cluster of the paper's table is held out in turn. What is searched is a corpus, such as the model was pretrained
-on, or the stream that each model was tuned on.
+Every cluster of the paper's table is held out in turn. The training data that is searched is a corpus, such as that of
+pretraining, or the stream that each model was tuned on.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from flan_jax.studies.run_evaluation import eval_set_of, models_of
 
 TABLE = ClusterTable(
     'flan.contamination',
-    'Contamination: clean examples beside all',
+    'Contamination: clean examples compared with all examples',
     'appendix C',
     (
         'natural_language_inference',
@@ -39,21 +39,21 @@ TABLE = ClusterTable(
 )
 
 FOLDER = 'contamination'
-"""Folder of the page below that of the runs, which other studies may share."""
+"""Name of the page's folder within that of the runs, which other studies may share."""
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'contamination.html'
 
 
 @dataclasses.dataclass(frozen=True)
 class PaperLine:
-    """A line of the paper's table, scores in per cent.
+    """A row of the paper's table, with scores in per cent.
 
     Attributes:
-      metric: what is scored.
-      total: examples.
-      score: on all of them.
-      clean: examples that do not overlap the pretraining corpus.
-      clean_score: on those.
+      metric: name of the metric.
+      total: number of examples.
+      score: score on all examples.
+      clean: number of examples that do not overlap the pretraining corpus.
+      clean_score: score on those.
     """
 
     metric: str
@@ -97,12 +97,12 @@ PAPER = {
 def write_contamination(
     root: epath.PathLike, runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows] = ()
 ) -> epath.Path:
-    """Writes report.html, report.json and table.csv of the runs that have begun; returns the first's path.
+    """Writes report.html, report.json and table.csv of the runs that have begun; returns the path of the first.
 
     Args:
       root: folder of the study.
-      runs: one for each cluster held out.
-      corpus: name of what is searched; None for each run's own stream, as its certificate has it.
+      runs: one run for each held-out cluster.
+      corpus: name of the corpus to search; None for each run's own stream, by its certificate.
       chunks: the documents of the corpus.
     """
     folder, content = epath.Path(root) / FOLDER, gather(runs, corpus, chunks)
@@ -111,7 +111,7 @@ def write_contamination(
 
 
 def gather(runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows] = ()) -> dict[str, Any]:
-    """Everything the page says, from the records and certificates of the runs that are there."""
+    """The content of the page, from the records and certificates of existing runs."""
     begun = [(run, eval_set_of(run)) for run in runs if manifest.exists(run.model_dir)]
     certificates: dict[str, Any] = {}
     if corpus:
@@ -143,7 +143,7 @@ def gather(runs: Sequence[Run], corpus: str | None = None, chunks: Iterable[Rows
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each model, dataset and variant."""
+    """The table as CSV, with a row for each model, dataset and variant."""
     ours = ('n', 'score', 'clean_n', 'clean_score', 'dirty_n', 'dirty_score', 'clean_share', 'difference')
     columns = ('model', 'dataset', 'shots', 'metric', *ours, 'paper_clean_share', 'paper_difference')
     return csv_text(columns, _rows(content))
@@ -167,7 +167,7 @@ def _certificate(run: Run, eval_set) -> dict[str, Any] | None:
 
 
 def _overlaps(certificates: Mapping[str, Any]) -> dict[str, Any]:
-    """How the evaluated datasets overlap, each by the certificate of the run that evaluates it."""
+    """The overlap of each evaluated dataset, from the certificate of the run that evaluates it."""
     datasets = (item for certificate in certificates.values() for item in certificate['datasets'].items())
     return {name: found['overlap'] for name, found in datasets if found['overlap']}
 

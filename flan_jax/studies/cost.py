@@ -1,4 +1,4 @@
-"""What a study costs, before any run of it starts."""
+"""Estimates the cost of a study before its runs."""
 
 import dataclasses
 import functools
@@ -19,21 +19,21 @@ from flan_jax.studies.run_evaluation import evaluates
 from flan_jax.training.flops import BatchSize, training_flops
 
 CPU_UTILISATION = 0.2
-"""The share that a step of gin/runs/small.gin reaches of what a large product does: 26 of 134 GFLOP/s on one core of an
+"""The FLOP/s of a step of gin/runs/small.gin relative to a large matrix product: 26 of 134 GFLOP/s on one core of an
 Intel Xeon with AVX-512. On an AMD EPYC it was 34 of 103, a third."""
 
 RUN_SECONDS = 45.0
-"""Processor time of a run whatever its size, on that Xeon: reading data, proving the hold-out, compiling, reporting."""
+"""Constant CPU time of a run on that Xeon: reading data, proving the hold-out, compiling, reporting."""
 
 TOKEN_SECONDS = 1.4e-5
-"""Processor time of rendering, tokenizing and packing a token of a stream, padding included, on that Xeon."""
+"""CPU time per token of a stream, padding included, for rendering, tokenizing and packing, on that Xeon."""
 
 RANKED_SECONDS, WRITTEN_SECONDS = 2.5e-5, 5e-4
-"""Processor time of evaluating an example, on that Xeon: for each token that its prompt may have where options are
-ranked, and for each that its answer may have where it is written out."""
+"""CPU time of evaluation on that Xeon: per token of a maximal prompt if options are ranked, and per token of a maximal
+answer if answers are generated."""
 
 CHIP, UTILISATION = 'TPU v4', 0.4
-"""A chip, and the share of its peak that large decoders reach in training (Chowdhery et al. 2022, table 3)."""
+"""A chip, and the model FLOPs utilisation of large decoders in training (Chowdhery et al. 2022, table 3)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Cost:
     """Cost of the runs of a study.
 
     Attributes:
-      tunings: models that are tuned.
-      tokens: tokens that they read, padding included.
-      flops: operations of tuning.
-      ranked: tokens that prompts may have, of all examples whose options are ranked.
-      written: tokens that answers may have, of all examples whose answers are written out.
+      tunings: number of models that are tuned.
+      tokens: number of tokens in their streams, padding included.
+      flops: floating-point operations of tuning.
+      ranked: maximal prompt tokens, summed over all examples whose options are ranked.
+      written: maximal answer tokens, summed over all examples whose answers are generated.
     """
 
     tunings: int
@@ -55,23 +55,23 @@ class Cost:
     written: int = 0
 
     def core_hours(self, flops_per_second: float) -> float:
-        """On CPU cores that tune with so much each, see `core_flops`; packing, evaluation and all else counted."""
+        """Core hours of tuning, packing, evaluation and all else, at so many FLOP/s per core, see `core_flops`."""
         evaluating = self.ranked * RANKED_SECONDS + self.written * WRITTEN_SECONDS
         besides = self.tunings * RUN_SECONDS + self.tokens * TOKEN_SECONDS + evaluating
         return (self.flops / flops_per_second + besides) / 3600
 
     @property
     def chip_hours(self) -> float:
-        """Of tuning alone, on chips of kind `CHIP`, at `UTILISATION` of their peak."""
+        """Chip hours of tuning alone, on chips of kind `CHIP` at the utilisation `UTILISATION`."""
         return self.flops / (CHIPS[CHIP].flops * UTILISATION) / 3600
 
 
 @functools.cache
 def core_flops() -> float:
-    """Operations that training a small decoder should sustain on a core of this machine, per second of processor time.
+    """Estimated FLOP/s of training a small decoder on a core of this machine, per second of CPU time.
 
-    Measured: the cheapest of several products of 1024 x 1024 matrices, times `CPU_UTILISATION`. Processor time does not
-    count what else the machine is doing.
+    It is the FLOP/s of the fastest of several products of 1024 x 1024 matrices, times `CPU_UTILISATION`. CPU time is
+    not affected by other processes.
     """
     size, best = 1024, float('inf')
     product, matrix = jax.jit(jnp.matmul), jnp.ones((size, size))
@@ -84,15 +84,15 @@ def core_flops() -> float:
 
 
 def cost_of(runs: Iterable[Run], rows: int = 0) -> Cost:
-    """The cost of runs; those that ask one model in several ways tune it once.
+    """The cost of runs; a model that several runs evaluate is tuned once.
 
     Args:
       runs: the runs.
-      rows: examples that a split of a dataset has; no more than a run's limit are evaluated, and none are counted of
-        datasets that the catalogue does not know.
+      rows: assumed number of examples in a dataset's split, of which a run's limit may leave fewer. Datasets that are
+        not in the catalogue are not counted.
 
     Raises:
-      SettingsError: if a run does not say how many steps it takes.
+      SettingsError: if a run's number of steps is not set.
     """
     runs = list(runs)
     tunings = {run.model_dir: run for run in runs}.values()
@@ -111,7 +111,7 @@ def cost_of(runs: Iterable[Run], rows: int = 0) -> Cost:
 
 
 def _asked(runs: Iterable[Run], rows: int) -> tuple[int, int]:
-    """Tokens of what is evaluated, ranked and written; what runs ask of a base model that they share, once."""
+    """The tokens `ranked` and `written` of `Cost`; evaluations of a base model that runs share count once."""
     ranked: dict[tuple, int] = {}
     written: dict[tuple, int] = {}
     for run in filter(evaluates, runs):
@@ -128,7 +128,7 @@ def _asked(runs: Iterable[Run], rows: int) -> tuple[int, int]:
 
 
 def _declared(run: Run) -> list[Dataset]:
-    """What a run evaluates; nothing where only prepared data declare it, which nobody has read yet."""
+    """The catalogue's datasets that a run evaluates; those declared in prepared data are not loaded yet."""
     try:
         return named_datasets(run.evaluation, run.data.held_out)
     except UnknownName:
@@ -136,6 +136,8 @@ def _declared(run: Run) -> list[Dataset]:
 
 
 def require_steps(runs: Iterable[Run]) -> None:
-    """Raises SettingsError if a run does not say how many steps it takes."""
+    """Raises SettingsError if a run's number of steps is not set."""
     if any(run.training.steps is None for run in runs):
-        raise SettingsError('Stream.epochs: a study says what it costs before it starts; set TRAIN_STEPS in its place')
+        raise SettingsError(
+            'Stream.epochs is set, but the cost of a study is computed from TRAIN_STEPS; set that instead'
+        )

@@ -1,4 +1,4 @@
-"""Every study that is computed from files."""
+"""The studies that are computed from files."""
 
 from flan_jax.studies import answer_similarity, gpt4llm
 

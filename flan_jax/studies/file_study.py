@@ -1,4 +1,4 @@
-"""A study that needs no model: a table or figure computed from files, such as those that a paper published."""
+"""Studies without models: tables and figures computed from files, such as those that a paper published."""
 
 import dataclasses
 import pathlib
@@ -20,14 +20,14 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'file_study.html'
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What was computed, and what the paper prints.
+    """Computed values, and those that the paper prints.
 
     Attributes:
-      ours: the computed values; rows have the same columns, in order.
-      paper: the printed ones.
-      drawn: the columns that the figure shows.
-      pictures: figures by the names of their files, in place of bars of `drawn`.
-      more: further tables by their headings, of computed values only.
+      ours: the computed values by row and column; all rows have the same columns, in order.
+      paper: the printed values.
+      drawn: the columns shown in the figure.
+      pictures: figures by file name, instead of a bar chart of `drawn`.
+      more: further tables of computed values by heading.
     """
 
     ours: Cells
@@ -42,7 +42,7 @@ class Table:
 
 
 def columns_of(cells: Cells) -> list[str]:
-    """The columns that any row has, in order."""
+    """The columns of all rows, in order of first occurrence."""
     return list(dict.fromkeys(column for row in cells.values() for column in row))
 
 
@@ -51,13 +51,13 @@ class FileStudy:
     """A table or figure that is computed from files.
 
     Attributes:
-      id: what the command calls it.
-      title: what is asked.
+      id: its name for `flan-jax reproduce`.
+      title: the question it answers.
       source: the paper's table or figure.
-      reads: which files it reads.
-      make: from those files to the table; raises UserError for others.
-      note: what a reader must know to compare.
-      needs_files: whether there is nothing to compute without.
+      reads: a description of the files it reads.
+      make: from those files to the table; raises UserError for other files.
+      note: caveats for the comparison with the paper.
+      needs_files: whether it needs at least one file.
     """
 
     id: str
@@ -69,18 +69,18 @@ class FileStudy:
     needs_files: bool = True
 
     def check(self, files: Sequence[pathlib.Path]) -> None:
-        """Raises UserError where files are missing."""
+        """Raises UserError if files are missing."""
         if self.needs_files and not files:
-            raise UserError(f'{self.id} is computed from files; name them: --from {self.reads}')
+            raise UserError(f'{self.id} is computed from files; give them with --from {self.reads}')
         if missing := [file for file in files if not file.is_file()]:
             raise UserError(f'--from {missing[0]}: no such file; {self.id} reads {self.reads}')
 
 
 def write_file_study(root: epath.PathLike, study: FileStudy, files: Sequence[pathlib.Path]) -> epath.Path:
-    """Writes report.html, report.json, table.csv and every picture as SVG and PNG; returns the first's path.
+    """Writes report.html, report.json, table.csv and every picture as SVG and PNG; returns the path of the first.
 
     Raises:
-      UserError: if files are missing, or are not what the study reads.
+      UserError: if files are missing, or have another content than the study reads.
     """
     study.check(files)
     root, table = epath.Path(root), study.make(files)
@@ -109,7 +109,7 @@ def _write_picture(root: epath.Path, name: str, figure) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value as tables show it: four digits, or a whole number with all of its digits."""
+    """A value as a table shows it: four significant digits, or all digits of an integer."""
     if value is None:
         return '–'
     return f'{value:,}' if isinstance(value, int) else f'{value:.4g}'

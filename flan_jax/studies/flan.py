@@ -1,4 +1,4 @@
-"""The tables and figures of FLAN that several runs give (Wei et al. 2022): their arms, columns, and printed values."""
+"""The tables and figures of FLAN that need several runs (Wei et al. 2022): arms, columns, and the paper's values."""
 
 from flan_jax.catalogue import JOIN
 from flan_jax.data.members import ADDED_IN_ORDER, own_mixtures
@@ -21,10 +21,10 @@ ABLATION_COLUMNS = {
 }
 
 SIZES = {'422M': '422m', '2B': '2b', '8B': '8b', '68B': '68b', '137B': '137b'}
-"""The sizes of Figure 7, to the names of their gin files."""
+"""The model sizes of Figure 7, with the names of their gin files."""
 
 SMALL_WIDTHS = (32, 64, 128)
-"""Widths of the decoders that stand for those sizes at the small scale."""
+"""Widths of the decoders that replace those sizes at the small scale."""
 
 
 def _clusters(scale: Scale) -> list[Arm]:
@@ -44,7 +44,7 @@ def _sizes(scale: Scale) -> list[Arm]:
         return [
             Arm(f'width {width}', mixture | {'lamda.d_model': str(width)}, x=x) for x, width in enumerate(SMALL_WIDTHS)
         ]
-    raise UserError('flan.figure7 needs sizes: take --scale=small or --scale=paper')
+    raise UserError('flan.figure7 needs models of several sizes; use --scale=small or --scale=paper')
 
 
 def _instructions(scale: Scale) -> list[Arm]:
@@ -93,7 +93,7 @@ def _templates(scale: Scale) -> list[Arm]:
 
 
 def _first_datasets(count: int) -> list[str]:
-    """The first datasets of each of the seven clusters that Figure 6 adds, or all of a smaller one."""
+    """The first `count` datasets of each of the seven clusters that Figure 6 adds."""
     mixtures = own_mixtures()
     clusters = ([dataset.name for name in names for dataset in mixtures[name]] for names in ADDED_IN_ORDER)
     return [name for cluster in clusters for name in cluster[:count]]
@@ -124,7 +124,7 @@ FIGURE_6 = Study(
     | {'base': {'Commonsense': 76.0, 'NLI': 46.7, 'Closed-book QA': 36.3, 'Average': 53.0}},
     figure='lines',
     x_label='clusters in tuning',
-    note='The paper prints the averages; its other values are read off the figure.',
+    note='The averages are printed in the paper; its other values are estimated from the figure.',
 )
 
 FIGURE_7 = Study(
@@ -138,7 +138,8 @@ FIGURE_7 = Study(
     | {f'base, {size}': {'Average': value} for size, value in zip(SIZES, (43.7, 46.8, 50.1, 52.9, 53.8))},
     figure='lines',
     x_label='model',
-    note='The paper prints no values; they are read off the figure, those of the larger two to about a point.',
+    note='The paper prints no values; they are estimated from the figure, to about one point for the two larger '
+    'models.',
 )
 
 FIGURE_8 = Study(
@@ -171,7 +172,8 @@ FIGURE_8 = Study(
         )
     },
     figure='bars',
-    note='“No template” is multi-task learning without instructions. The 60.2 owes to CB, which has 56 examples.',
+    note='“No template” is multi-task learning without instructions. The 60.2 is mainly due to CB, which has 56 '
+    'examples.',
 )
 
 FIGURE_9 = Study(
@@ -208,8 +210,8 @@ FIGURE_9 = Study(
         },
     },
     figure='bars',
-    note='Few-shot FLAN is a model of its own, tuned with up to 16 exemplars. Struct to text is ROUGE-1 here, the mean '
-    'of ROUGE-1, 2 and L in the paper.',
+    note='Few-shot FLAN is a separate model, tuned with up to 16 exemplars. Struct to text is measured by '
+    'ROUGE-1 here, and by the mean of ROUGE-1, 2 and L in the paper.',
 )  # fmt: skip
 
 SUPER_GLUE = ('BoolQ', 'CB', 'CoPA', 'MultiRC', 'ReCoRD', 'RTE', 'WiC', 'WSC')

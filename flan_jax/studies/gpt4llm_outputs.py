@@ -1,4 +1,4 @@
-"""Instruction tuning with GPT-4 (Peng et al. 2023): what the outputs of instruction data say, and how long they are."""
+"""Instruction tuning with GPT-4 (Peng et al. 2023): verbs, nouns and lengths of the outputs of instruction data."""
 
 import functools
 import pathlib
@@ -20,20 +20,20 @@ PAIRS = 'pairs'
 FREQUENT = f'pairs, more than {MORE_THAN} times'
 
 VERB_NOUNS = {'GPT-4': {'outputs': 51_749, PAIRS: 5_229}, 'GPT-3': {PAIRS: 6_133}}
-"""Different outputs, and different pairs of verb and object among them, by the authors' notebook."""
+"""Numbers of distinct outputs and of distinct pairs of verb and object, by the authors' notebook."""
 
 CALLED = {'alpaca_gpt4_data': 'GPT-4', 'alpaca_data': 'GPT-3'}
-"""The files to the models that wrote their outputs; others are called by their files."""
+"""File name to the model that wrote the outputs; for other files it is the name of the file."""
 
 LENGTHS = [512 * edge / 99 for edge in range(100)]
-"""The notebook's 100 edges of lengths in words."""
+"""The notebook's 100 bin edges for lengths in words."""
 
 Parse = tuple[str | None, str | None, str]
 """Verb, noun and output."""
 
 
 def verbs_and_nouns(files: Sequence[pathlib.Path]) -> Table:
-    """Pairs of verb and object in parsed outputs, and the outputs' lengths; what two files have in common."""
+    """Pairs of verb and object in parsed outputs, the outputs' lengths, and the pairs that two files share."""
     names = [CALLED.get(file.stem, file.stem) for file in files]
     require_different(names)
     parses = {name: _parses(file) for name, file in zip(names, files)}
@@ -47,20 +47,20 @@ def verbs_and_nouns(files: Sequence[pathlib.Path]) -> Table:
 
 
 def _parses(file: pathlib.Path) -> list[Parse]:
-    """The parses of a file; raises UserError where it holds outputs that are not parsed."""
+    """The parses of a file; raises UserError if it has outputs without parses."""
     found = []
     for where, text, row in outputs_of(file):
         if 'verb' not in row:
             raise UserError(
-                f'{where}: an output without "verb" and "noun"; parse the files by --parser=en_core_web_md, or give '
-                'files of parses'
+                f'{where}: an output without "verb" and "noun"; parse the files with --parser=en_core_web_md, or '
+                'give parsed files'
             )
         verb, noun = row.get('verb'), row.get('noun')
         if wrong := [value for value in (verb, noun) if value is not None and not isinstance(value, str)]:
-            raise UserError(f'{where}: {wrong[0]!r} is no verb or noun; expected a text, or null for none')
+            raise UserError(f'{where}: {wrong[0]!r} is not a verb or noun; expected a string, or null for none')
         found.append((verb, noun, text))
     if not found:
-        raise UserError(f'{file}: holds no outputs')
+        raise UserError(f'{file}: contains no outputs')
     return found
 
 
@@ -79,7 +79,7 @@ def _lengths(parses: Sequence[Parse]) -> list[int]:
 
 
 def _compared(counts: Mapping[str, Counts]) -> Cells:
-    """The pairs that both files have, and those of one alone: all of them, and those that are frequent there."""
+    """Numbers of pairs in both files and in only one, of all pairs and of frequent pairs."""
     (a, of_a), (b, of_b) = counts.items()
     often_a, often_b = frequent(of_a), frequent(of_b)
     return {
@@ -90,7 +90,7 @@ def _compared(counts: Mapping[str, Counts]) -> Cells:
 
 
 def _pictures(files, parses, counts, top) -> dict[str, Callable[[], Any]]:
-    """Figure 1's parts: a sunburst for each file, the commonest pairs, the outputs' lengths."""
+    """The parts of Figure 1: a sunburst for each file, the commonest pairs, the outputs' lengths."""
     bursts = {
         f'sunburst_{file.stem}': functools.partial(sunburst, of_file, name)
         for file, (name, of_file) in zip(files, counts.items())
@@ -98,7 +98,9 @@ def _pictures(files, parses, counts, top) -> dict[str, Callable[[], Any]]:
     lengths = {name: _lengths(of_file) for name, of_file in parses.items()}
     return bursts | {
         'pairs': functools.partial(pair_bars, top, counts),
-        'lengths': functools.partial(histogram, lengths, LENGTHS, 'words of an output; the last bar holds all longer'),
+        'lengths': functools.partial(
+            histogram, lengths, LENGTHS, 'words of an output; the last bar has all longer outputs'
+        ),
     }
 
 
@@ -108,10 +110,10 @@ FIGURE_1 = FileStudy(
     source='Peng et al. 2023, figure 1',
     reads='alpaca_gpt4_data.json alpaca_data.json, with --parser; or files of their parses',
     make=verbs_and_nouns,
-    note='The root verb of an output’s first sentence with its direct object, by the authors’ rule: where the root is '
-    'no verb, only its first child is asked. Equal outputs count once. Inside: the 20 commonest verbs; outside: up to '
-    'four nouns of each that occur more than 10 times. The paper’s numbers are of all 52,002 rows and of '
-    'en_core_web_md 3.5.0.',
+    note='The root verb of an output’s first sentence with its direct object, by the authors’ rule: if the root '
+    'is not a verb, only its first child is tried. Equal outputs count once. Inner ring: the 20 most frequent '
+    'verbs; outer ring: up to four nouns of each that occur more than 10 times. The paper’s numbers are computed '
+    'from all 52,002 rows with en_core_web_md 3.5.0.',
 )
 
 PUBLISHED = {
@@ -119,11 +121,11 @@ PUBLISHED = {
     'alpaca_gpt4_data_zh': {'rows': 52_000},
     'unnatural_instruction_gpt4_data': {'rows': 9_000},
 }
-"""Section 2 and the repository. Chinese rows as claimed; copies of the file that was mended later have 48.8k."""
+"""Section 2 and the repository. The number of Chinese rows is as claimed; corrected copies of the file have 48.8k."""
 
 
 def data_statistics(files: Sequence[pathlib.Path]) -> Table:
-    """How many rows instruction files have, with which answers; files of rankings count all answers to a prompt."""
+    """Statistics of the rows and answers of instruction files; in files of rankings all answers to a prompt count."""
     require_different([file.stem for file in files])
     return Table({file.stem: _file_statistics(file) for file in files}, PUBLISHED, ('rows',))
 
@@ -144,9 +146,9 @@ def _file_statistics(file: pathlib.Path) -> dict[str, float]:
 
 DATA = FileStudy(
     id='gpt4llm.data',
-    title='The data of instruction tuning with GPT-4',
+    title='Data for instruction tuning with GPT-4',
     source='Peng et al. 2023, section 2',
     reads='alpaca_gpt4_data.json and others: instructions with their answers, or comparisons',
     make=data_statistics,
-    note='Words are parted by blanks, so that Chinese has few and long ones.',
+    note='Words are separated by white space, so Chinese texts have few and long words.',
 )

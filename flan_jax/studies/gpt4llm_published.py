@@ -1,4 +1,4 @@
-"""Instruction tuning with GPT-4 (Peng et al. 2023, arXiv 2304.03277): what the paper and its repository print."""
+"""Instruction tuning with GPT-4 (Peng et al. 2023, arXiv 2304.03277): the values in the paper and its repository."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ FIGURE_4: Mapping[str, tuple[float, float, float]] = {
     'Bard vs GPT-4': (633, 722, 88),
     'ChatGPT vs GPT-4': (652, 714, 91),
 }
-"""Figure 4c, d: totals of the model and of its opponent over Vicuna's 80 questions, and the printed per cent."""
+"""Figure 4c, d: total scores of model and opponent over Vicuna's 80 questions, and the printed percentage."""
 
 RANKED: Mapping[str, tuple[float, float]] = {
     'rank 1 of 5 vs ChatGPT': (624, 667),
@@ -67,17 +67,17 @@ FIGURE_5: Mapping[str, Mapping[str, tuple[float, float]]] = {
     },
     'in Chinese, vs GPT-4 in Chinese': {'Vicuna 13B': (545, 691)},
 }
-"""Figure 5 by part: (a), (b), (c), and the pair that (c) shows for Vicuna, which is against GPT-4 in Chinese."""
+"""Figure 5 by part: (a), (b), (c), and Vicuna's pair in (c), whose opponent is GPT-4 in Chinese."""
 
 VICUNA_TOTALS = {'alpaca-13b': (583, 704), 'bard': (664, 655.5), 'gpt35': (693, 638), 'llama-13b': (513, 694)}
-"""Totals of Vicuna's evaluation (FastChat, April 2023), whose protocol figure 4 has: the model's, vicuna-13b's."""
+"""Total scores of Vicuna's evaluation (FastChat, April 2023), the protocol of figure 4: the model's, vicuna-13b's."""
 
 SCORES = {
     'gpt4': {'answers': 51_445, 'mean': 8.94, 'median': 9, 'mode': 9, 'of the mode': 46_065},
     'text-davinci-003': {'answers': 51_183, 'mean': 8.72, 'median': 9, 'mode': 9, 'of the mode': 38_846},
     'icm-1.3b': {'answers': 51_428, 'mean': 4.23, 'median': 4, 'mode': 4, 'of the mode': 12_721},
 }
-"""What GPT-4 gave the answers of the comparison data (the repository's score lists); icm-1.3b is OPT-IML."""
+"""GPT-4's scores of the answers in the comparison data (the repository's score lists); icm-1.3b is OPT-IML."""
 
 ROUGE = {
     '0-2': {'answers': 5_089, 'Alpaca': 0.4165, 'LLaMA-GPT4': 0.3171, 'GPT-4': 0.3603},
@@ -96,4 +96,4 @@ VOTES = {
     'GPT-4, honest': {'win': 37.88, 'lose': 37.48, 'tie': 24.64},
     'GPT-4, harmless': {'win': 31.66, 'lose': 35.36, 'tie': 32.98},
 }
-"""Per cent of people's votes on LLaMA-GPT4 against an opponent, by what they judged."""
+"""Human votes on LLaMA-GPT4 against an opponent by criterion, in per cent."""

@@ -1,7 +1,7 @@
-"""The page of answers head to head: win rates against the instruction-tuned model, the paper's values beside them.
+"""The page of head-to-head comparisons: win rates against the instruction-tuned model, with the paper's values.
 
-Answers are the runs' records. Verdicts are files in the study's folder, `verdicts/seed_N/CONTESTANT.jsonl`: those of
-another judge, of AlpacaEval's annotators for instance, may be put there, and are read in place of the judge.
+Answers are read from the runs' records. Verdicts are files in the study's folder, `verdicts/seed_N/CONTESTANT.jsonl`;
+verdicts of another judge, for instance of AlpacaEval's annotators, may be put there and are used instead of our own.
 """
 
 import dataclasses
@@ -43,20 +43,20 @@ from flan_jax.training import checkpoints
 Runs = Sequence[tuple[PlannedRun, Run]]
 
 JudgeOf = Callable[[Run], PairwiseJudge]
-"""Opens the judge; called only where verdicts are missing."""
+"""A function that opens the judge; it is called only if verdicts are missing."""
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'head_to_head.html'
 
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A contestant's answers against the instruction-tuned model's, the baseline.
+    """Verdicts on a contestant's answers against those of the instruction-tuned model, the baseline.
 
     Attributes:
-      name: the contestant.
-      seed: of both models' runs.
-      verdicts: one for each instruction.
-      judge: what the verdicts' file says of the judge.
+      name: name of the contestant.
+      seed: seed of both models' runs.
+      verdicts: one verdict for each instruction.
+      judge: the judge's name in the file of verdicts.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Judged:
 
 
 def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs, judge_of: JudgeOf) -> epath.Path:
-    """Judges what has no verdicts yet; writes report.html, report.json, table.csv and a chart; the first's path."""
+    """Completes the verdicts; writes report.html, report.json, table.csv and a chart; returns the path of the first."""
     by_arm = {(planned.arm, planned.seed): run for planned, run in runs}
     seeds = sorted({planned.seed for planned, _ in runs})
     judged = [_judged(epath.Path(root), table, by_arm, seed, judge_of) for seed in seeds]
@@ -97,17 +97,17 @@ def write_head_to_head(root: epath.PathLike, table: HeadToHeadTable, runs: Runs,
 
 
 def _chart(content: Mapping[str, Any]) -> Figure:
-    """Win rates of every contestant, raw and controlled by length, beside the paper's, which are controlled."""
+    """A chart of every contestant's win rates, raw and length-controlled, with the paper's length-controlled ones."""
     found, paper = [], {}
     for line in content['lines']:
         row = f'{line["name"]}, seed {line["seed"]}'
         found += [Rate(row, 'raw', *line['raw']), Rate(row, 'length-controlled', *line['controlled'])]
         paper[row] = [of[line['name']][0] for of in content['paper'].values() if line['name'] in of]
-    return rates(found, paper, 'wins against the instruction-tuned model, %', 'equal quality')
+    return rates(found, paper, 'win rate against the instruction-tuned model, %', 'equal quality')
 
 
 def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_of: JudgeOf) -> list[Judged]:
-    """Every contestant of a seed that has answered; nothing where the baseline has not."""
+    """The contestants of a seed that have answered; none if the baseline has not answered."""
     baseline = by_arm[table.arms[0].name, seed]
     theirs = _answers(baseline, TUNED)
     found = []
@@ -122,7 +122,7 @@ def _judged(root: epath.Path, table: HeadToHeadTable, by_arm, seed: int, judge_o
 
 
 def _answers(run: Run, model: str) -> dict[str, str]:
-    """What a model of a run answered, by instruction; nothing where it was not asked."""
+    """Instruction to answer of a run's model; empty if it was not evaluated."""
     eval_set = run_evaluation.eval_set_of(run)
     of_model = run_evaluation.base_records(run) if model == BASE else run_evaluation.tuned_records(run)
     (key,) = eval_set.keys
@@ -134,12 +134,12 @@ def _answers(run: Run, model: str) -> dict[str, str]:
 
 
 def _instruction(prompt: str, around: Sequence[str]) -> str:
-    """What a prompt says between what its format puts around it: verdicts are joined by the instruction itself."""
+    """The instruction in a prompt, without the texts of the prompt format around it, as key of the verdicts."""
     return prompt.removeprefix(around[0]).removesuffix(around[-1])
 
 
 def _lines(of_seed: Sequence[Judged]) -> Iterator[dict[str, Any]]:
-    """What the page says of each contestant of a seed; difficulties are fitted jointly where there are several."""
+    """The page's content for each contestant of a seed; difficulties are fitted jointly if there are several."""
     compared = [comparisons(one.verdicts) for one in of_seed]
     difficulty = fit_difficulty(compared) if len(compared) > 1 else None
     for one, found in zip(of_seed, compared):
@@ -166,7 +166,7 @@ def _answers_of(one: Judged) -> tuple[list[str], list[str]]:
 
 
 def over_seeds(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean and standard deviation over seeds of every contestant that has several, as the paper prints them."""
+    """Mean and standard deviation over seeds, as in the paper, for every contestant with several seeds."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         by_name.setdefault(line['name'], []).append(line)
@@ -183,7 +183,7 @@ def _mean_and_deviation(lines: Sequence[Mapping[str, Any]], rate: str) -> list[f
 
 
 def csv_of(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each contestant and seed."""
+    """The table as CSV, with a row for each contestant and seed."""
     names = list(content['paper'])
     rates = [f'{rate}{bound}' for rate in ('raw', 'controlled') for bound in ('', '_low', '_high')]
     return csv_text(('model', 'seed', *rates, 'variant', *names), _rows(content, names))

@@ -1,7 +1,7 @@
-"""Tables of answers head to head (Hewitt et al. 2024, Tables 1, 3 and 4): what was tuned how, and what was printed.
+"""Tables of head-to-head comparisons (Hewitt et al. 2024, Tables 1, 3 and 4): their runs and the paper's values.
 
-Every model answers the same instructions; a judge sets its answers against those of the instruction-tuned model of the
-same base and the same seed. Equal quality is 50 %.
+All models answer the same instructions; a judge compares a model's answers with those of the instruction-tuned model of
+the same base and seed. A win rate of 50 % means equal quality.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from flan_jax.studies.hewitt import FILES, INSTRUCTION_TUNING, MIXTURE, PREPARE,
 from flan_jax.studies.study import Arm
 
 ASKED = 'alpaca_eval'
-"""The dataset whose instructions are answered, as it is called when it is prepared."""
+"""Name of the prepared dataset whose instructions are answered."""
 
 PREPARE_ASKED = {
     TUNED_ON: PREPARE[TUNED_ON],
@@ -23,18 +23,18 @@ PREPARE_ASKED = {
 }
 
 Printed = tuple[float, float]
-"""Mean and standard deviation over five seeds, per cent."""
+"""Mean and standard deviation over five seeds, in per cent."""
 
 TUNED = 'tuned'
 
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """A model whose answers are set against the instruction-tuned one's.
+    """A model whose answers are compared with the instruction-tuned model's.
 
     Attributes:
-      name: its row.
-      arm: the arm of whose run it is.
+      name: name of its row.
+      arm: the arm of its run.
       model: which model of the run: `BASE` or `TUNED`.
     """
 
@@ -48,9 +48,9 @@ class HeadToHeadTable(TuningTable):
     """A table of win rates against the instruction-tuned model, which the first arm tunes.
 
     Attributes:
-      contestants: who is set against it.
+      contestants: the models that are compared with it.
       paper: the paper's values by base model and contestant.
-      note: what a reader must know to compare.
+      note: caveats for the comparison with the paper.
     """
 
     contestants: Sequence[Contestant] = dataclasses.field(kw_only=True)
@@ -58,7 +58,7 @@ class HeadToHeadTable(TuningTable):
     note: str = ''
 
     def arms_with_data(self, given: Mapping[str, str]) -> Sequence[Arm]:
-        """The arms but for those whose own data is not prepared, as most users have not all of it."""
+        """The arms, without those whose own data is not prepared, since few users have all of it."""
         root = given.get('TFDS_DATA_DIR') or os.environ.get('TFDS_DATA_DIR')
         if root is None or not epath.Path(root).is_dir():
             return self.arms
@@ -96,7 +96,7 @@ SINGLE_TASKS = {
         ('chess', 'Chess'),
     )
 }
-"""The single tasks by the names under which they are prepared (docs/hewitt.md has their cuts)."""
+"""The single tasks by the names of their prepared datasets (docs/hewitt.md describes how they are truncated)."""
 
 _SINGLE_TASK_ARMS = tuple(Arm(title, {MIXTURE: name}) for name, title in SINGLE_TASKS.items())
 
@@ -119,12 +119,12 @@ TABLE_3 = HeadToHeadTable(
             'Recipes': (21.5, 0.86), 'Chess': (6.3, 1.1),
         },
     },
-    note='Tasks that are not prepared are left out; docs/hewitt.md says how each is cut.',
+    note='Tasks that are not prepared are skipped; docs/hewitt.md describes how each is prepared.',
 )  # fmt: skip
 
 
 def _rules(name: str, *rules: str) -> Arm:
-    """The instruction-tuned model's run, asked under rules; its base is the contestant."""
+    """An evaluation of the instruction-tuned model's run with rules; the contestant is its base model."""
     processors = ', '.join(f'@{rule}()' for rule in rules)
     bindings = {'Evaluation.decoding': '@Greedy()', 'Greedy.processors': f'({processors},)'}
     return Arm(name, {**INSTRUCTION_TUNING.bindings, **bindings}, tuned_as=INSTRUCTION_TUNING.name)
@@ -152,7 +152,7 @@ TABLE_4 = HeadToHeadTable(
             'without the diversity rule': (14.3, 0.58), 'without the uniform rule': (16.3, 0.25),
         },
     },
-    note='At the small scale the vocabulary lacks five of the fifteen tokens that the uniform rule scores.',
+    note='At the small scale five of the fifteen tokens that the uniform rule scores are not in the vocabulary.',
 )  # fmt: skip
 
 STUDIES = {study.id: study for study in (TABLE_1, TABLE_3, TABLE_4)}

@@ -1,4 +1,4 @@
-"""Hewitt et al. 2024: which runs its tables take, and what it printed there."""
+"""Hewitt et al. 2024: the runs of its tables, and the paper's values."""
 
 import dataclasses
 import os
@@ -12,30 +12,30 @@ from flan_jax.studies.pretraining import BASE_CHECKPOINT, check_steps, last_chec
 from flan_jax.studies.study import BASE, SET_BY_STUDIES, Arm, PlannedRun, Scale, refuse_own
 
 PRETRAINING_STEPS = '600'
-"""Of the small base model, where TRAIN_STEPS does not say."""
+"""Default number of steps of the small base model, unless TRAIN_STEPS is set."""
 
 TUNED_ON, RANKED = 'lima', 'alpaca'
-"""The datasets that models are tuned on, and whose responses they rank, as they are called when they are prepared."""
+"""Names of the prepared datasets that models are tuned on, and whose responses they rank."""
 
 PREPARE = {
     TUNED_ON: 'flan-jax data prepare lima --from lima_messages.jsonl --format messages',
     RANKED: 'flan-jax data prepare alpaca --from test=alpaca_data.json --format alpaca',
 }
-"""The commands that prepare datasets, which `--data_dir` completes."""
+"""The commands that prepare the datasets, to be completed by `--data_dir`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TuningTable:
-    """A table of base models beside what was tuned from them; what it shows is computed after its runs.
+    """A table of base models and models tuned from them; its values are computed after its runs.
 
     Attributes:
-      id: what the command calls it.
-      title: what is asked.
+      id: its name for `flan-jax reproduce`.
+      title: the question it answers.
       source: the paper's table.
       arms: the ways to tune.
       files: the gin files of a run at each scale.
-      prepare: the commands that prepare what it reads, by dataset.
-      asked: the dataset whose prompts every model answers; empty where nothing is answered.
+      prepare: for each of its datasets the command that prepares it.
+      asked: the dataset whose prompts every model answers; empty if no answers are needed.
     """
 
     id: str
@@ -49,14 +49,14 @@ class TuningTable:
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """Every run: at the small scale a base model learns text first where none is given; every arm tunes it.
+        """All runs: every arm tunes the base model, which is pretrained first at the small scale unless it is given.
 
         Args:
-          scale: how large they are.
+          scale: the size of models and data.
           root: the study's folder.
-          files: gin files that follow the scale's.
-          given: bindings of the user's.
-          seeds: runs of each arm with different seeds, all from one base model.
+          files: gin files to be read after the scale's.
+          given: the user's bindings.
+          seeds: number of runs of each arm, with different seeds and the same base model.
 
         Raises:
           UserError: for a binding that the table sets itself.
@@ -73,7 +73,7 @@ class TuningTable:
         return [*pretraining, *(self._run(arm, seed, scale, root, files, shared, waits_for) for seed, arm in every)]
 
     def arms_with_data(self, given: Mapping[str, str]) -> Sequence[Arm]:
-        """The arms whose data there may be; a table may leave others out, where its page says so."""
+        """The arms to run; a table may leave out those without data, which its page then says."""
         return self.arms
 
     def _run(self, arm, seed, scale, root, files, shared, waits_for) -> PlannedRun:
@@ -90,15 +90,15 @@ class TuningTable:
         return PlannedRun(arm.name, '', seed, files, bindings, waits_for)
 
     def check_data(self, run: Run) -> None:
-        """Raises UserError without a base model, or unless what the table reads is prepared."""
+        """Raises UserError without a base model, or unless the table's datasets are prepared."""
         if run.initial_checkpoint is None:
-            raise UserError(f'{self.id} tunes a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
+            raise UserError(f'{self.id} tunes a base model; set it with --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         missing = [name for name in self.prepare if not _is_prepared(name, run.data.tfds_data_dir)]
         if missing:
             commands = '; '.join(f'{self.prepare[name]} --data_dir={run.data.tfds_data_dir}' for name in missing)
             raise UserError(
                 f'{self.id}: {" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not prepared in '
-                f'{run.data.tfds_data_dir}; docs/hewitt.md says where the files are from: {commands}'
+                f'{run.data.tfds_data_dir}; docs/hewitt.md describes where to get the files: {commands}'
             )
 
 
@@ -107,7 +107,7 @@ class RankingTable(TuningTable):
     """A table of response ranking.
 
     Attributes:
-      paper: the paper's values by base model and arm, per cent.
+      paper: the paper's values by base model and arm, in per cent.
     """
 
     paper: Mapping[str, Mapping[str, float]] = dataclasses.field(kw_only=True)
@@ -130,7 +130,7 @@ RESPONSE_TUNING = Arm('response tuning', {MIXTURE: f'{TUNED_ON}_response_only'})
 
 TABLE_2 = RankingTable(
     id='hewitt.table2',
-    title='Response ranking: is the own response likelier than those of others?',
+    title='Response ranking: is an instruction’s own response more likely than others?',
     source='Table 2, section 4.4',
     arms=(INSTRUCTION_TUNING, RESPONSE_TUNING),
     paper={

@@ -1,4 +1,4 @@
-"""Verdicts that a study keeps in files: they are read, whatever judge wrote them, and what is missing is judged."""
+"""Verdicts in a study's files: those of any judge are read, and missing ones are added by our judge."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +18,15 @@ from flan_jax.progress import CONSOLE
 def kept_verdicts(
     path: epath.PathLike, pairs: Sequence[Pair], open_judge: Callable[[], PairwiseJudge]
 ) -> tuple[list[Verdict], str]:
-    """The verdicts on pairs, and what the file says of its judge.
+    """The verdicts on pairs of answers, and the judge's name in the file.
 
     Args:
-      path: the file, which is written or added to where verdicts are missing.
-      pairs: what is judged.
-      open_judge: opens the judge; called only where verdicts are missing.
+      path: the file, to which missing verdicts are added.
+      pairs: the pairs of answers.
+      open_judge: opens the judge; called only if verdicts are missing.
 
     Raises:
-      UserError: where a file lacks verdicts and is of another judge, or is on other answers.
+      UserError: if a file lacks verdicts and is of another judge, or has verdicts on other answers.
     """
     path = epath.Path(path)
     rows = [row for _, row in read_rows(path)] if path.exists() else []
@@ -38,34 +38,35 @@ def kept_verdicts(
         write_whole(path, ''.join(f'{json.dumps(row, ensure_ascii=False)}\n' for row in rows))
         verdicts = _read(path, pairs)
     else:
-        CONSOLE.print(f'verdicts are there, of {_named(rows[0])}: {path}', soft_wrap=True)
+        CONSOLE.print(f'verdicts exist already, by {_named(rows[0])}: {path}', soft_wrap=True)
     return verdicts, _named(rows[0])
 
 
 def _read(path: epath.Path, pairs: Sequence[Pair]) -> list[Verdict]:
-    """The file's verdicts on pairs; raises UserError where they are on other answers."""
+    """The file's verdicts on pairs; raises UserError if they are on other answers."""
     if not pairs:
         return []
     try:
         return VerdictFile(str(path)).verdicts(pairs)
     except UserError as error:
-        raise UserError(f'{error}. Remove {path}, and give the command again, to have all judged anew') from error
+        raise UserError(f'{error}. To judge all answers again, remove {path} and run the command again') from error
 
 
 def _judged(path: epath.Path, rows: Sequence[Mapping], missing: Sequence[Pair], judge: PairwiseJudge) -> list[dict]:
-    """The judge's verdicts on pairs as lines of the file; raises UserError where those there are another judge's."""
+    """The judge's verdicts as records for the file; raises UserError if the file's are of another judge."""
     recipe = json.loads(json.dumps(judge.recipe))
     if rows and rows[0].get('judge') != recipe:
         raise UserError(
-            f'{path} has no verdict on {len(missing)} answers, such as that to {missing[0].prompt[:80]!r}, and '
-            f'those it has are of {_named(rows[0])}: add the others, or remove the file to have all judged anew'
+            f'{path} has no verdict on {len(missing)} answers, such as the answer to {missing[0].prompt[:80]!r}; '
+            f'existing verdicts are by {_named(rows[0])}; add the missing ones, or remove the file to judge all '
+            'answers again'
         )
     return [verdict.as_record(recipe) for verdict in judge.verdicts(missing)]
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    """What a line says of its judge."""
-    said = row.get('judge') or {'kind': 'a judge whose name is not in the file'}
+    """The judge's name in a record of the file."""
+    said = row.get('judge') or {'kind': 'a judge not named in the file'}
     if isinstance(said, str):
         return said
     return ' '.join(str(said[key]) for key in ('kind', 'model', 'name') if key in said)

@@ -1,8 +1,7 @@
-"""Leave one cluster out: the runs that the paper's evaluation consists of, and how far they are (FLAN, section 3).
+"""Leave-one-cluster-out: the runs of the paper's evaluation, and their progress (FLAN, section 3).
 
-Every cluster has a run of its own that is tuned without it and the clusters related to it, and then evaluated on it.
-The base model is evaluated once; all runs share its records. No run waits for another, so they may go on many
-machines.
+Every cluster has a run that is tuned without it and its related clusters, and then evaluated on it. The base model is
+evaluated once; all runs share its records. The runs are independent, so they may be distributed over many machines.
 """
 
 import dataclasses
@@ -17,11 +16,11 @@ from flan_jax.studies.study import BASE, SET_BY_STUDIES, PlannedRun
 
 @dataclasses.dataclass(frozen=True)
 class ClusterTable:
-    """A table of the paper that holds out each of some clusters in turn.
+    """A table of the paper for which some clusters are held out in turn.
 
     Attributes:
-      id: what the command calls it.
-      title: what is asked.
+      id: its name for `flan-jax reproduce`.
+      title: the question it answers.
       source: the paper's tables and figures.
       clusters: the clusters; empty for all.
     """
@@ -34,9 +33,9 @@ class ClusterTable:
     def runs(
         self, root: str, files: Sequence[str], given: Mapping[str, str], clusters: Sequence[str]
     ) -> list[PlannedRun]:
-        """A run for each cluster, or for those of `clusters`; raises UserError for a binding of its own."""
+        """A run for each cluster, or for those in `clusters`; raises UserError for a binding that it sets itself."""
         if clash := [name for name in SET_BY_STUDIES if name in given and name != 'SEED']:
-            raise UserError(f'{clash[0]} is set by {self.id} itself; leave it out, and choose with --clusters')
+            raise UserError(f'{clash[0]} is set by {self.id}; remove it, and use --clusters instead')
         chosen = chosen_clusters(clusters or self.clusters)
         return [PlannedRun('FLAN', name, 0, tuple(files), {**given, **run_bindings(root, name)}) for name in chosen]
 
@@ -46,13 +45,13 @@ TABLES = {
     for table in (
         ClusterTable(
             'flan.table1',
-            'Generation: every cluster held out in turn',
+            'Generation: each cluster held out in turn',
             'Table 1 and Figure 5, section 3',
             ('translation', 'struct_to_text'),
         ),
         ClusterTable(
             'flan.table2',
-            'Understanding: every cluster held out in turn',
+            'Understanding: each cluster held out in turn',
             'Table 2 and Figures 1 and 5, section 3',
             (
                 'natural_language_inference',
@@ -65,10 +64,10 @@ TABLES = {
                 'coreference',
             ),
         ),
-        ClusterTable('flan.clusters', 'Every cluster of the catalogue held out in turn', 'Tables 1 and 2, section 3'),
+        ClusterTable('flan.clusters', 'Each cluster of the catalogue held out in turn', 'Tables 1 and 2, section 3'),
     )
 }
-"""The studies that leave out clusters in turn, by id."""
+"""The studies that hold out clusters in turn, by id."""
 
 
 def chosen_clusters(names: Sequence[str]) -> list[str]:
@@ -78,7 +77,7 @@ def chosen_clusters(names: Sequence[str]) -> list[str]:
 
 def run_folder(root: str, cluster: str) -> str:
     """MODEL_DIR of the run without `cluster`."""
-    return os.path.join(root, cluster)  # buckets have paths, too
+    return os.path.join(root, cluster)  # not pathlib, which breaks gs:// URLs
 
 
 def base_folder(root: str) -> str:
@@ -87,17 +86,17 @@ def base_folder(root: str) -> str:
 
 
 def run_bindings(root: str, cluster: str) -> dict[str, str]:
-    """The bindings that make the study in `root` the run without `cluster`."""
+    """The bindings that turn the settings of the study in `root` into those of the run without `cluster`."""
     return {
         'MODEL_DIR': run_folder(root, cluster),
         'Evaluation.base_dir': base_folder(root),
         'HELD_OUT': cluster,
-        'EVAL_TASKS': '()',  # a gin file may name something else
+        'EVAL_TASKS': '()',  # overrides gin files
     }
 
 
 def run_without(study: Run, cluster: str) -> Run:
-    """The run without `cluster`, of a study that was configured as a run."""
+    """The run without `cluster`, from the study's settings."""
     return dataclasses.replace(
         study,
         model_dir=run_folder(study.model_dir, cluster),

@@ -1,4 +1,4 @@
-"""The report of leaving out every cluster in turn: FLAN's Tables 1 and 2 and Figure 5, ours beside the paper's."""
+"""The report of leave-one-cluster-out: FLAN's Tables 1 and 2 and Figure 5, with our values and the paper's."""
 
 import pathlib
 import statistics
@@ -28,7 +28,7 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'leave_one_out_report.html'
 
 
 def runs_in(root: str) -> list[str]:
-    """The clusters that a run below `root` leaves out, in the catalogue's order."""
+    """The clusters that the runs below `root` hold out, in the catalogue's order."""
     return [name for name in catalogue.CLUSTERS if manifest.exists(run_folder(root, name))]
 
 
@@ -37,15 +37,15 @@ ID = 'leave_one_out'
 
 
 def write_study_report(study: Run, expected: Sequence[str], command: str = '') -> epath.Path:
-    """Writes report.html, report.json, table.csv and each cluster's figure of the runs below MODEL_DIR.
+    """Writes report.html, report.json, table.csv and each cluster's figure, from the runs below MODEL_DIR.
 
     Args:
-      study: settings of the runs, but for what each holds out.
-      expected: clusters that have a run of their own, once all are done.
-      command: the command line that does all of them.
+      study: the common settings of the runs.
+      expected: the clusters of all runs, finished or not.
+      command: the command line that carries out all of them.
 
     Returns:
-      The path of the first.
+      The path of report.html.
     """
     root, content = page_folder(study.model_dir, ID), gather(study, expected) | {'command': command, 'id': ID}
     figures = {c['name']: charts.beside_the_paper(c['results']) for c in content['clusters'] if c['results']}
@@ -55,7 +55,7 @@ def write_study_report(study: Run, expected: Sequence[str], command: str = '') -
 
 
 def gather(study: Run, expected: Sequence[str]) -> dict[str, Any]:
-    """Everything the report says, from the manifests and records of the runs that are there."""
+    """The content of the report, from the manifests and records of existing runs."""
     clusters = [_cluster(run_without(study, name)) for name in runs_in(study.model_dir)]
     datasets = [line['dataset'] for cluster in clusters for line in cluster['results']]
     return {
@@ -84,7 +84,7 @@ def render(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """Tables 1 and 2 as CSV, a line for each result and model; the paper's values are of 137B."""
+    """Tables 1 and 2 as CSV, with a row for each result and model; the paper's values are those of the 137B model."""
     columns = ('cluster', 'dataset', 'metric', 'model', 'mean', 'std', 'low', 'high', 'best_dev', 'paper')
     return csv_text(columns, _rows(content))
 
@@ -100,7 +100,7 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
 
 
 def _cluster(run: Run) -> dict[str, Any]:
-    """What the report says of one run."""
+    """The report's content for one run."""
     name = run.data.held_out or ''
     eval_set, models = eval_set_of(run), models_of(run)
     found = results_by_model(eval_set, models)
@@ -120,7 +120,7 @@ def _cluster(run: Run) -> dict[str, Any]:
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """Means over what both models answered and, so that they compare, what the paper reports."""
+    """Means over the datasets that both models answered and the paper reports, so that they are comparable."""
     both = [line for line in lines if line['paper'] and set(line['models']) == {'base', 'tuned'}]
 
     def mean(value: Callable[[Mapping[str, Any]], float]) -> float | None:

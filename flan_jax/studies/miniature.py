@@ -1,8 +1,8 @@
-"""The paper in miniature: its claims in a world that two cores learn from nothing (flan_jax.tasks.miniature).
+"""FLAN in miniature: its claims in a synthetic world that two CPU cores can learn (flan_jax.tasks.miniature).
 
-Base models are trained first, one for each seed and size, and must have learned what the questions are about; then
-every arm tunes one of them. What is held out is an unseen topic within a family of questions, not an unseen kind of
-question: a decoder of this size learns no kind that has no relative among what it is tuned on.
+Base models are pretrained first, one for each seed and size, and must have learned the facts that questions ask for;
+then every arm tunes one of them. Held out are topics within a family of questions, not kinds of question: a decoder of
+this size does not generalise to a kind that is unrelated to those it is tuned on.
 """
 
 import dataclasses
@@ -17,20 +17,20 @@ from flan_jax.studies.run_evaluation import eval_set_of, tuned_records
 from flan_jax.studies.study import Arm, PlannedRun, Scale, Study
 
 CLOZE_BOUND = 95.0
-"""Per cent of the cloze questions of every topic that a base model must answer: tuning surfaces what is there."""
+"""Percentage of the cloze questions of every topic that a base model must answer correctly before it is tuned."""
 
 CLUSTERS_IN_ORDER = ('colour', 'verify', 'drink', 'order')
-"""Clusters in the order in which the arms with fewer of them add them."""
+"""Clusters in the order in which arms with an increasing number of clusters add them."""
 
 SIZES = {
     'width 32': {'DecoderConfig.d_model': '32', 'DecoderConfig.num_heads': '2', 'DecoderConfig.head_dim': '16'},
     'width 64': {'DecoderConfig.d_model': '64', 'DecoderConfig.num_heads': '4', 'DecoderConfig.head_dim': '16'},
 }
-"""Smaller decoders than that of gin/models/miniature.gin; their feed-forward layers are as wide as its."""
+"""Smaller decoders than that of gin/models/miniature.gin, with feed-forward layers of the same width."""
 
 
 def mini(names: Iterable[str]) -> str:
-    """The miniature's clusters of these names, joined."""
+    """The names of the miniature's clusters, joined for a binding."""
     return JOIN.join(f'mini_{name}' for name in names)
 
 
@@ -61,23 +61,23 @@ def _arms(scale: Scale) -> list[Arm]:
 
 
 HELD_OUT = ('pet', 'job', 'city')
-"""The topics that confirm what was chosen on others (the group 'confirmation' of the world)."""
+"""Topics for confirming choices that were made on other topics (the world's group 'confirmation')."""
 
 COLUMNS = {
     'Options': tuple(f'mini_{topic}' for topic in HELD_OUT),
     'Reworded': tuple(f'mini_{topic}_reworded' for topic in HELD_OUT),
     'Written out': tuple(f'mini_{topic}_written' for topic in HELD_OUT),
 }
-"""Instructions that other topics have, too; such as none has; and answers without options."""
+"""Instructions shared with other topics; instructions that no other topic has; and answers without options."""
 
 
 @dataclasses.dataclass(frozen=True)
 class MiniatureStudy(Study):
-    """A study that trains the base models of its runs itself.
+    """A study that pretrains the base models of its runs.
 
     Attributes:
-      pretraining: gin files of a base model's run.
-      pretraining_steps: its updates.
+      pretraining: gin files of a pretraining run.
+      pretraining_steps: number of its steps.
     """
 
     pretraining: tuple[str, ...] = ('gin/runs/miniature_pretrain.gin',)
@@ -86,7 +86,7 @@ class MiniatureStudy(Study):
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """As `Study.runs`, after the runs that train the base model of every seed and size."""
+        """As `Study.runs`, preceded by the runs that pretrain the base model of every seed and size."""
         planned = super().runs(scale, root, files, given, seeds)
         bases = {_base_folder(run, root): run for run in planned}
         return [
@@ -98,20 +98,21 @@ class MiniatureStudy(Study):
         return super().own_bindings(scale) | {'INITIAL_CHECKPOINT_PATH'}
 
     def check(self, prepared: Sequence[tuple[PlannedRun, Run]]) -> None:
-        """Raises UserError unless every base model of full size has learned what the questions are about.
+        """Raises UserError unless every base model of full size has learned the facts that questions ask for.
 
-        Smaller ones have read the same text and may know less: that is what their arms show.
+        Smaller ones are trained on the same text and may know less, which their arms are to show.
         """
         for planned, run in prepared:
             if any(_sizes(name) for name in planned.bindings):
                 continue
             if (records := tuned_records(run)) is None:
-                raise UserError(f'{planned.name}: there is no checkpoint in {run.model_dir}')
+                raise UserError(f'{planned.name}: no checkpoint in {run.model_dir}')
             for result in model_results(eval_set_of(run), records):
                 if result.mean < CLOZE_BOUND:
                     raise UserError(
-                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: no tuning can '
-                        'surface what a base model has not learned; give it more steps or more text'
+                        f'{planned.name}: {result.dataset} is {result.mean:.1f} %, below {CLOZE_BOUND}: the base '
+                        'model has not learned the facts, so tuning cannot succeed; pretrain it for more steps '
+                        'or on more text'
                     )
 
     def _from_base(self, run: PlannedRun, root: str) -> PlannedRun:
@@ -139,13 +140,13 @@ def _sizes(name: str) -> bool:
 MINIATURE = MiniatureStudy(
     id='miniature',
     title='The paper in miniature',
-    source='Figures 6 to 9 and 11, in a world that two cores can learn',
+    source='Figures 6 to 9 and 11, in a generated world that a model on two cores can learn',
     arms=_arms,
     held_out={mini(HELD_OUT): tuple(COLUMNS)},
     columns=COLUMNS,
     paper={},
     figure='bars',
-    note='Chance is 33 % with options. All of them are told in the story: who knows what is asked for, and which words '
-    'are of that kind, need not read it. An answer that is written out needs the story as well.',
+    note='Chance is 33 % with options. The story mentions all options, so a model that knows which kind of word is the '
+    'answer need not read the story to find them. A generated answer requires reading the story.',
     files={'small': ('gin/runs/miniature.gin',)},
 )

@@ -1,4 +1,4 @@
-"""The base model of a small study, where none is given: a decoder that learns running text first."""
+"""Pretrains the base model of a small study on running text, unless one is given."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training.checkpoints import FOLDER
 
 BASE_CHECKPOINT = 'INITIAL_CHECKPOINT_PATH'
-"""The base model; a small study pretrains one where it is not given."""
+"""The macro of the base model; a small study pretrains one if it is not set."""
 
 TEXT = 'tfds:cnn_dailymail:3.4.0:article'
-"""What a small base model is pretrained on; it is among the bundled samples."""
+"""The pretraining data of a small base model; it has bundled samples."""
 
 FROM_NOTHING = {'Run.tuning': '@Full()', 'INITIAL_CHECKPOINT_PATH': 'None'}
-"""A base model learns from nothing with all of its weights, however the other runs tune it."""
+"""Pretraining starts from random weights and trains all of them, whatever the tuning method of other runs."""
 
 
 def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping[str, str]) -> PlannedRun:
-    """The run that pretrains, with gin files that follow the first of `files`."""
+    """The pretraining run; pretrain.gin takes the place of the first of `files`."""
     bindings = {'SEED': str(seed), 'MODEL_DIR': os.path.join(folder, BASE), 'MIXTURE_OR_TASK_NAME': TEXT}
-    # The other runs take it from the environment by themselves; pretrain.gin has a folder of its own.
+    # Other runs read TFDS_DATA_DIR from the environment by themselves, but pretrain.gin sets a folder of its own.
     data = {'TFDS_DATA_DIR': os.environ['TFDS_DATA_DIR']} if 'TFDS_DATA_DIR' in os.environ else {}
     files = ('gin/runs/pretrain.gin', *files[1:])
     given = {name: value for name, value in given.items() if not _of_the_catalogue(name)}
@@ -29,20 +29,20 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
 
 
 def _of_the_catalogue(name: str) -> bool:
-    """Whether a binding says which examples of the catalogue are tuned on, of which running text has none."""
+    """Whether a binding selects examples of the catalogue for tuning, which has no meaning for pretraining."""
     bound, _, field = name.rpartition('.')
     return bound.endswith('Mixing') or (bound == 'Data' and field in ('parts', *CATALOGUE_ONLY))
 
 
 def check_steps(study: str, given: Mapping[str, str]) -> None:
-    """Raises UserError where the user's bindings say otherwise than by TRAIN_STEPS which checkpoint is the last."""
+    """Raises UserError if the user's bindings set the number of steps by other names than TRAIN_STEPS."""
     if 'Training.steps' in given:
         raise UserError(
-            f'Training.steps={given["Training.steps"]}: runs of {study} start from the last checkpoints of others, '
-            'which TRAIN_STEPS names; set TRAIN_STEPS in its place'
+            f'Training.steps={given["Training.steps"]}: runs of {study} start from the last checkpoints of other '
+            'runs, which are found by TRAIN_STEPS; set TRAIN_STEPS instead'
         )
 
 
 def last_checkpoint(run: PlannedRun) -> str:
-    """Where the checkpoint of a run's last step will be; its bindings name TRAIN_STEPS."""
+    """Path of the checkpoint of a run's last step, from the TRAIN_STEPS in its bindings."""
     return os.path.join(run.bindings['MODEL_DIR'], FOLDER, run.bindings['TRAIN_STEPS'])

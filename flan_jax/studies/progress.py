@@ -1,4 +1,4 @@
-"""How far a run of a study is, from what is on disk."""
+"""The progress of a study's runs, read from their files."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from flan_jax.training import checkpoints
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-      steps: updates done at the newest checkpoint.
-      total_steps: updates to be done.
-      recorded: record files of both models that are complete.
-      total_records: record files there will be.
-      reported: whether the run's own page is there, which it writes last and the study's page leads to.
+      steps: number of steps at the newest checkpoint.
+      total_steps: number of steps of the finished run.
+      recorded: number of complete record files of both models.
+      total_records: number of record files of the finished run.
+      reported: whether the run's page exists, which is written last and linked from the study's page.
     """
 
     steps: int
@@ -40,7 +40,7 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all stages of the run are finished."""
         return self.answered and self.reported
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Progress:
 
 
 def progress_of(run: Run, waits_for: str = '') -> Progress:
-    """How far a run is, which may wait for the checkpoint of another; raises as `run_evaluation.eval_set_of` does."""
+    """The progress of a run, which may wait for another run's checkpoint; raises as `run_evaluation.eval_set_of`."""
     steps, reported = checkpoints.latest_step(run.model_dir), (run_evaluation.report_folder(run) / HTML_FILE).exists()
     total = _total_steps(run, steps)
     if not run_evaluation.evaluates(run):
@@ -69,20 +69,20 @@ def progress_of(run: Run, waits_for: str = '') -> Progress:
 
 
 def _total_steps(run: Run, done: int) -> int:
-    """The updates of a run, or those until a rule ended tuning."""
+    """The number of steps of a run; those done if it was stopped early."""
     curve = run.ifs_curve
     ended = stopped_at(curve, run.model_dir, done) if curve is not None and curve.ends_tuning else None
     return ended or run.training.num_steps
 
 
 def _tuned_records(run: Run) -> list[ModelRecords]:
-    """Where the records of the newest checkpoint are; none where there is none."""
+    """The records of the newest checkpoint; empty without a sound checkpoint."""
     found = _sound(run_evaluation.tuned_records, run)
     return [found] if found else []
 
 
 def _sound(records: Callable[[Run], ModelRecords | None], run: Run) -> ModelRecords | None:
-    """Where a model's records are; None where its checkpoint is damaged, which its own run mends by itself."""
+    """A model's records; None if its checkpoint is damaged, which resuming the run repairs."""
     try:
         return records(run)
     except checkpoints.CheckpointError:

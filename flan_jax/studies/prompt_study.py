@@ -1,9 +1,9 @@
 """Studies of soft prompts: prompts for held-out tasks, on a base model and on models that were tuned without them.
 
-The runs of a study of FLAN's kind do not wait for each other; these do. Where no base model is given, one is
-pretrained; from it a model is tuned without each cluster; and from both the prompts of that cluster's tasks are
-learned, all of a cluster in one packed run. Seeds are several prompts of each task on one model, as in Lester et al.
-2021, learned in that same run.
+Unlike the runs of `Study`, these depend on each other: the base model is pretrained unless it is given; from it a model
+is tuned without each cluster; and on both models the prompts of that cluster's tasks are trained, all prompts of a
+cluster in one packed run. Seeds are several prompts of each task on one model, as in Lester et al. 2021, trained in the
+same run.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, St
 from flan_jax.tuning.early_stopping import EarlyStopping
 
 STEPS: Mapping[Scale, int] = {'small': 600, 'paper': 30_000, 'own': 30_000}
-"""Updates of every model and of all prompts, where TRAIN_STEPS does not say."""
+"""Default number of steps of every model and of the prompts, unless TRAIN_STEPS is set."""
 
 PROMPTS = {
     'Run.tuning': '@TaskPrompts()',
@@ -27,30 +27,30 @@ PROMPTS = {
     'LEARNING_RATE': '0.3',
     'Training.weight_decay': '1e-4',
 }
-"""FLAN, section 4.5; the learning rate as Lester et al. 2021."""
+"""Settings of FLAN, section 4.5, with the learning rate of Lester et al. 2021."""
 
 TUNED, ON_BASE = 'FLAN', 'base'
-"""What an arm learns its prompts on, as its bindings say it by `MODEL`."""
+"""Values of `MODEL` in an arm's bindings: the model that its prompts are trained on."""
 
 MODEL = 'model'
 
 
 @dataclasses.dataclass(frozen=True)
 class PromptStudy(Study):
-    """A study whose arms learn soft prompts; each arm's bindings hold its model under `MODEL`."""
+    """A study whose arms train soft prompts; each arm's bindings name its model under `MODEL`."""
 
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """Every run of the study, each after those it starts from; see `Study.runs`.
+        """All runs of the study, each after those it starts from; see `Study.runs`.
 
-        The prompts of all seeds share the sequences of one run, so that it takes `seeds` times as many steps, and as
-        many between the validations that stop them.
+        The prompts of all seeds share the batches of one run, which therefore has `seeds` times as many steps, and as
+        many between the validations for early stopping.
         """
         self.check_given(scale, given)
         check_steps(self.id, given)
         if scale != 'small' and BASE_CHECKPOINT not in given:
-            raise UserError(f'{self.id} learns prompts on a base model; name it: --gin.{BASE_CHECKPOINT}=CHECKPOINT')
+            raise UserError(f'{self.id} trains prompts on a base model; set it with --gin.{BASE_CHECKPOINT}=CHECKPOINT')
         given = {'TRAIN_STEPS': str(STEPS[scale]), **given}
         folder, files = os.path.join(root, 'seed_0'), (*SCALE_FILES[scale], *files)
         shared = {**given, 'SEED': '0', 'Evaluation.base_dir': os.path.join(root, BASE)}
@@ -74,7 +74,7 @@ class PromptStudy(Study):
         return super().own_bindings(scale) | of_prompts - {'LEARNING_RATE'}
 
     def _tuned_from(self, base: PlannedRun) -> PlannedRun:
-        """The model that is tuned without a cluster."""
+        """The run that tunes a model without a cluster."""
         bindings = {
             'MODEL_DIR': os.path.join(base.bindings['MODEL_DIR'], TUNED),
             'HELD_OUT': base.held_out,
@@ -83,7 +83,7 @@ class PromptStudy(Study):
         return dataclasses.replace(base, bindings={**base.bindings, **bindings}, prepares=True)
 
     def _prompts_on(self, model: PlannedRun, arm: Arm, seeds: int) -> PlannedRun:
-        """The prompts of a cluster's tasks on one model, so many of each."""
+        """The run that trains the prompts of a cluster's tasks on one model, `seeds` prompts per task."""
         datasets = self._datasets(model.held_out)
         bindings = {
             **PROMPTS,
@@ -102,14 +102,14 @@ class PromptStudy(Study):
 
 
 def _steps(bindings: Mapping[str, str]) -> dict[str, int]:
-    """Steps of a run with one prompt of each task, and between its validations; raises UserError for no number."""
+    """The number of steps with one prompt per task, and between validations; raises UserError unless numbers."""
     steps: dict[str, Any] = {'EarlyStopping.every': EarlyStopping.every, **bindings}
     try:
         return {name: int(steps[name]) for name in ('TRAIN_STEPS', 'EarlyStopping.every')}
     except ValueError as error:
-        raise UserError(f'a study of prompts needs numbers of steps: {error}; set TRAIN_STEPS to one') from error
+        raise UserError(f'a study of prompts needs numbers of steps: {error}; set TRAIN_STEPS to an integer') from error
 
 
 def _starting_from(run: PlannedRun, checkpoint: str) -> PlannedRun:
-    """A run as it is from another's checkpoint."""
+    """The run, starting from another's checkpoint."""
     return dataclasses.replace(run, bindings={**run.bindings, BASE_CHECKPOINT: checkpoint}, waits_for=checkpoint)

@@ -1,4 +1,4 @@
-"""The page of response ranking (Hewitt et al. 2024, Table 2): each model's share, the paper's values beside it."""
+"""The page of response ranking (Hewitt et al. 2024, Table 2): each model's share, with the paper's values."""
 
 import dataclasses
 import itertools
@@ -42,22 +42,22 @@ from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training import checkpoints
 
 SCORES: dict[Score, str] = {'mean': 'log-likelihood per token', 'sum': 'log-likelihood'}
-"""What responses are ranked by; Table 2 has the first."""
+"""The scores by which responses are ranked; Table 2 uses the first."""
 
 Open = Callable[[Run, PromptFormat, epath.PathLike], LoadedModel]
-"""Opens a checkpoint on a run's devices."""
+"""A function that opens a checkpoint on a run's devices."""
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'response_ranking.html'
 
 
 @dataclasses.dataclass(frozen=True)
 class Ranked:
-    """A model and what it made of the draw.
+    """A model's ranking of the sampled responses.
 
     Attributes:
-      name: 'base', or its arm.
-      seed: of the arm's run; None for the base model.
-      records: one for each instruction.
+      name: 'base', or the name of the arm.
+      seed: seed of the arm's run; None for the base model.
+      records: one record for each instruction.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Ranked:
 def write_ranking(
     root: epath.PathLike, table: RankingTable, runs: Sequence[tuple[PlannedRun, Run]], open_model: Open
 ) -> epath.Path:
-    """Ranks with every model that is not on record yet; writes report.html, report.json, table.csv and the chart."""
+    """Ranks responses by all models without records; writes report.html, report.json, table.csv and the chart."""
     ranked = [_ranked(*model, open_model) for model in _models(runs)]
     begun = [run for _, run in runs if manifest.exists(run.model_dir)]
     content = {
@@ -100,7 +100,7 @@ def _chart(content: Mapping[str, Any]) -> Figure:
         ]
         for line in content['models']
     }
-    return rates(found, paper, 'own response likelier than another, %', 'chance')
+    return rates(found, paper, 'own response more likely than another, %', 'chance')
 
 
 def _row(name: str, seed: int | None) -> str:
@@ -108,7 +108,7 @@ def _row(name: str, seed: int | None) -> str:
 
 
 def _models(runs) -> Iterator[tuple[str, int | None, ModelRecords, epath.PathLike, Run]]:
-    """Name, seed, records, checkpoint and run of the base model, then of each run that has a checkpoint."""
+    """Name, seed, records, checkpoint and run of the base model, and of each run with a checkpoint."""
     _, first = runs[0]
     yield BASE, None, run_evaluation.base_records(_in_one_format(first)), first.initial_checkpoint, first
     for planned, run in runs:
@@ -118,12 +118,12 @@ def _models(runs) -> Iterator[tuple[str, int | None, ModelRecords, epath.PathLik
 
 
 def _in_one_format(run: Run) -> Run:
-    """The run with a base model that reads the same prompts as the tuned one, as in the paper."""
+    """The run with the tuned model's prompt format for the base model, too, as in the paper."""
     return dataclasses.replace(run, evaluation=dataclasses.replace(run.evaluation, base_format=run.prompt_format))
 
 
 def _ranked(name, seed, model_records: ModelRecords, checkpoint, run: Run, open_model: Open) -> Ranked:
-    """What a model made of the draw, from its records, or else from the model itself."""
+    """A model's ranking, read from its records if they exist, else computed by the model."""
     eval_set = _eval_set(run)
     (key,) = eval_set.keys
     settings = eval_set.settings(key) | {'ranking': _procedure(run)}
@@ -166,7 +166,7 @@ def _procedure(run: Run) -> dict[str, int]:
 
 
 def _lines(model: Ranked, base: Ranked) -> Iterator[dict[str, Any]]:
-    """What the page says of a model, by score."""
+    """The page's content for a model, one line for each score."""
     for score in SCORES:
         found = share(model.records, score)
         line = {'model': model.name, 'seed': model.seed, 'score': score} | dataclasses.asdict(found)
@@ -179,7 +179,7 @@ def _lines(model: Ranked, base: Ranked) -> Iterator[dict[str, Any]]:
 
 
 def csv_of(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each model and score."""
+    """The table as CSV, with a row for each model and score."""
     names = list(content['paper'])
     columns = ('model', 'seed', 'score', 'per_cent', 'low', 'high', 'comparisons', 'ties', *names)
     return csv_text(columns, _rows(content, names))

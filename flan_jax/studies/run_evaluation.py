@@ -1,4 +1,4 @@
-"""What a run evaluates: its eval set, and where the records of its base and of its tuned model are."""
+"""The evaluation of a run: its eval set, and the records of its base model and tuned model."""
 
 from collections.abc import Mapping
 
@@ -16,15 +16,15 @@ from flan_jax.training.settings import Training
 
 
 def evaluates(run: Run) -> bool:
-    """Whether a run names anything to evaluate."""
+    """Whether a run's settings name a dataset to evaluate."""
     return bool(run.data.held_out or run.evaluation.targets)
 
 
 def eval_set_of(run: Run) -> EvalSet:
-    """What a run evaluates.
+    """The datasets that a run evaluates.
 
     Raises:
-      SettingsError, UnknownName, MissingDataError: where it cannot be evaluated.
+      SettingsError, UnknownName, MissingDataError: if they cannot be evaluated.
     """
     named = named_datasets(run.evaluation, run.data.held_out)
     datasets = prepared_datasets(named, run.data.tfds_data_dir, run.data.allow_missing)
@@ -32,21 +32,21 @@ def eval_set_of(run: Run) -> EvalSet:
 
 
 def base_records(run: Run) -> ModelRecords:
-    """Where the records of the base model are: in the folder that runs share, or in the run's own."""
+    """The records of the base model, in the folder that runs share or in the run's own."""
     if run.initial_checkpoint is None:
         weights = fresh_identity(run.model, run.training.seed)
     else:
         weights = checkpoint_identity(run.initial_checkpoint)
     root, training = run.evaluation.base_dir or run.model_dir, run.training
     settings = _model_settings(run, weights, run.evaluation.base_format)
-    # A run's own model has one dtype; its base is evaluated without a run, too, and for runs that share the records.
+    # Records of base models are shared by runs with different dtypes, so that non-default dtypes are part of their key.
     given = {'dtype': training.dtype, 'param_dtype': training.param_dtype}
     others = {name: value for name, value in given.items() if value != getattr(Training, name)}
     return ModelRecords(root, BASE, settings | others)
 
 
 def tuned_records(run: Run) -> ModelRecords | None:
-    """Where the records of the newest checkpoint are; None before there is one."""
+    """The records of the newest checkpoint; None if there is none yet."""
     latest = checkpoints.latest_folder(run.model_dir)
     if latest is None:
         return None
@@ -55,18 +55,18 @@ def tuned_records(run: Run) -> ModelRecords | None:
 
 
 def models_of(run: Run) -> dict[str, ModelRecords]:
-    """The records of the models that a report sets beside each other, by the names of its columns."""
+    """Column name to records of the models that a report compares."""
     tuned = tuned_records(run)
     return {'base': base_records(run)} | ({'tuned': tuned} if tuned else {})
 
 
 def report_folder(run: Run) -> epath.Path:
-    """Where the report of a run is."""
+    """The folder of a run's report."""
     return epath.Path(run.evaluation.report_dir or run.model_dir)
 
 
 def format_of(run: Run, label: str) -> PromptFormat:
-    """The prompt format of a model of `models_of`: the tuned one is evaluated as it was trained."""
+    """The prompt format of a model of `models_of`; the tuned model's is the one that it was trained with."""
     return run.evaluation.base_format if label == 'base' else run.prompt_format
 
 

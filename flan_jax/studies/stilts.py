@@ -1,7 +1,8 @@
 """STILTs (Phang, Févry & Bowman 2018): an intermediate task before the target; many tasks at once, then the target.
 
-Targets are tuned in four ways, each restarted with every seed: directly; from a model of the intermediate task; all at
-once with it; from the model of all. Restarts share the pretrained and the intermediate model, and shuffle anew.
+Target tasks are tuned in four ways, each with several seeds: directly; after the intermediate task; together with all
+other tasks; after training on all tasks. Runs of different seeds share the pretrained and the intermediate model, and
+differ in the order of their data.
 """
 
 import dataclasses
@@ -16,14 +17,14 @@ from flan_jax.studies.study import BASE, SCALE_FILES, Arm, PlannedRun, Scale, St
 DIRECT, INTERMEDIATE, MULTI_TASK, THEN_SINGLE = 'direct', 'from MNLI', 'multi-task', 'multi-task, then single'
 
 ALL = 'all'
-"""What the runs of the multi-task arm are evaluated on."""
+"""The datasets that runs of the multi-task arm are evaluated on."""
 
 SMALL = {'TRAIN_STEPS': '150', 'BATCH_SIZE': '8'}
-"""What every small model is tuned by, where the user does not say: about two epochs of 2,000 examples."""
+"""Default settings of tuning at the small scale: about two epochs of 2,000 examples."""
 
 
 class TransferRun(PlannedRun):
-    """A run that is tuned on what it is evaluated on, where others hold it out."""
+    """A run that is evaluated on the datasets that it is tuned on, instead of held-out ones."""
 
     @property
     def name(self) -> str:
@@ -35,7 +36,7 @@ class TransferStudy(Study):
     """A study whose arms start from the pretrained model, or from models that it tunes on other tasks.
 
     Attributes:
-      intermediate: the dataset that is learned before the targets.
+      intermediate: the dataset of the intermediate task.
     """
 
     intermediate: str = 'mnli_matched'
@@ -43,13 +44,14 @@ class TransferStudy(Study):
     def runs(
         self, scale: Scale, root: str, files: Sequence[str], given: Mapping[str, str], seeds: int = 1
     ) -> list[PlannedRun]:
-        """Every run of the study, each after those it starts from; see `Study.runs`."""
+        """All runs of the study, each after those it starts from; see `Study.runs`."""
         self.require_scale(scale)
         self.check_given(scale, given)
         check_steps(self.id, given)
         if scale == 'own' and 'TRAIN_STEPS' not in given:
             raise UserError(
-                f'{self.id}: runs start from the last checkpoints of others; name their step: --gin.TRAIN_STEPS=N'
+                f'{self.id}: runs start from the last checkpoints of other runs, which are found by their step; '
+                'set --gin.TRAIN_STEPS=N'
             )
         files = (*self.files[scale], *files)
         given = {**(SMALL if scale == 'small' else {}), 'Evaluation.base_dir': os.path.join(root, BASE), **given}
@@ -69,7 +71,7 @@ class TransferStudy(Study):
         return super().own_bindings(scale) | {'MIXTURE_OR_TASK_NAME'}
 
     def _restart(self, base: PlannedRun, intermediate: str, folder: str) -> list[PlannedRun]:
-        """The runs of a seed that the table shows."""
+        """The runs of a seed in the table."""
         multi_task = self._tuned(base, MULTI_TASK, ALL, os.path.join(folder, ALL))
         starts = {DIRECT: base, INTERMEDIATE: _from(base, intermediate)}
         starts[THEN_SINGLE] = _from(base, last_checkpoint(multi_task))
@@ -84,7 +86,7 @@ class TransferStudy(Study):
         ]
 
     def _tuned(self, start: PlannedRun, arm: str, target: str, folder: str) -> PlannedRun:
-        """The run that tunes on a dataset, or on all of them, and is evaluated on the same."""
+        """The run that tunes on a dataset or on all datasets, and is evaluated on the same."""
         targets = [name for name in self.held_out if name != ALL]
         tuned_on = [self.intermediate, *targets] if target == ALL else [target]
         bindings = {
@@ -113,8 +115,8 @@ GLUE = TransferStudy(
     paper={INTERMEDIATE: {'RTE': 84.1, 'MRPC': 90.4, 'SST-2': 93.9, 'QNLI': 92.3}},
     figure='bars',
     y_label='score on the development set, %',
-    note='The published values are of BERT-large with a classifier (the authors’ repository); a decoder answers in '
-    'words here. Columns say what a model was tuned on and asked: nothing is held out.',
+    note='The published values are of BERT-large with a classifier (the authors’ repository); here a decoder '
+    'generates the answers. A column is the task of tuning and evaluation; no cluster is held out.',
     files={'small': SCALE_FILES['small'], 'own': ()},
 )
 

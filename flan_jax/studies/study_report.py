@@ -1,4 +1,4 @@
-"""The page of a study: its figure and table, the paper's values beside ours, and the commands that made it."""
+"""The page of a study: its figure, its table with our and the paper's values, and the commands of its runs."""
 
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +24,14 @@ _TEMPLATE = pathlib.Path(__file__).parent / 'study_report.html'
 
 
 def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, command: str = '') -> epath.Path:
-    """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the first's path.
+    """Writes report.html, report.json, figure.svg, figure.png and table.csv; returns the path of the first.
 
-    They are in `root`; where that holds the page of another study, with which runs are shared, in `root`/ID. `runs` are
-    all of the study, with those that prepare others; `command` is the command line that does all of them.
+    Args:
+      root: the folder to write to; if it has the page of another study, which shares runs, it is `root`/ID instead.
+      study: the study.
+      scale: its scale.
+      runs: all runs of the study, including those that prepare the base of others.
+      command: the command line that carries out all of them.
     """
     root, content = page_folder(root, study.id), gather(study, scale, runs) | {'command': command}
     figure = getattr(study_charts, study.figure)(content)
@@ -37,7 +41,7 @@ def write_study(root: epath.PathLike, study: Study, scale: Scale, runs: Runs, co
 
 
 def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
-    """Everything the page says, from the manifests and records of the runs that are there."""
+    """The content of the page, from the manifests and records of existing runs."""
     shown = [pair for pair in runs if not pair[0].prepares]
     (tuned, answered), (base, _) = (scores_of(study, shown, label) for label in ('tuned', 'base'))
     some = shown[0][1]
@@ -69,7 +73,7 @@ def gather(study: Study, scale: Scale, runs: Runs) -> dict[str, Any]:
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The table as CSV, a line for each arm and column; then what else the paper gives."""
+    """The table as CSV, with a row for each arm and column, then the paper's values that have no counterpart."""
     columns = ('model', 'arm', 'column', 'mean', 'std', 'low', 'high', 'seeds', 'paper')
     return csv_text(columns, _rows(content))
 
@@ -93,5 +97,5 @@ def _rows(content: Mapping[str, Any]) -> Iterator[tuple]:
 
 
 def _printed(paper: Mapping[str, Any], model: str, arm: str) -> Mapping[str, float]:
-    """The paper's values of an arm's tuned or base model, by column; a base may be the same for all arms."""
+    """The paper's values for an arm's tuned or base model by column; all arms may have the same base model."""
     return paper.get(arm, {}) if model == 'tuned' else paper.get(f'base, {arm}', paper.get('base', {}))

@@ -1,4 +1,4 @@
-"""The table of a study: scores by arm and column, with intervals over seeds, from the records of its runs."""
+"""The table of a study: scores by arm and column with confidence intervals over seeds, from the records of its runs."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ Cell = Mapping[str, Any]
 
 
 def scores_of(study: Study, runs: Sequence[tuple[PlannedRun, Run]], label: str) -> tuple[Scores, set[str]]:
-    """What the models of a label, 'base' or 'tuned', score on every column that they have answered; by arm and seed.
+    """The scores of the base or tuned models (`label`) by arm and column, for the columns that they have answered.
 
-    Soft prompts of one task that were learned in one run are seeds, too.
+    Several soft prompts of a task that were trained in one run count as seeds.
 
     Returns:
-      The scores, and the datasets that they are of.
+      The scores, and the names of the datasets that they are computed from.
     """
     by_seed: dict[tuple[str, int, int], dict[str, float]] = {}
     seen = set()
@@ -47,8 +47,8 @@ def scores_of(study: Study, runs: Sequence[tuple[PlannedRun, Run]], label: str) 
 
 
 def cells(scores: Scores) -> dict[str, dict[str, Cell]]:
-    """The mean over seeds of every score; where there are several its standard deviation, and 95 % interval by
-    Student's t."""
+    """The mean over seeds of every score; with several seeds also the standard deviation and the 95 % confidence
+    interval by Student's t."""
     return {arm: {column: _cell(values) for column, values in of_arm.items()} for arm, of_arm in scores.items()}
 
 
@@ -72,7 +72,7 @@ def _half_interval(values: Sequence[float]) -> float:
 
 
 def _results(run: Run, label: str) -> Iterator[tuple[int, list[Result]]]:
-    """What a run's model of a label has answered with each prompt, by the prompt's number."""
+    """The results of a run's base or tuned model for each of its soft prompts, with the prompt's number."""
     models = models_of(run) if manifest.exists(run.model_dir) else {}
     if label in models:
         for part, model in each_prompt(eval_set_of(run), models[label]):

@@ -46,7 +46,7 @@ class HuggingFaceTokenizer:
         eos_id = self._special_id('eos')
         if eos_id is None:
             raise UserError(
-                f'{path}: nothing says which token ends a text; put "eos_token" into tokenizer_config.json beside it'
+                f'{path}: the EOS token is not known; add "eos_token" to tokenizer_config.json in the same folder'
             )
         self.eos_id: int = eos_id
         self.bos_id = self._prompt_bos_id()

@@ -144,7 +144,7 @@ class _SentencePiece:
         try:
             self._pieces = _processor(self._model)
         except RuntimeError as error:
-            raise UserError(f'VOCABULARY={str(path)!r} is no SentencePiece model, or a damaged one: {error}') from error
+            raise UserError(f'VOCABULARY={str(path)!r} is not a SentencePiece model, or is damaged: {error}') from error
         self.eos_id, self.bos_id, self.pad_id = (
             known if known >= 0 else None
             for known in (self._pieces.eos_id(), self._pieces.bos_id(), self._pieces.pad_id())
@@ -199,5 +199,10 @@ def _file_of(path: epath.Path) -> epath.Path:
         if file.exists():
             return file
     if path.is_dir():
-        raise UserError(f'VOCABULARY={str(path)!r}: the folder holds neither {TOKENIZER_FILE} nor {SENTENCEPIECE_FILE}')
-    raise UserError(f'VOCABULARY={str(path)!r}: no such SentencePiece model, {TOKENIZER_FILE} or folder with either')
+        raise UserError(
+            f'VOCABULARY={str(path)!r}: the folder contains neither {TOKENIZER_FILE} nor {SENTENCEPIECE_FILE}'
+        )
+    raise UserError(
+        f'VOCABULARY={str(path)!r}: no such file or folder; set it to a SentencePiece model, a '
+        f'{TOKENIZER_FILE}, or a folder with either'
+    )

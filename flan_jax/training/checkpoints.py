@@ -46,11 +46,11 @@ def load_params(folder: epath.PathLike, like: Params | Layout) -> Params:
     found = opened.metadata[PARAMS]
     if VALUE_HEAD in found and VALUE_HEAD not in like:
         raise CheckpointError(
-            f'{folder} is a reward model: its scalar head rates responses, and a language model has none. Name a '
-            'checkpoint of a language model here'
+            f'{folder} is a reward model, with a scalar head that a language model does not have; use a '
+            'checkpoint of a language model'
         )
     if differences := _differences(found, like):
-        raise CheckpointError(f'{folder} does not fit the model:\n' + '\n'.join(differences))
+        raise CheckpointError(f'{folder} does not match the model:\n' + '\n'.join(differences))
     if all(found[name].dtype == like[name].dtype for name in like):
         return read_verified(folder, {PARAMS: like}, opened)[0][PARAMS]
     # Verified in the saved dtype, then cast; one array at a time, to need little more memory than the cast weights.
@@ -73,7 +73,7 @@ def _uninterrupted(read: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return read(*arguments)
         except Exception:
-            check('stopped while a checkpoint was read')
+            check('stopped while reading a checkpoint')
             raise
 
 
@@ -101,15 +101,15 @@ def read_verified(
         failure = error
     if in_any_process(failure is not None):
         raise CheckpointError(
-            f'{folder} cannot be read, it is damaged or of another model: '
-            f'{type(failure).__name__}: {" ".join(str(failure).split())[:200]}'
+            f'{folder} cannot be read, because it is damaged or from another model: {type(failure).__name__}: '
+            f'{" ".join(str(failure).split())[:200]}'
         ) from failure
     kept = jax.tree.map(lambda array, wanted: None if wanted is ocp.PLACEHOLDER else array, loaded, dict(like))
     found = digests(kept) if DIGESTS in custom else {}
     if wrong := [name for name, value in found.items() if custom[DIGESTS].get(name) != value]:
         raise CheckpointError(
-            f'{folder} is damaged: {", ".join(wrong)} {"is" if len(wrong) == 1 else "are"} not as saved '
-            f'(digest {found[wrong[0]]}, saved {custom[DIGESTS].get(wrong[0])})'
+            f'{folder} is damaged: {", ".join(wrong)} {"is" if len(wrong) == 1 else "are"} not as saved (digest '
+            f'{found[wrong[0]]}, saved {custom[DIGESTS].get(wrong[0])})'
         )
     return loaded, custom
 
@@ -193,8 +193,8 @@ def _why_not(folder: epath.Path) -> str:
     if not folder.exists():
         return f'{folder}: no such folder'
     if (folder / FOLDER).is_dir() and not folders(folder):
-        return f'{folder} has saved no checkpoint yet; wait for one, or name another run'
-    return f'{folder} is not a checkpoint; name the folder of one step, such as .../{FOLDER}/1000'
+        return f'{folder} has no checkpoint yet; wait for the first one, or use another run'
+    return f'{folder} is not a checkpoint; give the folder of one step, such as .../{FOLDER}/1000'
 
 
 def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
@@ -206,7 +206,7 @@ def _metadata(folder: epath.PathLike) -> ocp.CheckpointMetadata:
     except _UNREADABLE as error:
         raise CheckpointError(f'{folder} is damaged: {type(error).__name__}: {str(error)[:200]}') from error
     if not isinstance(found.metadata.get(PARAMS), Mapping):
-        raise CheckpointError(f'{folder} is damaged: it does not say which arrays it holds')
+        raise CheckpointError(f'{folder} is damaged: it has no list of its arrays')
     return found
 
 

@@ -85,7 +85,7 @@ def _parsed(line: bytes, where: str) -> dict[str, float]:
         scalars = error
     if not isinstance(scalars, dict) or not isinstance(scalars.get('step'), int):
         raise DamagedFile(
-            f'{where} is damaged: no JSON object with "step"; remove the line, or the file: the run goes on without '
-            'the figures noted there, its weights do not depend on them'
+            f'{where} is damaged: not a JSON object with "step"; remove the line, or the file; the run then '
+            'resumes without these metrics, its weights do not depend on them'
         )
     return scalars

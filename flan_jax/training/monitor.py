@@ -90,10 +90,10 @@ class Monitor:
         first = last - self._training.batch_size
         sequences = self._stream.sequences(range(first, min(last, len(self._stream))))
         tasks = sorted({self._stream.manifest.tasks[task] for sequence in sequences for task in sequence.tasks})
-        what = f'loss {total} and gradient norm {gradient_norm}' if count else 'nothing to learn'
+        what = f'loss {total} and gradient norm {gradient_norm}' if count else 'no example has a loss'
         raise TrainingError(
             f'step {done}: {what}, in sequences {first} to {last - 1} of {self._stream.folder}, with examples of '
-            f'{", ".join(tasks)}. Checkpoints written before this step are sound.'
+            f'{", ".join(tasks)}. Checkpoints written before this step are valid.'
         )
 
     def _epoch(self, done: int) -> dict[str, float]:

@@ -36,4 +36,4 @@ def _beside(checkpoint: epath.Path) -> epath.Path:
 
 
 def _read(path: epath.Path) -> dict[str, str]:
-    return read_json(path, 'remove it, and name the base again by `flan-jax adapter rebase`') if path.exists() else {}
+    return read_json(path, 'remove it, and set the base again with `flan-jax adapter rebase`') if path.exists() else {}

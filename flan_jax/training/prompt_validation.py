@@ -30,7 +30,7 @@ class PromptValidator:
         """Validates on batches of the tasks' validation examples, see `flan_jax.packing.validation`."""
         tuning = program.learning.tuning
         if not isinstance(tuning, TaskPrompts) or tuning.stopping is None:
-            raise TypeError(f'{type(tuning).__name__} has no soft prompts that stop early')
+            raise TypeError(f'{type(tuning).__name__} has no soft prompts with early stopping')
         self._stopping = tuning.stopping
         self._names = tuning.prompt_names
         # Several prompts of one task take turns by sequence_ids: with all turns, every prompt reads every sequence.
@@ -56,7 +56,9 @@ class PromptValidator:
         state = self._stop(state, {name: np.float32(losses[f'{VALIDATION_LOSS}/{name}']) for name in self._names})
         now = self._stopped(state)
         for name in now - before:
-            CONSOLE.print(f'the prompt of {name} is learned: it stays as it was at its lowest validation loss')
+            CONSOLE.print(
+                f'the prompt of {name} has stopped early; the values with the lowest validation loss are kept'
+            )
         self.all_stopped = len(now) == len(self._names)
         return state, {name: float(loss) for name, loss in losses.items() if np.isfinite(loss)}
 

@@ -51,9 +51,9 @@ def read(model_dir: epath.PathLike) -> Rated | None:
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         return None
-    advice = 'remove it: the next checkpoint of the run writes it anew'
+    advice = 'remove it; the next checkpoint of the run writes it again'
     found = read_json(path, advice)
     try:
         return Rated(**found | {'examples': [RatedExample(**example) for example in found['examples']]})
     except (LookupError, TypeError) as error:
-        raise DamagedFile(f'{path} is damaged: no ratings of examples; {advice}') from error
+        raise DamagedFile(f'{path} is damaged: it contains no ratings of examples; {advice}') from error

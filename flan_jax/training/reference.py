@@ -114,7 +114,7 @@ def with_reference(stream: PackedStream, model: ReferenceModel, batch_size: int)
       UserError: if nothing can be written there.
     """
     if not stream.manifest.responses_per_sequence:
-        raise StreamError(f'{stream.folder} keeps nothing of each response; pack it for an objective that ranks them')
+        raise StreamError(f'{stream.folder} has no columns per response; pack it for an objective that ranks responses')
     file = column_file(stream, REFERENCE, model.fingerprint)
     if not processes.broadcast_from_first(file.exists()):
         processes.first_does(REFERENCE, lambda: require_space_for_column(stream))

@@ -84,7 +84,7 @@ class Checkpoints(contextlib.AbstractContextManager):
         folder = self._checkpointer.directory / str(step)
         loaded, custom = read_verified(folder, {PARAMS: like.params, OPTIMIZER: like.optimizer})
         if self._metadata and not custom:
-            raise CheckpointError(f'{folder} is damaged: it says nothing of itself')
+            raise CheckpointError(f'{folder} is damaged: it has no metadata')
         self.notes = custom.get(NOTES, {})
         step_array = jax.device_put(jax.numpy.asarray(step, like.step.dtype), like.step.sharding)
         return TrainState(step_array, loaded[PARAMS], loaded[OPTIMIZER])
@@ -97,7 +97,7 @@ class Checkpoints(contextlib.AbstractContextManager):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (self._checkpointer.directory / str(step)).rename(target)
                 CONSOLE.print(
-                    f'{error}\ngoing on from step {instead}; what is damaged is in {target}',
+                    f'{error}\nresuming from step {instead}; the damaged checkpoint was moved to {target}',
                     markup=False,
                     soft_wrap=True,
                 )

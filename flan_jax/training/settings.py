@@ -81,13 +81,12 @@ class Training(Settings):
     def check(self) -> None:
         if self.batch_size % self.microbatches:
             raise SettingsError(
-                f'Training.batch_size={self.batch_size} cannot be cut into Training.microbatches={self.microbatches} '
-                'equal parts'
+                f'Training.batch_size={self.batch_size} must be a multiple of Training.microbatches={self.microbatches}'
             )
         if self.warmup_steps and self.warmup_share:
             raise SettingsError(
-                f'Training.warmup_steps={self.warmup_steps} and Training.warmup_share={self.warmup_share} both say how '
-                'long the learning rate rises; leave out one of the two'
+                f'Training.warmup_steps={self.warmup_steps} and Training.warmup_share={self.warmup_share} both '
+                'set the length of the warm-up; remove one of the two'
             )
 
     def over(self, num_sequences: int) -> 'Training':
@@ -105,7 +104,9 @@ class Training(Settings):
     def num_steps(self) -> int:
         """Number of updates of the run. Raises SettingsError if it follows from the stream, see `over`."""
         if self.steps is None:
-            raise SettingsError('TRAIN_STEPS=None: the stream says how many there are; pack it first')
+            raise SettingsError(
+                'TRAIN_STEPS=None: the number of steps is known only after packing; pack the stream first'
+            )
         return self.steps
 
     @property

@@ -72,7 +72,7 @@ def train(
         measure = functools.partial(_measure, validator, probe, program.learning.tuning, frozen, log)
         state = measure(state, 0) if start == 0 else state
         last = start if probe.ends_tuning(start) else last
-        first = 'compiling the step' if start < last else 'nothing is left to do'
+        first = 'compiling the training step' if start < last else 'already finished'
         advance = stack.enter_context(bar('tuning', training.steps, start, first))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
         for done, batch in _batches(program, training, stream, start, last):
@@ -88,7 +88,7 @@ def train(
             if ends:
                 return
             if preempted:
-                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
+                raise should_stop.stopped(f'stopped after {done} of {training.steps} steps; the checkpoint is saved')
 
 
 def _measure(

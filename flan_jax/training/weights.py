@@ -85,8 +85,8 @@ class CheckpointContent:
         holds = f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}'
         if base is None or not epath.Path(base).exists():
             raise CheckpointError(
-                f'{holds}, which is not there; put it back, or say where it is now by '
-                '`flan-jax adapter rebase RUN --base=FOLDER`'
+                f'{holds}, which does not exist; restore it, or set its new path with `flan-jax adapter rebase '
+                'RUN --base=FOLDER`'
             )
         self.require_base(base)
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
@@ -95,8 +95,8 @@ class CheckpointContent:
         """Raises CheckpointError if a base model is known to have other weights than those of training."""
         if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(folder)):
             raise CheckpointError(
-                f'{self.folder} was not trained beside the weights that are in {folder} now; put back those that it '
-                'was, or say where they are by `flan-jax adapter rebase RUN --base=FOLDER`'
+                f'{self.folder} was trained with other base weights than those now in {folder}; restore the '
+                'original ones, or set their new path with `flan-jax adapter rebase RUN --base=FOLDER`'
             )
 
 
@@ -111,13 +111,15 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
     """
     metadata = checkpoints.metadata(folder)
     if 'model' not in metadata:
-        raise CheckpointError(f'{folder} does not say which decoder its weights are for; train or convert writes that')
+        raise CheckpointError(
+            f'{folder} has no description of its decoder, as `flan-jax train` and `flan-jax convert` write it'
+        )
     try:
         decoder = decoder_from_plain(metadata['model'])
         tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
     except SettingsError as error:
         raise CheckpointError(
-            f'{folder} says something of its weights that this version does not know: {error}'
+            f'{folder} has a description of its weights that this version does not support: {error}'
         ) from error
     has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
     return CheckpointContent(epath.Path(folder), decoder, tuning, metadata, has_head)
@@ -135,8 +137,8 @@ def require_base_as_before(model_dir: epath.PathLike, base: epath.PathLike) -> N
             continue
         if before not in (None, checkpoints.weights_digest(base)):
             raise CheckpointError(
-                f'{folder} was not trained beside the weights that INITIAL_CHECKPOINT_PATH={base} holds now; put back '
-                'those that it was, or choose another MODEL_DIR'
+                f'{folder} was trained with other base weights than those now in INITIAL_CHECKPOINT_PATH={base}; '
+                'restore the original ones, or choose another MODEL_DIR'
             )
         return
 

@@ -46,8 +46,8 @@ class Prompt(Tuning):
     def check(self) -> None:
         if len(self.labels) > self.length:
             raise SettingsError(
-                f'Prompt.labels has {len(self.labels)} texts, Prompt.length={self.length} rows; a text takes a row: '
-                'raise Prompt.length, or leave some out'
+                f'Prompt.labels has {len(self.labels)} texts, Prompt.length={self.length} rows; each text needs a '
+                'row: raise Prompt.length, or remove texts'
             )
 
     @property
@@ -79,8 +79,8 @@ class Prompt(Tuning):
     def merge(self, frozen: Params, trained: Params) -> Params:
         """Raises UserError always."""
         raise UserError(
-            'a soft prompt cannot be merged: no decoder computes without it what it computes with it. Use the run as '
-            'it is: evaluate, generate and flan_jax.loaded_model.load put the prompt before every text'
+            'a soft prompt cannot be merged into the weights of a decoder. Use the run directly: evaluate, '
+            'generate and flan_jax.loaded_model.load prepend the prompt to every text'
         )
 
 
@@ -93,4 +93,4 @@ def _sample_ids(key: jax.Array, count: int, vocab_size: int) -> jax.Array:
 def _ids(label: str, encode: Encode) -> list[int]:
     if ids := list(encode(label)):
         return ids
-    raise UserError(f'Prompt.labels: {label!r} has no tokens in the vocabulary; leave it out')
+    raise UserError(f'Prompt.labels: {label!r} has no tokens in the vocabulary; remove it')

@@ -63,8 +63,8 @@ class TaskPrompts(Tuning):
         for name, values in (('lengths', self.lengths), ('labels', self.labels)):
             if len(values) not in (0, len(self.tasks)) and (name, len(values)) != ('lengths', 1):
                 raise SettingsError(
-                    f'TaskPrompts.{name} has {len(values)} values for the {len(self.tasks)} of TaskPrompts.tasks; give '
-                    'one for each'
+                    f'TaskPrompts.{name} has {len(values)} values for the {len(self.tasks)} of TaskPrompts.tasks; '
+                    'give one value per task'
                 )
         self._alone()  # checks labels against lengths
 

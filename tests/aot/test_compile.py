@@ -104,7 +104,7 @@ def test_the_step_of_a_ranking_objective_compiles_on_trees():
     dpo = ['--topology=v5e:2x2', *tiny, '--gin.Run.objective=@Dpo()']
     status, output, errors = compiled(*dpo, '--responses=9')
     assert status == 0, errors
-    assert 'as a tree 480 tokens, 4 a step' in output and 'its pairs apart (36) 11,520 tokens' in output
+    assert 'as a tree 480 tokens, 4 per step' in output and 'packed as separate pairs (36) 11,520 tokens' in output
     status, _, errors = compiled(*dpo, '--responses=10')
     assert status != 0 and '--responses=10' in errors and 'Traceback' not in errors
 

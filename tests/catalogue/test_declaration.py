@@ -50,8 +50,8 @@ def template(inputs, targets='{answer}', **kwargs):
         (template('{text}'), r'toy, template 0: .*place \{options\}'),
         (template('{text} is {answer}\n{options}', '{text}'), "gives? away the target field 'text'"),
         (template('{text} is {answer}\n{options}', '{options}', inverted=True), "target field 'options'"),
-        (template('Write something.\n', '{text}', inverted=True), 'name no field'),
-        (template('{text}\n{options}', 'yes'), 'targets name no field'),
+        (template('Write something.\n', '{text}', inverted=True), 'contain no field'),
+        (template('{text}\n{options}', 'yes'), 'targets contain no field'),
         (
             {'templates': (Template('{text} {options}'), Template('{text}  {options}'))},
             'templates 0 and 1 are the same',

@@ -96,7 +96,7 @@ def test_a_run_does_not_go_on_beside_other_weights_in_the_place_of_its_base(fold
     shutil.copytree(folders / 'merged', base)
     try:
         assert run_command('train', folders, settings) == 2
-        assert 'was not trained beside the weights' in capsys.readouterr().err
+        assert 'was trained with other base weights' in capsys.readouterr().err
     finally:
         base.rmtree()
         (folders / 'kept').rename(base)
@@ -114,11 +114,11 @@ def test_a_base_that_was_moved_is_named_and_found_again(folders, samples_dir, ca
     (folders / 'base').rename(folders / 'elsewhere')
     (folders / 'run.gin').write_text((folders / 'run.gin').read_text().replace('/base/', '/elsewhere/'))
     try:
-        with pytest.raises(CheckpointError, match='base/checkpoint.*which is not there.*adapter rebase'):
+        with pytest.raises(CheckpointError, match='base/checkpoint.*which does not exist.*adapter rebase'):
             load(folders / 'run', vocabulary=f'{folders}/elsewhere/huggingface')
         assert run_command('train', folders, moved) == 2, 'another base'
         assert main.main(['adapter', 'rebase', str(folders / 'run'), f'--base={folders / "run"}']) == 2
-        assert 'is no base model of' in capsys.readouterr().err
+        assert 'is not the base model of' in capsys.readouterr().err
         assert main.main(['adapter', 'rebase', str(folders / 'run'), f'--base={folders / "elsewhere"}']) == 0
         np.testing.assert_array_equal(log_probs(load(folders / 'run')), before)
         assert run_command('train', folders, moved) == 0
@@ -140,7 +140,7 @@ def test_a_folder_that_was_moved_finds_the_base_and_the_vocabulary_within_it(fol
 def test_other_weights_in_the_place_of_the_base_are_refused(folders, tmp_path):
     content = content_of(checkpoint_in(folders / 'run'))
     other = dataclasses.replace(content, metadata={**content.metadata, 'base': str(checkpoint_in(folders / 'merged'))})
-    with pytest.raises(CheckpointError, match='was not trained beside the weights'):
+    with pytest.raises(CheckpointError, match='was trained with other base weights'):
         other.combined(make_mesh(Parallelism()))
 
 
@@ -161,10 +161,10 @@ def test_an_exported_adapter_is_opened_beside_the_base_that_it_names(folders, tm
 @pytest.mark.parametrize(
     ('changed', 'message'),
     [
-        ({'base_model_name_or_path': 'someone/model'}, 'is no folder here'),
+        ({'base_model_name_or_path': 'someone/model'}, 'is not a folder on this machine'),
         ({'use_rslora': True}, 'use_rslora=True'),
         ({'peft_type': 'IA3'}, "peft_type='IA3'"),
-        ({'r': 3}, 'the model takes'),
+        ({'r': 3}, 'the model needs'),
     ],
 )
 def test_an_adapter_that_cannot_be_followed_is_refused(folders, tmp_path, changed, message):
@@ -202,6 +202,6 @@ def test_an_exported_adapter_names_its_base_for_other_working_directories(folder
         assert named('checkpoint') == str(folders / 'base' / 'checkpoint')
     finally:
         (folders / 'gone').rename(folders / 'downloaded')
-    assert 'transformers does not' in capsys.readouterr().err
+    assert 'transformers cannot load this base model' in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     np.testing.assert_array_equal(log_probs(load('converted')), log_probs(load('checkpoint')))

@@ -18,5 +18,5 @@ def test_a_broken_row_of_the_evaluation_is_named_before_packing(samples_dir, tmp
     words = [f'--gin.{name}={value}' for name, value in settings.items()]
     assert main.main(['run', '--gin_file=gin/runs/tiny.gin', *words]) == 2
     error = ' '.join(capsys.readouterr().err.split())
-    assert 'copa, test examples: row 3 of' in error and 'is none of' in error
+    assert 'copa, test examples: row 3 of' in error and 'is not one of' in error
     assert not list((tmp_path / 'streams').iterdir()) and not (tmp_path / 'run' / 'manifest.json').exists()

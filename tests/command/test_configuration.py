@@ -218,7 +218,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
         ('lamda.num_layers', '0', 'DecoderConfig.num_layers=0: must be'),
         ('SEQUENCE_LENGTH', '100', 'lengthen SEQUENCE_LENGTH, or shorten'),
         ('Stream.targets_per_sequence', '100', 'less than the Stream.target_length=128'),
-        ('Training.microbatches', '3', 'BATCH_SIZE=8 cannot be cut into Training.microbatches=3'),
+        ('Training.microbatches', '3', 'BATCH_SIZE=8 must be a multiple of Training.microbatches=3'),
         ('Run.tuning', '@NextToken()', r'Run.tuning=NextToken\(\): must be .*@Lora\(\)'),
         ('LEARNIN_RATE', '1', "unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"),
         ('SEED', '%NOWHERE', 'still to be given: NOWHERE'),
@@ -333,7 +333,7 @@ def test_a_gin_file_runs_no_code(tmp_path, text, included):
     if included:
         (tmp_path / 'mine.gin').write_text(f"include 'gin/runs/tiny.gin'\ninclude '{file}'\n")
         file = tmp_path / 'mine.gin'
-    with pytest.raises(UserError, match=r'(import|from) .*run no code.* named in MODULES'):
+    with pytest.raises(UserError, match=r'(import|from) .*run no code.* in MODULES'):
         configuration.load([str(file)], {})
     assert 'this' not in sys.modules and not (tmp_path / 'made').exists()
 

@@ -131,10 +131,10 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(base, downloade
         ([*TO_FLAN, checkpoint, out], 'has no config.json'),
         ([*TO_FLAN, str(too_wide), out], 'the model 512'),
         ([*TO_HF, str(downloaded), out], 'is not a checkpoint'),
-        ([*TO_HF, str(tmp_path / 'lamda'), out], 'no family of transformers computes this decoder'),
+        ([*TO_HF, str(tmp_path / 'lamda'), out], 'no model family of transformers equals this decoder'),
         ([*TO_HF, checkpoint, out, f'--vocabulary={tmp_path}/other'], 'was trained with vocabulary'),
         (['convert', '--from=hf', '--to=hf', checkpoint, out], 'are the same'),
-        ([*TO_FLAN, str(downloaded), out, '--dtype=bfloat16'], '--vocabulary and --dtype go with --to=hf'),
+        ([*TO_FLAN, str(downloaded), out, '--dtype=bfloat16'], '--vocabulary and --dtype only apply with --to=hf'),
     ):
         assert main.main(arguments) == 2
         assert message in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     stds = [tuned[name]['few_shot'][1] for name in names]
     assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(stds) / 3)
     page = (finished / 'report.html').read_text()
-    assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
+    assert 'Few-shot compared with zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
     for table in ('results.csv', 'templates.csv'):
         rows = list(csv.DictReader((finished / table).open()))
         assert {(row['dataset'], row['shots']) for row in rows} == {(name, shots) for name in names for shots in '02'}

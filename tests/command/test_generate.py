@@ -106,10 +106,10 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
     ('more', 'message'),
     [
         (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
-        (['--file=nothing.txt', 'word'], 'give prompts or --file, not both'),
+        (['--file=nothing.txt', 'word'], 'prompts and --file are both given'),
         (['--beams=2', '--temperature=1', 'word'], 'give --beams or --temperature'),
-        (['--chat', 'word'], 'leave the prompts out'),
-        (['--system=x', 'word'], '--system goes with --chat'),
+        (['--chat', 'word'], 'remove the prompts'),
+        (['--system=x', 'word'], '--system only applies with --chat'),
         (['--beams=0', 'word'], ': beams=0: must be an integer of at least 1'),
         (['--temperature=0', 'word'], ': temperature=0.0: must be a number above 0'),
         (['--top_k=0', 'word'], ': top_k=0: must be an integer of at least 1'),
@@ -137,7 +137,7 @@ def test_a_line_without_a_prompt_is_named(checkpoint, tmp_path, capsys):
 
 def test_a_checkpoint_without_a_vocabulary_or_with_another_is_refused(checkpoint, tmp_path, capsys):
     assert main.main(['generate', f'--checkpoint={checkpoint}', 'word']) == 2
-    assert 'no vocabulary is known of' in capsys.readouterr().err
+    assert f'the vocabulary of {checkpoint} is not known' in capsys.readouterr().err
     assert main.main(['generate', f'--checkpoint={tmp_path}', 'word']) == 2
     assert 'is not a checkpoint' in capsys.readouterr().err
 

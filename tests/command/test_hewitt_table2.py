@@ -191,4 +191,4 @@ def test_a_judge_that_is_not_there_is_refused_before_anything_runs(data_dir, roo
 
 def test_a_judge_is_refused_where_nothing_is_judged(data_dir, tmp_path, capsys):
     assert main.main(arguments(data_dir, tmp_path, '--judge=somewhere')) == 2
-    assert 'hewitt.table2 judges nothing' in capsys.readouterr().err
+    assert 'hewitt.table2 has no judge' in capsys.readouterr().err

@@ -153,7 +153,7 @@ def test_what_cannot_be_asked_is_refused(make, data, tmp_path):
     with pytest.raises(UserError, match='instructions.jsonl: no such file; `flan-jax ifs data'):
         asked_of(make(tmp_path / 'run', data=str(tmp_path)))
     (tmp_path / 'instructions.jsonl').write_bytes((data / 'instructions.jsonl').read_bytes())
-    with pytest.raises(UserError, match='holds no classifier'):
+    with pytest.raises(UserError, match='contains no classifier'):
         asked_of(make(tmp_path / 'run', data=str(tmp_path)))
     asked_of(make(tmp_path / 'run'))
     with pytest.raises(UserError, match='with another max_new_tokens'):
@@ -161,7 +161,7 @@ def test_what_cannot_be_asked_is_refused(make, data, tmp_path):
     positions = dataclasses.replace(MODEL, position=Learned(max_length=70))
     with pytest.raises(SettingsError, match='IfsCurve.max_new_tokens=60 after Stream.input_length=16'):
         dataclasses.replace(make(tmp_path, max_new_tokens=60), model=positions)
-    with pytest.raises(SettingsError, match=r'Run.objective=@Reward\(\) does not train'):
+    with pytest.raises(SettingsError, match=r'Run.objective=@Reward\(\) cannot do'):
         dataclasses.replace(make(tmp_path), objective=Reward())
 
 

@@ -36,7 +36,7 @@ def wrong(run):
 def test_a_sound_run_is_found_sound(run, capsys):
     assert main.main(['doctor', str(run)]) == 0
     found = {name: what for name, what, _ in checks_of_run(run)}
-    assert found['checkpoint 1'] == found['checkpoint 2'] == '2 arrays as saved'
+    assert found['checkpoint 1'] == found['checkpoint 2'] == '2 arrays match their digests'
     assert found['metrics'] == '1 lines' and found['records'] == '2 records'
 
 
@@ -55,6 +55,6 @@ def test_each_damage_is_named(run):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert main.main(['doctor', str(tmp_path / 'nothing')]) == 2
-    assert 'no such folder of a run' in capsys.readouterr().err
+    assert 'no such folder; give the MODEL_DIR of a run' in capsys.readouterr().err
     assert main.main(['doctor', str(tmp_path)]) == 2, 'where nothing is, nothing is sound'
-    assert 'no run has begun there' in capsys.readouterr().err
+    assert 'contains no run' in capsys.readouterr().err

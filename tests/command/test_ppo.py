@@ -207,7 +207,7 @@ def test_it_does_not_go_on_near_other_weights_than_it_began_with(folder, capsys)
     """What it began with is the reference that answers are kept near."""
     with other_weights(folder / 'out/rft/sft/checkpoints/240', random_params(settings().model, seed=5)):
         assert run() == 2
-        assert 'was not trained beside the weights' in capsys.readouterr().err
+        assert 'was trained with other base weights' in capsys.readouterr().err
     assert run() == 0
 
 
@@ -215,7 +215,7 @@ def test_it_does_not_go_on_near_other_weights_than_it_began_with(folder, capsys)
     ('changes', 'message'),
     [
         ({'Ppo.kl_reward': 0.1}, 'holds samples with another objective'),
-        ({'Ppo.questions': 'None', 'MODEL_DIR': 'out/other'}, 'name a file of prompts'),
+        ({'Ppo.questions': 'None', 'MODEL_DIR': 'out/other'}, 'set it to a file of prompts'),
         ({'Ppo.reward': 'fewer_wrods', 'MODEL_DIR': 'out/other'}, 'did you mean fewer_words'),
         ({'Ppo.max_new_tokens': 500, 'MODEL_DIR': 'out/other'}, 'SEQUENCE_LENGTH=272'),
         ({'Stream.input_length': 8, 'MODEL_DIR': 'out/other'}, 'raise Stream.input_length=8'),
@@ -260,7 +260,7 @@ def test_it_begins_with_a_whole_language_model_alone(folder, checkpoint, message
 
 def test_each_command_refuses_what_is_the_others(capsys):
     assert main.main(['ppo', '--gin_file=gin/runs/rft.gin', '--gin.MODEL_DIR=out/other']) == 2
-    assert 'learns from data; use `flan-jax train`' in capsys.readouterr().err
+    assert 'trains on data; use `flan-jax train`' in capsys.readouterr().err
     bindings = [f'--gin.{name}={value}' for name, value in SETTINGS.items()]
     assert main.main(['train', '--gin_file=gin/runs/ppo.gin', *bindings]) == 2
     assert 'use `flan-jax ppo`' in capsys.readouterr().err

@@ -70,11 +70,11 @@ def test_a_run_learns_a_preference_and_reports_it(settings, capfd):
         np.testing.assert_allclose(sum(report['distribution'][name]), 1)
     np.testing.assert_allclose(sum(found['weight'] for found in report['reliability']), 1)
     page = (folder / 'run' / 'report.html').read_text()
-    assert 'pairs ranked right' in page and 'of test pairs' in page and page.count('<svg') == 4
+    assert 'accuracy of pairs' in page and 'of test pairs' in page and page.count('<svg') == 4
     with (folder / 'run' / metrics_log.FILE).open('a') as file:  # as a step leaves whose answers are all ties
         file.write(json.dumps({'step': STEPS + 1, 'loss': 0.7}) + '\n')
     assert run_command('report', folder, given) == 0
-    assert 'pairs ranked right' in (folder / 'run' / 'report.html').read_text()
+    assert 'accuracy of pairs' in (folder / 'run' / 'report.html').read_text()
 
 
 def test_other_weights_under_the_same_path_are_refused(settings, capfd):
@@ -131,4 +131,4 @@ def test_reference_goes_with_objectives_that_rank(settings, capfd):
         if name != 'Dpo.beta'
     ]
     assert main.main(['pack', f'--gin_file={folder / "run.gin"}', '--reference', *arguments]) == 2
-    assert '--reference goes with an objective that ranks responses' in capfd.readouterr().err
+    assert '--reference only applies to objectives that rank responses' in capfd.readouterr().err

@@ -96,8 +96,8 @@ def test_the_report_joins_all_clusters(uninterrupted):
     assert low <= lines['copa']['models']['tuned']['mean'] <= high
     assert found['formats'] == {'base': 'plain', 'tuned': 'flan'}
     page = (uninterrupted / 'report.html').read_text()
-    assert 'templates only 0, 1 are asked' in page and '± ' in page
-    assert page.count('<svg') == 2 and 'Table 2' in page and 'mean nothing for science' in page
+    assert 'Only templates 0, 1 of each dataset are evaluated' in page and '± ' in page
+    assert page.count('<svg') == 2 and 'Table 2' in page and 'no scientific meaning' in page
 
 
 def test_no_model_is_tuned_on_its_cluster_and_the_base_is_evaluated_once(uninterrupted):
@@ -193,12 +193,12 @@ def test_the_list_names_every_study_with_its_cost(capsys):
     ('words', 'message'),
     [
         (['flan.figure66'], "unknown study 'flan.figure66'; did you mean flan.figure6"),
-        ([], 'name a study, or give --list'),
+        ([], 'give the id of one table or figure, or --list'),
         (['flan.figure6', '--seeds=0'], '--seeds=0: must be at least 1'),
-        (['flan.figure6', '--clusters=sentiment'], 'flan.figure6 says itself what it holds out'),
+        (['flan.figure6', '--clusters=sentiment'], 'flan.figure6 has fixed held-out clusters'),
         (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6 itself'),
-        (['flan.figure7', '--scale=own'], 'take --scale=small or --scale=paper'),
-        (['flan.table1', '--seeds=2'], 'flan.table1 has one run for each cluster'),
+        (['flan.figure7', '--scale=own'], 'use --scale=small or --scale=paper'),
+        (['flan.table1', '--seeds=2'], 'flan.table1 has one run per cluster'),
         (['flan.table1', '--corpus=text:a.txt'], 'only flan.contamination searches one'),
         (['flan.contamination', '--corpus=text:nowhere.txt'], 'no file matches nowhere.txt'),
     ],

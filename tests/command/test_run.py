@@ -82,7 +82,7 @@ def test_the_report_says_what_was_found(finished):
     beside = {'results.csv', 'templates.csv', 'results.tex', 'scores.svg', 'scores.png', 'loss.svg', 'loss.png'}
     assert beside <= set(os.listdir(finished['MODEL_DIR']))
     page = (finished['MODEL_DIR'] / 'report.html').read_text()
-    assert 'mean nothing for science' in page and page.count('<svg') == 2
+    assert 'no scientific meaning' in page and page.count('<svg') == 2
     assert not re.search(r'(src|href)="http', page), 'the page must stand alone'
 
 
@@ -140,7 +140,7 @@ def test_while_a_run_is_at_work_it_can_be_reported_on_but_nobody_else_writes(fin
         for command in ('run', 'train', 'evaluate', 'certify'):
             capsys.readouterr()
             assert main.main([command, *words]) == 2
-            assert 'another run is at work there: process' in ' '.join(capsys.readouterr().err.split())
+            assert 'another process is using this folder: process' in ' '.join(capsys.readouterr().err.split())
         assert main.main(['report', *words]) == 0
         assert main.main(['status', str(finished['MODEL_DIR'])]) == 0
     for command in ('evaluate', 'certify'):
@@ -211,7 +211,7 @@ def test_another_vocabulary_is_refused(finished, capsys, tmp_path):
     assert main.main(['train', RUN[1], *bindings(**finished | other | checkpoint)]) == 2
     assert 'was trained with vocabulary' in capsys.readouterr().err
     assert main.main(['train', RUN[1], *bindings(**finished | other | {'lamda.vocab_size': 100})]) == 2
-    assert 'has 287 pieces, the model only 100' in capsys.readouterr().err
+    assert 'has 287 pieces, but the model has only 100' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_any_checkpoint_is_evaluated_without_tuning_and_on_many_devices_alike(fi
 def test_nothing_to_evaluate_is_refused(tmp_path, samples_dir, capsys):
     where = {'MODEL_DIR': tmp_path / 'run', 'TFDS_DATA_DIR': samples_dir, 'Stream.directory': tmp_path}
     assert main.main(['evaluate', RUN[1], *bindings(**where)]) == 2
-    assert 'or INITIAL_CHECKPOINT_PATH names one to evaluate without tuning' in capsys.readouterr().err
+    assert 'or set INITIAL_CHECKPOINT_PATH to evaluate a model without tuning' in capsys.readouterr().err
 
 
 def test_a_run_answers_prompts(finished, capsys):

@@ -75,7 +75,7 @@ def test_the_named_checkpoints_answer_and_one_is_chosen(run, capsys):
     said = capsys.readouterr().out
     (first, second) = sorted(found['standings'], key=lambda line: -line['win_rate'])
     assert f'{best} answers best' in said
-    assert ('it may be chance' in said) == (second['interval'][1] >= first['interval'][0])
+    assert ('this may be chance' in said) == (second['interval'][1] >= first['interval'][0])
     page = (run / 'selection' / 'report.html').read_text()
     assert all(prompt in page for prompt in PROMPTS)
 
@@ -116,9 +116,12 @@ def test_answers_of_another_run_at_the_same_steps_are_not_taken_for_its_own(run,
 
 def test_one_checkpoint_is_no_choice(run, capsys):
     assert main.main(arguments(run, '--first=4')) == 2
-    assert 'no choice among 1 checkpoints; kept are those of steps 2, 4, 6, 8' in capsys.readouterr().err
+    assert (
+        'needs at least two checkpoints, found 1; the kept checkpoints are those of steps 2, 4, 6, 8'
+        in capsys.readouterr().err
+    )
 
 
 def test_a_folder_without_checkpoints_is_named(run, tmp_path, capsys):
     assert main.main(['select', str(tmp_path), *arguments(run)[2:]]) == 2
-    assert f'no checkpoint in {tmp_path}; name' in capsys.readouterr().err
+    assert f'no checkpoint in {tmp_path}; give' in capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_a_run_of_epochs_says_which(run):
 
 def test_a_run_that_packs_is_at_work_though_it_has_no_manifest_yet(tmp_path):
     with only_run(tmp_path):
-        assert dict(status_of(str(tmp_path)))['at work'] == at_work(tmp_path)
+        assert dict(status_of(str(tmp_path)))['process'] == at_work(tmp_path)
 
 
 def test_lines_of_evaluations_are_without_a_loss(run):
@@ -59,14 +59,14 @@ def test_says_that_a_rule_ended_tuning(run):
     (run / manifest.FILE).write_text(json.dumps(made))
     with open(run / metrics_log.FILE, 'a', encoding='utf-8') as file:
         file.write(json.dumps({'step': 20, 'ifs': 0.9, 'ifs_rule_met': 1.0}) + '\n')
-    assert dict(status_of(str(run)))['tuned'].startswith('20 of 50 steps, after which')
+    assert dict(status_of(str(run)))['tuned'].startswith('20 of 50 steps, ended early')
 
 
 def test_names_the_process_at_work_and_keeps_no_run_out(run):
     assert at_work(run) == ''
     with only_run(run):
         assert 'process' in at_work(run)
-        assert dict(status_of(str(run)))['at work'] == at_work(run)
+        assert dict(status_of(str(run)))['process'] == at_work(run)
     assert at_work(run) == ''
     with only_run(run):
         pass
@@ -74,7 +74,7 @@ def test_names_the_process_at_work_and_keeps_no_run_out(run):
 
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert main.main(['status', str(tmp_path)]) == 2
-    assert 'no run has begun there' in capsys.readouterr().err
+    assert 'contains no run' in capsys.readouterr().err
 
 
 def test_what_is_noted_reaches_the_disk_before_the_next_checkpoint(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def test_licences_name_every_dataset(capsys):
 def test_few_shot_prompts_are_shown_part_by_part(samples_dir, capsys):
     status, printed = run(capsys, 'show', 'rte', f'--data_dir={samples_dir}', '--template=1', '--shots=2', '--n=1')
     assert status == 0 and 'template 1, 2 of 2 exemplars fit' in printed.out
-    assert printed.out.count('OPTIONS:') == 3 and 'tokens in all' in printed.out
+    assert printed.out.count('OPTIONS:') == 3 and 'tokens in total' in printed.out
 
 
 def test_a_pipe_tells_prompts_from_responses_without_colours(samples_dir, capsys):
@@ -62,7 +62,7 @@ def test_lengths_say_what_is_cut_of_each_dataset(samples_dir, capsys):
     shortened, _, targets_cut, tokens_cut = shares['cnn_dailymail']
     assert shortened > 0 and tokens_cut > targets_cut > 0
     assert shares['wmt16_translate_deen'][0] == 0 < shares['wmt16_translate_deen'][1]
-    assert 0 < shares['all, as they are mixed'][2] < targets_cut
+    assert 0 < shares['all, weighted by mixing rate'][2] < targets_cut
 
 
 def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_path, capsys):

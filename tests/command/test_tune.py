@@ -84,7 +84,7 @@ def test_the_same_command_goes_on_and_another_is_refused(folder, tuned, capsys):
     assert f"flan-jax generate '{folder}/out' --chat " in said
     assert f"flan-jax run '--gin_file={folder}/out/run.gin' " in said
     assert tune(folder, *tuned, '--epochs=5') == 2
-    assert 'asks for something else' in capsys.readouterr().err
+    assert 'already exists with another configuration' in capsys.readouterr().err
 
 
 def test_the_gin_file_is_the_run(folder, tuned):
@@ -115,7 +115,7 @@ def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys)
     assert f'{folder}/again/base was made of another model' in capsys.readouterr().err
     (folder / 'again' / tune_base.MADE_OF).unlink()
     assert tune(folder, f'--base={folder}/model', *asked) == 2
-    assert f'nothing says whether it was made of --base={folder}/model' in capsys.readouterr().err
+    assert f'it is not known whether it was converted from --base={folder}/model' in capsys.readouterr().err
     shutil.rmtree(folder / 'again' / 'base')
     assert tune(folder, f'--base={folder}/other', *asked) == 0
     embedding = [load(folder / name).params['embedding'] for name in ('again/base/checkpoint', 'other')]
@@ -158,7 +158,7 @@ def test_an_adapter_of_peft_is_merged_into_its_base_and_tuned_further(folder, tu
     (folder / 'peft' / 'adapter_config.json').write_text(
         (folder / 'peft' / 'adapter_config.json').read_text().replace(f'{folder}/model', f'{folder}/out')
     )
-    with pytest.raises(ConversionError, match='is an adapter itself; merge that into its base'):
+    with pytest.raises(ConversionError, match='is itself an adapter; merge that into its base'):
         load(f'{folder}/peft')
 
 
@@ -197,11 +197,11 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
     ('changed', 'message'),
     [
         ({'data': 'nothing.json'}, 'nothing.json: no such file'),
-        ({'data': 'odd.jsonl'}, 'no format reads these'),
+        ({'data': 'odd.jsonl'}, 'match none of these formats'),
         ({'data': 'late.jsonl'}, "late.jsonl, line 2: 'output' is missing"),
         ({'base': 'alpaca.json'}, 'is not a checkpoint'),
         ({'objective': 'next_tokn'}, 'did you mean next_token'),
-        ({'objective': 'dpo'}, 'learns from several answers'),
+        ({'objective': 'dpo'}, 'needs several answers'),
         ({'objective': 'ppo'}, 'use `flan-jax ppo'),
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
         ({'validation': '1.5'}, '--validation=1.5: must be a file, or a share'),
@@ -211,8 +211,8 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
-        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '128'}, 'at least 75 % would be cut or left out'),
-        ({'chat_template': 'alpaca'}, '--length=160: of the first 5 examples at least 100 % would be cut'),
+        ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '128'}, 'at least 75 % would be truncated or skipped'),
+        ({'chat_template': 'alpaca'}, '--length=160: of the first 5 examples at least 100 % would be truncated'),
         ({'format': 'messages'}, 'expected messages, a list of'),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_tied_unembedding_may_be_there_twice_if_it_is_the_same(tmp_path):
         (lambda folder: (folder / 'config.json').unlink(), 'has no config.json'),
         (lambda folder: (folder / 'config.json').write_text('{"model_type": "bert"}'), "'bert' is not supported"),
         (lambda folder: (folder / 'model.safetensors').unlink(), 'has neither model.safetensors nor'),
-        (lambda folder: (folder / 'model.safetensors').write_bytes(b'nothing'), 'is broken'),
+        (lambda folder: (folder / 'model.safetensors').write_bytes(b'nothing'), 'is damaged'),
         (
             lambda folder: (folder / 'model.safetensors.index.json').write_text(
                 '{"weight_map": {"a": "b.safetensors"}}'
@@ -186,7 +186,7 @@ def test_spoilt_folders_are_named(spoil, message, tmp_path):
 
 
 def test_a_decoder_of_no_family_is_refused_with_what_differs():
-    with pytest.raises(ConversionError, match='no family of transformers computes this decoder.*position'):
+    with pytest.raises(ConversionError, match='no model family of transformers equals this decoder.*position'):
         family_of(lamda(num_layers=2, d_model=128, vocab_size=100))
 
 

@@ -77,8 +77,12 @@ LOOP = '{{% for m in messages %}}{}{{% endfor %}}'.format
 @pytest.mark.parametrize(
     ('template', 'dialogue', 'message'),
     [
-        (text_of('gemma2'), BRIEF, 'refuses messages of system, user.*System role not supported'),
-        (text_of('mistral'), BRIEF, 'no prefix of the dialogue'),  # the system message stands before the last question
+        (text_of('gemma2'), BRIEF, 'rejects messages of system, user.*System role not supported'),
+        (
+            text_of('mistral'),
+            BRIEF,
+            'not a prefix of the dialogue',
+        ),  # the system message stands before the last question
         (LOOP("{{ m.content | replace('B', 'b') + eos_token }}"), BARE, 'changes an answer'),
         (
             LOOP("{{ m.content + (eos_token if loop.last and m.role == 'assistant' else '') }}"),
@@ -86,10 +90,10 @@ LOOP = '{{% for m in messages %}}{}{{% endfor %}}'.format
             'changes an answer',
         ),
         (LOOP("{{ m.content + '\n' }}"), BARE, 'writes nothing after an answer'),
-        (LOOP("{% if m.role == 'user' %}{{ m.content }}{% endif %}"), BARE, 'does not show'),
-        (LOOP('{{ m.content }}') + '{% if add_generation_prompt %}>{% endif %}', BARE, 'no prefix'),
-        ('{% for m in messages %}', BARE, 'is no Jinja: line 1'),
-        ('{{ messages.append(1) }}', BARE, 'refuses messages'),  # the sandbox
+        (LOOP("{% if m.role == 'user' %}{{ m.content }}{% endif %}"), BARE, 'does not put the answer'),
+        (LOOP('{{ m.content }}') + '{% if add_generation_prompt %}>{% endif %}', BARE, 'not a prefix'),
+        ('{% for m in messages %}', BARE, 'is not valid Jinja: line 1'),
+        ('{{ messages.append(1) }}', BARE, 'rejects messages'),  # the sandbox
         ('{{ strftime_now("%d") }}', BARE, "'strftime_now' is undefined"),  # the text must not depend on the day
     ],
 )
@@ -99,7 +103,7 @@ def test_what_cannot_be_learned_from_is_refused(template, dialogue, message):
 
 
 def test_a_template_without_end_of_turn_is_refused_when_it_is_named():
-    with pytest.raises(ChatTemplateError, match='never learn to stop'):
+    with pytest.raises(ChatTemplateError, match='not learn to stop'):
         ChatTemplate('{% for m in messages %}{{ m.content }}{% endfor %}')
 
 

@@ -52,5 +52,5 @@ def test_what_can_be_read_in_two_ways_has_to_be_named(tmp_path):
     with pytest.raises(ExampleError, match='as messages and as preference; name one by --format'):
         format_of_file(tmp_path / 'rows.jsonl', known_formats(), {})
     (tmp_path / 'rows.jsonl').write_text('')
-    with pytest.raises(ExampleError, match='holds no examples'):
+    with pytest.raises(ExampleError, match='contains no examples'):
         format_of_file(tmp_path / 'rows.jsonl', known_formats(), {})

@@ -54,7 +54,7 @@ def test_a_dataset_of_a_cluster_left_out_is_refused(samples_dir):
     data = Data(tfds_data_dir=samples_dir, mixture='sst2+rte', held_out='sentiment')
     proof = prove(data, catalogue.datasets_in('sentiment'))
     assert list(proof['compared']['tuned']) == ['rte']  # the mixture leaves sst2 out by itself
-    with pytest.raises(HoldOutError, match='sst2: tuned on, although of a cluster left out'):
+    with pytest.raises(HoldOutError, match='sst2: in the tuning mixture, although in a held-out cluster'):
         check_declarations(('sentiment',), [catalogue.dataset('sst2')], [])
 
 

@@ -38,8 +38,8 @@ GOOD = b'{"a": "b"}\n'
         (b'\xff\xfe{\x00', 'not UTF-8'),
         (b'null', 'found NoneType'),
         (b'3', 'found int'),
-        (b'{"a": "\\ud800"}', 'half a character'),
-        (b'{"a": {"b": ["\\udfff"]}}', 'half a character'),
+        (b'{"a": "\\ud800"}', 'lone surrogate'),
+        (b'{"a": {"b": ["\\udfff"]}}', 'lone surrogate'),
         (b'[' * 100_000, 'not JSON|expected an object|nested too deep'),
         (b'{"a": 1', 'not JSON'),
     ],
@@ -164,7 +164,7 @@ def not_utf8(row):
 
 
 ON_DISK = {
-    r'the label\] \[7\] \[is none of the': label(7), r'\[-1\] \[is none of': label(-1),
+    r'the label\] \[7\] \[is not one of the': label(7), r'\[-1\] \[is not one of': label(-1),
     r'\[0\] \[options': without_options, 'not UTF-8': not_utf8,
 }  # fmt: skip
 

@@ -79,7 +79,7 @@ def test_streams_are_told_apart_by_their_rates_alone(samples_dir):
 
 
 def test_mixing_is_refused_where_it_says_nothing(samples_dir, tmp_path):
-    with pytest.raises(SettingsError, match=r'Data.mixing=@EqualMixing\(\) weighs the datasets'):
+    with pytest.raises(SettingsError, match=r'Data.mixing=@EqualMixing\(\) sets mixing rates'):
         Data(tfds_data_dir='unread', parts=(Part(name='a', mixture='rte'),), mixing=EqualMixing())
     (tmp_path / 'book.txt').write_text('A line.\n')
     with pytest.raises(UserError, match='Data.mixing is set'):

@@ -113,7 +113,7 @@ def test_unknown_names_are_answered_with_the_nearest():
 
 
 def test_holding_out_the_whole_mixture_is_refused():
-    with pytest.raises(UserError, match='nothing left to tune on'):
+    with pytest.raises(UserError, match='no dataset left to tune on'):
         members(Data(tfds_data_dir='unread', mixture='sentiment', held_out='sentiment'))
 
 
@@ -141,7 +141,7 @@ def test_a_name_with_a_form_is_that_form(samples_dir):
 def test_no_name_gets_around_the_hold_out(name, form):
     data = Data(tfds_data_dir='unread', mixture='+'.join(part + form for part in name.split('+')), held_out='sentiment')
     if name == 'sentiment':
-        with pytest.raises(UserError, match='nothing left to tune on'):
+        with pytest.raises(UserError, match='no dataset left to tune on'):
             members(data)
     else:
         assert 'sentiment' not in clusters_of(data) and clusters_of(dataclasses.replace(data, held_out=None)) != set()
@@ -151,7 +151,7 @@ def test_the_hold_out_applies_to_what_is_packed(samples_dir):
     data = Data(tfds_data_dir=samples_dir, mixture='sst2_few_shot+rte_few_shot', held_out='sentiment')
     mixture = tuning_mixture(data)
     assert list(mixture.rates) == ['rte_few_shot'] and mixture.members['rte_few_shot'].shots == 16
-    with pytest.raises(UserError, match='nothing left to tune on'):
+    with pytest.raises(UserError, match='no dataset left to tune on'):
         tuning_mixture(dataclasses.replace(data, mixture='sst2_few_shot'))
 
 
@@ -175,7 +175,7 @@ def test_what_is_registered_elsewhere_is_held_out_by_what_it_reads(mixture, kept
     if kept:
         assert set(tuning_mixture(data).rates) == set(tuning_mixture(data).datasets) == kept
     else:
-        with pytest.raises(UserError, match='nothing left to tune on'):
+        with pytest.raises(UserError, match='no dataset left to tune on'):
             tuning_mixture(data)
     assert 'sst2' in {
         dataset.name for dataset in tuning_mixture(dataclasses.replace(data, held_out=None)).datasets.values()
@@ -206,7 +206,7 @@ def test_what_cannot_be_resolved_refuses_to_hold_out(samples_dir, tmp_path):
     ],
 )
 def test_name_and_settings_may_not_speak_of_two_forms(name, settings):
-    with pytest.raises(UserError, match='leave out one of the two'):
+    with pytest.raises(UserError, match='remove one of the two'):
         members(Data(tfds_data_dir='unread', mixture=name, **settings))
 
 
@@ -222,7 +222,9 @@ def test_registered_tasks_have_their_own_prompt_format(samples_dir):
     with pytest.raises(UserError, match=f"in SeqIO's registries as '{REGISTERED}sst2_template_3'"):
         members(dataclasses.replace(data, mixture='sst2_template_3'))
     seqio.set_tfds_data_dir_override(None)
-    with pytest.raises(UserError, match=f"{REGISTERED}rte' is a name of SeqIO's registries, .* joined with no other"):
+    with pytest.raises(
+        UserError, match=f"{REGISTERED}rte' is a name of SeqIO's registries, .* cannot be combined with other names"
+    ):
         tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}rte+sst2'))
 
 

@@ -104,11 +104,11 @@ def test_shares_add_up(samples_dir):
 
 def test_what_is_said_twice_is_refused(samples_dir):
     for settings in ({'mixture': 'flan'}, {'shots': 2}, {'instructions': 'none'}):
-        with pytest.raises(UserError, match='Data.parts says'):
+        with pytest.raises(UserError, match='Data.parts defines'):
             members(Data(tfds_data_dir='unread', **{'mixture': 'a title', 'parts': SMALL} | settings))
     with pytest.raises(UserError, match='name rte instead of rte_few_shot'):
         members(data_of((Part(name='a', mixture='rte_few_shot'),)))
-    with pytest.raises(SettingsError, match='a name of its own'):
+    with pytest.raises(SettingsError, match='the names of parts must differ'):
         data_of((SMALL[0], SMALL[0]))
 
 

@@ -105,7 +105,7 @@ def test_an_example_that_does_not_fit_is_named_and_nothing_is_written(tmp_path, 
 def test_empty_and_absent_files_are_refused(tmp_path):
     with pytest.raises(prepare.ExampleError, match='no such file'):
         prepare.write_dataset('super_glue/rte:1.0.2', {'train': tmp_path / 'no.jsonl'}, str(tmp_path), origin='')
-    with pytest.raises(prepare.ExampleError, match='holds no examples'):
+    with pytest.raises(prepare.ExampleError, match='contains no examples'):
         prepare.write_dataset(
             'super_glue/rte:1.0.2', {'train': write_jsonl(tmp_path / 'e.jsonl', [])}, str(tmp_path), ''
         )

@@ -137,7 +137,10 @@ def test_another_wording_is_another_prompt_wherever_prompts_are_told_apart(tmp_p
         (('{% if question', '{% iff question'), "unknown tag 'iff'"),
         (('{{ premise }} Why', '{{ premise.__class__.__mro__ }} Why'), "attribute '__class__' .* is unsafe"),
         (('subset: copa', 'subset: cope'), 'is for super_glue/cope, which the catalogue does not have'),
-        (('name: why', 'name: !!python/object/apply:os.getcwd []'), 'no templates of promptsource can be read'),
+        (
+            ('name: why', 'name: !!python/object/apply:os.getcwd []'),
+            'cannot be read as a templates.yaml of promptsource',
+        ),
         (('original_task: true', 'original_task: false'), 'no prompt in .* asks for the task of super_glue/copa'),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_rank_is_a_score_that_falls():
         ({'prompt': 'Who?', 'responses': ['a']}, 'here: responses has 1 entries; 2 to 64'),
         ({'prompt': 'Who?', 'responses': ['a'] * 65}, 'has 65 entries'),
         ({'prompt': 'Who?', 'responses': ['a', 'b']}, 'response 1: no score'),
-        ({'prompt': 'Who?', 'responses': ['a', 'b'], 'scores': [1]}, 'a number for each of 2'),
+        ({'prompt': 'Who?', 'responses': ['a', 'b'], 'scores': [1]}, 'one number for each of 2'),
         ({'prompt': 'Who?', 'responses': ['a', 'b'], 'scores': [1, float('nan')]}, 'nan is not a finite number'),
         ({'prompt': 'Who?', 'responses': ['a', 'b'], 'scores': [1, '2']}, "'2' is not a finite number"),
         ({'prompt': 'Who?', 'responses': ['a', 3], 'scores': [1, 2]}, 'responses 2: expected a text .* found 3'),
@@ -167,7 +167,7 @@ def test_long_responses_are_counted_and_large_trees_refused(prepared, tmp_path):
     stream = packed(prepared, tmp_path, target_length=3)
     cuts = stream.manifest.cuts['counts']
     assert 0 < cuts['targets_cut'] < cuts['examples'] and cuts['dropped'] == 0
-    with pytest.raises(UserError, match='cannot hold a prompt .* with 6 responses .* it takes 112'):
+    with pytest.raises(UserError, match='cannot hold a prompt .* with 6 responses .* raise it to 112'):
         packed(prepared, tmp_path, sequence_length=100)
     with pytest.raises(UserError, match='Stream.targets_per_sequence=60 is less than 6 responses .* raise it to 72'):
         packed(prepared, tmp_path, targets_per_sequence=60)
@@ -192,7 +192,7 @@ def test_a_prompt_loses_its_first_turns_or_is_dropped_but_never_its_end(tmp_path
 def test_what_has_no_scores_cannot_be_ranked(prepared):
     with pytest.raises(UserError, match='chains have none with scores'):
         tuning_mixture(Data(tfds_data_dir=prepared, mixture='counts+chains'), ranked=True)
-    with pytest.raises(UserError, match='only datasets of the catalogue'):
+    with pytest.raises(UserError, match='needs datasets of the catalogue'):
         tuning_mixture(Data(tfds_data_dir=prepared, mixture='text:x.txt'), ranked=True)
 
 

@@ -99,7 +99,7 @@ def test_a_dataset_prepared_anew_is_another_text(tmp_path):
     [
         ('text:nowhere/*.txt', 'no file matches'),
         ('tfds:ag_news_subset:1.0.0:body', 'has the fields'),
-        ('tfds:ag_news_subset', 'name a TFDS dataset and its field'),
+        ('tfds:ag_news_subset', 'expected tfds:DATASET:FIELD'),
     ],
 )
 def test_text_that_is_not_there_is_named(samples_dir, mixture, message):

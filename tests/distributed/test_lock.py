@@ -54,7 +54,7 @@ def test_what_the_file_holds_does_not_matter(tmp_path, content):
     (tmp_path / FILE).write_text(content)
     with only_run(tmp_path):
         (tmp_path / FILE).write_text(content)
-        with pytest.raises(UserError, match='another run is at work there'), only_run(tmp_path):
+        with pytest.raises(UserError, match='another process is using this folder'), only_run(tmp_path):
             pass
 
 

@@ -101,7 +101,7 @@ def test_of_two_answers_to_the_same_examples_one_must_be_named(tmp_path):
     a = write_model(tmp_path / 'a', [[1, 0, 1]], weights='first')
     write_model(tmp_path / 'a', [[1, 1, 1]], weights='second')
     b = write_model(tmp_path / 'b', [[1, 0, 1]])
-    with pytest.raises(ComparisonError, match='name one of the two'):
+    with pytest.raises(ComparisonError, match='give one of the two'):
         compare(a, b)
     scores = sorted(compare(folder, b)[0].score_a for folder in records.folders_in(a))
     assert scores == pytest.approx([200 / 3, 100.0])
@@ -119,7 +119,7 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert main.main(['compare', str(a), str(tmp_path / 'b'), f'--output={tmp_path}']) == 2
     assert 'is a folder' in capsys.readouterr().err
     assert main.main(['compare', str(tmp_path / 'nothing')]) == 2
-    assert '`flan-jax evaluate` writes them' in capsys.readouterr().err
+    assert 'run `flan-jax evaluate` first' in capsys.readouterr().err
 
 
 def test_options_are_ranked_as_the_runs_rank_them(tmp_path, capsys):
@@ -134,7 +134,7 @@ def test_options_are_ranked_as_the_runs_rank_them(tmp_path, capsys):
     assert main.main(['compare', a, c, '--score=sum', f'--output={output}']) == 0
     assert json.loads(output.read_text())['score'] == 'sum'
     assert main.main(['compare', a, c]) == 2
-    assert 'c by mean); name one by --score' in capsys.readouterr().err
+    assert 'c by mean); choose one with --score' in capsys.readouterr().err
 
 
 def test_an_earlier_step_is_not_taken_for_the_newest_checkpoint(tmp_path, capsys):

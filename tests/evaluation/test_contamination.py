@@ -133,7 +133,7 @@ def test_a_corpus_is_searched_in_all_forms(corpora, data_dir):
 @pytest.mark.parametrize(
     ('name', 'error', 'message'),
     [
-        ('books', UserError, 'write text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD'),
+        ('books', UserError, 'must be text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD'),
         ('text:nowhere/*.txt', UserError, 'no file matches nowhere'),
         ('jsonl:{folder}/bad.jsonl:text', UserError, "bad.jsonl, line 1: no JSON object with a field 'text'"),
         ('jsonl:{folder}/latin.jsonl:text', UserError, 'latin.jsonl, line 1: not UTF-8'),

@@ -129,7 +129,7 @@ def test_what_was_answered_is_not_asked_again_and_a_killed_run_goes_on(tmp_path)
         return (500, '', {}) if text == 'c' and broken['is'] else spoken(text.upper(), prompt_tokens=7)
 
     with serving(answer) as (url, requests):
-        with pytest.raises(EndpointError, match='give the same command again'):
+        with pytest.raises(EndpointError, match='run the same command again'):
             client(url, tmp_path, attempts=2).replies(questions('a', 'b', 'c'), OPTIONS)
         broken['is'], before = False, len(requests)
         asked = client(url, tmp_path)
@@ -195,7 +195,7 @@ def test_the_estimate_bounds_tokens_by_bytes():
     assert (found.calls, found.known) == (2, 3)
     assert found.most == 2 * (416 + 100) and found.likely == 2 * (116 + 100)
     assert estimate([], 4, PRICES).most == 0
-    with pytest.raises(UserError, match='max_tokens=None: .* no bound'):
+    with pytest.raises(UserError, match='max_tokens=None: .* to bound the cost'):
         estimate([{'messages': []}], 0, PRICES)
 
 

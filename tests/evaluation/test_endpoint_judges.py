@@ -157,7 +157,10 @@ def test_the_command_asks_after_the_cost_was_confirmed_and_nothing_twice(tmp_pat
         ]  # fmt: skip
         assert main.main(words) == 2 and not requests
         said = capsys.readouterr().err
-        assert '5 requests to make, 0 replies known; cost: about' in ' '.join(said.split()) and '--confirm_cost' in said
+        assert (
+            '5 requests to send, 0 replies in the cache; estimated cost: ' in ' '.join(said.split())
+            and '--confirm_cost' in said
+        )
         assert main.main([*words, '--confirm_cost']) == 0 and len(requests) == 5
         first = capsys.readouterr().out
         assert main.main(words) == 0 and len(requests) == 5  # all is known: nothing to confirm
@@ -182,7 +185,7 @@ def test_the_command_scores_pairs_and_single_answers(tmp_path, capsys):
         assert main.main(['judge', *files, *words]) == 0
         pairs = capsys.readouterr().out
         assert main.main(['judge', files[1], *words, f'--output={tmp_path}/ratings.jsonl']) == 0
-    assert '1 of them without a verdict' in pairs and any(
+    assert '1 of them have no verdict' in pairs and any(
         line.split()[:4] == ['both', '20', '26', '130.0'] for line in pairs.splitlines()
     )
     ratings = [json.loads(line)['rating'] for line in (tmp_path / 'ratings.jsonl').read_text().splitlines()]
@@ -224,8 +227,8 @@ def test_figures_read_the_verdicts_that_the_command_writes(tmp_path, capsys, stu
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '0', '0', '--key_variable=NO_KEY'], 'NO_KEY'),
         (['--verdicts=v', '--prices', '0', '0', '--parallel=2'], '--prices, --parallel: goes with --endpoint=URL'),
         (['--model=m', '--confirm_cost'], '--confirm_cost: goes with --endpoint=URL'),
-        (['--verdicts=v', '--scores=math'], '--scores goes with --endpoint'),
-        (['--verdicts=v', '--prior', 'p'], '--prior goes with --joint'),
+        (['--verdicts=v', '--scores=math'], '--scores only applies with --endpoint'),
+        (['--verdicts=v', '--prior', 'p'], '--prior only applies with --joint'),
     ],
 )
 def test_what_is_missing_or_not_allowed_is_named(tmp_path, words, message, capsys):

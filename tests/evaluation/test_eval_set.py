@@ -70,7 +70,7 @@ def test_options_that_a_vocabulary_does_not_tell_apart_are_counted(samples_dir, 
     number = len(eval_set.examples(key, Vocabulary(), Flan()))
     assert 'same tokens' not in capsys.readouterr().err
     eval_set.examples(key, Vocabulary(str(tmp_path)), Flan())
-    assert f'in {number} of {number} examples several options have the same tokens' in ' '.join(
+    assert f'in {number} of {number} examples, several options have the same tokens' in ' '.join(
         capsys.readouterr().err.split()
     )
 

@@ -81,7 +81,7 @@ def test_a_classifier_is_kept_as_numbers_and_words(learned, tmp_path):
         (tmp_path / file).write_text('{')
         with pytest.raises(UserError, match='is damaged'):
             load(tmp_path)
-    with pytest.raises(UserError, match='holds no classifier'):
+    with pytest.raises(UserError, match='contains no classifier'):
         load(tmp_path / 'nothing')
 
 
@@ -95,7 +95,7 @@ def test_records_are_judged_with_an_interval():
     judge = InstructionFollowing(ORACLE)
     low, high = judge.interval([records, records])
     assert judge.scores(records) == {'instruction_following': pytest.approx(90.0)} and 60 < low < 90 < high <= 100
-    with pytest.raises(ValueError, match='no answers written'):
+    with pytest.raises(ValueError, match='no generated answers'):
         judge.scores([{'dataset': 'd', 'options': []}])
 
 
@@ -115,7 +115,7 @@ def test_the_records_of_a_run_are_scored_by_dataset_and_model(tmp_path, capsys):
     assert ifs.main(['score', str(tmp_path), *arguments]) == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if 'tales' in line)
     assert line.split()[:4] == ['step_7', 'tales', 'test', '75.0'] and line.split()[-1] == '8'
-    with pytest.raises(UserError, match='holds no records of answers that were written out'):
+    with pytest.raises(UserError, match='contains no records of generated answers'):
         ifs.main(['score', str(folder), *arguments])
 
 

@@ -105,10 +105,10 @@ def test_answers_of_all_known_kinds_are_read(tmp_path):
     ('content', 'message'),
     [
         ('{"prompt": "p"}\n', 'line 1: expected texts called prompt/answer'),
-        ('{"prompt": "p", "answer": "x"}\n{"prompt": "p", "answer": "y"}\n', 'line 2: another answer to a prompt'),
-        ('{"prompt": \n', 'line 1: is no JSON'),
+        ('{"prompt": "p", "answer": "x"}\n{"prompt": "p", "answer": "y"}\n', 'line 2: second answer to a prompt'),
+        ('{"prompt": \n', 'line 1: not JSON'),
         ('3\n', 'expected an object'),
-        ('\n', 'holds no answers'),
+        ('\n', 'contains no answers'),
     ],
 )
 def test_files_that_hold_no_answers_are_refused(tmp_path, content, message):
@@ -141,7 +141,10 @@ def test_alpaca_evals_preferences_are_read(tmp_path):
     [
         ({'instruction': 'other', 'preference': 1}, "no verdict on 'question 0'"),
         ({'instruction': 'question 0', 'preference': 3}, 'preference is 3'),
-        ({'instruction': 'question 0', 'preference': 1, 'output_1': 'other'}, 'output_1 is not the answer'),
+        (
+            {'instruction': 'question 0', 'preference': 1, 'output_1': 'other'},
+            'output_1 differs from the judged answer',
+        ),
     ],
 )
 def test_verdicts_on_something_else_are_refused(tmp_path, row, message):
@@ -182,10 +185,10 @@ def test_the_command_reads_judges_and_writes(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['a', 'b'], 'name one judge'),
-        (['a', 'b', '--verdicts=v', '--model=m'], 'name one judge'),
-        (['a'], 'name two files'),
-        (['a', 'b', '--reviews', 'r'], '--reviews are summed up by themselves'),
+        (['a', 'b'], 'choose one judge'),
+        (['a', 'b', '--verdicts=v', '--model=m'], 'choose one judge'),
+        (['a'], 'give two files'),
+        (['a', 'b', '--reviews', 'r'], '--reviews cannot be combined'),
         (['nowhere.jsonl', 'b', '--verdicts=v'], 'nowhere.jsonl: no such file'),
     ],
 )

@@ -49,7 +49,7 @@ def test_the_command_writes_questions_and_judges_answers(tmp_path, capsys):
     answers.write_text(json.dumps({'prompt': 'another', 'answer': ''}))
     with pytest.raises(UserError, match="'another' is no question of ObjecQA"):
         ifs.main(['objecqa', str(answers)])
-    with pytest.raises(UserError, match='give answers to judge'):
+    with pytest.raises(UserError, match='give a file of answers to judge'):
         ifs.main(['objecqa'])
 
 
@@ -77,8 +77,8 @@ def test_the_command_asks_a_judge_behind_an_endpoint(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['a.jsonl', '--endpoint_model=m'], 'goes with --endpoint'),
-        (['--questions=q.jsonl', '--endpoint=http://h/v1'], 'leave out --questions'),
+        (['a.jsonl', '--endpoint_model=m'], 'only applies with --endpoint'),
+        (['--questions=q.jsonl', '--endpoint=http://h/v1'], 'remove --questions'),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, message):

@@ -63,7 +63,7 @@ def test_records_that_are_cut_are_not_complete(tmp_path, keep):
     cut = {'nothing': 0, 'half a line': 50, 'all lines but one': text.rindex('\n', 0, -1) + 1}
     path.write_text(text[: cut.get(keep, len(text) - 1)])
     assert records.complete(folder) == []
-    with pytest.raises(RecordsError, match=f'{key.file} is damaged: .*cut short'):
+    with pytest.raises(RecordsError, match=f'{key.file} is damaged: .*truncated'):
         records.read(folder, key)
 
 
@@ -122,7 +122,7 @@ def test_a_folder_with_other_settings_is_refused(tmp_path):
     model = ModelRecords(tmp_path, 'base', MODEL)
     folder = model.open(EXAMPLES)
     (folder / records.SETTINGS_FILE).write_text('{"model": {}, "examples": {}}')
-    with pytest.raises(RecordsError, match='records of other settings'):
+    with pytest.raises(RecordsError, match='records with other settings'):
         model.open(EXAMPLES)
 
 

@@ -107,7 +107,7 @@ def test_a_model_differs_from_itself_by_nothing_and_from_the_oracle_by_what_it_m
     blind = rank(Bigram(np.full((WORDS, WORDS), -1.0)), prompts, responses)
     sighted = rank(oracle(), prompts, responses)
     assert difference(sighted, sighted) == (0, 0, 0) and difference(blind, sighted)[0] == 100
-    with pytest.raises(ValueError, match='different draws'):
+    with pytest.raises(ValueError, match='different random samples'):
         difference(sighted, rank(oracle(), prompts, responses, seed=1))
 
 

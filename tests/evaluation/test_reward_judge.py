@@ -80,7 +80,7 @@ def test_a_model_judges_by_its_scalar_head_where_it_has_one(model):
     judge = judge_of(language, 2048, 'toy')
     assert judge.recipe['kind'] == 'likelihood' and judge.orders == len(judge.verdicts(PAIRS[:1])[0].orders) == 2
     ppo = dataclasses.replace(model, metadata={'objective': {'type': 'Ppo'}})
-    with pytest.raises(UserError, match='foretells rewards'):
+    with pytest.raises(UserError, match='is a value function'):
         judge_of(ppo, 2048, 'toy')
 
 
@@ -117,7 +117,7 @@ def test_pairs_are_read_from_preferences_and_rankings(tmp_path):
     verdicts, others = preferred_pairs(tmp_path / 'ranked.jsonl', 'ranked')
     assert {v.pair for v in verdicts} == {Pair('p', 'b', 'a'), Pair('p', 'c', 'a')} and not others
     (tmp_path / 'none.jsonl').write_text(json.dumps(rows[1]))
-    with pytest.raises(UserError, match='holds no pair'):
+    with pytest.raises(UserError, match='contains no single-turn question'):
         preferred_pairs(tmp_path / 'none.jsonl', 'preference')
 
 
@@ -206,8 +206,8 @@ def test_a_folder_of_hugging_faces_with_one_output_is_a_reward_model_and_a_langu
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['m', '--output=o'], 'name files of answers'),
-        (['m', 'a', 'a', '--output=o'], 'named twice'),
+        (['m', '--output=o'], 'give files of answers'),
+        (['m', 'a', 'a', '--output=o'], 'given twice'),
         (['m', '--output=o', '--preferences=p', '--verdicts=v'], 'not both'),
         (['m', 'a', '--output=o', '--batch_tokens=0'], '--batch_tokens=0'),
     ],

@@ -56,7 +56,7 @@ def test_scores_are_by_name_or_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('{"scores": [1, 2, 3, 4]}', 'scores of 1 questions, where 2 are sampled'),
+        ('{"scores": [1, 2, 3, 4]}', 'scores of 1 questions, but there are samples of 2'),
         ('{"scores": [1]}\n{"scores": [1]}', 'line 1: 1 scores for 4 answers'),
         ('{"scores": "x"}\n{}', 'line 1: expected an object such as'),
     ],

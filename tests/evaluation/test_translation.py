@@ -37,7 +37,7 @@ def test_answers_are_translated_after_the_cost_was_confirmed_and_each_text_once(
     with serving(in_brackets) as (url, requests):
         command = ['translate', answers, f'--output={tmp_path}/b.jsonl', *words(url, tmp_path)]
         assert main.main(command) == 2 and not requests
-        assert '2 requests to make' in ' '.join(capsys.readouterr().err.split())
+        assert '2 requests to send' in ' '.join(capsys.readouterr().err.split())
         assert main.main([*command, '--confirm_cost']) == 0 and len(requests) == 2  # 'In May.' is asked for once
         assert main.main(command) == 0 and len(requests) == 2
     assert all('into Chinese' in request['body']['messages'][0]['content'] for request in requests)
@@ -75,17 +75,17 @@ def test_translations_that_may_lack_their_end_and_empty_ones_are_told(tmp_path, 
         options = words(url, tmp_path, '--max_tokens=3', '--confirm_cost')
         assert main.main(['translate', answers, f'--output={tmp_path}/b.jsonl', *options]) == 0
     said = ' '.join(capsys.readouterr().err.split())
-    assert '1 translations are as long as --max_tokens=3' in said and '1 translations are empty' in said
+    assert '1 translations have --max_tokens=3' in said and '1 translations are empty' in said
 
 
 @pytest.mark.parametrize(
     ('rows', 'options', 'message'),
     [
-        ([], [], 'name --translations=FILE'),
-        ([], ['--endpoint=http://h/v1'], '--endpoint and --to go together'),
+        ([], [], 'give --translations=FILE'),
+        ([], ['--endpoint=http://h/v1'], '--endpoint needs --to'),
         ([], ['FILE', '--endpoint_model=m'], '--endpoint_model: goes with --endpoint=URL'),
         ([{'text': 'In May.', 'translation': '五月'}], ['FILE'], '1 texts have no translation'),
-        ([{'text': 'In May.', 'translation': t} for t in ('五月', '六月')], ['FILE'], 'another translation of a text'),
+        ([{'text': 'In May.', 'translation': t} for t in ('五月', '六月')], ['FILE'], 'second translation of a text'),
         ([{'source': 'In May.'}], ['FILE'], "expected texts called 'text' and 'translation'"),
         (
             [{'text': text, 'translation': '同'} for text in (*ANSWERS.values(), *ANSWERS) if text.strip()],

@@ -145,7 +145,7 @@ def test_two_tokens_that_say_the_same_are_refused():
     [lambda: TokenScores(('a',), (1.0, 2.0)), lambda: TokenScores(('a', 'a'), (1.0, 2.0)), lambda: IdScores((1,), ())],
 )
 def test_scores_that_do_not_fit_are_refused(make):
-    with pytest.raises(SettingsError, match='one score each'):
+    with pytest.raises(SettingsError, match='one score per entry'):
         make()
 
 

@@ -59,7 +59,7 @@ def test_tokens_are_those_of_whole_batches(tuning, decoding):
 
 def test_what_cannot_be_streamed_is_refused():
     model = loaded(CONFIGS['learned'], random_params(CONFIGS['learned']), EOS)
-    with pytest.raises(UserError, match='stream greedy decoding or sampling'):
+    with pytest.raises(UserError, match='use greedy decoding or sampling'):
         Streamer(model, slots=NEW, batch_tokens=180, decoding=Beams(2))
     streamer = Streamer(model, slots=NEW, batch_tokens=180, decoding=Greedy())
     with pytest.raises(PromptError, match='a prompt of 97 tokens: it must have 1 to 96 before max_new_tokens=4'):

@@ -65,7 +65,7 @@ def test_a_rate_of_which_the_penalty_leaves_nothing_is_told_from_an_even_one():
     names = tuple(map(str, range(10)))
     nearly = Comparisons(names, np.linspace(0.45, 0.52, 10), np.arange(10), np.arange(10)[::-1])
     found = length_controlled(nearly, strength=1e-4)  # which 10 comparisons of a small judge have
-    assert found.rate == 50 and found.weights == Weights(0, 0, 0) and 'leaves no weight' in found.warning
+    assert found.rate == 50 and found.weights == Weights(0, 0, 0) and 'sets all weights to 0' in found.warning
 
 
 @pytest.mark.parametrize('wins', [0.0, 1.0])

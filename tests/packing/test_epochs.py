@@ -120,7 +120,7 @@ def test_how_much_is_read_is_said_once():
     assert run(None, 3).num_sequences == 12 and run(2, None).num_sequences is None
     with pytest.raises(SettingsError, match='Stream.epochs=2 and Training.steps=3'):
         run(2, 3)
-    with pytest.raises(SettingsError, match='Training.steps=None: nothing says when training ends'):
+    with pytest.raises(SettingsError, match='neither Training.steps nor Stream.epochs is set'):
         run(None, None)
     with pytest.raises(SettingsError, match='Data.parts'):
         run(2, None, parts=(Part(name='all', mixture='flan'),))

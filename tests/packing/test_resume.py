@@ -137,7 +137,7 @@ def test_damaged_parts_are_named_and_packed_anew(file, damage, killed, samples_d
         {'truncate': content[: len(content) // 2], 'flip': content, 'empty': content[:0]}[damage].tobytes()
     )
     found = pack(samples_dir, tmp_path / 'killed', 'one dataset')
-    assert 'packing starts anew' in ' '.join(capsys.readouterr().err.split())
+    assert 'packing starts again' in ' '.join(capsys.readouterr().err.split())
     assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 
 

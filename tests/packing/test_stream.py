@@ -121,7 +121,7 @@ def test_a_truncated_stream_is_refused(stream, tmp_path):
     (broken / file_name(0)).write_bytes((stream.folder / file_name(0)).read_bytes())
     manifest = json.loads((stream.folder / 'stream.json').read_text())
     (broken / 'stream.json').write_text(json.dumps(manifest | {'sequences': 99}))
-    with pytest.raises(StreamError, match='holds 24 sequences, by its manifest it is 99'):
+    with pytest.raises(StreamError, match='holds 24 sequences, but its manifest says 99'):
         PackedStream(broken)
     with pytest.raises(StreamError, match='no stream in'):
         PackedStream(tmp_path)
@@ -138,7 +138,7 @@ def test_sequences_are_read_across_files(tmp_path, monkeypatch):
         assert files.read(places) == [written[place] for place in places]
     (folder / file_name(1)).write_bytes((folder / file_name(2)).read_bytes())
     assert SequenceFiles(folder, 10).read([0, 9]) == [written[0], written[9]]
-    with pytest.raises(StreamError, match='holds 2 sequences, by its manifest it is 4'):
+    with pytest.raises(StreamError, match='holds 2 sequences, but its manifest says 4'):
         SequenceFiles(folder, 10).read([4])
     (folder / file_name(1)).unlink()
     with pytest.raises(StreamError, match='is missing'):

@@ -12,7 +12,7 @@ from flan_jax.objectives.objective import Predictions
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape
-from flan_jax.rollouts.batches import Seen, lay_out_rollouts, with_advantages
+from flan_jax.rollouts.batches import TokenOutputs, lay_out_rollouts, with_advantages
 from flan_jax.rollouts.rollout import Rollout
 from tests.objectives.test_next_token import assert_trees_close
 from tests.toy import CONFIGS, VOCABULARY, random_params
@@ -50,15 +50,15 @@ def gradients(length):
         random_params(CONFIG, scale) | init_value_head(CONFIG, jax.random.key(1)) for scale in (0.2, 0.21, 0.22)
     )
     batches = lay_out_rollouts(rollouts(), Shape(4, length, 3 * LONGEST * (length // 18)))
-    seen = []
+    outputs = []
     for batch in batches:
         (log_probs, values), (by_reference, _) = (seen_by(params, batch.arrays) for params in (before, reference))
-        seen.append(Seen(*map(np.array, (log_probs, values, by_reference))))
+        outputs.append(TokenOutputs(*map(np.array, (log_probs, values, by_reference))))
 
     def loss(params, batch):
         return PPO(Predictions(*seen_by(params, batch)), batch, ())[0] / PPO.denominator(batch)
 
-    ready = [jax.tree.map(jnp.asarray, batch) for batch in with_advantages(PPO, batches, seen)]
+    ready = [jax.tree.map(jnp.asarray, batch) for batch in with_advantages(PPO, batches, outputs)]
     return [len(batch['tokens']) for batch in ready], [jax.value_and_grad(loss)(now, batch) for batch in ready]
 
 

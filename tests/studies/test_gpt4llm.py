@@ -54,7 +54,7 @@ def test_reviews_come_to_the_published_totals(published):
 @pytest.mark.parametrize('study', ['gpt4llm.figure4', 'flan.table2'])
 def test_a_judge_is_refused_where_nothing_is_judged(study, tmp_path, capsys):
     assert main.main(['reproduce', study, '--judge=somewhere', f'--gin.MODEL_DIR={tmp_path}/out']) == 2
-    assert f'{study} judges nothing' in capsys.readouterr().err and not (tmp_path / 'out').exists()
+    assert f'{study} has no judge' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_a_relative_score_is_of_sums():
 
 def test_reviews_that_contradict_their_scores_are_refused(tmp_path):
     make = STUDIES['gpt4llm.figure4'].make
-    with pytest.raises(UserError, match='mend one of the two'):
+    with pytest.raises(UserError, match='correct one of the two'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': '9 8\nGood.', 'score': [9.0, 7.0]}])])
-    with pytest.raises(UserError, match='no two numbers'):
+    with pytest.raises(UserError, match='not two numbers'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': 'Good.'}])])
 
 
@@ -180,7 +180,10 @@ def test_chinese_scores_say_the_same_from_both_sides_and_take_reviews_besides(tm
     verdicts = [{'evidence': {'scores': [[9.0, 7.0], [10.0, 8.0]]}}, {'evidence': {'scores': [None, [8.0, 6.0]]}}]
     of_b = STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', verdicts)]).ours['b']
     assert (of_b['model'], of_b['opponent']) == (7.5 + 3, 9.5 + 4), 'B against A, each order counting half'
-    for evidence, message in (({'scores': [['x', 1], None]}, 'no two numbers'), ({'replies': ['m']}, 'by --endpoint')):
+    for evidence, message in (
+        ({'scores': [['x', 1], None]}, 'not two numbers'),
+        ({'replies': ['m']}, 'with --endpoint'),
+    ):
         with pytest.raises(UserError, match=message):
             STUDIES['gpt4llm.figure5'].make([write(tmp_path / 'b.jsonl', [{'evidence': evidence}])])
     written, translated = FIGURE_5['in Chinese, vs GPT-4 translated'], FIGURE_5['translated, vs GPT-4 in Chinese']
@@ -210,7 +213,7 @@ def test_outputs_that_are_not_parsed_are_refused_with_what_to_do(tmp_path):
         make([write(tmp_path / 'a.jsonl', [{'output': 'Yes.'}])])
     with pytest.raises(UserError, match='no text called output'):
         make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': None}])])
-    with pytest.raises(UserError, match='3 is no verb or noun'):
+    with pytest.raises(UserError, match='3 is not a verb or noun'):
         make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': 3, 'output': 'x'}])])
 
 
@@ -222,7 +225,7 @@ def test_answers_of_records_join_those_of_the_published_file(tmp_path):
     published = write(tmp_path / 'a.json', rows)
     ours = STUDIES['gpt4llm.figure6'].make([published, write(folder / 'test.jsonl', records)]).ours
     assert ours['ALL'] == {'answers': 2, 'GPT-4': 0.5, 'tiny, step_4': 1.0}
-    with pytest.raises(UserError, match='its references are not those of'):
+    with pytest.raises(UserError, match='its references differ from those of'):
         STUDIES['gpt4llm.figure6'].make([published, write(folder / 'test.jsonl', records[:1])])
 
 

@@ -13,7 +13,7 @@ GIVEN = {'TFDS_DATA_DIR': 'data', 'Training.steps': '100'}
 
 
 def test_steps_by_another_name_than_that_of_checkpoints_are_refused_where_runs_start_from_one():
-    with pytest.raises(UserError, match='TRAIN_STEPS names'):
+    with pytest.raises(UserError, match='found by TRAIN_STEPS'):
         TABLE_2.runs('small', 'root', (), GIVEN)
     runs = TABLE_2.runs('small', 'root', (), GIVEN | {BASE_CHECKPOINT: 'base'})
     assert runs and all(planned.bindings['Training.steps'] == '100' for planned in runs)

@@ -45,7 +45,7 @@ def test_verdicts_of_another_judge_or_on_other_answers_are_not_mixed_in(tmp_path
     assert kept_verdicts(path, PAIRS[:4], lambda: LongerIsBetter('b'))[1] == 'length a'
     with pytest.raises(UserError, match='no verdict on 2 answers.*are of length a: .*remove the file'):
         kept_verdicts(path, PAIRS, lambda: LongerIsBetter('b'))
-    with pytest.raises(UserError, match=f'output_2 is not the answer.*Remove {path}'):
+    with pytest.raises(UserError, match=f'output_2 differs from the judged answer.*remove {path}'):
         kept_verdicts(path, [dataclasses.replace(PAIRS[0], answer_b='other')], lambda: LongerIsBetter('a'))
     assert path.read_text() == before
 
@@ -53,7 +53,7 @@ def test_verdicts_of_another_judge_or_on_other_answers_are_not_mixed_in(tmp_path
 def test_what_is_there_is_checked_before_the_rest_is_judged(tmp_path):
     path, judge = tmp_path / 'verdicts.jsonl', LongerIsBetter('a')
     kept_verdicts(path, PAIRS[:4], lambda: judge)
-    with pytest.raises(UserError, match='output_2 is not the answer'):
+    with pytest.raises(UserError, match='output_2 differs from the judged answer'):
         kept_verdicts(path, [dataclasses.replace(PAIRS[0], answer_b='other'), *PAIRS[1:]], lambda: judge)
     assert len(judge.asked) == 4
 
@@ -68,7 +68,7 @@ def test_a_file_without_the_name_of_a_judge_counts_and_is_not_added_to(tmp_path)
     path = tmp_path / 'verdicts.jsonl'
     path.write_text(json.dumps([{'instruction': PAIRS[0].prompt, 'preference': 2}]))
     (verdict,), name = kept_verdicts(path, PAIRS[:1], lambda: LongerIsBetter('a'))
-    assert verdict.b_wins == 1 and 'not in the file' in name
+    assert verdict.b_wins == 1 and 'not named in the file' in name
     with pytest.raises(UserError, match='no verdict on 1 answers'):
         kept_verdicts(path, PAIRS[:2], lambda: LongerIsBetter('a'))
 

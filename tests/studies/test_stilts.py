@@ -71,9 +71,9 @@ def test_what_does_not_fit_is_refused():
         GLUE.runs('paper', 'root', (), GIVEN)
     with pytest.raises(UserError, match='MIXTURE_OR_TASK_NAME is set by stilts.glue'):
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
-    with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
+    with pytest.raises(UserError, match='set TRAIN_STEPS instead'):
         GLUE.runs('small', 'root', (), GIVEN | {'Training.steps': '9'})
-    with pytest.raises(UserError, match='name their step: --gin.TRAIN_STEPS=N'):
+    with pytest.raises(UserError, match='found by their step; set --gin.TRAIN_STEPS=N'):
         GLUE.runs('own', 'root', ('gin/runs/small.gin',), {'TFDS_DATA_DIR': 'data'})
 
 
@@ -94,5 +94,5 @@ def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():
 
 def test_epochs_are_refused():
     given = GIVEN | {'TRAIN_STEPS': 'None', 'Stream.epochs': '2'}
-    with pytest.raises(UserError, match='set TRAIN_STEPS in its place'):
+    with pytest.raises(UserError, match='set TRAIN_STEPS instead'):
         load_runs(GLUE.runs('small', 'root', (), given), given)

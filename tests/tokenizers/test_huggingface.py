@@ -150,7 +150,7 @@ def test_sentencepiece_prompts_begin_with_bos_where_the_model_has_one(tmp_path):
         ({}, 'holds neither tokenizer.json nor tokenizer.model'),
         ({'tokenizer.json': '{"version'}, 'is damaged: not JSON'),
         ({'tokenizer.json': '{"version": "1.0"}'}, 'has no "model"'),
-        ({'tokenizer.json': None}, 'nothing says which token ends a text'),
+        ({'tokenizer.json': None}, 'the EOS token is not known'),
     ],
 )
 def test_unusable_folders_are_named(files, message, tmp_path):

@@ -30,5 +30,5 @@ def test_decoding_ends_at_eos():
 
 
 def test_an_absent_model_is_named(tmp_path):
-    with pytest.raises(UserError, match='VOCABULARY=.*no such SentencePiece model'):
+    with pytest.raises(UserError, match='VOCABULARY=.*no such file or folder'):
         Vocabulary(str(tmp_path / 'none.model'))

@@ -137,7 +137,7 @@ def test_a_run_of_one_step_learns_where_its_warmup_is_a_share():
 
 def test_a_share_of_warmup_is_rounded_up_and_given_once():
     assert float(Training(steps=30, warmup_share=0.03, schedule=Linear()).learning_rates(1)) == pytest.approx(3e-5)
-    with pytest.raises(SettingsError, match='leave out one of the two'):
+    with pytest.raises(SettingsError, match='remove one of the two'):
         Training(warmup_steps=5, warmup_share=0.1)
 
 

@@ -194,7 +194,7 @@ def test_where_the_newest_checkpoint_is_broken_the_one_before_is_used(uninterrup
     run_training(copy, open_stream(copy))
     assert_same_run(copy, uninterrupted)
     message = ' '.join(capsys.readouterr().err.split())
-    assert '/7 cannot be read' in message and 'going on from step 6' in message
+    assert '/7 cannot be read' in message and 'resuming from step 6' in message
     assert [
         path.name.partition('-')[0] for path in pathlib.Path(copy.model_dir, run_checkpoints.DAMAGED).iterdir()
     ] == ['7']
@@ -236,5 +236,5 @@ def test_another_models_checkpoint_is_refused_with_the_difference(uninterrupted)
 def test_rows_that_cannot_be_shared_are_refused():
     with pytest.raises(SettingsError, match='Training.batch_size=99999999999999999999'):
         Training(batch_size=99999999999999999999)
-    with pytest.raises(SettingsError, match='Training.batch_size=4 cannot be cut'):
+    with pytest.raises(SettingsError, match='Training.batch_size=4 must be a multiple of'):
         Training(batch_size=4, microbatches=3)

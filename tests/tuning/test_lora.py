@@ -91,7 +91,7 @@ def test_an_unknown_target_is_refused_with_the_nearest(target):
 
 
 def test_an_adapter_without_a_base_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match='trains beside a model that stays as it is'):
+    with pytest.raises(SettingsError, match='trains additional parameters of a frozen base model'):
         Run(
             model_dir=str(tmp_path),
             data=Data(tfds_data_dir='unused'),
@@ -145,4 +145,4 @@ def test_an_exported_adapter_computes_what_peft_computes(saved, tmp_path):
 
 def test_a_checkpoint_of_all_weights_is_no_adapter(saved, capsys, tmp_path):
     assert main.main(['adapter', 'export', str(saved[0] / 'base'), f'--to={tmp_path / "peft"}']) == 2
-    assert 'holds all weights, no adapter' in capsys.readouterr().err
+    assert 'holds all weights, not an adapter' in capsys.readouterr().err

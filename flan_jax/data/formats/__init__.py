@@ -35,5 +35,5 @@ def format_of(recipe: Mapping[str, Any]) -> PromptFormat:
     settings = [field.name for field in dataclasses.fields(made)]
     required = [field.name for field in dataclasses.fields(made) if field.default is dataclasses.MISSING]
     if missing := [name for name in required if name not in recipe]:
-        raise UserError(f'prompt format {recipe["name"]!r} needs {missing[0]!r}; name a {missing[0]} in its place')
+        raise UserError(f'prompt format {recipe["name"]!r} needs {missing[0]!r}; give a {missing[0]} instead')
     return made(**{name: recipe[name] for name in settings if name in recipe})

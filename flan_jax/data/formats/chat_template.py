@@ -160,7 +160,7 @@ class ChatTemplate(PromptFormat):
             return _compiled(self.template).render(messages=messages, add_generation_prompt=asks, **special_tokens)
         except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
             roles = ', '.join(message['role'] for message in messages)
-            raise ChatTemplateError(f'the chat template refuses messages of {roles}: {error}') from error
+            raise ChatTemplateError(f'the chat template rejects messages with roles {roles}: {error}') from error
 
 
 class _Generation(jinja2.ext.Extension):
@@ -185,7 +185,9 @@ def _compiled(template: str) -> jinja2.Template:
     try:
         return environment.from_string(template)
     except jinja2.TemplateSyntaxError as error:
-        raise ChatTemplateError(f'the chat template is no Jinja: line {error.lineno}: {error.message}') from error
+        raise ChatTemplateError(
+            f'the chat template is not valid Jinja: line {error.lineno}: {error.message}'
+        ) from error
 
 
 @functools.cache
@@ -197,11 +199,11 @@ def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, s
         raise ChatTemplateError(_not_a_prefix(before, whole))
     _, found, end = whole[len(before) :].partition(WANTED)
     if not found:
-        raise ChatTemplateError('the chat template does not show the answer after the generation prompt')
+        raise ChatTemplateError('the chat template does not put the answer after the generation prompt')
     if not end.strip():
         raise ChatTemplateError(
-            'the chat template writes nothing after an answer, so a model would never learn to stop; end its assistant '
-            'turns with eos_token'
+            'the chat template writes nothing after an answer, so the model would not learn to stop; end '
+            'assistant turns with eos_token'
         )
     return end.rstrip()
 
@@ -224,15 +226,15 @@ def _answer_end(whole: str, start: int, answer: str, end: str) -> int:
         if (place := whole.find(text, start)) >= 0:
             return place + len(text)
     raise ChatTemplateError(
-        f'the chat template changes an answer, or ends it in another way than others: {(answer + end)[:80]!r} does not '
-        f'stand in {whole[start : start + 160]!r}'
+        f'the chat template changes an answer, or ends it differently from other answers: {(answer + end)[:80]!r} '
+        f'does not occur in {whole[start : start + 160]!r}'
     )
 
 
 def _not_a_prefix(before: str, whole: str) -> str:
     return (
-        'what a model is given before an answer is no prefix of the dialogue that it would learn from, so nothing says '
-        f'which tokens are the answer: {before[-80:]!r} against {whole[: len(before)][-80:]!r}'
+        'the prompt (with generation prompt) is not a prefix of the dialogue with its answer, so the tokens of '
+        f'the answer cannot be determined: {before[-80:]!r} against {whole[: len(before)][-80:]!r}'
     )
 
 
@@ -252,7 +254,7 @@ def _read(template: Any) -> Any:
         raise ChatTemplateError(f'ChatTemplate.template={template!r}: {path} does not exist')
     if path.suffix != '.json':
         return read_utf8(path)
-    found = read_json(path, 'name another file').get('chat_template')
+    found = read_json(path, 'use another file').get('chat_template')
     if isinstance(found, list):  # several by name
         found = {each['name']: each['template'] for each in found}.get('default')
     if not isinstance(found, str):

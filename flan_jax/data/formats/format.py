@@ -106,8 +106,8 @@ class PromptFormat(Settings, abc.ABC):
         """The texts of a dialogue: prompt, answer with its end, next prompt, and so on, with `EOS_MARK` for EOS."""
         if dialogue.history and not self.exemplar.startswith(self.prompt + self.response):
             raise UserError(
-                f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing '
-                'says what stands between the turns of a dialogue'
+                f'prompt format {self.name!r}: exemplar does not start with prompt and response, so the separator '
+                'between turns cannot be determined'
             )
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
         turns, segments = dialogue.turns, []

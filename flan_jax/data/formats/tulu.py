@@ -35,9 +35,9 @@ class Tulu(PromptFormat):
     def check(self) -> None:
         for name in ('user', 'assistant'):
             if set('{}') & set(getattr(self, name)):
-                raise SettingsError(f'Tulu.{name}={getattr(self, name)!r}: a tag has no braces')
+                raise SettingsError(f'Tulu.{name}={getattr(self, name)!r}: a tag must not contain braces')
         if self.user == self.assistant:
-            raise SettingsError(f'Tulu.user and Tulu.assistant are both {self.user!r}; nothing would tell turns apart')
+            raise SettingsError(f'Tulu.user and Tulu.assistant are both {self.user!r}; they must differ')
 
     def bos(self, vocabulary: Vocabulary) -> list[int]:
         if self.eos_as_bos and vocabulary.bos_id is None:

@@ -6,7 +6,7 @@ from typing import Any
 from flan_jax.data.example_files import ExampleError
 from flan_jax.data.instruction_files.conversation import Conversation, text_of
 
-KEYS = 'instruction, input, output; history, a list of [question, answer], and system may stand beside them'
+KEYS = 'instruction, input, output; optional: history, a list of [question, answer], and system'
 
 
 def read(where: str, row: Mapping[str, Any]) -> Conversation:

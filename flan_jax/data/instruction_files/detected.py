@@ -22,17 +22,17 @@ def format_of_file(path: pathlib.Path, formats: Mapping[str, ModuleType], keys: 
     """
     where, row = next(read_file(path), (str(path), None))
     if row is None:
-        raise ExampleError(f'{path}: holds no examples')
+        raise ExampleError(f'{path}: contains no examples')
     row = _renamed(row, keys)
     found = [name for name, made in formats.items() if _can_read(made, where, row)]
     if len(found) > 1:
-        raise ExampleError(f'{where}: can be read as {" and as ".join(found)}; name one by --format')
+        raise ExampleError(f'{where}: can be read as {" and as ".join(found)}; choose one with --format')
     if not found:
         known = '\n'.join(f'  {name}: {made.KEYS}' for name, made in formats.items())
         raise ExampleError(
-            f'{where}: the keys are {", ".join(map(str, row)) or "none"}, and no format reads these:\n{known}\n'
-            'name keys by --keys OURS=THEIRS, such as prompt=question completion=answer; or name a --format to see '
-            'what it misses'
+            f'{where}: the keys are {", ".join(map(str, row)) or "none"}, which match none of these '
+            f'formats:\n{known}\nmap keys with --keys OURS=THEIRS, such as prompt=question completion=answer, or '
+            'set --format to see which key is missing'
         )
     return found[0]
 

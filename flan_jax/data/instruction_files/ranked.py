@@ -23,7 +23,7 @@ from flan_jax.data.instruction_files.conversation import (
     text_of,
 )
 
-KEYS = 'prompt, a text or messages; responses, texts or messages; scores, numbers, which may stand in the responses'
+KEYS = 'prompt, a text or messages; responses, texts or messages; scores, numbers, or in the responses'
 
 PROMPTS = ('prompt', 'query', INSTRUCTION, USER_INPUT, 'messages', 'conversations')
 OF_GPT4LLM = 'responses_and_scores'
@@ -42,7 +42,7 @@ def read(where: str, row: Mapping[str, Any]) -> Conversation:
         raise ExampleError(f'{where}: expected {KEYS}; the keys are {", ".join(map(str, row)) or "none"}')
     alone = responses == OF_GPT4LLM and len(row[responses]) == 1  # a tie with itself, which preparation counts
     if not (alone or FEWEST <= len(row[responses]) <= MOST):
-        raise ExampleError(f'{where}: {responses} has {len(row[responses])} entries; {FEWEST} to {MOST} can be ranked')
+        raise ExampleError(f'{where}: {responses} has {len(row[responses])} entries; must be {FEWEST} to {MOST}')
     texts = [_text(f'{where}, {responses} {n}', entry) for n, entry in enumerate(row[responses], start=1)]
     scores = _scores(where, row, row[responses])
     best = max(range(len(texts)), key=scores.__getitem__)
@@ -68,7 +68,7 @@ def _scores(where: str, row: Mapping[str, Any], responses: list[Any]) -> list[fl
     if found is None:
         found = [_score(f'{where}, response {n}', entry) for n, entry in enumerate(responses, start=1)]
     if not isinstance(found, list) or len(found) != len(responses):
-        raise ExampleError(f'{where}: scores={found!r} must hold a number for each of {len(responses)} responses')
+        raise ExampleError(f'{where}: scores={found!r} must have one number for each of {len(responses)} responses')
     for score in found:
         if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
             raise ExampleError(f'{where}: score {score!r} is not a finite number')
@@ -81,7 +81,7 @@ def _score(where: str, entry: Any) -> Any:
             return _number(entry[name])
         if isinstance(entry.get('rank'), (int, float)):
             return -entry['rank']  # the first rank is the best
-    raise ExampleError(f'{where}: no score; give scores beside the responses, or score or rank in each of them')
+    raise ExampleError(f'{where}: no score; give scores for all responses, or a score or rank in each response')
 
 
 def _number(score: Any) -> Any:

@@ -38,7 +38,7 @@ def _documents(name: str, data_dir: str) -> Iterator[str]:
         return (text for file in _files(name, name.removeprefix(TEXT)) for text in _paragraphs(file))
     pattern, _, field = name.partition(':')[2].rpartition(':')
     if not name.startswith(KINDS) or not pattern or not field:
-        raise UserError(f'--corpus={name!r}: write text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD')
+        raise UserError(f'--corpus={name!r}: must be text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD')
     if name.startswith(JSONL):
         return (text for file in _files(name, pattern) for text in _objects(file, field))
     builder = prepared_builder(pattern, data_dir)
@@ -77,7 +77,9 @@ def _objects(file: epath.Path, field: str) -> Iterator[str]:
             try:
                 text = json.loads(line)[field]
             except (ValueError, KeyError, TypeError) as error:
-                raise UserError(f'{file}, line {number}: no JSON object with a field {field!r} ({error!r})') from error
+                raise UserError(
+                    f'{file}, line {number}: not a JSON object with a field {field!r} ({error!r})'
+                ) from error
             if not isinstance(text, str):
                 raise UserError(f'{file}, line {number}: {field!r} is {text!r}, not a text')
             yield text

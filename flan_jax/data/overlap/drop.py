@@ -53,7 +53,7 @@ def without_overlaps(members: Sequence[Member], data: Data) -> tuple[list[Member
       UserError: if no cluster is held out.
     """
     if not data.held_out:
-        raise UserError('Data.drop_overlaps = True needs HELD_OUT: name the cluster that nothing shall overlap')
+        raise UserError('Data.drop_overlaps = True needs HELD_OUT, the cluster whose overlaps are dropped; set it')
     left_out = catalogue.clusters_left_out(data.held_out)
     evaluated = tuple(d.name for d in catalogue.DATASETS.values() if catalogue.is_left_out(d, left_out))
     names = tuple(dict.fromkeys(member.dataset.name for member in members))
@@ -66,7 +66,7 @@ def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], dat
     """The training examples of tuned datasets that overlap evaluated ones as far as these are prepared; found once."""
     prepared = [d for d in map(catalogue.dataset, evaluated) if is_evaluated(d, data_dir)]
     found = {}
-    with bar('looking for overlaps to drop', len(prepared) + len(tuned)) as advance:
+    with bar('searching for overlaps to drop', len(prepared) + len(tuned)) as advance:
         rows = EvaluatedRows(prepared, data_dir, advance)
         for name in tuned:
             found_there = Found(rows)
@@ -90,7 +90,7 @@ def _without(member: Member, dropped: Dropped | None, data_dir: str) -> Member:
         key = ex[_ROW] if dataset.expand else _key(ex, names)
         return tf.reduce_all(key != tf.constant(dropped.keys, tf.int64))
 
-    keep = both(dataset.keep, Keep('texts that are held out', test))
+    keep = both(dataset.keep, Keep('held-out texts', test))
     expand = _keyed(dataset.expand, names) if dataset.expand else None
     return dataclasses.replace(member, dataset=dataclasses.replace(dataset, keep=keep, expand=expand))
 

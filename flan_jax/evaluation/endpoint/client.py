@@ -110,7 +110,7 @@ class Client:
             except BaseException:  # running requests are paid for, so their replies are kept; no others are started
                 self._clock.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
-                progress(0, 'stopping: waits for the requests under way, whose replies are kept')
+                progress(0, 'stopping: waiting for open requests, whose replies are kept')
                 raise
 
     def _ask(self, body: Mapping[str, Any], progress: Advance) -> Reply:
@@ -123,11 +123,11 @@ class Client:
             except Transient as error:
                 if failures >= self.endpoint.attempts:
                     raise EndpointError(
-                        f'{self.endpoint.url}: {failures} attempts failed, the last with: {error}; what was answered '
-                        'is kept: give the same command again to go on'
+                        f'{self.endpoint.url}: {failures} attempts failed, the last with: {error}; replies so far '
+                        'are kept; run the same command again to resume'
                     ) from None
                 seconds = pause(failures, error.after)
-                progress(0, f'again in {seconds:.0f} s: {error}')
+                progress(0, f'retry in {seconds:.0f} s: {error}')
                 self._clock.sleep(seconds)
         self._replies.keep(self.endpoint.url, body, reply)
         with self._counting:

@@ -71,7 +71,7 @@ def longest_answer(body: Mapping[str, Any]) -> int:
     """The maximal tokens of an answer to a request; raises UserError if the request has no limit."""
     found = next((body[name] for name in LONGEST if body.get(name) is not None), None)
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise UserError(f'max_tokens={found!r}: must be an integer of at least 1, else the cost has no bound')
+        raise UserError(f'max_tokens={found!r}: must be an integer of at least 1, to bound the cost')
     return found
 
 

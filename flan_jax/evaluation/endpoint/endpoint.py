@@ -37,7 +37,8 @@ class Endpoint(Settings):
     def check(self):
         if not re.fullmatch(r'https?://[^\s/@?#]+(/[^\s?#]*)?', self.url):
             raise SettingsError(
-                f'Endpoint.url={self.url!r}: must be like http://host/v1; it stands in records, so no key or name in it'
+                f'Endpoint.url={self.url!r}: must be like http://host/v1, without user name or key, because it is '
+                'written to records'
             )
 
     def body(self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +50,12 @@ class Endpoint(Settings):
         """The key from the environment; raises UserError if it is not set."""
         key = os.environ.get(self.key_variable, '') if self.key_variable else ''
         if self.key_variable and not key:
-            raise UserError(f'key_variable={self.key_variable}: is not set in the environment; put the key there')
+            raise UserError(
+                f'key_variable={self.key_variable}: this environment variable is not set; set it to the API key'
+            )
         if not key.isascii() or not key.isprintable():
-            raise UserError(f'key_variable={self.key_variable}: the key there has characters that no header can carry')
+            raise UserError(
+                f'key_variable={self.key_variable}: the key in this environment variable has '
+                'characters that an HTTP header cannot have'
+            )
         return key

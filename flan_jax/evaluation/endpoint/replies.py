@@ -10,7 +10,7 @@ from etils import epath
 
 from flan_jax.files import DamagedFile, read_json, require_writable, write_whole
 
-_ADVICE = 'remove it, and the question is asked again'
+_ADVICE = 'remove it, and the request is sent again'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Replies:
             return None
         content = read_json(path, _ADVICE)
         if content.get('request') != dict(body) or not isinstance(content.get('text'), str):
-            raise DamagedFile(f'{path} is damaged: holds no reply to what its name says; {_ADVICE}')
+            raise DamagedFile(f'{path} is damaged: its content does not match its name; {_ADVICE}')
         return Reply(content['text'], content.get('usage', {}), content.get('first_tokens', {}))
 
     def keep(self, url: str, body: Mapping[str, Any], reply: Reply) -> None:

@@ -73,7 +73,7 @@ def fit(texts: Sequence[str], labels: Sequence[int]) -> AnswerClassifier:
     from sklearn.linear_model import LogisticRegression
 
     if set(labels) != {0, 1}:
-        raise UserError(f'a classifier learns from texts labelled 0 and 1; found {sorted(set(labels)) or "none"}')
+        raise UserError(f'the classifier needs texts labelled 0 and 1; found {sorted(set(labels)) or "none"}')
     vectorizer = CountVectorizer(analyzer=features, binary=True, min_df=FEWEST_TEXTS)
     counts = vectorizer.fit_transform(texts)
     model = LogisticRegression(C=INVERSE_REGULARISATION, solver='liblinear', max_iter=1000).fit(counts, labels)
@@ -143,12 +143,12 @@ def load(folder: epath.PathLike) -> AnswerClassifier:
 
     folder = epath.Path(folder)
     if not (folder / WORDS_FILE).exists() or not (folder / WEIGHTS_FILE).exists():
-        raise UserError(f'{folder} holds no classifier; train one: flan-jax ifs train --data=FOLDER')
+        raise UserError(f'{folder} contains no classifier; train one with flan-jax ifs train --data=FOLDER')
     try:
         words = json.loads((folder / WORDS_FILE).read_bytes())
         arrays = safetensors.numpy.load((folder / WEIGHTS_FILE).read_bytes())
     except (ValueError, safetensors.SafetensorError) as error:
-        raise UserError(f'{folder}: a file of the classifier is damaged ({error}); train it anew') from error
+        raise UserError(f'{folder}: a file of the classifier is damaged ({error}); train it again') from error
     if words.get('version') != VERSION:
         raise UserError(f'{folder}: features of version {words.get("version")}, not {VERSION}; train it anew')
     if arrays['weights'].shape != (len(words['features']),):

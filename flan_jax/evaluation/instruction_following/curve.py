@@ -60,7 +60,7 @@ class Curve:
             write_whole(_file(self._model_dir, done), ''.join(lines))
         self._read(done)
         if self._met == done:
-            CONSOLE.print(f'{type(self._settings.rule).__name__}: tuning has gone far enough after {done} steps')
+            CONSOLE.print(f'{type(self._settings.rule).__name__}ends tuning after {done} steps')
         return scores(records) | {EXAMPLES_SEEN: done * self._examples, RULE_MET: float(self._met == done)}
 
     def ends_tuning(self, done: int) -> bool:
@@ -105,8 +105,8 @@ def read(model_dir: epath.PathLike, step: int) -> list[dict[str, Any]]:
         scores(records)
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedFile(
-            f'{path} is damaged; remove it with all checkpoints of {model_dir} from step {step} on, and the run goes '
-            'on from the one before'
+            f'{path} is damaged; remove it and all checkpoints of {model_dir} from step {step} on, and the run '
+            'resumes from the checkpoint before'
         ) from error
     return records
 

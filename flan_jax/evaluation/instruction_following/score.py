@@ -48,7 +48,7 @@ def instruction_following(
     by_kind = {kind: [hit for hit, of in zip(hits, kinds, strict=True) if of == kind] for kind in (PARTIAL, FULL)}
     found = {'IFS': hits, 'IFS partial': by_kind[PARTIAL], 'IFS full': by_kind[FULL]}
     if not hits:
-        raise UserError('there are no answers to score')
+        raise UserError('no answers to score')
     return {name: share_of(of) for name, of in found.items() if of}
 
 

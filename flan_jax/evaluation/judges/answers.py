@@ -41,9 +41,9 @@ def read_answers(path: epath.PathLike) -> dict[str, str]:
     for where, row in read_rows(path):
         prompt, answer = _texts(where, row)
         if answers.setdefault(prompt, answer) != answer:
-            raise UserError(f'{where}: another answer to a prompt that stands there already: {prompt[:80]!r}')
+            raise UserError(f'{where}: second answer to a prompt; each prompt must occur once: {prompt[:80]!r}')
     if not answers:
-        raise UserError(f'{path}: holds no answers')
+        raise UserError(f'{path}: contains no answers')
     return answers
 
 
@@ -72,7 +72,7 @@ def paired(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
     """
     if alone := [prompt for prompt in (*a, *b) if prompt not in a or prompt not in b]:
         raise UserError(
-            f'{len(alone)} of {len({*a, *b})} prompts have an answer in one of the two files only, such as '
+            f'{len(alone)} of {len({*a, *b})} prompts have an answer in only one of the two files, such as '
             f'{alone[0][:80]!r}; both models must answer the same prompts'
         )
     return [Pair(prompt, a[prompt], b[prompt]) for prompt in a]
@@ -82,11 +82,11 @@ def _parsed(where: str, text: str):
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f'{where}: is no JSON: {error}') from error
+        raise UserError(f'{where}: not JSON: {error}') from error
 
 
 def _texts(where: str, row: Mapping[str, Any]) -> Sequence[str]:
     for asked, answer in KEYS:
         if isinstance(row.get(asked), str) and isinstance(row.get(answer), str):
             return [question_of(where, row, asked)[0], row[answer]]
-    raise UserError(f'{where}: expected texts called {" or ".join("/".join(keys) for keys in KEYS)}')
+    raise UserError(f'{where}: expected strings named {" or ".join("/".join(keys) for keys in KEYS)}')

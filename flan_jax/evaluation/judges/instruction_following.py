@@ -23,7 +23,7 @@ class InstructionFollowing(Judge):
     def scores(self, records: Sequence[Record]) -> Scores:
         """The share of answers, per cent."""
         if not records:
-            raise ValueError('there are no records to judge')
+            raise ValueError('no records to judge')
         return {self.headline: 100 * float(self._hits(records).mean())}
 
     def interval(self, templates: Sequence[Sequence[Record]]) -> tuple[float, float]:
@@ -35,5 +35,5 @@ class InstructionFollowing(Judge):
 
     def _hits(self, records: Sequence[Record]) -> np.ndarray:
         if options := [record for record in records if 'prediction' not in record]:
-            raise ValueError(f'{options[0]["dataset"]}: options are ranked there, no answers written')
+            raise ValueError(f'{options[0]["dataset"]}: its options are ranked, so there are no generated answers')
         return self._classifier.is_answer([record['prediction'] for record in records])

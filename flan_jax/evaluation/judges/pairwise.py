@@ -74,9 +74,7 @@ def decided(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts that are decided; raises UserError if there are none."""
     found = [verdict for verdict in verdicts if verdict.is_decided]
     if not found:
-        raise UserError(
-            f'the judge decided none of {len(verdicts)} pairs; what it said stands in its records (--output)'
-        )
+        raise UserError(f'the judge decided none of {len(verdicts)} pairs; see --output for its replies')
     return found
 
 
@@ -114,9 +112,9 @@ def judge_agreement(verdicts: Sequence[Verdict], others: Sequence[Verdict]) -> f
       UserError: if they judged different pairs, or no pair was decided by both.
     """
     if [verdict.pair for verdict in verdicts] != [verdict.pair for verdict in others]:
-        raise UserError('the two judges saw other answers; judge the same files')
+        raise UserError('the two judges compared different answers; judge the same files')
     both = [(a.b_wins, b.b_wins) for a, b in zip(verdicts, others) if a.is_decided and b.is_decided]
     if not both:
-        raise UserError('there is no pair that both judges decided')
+        raise UserError('no pair was decided by both judges')
     signs = [(np.sign(a - 0.5), np.sign(b - 0.5)) for a, b in both]
     return 100 * float(np.mean([1 - abs(a - b) / 2 for a, b in signs]))

@@ -64,7 +64,7 @@ def read_reviews(path: epath.PathLike) -> list[Mapping[str, Any]]:
     rows = list(read_rows(path))
     for where, row in rows:
         if not isinstance(row.get('text'), str):
-            raise UserError(f'{where}: a review has a text called "text"')
+            raise UserError(f'{where}: a review needs a string named "text"')
     return [row for _, row in rows]
 
 

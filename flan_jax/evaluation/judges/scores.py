@@ -135,7 +135,7 @@ def relative_scores(verdicts: Sequence[Verdict]) -> dict[str, RelativeScore]:
       UserError: for verdicts of another judge, or if A's total is 0.
     """
     if not all('scores' in verdict.evidence for verdict in verdicts):
-        raise UserError('these verdicts have no scores; a judge of --scores gives them')
+        raise UserError('these verdicts have no scores; judge with --scores')
     by_order = list(zip(*(verdict.evidence['scores'] for verdict in verdicts)))
     seen = {'A first': by_order[:1], 'B first': by_order[1:], 'both': by_order}
     return {name: _relative(orders) for name, orders in seen.items()}
@@ -146,7 +146,7 @@ def _relative(orders: Sequence[Sequence[tuple[float, float] | None]]) -> Relativ
     by_question = [[score for score in of if score is not None] for of in zip(*orders)]
     points_Ex2 = np.array([np.sum(scores, axis=0) for scores in by_question if scores])
     if not len(points_Ex2) or not points_Ex2[:, 0].any():
-        raise UserError('A has no points, or no review has two scores; nothing can be set against it')
+        raise UserError('the scores of A add up to 0, or no review has two scores, so there is no relative score')
     sums_Sx2 = bootstrap.times_sampled(len(points_Ex2)) @ points_Ex2
     sums_Sx2 = sums_Sx2[sums_Sx2[:, 0] > 0]  # with few questions, A's total may be 0 in a resample
     interval = bootstrap.percentiles(100 * sums_Sx2[:, 1] / sums_Sx2[:, 0])

@@ -37,17 +37,19 @@ class VerdictFile(PairwiseJudge):
         for where, row in read_rows(self.path):
             name = row.get(HASH) or instruction_hash(_question(where, row) or '')
             if name in known:
-                raise UserError(f'{where}: a second verdict on one instruction')
+                raise UserError(f'{where}: second verdict on the same instruction')
             known[name] = where, row
         return [self._verdict(pair, known) for pair in pairs]
 
     def _verdict(self, pair: Pair, known: Mapping[str, tuple[str, Mapping]]) -> Verdict:
         if instruction_hash(pair.prompt) not in known:
-            raise UserError(f'{self.path}: no verdict on {pair.prompt[:80]!r}; verdicts are joined by the instruction')
+            raise UserError(
+                f'{self.path}: no verdict on {pair.prompt[:80]!r}; verdicts are matched by their instruction'
+            )
         where, row = known[instruction_hash(pair.prompt)]
         for name, answer in (('output_1', pair.answer_a), ('output_2', pair.answer_b)):
             if row.get(name, answer) != answer:
-                raise UserError(f'{where}: {name} is not the answer that is judged here')
+                raise UserError(f'{where}: {name} differs from the judged answer')
         return Verdict(pair, _orders(where, row), row.get('evidence', {}))
 
 
@@ -61,10 +63,10 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     for where, row in read_rows(path):
         texts: list[Any] = [_question(where, row), row.get('output_1'), row.get('output_2')]
         if not all(isinstance(text, str) for text in texts):
-            raise UserError(f'{where}: a verdict by itself has instruction, output_1 and output_2 as texts')
+            raise UserError(f'{where}: a verdict needs instruction, output_1 and output_2 as strings')
         found.append(Verdict(Pair(*texts), _orders(where, row), row.get('evidence', {})))
     if not found:
-        raise UserError(f'{path}: holds no verdicts')
+        raise UserError(f'{path}: contains no verdicts')
     return found
 
 
@@ -85,8 +87,8 @@ def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Compa
     for verdict in verdicts:
         if baseline.get(verdict.pair.prompt, verdict.pair.answer_a) != verdict.pair.answer_a:
             raise UserError(
-                f'{path}: output_1 is another answer to {verdict.pair.prompt[:80]!r} than A has; difficulties take '
-                'verdicts on models that are set against the same baseline'
+                f'{path}: output_1 is another answer to {verdict.pair.prompt[:80]!r} than in A; to fit '
+                'difficulties, all verdicts must be against the same baseline'
             )
     return comparisons(verdicts)
 

@@ -42,13 +42,13 @@ class TokenScores(Rule):
                 refused.append(str(error))
         if refused:
             raise UserError(
-                f'TokenScores.texts: {"; ".join(refused)}; leave those texts out, with their scores in '
-                'TokenScores.scores, or name tokens of this vocabulary'
+                f'TokenScores.texts: {"; ".join(refused)}; remove these texts and their scores in '
+                'TokenScores.scores, or use tokens of this vocabulary'
             )
         return IdScores(tuple(ids), self.scores)
 
     def bias(self, vocabulary_size, generated):
-        raise TypeError('texts have no ids before `of_model`')
+        raise TypeError('call `of_model` first, which gives texts their token ids')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,8 @@ class IdScores(Rule):
 def _check_pairs(name: str, keys: tuple, scores_name: str, scores: tuple[float, ...]) -> None:
     """Raises SettingsError unless keys are distinct and each has a score."""
     if len(keys) != len(scores):
-        raise SettingsError(f'{name} and {scores_name} have {len(keys)} and {len(scores)} entries; give one score each')
+        raise SettingsError(
+            f'{name} and {scores_name} have {len(keys)} and {len(scores)} entries; give one score per entry'
+        )
     if repeated := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-        raise SettingsError(f'{name}: {repeated[0]!r} stands there twice; one score each')
+        raise SettingsError(f'{name}: {repeated[0]!r} occurs twice; give one score per entry')
