@@ -1,10 +1,10 @@
-"""All benchmarks by one command; their tables go into docs/performance.md, with the processor they were measured on.
+"""Runs all benchmarks; writes their tables to docs/performance.md, with the processor on which they were measured.
 
     make bench
-    python benchmarks/bench.py [--only training generation]   # the others' tables stay as they were measured last
+    python benchmarks/bench.py [--only training generation]   # other tables keep their last measurements
 
-Each has fewer repetitions than by itself.
-Packing is measured where TFDS_DATA_DIR says where prepared datasets are.
+Each benchmark has fewer repetitions than when run directly.
+Packing is measured only if TFDS_DATA_DIR is set to a folder of prepared datasets.
 """
 
 import argparse

@@ -1,8 +1,7 @@
-"""TRL's DPOTrainer as a peer of our DPO step: the same weights and pairs, AdamW, float32 on one core.
+"""TRL's DPOTrainer, for comparison with our DPO step: the same weights and pairs, AdamW, float32 on one core.
 
 Its reference log-probabilities come with the pairs, as ours do from the stream (TRL's `precompute_ref_log_probs`), so
-that no second model is computed in the step. A step learns from all pairs, some at a time, as
-gradient accumulation does.
+no second model is computed in the step. A step processes all pairs, with gradient accumulation.
 """
 
 import copy

@@ -1,10 +1,10 @@
-"""Greedy generation beside transformers' generate: tokens per second, same weights, same prompts.
+"""Greedy generation compared with generate of transformers: tokens per second, same weights, same prompts.
 
     pip install --constraint constraints.txt --editable '.[bench]'
     python benchmarks/generation.py [--prompts=32] [--repeats=3]
 
 Prompts have 20 to 300 tokens, answers 64. transformers gets the prompts sorted by length, padded at the left, in
-batches of the size that is fastest for it here.
+batches of the size that is fastest for it on this machine.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How time grows with rows of a stream, options of a question, layers and devices: docs/performance.svg.
+"""Measures how time grows with sequences of a stream, options, layers and devices; draws docs/performance.svg.
 
     python benchmarks/growth.py [--rows=10000000]
 
-Processor time of this process alone, the least of three. Devices are virtual ones on this processor, so that what is
-drawn of them is a device's share of the arithmetic and of the memory, by the compiler's count, not time.
+Times are processor times of this process, the minimum of three. Devices are virtual devices on this processor, so for
+them the figure shows FLOPs and memory per device, as counted by the compiler, not time.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Packing beside SeqIO's own: density and tokens per second over the same mixture, in one run.
+"""Packing compared with SeqIO's: density and tokens per second on the same mixture, in one run.
 
     TF_CPP_MIN_LOG_LEVEL=3 TFDS_DATA_DIR=DIR python benchmarks/packing.py [--rows=1024] [--repeats=3]
 
-Both start anew in every repetition and read the same prepared datasets with the same templates, vocabulary and rates;
-datasets that are not prepared are left out. SeqIO packs into rows of inputs + targets = 1,280 tokens; ours is measured
-at that length and at its own 2,048. Tokens per second are told from the first row on, and with what comes before.
+Both restart in every repetition and read the same prepared datasets with the same templates, vocabulary and rates;
+datasets that are not prepared are skipped. SeqIO packs into sequences of inputs + targets = 1,280 tokens; ours is
+measured at that length and at its default of 2,048. Tokens per second are given without and with the start-up time.
 """
 
 import argparse

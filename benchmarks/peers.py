@@ -1,8 +1,8 @@
-"""What the benchmarks against PyTorch share: one model with the same weights on both sides, and fair timing.
+"""Shared by the benchmarks against PyTorch: a model with the same weights on both sides, and fair timing.
 
-Both sides compute in float32 on one core, to which this process is bound, and what is counted is the processor time of
-this process: on a machine that does other things as well, seconds on the wall would say more of those. Repetitions
-alternate, and every ratio is of one repetition.
+Both sides compute in float32 on one core, to which this process is pinned. Times are processor times of this process,
+because wall time would depend on the other load of the machine. Repetitions alternate, and ratios are taken per
+repetition.
 """
 
 import functools

@@ -1,17 +1,16 @@
-"""DPO steps on trees beside the same steps of TRL, and on pairs that each read their prompt: prompts per second.
+"""DPO steps on trees, compared with TRL and with pairs that each contain their prompt: prompts per second.
 
     pip install --constraint constraints.txt --editable '.[bench]'
     python benchmarks/preferences.py [--prompt=300] [--answer=100] [--repeats=3] [--file=preferences_en.json]
 
-Trees: a prompt stands once with its K answers. Pairs: every two answers of a prompt are an example of two chains, each
-prompt and answer, as libraries have them that share no prompts; the two chains stand in one sequence, and where they
-leave room, other pairs beside them. TRL: its DPOTrainer, every two answers of a prompt in two rows, padded to
-the longer one. All learn from the same answers with the same weights; repetitions alternate, and processor time
-on one core is counted. Ours take a sequence at a time and TRL a pair, which is fastest here for
-both and needs the least memory.
+Trees: a prompt occurs once, with its K answers. Pairs: every two answers of a prompt are an example of two chains, each
+with prompt and answer, as in libraries without shared prompts; the two chains are in one sequence, with other pairs if
+there is room. TRL: its DPOTrainer, every two answers of a prompt in two rows, padded to the longer one. All use the
+same answers and weights; repetitions alternate, and processor time on one core is measured. Ours process one sequence
+at a time and TRL one pair, which is fastest on this machine and needs the least memory.
 
---file: real preferences as well, rows with conversations (or a prompt), chosen and rejected; trees and pairs share
-sequences by best fit. Time: eight minutes of one core with a file, five without.
+--file: also measure on real preferences, rows with conversations (or a prompt), chosen and rejected; trees and pairs
+are packed by best fit. Time: eight minutes on one core with a file, five without.
 """
 
 import argparse

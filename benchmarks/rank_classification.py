@@ -1,14 +1,14 @@
-"""Rank classification beside EleutherAI's lm-evaluation-harness: questions per second, same weights, same tokens.
+"""Rank classification compared with EleutherAI's lm-evaluation-harness: questions per second, same weights and tokens.
 
     pip install --constraint constraints.txt --editable '.[bench]'
     python benchmarks/rank_classification.py [--questions=16] [--repeats=5] [--cases "4 options of 1 token"]
 
-The harness is its Hugging Face backend on CPU in float32, at the batch size that is fastest for it here. Prompts have
-240 to 360 tokens. Time is of scoring alone: no loading, no tokenising, no compilation.
+The harness uses its Hugging Face backend on CPU in float32, at the batch size that is fastest for it on this machine.
+Prompts have 240 to 360 tokens. Only scoring is timed, without loading, tokenising and compilation.
 
-Beside each ratio stands its bound: by how many times the arithmetic of the harness is more than ours, if nothing were
-padded and both multiplied equally fast. The harness reads every option behind its own prompt, one-token options of a
-prompt together, and projects every position onto the vocabulary; ours reads a prompt once, and projects what it scores.
+Each ratio has a bound: the ratio of FLOPs of the harness to ours, without padding and at equal speed. The harness
+computes the prompt again for every option (once for all one-token options) and projects every position onto the
+vocabulary; ours computes a prompt once, and projects only the positions that it scores.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""What the rule adapter costs: greedy tokens per second with and without its rules, same weights, same prompts.
+"""The cost of the rule adapter: greedy tokens per second with and without its rules, same weights, same prompts.
 
     python benchmarks/rule_adapter.py [--prompts=16] [--repeats=3]
 
 A decoder of 26M parameters with random weights and Llama 2's 32,000 tokens; prompts of 20 to 300 tokens, answers of 64.
-On one core, by processor time, the two taking turns.
+Processor time on one core; repetitions alternate.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Soft prompts of several tasks learned packed beside each learned alone, one text a row: examples per second.
+"""Soft prompts of several tasks trained together on packed texts, compared with one by one: examples per second.
 
     python benchmarks/soft_prompts.py [--tasks=8] [--rows=10] [--repeats=5]
 
-Packed: one step on texts of all tasks in sequences of 512 tokens. Alone: the same texts, each in a row of its own
-padded to 512 tokens, as the reference code of Lester et al. 2021 has them, task by task; and each task's texts packed,
-which is what this project does without prompts by task. All three learn from the same texts on the same decoder, the
-tiny run's, and repetitions alternate. Processor time is counted, so that the figures hold on a busy machine.
+Packed: one step on texts of all tasks in sequences of 512 tokens. One by one: the same texts, each padded to a row of
+512 tokens, task by task, as in the reference code of Lester et al. 2021; and each task's texts packed, as this project
+does without prompts per task. All three use the same texts and the decoder of the tiny run, and repetitions alternate.
+Processor time is measured, so the numbers are valid on a busy machine.
 """
 
 import argparse

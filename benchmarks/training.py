@@ -1,13 +1,13 @@
-"""A training step beside transformers' Llama on torch: tokens per second, same weights, same tokens, Adafactor.
+"""A training step compared with Llama of transformers on torch: tokens per second, same weights and tokens, Adafactor.
 
     pip install --constraint constraints.txt --editable '.[bench]'
     python benchmarks/training.py [--repeats=5] [--remat=dots] [--cases "8 x 256, all targets"] [--dtypes float32]
 
-Both learn all weights, which are kept in float32, with activations in float32 or in bfloat16 (torch: autocast). torch's
-attention is its fused one, whose backward pass computes the scores again. Where only some tokens are targets, ours
-projects those alone onto the vocabulary; transformers projects all and leaves the others out of the loss. Time is of
-whole steps, the update included: no loading, no compilation. Each side has a process of its own: ours asks the C
-library to keep freed memory, as `flan-jax` does, theirs has it as torch leaves it.
+Both train all weights, in float32, with activations in float32 or bfloat16 (torch: autocast). torch uses its fused
+attention, whose backward pass recomputes the scores. If only some tokens are targets, ours projects only those onto the
+vocabulary; transformers projects all and masks the others in the loss. Whole steps with the update are timed, without
+loading and compilation. Each side has its own process: ours asks the C library to keep freed memory, as `flan-jax`
+does; theirs has torch's defaults.
 """
 
 import argparse

@@ -145,4 +145,4 @@ if __name__ == '__main__':
     if '--check' not in sys.argv:
         PAGE.write_text(page())
     elif page() != PAGE.read_text():
-        sys.exit(f'{PAGE} does not show the code as it is; run python scripts/draw_architecture.py')
+        sys.exit(f'{PAGE} differs from the code; run python scripts/draw_architecture.py')

@@ -6,8 +6,8 @@
 #     --gin.MODEL_DIR=gs://BUCKET/flan --gin.Stream.directory=gs://BUCKET/streams --gin.TFDS_DATA_DIR=gs://BUCKET/tfds \
 #     --gin.HELD_OUT=natural_language_inference --gin.INITIAL_CHECKPOINT_PATH=gs://BUCKET/CHECKPOINT --gin.VOCABULARY=FILE
 #
-# flan.gin is made for 128 devices; for others set FSDP and TENSOR. VOCABULARY is a file on every worker. JAX finds the
-# other workers by itself. A command that is interrupted goes on from its newest checkpoint when repeated.
+# flan.gin is configured for 128 devices; for others set FSDP and TENSOR. VOCABULARY is a file on every worker. JAX finds the
+# other workers by itself. To resume an interrupted command from its newest checkpoint, run it again.
 set -euo pipefail
 : "${TPU:?name of the slice}" "${ZONE:?its zone}"
 WHEEL=${WHEEL:-flan_jax-*.whl} # made by `pip wheel --no-deps .`

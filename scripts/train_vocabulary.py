@@ -1,4 +1,4 @@
-"""Trains a SentencePiece vocabulary on the bundled samples in all their templates, as the bundled vocabulary was.
+"""Trains a SentencePiece vocabulary on the bundled samples in all templates, as was done for the bundled vocabulary.
 
 python scripts/train_vocabulary.py --output=PREFIX --size=4096
 """

@@ -1,7 +1,7 @@
-"""Chain of thought: questions that are answered by reasoning first (Flan 2022; Chung et al. 2022, appendix C).
+"""Chain of thought: questions whose answer starts with the reasoning (Flan 2022; Chung et al. 2022, appendix C).
 
-Each of these datasets is also held out with the clusters whose questions it shares, such as e-SNLI with natural language
-inference. None of them counts among FLAN's 62. Options, where there are any, are a part of the question.
+Each of these datasets is also held out with the cluster whose questions it shares, such as e-SNLI with natural language
+inference. None of them is one of FLAN's 62. Options, if any, are a part of the question.
 """
 
 from __future__ import annotations

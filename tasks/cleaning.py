@@ -1,4 +1,4 @@
-"""Cleaning: rules that give a text back the form in which people write it, and fields that apply them."""
+"""Cleaning: rules that undo tokenisation and mark-up in texts, and fields that apply them."""
 
 from __future__ import annotations
 

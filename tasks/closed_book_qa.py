@@ -170,7 +170,7 @@ TRIVIA_QA_WIKI = Dataset(
     cluster=CLUSTER,
     paper_name='TQA',
     source='trivia_qa/rc:1.1.0',
-    # About four rows in nine are kept, so that some 200 examples choose the template.
+    # About four rows in nine are kept, so about 200 examples choose the template.
     splits=Splits(train=None, validation='train', validation_examples=450, test='validation'),
     fields={'question': _question},
     answer=FreeText(answer=lambda ex: ex['answer']['value'], references=_trivia_answers),

@@ -1,4 +1,4 @@
-"""Commonsense: how does an everyday situation go on?"""
+"""Commonsense: how does an everyday situation continue?"""
 
 from __future__ import annotations
 

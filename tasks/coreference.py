@@ -1,4 +1,4 @@
-"""Coreference: whom or what does a word refer to?"""
+"""Coreference: which person or thing does a word refer to?"""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DEFINITE_PRONOUN_RESOLUTION = Dataset(
         'marked': lambda ex: _replace_first(ex['sentence'], ex['pronoun'], _between_asterisks(ex['pronoun'])),
         'with_gap': lambda ex: _replace_first(ex['sentence'], ex['pronoun'], '____'),
     },
-    # Labels: the index of the right candidate.
+    # Labels: the index of the correct candidate.
     answer=Choice(options='candidates'),
     templates=(
         Template('{sentence}\n\nWho or what does "{pronoun}" refer to in this sentence?\n\n{options}'),
@@ -189,7 +189,7 @@ WSC273 = Dataset(
     },
     # Labels: 0 option1, 1 option2.
     answer=Choice(options=_wsc273_options),
-    # None is inverted, since inverted templates are for training only.
+    # No template is inverted, because inverted templates are for training only.
     templates=(
         Template('Complete the text.\n\n{start}\n\n{options}'),
         Template('{start}\n\nHow does this continue?\n\n{options}'),

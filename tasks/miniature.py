@@ -1,11 +1,11 @@
 """The miniature's catalogue: clusters of questions about short stories, for the paper's experiment on two cores.
 
-It is no part of the main catalogue: name this module in MODULES. Its data is generated (`flan-jax data prepare
---miniature`), its stories are those of `miniature_world`.
+It is not part of the main catalogue: add this module to MODULES. Its data is generated (`flan-jax data prepare
+--miniature`), with the stories of `miniature_world`.
 
-Every topic is a cluster of three datasets, which share their stories: with options, written out, and with options under
-instructions that the topics of other groups do not have. Operations are clusters as well. Two clusters are for studies
-only: cloze questions say whether a base model has the skill at all, and wrong topics are a control that must fail.
+Every topic is a cluster of three datasets with the same stories: with options, with generated answers, and with options
+and instructions that other groups of topics do not have. Operations are clusters as well. Two clusters are only for
+studies: cloze questions test whether a base model has the skill, and wrong topics are a control that must fail.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ with epy.lazy_imports():
     import tensorflow_datasets as tfds
 
 PREFIX = 'mini_'
-"""How the names of clusters, datasets and sources begin."""
+"""Prefix of the names of clusters, datasets and sources."""
 
 VERSION = '1.0.0'
 
@@ -47,7 +47,7 @@ OWN_FRAMES = {
     'development': ('one word for the {topic} :', 'of which {topic} is this ?', 'what {topic} do we read of ?'),
     'confirmation': ('in this story the {topic} is which ?', '{topic} of {{name}} ?', 'in one word , which {topic} ?'),
 }
-"""Instructions that only the topics of a group have: new ones, where the group is held out."""
+"""Instructions that only the topics of one group have; they are new to a model if the group is held out."""
 
 INVERTED = (
     Template('say in a sentence that the answer is {answer} .\n\n{story}', '{sentence}', inverted=True),
@@ -200,6 +200,6 @@ DATASETS = [
 """All datasets, in the order of the groups."""
 
 ALL = '+'.join(PREFIX + name for name in (*(topic.name for topic in TOPICS), *world.OPERATIONS))
-"""The mixture of all clusters that are tuned on."""
+"""The mixture of all clusters that may be tuned on."""
 
 catalogue.add_ours(*DATASETS)

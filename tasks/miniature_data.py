@@ -1,4 +1,4 @@
-"""The miniature on disk: its examples as prepared TFDS datasets, its text, and its vocabulary of words."""
+"""Writes the miniature's data: its examples as prepared TFDS datasets, its text, and its vocabulary of words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ with epy.lazy_imports():
     import tensorflow_datasets as tfds
 
 PROSE = f'{PREFIX}prose:{VERSION}'
-"""TFDS name of the text that a base model learns from; `tfds:NAME:text` is its mixture."""
+"""TFDS name of the pretraining text of the base model; its mixture is `tfds:NAME:text`."""
 
 VOCABULARY = 'words'
 """Folder of the vocabulary in the data directory."""

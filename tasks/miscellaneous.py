@@ -1,4 +1,4 @@
-"""Kinds of task that stand alone: conversational questions, word senses, question types, grammar, algebra, text repair."""
+"""Miscellaneous tasks: conversational questions, word senses, question types, grammar, algebra, text repair."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ _TREC_TOKENISATION = (
     (r'`\s*', "'"),
     (r'(\$\d+), (\d)', r'\1,\2'),
 )
-"""How the corpus's blanks and quotation marks are undone: patterns with their replacements, in order."""
+"""Replacements that undo the corpus's blanks and quotation marks: patterns with replacements, in order."""
 
 
 _trec_question = clean('text', _TREC_TOKENISATION)

@@ -1,7 +1,7 @@
 """Natural language inference: does one text follow from another?
 
-Two kinds of question must not be mixed up. With two labels, "no" means that the hypothesis does not follow, so templates
-ask whether it follows. With three, "no" means that the hypothesis is false, so templates ask whether it is true.
+Templates depend on the number of labels. With two labels, "no" means that the hypothesis does not follow, so templates ask
+whether it follows. With three labels, "no" means that the hypothesis is false, so templates ask whether it is true.
 """
 
 from flan_jax.catalogue.declaration import (
@@ -107,7 +107,7 @@ CB = Dataset(
     fields=_texts('premise', 'hypothesis')
     | {'must': by_label('must be true', 'must be false', 'may or may not be true')},
     revealing=('must',),
-    # Labels: 0 entailment, 1 contradiction, 2 neutral; unlike in the other datasets, contradiction comes second.
+    # Labels: 0 entailment, 1 contradiction, 2 neutral; unlike the other datasets, contradiction is second.
     answer=Choice(options=('yes', 'no', 'it is impossible to say')),
     templates=(
         Template('{premise}\n\nBased on the passage above, is it true that {hypothesis}?\n\n{options}'),
@@ -340,7 +340,7 @@ WNLI = Dataset(
         'follows': by_label('does not follow from', 'follows from'),
     },
     revealing=('follows',),
-    # Labels: 0 not_entailment, 1 entailment; the other way round than in RTE and QNLI.
+    # Labels: 0 not_entailment, 1 entailment; the reverse of RTE and QNLI.
     answer=Choice(options=('no', 'yes')),
     templates=(
         Template('Premise: {text}\nHypothesis: {statement}\nDoes the premise entail the hypothesis?\n{options}'),

@@ -1,6 +1,6 @@
-"""The catalogue in SeqIO's registries: `--module_import=flan_jax.tasks.registered` for SeqIO's own tools.
+"""Registers the catalogue with SeqIO: `--module_import=flan_jax.tasks.registered` for SeqIO's own tools.
 
-It is a module of its own because SeqIO brings TensorFlow, which takes ten times as long to import as the catalogue.
+This is a separate module because SeqIO imports TensorFlow, which takes ten times as long as importing the catalogue.
 """
 
 import flan_jax.tasks  # noqa: F401

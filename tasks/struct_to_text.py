@@ -1,4 +1,4 @@
-"""Structure to text: say in words what a record holds."""
+"""Structure to text: express structured data in words."""
 
 from __future__ import annotations
 

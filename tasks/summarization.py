@@ -1,7 +1,6 @@
 """Summarization: a long text in few words.
 
-Most templates for long articles ask before they show the article, so that cutting the inputs to length leaves the
-question standing.
+Most templates for long articles put the question before the article, so that truncating the inputs keeps the question.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _DETOKENIZED = (
     *ONE_LINE,
 )
 
-# In AG News a blank stands where the '&' of an HTML entity stood, and a backslash for a line break.
+# In AG News a blank replaces the '&' of an HTML entity, and a backslash a line break.
 _AG_NEWS = (
     (r'(?:&|\b)lt;.*?(?:&|\b)gt;', ' '),
     (r'(?:^|[ &])#(?:39|145|146);', "'"),
@@ -43,13 +42,13 @@ _AG_NEWS = (
     (r' ,( )', r',\1'),
 )
 
-# Up to TFDS 3.1 a blank stands before the full stops that the builder adds, later none: both become the later form.
+# Up to TFDS 3.1 the builder adds full stops after a blank, later without: both become the later form.
 _ADDED_STOPS = (
     (r'[ \t]+\.(\s|$)', r'.\1'),
     (r':\.(\s)', r':\1'),
 )
 
-# What stands before the first sentence of an article goes, and nothing behind it:
+# The text before the first sentence of an article is removed, and nothing after it:
 # 'By. A Reporter. PUBLISHED: 14:11 EST, 25 October 2013. |. UPDATED: 15:36 EST, 25 October 2013. ',
 # 'LONDON, England (CNN) -- ', 'PARIS, France -- ', '(CNN)'.
 _CNN_DAILYMAIL = (
@@ -65,7 +64,7 @@ _CNN_DAILYMAIL = (
     (r'^(?:[A-Z][^\s()]*\s+){0,4}\(CNN\)([A-Z"\'])', r'\1'),
 )
 
-# Sections of which only the full stop is left leave it behind.
+# Sections of which only the full stop remains are removed together with it.
 _WIKI_LINGUA = (
     *ONE_LINE,
     (r'\.(?:\s\.)+(\s|$)', r'.\1'),

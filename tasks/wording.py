@@ -1,4 +1,4 @@
-"""Labels in words: what an inverted template asks for, so that no label is quoted as an answer."""
+"""Labels in words, for inverted templates, so that they do not quote a label as an answer."""
 
 from __future__ import annotations
 
