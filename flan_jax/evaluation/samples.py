@@ -17,7 +17,7 @@ from etils import epath
 
 from flan_jax import settings
 from flan_jax.data.example_files import ExampleError, read_file
-from flan_jax.data.instruction_files.conversation import text_of
+from flan_jax.data.instruction_files.conversation import question_of, text_of
 from flan_jax.errors import UserError
 from flan_jax.files import DamagedFile, read_json, write_whole
 from flan_jax.inference.generation import Generator
@@ -63,7 +63,7 @@ class Answered:
 
 
 def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | None = None) -> list[Question]:
-    """The questions of a file of examples.
+    """The questions of a file of examples; that of an `instruction` ends with its `input`, where the file has one.
 
     Args:
       path: .jsonl, .json or .parquet.
@@ -76,7 +76,7 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
     prompt, completion = keys.get('prompt', 'prompt'), keys.get('completion', 'completion')
     rows = list(read_file(path))[:limit]
     default = None if 'completion' in keys else ''
-    found = [Question(text_of(at, row, prompt), text_of(at, row, completion, default)) for at, row in rows]
+    found = [Question(question_of(at, row, prompt), text_of(at, row, completion, default)) for at, row in rows]
     if not found:
         raise ExampleError(f'{path}: holds no questions')
     return found
