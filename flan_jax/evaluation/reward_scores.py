@@ -31,7 +31,7 @@ def reward_scores(
     distinct = [tuple(dict.fromkeys(answered.answers)) for answered in samples]
     examples = [
         Example(
-            tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.context)),
+            tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.question.context)),
             tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answers),
         )
         for answered, answers in zip(samples, distinct)

@@ -17,7 +17,7 @@ from etils import epath
 
 from flan_jax import settings
 from flan_jax.data.example_files import ExampleError, read_file
-from flan_jax.data.instruction_files.conversation import text_of
+from flan_jax.data.instruction_files.conversation import question_of, text_of
 from flan_jax.errors import UserError
 from flan_jax.files import DamagedFile, read_json, write_whole
 from flan_jax.inference.generation import Generator
@@ -40,30 +40,25 @@ class Question:
 
     Attributes:
       prompt: its text.
-      reference: an answer or solution that is known to be correct; empty if none is known.
+      reference: a correct answer or solution; empty if unknown.
+      context: the end of the prompt that the instruction is about, such as Alpaca's `input`; empty for none.
     """
 
     prompt: str
     reference: str = ''
+    context: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-    """A question with its sampled answers, in the order of drawing.
-
-    Attributes:
-      question: what is asked.
-      answers: to it.
-      context: the part of the question that it is about and with which it ends, where that is known; empty for none.
-    """
+    """A question with its sampled answers, in the order in which they were drawn."""
 
     question: Question
     answers: tuple[str, ...]
-    context: str = ''
 
 
 def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | None = None) -> list[Question]:
-    """The questions of a file of examples.
+    """The questions of a file of examples; that of an `instruction` ends with its `input`, where the file has one.
 
     Args:
       path: .jsonl, .json or .parquet.
@@ -76,7 +71,10 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
     prompt, completion = keys.get('prompt', 'prompt'), keys.get('completion', 'completion')
     rows = list(read_file(path))[:limit]
     default = None if 'completion' in keys else ''
-    found = [Question(text_of(at, row, prompt), text_of(at, row, completion, default)) for at, row in rows]
+    found = []
+    for at, row in rows:
+        asked, context = question_of(at, row, prompt)
+        found.append(Question(asked, text_of(at, row, completion, default), context))
     if not found:
         raise ExampleError(f'{path}: contains no questions')
     return found
@@ -93,7 +91,8 @@ class Sampler:
         """The questions with their answers; calls with different `call` use different random numbers."""
         vocabulary, prompt_format = self._model.vocabulary, self._model.prompt_format
         prompts = [
-            np.array(prompt_format.encode_prompt(vocabulary, question.prompt), np.int32) for question in questions
+            np.array(prompt_format.encode_question(vocabulary, question.prompt, question.context), np.int32)
+            for question in questions
         ]
         each = [prompt for prompt in prompts for _ in range(self._samples)]
         texts = [prompt_format.finish(vocabulary.decode(ids)) for ids in self._generator.answer(each, call=call)]
@@ -168,12 +167,20 @@ def read(folder: epath.PathLike) -> list[Answered]:
             f'{folder} holds samples of {len(found)} of {expected} questions; run the command that draws them '
             'again to resume'
         )
-    return [Answered(Question(row['prompt'], row['reference']), tuple(row['answers'])) for row in found]
+    return [
+        Answered(Question(row['prompt'], row['reference'], row.get('context', '')), tuple(row['answers']))
+        for row in found
+    ]
 
 
 def fingerprint(questions: Sequence[Question]) -> str:
     """A fingerprint of questions and their references."""
-    return settings.fingerprint([dataclasses.astuple(question) for question in questions])
+    return settings.fingerprint([list(_plain(question).values()) for question in questions])
+
+
+def _plain(question: Question) -> dict[str, str]:
+    """The fields of a question; earlier versions had no context, so an empty one is left out."""
+    return {name: value for name, value in dataclasses.asdict(question).items() if value or name != 'context'}
 
 
 def union(folders: Sequence[Sequence[Answered]]) -> list[Answered]:
@@ -197,13 +204,7 @@ def _file(folder: epath.PathLike, number: int) -> epath.Path:
 
 
 def _record(index: int, answered: Answered) -> dict[str, Any]:
-    question = answered.question
-    return {
-        'question': index,
-        'prompt': question.prompt,
-        'reference': question.reference,
-        'answers': list(answered.answers),
-    }
+    return {'question': index, **_plain(answered.question), 'answers': list(answered.answers)}
 
 
 def _records(folder: epath.PathLike, number: int) -> Iterator[dict[str, Any]]:

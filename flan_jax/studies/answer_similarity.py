@@ -68,12 +68,12 @@ def similarities(files: Sequence[pathlib.Path]) -> Table:
         raise UserError(f'--from names {len(files)} files; expected {READS}')
     require_different([file.stem for file in files])
     task, varied = _read(files[0]), _read(files[1])
-    for what in ('instruction', 'response'):
+    for what in ('question', 'response'):
         if not any(getattr(one, what).strip() for one in (*task, *varied)):
             raise UserError(f'{files[0]} and {files[1]}: every {what} is empty, so similarities are undefined')
-    of_prompts = Similarity(*([one.instruction for one in of] for of in (task, varied)))
+    of_prompts = Similarity(*([one.question for one in of] for of in (task, varied)))
     of_answers = Similarity(*([one.response for one in of] for of in (task, varied)))
-    asked = {file.stem: {one.instruction: one.response for one in of} for file, of in zip(files, (task, varied))} | {
+    asked = {file.stem: {one.question: one.response for one in of} for file, of in zip(files, (task, varied))} | {
         file.stem: read_answers(file) for file in files[2:]
     }
     found = {name: _points(answers, of_prompts, of_answers) for name, answers in asked.items()}

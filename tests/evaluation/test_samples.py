@@ -28,6 +28,18 @@ def test_questions_are_read_by_their_keys(tmp_path):
             samples.read_questions(path, wrong)
 
 
+def test_the_input_of_an_instruction_is_asked_with_it(tmp_path):
+    path = tmp_path / 'alpaca.json'
+    path.write_text(json.dumps([{'instruction': 'Add.', 'input': '1, 2', 'output': '3'}]))
+    keys = {'prompt': 'instruction', 'completion': 'output'}
+    (question,) = samples.read_questions(path, keys)
+    assert question == Question('Add.\n\n1, 2', '3', context='1, 2')
+    samples.require_same(tmp_path / 'drawn', {'questions': 1})
+    drawn = [Answered(question, ('3', '4'))]
+    samples.draw(tmp_path / 'drawn', [question], lambda *_: drawn, lambda _: None)
+    assert samples.read(tmp_path / 'drawn') == drawn
+
+
 def test_votes_of_one_two_and_all():
     """By hand: groups of two vote (2, 1) and (1, none) for one, (2, 9) and (9, 2) for two, the first of equals wins."""
     found = {vote.k: vote for vote in votes(TWO)}

@@ -72,6 +72,12 @@ def test_answers_as_on_the_task_lie_above_those_that_are_not(files):
     assert [rows[name]['empty answers'] for name in ('varied', 'silent')] == [0, len(VARIED)]
 
 
+def test_questions_that_differ_in_their_inputs_alone_are_two(files):
+    rows = [{'instruction': 'Translate.', 'input': text, 'output': f'the {text}'} for text in ('sea', 'tree')]
+    files[1].write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    assert similarities(files).ours['varied']['prompts'] == 2
+
+
 def test_the_command_writes_page_figure_and_table(files, tmp_path, capsys):
     words = ['reproduce', 'hewitt.figure5', f'--gin.MODEL_DIR={tmp_path}/out', '--from', *map(str, files)]
     assert main.main(words) == 0

@@ -37,7 +37,9 @@ class RewardJudge(PairwiseJudge):
         return {'kind': 'reward', 'model': self.name}
 
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
-        trees = [Answered(Question(pair.prompt), (pair.answer_a, pair.answer_b), pair.context) for pair in pairs]
+        trees = [
+            Answered(Question(pair.prompt, context=pair.context), (pair.answer_a, pair.answer_b)) for pair in pairs
+        ]
         rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
         return [verdict_of(pair, *found) for pair, found in zip(pairs, rewards)]
 
