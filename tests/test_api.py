@@ -191,8 +191,8 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
     ('ask', 'message'),
     [
         (lambda model: model.score('Is it?', 'yes'), "options='yes': must be a list of strings"),
-        (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
-        (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
+        (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is not a string'),
+        (lambda model: model.generate(['yes', 5]), 'prompts: 5 is not a string'),
         (lambda model: model.generate(5), 'prompts=5: must be a list of strings'),
         (lambda model: model.generate('\ud800'), 'contains a lone surrogate'),
         (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'contains a lone surrogate'),

@@ -91,7 +91,7 @@ def _approve(confirmed: bool):
 
     def approve(estimate) -> None:
         CONSOLE.print(
-            f'{estimate.calls} requests to send, {estimate.known} replies in the cache; estimated cost:  '
+            f'{estimate.calls} requests to send, {estimate.known} replies in the cache; estimated cost: '
             f'{estimate.likely:.4g}, at most {estimate.most:.4g}, in the currency of --prices'
         )
         if not confirmed:
