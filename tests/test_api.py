@@ -177,7 +177,7 @@ def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
         ({'temperature': [1.0]}, 'temperature=.1.0.: must be a number'),
         ({'temperature': float('nan')}, 'temperature=nan: must be a number'),
         ({'max_new_token': 2}, 'did you mean max_new_tokens'),
-        ({'decoding': Sampling(), 'temperature': 0.5}, 'temperature would change nothing'),
+        ({'decoding': Sampling(), 'temperature': 0.5}, 'temperature would have no effect'),
     ],
 )
 def test_decoding_that_cannot_be_is_refused(model, decoding, message):

@@ -48,7 +48,7 @@ def template(inputs, targets='{answer}', **kwargs):
         (template('{text} {\n{options}'), 'toy, template 0, inputs: stray brace'),
         (template('{text:>9}\n{options}'), 'stray brace'),
         (template('{text}'), r'toy, template 0: .*place \{options\}'),
-        (template('{text} is {answer}\n{options}', '{text}'), "gives? away the target field 'text'"),
+        (template('{text} is {answer}\n{options}', '{text}'), "contains? the target field 'text'"),
         (template('{text} is {answer}\n{options}', '{options}', inverted=True), "target field 'options'"),
         (template('Write something.\n', '{text}', inverted=True), 'contain no field'),
         (template('{text}\n{options}', 'yes'), 'targets contain no field'),
@@ -58,7 +58,7 @@ def template(inputs, targets='{answer}', **kwargs):
         ),
         (
             {'fields': ('text', 'label'), 'revealing': ('label',)} | template('{label}\n{options}'),
-            "give away the answer by 'label'",
+            "reveal the answer by 'label'",
         ),
         ({'revealing': ('txet',)}, "unknown field 'txet'"),
         ({'templates': ()}, 'at least one template'),

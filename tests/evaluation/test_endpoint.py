@@ -171,7 +171,7 @@ def test_the_key_is_sent_and_stands_nowhere(tmp_path, monkeypatch):
 
 def test_a_missing_key_is_named_before_anything_is_asked(tmp_path, monkeypatch):
     monkeypatch.delenv('JUDGE_KEY', raising=False)
-    with pytest.raises(UserError, match='key_variable=JUDGE_KEY: is not set'):
+    with pytest.raises(UserError, match='key_variable=JUDGE_KEY: this environment variable is not set'):
         client('http://127.0.0.1:1/v1', tmp_path, key_variable='JUDGE_KEY')
 
 
