@@ -62,7 +62,7 @@ def test_failures_are_tried_again_after_longer_and_longer_waits(tmp_path, failur
         (reply,) = asked.replies(HELLO, OPTIONS, lambda amount=1, note='': notes.append(note))
     assert reply.text == 'at last' and len(requests) == 4
     assert [wait for wait in clock.slept if wait >= 1] == [1, 2, 4]
-    assert sum(note.startswith('again in') for note in notes) == 3
+    assert sum(note.startswith('retry in') for note in notes) == 3
 
 
 def test_a_server_that_is_not_there_is_tried_again(tmp_path):
