@@ -47,7 +47,7 @@ def template(inputs, targets='{answer}', **kwargs):
         (template('{txet}\n{options}'), r"toy, template 0, inputs: unknown field 'txet'; the fields are .*text"),
         (template('{text} {\n{options}'), 'toy, template 0, inputs: stray brace'),
         (template('{text:>9}\n{options}'), 'stray brace'),
-        (template('{text}'), r'toy, template 0: .*place \{options\}'),
+        (template('{text}'), r'toy, template 0: .*add \{options\}'),
         (template('{text} is {answer}\n{options}', '{text}'), "contains? the target field 'text'"),
         (template('{text} is {answer}\n{options}', '{options}', inverted=True), "target field 'options'"),
         (template('Write something.\n', '{text}', inverted=True), 'contain no field'),

@@ -223,7 +223,7 @@ def test_registered_tasks_have_their_own_prompt_format(samples_dir):
         members(dataclasses.replace(data, mixture='sst2_template_3'))
     seqio.set_tfds_data_dir_override(None)
     with pytest.raises(
-        UserError, match=f"{REGISTERED}rte' is a name of SeqIO's registries, .* cannot be combined with other names"
+        UserError, match=f"{REGISTERED}rte' is in SeqIO's registries, .* cannot be combined with other names"
     ):
         tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}rte+sst2'))
 

@@ -89,7 +89,7 @@ def test_reviews_that_contradict_their_scores_are_refused(tmp_path):
     make = STUDIES['gpt4llm.figure4'].make
     with pytest.raises(UserError, match='correct one of the two'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': '9 8\nGood.', 'score': [9.0, 7.0]}])])
-    with pytest.raises(UserError, match='not two numbers'):
+    with pytest.raises(UserError, match='no two numbers'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': 'Good.'}])])
 
 
