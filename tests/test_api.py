@@ -204,7 +204,7 @@ def test_a_row_is_rendered_as_evaluation_renders_it(samples_dir):
         ({'temperature': [1.0]}, 'temperature=.1.0.: must be a number'),
         ({'temperature': float('nan')}, 'temperature=nan: must be a number'),
         ({'max_new_token': 2}, 'did you mean max_new_tokens'),
-        ({'decoding': Sampling(), 'temperature': 0.5}, 'temperature would change nothing'),
+        ({'decoding': Sampling(), 'temperature': 0.5}, 'temperature would have no effect'),
     ],
 )
 def test_decoding_that_cannot_be_is_refused(model, decoding, message):
@@ -218,8 +218,8 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
     ('ask', 'message'),
     [
         (lambda model: model.score('Is it?', 'yes'), "options='yes': must be a list of strings"),
-        (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
-        (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
+        (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is not a string'),
+        (lambda model: model.generate(['yes', 5]), 'prompts: 5 is not a string'),
         (lambda model: model.generate(5), 'prompts=5: must be a list of strings'),
         (lambda model: model.generate(['a b', 'b'], contexts=['b']), 'contexts has 1 texts for 2 prompts'),
         (lambda model: model.generate(['a b'], contexts=['a']), "contexts: 'a' is not the end of its prompt"),

@@ -48,7 +48,7 @@ def test_the_page_does_what_it_shows(tmp_path):
 
 
 def test_a_source_that_nobody_describes_is_refused(tmp_path):
-    with pytest.raises(UserError, match="TFDS has no dataset 'no_such_data:1.0.0'; give its `features`"):
+    with pytest.raises(UserError, match="TFDS has no dataset 'no_such_data:1.0.0'; set `features`"):
         write_dataset('no_such_data:1.0.0', {}, str(tmp_path), origin='')
 
 

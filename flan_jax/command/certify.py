@@ -12,9 +12,10 @@ from flan_jax.run import Run
 def main(arguments: list[str]) -> None:
     """Certifies the run that the arguments describe."""
     from flan_jax.distributed.lock import only_run
-    from flan_jax.studies import run_evaluation
 
     run = start('certify', arguments)[0]
+    from flan_jax.studies import run_evaluation  # imports TensorFlow, which `start` has silenced
+
     if not run_evaluation.evaluates(run):
         raise UserError('the run evaluates nothing, so there is nothing to certify; set HELD_OUT or EVAL_TASKS')
     with only_run(run.model_dir):

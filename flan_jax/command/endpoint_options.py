@@ -91,7 +91,7 @@ def _approve(confirmed: bool):
 
     def approve(estimate) -> None:
         CONSOLE.print(
-            f'{estimate.calls} requests to send, {estimate.known} replies in the cache; estimated cost:  '
+            f'{estimate.calls} requests to send, {estimate.known} replies in the cache; estimated cost: '
             f'{estimate.likely:.4g}, at most {estimate.most:.4g}, in the currency of --prices'
         )
         if not confirmed:
@@ -104,7 +104,7 @@ def _tell(used, prices) -> None:
     if not used.calls:
         return
     cost = prices.cost(used.prompt_tokens, used.answer_tokens)
-    counted = f'{used.prompt_tokens} prompt tokens, {used.answer_tokens} written, cost {cost:.4g}'
+    counted = f'{used.prompt_tokens} prompt tokens, {used.answer_tokens} answer tokens, cost {cost:.4g}'
     has_counts = used.prompt_tokens or used.answer_tokens
     CONSOLE.print(f'{used.calls} replies: {counted if has_counts else "the server does not report token counts"}')
 

@@ -285,7 +285,8 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     def value(match: re.Match) -> str:
         if not isinstance(found.get(match[1]), str):
             raise UserError(
-                f'{where}: --template names {{{match[1]}}}, which is no text there; it has {", ".join(found)}'
+                f'{where}: --template names {{{match[1]}}}, which is not a string key of this example; its keys '
+                f'are {", ".join(found)}'
             )
         return found[match[1]]
 

@@ -74,7 +74,7 @@ def _stream(root: epath.Path) -> str:
         return ''
     folder = stream_of_run(made)
     if folder is None:
-        return f'no longer in {made["run"]["stream"]["directory"]} any more'
+        return f'no longer in {made["run"]["stream"]["directory"]}'
     stream = PackedStream(folder)
     return f'{sum(len(stream.sequences([place])) for place in range(len(stream)))} sequences'
 

@@ -51,7 +51,7 @@ def pack(run: Run):
         )
     stream = PackedStream(folder)
     reused = advance is None and jax.process_index() == 0  # only the first process packs
-    made = 'stream, packed before' if reused else 'stream'
+    made = 'existing stream' if reused else 'stream'
     CONSOLE.print(f'{made}: {folder}, {counted(len(stream), "sequence")}, density {stream.manifest.density:.3f}')
     if stream.manifest.cuts:
         CONSOLE.print(cut_summary(stream.manifest.cuts, stream.manifest.num_epochs))
@@ -69,8 +69,8 @@ def cut_summary(cuts: Mapping[str, Mapping[str, int]], epochs: int | None = None
     dropped = ', '.join(f'{of_task["dropped"]} of {task}' for task, of_task in cuts.items() if of_task['dropped'])
     each = f' ({total["examples"] // epochs:,} in each of {epochs} epochs)' if epochs else ''
     return (
-        f'of {total["examples"]:,} examples{each}, {total["shortened"]:,} have a long field that was shortened, '
-        f'{total["targets_cut"]:,} a target without its end ({total["target_tokens_cut"]:,} of '
-        f'{total["target_tokens"]:,} target tokens); {total["dropped"]:,} do not fit Stream.input_length and were '
-        f'skipped{": " * bool(dropped)}{dropped}'
+        f'{total["examples"]:,} examples{each}: {total["shortened"]:,} with a shortened long field, '
+        f'{total["targets_cut"]:,} with a truncated target ({total["target_tokens_cut"]:,} of '
+        f'{total["target_tokens"]:,} target tokens), {total["dropped"]:,} skipped because they do not fit '
+        f'Stream.input_length{": " * bool(dropped)}{dropped}'
     )

@@ -181,8 +181,8 @@ def _paths(options: argparse.Namespace) -> None:
     ]
     write_whole(options.output, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
     CONSOLE.print(
-        f'{len(samples)} questions, {kept.drawn} samples: {kept.right} right, {kept.accepted} of them with sound '
-        f'equations, {kept.distinct} distinct paths, {kept.distinct / len(samples):.2f} a question; '
+        f'{len(samples)} questions, {kept.drawn} samples: {kept.right} correct, {kept.accepted} of them with '
+        f'correct equations, {kept.distinct} distinct paths, {kept.distinct / len(samples):.2f} per question; '
         f'{options.output} holds {len(rows)} examples'
     )
 
@@ -235,6 +235,6 @@ def _problems(options: argparse.Namespace) -> None:
     check_sizes(options, 'train', 'test')
     word_problems.write(options.output, {'train': options.train, 'test': options.test}, options.seed)
     CONSOLE.print(
-        f'{options.output} holds {options.train} problems to train on, {options.test} to ask, and their vocabulary, '
-        f'{word_problems.VOCABULARY}'
+        f'{options.output} holds {options.train} training problems, {options.test} test problems, and their '
+        f'vocabulary, {word_problems.VOCABULARY}'
     )

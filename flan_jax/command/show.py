@@ -116,8 +116,8 @@ def _show_statistics(stream: PackedStream, made: Mapping[str, Any] | None, optio
     _write(options, statistics_page(stream.folder.name, found))
     title = f'{stream.folder.name}: {found.sequences:,} sequences of {found.length:,} tokens'
     OUT.print(
-        f'{title} hold {found.examples:,} examples; {100 * found.efficiency:.2f} % of the positions hold a token '
-        f'(fullest sequence {found.fullest}, emptiest {found.emptiest}), and '
+        f'{title} with {found.examples:,} examples; packing density {100 * found.efficiency:.2f} % (tokens of the '
+        f'fullest sequence: {found.fullest}, of the emptiest: {found.emptiest}); '
         f'{100 * found.learned / found.tokens:.1f} % of the tokens have a weight in the loss (learned)',
         markup=False,
     )
@@ -141,7 +141,7 @@ def _known(share, name: str) -> bool:
 
 
 def _lengths(name: str, bins) -> Table:
-    table = Table(f'length of {name}, tokens', 'how many', '', box=None)
+    table = Table(f'length of {name}, tokens', 'count', '', box=None)
     most = max(b.count for b in bins)
     for b in bins:
         table.add_row(b.label, str(b.count), '█' * round(_BAR * b.count / most))

@@ -304,11 +304,12 @@ def _run(path: pathlib.Path, rates: bool) -> int:
     complete(*start_run('run', [str(path)], {}))
     output = str(path.parent)
     use = {
-        configuration.joined(['flan-jax', 'generate', output, '--chat']): 'ask it',
-        configuration.joined(['flan-jax', 'evaluate', output, '--tasks=DATASET']): 'measure it',
-        configuration.joined(['flan-jax', 'convert', '--from=flan', output, '--to=hf', 'FOLDER']): 'take it elsewhere',
+        configuration.joined(['flan-jax', 'generate', output, '--chat']): 'chat with it',
+        configuration.joined(['flan-jax', 'evaluate', output, '--tasks=DATASET']): 'evaluate it',
+        configuration.joined(['flan-jax', 'convert', '--from=flan', output, '--to=hf', 'FOLDER']): 'convert it '
+        'to Hugging Face',
     }
-    again = {configuration.command('run', [str(path)], {}): 'the same, or what you change there'}
+    again = {configuration.command('run', [str(path)], {}): 'run it again, with your changes'}
     commands = again if rates else use | again
     width = max(map(len, commands))
     lines = [f'\n{output} holds the {"reward" if rates else "tuned"} model. Next:']

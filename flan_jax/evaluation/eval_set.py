@@ -242,7 +242,7 @@ def prepared_datasets(
         without = [dataset.name for dataset in missing if _is_prepared(dataset, data_dir)]
         advice = ''
         if present and setting:  # if all are missing, leaving them out does not help
-            advice = f', or set {setting} = True to go on without them'
+            advice = f', or set {setting} = True to skip them'
         elif all(map(sample_files, missing)):
             advice = f', or write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`'
         raise MissingDataError(

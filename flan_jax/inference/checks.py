@@ -30,7 +30,7 @@ def check_texts(name: str, values: Any) -> list[str]:
     texts = list(values)
     for text in texts:
         if not isinstance(text, str):
-            raise UserError(f'{name}: {text!r} is no text')
+            raise UserError(f'{name}: {text!r} is not a string')
         try:
             text.encode()
         except UnicodeEncodeError as error:

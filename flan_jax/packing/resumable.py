@@ -75,7 +75,7 @@ def _sequences(parts: epath.Path, packing: Packing) -> Iterator[PackedSequence]:
         for first in range(0, state.sequences, SEQUENCES_PER_PART):
             yield from map(PackedSequence.from_bytes, _read(parts / f'{first}'))
         packing.resume(state)
-        CONSOLE.print(f'packing goes on after {state.sequences:,} sequences that are in {parts}', soft_wrap=True)
+        CONSOLE.print(f'packing resumes after {state.sequences:,} sequences, which are in {parts}', soft_wrap=True)
     sequences = iter(packing)
     for first in itertools.count(state.sequences if state else 0, SEQUENCES_PER_PART):
         part = []

@@ -188,7 +188,7 @@ class PackedStream:
         padding = -len(self) % batch_size if self.manifest.num_epochs else 0
         if stop_step * batch_size > len(self) + padding:
             raise StreamError(
-                f'{self.folder} holds {len(self)} sequences; {stop_step} steps of {batch_size} need '
+                f'{self.folder} holds {len(self)} sequences, but {stop_step} steps of {batch_size} need '
                 f'{stop_step * batch_size}'
             )
         steps = grain.MapDataset.range(start_step, stop_step)

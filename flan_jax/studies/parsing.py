@@ -126,6 +126,6 @@ def _spacy(name: str) -> ModuleType:
         return importlib.import_module('spacy')  # an optional dependency, used only here
     except ImportError as error:
         raise UserError(
-            f"--parser={name} takes spaCy ({error}); install it with pip install 'flan_jax[parser]', and the "
+            f"--parser={name} needs spaCy ({error}); install it with pip install 'flan_jax[parser]', and the "
             f'pipeline with python -m spacy download {name}; or give --from parsed files, with "verb" and "noun"'
         ) from error

@@ -82,7 +82,10 @@ class CheckpointContent:
 
     def _frozen(self, mesh: Mesh, dtype: str) -> Params:
         base = self.base
-        holds = f'{self.folder} holds only what {type(self.tuning).__name__} trained beside the base model {base!r}'
+        holds = (
+            f'{self.folder} contains only the parameters that {type(self.tuning).__name__} trained, without '
+            f'the base model {base!r}'
+        )
         if base is None or not epath.Path(base).exists():
             raise CheckpointError(
                 f'{holds}, which does not exist; restore it, or set its new path with `flan-jax adapter rebase '

@@ -221,7 +221,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
         ('Training.microbatches', '3', 'BATCH_SIZE=8 must be a multiple of Training.microbatches=3'),
         ('Run.tuning', '@NextToken()', r'Run.tuning=NextToken\(\): must be .*@Lora\(\)'),
         ('LEARNIN_RATE', '1', "unknown macro 'LEARNIN_RATE'; did you mean LEARNING_RATE"),
-        ('SEED', '%NOWHERE', 'still to be given: NOWHERE'),
+        ('SEED', '%NOWHERE', 'required settings are missing: NOWHERE'),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_the_name_that_users_set(name, value, message):

@@ -75,8 +75,8 @@ def test_a_gin_file_says_how_to_decode(checkpoint, answers, capsys):
     ('more', 'message'),
     [
         (RULES[:1], "TokenScores.texts: .* has no token for ' <'"),
-        ([*RULES, '--beams=2'], '--gin_file says how to decode; leave out --beams'),
-        (['--gin.EosRamp.weight=1'], '--gin.EosRamp.weight: goes with --gin_file'),
+        ([*RULES, '--beams=2'], '--gin_file sets the decoding; remove --beams'),
+        (['--gin.EosRamp.weight=1'], '--gin.EosRamp.weight: only applies with --gin_file'),
         (['--gin_file=gin/decoding/rule_adaptor.gin'], 'did you mean gin/decoding/rule_adapter.gin'),
         (['--repetition_penalty=0'], ': repetition_penalty=0.0: must be a number above 0'),
     ],
@@ -107,7 +107,7 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
     [
         (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
         (['--file=nothing.txt', 'word'], 'prompts and --file are both given'),
-        (['--beams=2', '--temperature=1', 'word'], 'give --beams or --temperature'),
+        (['--beams=2', '--temperature=1', 'word'], 'use --beams or --temperature'),
         (['--chat', 'word'], 'remove the prompts'),
         (['--system=x', 'word'], '--system only applies with --chat'),
         (['--beams=0', 'word'], ': beams=0: must be an integer of at least 1'),
@@ -117,8 +117,8 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
         (['--max_new_tokens=0', 'word'], '--max_new_tokens=0: must be at least 1'),
         (['--tensor=3', 'word'], 'must divide the'),
         (['--prompt_format=plane', 'word'], 'did you mean plain'),
-        (['--output=x', 'word'], '--output goes with --file'),
-        (['--template={a}', 'word'], '--template goes with --file'),
+        (['--output=x', 'word'], '--output only applies with --file'),
+        (['--template={a}', 'word'], '--template only applies with --file'),
         (['--max_new_token=4', 'word'], "cannot read '--max_new_token=4'"),
         (['--max_new_tokens=1000000', 'word'], 'max_new_tokens=1000000: must be an integer from 1 to'),
         (['--seed=-1', 'word'], 'seed=-1: must be an integer from 0'),
@@ -161,7 +161,10 @@ def test_examples_with_other_keys_are_asked_by_a_template(checkpoint, answers, t
     named = ['its name', PROMPTS[1]]
     assert found == [{'prompt': name, 'answer': answer} for name, answer in zip(named, answers)]
     assert main.main(arguments(checkpoint, f'--file={tmp_path}/rows.jsonl', '--template={c}')) == 2
-    assert 'line 1: --template names {c}, which is no text there; it has prompt, a, b' in capsys.readouterr().err
+    assert (
+        'line 1: --template names {c}, which is not a string key of this example; its keys are prompt, a, b'
+        in capsys.readouterr().err
+    )
 
 
 def test_an_alpaca_model_reads_the_input_of_a_row_as_it_did_in_tuning(checkpoint, tmp_path, capsys):

@@ -150,7 +150,7 @@ def test_an_adapter_is_asked_as_part_of_its_model(make, whole, tmp_path):
 
 
 def test_what_cannot_be_asked_is_refused(make, data, tmp_path):
-    with pytest.raises(UserError, match='instructions.jsonl: no such file; `flan-jax ifs data'):
+    with pytest.raises(UserError, match='instructions.jsonl: no such file; run `flan-jax ifs data'):
         asked_of(make(tmp_path / 'run', data=str(tmp_path)))
     (tmp_path / 'instructions.jsonl').write_bytes((data / 'instructions.jsonl').read_bytes())
     with pytest.raises(UserError, match='contains no classifier'):

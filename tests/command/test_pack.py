@@ -15,4 +15,4 @@ def test_a_stream_that_is_there_is_not_shown_as_if_it_were_packed(samples_dir, t
     first, *_ = said()
     assert first.startswith('packing sequences: ')
     again, *_ = said()
-    assert again.startswith('stream, packed before: ')
+    assert again.startswith('existing stream: ')

@@ -199,7 +199,7 @@ def test_the_list_names_every_study_with_its_cost(capsys):
         (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6 itself'),
         (['flan.figure7', '--scale=own'], 'use --scale=small or --scale=paper'),
         (['flan.table1', '--seeds=2'], 'flan.table1 has one run per cluster'),
-        (['flan.table1', '--corpus=text:a.txt'], 'only flan.contamination searches one'),
+        (['flan.table1', '--corpus=text:a.txt'], 'only flan.contamination searches a corpus'),
         (['flan.contamination', '--corpus=text:nowhere.txt'], 'no file matches nowhere.txt'),
     ],
 )

@@ -97,7 +97,7 @@ def test_answers_that_are_there_stay_and_answers_of_other_kinds_are_refused(run,
     assert len(files) == 2 and main.main(arguments(run, '--first=2', '--last=4')) == 0
     assert files.items() <= {path: path.read_bytes() for path in (run / 'selection').glob('step_*.jsonl')}.items()
     assert main.main(arguments(run, '--seed=1')) == 2
-    assert 'answers with other seed; name another folder by --output' in capsys.readouterr().err
+    assert 'answers with other seed; choose another folder with --output' in capsys.readouterr().err
 
 
 def test_answers_of_another_run_at_the_same_steps_are_not_taken_for_its_own(run, tmp_path, capsys):
@@ -111,7 +111,7 @@ def test_answers_of_another_run_at_the_same_steps_are_not_taken_for_its_own(run,
     shutil.rmtree(of_step)
     checkpoints.save_params(of_step, random_params(CONFIG, seed=20), metadata)
     assert main.main(words) == 2
-    assert f'{tmp_path}/chosen holds answers with other weights; name another' in capsys.readouterr().err
+    assert f'{tmp_path}/chosen holds answers with other weights; choose another' in capsys.readouterr().err
 
 
 def test_one_checkpoint_is_no_choice(run, capsys):

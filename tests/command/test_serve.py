@@ -185,7 +185,7 @@ def test_the_model_is_listed(port):
         ('/v1/completions', {'n': 0}, 400, 'n=0: must be an integer from 1'),
         ('/v1/completions', {'logprobs': 21}, 400, 'logprobs=21: must be an integer from 0 to 20'),
         ('/v1/completions', {'top_logprobs': 2}, 400, 'top_logprobs=2: not supported'),
-        ('/v1/completions', {'echo': True}, 400, 'echo=True: not supported here'),
+        ('/v1/completions', {'echo': True}, 400, 'echo=True: not supported'),
         ('/v1/completions', {'stop': [1]}, 400, 'stop=[1]: expected a text'),
         ('/v1/completions', {'stream': 1}, 400, 'stream=1: must be true or false'),
         ('/v1/completions', {'stream_options': {}}, 400, 'together with stream: true'),

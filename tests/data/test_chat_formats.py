@@ -77,7 +77,7 @@ LOOP = '{{% for m in messages %}}{}{{% endfor %}}'.format
 @pytest.mark.parametrize(
     ('template', 'dialogue', 'message'),
     [
-        (text_of('gemma2'), BRIEF, 'rejects messages of system, user.*System role not supported'),
+        (text_of('gemma2'), BRIEF, 'rejects messages with roles system, user.*System role not supported'),
         (
             text_of('mistral'),
             BRIEF,
@@ -248,7 +248,7 @@ def test_a_format_whose_exemplars_are_no_turns_has_no_dialogues():
     class Listed(Plain):
         exemplar = '{target}: {input}'
 
-    with pytest.raises(UserError, match="'listed': its exemplar does not begin with"):
+    with pytest.raises(UserError, match="'listed': exemplar does not start with"):
         Listed().segments(None, BRIEF)
     assert Listed().segments(None, Dialogue('Who?', 'Ann.')) == ['Who?', ' Ann.']
 

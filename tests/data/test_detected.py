@@ -41,7 +41,7 @@ def test_the_longest_ranking_is_found_in_any_row(tmp_path):
 
 def test_keys_with_other_names_are_found_when_they_are_told(tmp_path):
     (tmp_path / 'rows.jsonl').write_text(json.dumps({'question': 'Who?', 'answer': 'Ann.'}))
-    with pytest.raises(ExampleError, match='line 1: the keys are question, answer, and no format reads these'):
+    with pytest.raises(ExampleError, match='line 1: the keys are question, answer, which match none of these formats'):
         format_of_file(tmp_path / 'rows.jsonl', known_formats(), {})
     keys = {'prompt': 'question', 'completion': 'answer'}
     assert format_of_file(tmp_path / 'rows.jsonl', known_formats(), keys) == 'prompt_completion'
@@ -49,7 +49,7 @@ def test_keys_with_other_names_are_found_when_they_are_told(tmp_path):
 
 def test_what_can_be_read_in_two_ways_has_to_be_named(tmp_path):
     (tmp_path / 'rows.jsonl').write_text(json.dumps(ROWS['messages'] | ROWS['preference']))
-    with pytest.raises(ExampleError, match='as messages and as preference; name one by --format'):
+    with pytest.raises(ExampleError, match='as messages and as preference; choose one with --format'):
         format_of_file(tmp_path / 'rows.jsonl', known_formats(), {})
     (tmp_path / 'rows.jsonl').write_text('')
     with pytest.raises(ExampleError, match='contains no examples'):

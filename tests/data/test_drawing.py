@@ -237,7 +237,7 @@ def test_without_a_bound_nothing_is_cut(samples_dir):
 
 def test_a_chat_template_is_refused(samples_dir):
     chat = ChatTemplate(template='{% for m in messages %}{{ m.content + eos_token }}{% endfor %}')
-    with pytest.raises(UserError, match='part draws layouts of plain text'):
+    with pytest.raises(UserError, match='part samples plain-text layouts'):
         drawn_task(catalogue.dataset('trec'), PART, Vocabulary(), samples_dir, chat, 'p_trec')
 
 

@@ -55,7 +55,7 @@ def test_a_line_that_is_no_row_is_named(tmp_path, line, message):
 @pytest.mark.parametrize('content', [b'', b'PAR1', b'PAR1' + b'\x00' * 100 + b'PAR1', b'{"a": 1}'])
 def test_a_file_that_is_no_parquet_is_named(tmp_path, content):
     (tmp_path / 'x.parquet').write_bytes(content)
-    with pytest.raises(ExampleError, match=r'x.parquet: not Parquet, or damaged'):
+    with pytest.raises(ExampleError, match=r'x.parquet: not a Parquet file, or damaged'):
         list(read_file(tmp_path / 'x.parquet'))
 
 

@@ -82,5 +82,5 @@ def test_mixing_is_refused_where_it_says_nothing(samples_dir, tmp_path):
     with pytest.raises(SettingsError, match=r'Data.mixing=@EqualMixing\(\) sets mixing rates'):
         Data(tfds_data_dir='unread', parts=(Part(name='a', mixture='rte'),), mixing=EqualMixing())
     (tmp_path / 'book.txt').write_text('A line.\n')
-    with pytest.raises(UserError, match='Data.mixing is set'):
+    with pytest.raises(UserError, match='Data.mixing only applies to'):
         tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=f'text:{tmp_path}/book.txt', mixing=EqualMixing()))

@@ -191,7 +191,7 @@ def test_what_cannot_be_resolved_refuses_to_hold_out(samples_dir, tmp_path):
     (tmp_path / 'book.txt').write_text('A line.\n')
     for mixture in ('their_task', f'text:{tmp_path}/book.txt'):
         data = Data(tfds_data_dir=samples_dir, mixture=mixture, held_out='sentiment')
-        with pytest.raises(UserError, match="HELD_OUT='sentiment' cannot be left out"):
+        with pytest.raises(UserError, match="HELD_OUT='sentiment' cannot be excluded"):
             tuning_mixture(data)
         assert tuning_mixture(dataclasses.replace(data, held_out=None)).rates
     seqio.set_tfds_data_dir_override(None)
@@ -219,11 +219,11 @@ def test_registered_tasks_have_their_own_prompt_format(samples_dir):
     data = Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}sst2_template_3')
     with pytest.raises(UserError, match='its own prompt format'):
         tuning_mixture(data, Plain())
-    with pytest.raises(UserError, match=f"in SeqIO's registries as '{REGISTERED}sst2_template_3'"):
+    with pytest.raises(UserError, match=f"is a name of SeqIO's registries; write '{REGISTERED}sst2_template_3'"):
         members(dataclasses.replace(data, mixture='sst2_template_3'))
     seqio.set_tfds_data_dir_override(None)
     with pytest.raises(
-        UserError, match=f"{REGISTERED}rte' is a name of SeqIO's registries, .* cannot be combined with other names"
+        UserError, match=f"{REGISTERED}rte' is in SeqIO's registries, .* cannot be combined with other names"
     ):
         tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}rte+sst2'))
 

@@ -122,7 +122,7 @@ def test_files_of_all_kinds_hold_the_same(tmp_path):
     [
         ('[\n{"a": 1},\n{"a" 2}]', 'line 3: not JSON'),
         ('[\n{"a": 1}\n{"a": 2}]', 'line 3: not JSON: expected , or ]'),
-        ('[{"a": 1},\n\n"b"]', 'line 3: expected an object, found str'),
+        ('[{"a": 1},\n\n"b"]', 'line 3: expected a JSON object, found str'),
         ('[{"a": 1}', 'line 1: not JSON'),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_declaration_is_found_again_where_its_data_lies(data_dir):
 def test_a_name_that_is_taken_is_refused_before_anything_is_written(name, data_dir, tmp_path):
     (tmp_path / 'x.jsonl').write_text(json.dumps({'messages': [Q1, A1]}))
     folder = pathlib.Path(data_dir) if name == 'my_dialogues' else tmp_path
-    with pytest.raises(UserError, match='is the name of|would be read as a form|my_dialogues is already prepared in'):
+    with pytest.raises(UserError, match='is the name of|would be read as a form|my_dialogues. is already prepared in'):
         prepare_instructions(Instructions(name=name), {'train': tmp_path / 'x.jsonl'}, 'messages', str(folder))
     assert not list(tmp_path.rglob('*.tfrecord*'))
 

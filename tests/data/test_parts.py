@@ -106,7 +106,7 @@ def test_what_is_said_twice_is_refused(samples_dir):
     for settings in ({'mixture': 'flan'}, {'shots': 2}, {'instructions': 'none'}):
         with pytest.raises(UserError, match='Data.parts defines'):
             members(Data(tfds_data_dir='unread', **{'mixture': 'a title', 'parts': SMALL} | settings))
-    with pytest.raises(UserError, match='name rte instead of rte_few_shot'):
+    with pytest.raises(UserError, match='use rte instead of rte_few_shot'):
         members(data_of((Part(name='a', mixture='rte_few_shot'),)))
     with pytest.raises(SettingsError, match='the names of parts must differ'):
         data_of((SMALL[0], SMALL[0]))
@@ -123,7 +123,7 @@ def test_dialogues_are_refused(monkeypatch):
         catalogue.dataset('gsm8k'), name='talk', dialogue=Dialogue(history='h', system='s', context='c')
     )
     monkeypatch.setitem(catalogue.DATASETS, 'talk', talk)
-    with pytest.raises(UserError, match='talk may have turns before the question'):
+    with pytest.raises(UserError, match='talk may have earlier turns'):
         members(data_of((Part(name='a', mixture='trec+talk'),)))
 
 

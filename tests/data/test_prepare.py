@@ -91,7 +91,7 @@ def test_parquet_examples_are_the_same_as_json_lines(tmp_path):
         ('{"premise": "a", "hypothesis": "b", "label": 0.7, "idx": 1}', 'line 2: label=0.7 .* neither the name nor'),
         ('{"premise": "a", "hypothesis": "b", "label": 0, "idx": "1"}', "line 2: idx='1' .* is not a number"),
         ('{"premise": ', 'line 2: not JSON'),
-        ('["a"]', 'line 2: expected an object, found list'),
+        ('["a"]', 'line 2: expected a JSON object, found list'),
     ],
 )
 def test_an_example_that_does_not_fit_is_named_and_nothing_is_written(tmp_path, second_line, message):
@@ -210,7 +210,7 @@ def test_files_that_are_not_read_in_order_are_named_with_what_to_do(samples_dir,
     shutil.copytree(pathlib.Path(samples_dir) / 'super_glue' / 'copa' / '1.0.2', folder)
     info = folder / 'dataset_info.json'
     info.write_text(json.dumps(json.loads(info.read_text()) | {'fileFormat': 'array_record'}))
-    with pytest.raises(UserError, match=f'copa:1.0.2 lies in {folder} as array_record.*`tfds convert_format`'):
+    with pytest.raises(UserError, match=f'copa:1.0.2 is stored in {folder} as array_record.*`tfds convert_format`'):
         PreparedSource(copa, str(tmp_path)).get_dataset('train')
     found = status(copa, str(tmp_path))
     assert found.state is State.MANUAL and 'as array_record' in found.advice

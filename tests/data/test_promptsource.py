@@ -136,12 +136,12 @@ def test_another_wording_is_another_prompt_wherever_prompts_are_told_apart(tmp_p
         (('{{ premise }} Why', '{{ premises }} Why'), "template 'why': 'premises' is undefined; a row has .*premise"),
         (('{% if question', '{% iff question'), "unknown tag 'iff'"),
         (('{{ premise }} Why', '{{ premise.__class__.__mro__ }} Why'), "attribute '__class__' .* is unsafe"),
-        (('subset: copa', 'subset: cope'), 'is for super_glue/cope, which the catalogue does not have'),
+        (('subset: copa', 'subset: cope'), 'is for super_glue/cope, which is not in the catalogue'),
         (
             ('name: why', 'name: !!python/object/apply:os.getcwd []'),
             'cannot be read as a templates.yaml of promptsource',
         ),
-        (('original_task: true', 'original_task: false'), 'no prompt in .* asks for the task of super_glue/copa'),
+        (('original_task: true', 'original_task: false'), 'no prompt in .* is for the task of super_glue/copa'),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message, tmp_path, samples_dir):

@@ -63,7 +63,7 @@ def test_a_rank_is_a_score_that_falls():
 @pytest.mark.parametrize(
     ('row', 'message'),
     [
-        ({'prompt': 'Who?', 'responses': ['a']}, 'here: responses has 1 entries; 2 to 64'),
+        ({'prompt': 'Who?', 'responses': ['a']}, 'here: responses has 1 entries; must be 2 to 64'),
         ({'prompt': 'Who?', 'responses': ['a'] * 65}, 'has 65 entries'),
         ({'prompt': 'Who?', 'responses': ['a', 'b']}, 'response 1: no score'),
         ({'prompt': 'Who?', 'responses': ['a', 'b'], 'scores': [1]}, 'one number for each of 2'),
@@ -190,7 +190,7 @@ def test_a_prompt_loses_its_first_turns_or_is_dropped_but_never_its_end(tmp_path
 
 
 def test_what_has_no_scores_cannot_be_ranked(prepared):
-    with pytest.raises(UserError, match='chains have none with scores'):
+    with pytest.raises(UserError, match='chains have no scored responses'):
         tuning_mixture(Data(tfds_data_dir=prepared, mixture='counts+chains'), ranked=True)
     with pytest.raises(UserError, match='needs datasets of the catalogue'):
         tuning_mixture(Data(tfds_data_dir=prepared, mixture='text:x.txt'), ranked=True)

@@ -162,5 +162,5 @@ def test_splits_are_read_one_after_the_other(samples_dir):
 
 def test_more_shards_than_files_are_refused(samples_dir):
     source = PreparedSource(catalogue.dataset('rte'), samples_dir)
-    with pytest.raises(ValueError, match='rte, train: no file for ShardInfo.*, because there are only 1'):
+    with pytest.raises(ValueError, match='rte, train: no file for shard ShardInfo.*, because there are only 1'):
         source.get_dataset('train', shard_info=seqio.ShardInfo(1, 2))

@@ -58,4 +58,4 @@ def test_ctrl_c_where_nothing_is_to_be_saved_is_one_line(capsys, monkeypatch):
 
     monkeypatch.setattr('flan_jax.command.tasks.main', interrupted)
     assert main.main(['tasks', 'list']) == 130
-    assert capsys.readouterr().err == '\nflan-jax tasks: stopped; give the same command again to go on\n'
+    assert capsys.readouterr().err == '\nflan-jax tasks: stopped; run the same command again to resume\n'

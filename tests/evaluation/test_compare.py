@@ -151,7 +151,7 @@ def test_what_select_has_left_in_a_run_is_not_taken_for_records(tmp_path, capsys
         (tmp_path / name / 'selection' / records.SETTINGS_FILE).write_text('{"prompts": []}')
     assert main.main(['compare', str(tmp_path / 'a'), str(tmp_path / 'b')]) == 0
     assert main.main(['compare', str(tmp_path / 'a/selection'), str(tmp_path / 'b')]) == 2
-    assert 'selection: holds no records of an evaluation' in capsys.readouterr().err
+    assert 'selection: contains no evaluation records' in capsys.readouterr().err
 
 
 def test_where_models_were_evaluated_without_a_run_their_folders_are_named(tmp_path, capsys):

@@ -135,7 +135,7 @@ def test_a_corpus_is_searched_in_all_forms(corpora, data_dir):
     [
         ('books', UserError, 'must be text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD'),
         ('text:nowhere/*.txt', UserError, 'no file matches nowhere'),
-        ('jsonl:{folder}/bad.jsonl:text', UserError, "bad.jsonl, line 1: no JSON object with a field 'text'"),
+        ('jsonl:{folder}/bad.jsonl:text', UserError, "bad.jsonl, line 1: not a JSON object with a field 'text'"),
         ('jsonl:{folder}/latin.jsonl:text', UserError, 'latin.jsonl, line 1: not UTF-8'),
         ('text:{folder}/latin.jsonl', UserError, 'latin.jsonl, line 1: not UTF-8'),
         ('jsonl:{folder}/number.jsonl:text', UserError, 'not a text'),

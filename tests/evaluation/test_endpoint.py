@@ -62,7 +62,7 @@ def test_failures_are_tried_again_after_longer_and_longer_waits(tmp_path, failur
         (reply,) = asked.replies(HELLO, OPTIONS, lambda amount=1, note='': notes.append(note))
     assert reply.text == 'at last' and len(requests) == 4
     assert [wait for wait in clock.slept if wait >= 1] == [1, 2, 4]
-    assert sum(note.startswith('again in') for note in notes) == 3
+    assert sum(note.startswith('retry in') for note in notes) == 3
 
 
 def test_a_server_that_is_not_there_is_tried_again(tmp_path):
@@ -171,7 +171,7 @@ def test_the_key_is_sent_and_stands_nowhere(tmp_path, monkeypatch):
 
 def test_a_missing_key_is_named_before_anything_is_asked(tmp_path, monkeypatch):
     monkeypatch.delenv('JUDGE_KEY', raising=False)
-    with pytest.raises(UserError, match='key_variable=JUDGE_KEY: is not set'):
+    with pytest.raises(UserError, match='key_variable=JUDGE_KEY: this environment variable is not set'):
         client('http://127.0.0.1:1/v1', tmp_path, key_variable='JUDGE_KEY')
 
 

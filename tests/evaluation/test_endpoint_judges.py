@@ -225,8 +225,11 @@ def test_figures_read_the_verdicts_that_the_command_writes(tmp_path, capsys, stu
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '-1', '0'], 'Prices.prompt=-1'),
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '0', '0', '--parallel=0'], 'Endpoint.parallel=0'),
         (['--endpoint=http://h', '--endpoint_model=m', '--prices', '0', '0', '--key_variable=NO_KEY'], 'NO_KEY'),
-        (['--verdicts=v', '--prices', '0', '0', '--parallel=2'], '--prices, --parallel: goes with --endpoint=URL'),
-        (['--model=m', '--confirm_cost'], '--confirm_cost: goes with --endpoint=URL'),
+        (
+            ['--verdicts=v', '--prices', '0', '0', '--parallel=2'],
+            '--prices, --parallel: only applies with --endpoint=URL',
+        ),
+        (['--model=m', '--confirm_cost'], '--confirm_cost: only applies with --endpoint=URL'),
         (['--verdicts=v', '--scores=math'], '--scores only applies with --endpoint'),
         (['--verdicts=v', '--prior', 'p'], '--prior only applies with --joint'),
     ],

@@ -219,7 +219,7 @@ def test_without_a_choice_all_templates_are_evaluated_but_inverted_ones(samples_
 
 
 def test_a_template_that_is_not_there_is_refused(samples_dir):
-    with pytest.raises(SettingsError, match=r'copa cannot be evaluated with template 99; it has 0, 1'):
+    with pytest.raises(SettingsError, match=r'copa cannot be evaluated with template 99; allowed are 0, 1'):
         eval_set_of(samples_dir, templates=(0, 99))
 
 

@@ -75,7 +75,7 @@ def test_a_classifier_is_kept_as_numbers_and_words(learned, tmp_path):
     np.testing.assert_array_equal(load(tmp_path).scores(texts), learned.scores(texts))
     assert {path.name for path in tmp_path.iterdir()} == {WEIGHTS_FILE, WORDS_FILE}
     (tmp_path / WORDS_FILE).write_text(json.dumps({'version': 0, 'features': []}))
-    with pytest.raises(UserError, match='train it anew'):
+    with pytest.raises(UserError, match='train it again'):
         load(tmp_path)
     for file in (WEIGHTS_FILE, WORDS_FILE):
         (tmp_path / file).write_text('{')

@@ -104,7 +104,7 @@ def test_answers_of_all_known_kinds_are_read(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('{"prompt": "p"}\n', 'line 1: expected texts called prompt/answer'),
+        ('{"prompt": "p"}\n', 'line 1: expected strings named prompt/answer'),
         ('{"prompt": "p", "answer": "x"}\n{"prompt": "p", "answer": "y"}\n', 'line 2: second answer to a prompt'),
         ('{"prompt": \n', 'line 1: not JSON'),
         ('3\n', 'expected an object'),
@@ -118,7 +118,7 @@ def test_files_that_hold_no_answers_are_refused(tmp_path, content, message):
 
 
 def test_prompts_that_only_one_model_answered_are_refused():
-    with pytest.raises(UserError, match="1 of 2 prompts have an answer in one of the two files only, such as 'q'"):
+    with pytest.raises(UserError, match="1 of 2 prompts have an answer in only one of the two files, such as 'q'"):
         paired({'p': 'x', 'q': 'y'}, {'p': 'z'})
 
 

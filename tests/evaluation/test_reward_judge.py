@@ -208,7 +208,7 @@ def test_a_folder_of_hugging_faces_with_one_output_is_a_reward_model_and_a_langu
     [
         (['m', '--output=o'], 'give files of answers'),
         (['m', 'a', 'a', '--output=o'], 'given twice'),
-        (['m', '--output=o', '--preferences=p', '--verdicts=v'], 'not both'),
+        (['m', '--output=o', '--preferences=p', '--verdicts=v'], 'both given'),
         (['m', 'a', '--output=o', '--batch_tokens=0'], '--batch_tokens=0'),
     ],
 )

@@ -83,10 +83,10 @@ def test_translations_that_may_lack_their_end_and_empty_ones_are_told(tmp_path, 
     [
         ([], [], 'give --translations=FILE'),
         ([], ['--endpoint=http://h/v1'], '--endpoint needs --to'),
-        ([], ['FILE', '--endpoint_model=m'], '--endpoint_model: goes with --endpoint=URL'),
+        ([], ['FILE', '--endpoint_model=m'], '--endpoint_model: only applies with --endpoint=URL'),
         ([{'text': 'In May.', 'translation': '五月'}], ['FILE'], '1 texts have no translation'),
         ([{'text': 'In May.', 'translation': t} for t in ('五月', '六月')], ['FILE'], 'second translation of a text'),
-        ([{'source': 'In May.'}], ['FILE'], "expected texts called 'text' and 'translation'"),
+        ([{'source': 'In May.'}], ['FILE'], "expected strings named 'text' and 'translation'"),
         (
             [{'text': text, 'translation': '同'} for text in (*ANSWERS.values(), *ANSWERS) if text.strip()],
             ['FILE', '--prompts'],

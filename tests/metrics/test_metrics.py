@@ -134,7 +134,7 @@ def test_bleu_is_sacrebleus():
 
 
 def test_nothing_to_judge_is_an_error():
-    with pytest.raises(ValueError, match='no predictions to judge by accuracy'):
+    with pytest.raises(ValueError, match='no predictions to compute accuracy'):
         judge(['accuracy'], [])
 
 

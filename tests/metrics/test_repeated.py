@@ -58,7 +58,7 @@ def test_pass_at_n_is_the_estimator_of_the_paper(right, n):
 
 
 def test_more_answers_than_there_are_cannot_be_asked_for():
-    with pytest.raises(ValueError, match='n=3: must be 1 to 2'):
+    with pytest.raises(ValueError, match='n=3: must be from 1 to 2'):
         pass_at(np.ones((1, 2)), 3)
 
 

@@ -129,6 +129,6 @@ def test_how_much_is_read_is_said_once():
 def test_what_was_cut_is_summed_up_by_epochs(stream):
     cuts = stream.manifest.cuts
     dropped = sum(of_task['dropped'] for of_task in cuts.values())
-    found = re.match(r'of ([\d,]+) examples \(([\d,]+) in each of 2 epochs\)', cut_summary(cuts, EPOCHS))
+    found = re.match(r'([\d,]+) examples \(([\d,]+) in each of 2 epochs\)', cut_summary(cuts, EPOCHS))
     every, each = (int(number.replace(',', '')) for number in found.groups())
     assert every == EPOCHS * each == sum(stream.manifest.examples) + dropped

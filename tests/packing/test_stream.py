@@ -111,7 +111,7 @@ def test_reading_goes_on_at_any_step(stream):
 
 
 def test_too_few_sequences_are_refused_before_reading(stream):
-    with pytest.raises(StreamError, match='holds 24 sequences; 7 steps of 4 need 28'):
+    with pytest.raises(StreamError, match='holds 24 sequences, but 7 steps of 4 need 28'):
         stream.batches(0, 7, batch_size=4)
 
 

@@ -90,7 +90,7 @@ def test_an_interrupted_command_parses_no_file_again_unless_it_or_the_pipeline_h
     parse_files([a], pipeline, tmp_path / 'parses')  # as far as it came
     made = (tmp_path / 'parses/a.jsonl').stat().st_mtime_ns
     parses = [path.read_text() for path in parse_files(files, pipeline, tmp_path / 'parses')]
-    assert (tmp_path / 'parses/a.jsonl').stat().st_mtime_ns == made and 'a: parsed already' in capsys.readouterr().err
+    assert (tmp_path / 'parses/a.jsonl').stat().st_mtime_ns == made and 'a: already parsed' in capsys.readouterr().err
     assert parses == [path.read_text() for path in parse_files(files, pipeline, tmp_path / 'anew')]
     a.write_text(json.dumps([{'output': 'She eats an apple .'}]))
     assert 'apple' in parse_files(files, pipeline, tmp_path / 'parses')[0].read_text()

@@ -89,7 +89,7 @@ def test_reviews_that_contradict_their_scores_are_refused(tmp_path):
     make = STUDIES['gpt4llm.figure4'].make
     with pytest.raises(UserError, match='correct one of the two'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': '9 8\nGood.', 'score': [9.0, 7.0]}])])
-    with pytest.raises(UserError, match='not two numbers'):
+    with pytest.raises(UserError, match='no two numbers'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': 'Good.'}])])
 
 
@@ -158,7 +158,7 @@ def test_votes_are_tallied_as_the_paper_prints_them(tmp_path):
     of = STUDIES['gpt4llm.figure3'].make([write(tmp_path / 'votes.jsonl', rows)]).ours['Alpaca, helpful']
     assert of.pop('votes') == 704 and {vote: round(share, 2) for vote, share in of.items()} == VOTES['Alpaca, helpful']
     assert all(sum(shares.values()) == pytest.approx(100, abs=0.02) for shares in VOTES.values())
-    with pytest.raises(UserError, match="vote='draw'; it is win, lose or tie"):
+    with pytest.raises(UserError, match="vote='draw'; must be win, lose or tie"):
         STUDIES['gpt4llm.figure3'].make([write(tmp_path / 'votes.jsonl', [{'vote': 'draw'}])])
 
 
@@ -167,7 +167,7 @@ def test_a_page_is_written_with_the_papers_values_beside_ours(tmp_path):
     assert '117.7' in page.read_text() and {path.suffix for path in tmp_path.iterdir()} == {
         '.html', '.json', '.svg', '.png', '.csv',
     }  # fmt: skip
-    with pytest.raises(UserError, match='name them: --from cmp_data_scores.json'):
+    with pytest.raises(UserError, match='give them with --from cmp_data_scores.json'):
         write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [])
     with pytest.raises(UserError, match='no such file'):
         write_file_study(tmp_path, STUDIES['gpt4llm.figure2'], [tmp_path / 'nothing.json'])
@@ -211,7 +211,7 @@ def test_outputs_that_are_not_parsed_are_refused_with_what_to_do(tmp_path):
     make = STUDIES['gpt4llm.figure1'].make
     with pytest.raises(UserError, match='--parser=en_core_web_md'):
         make([write(tmp_path / 'a.jsonl', [{'output': 'Yes.'}])])
-    with pytest.raises(UserError, match='no text called output'):
+    with pytest.raises(UserError, match='no string named output'):
         make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': None}])])
     with pytest.raises(UserError, match='3 is not a verb or noun'):
         make([write(tmp_path / 'a.jsonl', [{'verb': 'go', 'noun': 3, 'output': 'x'}])])

@@ -43,7 +43,7 @@ def test_verdicts_of_another_judge_or_on_other_answers_are_not_mixed_in(tmp_path
     kept_verdicts(path, PAIRS[:4], lambda: LongerIsBetter('a'))
     before = path.read_text()
     assert kept_verdicts(path, PAIRS[:4], lambda: LongerIsBetter('b'))[1] == 'length a'
-    with pytest.raises(UserError, match='no verdict on 2 answers.*are of length a: .*remove the file'):
+    with pytest.raises(UserError, match='no verdict on 2 answers.*are by length a; .*remove the file'):
         kept_verdicts(path, PAIRS, lambda: LongerIsBetter('b'))
     with pytest.raises(UserError, match=f'output_2 differs from the judged answer.*remove {path}'):
         kept_verdicts(path, [dataclasses.replace(PAIRS[0], answer_b='other')], lambda: LongerIsBetter('a'))

@@ -147,7 +147,7 @@ def test_sentencepiece_prompts_begin_with_bos_where_the_model_has_one(tmp_path):
 @pytest.mark.parametrize(
     ('files', 'message'),
     [
-        ({}, 'holds neither tokenizer.json nor tokenizer.model'),
+        ({}, 'contains neither tokenizer.json nor tokenizer.model'),
         ({'tokenizer.json': '{"version'}, 'is damaged: not JSON'),
         ({'tokenizer.json': '{"version": "1.0"}'}, 'has no "model"'),
         ({'tokenizer.json': None}, 'the EOS token is not known'),

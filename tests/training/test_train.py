@@ -155,7 +155,7 @@ def test_a_run_asked_to_stop_saves_first(experiment, uninterrupted, received, st
 
     stream = open_stream(experiment)
     with pytest.raises(
-        Preempted, match='stopped after 5 of 7 steps, and saved; give the same command again'
+        Preempted, match='stopped after 5 of 7 steps; the checkpoint is saved; run the same command again'
     ) as stopped:
         run_training(experiment, SignallingStream(stream.folder))
     assert stopped.value.exit_status == status

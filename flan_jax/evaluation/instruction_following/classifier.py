@@ -150,7 +150,7 @@ def load(folder: epath.PathLike) -> AnswerClassifier:
     except (ValueError, safetensors.SafetensorError) as error:
         raise UserError(f'{folder}: a file of the classifier is damaged ({error}); train it again') from error
     if words.get('version') != VERSION:
-        raise UserError(f'{folder}: features of version {words.get("version")}, not {VERSION}; train it anew')
+        raise UserError(f'{folder}: features of version {words.get("version")}, not {VERSION}; train it again')
     if arrays['weights'].shape != (len(words['features']),):
         raise UserError(f'{folder}: {arrays["weights"].shape} weights for {len(words["features"])} features')
     return AnswerClassifier(words['features'], arrays['weights'], float(arrays['bias'][0]))
