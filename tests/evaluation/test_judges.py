@@ -56,7 +56,7 @@ def test_a_model_judges_by_the_likelihoods_of_two_names_in_both_orders(model):
     assert verdict.orders == pytest.approx((expected[0], 1 - expected[1]), abs=1e-4)
 
 
-def test_who_is_called_a_and_who_b_makes_no_difference(model):
+def test_who_is_called_a_and_who_b_has_no_effect(model):
     judge = LikelihoodJudge(model, 2048, 'toy')
     swapped = [Pair(pair.prompt, pair.answer_b, pair.answer_a) for pair in PAIRS[:2]]
     there, back = judge.verdicts(PAIRS[:2]), judge.verdicts(swapped)
