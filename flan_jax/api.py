@@ -96,21 +96,38 @@ class Model:
     # The overloads overlap for type checkers, because a str is a Sequence[str].
     @overload
     def generate(  # type: ignore[overload-overlap]
-        self, prompts: str, *, progress: Progress = ..., **decoding: Unpack[DecodingArguments]
+        self,
+        prompts: str,
+        *,
+        contexts: Sequence[str] = ...,
+        progress: Progress = ...,
+        **decoding: Unpack[DecodingArguments],
     ) -> str: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str], *, progress: Progress = ..., **decoding: Unpack[DecodingArguments]
+        self,
+        prompts: Sequence[str],
+        *,
+        contexts: Sequence[str] = ...,
+        progress: Progress = ...,
+        **decoding: Unpack[DecodingArguments],
     ) -> list[str]: ...
 
     def generate(
-        self, prompts: str | Sequence[str], *, progress: Progress = _silent, **decoding: Unpack[DecodingArguments]
+        self,
+        prompts: str | Sequence[str],
+        *,
+        contexts: Sequence[str] = (),
+        progress: Progress = _silent,
+        **decoding: Unpack[DecodingArguments],
     ) -> str | list[str]:
         """The answer to a prompt, or the answers to several prompts, which are batched.
 
         Args:
           prompts: one or several.
+          contexts: for each prompt the text at its end that its instruction is about, empty for none; a format such as
+            Alpaca's sets it apart. By default all are empty.
           progress: called with the number of prompts that were just answered.
           **decoding: see `DecodingArguments`.
 
@@ -119,10 +136,17 @@ class Model:
           UserError: if a prompt is not a text, or decoding arguments are not allowed.
         """
         if isinstance(prompts, str):
-            return self.generate([prompts], progress=progress, **decoding)[0]
+            return self.generate([prompts], contexts=contexts, progress=progress, **decoding)[0]
         check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
-        return self._answer([self.encode(prompt) for prompt in texts], progress, **decoding)
+        about = check_texts('contexts', contexts) if contexts else [''] * len(texts)
+        if len(about) != len(texts):
+            raise UserError(f'contexts has {len(about)} texts for {len(texts)} prompts; give one for each')
+        for text, context in zip(texts, about):
+            if not text.endswith(context):
+                raise UserError(f'contexts: {context[:80]!r} is not the end of its prompt, {text[-160:]!r}')
+        encode, vocabulary = self.loaded.prompt_format.encode_question, self.loaded.vocabulary
+        return self._answer([_ids(encode(vocabulary, *asked)) for asked in zip(texts, about)], progress, **decoding)
 
     def chat(self, messages: Sequence[Message], **decoding: Unpack[DecodingArguments]) -> str:
         """The answer to a dialogue: an optional system message, then user and assistant in turn, the user last.

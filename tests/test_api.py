@@ -194,6 +194,8 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
         (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
         (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
         (lambda model: model.generate(5), 'prompts=5: must be a list of texts'),
+        (lambda model: model.generate(['a b', 'b'], contexts=['b']), 'contexts has 1 texts for 2 prompts'),
+        (lambda model: model.generate(['a b'], contexts=['a']), "contexts: 'a' is not the end of its prompt"),
         (lambda model: model.generate('\ud800'), 'holds half a character'),
         (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'holds half a character'),
         (lambda model: next(model.stream(['yes'])), 'must be a list of tokens, which `encode` makes'),

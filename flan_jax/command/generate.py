@@ -1,11 +1,12 @@
 """flan-jax generate MODEL PROMPT...: let a model answer prompts, or talk with it (--chat).
 
 Prompts are given on the command line, typed one by one, or read from a file: one per line or, in a .jsonl, .json or
-.parquet file, the key "prompt" or "instruction" of each example. The answers to a file are JSON lines with "prompt" and
-"answer".
+.parquet file, the key "prompt" or "instruction" of each example; the value of a key "input" follows the instruction
+after a blank line. The answers to a file are JSON lines with "prompt" and "answer".
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -18,23 +19,39 @@ from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
 
 
+@dataclasses.dataclass(frozen=True)
+class FilePrompt:
+    """A prompt of a file, or of the command line.
+
+    Attributes:
+      name: the prompt as the output shows it.
+      text: the prompt as the model reads it.
+      context: the end of `text` that the instruction refers to, which some prompt formats put in a section of its own;
+        empty for none.
+    """
+
+    name: str
+    text: str
+    context: str = ''
+
+
 def main(arguments: list[str]) -> int:
     """Answers the prompts of the command line or file, or those that are typed until the end of input."""
     options = _parse(arguments)
     if options.chat:
         _talk(options)
         return 0
-    named, prompts = read_prompts(options.file, options.template) if options.file else ([], options.prompt)
+    prompts = read_prompts(options.file, options.template) if options.file else []
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers(named, answer(prompts), options.output)
-    elif prompts:
-        print('\n'.join(map(shown, answer(prompts))))
+        _write_answers(prompts, answer(prompts), options.output)
+    elif options.prompt:
+        print('\n'.join(map(shown, answer([FilePrompt(text, text) for text in options.prompt]))))
     else:
-        for prompt in _typed():
-            print(*map(shown, answer([prompt])))
+        for text in _typed():
+            print(*map(shown, answer([FilePrompt(text, text)])))
     return 0
 
 
@@ -193,16 +210,17 @@ def open_model(options: argparse.Namespace):
     return of_task(loaded, options.task, options.checkpoint)
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[str]], list[str]]:
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], list[str]]:
     """A function from prompts to the answers of the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
-    def answer(prompts: Sequence[str]) -> list[str]:
+    def answer(prompts: Sequence[FilePrompt]) -> list[str]:
+        texts, contexts = [prompt.text for prompt in prompts], [prompt.context for prompt in prompts]
         if len(prompts) == 1:
-            return model.generate(prompts, **chosen)
+            return model.generate(texts, contexts=contexts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, progress=advance, **chosen)
+            return model.generate(texts, contexts=contexts, progress=advance, **chosen)
 
     return answer
 
@@ -219,8 +237,8 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[str], list[str]]:
-    """The prompts of a file as the output shows them, and as the model reads them; raises UserError."""
+def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePrompt]:
+    """The prompts of a file; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
@@ -228,16 +246,18 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> tuple[list[
             raise UserError(
                 f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
             )
-        prompts = [line for line in read_utf8(path).split('\n') if line.strip()]
-        return prompts, prompts
+        return [FilePrompt(line, line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
 
     rows = list(read_file(path))
     if template is None:
-        prompts = [_prompt_of(found, where) for where, found in rows]
-        return prompts, prompts
-    asked = [_filled(template, found, where) for where, found in rows]
-    return [_prompt_of({'prompt': text, **found}, where) for text, (where, found) in zip(asked, rows)], asked
+        return [
+            FilePrompt(text, text, context) for text, context in (_prompt_of(found, where) for where, found in rows)
+        ]
+    filled = [_filled(template, found, where) for where, found in rows]
+    return [
+        FilePrompt(_prompt_of({'prompt': text, **found}, where)[0], text) for text, (where, found) in zip(filled, rows)
+    ]
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
@@ -253,20 +273,20 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
-def _prompt_of(found: Mapping, where: str) -> str:
-    prompt = found.get('prompt', found.get('instruction'))
-    if prompt is None:
+def _prompt_of(found: Mapping, where: str) -> tuple[str, str]:
+    from flan_jax.data.instruction_files.conversation import first_key, question_of
+
+    key = first_key(found, ('prompt', 'instruction'))
+    if key is None:
         raise UserError(
             f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
             'other keys give --template, such as "{question}"'
         )
-    if not isinstance(prompt, str):
-        raise UserError(f'{where}: the prompt is {prompt!r}, not a text')
-    return prompt
+    return question_of(where, found, key)
 
 
-def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:
-    pairs = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, answers))
+def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output: pathlib.Path | None) -> None:
+    pairs = ({'prompt': prompt.name, 'answer': answer} for prompt, answer in zip(prompts, answers))
     text = ''.join(json.dumps(pair, ensure_ascii=False) + '\n' for pair in pairs)
     if output is None:
         print(text, end='')

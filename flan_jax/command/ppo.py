@@ -6,6 +6,7 @@ from etils import epath
 
 from flan_jax.command import configuration
 from flan_jax.command.start import start
+from flan_jax.command.starting_weights import check_weights
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.files import absolute
@@ -90,6 +91,7 @@ def _check(run: Run) -> Ppo:
         )
     steps_per_round(run.objective, run.training)
     check_vocabulary(run)
+    check_weights(run)
     return run.objective
 
 
@@ -124,6 +126,7 @@ def _asked(run: Run, ppo: Ppo, questions, vocabulary):
         vocabulary=str(vocabulary.path),
         parallelism=run.parallelism,
         dtype=run.training.dtype,
+        param_dtype=run.training.param_dtype,  # rounded as what learns is, or they would differ from the start
         prompt_format=run.prompt_format,
     )
     return Asked(reference, questions, reward, run.stream.sequence_length, batch_tokens)

@@ -4,6 +4,7 @@ import contextlib
 
 from etils import epath
 
+from flan_jax.command.starting_weights import require_whole
 from flan_jax.errors import UserError
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
@@ -66,6 +67,8 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
             'reads one response to each prompt'
         )
     folder = checkpoint_in(checkpoint) if checkpoint else _reference_folder(run)
+    if folder:
+        require_whole('--reference', folder, run)
     mesh = make_mesh(run.parallelism)
     training = run.training.over(len(stream))
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)

@@ -15,7 +15,7 @@ from rich.table import Table
 from flan_jax.command.generate import add_arguments, check_sizes, open_model
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
@@ -151,6 +151,7 @@ def _vote(options: argparse.Namespace) -> None:
 
 
 def _paths(options: argparse.Namespace) -> None:
+    require_writable_file(options.output, '--output')
     from flan_jax.evaluation.rejection import keep_paths
 
     samples = _read(options.folder)
@@ -175,6 +176,9 @@ def _best(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.samples import read
     from flan_jax.metrics.bootstrap import mean_interval
     from flan_jax.metrics.repeated import expected_best, kl_of_best
+
+    if options.output:
+        require_writable_file(options.output, '--output')
 
     samples = read(options.folder)
     if not 1 <= options.rank <= len(samples[0].answers):

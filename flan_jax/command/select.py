@@ -43,14 +43,14 @@ def main(arguments: list[str]) -> int:
     from flan_jax.reports.page import page_of, write_files
 
     chosen = _checkpoints(options)
-    _, asked = read_prompts(options.prompts)
-    prompts = list(dict.fromkeys(asked))
+    asked = {prompt.text: prompt.context for prompt in read_prompts(options.prompts)}
+    prompts = list(asked)
     output = options.output or pathlib.Path(options.run) / FOLDER
     if options.model:
         require_judge(options.model)
     require_writable(output, '--output')
-    _require_same_settings(output / 'settings.json', _settings(options, prompts), _weights(chosen))
-    answers = {f'step {folder.name}': _answers(options, folder, prompts, output) for folder in chosen}
+    _require_same_settings(output / 'settings.json', _settings(options, asked), _weights(chosen))
+    answers = {f'step {folder.name}': _answers(options, folder, asked, output) for folder in chosen}
     judged, judge = _judged(options, answers) if options.model else ([], None)
     content = {
         'run': options.run,
@@ -113,19 +113,22 @@ def _checkpoints(options: argparse.Namespace) -> list:
     return chosen
 
 
-def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
-    """Everything but the weights that answers depend on."""
+def _settings(options: argparse.Namespace, asked: Mapping[str, str]) -> dict:
+    """Everything but the weights that answers depend on; `asked` maps prompts to contexts, empty for none."""
     from flan_jax.settings import as_plain
 
-    return {
-        'prompts': list(prompts),
+    others = {'contexts': list(asked.values())} if any(asked.values()) else {}
+    if options.param_dtype != 'float32':
+        others['param_dtype'] = options.param_dtype
+    return others | {
+        'prompts': list(asked),
         'decoding': as_plain(decoding_of_options(options)),
         'max_new_tokens': options.max_new_tokens,
         'seed': options.seed,
         'prompt_format': options.prompt_format,
         'task': options.task,
         'dtype': options.dtype,
-    } | ({} if options.param_dtype == 'float32' else {'param_dtype': options.param_dtype})
+    }
 
 
 def _weights(chosen: Sequence) -> dict[str, str]:
@@ -153,7 +156,7 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
     write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
 
-def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output: pathlib.Path) -> dict[str, str]:
+def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
     """A checkpoint's answers, read from their file if it exists, else generated."""
     from flan_jax.api import Model
     from flan_jax.evaluation.judges.answers import read_answers
@@ -163,9 +166,9 @@ def _answers(options: argparse.Namespace, folder, prompts: Sequence[str], output
         options.checkpoint = str(folder)
         model = Model(open_model(options), options.batch_tokens)
         chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens}
-        with bar(f'answering with step {folder.name}', len(prompts), first='compiling') as advance:
-            found = model.generate(prompts, progress=advance, seed=options.seed, **chosen)
-        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, found))
+        with bar(f'answering with step {folder.name}', len(asked), first='compiling') as advance:
+            found = model.generate([*asked], contexts=[*asked.values()], progress=advance, seed=options.seed, **chosen)
+        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(asked, found))
         write_whole(path, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
     return read_answers(path)
 

@@ -11,6 +11,7 @@ from flan_jax.command.ifs_curve import asked_of, probe_of
 from flan_jax.command.pack import pack
 from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
+from flan_jax.command.starting_weights import check_weights
 from flan_jax.command.task_prompts import check_prompts, validator_of
 from flan_jax.command.validation import check_validation, loss_of
 from flan_jax.errors import UserError
@@ -84,7 +85,7 @@ def _check(run: Run) -> None:
     if isinstance(run.objective, Ppo):
         raise UserError('Run.objective=@Ppo() learns from answers of the model itself; use `flan-jax ppo`')
     check_vocabulary(run)
-    check_head(run)
+    check_weights(run)
     if run.tuning.freezes_base and run.initial_checkpoint:
         require_base_as_before(run.model_dir, run.initial_checkpoint)
     if run.objective.reference:
@@ -171,21 +172,6 @@ def _prove_hold_out(run: Run) -> dict | None:
         for overlap in overlaps:
             CONSOLE.print(f'  {in_words(overlap)}')
     return proof
-
-
-def check_head(run: Run) -> None:
-    """Raises UserError if a language model, or an adapter or prompt of one, would start from a reward model."""
-    from flan_jax.model.value_head import VALUE_HEAD
-    from flan_jax.training import checkpoints
-
-    starts_from, objective, tuning = run.initial_checkpoint, run.objective, run.tuning
-    fits = objective.needs_values and not tuning.freezes_base
-    if starts_from and not fits and VALUE_HEAD in checkpoints.parameter_metadata(starts_from):
-        raise UserError(
-            f'INITIAL_CHECKPOINT_PATH={starts_from!r} is a reward model, which Run.objective=@Reward() tunes with '
-            f'Run.tuning=@Full(), and @{type(objective).__name__}() with @{type(tuning).__name__}() cannot; name a '
-            'checkpoint of a language model'
-        )
 
 
 def check_vocabulary(run: Run, checkpoint: epath.Path | None = None) -> None:

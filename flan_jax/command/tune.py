@@ -149,6 +149,11 @@ def _tuned(options: argparse.Namespace, base: Base, file_format: str, keys: Mapp
     from flan_jax.data.instruction_files.detected import most_responses
 
     objective = _objective(options.objective, file_format)
+    if options.validation and objective.ranked:
+        raise UserError(
+            f'--validation shows the loss of next_token; what --objective={options.objective} makes of answers that it '
+            'does not learn from is shown by --test_examples=N'
+        )
     responses = most_responses(options.data, format_called(file_format), keys) if objective.ranked else 1
     if options.chat_template:
         prompt_format = format_named(options.chat_template)

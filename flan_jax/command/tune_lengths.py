@@ -62,11 +62,10 @@ def require_length(
 
 def _needed(said: Conversation, tuned: Tuned, vocabulary: Vocabulary) -> int:
     """The shortest sequence length in tokens, half of which holds the prompt and half its longest answer."""
-    instruction, context, system = (text.strip() for text in (said.instruction, said.input, said.system))
-    question = f'{instruction}\n\n{context}'.strip()
+    context, system = said.input.strip(), said.system.strip()
     answers = (said.response, *(said.rejected if tuned.objective.ranked else ()))
     encoded = [
-        tuned.prompt_format.encode_asked(vocabulary, Dialogue(question, answer.strip(), (), system, context))
+        tuned.prompt_format.encode_asked(vocabulary, Dialogue(said.question, answer.strip(), (), system, context))
         for answer in answers
     ]
     return 2 * max(len(encoded[0].prompt), tuned.responses * max(len(each.response) for each in encoded))

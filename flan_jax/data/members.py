@@ -105,7 +105,13 @@ def resolve(name: str) -> tuple[list[Dataset], str]:
     """The datasets of a mixture's name, and its suffix in `FORMS`; raises UnknownName."""
     suffix = _form_of(name)
     if suffix is None:
-        if REGISTERED + name in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()):
+        registered = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+        if name in registered:
+            raise UserError(
+                f"{name!r} is a name of SeqIO's registries, which is taken as it is and joined with no other; name "
+                'datasets and clusters of the catalogue instead'
+            )
+        if REGISTERED + name in registered:
             raise UserError(f"MIXTURE_OR_TASK_NAME={name!r} is in SeqIO's registries as {REGISTERED + name!r}; say so")
         raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
     return own_mixtures()[name.removesuffix(suffix)], suffix
@@ -190,7 +196,9 @@ def _cut(dataset: Dataset, examples: int | None) -> Dataset:
 
 
 def nothing_left(data: Data) -> UserError:
-    """The error for a mixture of which the held-out cluster leaves nothing."""
+    """The error for a mixture of which the held-out cluster leaves nothing, or that has no training examples."""
+    if not data.held_out:
+        return UserError(f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no training examples; name another mixture')
     return UserError(
         f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}; '
         'name another mixture, or another cluster to hold out'

@@ -13,7 +13,7 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.renderable import iterated, located
+from flan_jax.data.renderable import CannotRender, iterated, located
 from flan_jax.data.seqio_tasks import long_field_texts
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
@@ -67,7 +67,7 @@ def render_split(
     examples of most datasets, so all templates share one pipeline here.
 
     Raises:
-      CannotRender: if an example cannot be read or rendered; names its row.
+      CannotRender: if an example cannot be read or rendered, or has no reference; names its row.
     """
     rows, parse = PreparedSource(dataset, data_dir).usable(split)
     render = functools.partial(_render, dataset, templates, exemplars)
@@ -117,5 +117,7 @@ def _by_template(
         dialogue = Dialogue(long_fields.decoded(inputs), targets, **before)
         is_answer = dataset.has_options or dataset.templates[template].targets == '{answer}'
         references = texts('references') if is_answer else (targets,)
+        if not references:
+            raise CannotRender(f'usable example {index} has no reference, so that no answer to it can be judged')
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)

@@ -94,8 +94,13 @@ def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
     rows = {name: str(part) for name, part in split_slices(dataset, data_dir).items()}
-    contents = info.metadata.get(CONTENTS_KEY) if info.metadata else None
+    contents = written_contents(info)
     return {'source': dataset.source, 'splits': splits, 'rows': rows} | ({'contents': contents} if contents else {})
+
+
+def written_contents(info: tfds.core.DatasetInfo) -> str | None:
+    """The digest of a prepared dataset's examples, where this project wrote them; None for a download."""
+    return info.metadata.get(CONTENTS_KEY) if info.metadata else None
 
 
 def origin(source: str, data_dir: str) -> str | None:

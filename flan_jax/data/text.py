@@ -13,8 +13,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from flan_jax.data.contents import file_digest
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.source import prepared_builder
+from flan_jax.data.source import prepared_builder, written_contents
 from flan_jax.data.tokenized import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -75,12 +76,16 @@ def cut_documents(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) ->
 
 
 def fingerprint(mixture: str, data_dir: str) -> dict:
-    """The identity of a text: the size of each file, or version, examples and bytes of the TFDS dataset."""
+    """The identity of a text: size and digest of each file, or version, examples and bytes of the TFDS dataset.
+
+    Where this project prepared that dataset, also a digest of its examples.
+    """
     if mixture.startswith(FILES):
-        return {str(file): file.stat().length for file in _files(mixture)}
+        return {str(file): [file.stat().length, file_digest(file)] for file in _files(mixture)}
     name, _ = _name_and_field(mixture)
-    train = prepared_builder(name, data_dir).info.splits['train']
-    return {name: [train.num_examples, train.num_bytes]}
+    info = prepared_builder(name, data_dir).info
+    train, contents = info.splits['train'], written_contents(info)
+    return {name: [train.num_examples, train.num_bytes, *([contents] if contents else [])]}
 
 
 def _file_source(mixture: str):

@@ -2,10 +2,11 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from flan_jax.data.instruction_files.conversation import Conversation
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, paired
 from flan_jax.evaluation.judges.pairwise import Verdict, comparisons, win_rate_interval
@@ -81,6 +82,9 @@ def win_rate(ours: RatedSet, baseline: RatedSet) -> tuple[float, tuple[float, fl
 def preferred_pairs(path: pathlib.Path, format_name: str) -> tuple[list[Verdict], int]:
     """Preferences of people or other judges as verdicts, and the number of rows without one.
 
+    Texts are those that a reward model tuned on the file has read: without blanks around, an input after its
+    instruction.
+
     Args:
       path: a file of preferences.
       format_name: 'preference' or 'ranked', as in `data prepare`; ranked answers give all of their pairs.
@@ -100,17 +104,17 @@ def preferred_pairs(path: pathlib.Path, format_name: str) -> tuple[list[Verdict]
         dialogue = read(where, row)
         others += bool(dialogue.system or dialogue.history)
         if not (dialogue.system or dialogue.history):
-            texts = (dialogue.response, *dialogue.rejected)
-            found += _pairs(dialogue.instruction, texts, dialogue.scores)
+            found += _pairs(dialogue)
     if not found:
         raise UserError(f'{path}: holds no pair of answers to a single question of which one is better')
     return found, others
 
 
-def _pairs(prompt: str, texts: Sequence[str], scores: Sequence[float]) -> list[Verdict]:
-    ranked = sorted(zip(scores, texts))
+def _pairs(asked: Conversation) -> list[Verdict]:
+    texts = [text.strip() for text in (asked.response, *asked.rejected)]
+    ranked = sorted(zip(asked.scores, texts))
     return [
-        Verdict(Pair(prompt, worse, better), (1.0,))
+        Verdict(Pair(asked.question, worse, better, asked.input.strip()), (1.0,))
         for index, (high, better) in enumerate(ranked)
         for low, worse in ranked[:index]
         if low < high

@@ -27,7 +27,7 @@ from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.sampling import Greedy
 from flan_jax.progress import CONSOLE
-from flan_jax.settings import as_plain
+from flan_jax.settings import SettingsError, as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 STYLES = {'listed': LISTED, 'lettered': LETTERED}
@@ -94,7 +94,8 @@ class EvalSet:
           seed: seed of the choice of exemplars.
 
         Raises:
-          SettingsError: for a template that a dataset does not have.
+          SettingsError: for a template that a dataset does not have; for a dataset without exemplars where nothing is
+            asked without.
         """
         self.evaluation = evaluation
         style = STYLES[evaluation.options]
@@ -166,17 +167,32 @@ class EvalSet:
             found = self._examples(key, vocabulary, prompt_format)
             if not found:
                 raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
-            if lost := sum(example.cut is Cut.END for example in found):
-                CONSOLE.print(
-                    f'[red]{key.dataset}, template {key.template}[/]: {lost} of {len(found)} prompts lose their end, '
-                    f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
-                )
+            self._warn(key, found)
             self._read[cache_key] = found
         return self._read[cache_key]
+
+    def _warn(self, key: RecordKey, found: Sequence[EvalExample]) -> None:
+        """Says of how many examples the scores mean little."""
+        where = f'[red]{key.dataset}, template {key.template}[/]'
+        if lost := sum(example.cut is Cut.END for example in found):
+            CONSOLE.print(
+                f'{where}: {lost} of {len(found)} prompts lose their end, '
+                f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
+            )
+        if alike := sum(_are_alike(example) for example in found):
+            CONSOLE.print(
+                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this '
+                'vocabulary, of which the first wins whatever the model has learned'
+            )
 
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
         """The keys of a dataset; only zero-shot ones if it has no training examples to take exemplars from."""
         splits = split_slices(dataset, self.data_dir)
+        if 'train' not in splits and 0 not in self.evaluation.shots:
+            raise SettingsError(
+                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples to take exemplars from; '
+                'add 0, so that it is asked without, or leave it out of what is evaluated'
+            )
         return [
             RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
             for split in self.evaluation.splits
@@ -267,6 +283,11 @@ def _encode(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
         cut=_cut(encoded),
         marks=rendered.answers if rendered.answers != choices else (),
     )
+
+
+def _are_alike(example: EvalExample) -> bool:
+    """Whether options that differ are the same to the model, as words are that a vocabulary does not know."""
+    return len(set(map(bytes, example.choice_tokens))) < len(set(example.marks or example.choices))
 
 
 def _cut(encoded: EncodedPrompt) -> Cut:

@@ -28,7 +28,7 @@ def reward_scores(
 
     examples = [
         Example(
-            tokens(prompt_format.encode_prompt(vocabulary, answered.question.prompt)),
+            tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.context)),
             tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answered.answers),
         )
         for answered in samples

@@ -49,10 +49,17 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-    """A question with its sampled answers, in the order of drawing."""
+    """A question with its sampled answers, in the order of drawing.
+
+    Attributes:
+      question: what is asked.
+      answers: to it.
+      context: the part of the question that it is about and with which it ends, where that is known; empty for none.
+    """
 
     question: Question
     answers: tuple[str, ...]
+    context: str = ''
 
 
 def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | None = None) -> list[Question]:

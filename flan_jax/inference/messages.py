@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.errors import UserError
 from flan_jax.inference.checks import check_texts
 
@@ -10,9 +10,6 @@ Message = Mapping[str, str]
 """{'role': 'system', 'user' or 'assistant', 'content': text}."""
 
 _KEYS = ('role', 'content')
-
-_ANY_ANSWER = 'AnswerProbe'
-"""Placeholder for the answer to be generated. Prompts do not depend on it, but templates may refuse an empty one."""
 
 
 def dialogue_of(messages: Sequence[Message]) -> Dialogue:
@@ -30,4 +27,4 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
             'message, the user last'
         )
     *history, question = (text for _, text in turns)
-    return Dialogue(question, _ANY_ANSWER, tuple(history), system)
+    return Dialogue(question, WANTED, tuple(history), system)

@@ -58,9 +58,12 @@ def train(
 ) -> None:
     """Trains until `last` updates are done, resuming from the newest checkpoint if there is one, and saves the result.
 
-    If `validator` stops all parameters earlier, the state is saved as step `last`: more updates would not change it.
-    If `probe` ends training, the state is saved as the step at which it does. Raises TrainingError, naming step,
-    sequences and tasks; Preempted, after SIGTERM or Ctrl-C; StreamError and CheckpointError before the first step.
+    If `validator` stops all parameters early, the state is saved as step `last`; if `probe` does, as the step reached.
+
+    Raises:
+      TrainingError: if the loss is not finite or a batch has nothing to learn; names step, sequences and tasks.
+      Preempted: after SIGTERM or Ctrl-C, when the state is saved.
+      StreamError, CheckpointError: before the first step.
     """
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted(run_ahead=True))
@@ -70,8 +73,7 @@ def train(
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
         measure = functools.partial(_measure, validator, probe, program.learning.tuning, frozen, log)
-        if start == 0:
-            state = measure(state, 0)
+        state = measure(state, 0) if start == 0 else state
         last = start if probe.ends_tuning(start) else last
         first = 'compiling the step' if start < last else 'nothing is left to do'
         advance = stack.enter_context(bar('tuning', training.steps, start, first))
@@ -101,12 +103,15 @@ def _measure(
     state: TrainState,
     done: int,
 ) -> TrainState:
-    """Logs validation and probe, if due after `done` updates; returns the state to continue with."""
-    if validator is not None and validator.is_due(done):
-        state, losses = validator(state, frozen)
-        log.write(done, losses)
+    """Logs probe and validation, if due after `done` updates; returns the state to continue with.
+
+    The weights at which the probe ends training are the last ones, so they are validated too.
+    """
     if probe.is_due(done):
         log.write(done, probe(done, tuning.combine(frozen, state.params)))
+    if validator is not None and (validator.is_due(done) or probe.ends_tuning(done)):
+        state, losses = validator(state, frozen)
+        log.write(done, losses)
     return state
 
 

@@ -176,6 +176,15 @@ def test_an_adapter_that_cannot_be_followed_is_refused(folders, tmp_path, change
         load(tmp_path / 'peft')
 
 
+def test_an_adapter_of_peft_is_merged_into_its_base(folders, tmp_path):
+    asked = ['adapter', 'export', str(folders / 'run'), f'--to={tmp_path / "peft"}', f'--base={folders / "downloaded"}']
+    assert main.main(asked) == 0
+    assert main.main(['adapter', 'merge', str(tmp_path / 'peft'), f'--to={tmp_path / "merged"}']) == 0
+    expected = load(folders / 'merged').params
+    for name, value in load(tmp_path / 'merged').params.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
+
+
 def test_an_exported_adapter_names_its_base_for_other_working_directories(folders, tmp_path, monkeypatch, capsys):
     """As PEFT needs it, a folder of transformers or the name of a hub; what transformers cannot open is said."""
 

@@ -74,14 +74,26 @@ def make(text, data):
     return made
 
 
-def tune(run, stream=None):
+class AtTheEnd:
+    """Validates the last weights alone."""
+
+    all_stopped = False
+
+    def is_due(self, done):
+        return done == STEPS
+
+    def __call__(self, state, frozen):
+        return state, {'validated': 1.0}
+
+
+def tune(run, stream=None, validation=None):
     """Tunes to the end as the command does."""
     stream, mesh = stream or open_stream(run), make_mesh(run.parallelism)
     probe = probe_of(run, asked_of(run), run.training, stream)
     program = training_program(run.model, run.objective, run.tuning, run.training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, run.training.seed)
     checkpointing = Checkpointing(run.model_dir, base, Vocabulary().encode, metadata={})
-    train(program, run.training, stream, checkpointing, STEPS, probe=probe)
+    train(program, run.training, stream, checkpointing, STEPS, validation, probe)
 
 
 def answers_of(run):
@@ -120,6 +132,12 @@ def test_a_killed_run_draws_the_same_curve_and_stops_where_it_would_have(make, w
         assert checkpoints.latest_step(ended.model_dir) == EVERY and curve_in(ended) == curve_in(whole)[:2]
     assert answers_of(ended).items() < answers_of(whole).items()
     assert progress_of(ended).answered and progress_of(ended).total_steps == EVERY
+
+
+def test_the_weights_at_which_the_rule_ends_tuning_are_validated_as_the_last(make, tmp_path):
+    ended = make(tmp_path / 'ended', ends_tuning=True)
+    tune(ended, validation=AtTheEnd())
+    assert [line['step'] for line in metrics_log.read(ended.model_dir) if 'validated' in line] == [EVERY]
 
 
 def test_an_adapter_is_asked_as_part_of_its_model(make, whole, tmp_path):

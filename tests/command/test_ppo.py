@@ -156,6 +156,13 @@ def test_an_adapter_learns_beside_a_model_that_stays_as_it_is(capsys):
     assert main.main(['generate', '--checkpoint=out/adapter/policy', '--max_new_tokens=3', 'Ada has 3 pens.']) == 0
 
 
+@pytest.mark.parametrize('tuning', ['@Full()', '@Lora()'])
+def test_a_model_in_bfloat16_begins_as_its_own_reference(tuning):
+    name = f'out/rounded_{tuning[1:5]}'
+    assert run(**{'Training.param_dtype': 'bfloat16', 'Run.tuning': tuning, 'MODEL_DIR': name, 'TRAIN_STEPS': 4}) == 0
+    assert metrics_log.read(name)[0]['kl_of_answers'] == 0
+
+
 def test_the_reward_model_chooses_among_samples(capsys):
     arguments = ['--file=out/rft/train.jsonl', '--output=out/samples', '--samples=3', '--max_new_tokens=4']
     assert main.main(['samples', 'draw', '--checkpoint=out/ppo/policy', *arguments]) == 0
@@ -235,6 +242,20 @@ def test_what_cannot_work_is_refused(folder, changes, message, capsys):
 def test_what_gives_no_rewards_of_these_answers_is_refused(changes, message, capsys):
     assert run(**changes, MODEL_DIR='out/unrewarded') == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'message'),
+    [
+        ('out/adapter/policy', 'Lora trained beside the base model'),
+        ('out/ppo/checkpoints/8', 'name MODEL_DIR/policy'),
+        ('out/reward', 'name a checkpoint of a language model'),
+    ],
+)
+def test_it_begins_with_a_whole_language_model_alone(folder, checkpoint, message, capsys):
+    assert run(INITIAL_CHECKPOINT_PATH=repr(checkpoint), MODEL_DIR='out/unbegun') == 2
+    assert message in capsys.readouterr().err.replace('\n', ' ')
+    assert not (folder / 'out/unbegun/manifest.json').exists()
 
 
 def test_each_command_refuses_what_is_the_others(capsys):

@@ -111,6 +111,18 @@ def test_another_reference_is_computed_ahead_and_read(settings, capfd):
     assert abs(first['loss'] - np.log(2)) > 0.1 and column.stat().mtime == written
 
 
+def test_an_adapter_by_itself_is_no_model_to_start_from_or_to_compare_with(settings, capfd):
+    folder, given = settings
+    adapter = given | {'MODEL_DIR': folder / 'adapter', 'Run.tuning': '@Lora()', 'TRAIN_STEPS': 1}
+    assert run_command('train', folder, adapter) == 0
+    for name in ('Run.initial_checkpoint', 'Dpo.reference'):
+        wrong = given | {'MODEL_DIR': folder / 'unbegun', name: repr(str(folder / 'adapter' / 'checkpoints' / '1'))}
+        capfd.readouterr()
+        assert run_command('train', folder, wrong) == 2
+        assert 'merge it into that by `flan-jax adapter merge`' in capfd.readouterr().err.replace('\n', ' ')
+        assert not (folder / 'unbegun' / 'manifest.json').exists()
+
+
 def test_reference_goes_with_objectives_that_rank(settings, capfd):
     folder, given = settings
     arguments = [

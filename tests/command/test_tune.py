@@ -205,6 +205,10 @@ def test_a_reward_model_is_no_base_before_anything_is_packed(folder, more, capsy
         ({'objective': 'ppo'}, 'use `flan-jax ppo'),
         ({'chat_template': 'alpacca'}, 'did you mean alpaca'),
         ({'validation': '1.5'}, '--validation=1.5: must be a file, or a share'),
+        (
+            {'validation': '0.2', 'data': 'long.jsonl', 'objective': 'dpo'},
+            'does not learn from is shown by --test_examples',
+        ),
         ({'epochs': '0'}, '--epochs=0: must be above 0'),
         ({'length': '3'}, 'Stream.input_length=1: must be'),
         ({'data': 'long.jsonl', 'objective': 'dpo', 'length': '128'}, 'at least 75 % would be cut or left out'),

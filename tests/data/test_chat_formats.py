@@ -8,7 +8,7 @@ import pytest
 from flan_jax.data.formats import format_named, format_of, known_formats
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate, ChatTemplateError
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import EOS_MARK
 from flan_jax.data.formats.plain import Plain
@@ -109,6 +109,51 @@ def test_thoughts_of_earlier_turns_that_a_template_drops_are_refused():
         ChatTemplate(text_of('qwen3')).segments_of(thinking, {})
     last = Dialogue('Who?', '<think>\nHm.\n</think>\n\nAnn.')
     assert ChatTemplate(text_of('qwen3')).segments_of(last, {})[1] == '<think>\nHm.\n</think>\n\nAnn.<|im_end|>'
+
+
+def test_thoughts_of_earlier_turns_are_dropped_where_they_are_only_read(tmp_path):
+    """A model that thinks is talked with: its own answer of before is shown to it as the template has it."""
+    stock = STOCK['qwen3']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('qwen3'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    plain = Dialogue('And?', 'Bob.', ('Who?', 'Ann.'))
+    thinking = dataclasses.replace(plain, history=('Who?', '<think>\nHm.\n</think>\n\nAnn.'))
+    assert prompt_format.encode_asked(vocabulary, thinking) == prompt_format.encode_asked(vocabulary, plain)
+    with pytest.raises(ChatTemplateError, match='changes an answer'):
+        prompt_format.encode_asked(vocabulary, dataclasses.replace(thinking, history=(), answer='</think> no'))
+
+
+def test_a_system_message_that_stands_before_the_last_question_is_asked_with_and_not_learned_from(tmp_path):
+    stock = STOCK['mistral']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('mistral'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    asked = prompt_format.encode_asked(vocabulary, dataclasses.replace(BRIEF, answer=WANTED))
+    text = '<s>[INST] Who?[/INST] Ann.</s>[INST] Be brief.\n\nAnd?[/INST]'
+    assert asked.prompt == vocabulary.encode_marked(text)
+    with pytest.raises(ChatTemplateError, match='no prefix of the dialogue'):
+        prompt_format.encode_asked(vocabulary, BRIEF)
+
+
+@pytest.mark.parametrize('name', ['llama3.1', 'gemma2', 'mistral'])
+def test_answers_may_have_blanks_around_that_a_template_takes_off(name):
+    stock = STOCK[name]
+    special = {'bos_token': '', **stock.special_tokens}
+    blank = dataclasses.replace(
+        stock.dialogue,
+        answer=f' {stock.dialogue.answer}\n',
+        history=(stock.dialogue.history[0], f'{stock.dialogue.history[1]} \n', *stock.dialogue.history[2:]),
+    )
+    template = ChatTemplate(text_of(name))
+    assert template.segments_of(blank, special) == template.segments_of(stock.dialogue, special)
+
+
+def test_a_long_question_loses_its_end_whatever_blanks_stand_around_it(tmp_path):
+    stock = STOCK['llama3.1']
+    write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('llama3.1'))
+    vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
+    question = 'Who? ' * 200
+    cut = prompt_format.encode_prompt(vocabulary, f'{question}\n', 300)
+    assert len(cut) == 300 and cut == prompt_format.encode_prompt(vocabulary, question.strip(), 300)
 
 
 def test_templates_are_found_where_tokenizers_keep_them(tmp_path):

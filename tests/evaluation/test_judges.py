@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from flan_jax.command import main
+from flan_jax.command.generate import read_prompts
 from flan_jax.data.formats.plain import Plain
 from flan_jax.data.formats.tulu import Tulu
+from flan_jax.data.instruction_files import format_called
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, paired, read_answers
 from flan_jax.evaluation.judges.likelihood import QUESTION, LikelihoodJudge
@@ -54,6 +56,22 @@ def test_a_model_judges_by_the_likelihoods_of_two_names_in_both_orders(model):
             logs.append(alone.sum())
         expected.append(np.exp(logs[1]) / np.exp(logs).sum())
     assert verdict.orders == pytest.approx((expected[0], 1 - expected[1]), abs=1e-4)
+
+
+def test_what_a_file_keeps_apart_as_input_is_part_of_the_question(tmp_path):
+    """Two questions of Alpaca's kind differ in their inputs alone: asked, judged and ranked they stay two."""
+    rows = [{'instruction': 'Translate.', 'input': text, 'output': text.upper()} for text in ('oui', 'non', ' ')]
+    (tmp_path / 'answers.json').write_text(json.dumps(rows))
+    asked = ['Translate.\n\noui', 'Translate.\n\nnon', 'Translate.']
+    assert list(read_answers(tmp_path / 'answers.json')) == asked
+    prompts = read_prompts(tmp_path / 'answers.json')
+    assert [(prompt.name, prompt.text) for prompt in prompts] == [(text, text) for text in asked]
+    assert [prompt.context for prompt in prompts] == ['oui', 'non', '']
+    ranked = {'instruction': 'Translate.', 'input': 'oui', 'responses': ['yes', 'no'], 'scores': [1, 0]}
+    assert format_called('ranked').read('here', ranked).question == asked[0]
+    (tmp_path / 'wrong.json').write_text(json.dumps([rows[0] | {'input': 3}]))
+    with pytest.raises(UserError, match='input=3 is not a text'):
+        read_answers(tmp_path / 'wrong.json')
 
 
 def test_who_is_called_a_and_who_b_has_no_effect(model):

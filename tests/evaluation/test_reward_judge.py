@@ -7,8 +7,13 @@ import jax
 import numpy as np
 import pytest
 
+from flan_jax import catalogue
 from flan_jax.command import main
 from flan_jax.convert.write import write_model
+from flan_jax.data.formats.alpaca import _WITH_INPUT, Alpaca
+from flan_jax.data.own_instructions import Instructions
+from flan_jax.data.prepare_instructions import prepare_instructions
+from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
 from flan_jax.evaluation.answer_sets import preferred_pairs, rated, win_rate
 from flan_jax.evaluation.judges.answers import Pair
@@ -17,9 +22,13 @@ from flan_jax.evaluation.judges.reward import RewardJudge
 from flan_jax.evaluation.reward_scores import reward_scores
 from flan_jax.evaluation.samples import Answered, Question
 from flan_jax.inference.loaded import LoadedModel
+from flan_jax.inference.rewards import RewardModel
 from flan_jax.loaded_model import load
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.model.value_head import VALUE_HEAD, init_value_head
+from flan_jax.packing.pack import write_stream
+from flan_jax.packing.settings import Stream
+from flan_jax.packing.stream import PackedStream
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
 from flan_jax.training import checkpoints
@@ -110,6 +119,25 @@ def test_pairs_are_read_from_preferences_and_rankings(tmp_path):
     (tmp_path / 'none.jsonl').write_text(json.dumps(rows[1]))
     with pytest.raises(UserError, match='holds no pair'):
         preferred_pairs(tmp_path / 'none.jsonl', 'preference')
+
+
+def test_preferences_are_rated_as_a_model_tuned_on_them_has_read_them(tmp_path, model):
+    """GPT-4-LLM's comparisons: what an instruction is about stands in the prompt, and no blanks around answers."""
+    prompt = _WITH_INPUT.format(instruction='Translate.', context='Bonjour')
+    answers = [{'response': 'Hello \n', 'score': 9}, {'response': 'A plane', 'score': 2}]
+    path = tmp_path / 'comparisons.jsonl'
+    path.write_text(json.dumps({'user_input': prompt, 'responses_and_scores': answers}))
+    prepare_instructions(Instructions(name='comparisons'), {'train': path}, 'ranked', str(tmp_path))
+    data = Data(tfds_data_dir=str(tmp_path), mixture='comparisons')
+    settings = Stream(sequence_length=256, input_length=160, target_length=32, directory=str(tmp_path), epochs=1)
+    stream = PackedStream(write_stream(data, settings, None, prompt_format=Alpaca(), ranked=True))
+    catalogue.DATASETS.pop('comparisons')
+    (tree,) = stream.sequences([0])[0].examples()
+    model = dataclasses.replace(model, prompt_format=Alpaca())
+    better, worse = RewardModel(model, 2048).rewards([tree])[0].tolist()
+    verdicts, _ = preferred_pairs(path, 'ranked')
+    (verdict,) = RewardJudge(model, 2048, 'toy').verdicts([verdict.pair for verdict in verdicts])
+    assert verdict.evidence['rewards'] == pytest.approx([worse, better], abs=1e-5)
 
 
 def test_judge_takes_a_reward_model_and_difficulties_from_its_own_records(folder, capsys):

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2.ext
 import jinja2.sandbox
 
-from flan_jax.data.formats.dialogue import Dialogue
+from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.files import read_json, read_utf8
@@ -25,7 +25,7 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 CONFIG_FILE, TEMPLATE_FILE = 'tokenizer_config.json', 'chat_template.jinja'
 
-_QUESTION, _ANSWER = 'QuestionProbe', 'AnswerProbe'
+_QUESTION = 'QuestionProbe'
 
 _WITHOUT_VOCABULARY = {'bos_token': '', 'eos_token': EOS_MARK}
 
@@ -56,7 +56,7 @@ class ChatTemplate(PromptFormat):
 
     def check(self) -> None:
         """Refuses templates that cannot be rendered or have no end of turn, before any data are read."""
-        self.segments_of(Dialogue(_QUESTION, _ANSWER), _WITHOUT_VOCABULARY)
+        self.segments_of(Dialogue(_QUESTION, WANTED), _WITHOUT_VOCABULARY)
 
     @functools.cached_property
     def _texts(self) -> tuple[str, str, str]:
@@ -72,8 +72,22 @@ class ChatTemplate(PromptFormat):
     def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
         return self.segments_of(dialogue, _WITHOUT_VOCABULARY | vocabulary.special_tokens)
 
-    def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str]) -> list[str]:
-        """As `segments`, given the texts of special tokens.
+    def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        """As in `PromptFormat`; if a template changes earlier turns, all text before the last answer is one segment.
+
+        Some templates drop the thoughts of earlier answers, or show the system message only before the last question.
+        Without loss on an answer, segments need not be prefixes of the whole text.
+        """
+        special_tokens = _WITHOUT_VOCABULARY | vocabulary.special_tokens
+        try:
+            return self.segments_of(dialogue, special_tokens)
+        except ChatTemplateError:
+            if dialogue.answer == WANTED:
+                return [self._render(_messages(dialogue)[:-1], special_tokens, asks=True), WANTED]
+            return self.segments_of(dialogue, special_tokens, only_last=True)
+
+    def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str], only_last: bool = False) -> list[str]:
+        """As `segments`, given the texts of special tokens; with `only_last`, only the last answer and the text before.
 
         Raises:
           ChatTemplateError: if the template refuses the messages, or prefixes do not match.
@@ -83,11 +97,11 @@ class ChatTemplate(PromptFormat):
         end = self.end_of_turn(special_tokens)
         segments, done = [], 0
         for place, message in enumerate(messages):
-            if message['role'] == 'assistant':
+            if message['role'] == 'assistant' and not (only_last and place < len(messages) - 1):
                 before = self._render(messages[:place], special_tokens, asks=True)
                 if not whole.startswith(before) or len(before) < done:
                     raise ChatTemplateError(_not_a_prefix(before, whole))
-                stop = _answer_end(whole, len(before), message['content'] + end)
+                stop = _answer_end(whole, len(before), message['content'], end)
                 segments += [whole[done : len(before)], whole[len(before) : stop]]
                 done = stop
         return segments
@@ -125,7 +139,7 @@ class ChatTemplate(PromptFormat):
         return ids
 
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
-        return self.encode_asked(vocabulary, Dialogue(text, _ANSWER), max_length).prompt
+        return self.encode_asked(vocabulary, Dialogue(text, WANTED), max_length).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         return self.encode_asked(vocabulary, Dialogue(_QUESTION, text), None, max_length).response
@@ -176,12 +190,12 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, str], ...]) -> str:
-    messages = _messages(Dialogue(_QUESTION, _ANSWER))
+    messages = _messages(Dialogue(_QUESTION, WANTED))
     whole = chat_template._render(messages, dict(special_tokens), asks=False)
     before = chat_template._render(messages[:1], dict(special_tokens), asks=True)
     if not whole.startswith(before):
         raise ChatTemplateError(_not_a_prefix(before, whole))
-    _, found, end = whole[len(before) :].partition(_ANSWER)
+    _, found, end = whole[len(before) :].partition(WANTED)
     if not found:
         raise ChatTemplateError('the chat template does not show the answer after the generation prompt')
     if not end.strip():
@@ -205,14 +219,14 @@ def _messages(dialogue: Dialogue) -> list[Message]:
     return [{'role': 'system', 'content': dialogue.system}, *turns] if dialogue.system else turns
 
 
-def _answer_end(whole: str, start: int, answer: str) -> int:
-    place = whole.find(answer, start)
-    if place < 0:
-        raise ChatTemplateError(
-            f'the chat template changes an answer, or ends it in another way than others: {answer[:80]!r} does not '
-            f'stand in {whole[start : start + 160]!r}'
-        )
-    return place + len(answer)
+def _answer_end(whole: str, start: int, answer: str, end: str) -> int:
+    for text in (answer + end, answer.strip() + end):  # many templates take off the blanks around
+        if (place := whole.find(text, start)) >= 0:
+            return place + len(text)
+    raise ChatTemplateError(
+        f'the chat template changes an answer, or ends it in another way than others: {(answer + end)[:80]!r} does not '
+        f'stand in {whole[start : start + 160]!r}'
+    )
 
 
 def _not_a_prefix(before: str, whole: str) -> str:

@@ -3,6 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
+WANTED = 'AnswerProbe'
+"""Stands for an answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Dialogue:

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
-from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
+from flan_jax.data.formats.dialogue import WANTED, Dialogue, EncodedDialogue, split_at
 from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -78,6 +78,12 @@ class PromptFormat(Settings, abc.ABC):
         ids = self.bos(vocabulary) + ids
         return _cut(ids, self.prompt_end(vocabulary), max_length)
 
+    def encode_question(self, vocabulary: Vocabulary, question: str, context: str = '') -> list[int]:
+        """The tokens of a prompt; `context` is the end of the question, the text that it is about, empty for none."""
+        if not context:
+            return self.encode_prompt(vocabulary, question)
+        return self.encode_asked(vocabulary, Dialogue(question, WANTED, context=context)).prompt
+
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a response.
 
@@ -111,6 +117,10 @@ class PromptFormat(Settings, abc.ABC):
             segments += [before + prompt, self.response.format(target=answer, eos=EOS_MARK)]
             before = between
         return segments
+
+    def asked_segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
+        """As `segments`, of which only the last answer is learned: the last two are its question and itself."""
+        return self.segments(vocabulary, dialogue)
 
     def prompt_text(self, question: str, context: str) -> str:
         """The text of a prompt; `context` is the end of the question, the text that it is about."""
@@ -153,7 +163,7 @@ class PromptFormat(Settings, abc.ABC):
         dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
         while True:
-            segments = self.segments(vocabulary, dialogue)
+            segments = self.asked_segments(vocabulary, dialogue)
             ids = self._encode_segments(vocabulary, segments)
             encoded = split_at(ids, len(segments) - 1, readable(segments[:-1]))
             if not dialogue.history or max_prompt is None or len(encoded.prompt) <= max_prompt:
@@ -234,7 +244,8 @@ def readable(segments: list[str]) -> str:
 
 
 def _text_after(text: str, segment: str) -> str:
-    return segment.rpartition(text)[2] if text else ''
+    shown = text if text in segment else text.strip()  # as templates show it that take off the blanks around
+    return segment.rpartition(shown)[2] if shown else ''
 
 
 def _cut(ids: list[int], end: list[int], max_length: int | None) -> list[int]:

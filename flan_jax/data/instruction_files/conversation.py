@@ -13,6 +13,9 @@ ROLES = {USER: USER, 'human': USER, ASSISTANT: ASSISTANT, 'gpt': ASSISTANT, 'mod
 """The standard role for each role's name in files."""
 
 
+INSTRUCTION = 'instruction'
+"""The key of prompts that may have an `input` beside them, as Alpaca's rows have."""
+
 USER_INPUT = 'user_input'
 """The key of prompts in GPT-4-LLM's comparisons, which are in Alpaca's format."""
 
@@ -40,6 +43,11 @@ class Conversation:
     scores: tuple[float, ...] = ()
 
     @property
+    def question(self) -> str:
+        """What is asked last as a prepared dataset asks it: the instruction, and its input after a blank line."""
+        return with_input(self.instruction, self.input)
+
+    @property
     def is_tie(self) -> bool:
         """Whether all answers are equally good."""
         return bool(self.scores) and len(set(self.scores)) == 1
@@ -49,6 +57,11 @@ class Conversation:
         example = dataclasses.asdict(self) | {'history': list(self.history), 'rejected': list(self.rejected)}
         del example['scores']
         return example | ({'scores': list(self.scores)} if self.scores else {})
+
+
+def with_input(instruction: str, context: str) -> str:
+    """An instruction and its input after a blank line, without blanks around them; either may be empty."""
+    return f'{instruction}\n\n{context}'.strip()
 
 
 def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = None) -> str:
@@ -65,6 +78,19 @@ def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = 
     if not isinstance(value, str):
         raise ExampleError(f'{where}: {key}={value!r} is not a text')
     return value
+
+
+def question_of(where: str, row: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """The question that a row has under a key, and its context: an `instruction` has that of the row's `input`, if any.
+
+    The context is the end of the question, which follows the instruction after a blank line; empty for none.
+
+    Raises:
+      ExampleError: if either is no text.
+    """
+    question = text_of(where, row, key)
+    context = text_of(where, row, 'input', default='').strip() if key == INSTRUCTION else ''
+    return (with_input(question, context), context) if context else (question, '')
 
 
 def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from flan_jax.data.example_files import ExampleError
 from flan_jax.data.instruction_files.conversation import (
+    INSTRUCTION,
     USER_INPUT,
     Conversation,
     conversation_with,
@@ -24,7 +25,7 @@ from flan_jax.data.instruction_files.conversation import (
 
 KEYS = 'prompt, a text or messages; responses, texts or messages; scores, numbers, which may stand in the responses'
 
-PROMPTS = ('prompt', 'query', 'instruction', USER_INPUT, 'messages', 'conversations')
+PROMPTS = ('prompt', 'query', INSTRUCTION, USER_INPUT, 'messages', 'conversations')
 OF_GPT4LLM = 'responses_and_scores'
 RESPONSES = ('responses', 'completions', 'answers', OF_GPT4LLM)
 _TEXTS = ('response', 'answer', 'content', 'value', 'text')
@@ -47,6 +48,8 @@ def read(where: str, row: Mapping[str, Any]) -> Conversation:
     best = max(range(len(texts)), key=scores.__getitem__)
     order = [best, *(index for index in range(len(texts)) if index != best)]
     asked, context = prompt_and_input(row[prompt]) if prompt == USER_INPUT else (row[prompt], '')
+    if prompt == INSTRUCTION:
+        context = text_of(where, row, 'input', default='')
     found = conversation_with(where, prompt_messages(asked), [texts[i] for i in order], [scores[i] for i in order])
     return dataclasses.replace(found, input=context)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from flan_jax.data.instruction_files.conversation import question_of
 from flan_jax.errors import UserError
 from flan_jax.files import read_utf8
 
@@ -16,11 +17,18 @@ KEYS = (('prompt', 'answer'), ('instruction', 'output'), ('prompt', 'prediction'
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two answers to one prompt."""
+    """Two answers to one prompt.
+
+    Attributes:
+      prompt: what is asked.
+      answer_a, answer_b: the answers.
+      context: the part of the prompt that it is about and with which it ends, where that is known; empty for none.
+    """
 
     prompt: str
     answer_a: str
     answer_b: str
+    context: str = ''
 
 
 def read_answers(path: epath.PathLike) -> dict[str, str]:
@@ -78,7 +86,7 @@ def _parsed(where: str, text: str):
 
 
 def _texts(where: str, row: Mapping[str, Any]) -> Sequence[str]:
-    for keys in KEYS:
-        if all(isinstance(row.get(key), str) for key in keys):
-            return [row[key] for key in keys]
+    for asked, answer in KEYS:
+        if isinstance(row.get(asked), str) and isinstance(row.get(answer), str):
+            return [question_of(where, row, asked)[0], row[answer]]
     raise UserError(f'{where}: expected texts called {" or ".join("/".join(keys) for keys in KEYS)}')

@@ -38,7 +38,7 @@ class RewardJudge(PairwiseJudge):
 
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
         distinct = [tuple(dict.fromkeys((pair.answer_a, pair.answer_b))) for pair in pairs]
-        trees = [Answered(Question(pair.prompt), answers) for pair, answers in zip(pairs, distinct)]
+        trees = [Answered(Question(pair.prompt), answers, pair.context) for pair, answers in zip(pairs, distinct)]
         rewards = reward_scores(self.model, trees, self.batch_tokens, self.progress)
         return [verdict_of(pair, found[0], found[-1]) for pair, found in zip(pairs, rewards)]
 
