@@ -45,7 +45,7 @@ def test_a_torn_line_of_the_metrics_is_named(tmp_path, content):
 
 
 @pytest.mark.parametrize('content', TORN)
-def test_a_torn_certificate_is_named_or_made_anew(tmp_path, content):
+def test_a_torn_certificate_is_named_or_made_again(tmp_path, content):
     (tmp_path / contamination.FILE).write_bytes(content)
     found = opened(contamination.read, tmp_path, {'method': 1})
     assert found is None if content == b'{}' else f'{contamination.FILE} is damaged' in found

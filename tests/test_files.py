@@ -158,7 +158,7 @@ def test_what_lies_within_a_moved_run_is_found_and_never_a_checkpoints_own_sibli
     assert locate(str(base), checkpoint) == str(base)
 
 
-def test_a_base_that_was_named_anew_is_found_where_the_folder_around_it_was_moved(tmp_path):
+def test_a_base_with_a_new_path_is_found_after_the_folder_around_it_was_moved(tmp_path):
     for name in ('run/checkpoints/4', 'other/checkpoint'):
         (tmp_path / 'before' / name).mkdir(parents=True)
     write_moved(tmp_path / 'before/run/checkpoints/4', 'base', tmp_path / 'before/other/checkpoint')

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flan_jax.command.train import tell_of_longer_examples
+from flan_jax.command.train import warn_of_longer_examples
 from flan_jax.data.mixing.equal import EqualMixing
 from flan_jax.data.settings import Data
 from flan_jax.evaluation.settings import Evaluation
@@ -78,5 +78,5 @@ def test_a_run_says_that_its_examples_may_be_longer_than_the_model_was_trained_o
     for trained, said in ((64, 0), (63, 1)):
         model = dataclasses.replace(MODEL, position=Rotary(trained_length=trained))
         parts = {'model_dir': 'run', 'data': Data(tfds_data_dir='data'), 'stream': stream}
-        tell_of_longer_examples(Run(model=model, **parts))
+        warn_of_longer_examples(Run(model=model, **parts))
         assert capsys.readouterr().err.count('set --gin.Rotary.trained_length=64') == said

@@ -24,9 +24,10 @@ class FilePrompt:
     """A prompt of a file, or of the command line.
 
     Attributes:
-      name: the prompt as the output has it.
-      text: the prompt as the model is asked.
-      context: the end of `text` that its instruction is about, which some prompt formats set apart; empty for none.
+      name: the prompt as the output shows it.
+      text: the prompt as the model reads it.
+      context: the end of `text` that the instruction refers to, which some prompt formats put in a section of its own;
+        empty for none.
     """
 
     name: str

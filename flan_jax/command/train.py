@@ -49,20 +49,8 @@ def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     from flan_jax import manifest
     from flan_jax.command.tensorboard import show_settings
     from flan_jax.data.mixtures import missing_members
-    from flan_jax.loaded_model import checkpoint_in
-    from flan_jax.training.weights import require_base_as_before
 
-    if isinstance(run.objective, Ppo):
-        raise UserError('Run.objective=@Ppo() trains on answers that the model generates; use `flan-jax ppo`')
-    check_vocabulary(run)
-    check_weights(run)
-    if run.tuning.freezes_base and run.initial_checkpoint:
-        require_base_as_before(run.model_dir, run.initial_checkpoint)
-    if run.objective.reference:
-        check_vocabulary(run, checkpoint_in(run.objective.reference))
-    if run.tuning.prompt_names:
-        check_prompts(run)
-    check_validation(run)
+    _check(run)
     asked = asked_of(run)
     proof = _prove_hold_out(run)
     stream = pack(run)
@@ -79,7 +67,7 @@ def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     if missing:
         CONSOLE.print(f'continuing without datasets that are not prepared: {", ".join(missing)}')
     show_settings(run)
-    tell_of_longer_examples(run)
+    warn_of_longer_examples(run)
     training = run.training.over(len(stream))
     if training.warmup >= training.num_steps:
         CONSOLE.print(
@@ -89,7 +77,25 @@ def prepare_tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
     return training.num_steps, _trainer(run, training, stream, probe_of(run, asked, training, stream))
 
 
-def tell_of_longer_examples(run: Run) -> None:
+def _check(run: Run) -> None:
+    """Raises UserError for a run that cannot be tuned, before its stream is packed."""
+    from flan_jax.loaded_model import checkpoint_in
+    from flan_jax.training.weights import require_base_as_before
+
+    if isinstance(run.objective, Ppo):
+        raise UserError('Run.objective=@Ppo() trains on answers that the model generates; use `flan-jax ppo`')
+    check_vocabulary(run)
+    check_weights(run)
+    if run.tuning.freezes_base and run.initial_checkpoint:
+        require_base_as_before(run.model_dir, run.initial_checkpoint)
+    if run.objective.reference:
+        check_vocabulary(run, checkpoint_in(run.objective.reference))
+    if run.tuning.prompt_names:
+        check_prompts(run)
+    check_validation(run)
+
+
+def warn_of_longer_examples(run: Run) -> None:
     """Prints a warning if examples may be longer than those that the model was trained on; it may be intended."""
     longest, trained = run.tuning.positions + run.stream.example_length, run.model.trained_length
     if longest > trained:

@@ -66,7 +66,7 @@ def test_fields_are_known_by_the_originals_names(replaced, samples_dir):
     assert ex.prompts == ((f'Name this: {email}', ex.answer), (f'Expand this: {ex.answer}', email))
 
 
-def test_directions_of_translation_are_told_apart(replaced, samples_dir):
+def test_directions_of_translation_are_distinguished(replaced, samples_dir):
     dataset = catalogue.dataset('wmt16_translate_roen')
     assert {i: t.variant for i, t in dataset.forward_templates.items()} == {0: 'en-ro', 1: 'ro-en'}
     (ex,) = rendered_examples(dataset, 'test', samples_dir, limit=1)

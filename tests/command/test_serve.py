@@ -136,7 +136,7 @@ def test_an_answer_ends_before_a_stop_string_and_its_beginning_is_never_sent(mod
     assert ''.join(pieces) == before and len(pieces) > 1
 
 
-def test_requests_without_a_seed_are_drawn_anew(client):
+def test_requests_without_a_seed_are_drawn_again(client):
     asked = {'prompt': 'Who?', 'model': 'tiny', 'temperature': 3.0, 'max_tokens': 12}
     assert len({client.completions.create(**asked).choices[0].text for _ in range(3)}) > 1
 

@@ -93,7 +93,7 @@ def test_a_training_example_has_one_template_throughout(vocabulary, samples_dir)
         assert {*exemplars, (query, Vocabulary().decode(example['targets']))} <= prompts
 
 
-def test_exemplars_are_sampled_by_seed_anew_for_every_example_and_epoch(vocabulary, samples_dir):
+def test_exemplars_are_sampled_by_seed_again_for_every_example_and_epoch(vocabulary, samples_dir):
     dataset = catalogue.dataset('sst2')
 
     def prompts(seed, **kwargs):

@@ -67,7 +67,7 @@ def test_examples_are_drawn_at_these_rates(samples_dir):
     assert scipy.stats.chisquare(np.bincount(drawn, minlength=2), expected).pvalue > 1e-3
 
 
-def test_streams_are_told_apart_by_their_rates_alone(samples_dir):
+def test_streams_are_distinguished_by_their_rates_alone(samples_dir):
     def recipe(**settings):
         data = Data(tfds_data_dir=samples_dir, mixture='snli+rte', **settings)
         stream = Stream(directory='unused', sequence_length=64, input_length=48, target_length=16)

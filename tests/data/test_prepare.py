@@ -63,7 +63,7 @@ def test_a_label_that_is_put_right_makes_other_data(tmp_path):
     assert found['wrong'] != found['right'] == found['right again']
 
 
-def test_a_process_that_prepares_data_anew_reads_the_new_ones(tmp_path):
+def test_a_process_that_prepares_data_again_reads_the_new_ones(tmp_path):
     """As a notebook does, with `flan_jax.call`."""
     rte, data_dir, sizes, contents = catalogue.dataset('rte'), str(tmp_path / 'data'), [], set()
     for examples in (RTE_EXAMPLES, RTE_EXAMPLES[::-1], RTE_EXAMPLES * 2):

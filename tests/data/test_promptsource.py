@@ -121,7 +121,7 @@ def test_its_options_are_scored_and_its_prompts_are_tuned_on(added, samples_dir)
     assert example['inputs_pretokenized'] in prompts
 
 
-def test_another_wording_is_another_prompt_wherever_prompts_are_told_apart(tmp_path):
+def test_another_wording_is_another_prompt_wherever_prompts_are_distinguished(tmp_path):
     made = []
     for text in (COPA, COPA.replace('Why,', 'Why:'), COPA.replace('{{ choice1 }} |||', '{{ choice1 }}. |||')):
         (tmp_path / 'templates.yaml').write_text(text)

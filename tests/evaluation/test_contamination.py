@@ -71,7 +71,7 @@ def dirty_rows(data_dir):
     return [index for index, row in enumerate(rows) if set(row) & set(PASSAGES[:2])]
 
 
-def test_what_stands_in_the_stream_is_dirty(stream, data_dir):
+def test_examples_in_the_stream_are_dirty(stream, data_dir):
     found = contamination.of_stream(stream, Vocabulary(), evaluated(), data_dir)
     assert found['datasets']['bool_q']['dirty']['test'] == dirty_rows(data_dir)
     assert set(found['datasets']['bool_q']['by_task']) == {'rte', 'rte_few_shot'}

@@ -120,7 +120,7 @@ def test_a_redirect_is_a_refusal_so_that_the_key_goes_nowhere_else(tmp_path):
     assert not there
 
 
-def test_what_was_answered_is_not_asked_again_and_a_killed_run_goes_on(tmp_path):
+def test_what_was_answered_is_not_asked_again_and_a_killed_run_resumes(tmp_path):
     """The third question fails for good; the next run asks only for it."""
     broken = {'is': True}
 
@@ -157,7 +157,7 @@ def test_a_damaged_reply_is_named(tmp_path):
                 client(url, tmp_path).replies(HELLO, OPTIONS)
 
 
-def test_the_key_is_sent_and_stands_nowhere(tmp_path, monkeypatch):
+def test_the_key_is_sent_and_stored_nowhere(tmp_path, monkeypatch):
     monkeypatch.setenv('JUDGE_KEY', 'secret-key-1')
     with serving(lambda _, number: (401, 'bad key secret-key-1', {}) if number else spoken('yes')) as (url, requests):
         asked = client(url, tmp_path, key_variable='JUDGE_KEY')

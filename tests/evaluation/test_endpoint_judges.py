@@ -37,7 +37,7 @@ def longer_wins(body, _):
     return spoken('M' if len(second) > len(first) else 'm')
 
 
-def test_a_judge_is_asked_in_both_orders_and_names_the_better(tmp_path):
+def test_a_judge_is_queried_in_both_orders_and_names_the_better(tmp_path):
     with serving(longer_wins) as (url, requests):
         judge = RankingJudge(client(url, tmp_path))
         verdicts = judge.verdicts(PAIRS)
@@ -122,7 +122,7 @@ def test_single_answers_are_scored(tmp_path, review, value):
     assert 'Sort it.' in asked_of(requests[0]['body']) and 'sorted(it)' in asked_of(requests[0]['body'])
 
 
-def test_every_kind_of_question_is_asked_for_in_its_own_way(tmp_path):
+def test_every_kind_of_question_has_its_own_request(tmp_path):
     with serving(lambda *_: spoken('7')) as (url, requests):
         for kind in ('general', 'coding', 'math'):
             Scoring(client(url, tmp_path), kind).ratings([Answer('p', 'a')])

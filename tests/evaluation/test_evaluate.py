@@ -89,7 +89,7 @@ def test_what_is_on_record_is_not_evaluated_again(model, samples_dir, tmp_path):
     assert load.count == 2
 
 
-def test_damaged_records_are_named_and_evaluated_anew(model, samples_dir, evaluated, capsys):
+def test_damaged_records_are_named_and_evaluated_again(model, samples_dir, evaluated, capsys):
     eval_set, model_records = eval_set_of(samples_dir), evaluated
     key = eval_set.keys[0]
     path = model_records.folder(eval_set.settings(key)) / key.file
@@ -129,7 +129,7 @@ def reversed_copy(samples_dir, folder):
     return folder
 
 
-def test_answers_to_data_that_is_prepared_anew_are_not_mixed(model, samples_dir, evaluated, tmp_path):
+def test_answers_to_data_that_is_prepared_again_are_not_mixed(model, samples_dir, evaluated, tmp_path):
     before, model_records = eval_set_of(samples_dir), evaluated
     anew = eval_set_of(reversed_copy(samples_dir, tmp_path / 'data'))
     assert anew.keys == before.keys and unevaluated(anew, model_records) == anew.keys

@@ -85,7 +85,7 @@ def test_a_classifier_is_kept_as_numbers_and_words(learned, tmp_path):
         load(tmp_path / 'nothing')
 
 
-def test_one_label_alone_teaches_nothing():
+def test_a_classifier_needs_both_labels():
     with pytest.raises(UserError, match='labelled 0 and 1'):
         fit(['a', 'b'], [1, 1])
 
@@ -119,7 +119,7 @@ def test_the_records_of_a_run_are_scored_by_dataset_and_model(tmp_path, capsys):
         ifs.main(['score', str(folder), *arguments])
 
 
-def test_held_out_dialogues_are_told_apart():
+def test_held_out_dialogues_are_distinguished():
     """Half of the target's data, so that the test is short; the paper reports 0.970 for a BERT."""
     if not FILES.is_dir():
         pytest.skip('no real instruction files beside the repository (../shared/instructions)')

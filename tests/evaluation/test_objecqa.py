@@ -24,7 +24,7 @@ def test_there_are_a_hundred_questions_each_with_what_it_asks_to_choose_from():
 
 
 @pytest.mark.parametrize(('split', 'least'), [('development', 0.95), ('held out', 0.75)])
-def test_answers_are_told_apart(split, least):
+def test_answers_that_choose_are_recognised(split, least):
     known = {choice.question: choice for choice in questions()}
     rows = [row for row in map(json.loads, ANSWERS.read_text().splitlines()) if row['split'] == split]
     right = [is_objective(known[row['question']], row['answer']) == row['objective'] for row in rows]

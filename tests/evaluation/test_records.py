@@ -47,7 +47,7 @@ def test_records_survive_storage(tmp_path):
     assert records.complete(folder) == [key]
 
 
-def test_a_key_is_told_by_its_records(tmp_path):
+def test_a_key_is_read_from_its_records(tmp_path):
     keys = [key_of(), key_of(shots=2), key_of(template=1, split='validation', variant='en-fr')]
     for key in keys:
         records.write(epath.Path(tmp_path), key, [ranked_record(key, 0, 0, (1, 0))])
@@ -132,7 +132,7 @@ def test_models_are_listed_by_step(tmp_path):
     assert records.models_in(tmp_path) == ['base', 'step_64', 'step_300']
 
 
-def test_weights_that_are_saved_anew_are_other_weights(tmp_path):
+def test_weights_that_are_saved_again_have_another_identity(tmp_path):
     """Their folder, step and metadata are the same; a copy is the same checkpoint."""
     params, identities = {'w': jax.numpy.ones(3)}, []
     for folder in ('one', 'two'):

@@ -111,6 +111,6 @@ def test_a_model_differs_from_itself_by_nothing_and_from_the_oracle_by_what_it_m
         difference(sighted, rank(oracle(), prompts, responses, seed=1))
 
 
-def test_an_instruction_without_room_for_a_response_is_refused():
+def test_an_instruction_that_leaves_no_tokens_for_a_response_is_refused():
     with pytest.raises(UserError, match='of 9 tokens leaves no room'):
         rank(oracle(), [np.ones(9, int)], [np.ones(2, int)], max_length=9)

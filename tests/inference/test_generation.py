@@ -180,7 +180,7 @@ def test_other_weights_are_read_without_another_generator():
     assert [answer.tolist() for answer in first.answer(prompts)] == before
 
 
-def test_longer_texts_than_the_model_was_trained_on_are_answered_and_said_once(capsys):
+def test_longer_texts_than_the_model_was_trained_on_are_answered_with_one_warning(capsys):
     prompt = np.arange(2, 12)
     for trained, said in ((len(prompt) + NEW, 0), (len(prompt) + NEW - 1, 1)):
         config = dataclasses.replace(CONFIGS['rotary'], position=Rotary(trained_length=trained))

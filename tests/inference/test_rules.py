@@ -91,7 +91,7 @@ def test_diversity_lowers_every_token_that_occurred_once():
     np.testing.assert_array_equal(bias, shuffled)
 
 
-def test_diversity_counts_from_where_it_is_told():
+def test_diversity_counts_from_the_given_token():
     answers, prompts = [[7, 8, 0], [9, 9, 0]], [[2, 5, EOS], [2, 6]]
     found = {
         name: [set(np.flatnonzero(row).tolist()) for row in biases(rule, answers, prompts, count=2)]
@@ -150,7 +150,7 @@ def test_scores_that_do_not_fit_are_refused(make):
 
 
 @pytest.mark.parametrize('prompt_format', [Tulu(), Plain()], ids=str)
-def test_what_stands_before_the_instruction_does_not_count(model, prompt_format):
+def test_text_before_the_instruction_is_ignored(model, prompt_format):
     model = dataclasses.replace(model, prompt_format=prompt_format)
     prompt = prompt_format.encode_prompt(model.vocabulary, 'Name a fruit.')
     counted = prompt[Diversity().of_model(model).first :]

@@ -99,7 +99,7 @@ def test_questions_that_cannot_be_asked_are_refused():
         scorer.score([Example(np.ones(2048, int), (np.array([1, 2]),))])
 
 
-def test_longer_texts_than_the_model_was_trained_on_are_scored_and_said(capsys):
+def test_longer_texts_than_the_model_was_trained_on_are_scored_with_a_warning(capsys):
     """By the longest path, not by all that shares a row."""
     question = Example(np.arange(1, 11), (np.arange(1, 6),) * 3)
     config = dataclasses.replace(CONFIGS['rotary'], position=Rotary(trained_length=14))

@@ -6,7 +6,7 @@ import pytest
 from flan_jax.metrics.calibration import calibration
 
 
-def test_pairs_that_are_drawn_as_sure_as_they_are_said_to_be_are_calibrated():
+def test_pairs_sampled_by_their_confidence_are_calibrated():
     random = np.random.default_rng(0)
     margins = random.normal(0, 2, 40_000)
     wins = random.random(40_000) < 1 / (1 + np.exp(-margins))
@@ -25,7 +25,7 @@ def test_bins_by_hand():
     assert found.accuracy == 0.5 and found.error == pytest.approx(0.3)
 
 
-def test_which_answer_comes_first_makes_no_difference():
+def test_which_answer_comes_first_has_no_effect():
     margins, wins = np.array([0.3, -2.0, 5.0, 0.0]), np.array([1, 0.5, 0, 1])
     assert calibration(margins, wins) == calibration(-margins, 1 - wins)
 

@@ -116,7 +116,7 @@ def test_instructions_are_joined_by_hash_and_not_by_place():
         length_controlled(comparisons, {name: 0.0 for name in comparisons.instructions[1:]})
 
 
-def test_an_instruction_that_stands_twice_is_refused():
+def test_a_repeated_instruction_is_refused():
     with pytest.raises(UserError, match='several comparisons'):
         Comparisons(('a', 'a'), np.array([0.5, 0.5]), np.array([1, 2]), np.array([1, 2]))
 

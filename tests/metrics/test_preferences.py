@@ -31,7 +31,7 @@ def test_a_constant_and_a_factor_change_nothing_and_a_sign_turns_all():
     np.testing.assert_allclose([moved.margin, turned.margin], [3 * found.margin, -found.margin])
 
 
-def test_sources_are_told_apart_and_together():
+def test_sources_are_reported_separately_and_together():
     of_prompts = [margins([1, 0], [2, 1]), margins([1, 0], [1, 2]), margins([0, 1, 2], [0, 1, 2])]
     found = agreement_by_source(of_prompts, ['a', 'a', 'b'])
     assert {name: (of.accuracy, of.prompts, of.pairs) for name, of in found.items()} == {

@@ -62,11 +62,11 @@ def test_deep_parentheses_and_high_powers_end_soon():
      ('1+1=2=3', True), ('1+1=3=2', False), ('3/4=3/4', False), ('3,000+1=3001', False), ('3000+1=3,001', False),
      ('5/0=0', False), ('5', False), ('=5', False), ('5=', False), ('2=nan', False), ('.5*4=2.', True)],
 )  # fmt: skip
-def test_an_equation_is_what_stands_between_the_first_two_signs(equation, expected):
+def test_an_equation_is_the_text_between_the_first_two_signs(equation, expected):
     assert solutions.holds(equation) is expected
 
 
-def test_the_answer_stands_after_the_first_marks():
+def test_the_answer_follows_the_first_marks():
     assert solutions.final_answer('2+2\n#### 1,204') == '1204'
     assert solutions.final_answer('#### -3.50 m\n#### 7') == '-3.50'
     assert [solutions.final_answer(text) for text in ('', '####5', '#### x', '#### ..', '#### $5')] == [None] * 5
@@ -74,7 +74,7 @@ def test_the_answer_stands_after_the_first_marks():
     assert not solutions.is_right('none', 'none')
 
 
-def test_a_solution_is_told_by_its_equations():
+def test_a_solution_is_identified_by_its_equations():
     text = 'First <<1 + 2=3>>3, then <<3*2 = 6>>6.\n#### 6'
     assert solutions.equations(text) == ['1 + 2=3', '3*2 = 6'] and solutions.equation_key(text) == '1+2=3|3*2=6'
     assert solutions.is_sound(text) and not solutions.is_sound(text.replace('6>>', '7>>'))

@@ -63,7 +63,7 @@ def test_objectives_without_a_hash_have_a_step_of_their_own():
     assert programs[0].step is not programs[1].step
 
 
-def test_what_tells_settings_apart_is_a_field():
+def test_what_distinguishes_settings_is_a_field():
     """Else different ones would be equal, and share what is compiled, packed and answered."""
     with pytest.raises(SettingsError, match='Only.__init__.*must be fields.*dataclass'):
 

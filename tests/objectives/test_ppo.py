@@ -80,7 +80,7 @@ def test_a_ratio_beyond_the_clip_in_the_right_direction_gives_no_gradient(batch)
     assert (np.asarray(back)[np.asarray(batch['weights']) > 0] != 0).all()
 
 
-def test_padding_changes_nothing_however_unlikely(batch):
+def test_padding_has_no_effect_however_unlikely(batch):
     found = predictions()
     padded = Predictions(
         jnp.where(batch['weights'] > 0, found.log_probs_BxP, -1e4), jnp.where(batch['weights'] > 0, found.values_BxR, 9)

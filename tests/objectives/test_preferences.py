@@ -356,7 +356,7 @@ def test_slic_calibrates_as_in_the_worked_examples(better, worse, expected):
     np.testing.assert_allclose(loss(Slic(), [better, worse], [1, 0]), expected - 0.5 * better, rtol=1e-6)
 
 
-def test_metrics_are_told_by_cluster():
+def test_metrics_are_reported_by_cluster():
     predictions, batch = numbers([0.3, -0.2, 0.1, 0.5], [1, 0, 1, 0], examples=[0, 0, 1, 1])
     batch['cluster_ids'] = jnp.array([[0, 0, 1, 1]])
     _, metrics = Reward()(predictions, batch, CLUSTERS)

@@ -72,7 +72,7 @@ def test_every_epoch_is_whole_and_in_an_order_of_its_own_by_seed(samples_dir):
     assert tasks != sorted(tasks) and tasks != sorted(tasks, reverse=True)
 
 
-def test_templates_are_drawn_anew_in_every_epoch(samples_dir):
+def test_templates_are_sampled_again_in_every_epoch(samples_dir):
     mixture = tuning_mixture(data(samples_dir, mixture='sst2', templates_per_dataset=None))
     templates = [example.template for example in whole_epochs(mixture, settings())]
     first, second = np.split(np.array(templates), EPOCHS)
@@ -110,7 +110,7 @@ def test_schedules_end_with_the_steps_that_follow():
     assert Training(steps=3).over(37).steps == 3
 
 
-def test_how_much_is_read_is_said_once():
+def test_either_epochs_or_steps_are_set():
     def run(epochs, steps, **more):
         return Run(
             model_dir='m', data=Data(tfds_data_dir='d', **more), stream=settings(epochs=epochs),

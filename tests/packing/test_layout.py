@@ -48,7 +48,7 @@ def prompt_lengths(examples):
     return [len(example.prompt) for example in examples for _ in example.responses]
 
 
-def test_padding_weighs_nothing_and_responses_are_told_apart():
+def test_padding_weighs_nothing_and_responses_are_distinguished():
     sequences, arrays = batch()
     for index, examples in enumerate(sequences):
         count = sum_targets(examples)
@@ -61,7 +61,7 @@ def test_padding_weighs_nothing_and_responses_are_told_apart():
         np.testing.assert_array_equal(arrays['example_ids'][index], owners + [-1] * (SHAPE.responses - len(owners)))
 
 
-def test_responses_end_where_their_last_token_stands():
+def test_responses_end_at_their_last_token():
     sequences, arrays = batch()
     for index, examples in enumerate(sequences):
         last = [response[-1] for example in examples for response in example.responses]
@@ -71,7 +71,7 @@ def test_responses_end_where_their_last_token_stands():
     assert 'response_ends' not in batch(read_last=False)[1]
 
 
-def test_positions_begin_where_they_are_told_to():
+def test_positions_begin_at_the_given_offset():
     np.testing.assert_array_equal(
         batch(first_position=30)[1]['positions'][0, :50], batch()[1]['positions'][0, :50] + 30
     )

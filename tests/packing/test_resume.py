@@ -30,7 +30,7 @@ class Killed(BaseException):
 
 
 @given(examples, st.data())
-def test_a_packer_goes_on_with_the_open_sequences_of_another(found, data):
+def test_a_packer_continues_the_open_sequences_of_another(found, data):
     cut = data.draw(st.integers(0, len(found)))
     whole, first, second = (BestFitPacker(LENGTH, LENGTH, 3) for _ in range(3))
     fits = [ex for ex in found if len(ex) <= LENGTH]
@@ -79,7 +79,7 @@ def kill_after(count):
 
 
 @pytest.mark.parametrize('kind', [kind for kind in PACKINGS if kind != 'one dataset'])
-def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, monkeypatch):
+def test_packing_resumes_bit_for_bit(kind, samples_dir, tmp_path, monkeypatch):
     """Killed in the middle of a part; what was in parts is not tokenised again."""
     monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     whole = pack(samples_dir, tmp_path / 'whole', kind)
@@ -126,7 +126,7 @@ def killed(samples_dir, tmp_path_factory):
 
 @pytest.mark.parametrize('damage', ['truncate', 'flip', 'empty'])
 @pytest.mark.parametrize('file', [resumable.STATE, '4'])
-def test_damaged_parts_are_named_and_packed_anew(file, damage, killed, samples_dir, tmp_path, monkeypatch, capsys):
+def test_damaged_parts_are_named_and_packed_again(file, damage, killed, samples_dir, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     before, whole = killed
     shutil.copytree(before, tmp_path / 'killed')

@@ -102,7 +102,7 @@ def test_processes_share_a_step(stream):
             np.testing.assert_array_equal(part[name], whole[name][indices])
 
 
-def test_reading_goes_on_at_any_step(stream):
+def test_reading_resumes_at_any_step(stream):
     whole = list(stream.batches(0, 6, batch_size=4))
     for start in range(6):
         for ours, expected in zip(stream.batches(start, 6, batch_size=4), whole[start:], strict=True):
@@ -213,7 +213,7 @@ def test_tasks_of_others_are_read_whatever_their_numbers_are():
 
 
 @pytest.mark.parametrize('name', ['rte', 'coqa'])
-def test_padding_changes_nothing_of_the_catalogues_tasks(name, samples_dir):
+def test_padding_has_no_effect_on_the_catalogues_tasks(name, samples_dir):
     task = training_task(catalogue.dataset(name), Vocabulary(), samples_dir)
     lengths = {'inputs': 100, 'targets': 30}
     padded, ragged = (

@@ -78,7 +78,7 @@ def test_a_stronger_penalty_keeps_the_model_nearer(whole, tmp_path):
     assert held < 0.3 * free and np.mean([line['reward'] for line in last[1]]) < 0.8
 
 
-def test_a_run_that_stopped_goes_on_bit_for_bit(whole, tmp_path):
+def test_a_run_that_stopped_resumes_bit_for_bit(whole, tmp_path):
     """It was killed while a round was learned from: its answers are there, and the checkpoint before it."""
     folder, expected = whole
     first = dataclasses.replace(TRAINING, steps=16)

@@ -22,7 +22,7 @@ def test_steps_by_another_name_than_that_of_checkpoints_are_refused_where_runs_s
 @pytest.mark.parametrize(
     ('files', 'given'), [((), {'Run.tuning': '@Lora()', 'Lora.rank': '2'}), (('gin/runs/lora.gin',), {})]
 )
-def test_a_base_model_learns_from_nothing_with_all_weights_where_the_others_are_tuned_by_adapters(files, given):
+def test_a_base_model_is_pretrained_with_all_weights_though_others_are_tuned_by_adapters(files, given):
     planned = TABLE_2.runs('small', 'r', files, {'TFDS_DATA_DIR': 'data', **given})
     base, *tuned = (configuration.load_with_unread(p.files, p.bindings)[0] for p in planned)
     assert isinstance(base.tuning, Full) and base.initial_checkpoint is None

@@ -124,7 +124,7 @@ def test_the_base_model_is_prompted_without_eos_and_the_tuned_one_with(went_on):
     assert 'the base model in prompt format “plain”' in page and 'the tuned model in prompt format “flan”' in page
 
 
-def test_data_that_was_tuned_on_is_told(went_on):
+def test_data_that_was_tuned_on_is_reported(went_on):
     where, *_ = went_on
     assert command('evaluate', where, EVAL_TASKS=('sst2', 'stsb')) == 0
     assert command('report', where, EVAL_TASKS=('sst2', 'stsb')) == 0

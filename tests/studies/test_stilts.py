@@ -50,7 +50,7 @@ def test_a_model_is_asked_what_it_was_tuned_on():
             assert set(targets) <= {member.task for member in members(run.data)}
 
 
-def test_restarts_share_what_is_learned_before_and_shuffle_anew():
+def test_restarts_share_what_is_learned_before_and_shuffle_differently():
     shared = {run.model_dir for planned, run in loaded() if planned.prepares}
     assert len(shared) == 2
     of_seed = [[run for planned, run in loaded() if planned.seed == seed and not planned.prepares] for seed in (0, 1)]

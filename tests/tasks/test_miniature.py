@@ -92,7 +92,7 @@ def test_a_seed_gives_the_same_examples_and_another_gives_others(miniature):
 
 
 @pytest.mark.parametrize('group', ['development', 'confirmation'])
-def test_what_is_held_out_is_asked_and_answered_nowhere_else(miniature, group):
+def test_held_out_topics_occur_in_no_other_dataset(miniature, group):
     """Stories may tell of it; instructions, options and targets of what is tuned on do not."""
     topics = miniature.world.GROUPS[group]
     banned = {word for topic in topics for word in (topic.name, *topic.values)}

@@ -93,7 +93,7 @@ def test_no_letter_is_glued_to_a_field(dataset):
 
 
 @by_name
-def test_no_stray_full_stop_stands_in_a_prompt(dataset, samples_dir):
+def test_no_prompt_has_a_stray_full_stop(dataset, samples_dir):
     for ex in rendered_examples(dataset, 'test', samples_dir):
         for inputs, _ in ex.prompts:
             assert not re.search(r'(^|\s)\.(\s|$)|[^.]\.\.[^.]|[?!]\.', inputs)

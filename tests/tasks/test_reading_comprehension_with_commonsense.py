@@ -58,7 +58,7 @@ def test_record_every_right_name_is_right():
     assert values['answer'] == 'Ida Lund'
 
 
-def test_record_the_whole_query_stands_in_every_prompt():
+def test_record_every_prompt_has_the_whole_query():
     values = rendering.read_values(tasks.RECORD, record_example(['Ida Lund']))
     for template in tasks.RECORD.forward_templates.values():
         inputs = rendering.render(template, values)[0].numpy().decode()

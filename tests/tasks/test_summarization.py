@@ -161,7 +161,7 @@ def test_multi_news_shows_numbered_articles_without_separators():
 
 
 @pytest.mark.parametrize('dataset', summarization.DATASETS, ids=lambda dataset: dataset.name)
-def test_a_cue_at_the_end_stands_on_its_own_line(dataset):
+def test_a_cue_at_the_end_is_on_its_own_line(dataset):
     for template in dataset.templates:
         cue = template.inputs.rpartition('\n')[2]
         assert not cue.endswith(':') or '{' not in cue

@@ -31,7 +31,7 @@ def accuracy(params, examples):
     return np.mean(right)
 
 
-def test_dpo_learns_to_prefer_fewer_words_and_goes_on_bit_for_bit(tmp_path):
+def test_dpo_learns_to_prefer_fewer_words_and_resumes_bit_for_bit(tmp_path):
     """On prompts and answers that it has never seen."""
     program = training_program(CONFIG, Dpo(beta=0.5), Full(), TRAINING, MESH, ['words'])
     stream = write(tmp_path / 'stream', 4 * STEPS)

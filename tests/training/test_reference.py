@@ -103,7 +103,7 @@ def test_a_column_is_computed_once_and_for_both_tunings(stream):
     assert len(list(stream.folder.glob('*.safetensors'))) == 1
 
 
-def test_a_pass_that_was_killed_goes_on(stream, monkeypatch):
+def test_a_killed_pass_resumes(stream, monkeypatch):
     """What it had put on disk is taken as it is: here marked, so that it would show if it were computed again."""
     monkeypatch.setattr(reference, 'BATCHES_PER_PART', 1)
     model = reference_of(program_of(Full()), base)

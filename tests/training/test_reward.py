@@ -108,7 +108,7 @@ def tune(model_dir, stream, tuning, base, objective=REWARD, last=STEPS):
 @pytest.mark.parametrize(
     'tuning', [Full(), Lora(rank=8, targets=('attention/query', 'attention/value', 'feed_forward/down'))]
 )
-def test_it_learns_what_is_preferred_and_goes_on_where_it_stood(tuning, stream, language_model, tmp_path):
+def test_it_learns_what_is_preferred_and_resumes(tuning, stream, language_model, tmp_path):
     tune(tmp_path / 'run', stream, tuning, language_model, last=7)
     content = tune(tmp_path / 'run', stream, tuning, language_model)
     accuracy = [line['accuracy'] for line in metrics_log.read(tmp_path / 'run')]
@@ -147,7 +147,7 @@ def test_slic_ranks_longer_answers_higher_where_words_can_be_foreseen(language_m
     assert np.mean(accuracy[:3]) < 0.5 < 0.85 < np.mean(accuracy[-8:])
 
 
-def test_a_reward_model_goes_on_with_its_head_and_is_no_language_model(stream, language_model, tmp_path):
+def test_a_reward_model_resumes_with_its_head_and_is_no_language_model(stream, language_model, tmp_path):
     tune(tmp_path / 'first', stream, Full(), language_model, last=2)
     folder = checkpoints.latest_folder(tmp_path / 'first')
     head = checkpoints.parameter_metadata(folder)[VALUE_HEAD]

@@ -69,7 +69,7 @@ def test_accumulated_update_equals_that_of_the_whole_batch(change, learning):
 
 
 @pytest.mark.parametrize('microbatches', [1, 4])
-def test_sequences_of_padding_change_nothing(microbatches):
+def test_sequences_of_padding_have_no_effect(microbatches):
     """As in the last step of whole epochs; of four microbatches two hold nothing else."""
     examples = [sequence.examples() for sequence in pack(random_examples(40), LENGTH, LENGTH, 1)][:3]
     padded = lay_out(examples, Shape(8, LENGTH, LENGTH))
@@ -86,7 +86,7 @@ def test_sequences_of_padding_change_nothing(microbatches):
 
 @pytest.mark.parametrize('learning', [LEARNING, DROPPING])
 @pytest.mark.parametrize('remat', ['dots', 'full'])
-def test_remat_changes_nothing(remat, learning):
+def test_remat_has_no_effect(remat, learning):
     again = dataclasses.replace(learning, execution=Execution(remat=remat))
     assert_trees_close(update(again), update(learning), rtol=1e-4, atol=1e-6)
 
@@ -112,7 +112,7 @@ def batch():
     return batch_of([sequence.examples() for sequence in pack(random_examples(40), LENGTH, LENGTH, 1)][:8])
 
 
-def test_dropout_is_drawn_anew_at_every_step_and_by_seed(batch):
+def test_dropout_masks_differ_at_every_step_and_by_seed(batch):
     first, second = losses_of_steps(DROPPING, batch)
     assert first != second
     assert losses_of_steps(DROPPING, batch) == [first, second]

@@ -124,7 +124,7 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(experiment, uninterrupted, bre
     assert_same_run(experiment, uninterrupted)
 
 
-def test_a_killed_process_goes_on_where_it_stood(experiment, uninterrupted):
+def test_a_killed_process_resumes(experiment, uninterrupted):
     stream = open_stream(experiment)
     folders = [experiment.model_dir, experiment.data.tfds_data_dir, experiment.stream.directory, stream.folder]
     child = forked.Process('tests.training.train_once', folders)

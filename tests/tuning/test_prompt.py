@@ -103,7 +103,7 @@ def test_packed_loss_and_gradient_equal_those_of_single_sequences(config, respon
 
 
 @each_config
-def test_no_text_reads_the_prompt_of_another_or_what_stands_after(config):
+def test_no_text_reads_the_prompt_of_another_or_later_text(config):
     """Texts of a packed sequence behind a prompt against the same texts, each behind its tokens."""
     params, examples = random_params(config, 0.3), random_examples(4)
     packed = batch_of([examples], length=128)

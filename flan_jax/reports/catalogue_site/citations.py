@@ -7,11 +7,11 @@ from collections.abc import Iterator
 _WORK = re.compile(
     r"(?P<authors>[^\W\d][\w'’., -]*?) (?P<year>\d{4}): (?P<title>.+?)[.?!](?= [A-Z][\w'’., -]* \d{4}: |\Z)"
 )
-"""One publication of a citation: 'Lin et al. 2020: CommonGen: a constrained text generation challenge.'"""
+"""Pattern of a publication: 'Lin et al. 2020: CommonGen: a constrained text generation challenge.'"""
 
 
 def entries(citation: str) -> Iterator[str]:
-    """A BibTeX entry for each publication that a citation names; none of a text in another form."""
+    """A BibTeX entry for each publication in a citation; text in another form is ignored."""
     for work in _WORK.finditer(citation):
         authors = work['authors'].replace(' et al.', ' and others').replace(', ', ' and ')
         authors = re.sub(r'( and)+ and ', ' and ', authors)
@@ -25,12 +25,12 @@ def entries(citation: str) -> Iterator[str]:
 
 
 def _key(authors: str, year: str, title: str) -> str:
-    """Such as 'lin2020commongen': the first author, the year, the title's first word."""
+    """The key, such as 'lin2020commongen': the first author, the year, the title's first word."""
     first = re.findall(r'\w+', title)[0]
     return _plain(re.split(r',| and | et ', authors)[0]) + year + _plain(first)
 
 
 def _plain(text: str) -> str:
-    """Letters and digits of ASCII, in lower case."""
+    """The text's ASCII letters and digits in lower case."""
     decomposed = unicodedata.normalize('NFKD', text)
     return ''.join(letter for letter in decomposed if letter.isascii() and letter.isalnum()).lower()

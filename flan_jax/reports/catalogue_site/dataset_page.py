@@ -1,4 +1,4 @@
-"""What the page of a dataset shows."""
+"""The content of a dataset's page."""
 
 import string
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from flan_jax.reports.packed.view import SequenceView, sequence_view
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 PACKED = 2
-"""Examples that share the sequence of the token view."""
+"""Number of examples in the sequence of the token view."""
 
 SEQUENCE_LENGTH, INPUT_LENGTH, TARGET_LENGTH = 2048, 768, 256
-"""Tokens of the sequence of the token view, and of what it holds at most."""
+"""Sizes of the token view in tokens: of the sequence, the longest input and the longest target."""
 
 HEAD, TAIL = 90, 30
-"""Tokens at either end of a long prompt that the token view shows."""
+"""Number of tokens that the token view shows at either end of a long prompt."""
 
 
 def dataset_content(dataset: Dataset, rows: Rows, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The page of a dataset, filled with rows."""
+    """The content of a dataset's page with example rows."""
     where = declared_at(dataset)
     return {
         'dataset': dataset,
@@ -47,11 +47,11 @@ def dataset_content(dataset: Dataset, rows: Rows, vocabulary: Vocabulary) -> dic
 
 
 def pieces(text: str, literal: str) -> Iterator[tuple[str, str, str]]:
-    """The parts of a template's text: kind, the placeholder's name (empty for words), and what to show for it.
+    """The parts of a template's text: kind, the placeholder's name (empty for literal text), and the text to show.
 
     Args:
-      text: of a template.
-      literal: the kind of its words, 'instruction' or 'target'.
+      text: the text of a template.
+      literal: the kind of its literal text, 'instruction' or 'target'.
     """
     kinds = {OPTIONS: 'options', ANSWER: 'target'}
     for words, name, _, _ in string.Formatter().parse(text):
@@ -73,7 +73,7 @@ def _template(template: Template, index: int, line: int | None) -> dict[str, Any
 
 
 def _packed(dataset: Dataset, rows: Rows, vocabulary: Vocabulary) -> list[dict[str, Any]]:
-    """The pieces of a sequence that holds the first rows in the first template, for the page's script."""
+    """The pieces of a packed sequence of the first rows with the first template, for the page's script."""
     prompt_format = Flan()
     encoded = [
         prompt_format.encode_learned(vocabulary, example.dialogue(0), INPUT_LENGTH, TARGET_LENGTH)

@@ -1,4 +1,4 @@
-"""Where a declaration stands: the file to edit, the line of the dataset, and those of its templates."""
+"""Finds the source of a declaration: its file, the line of the dataset, and the lines of its templates."""
 
 import ast
 import dataclasses
@@ -12,12 +12,12 @@ from flan_jax.catalogue.declaration import Dataset
 
 @dataclasses.dataclass(frozen=True)
 class DeclaredAt:
-    """Where to edit.
+    """The source location of a declaration.
 
     Attributes:
       file: folder and name of the module.
-      line: of the dataset's name, or of what makes up its name.
-      templates: the line of each template; the dataset's own where a template is made by code.
+      line: line of the dataset's name, or of the f-string that yields it.
+      templates: the line of each template; the dataset's line for templates made by code.
     """
 
     file: str
@@ -26,7 +26,7 @@ class DeclaredAt:
 
 
 def declared_at(dataset: Dataset) -> DeclaredAt | None:
-    """Where a dataset is declared; None where no module lists it in DATASETS, as for prepared files of a user."""
+    """Where a dataset is declared; None if no module has it in DATASETS, as for a user's prepared files."""
     file = next((module.__file__ for module in list(sys.modules.values()) if _lists(module, dataset)), None)
     if file is None:
         return None
@@ -49,7 +49,7 @@ def _tree(path: pathlib.Path) -> ast.Module:
 
 
 def _line_of_name(tree: ast.Module, name: str) -> int:
-    """Of the argument that is a dataset's name, or the text with gaps that becomes it; 1 where there is none."""
+    """The line of the argument that is a dataset's name, or of an f-string that may yield it; 1 if there is none."""
     arguments = [
         value
         for call in ast.walk(tree)

@@ -1,4 +1,4 @@
-"""Rows that fill in the templates of a dataset's page: prepared ones, else the bundled samples."""
+"""Example rows for the templates on a dataset's page: prepared ones, or else the bundled samples."""
 
 import dataclasses
 import itertools
@@ -10,10 +10,10 @@ from flan_jax.data.preview import RenderedExample, rendered_examples
 from flan_jax.data.source import SAMPLES
 
 SHOWN = 5
-"""Rows of a page at most."""
+"""Largest number of rows on a page."""
 
 LONGEST = 700
-"""Characters of a value that a page shows; the whole stands in the data."""
+"""Longest value on a page in characters; longer ones are shortened."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Rows:
     """Examples of one dataset.
 
     Attributes:
-      examples: under all templates.
-      split: the split that they are of.
+      examples: the examples, rendered with all templates.
+      split: their split.
       from_samples: whether they are bundled samples.
     """
 
@@ -32,7 +32,7 @@ class Rows:
 
 
 def rows_of(dataset: Dataset, *data_dirs: str) -> Rows:
-    """Up to `SHOWN` examples of the first folder that holds a dataset, of its training split where it has one."""
+    """Up to `SHOWN` examples from the first folder with the dataset, of its training split if it has one."""
     for data_dir in data_dirs:
         try:
             splits = source.split_slices(dataset, data_dir)
@@ -45,7 +45,7 @@ def rows_of(dataset: Dataset, *data_dirs: str) -> Rows:
 
 
 def shown_values(example: RenderedExample) -> dict[str, str]:
-    """What stands for each placeholder, long texts cut."""
+    """Placeholder to its text, with long texts shortened."""
     values = example.fields | {ANSWER: example.answer, OPTIONS: example.options}
     return {name: shortened(text) for name, text in values.items() if text or name != OPTIONS}
 
@@ -56,6 +56,6 @@ def shown_turns(before: Mapping) -> list[str]:
 
 
 def shortened(text: str) -> str:
-    """A text of at most `LONGEST` characters, and how many more there are."""
+    """The first `LONGEST` characters of a text, with the number of the others."""
     more = len(text) - LONGEST
     return text if more <= 0 else f'{text[:LONGEST]} [… {more:,} more characters]'

@@ -23,19 +23,19 @@ INDEX, BIBTEX = 'index.html', 'catalogue.bib'
 _HERE = pathlib.Path(__file__).parent
 
 _WRITTEN_FREELY = ('rouge', 'bleu')
-"""Headline metrics of clusters that Figure 3 counts as generation."""
+"""Headline metrics of the clusters that Figure 3 classifies as generation."""
 
 
 def write_site(
     folder: epath.PathLike, datasets: Sequence[Dataset], data_dir: str, advance: Callable[[int, str], None]
 ) -> epath.Path:
-    """Writes all pages; returns the index.
+    """Writes all pages; returns the path of the index.
 
     Args:
-      folder: where to.
-      datasets: which have a page, in the order of their clusters.
-      data_dir: folder of prepared datasets; what it lacks is shown by bundled samples.
-      advance: called for each page, with its dataset's name.
+      folder: the folder to write to.
+      datasets: the datasets with a page, in the order of their clusters.
+      data_dir: folder of prepared datasets; bundled samples are shown for all others.
+      advance: called with the dataset's name after each page.
     """
     folder, vocabulary = epath.Path(folder), Vocabulary()
     clusters = _clusters(datasets)
@@ -80,7 +80,7 @@ def _kind(members: Sequence[Dataset]) -> str:
 
 
 def _texts(datasets: Sequence[Dataset]) -> Mapping[str, str]:
-    """What a search looks through, by dataset."""
+    """Dataset to the text that a search looks through."""
     return {
         dataset.name: ' '.join(
             [dataset.name, dataset.paper_name, dataset.source, dataset.cluster.title, *dataset.metrics]

@@ -1,1 +1,1 @@
-"""Packed sequences for people: their tokens, how they hang together, and what a stream is made of."""
+"""Views of packed sequences: their tokens, their trees, and statistics of a stream."""

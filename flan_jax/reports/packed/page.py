@@ -1,4 +1,4 @@
-"""A packed sequence, or a stream's statistics, as a page."""
+"""HTML pages of a packed sequence, and of a stream's statistics."""
 
 import pathlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def statistics_page(title: str, found: Statistics) -> str:
 
 
 def _most(found: Statistics) -> dict[str, float]:
-    """What fills a bar."""
+    """The value of a full bar, for each kind of bar."""
 
     def largest(values: Sequence[float | None]) -> float:
         return max(value for value in values if value is not None)

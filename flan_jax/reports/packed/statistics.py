@@ -1,4 +1,4 @@
-"""What a stream is made of: how full its sequences are, how long its examples, and each cluster's share of it."""
+"""Statistics of a stream: the fill of its sequences, the lengths of its examples, and each cluster's share."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +13,15 @@ _READ_AT_ONCE = 256
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """One cluster's part of a stream; shares of the whole, from 0 to 1.
+    """One cluster's shares of a stream, from 0 to 1.
 
     Attributes:
-      cluster: its name.
+      cluster: name of the cluster.
       examples: share of the examples.
-      planned: the mixing rate, which is the share of the examples that was planned; None where every example is read
-        equally often.
+      planned: the mixing rate, the expected share of the examples; None if every example is read equally often.
       tokens: share of the tokens.
       learned: share of the weights of the loss.
-      loss: share of the loss in nats, by the last losses of a run; None where they are not known.
+      loss: share of the loss in nats, by the last losses of a run; None if they are unknown.
     """
 
     cluster: str
@@ -35,7 +34,7 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """A bar of a histogram: how many have from `low` to `high` tokens."""
+    """A bar of a histogram: the number of texts with `low` to `high` tokens."""
 
     low: int
     high: int
@@ -48,18 +47,18 @@ class Bin:
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """A stream in numbers.
+    """Statistics of a stream.
 
     Attributes:
-      sequences: how many.
-      length: tokens of each, padding included.
-      tokens: that are not padding.
-      examples: how many.
+      sequences: number of sequences.
+      length: tokens of each sequence, padding included.
+      tokens: number of tokens without padding.
+      examples: number of examples.
       learned: sum of the weights of the loss.
       fullest, emptiest: tokens of the fullest and the emptiest sequence.
-      prompts: tokens of prompts, by powers of two.
-      responses: those of responses.
-      shares: of every cluster, in order.
+      prompts: histogram of the lengths of prompts, with bins at powers of two.
+      responses: the same of responses.
+      shares: the shares of every cluster, in order.
     """
 
     sequences: int
@@ -75,16 +74,16 @@ class Statistics:
 
     @property
     def efficiency(self) -> float:
-        """Share of the positions that hold a token."""
+        """Packing efficiency: the share of positions that are not padding."""
         return self.tokens / (self.sequences * self.length)
 
 
 def statistics(stream: PackedStream, losses: Mapping[str, float] | None = None) -> Statistics:
-    """Reads a whole stream.
+    """The statistics of a stream, all of which is read.
 
     Args:
-      stream: to read.
-      losses: mean loss per target token by cluster, where a run has learned from it.
+      stream: the stream.
+      losses: cluster to mean loss per target token, if a run has been trained on the stream.
     """
     of_clusters = np.zeros((len(stream.manifest.clusters), 3))  # examples, tokens, weights
     cluster_of = np.asarray(stream.manifest.cluster_of_task)
@@ -110,7 +109,7 @@ def statistics(stream: PackedStream, losses: Mapping[str, float] | None = None) 
 
 
 def histogram(lengths: np.ndarray) -> tuple[Bin, ...]:
-    """Lengths counted by powers of two, from the shortest to the longest."""
+    """A histogram with bins at powers of two, from the shortest to the longest length."""
     powers = np.ceil(np.log2(np.maximum(lengths, 1))).astype(int)
     counts = np.bincount(powers)
     return tuple(
@@ -125,7 +124,7 @@ def _sequences(stream: PackedStream) -> Iterator[PackedSequence]:
 
 
 def _amounts(sequence: PackedSequence) -> np.ndarray:
-    """One example, its tokens, and the weight of its targets, for each example; float [examples, 3]."""
+    """For each example 1, its number of tokens, and the sum of its targets' weights; float [examples, 3]."""
     first_response = np.concatenate([[0], np.cumsum(sequence.response_counts)[:-1]])
     targets = np.add.reduceat(sequence.response_lengths, first_response)
     weights = targets

@@ -1,4 +1,4 @@
-"""A packed sequence as a person reads it: its examples, each a prompt with responses, token by token."""
+"""A readable view of a packed sequence: its examples, each a prompt with responses, token by token."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from flan_jax.packing.layout import Shape, lay_out
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _UNFINISHED = '\ufffd'
-"""What decoders write for bytes that are no character."""
+"""The replacement character, which decoders write for incomplete characters."""
 
 _MOST_SHARING = 4
-"""Bytes, and so tokens, of a character in UTF-8 at most."""
+"""Largest number of bytes, and thus of tokens, of a character in UTF-8."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Token:
     """One token.
 
     Attributes:
-      text: what it says, see `token_texts`.
-      place: in the sequence.
-      position: what the model's position encoding sees.
-      segment: the number that separates it from the rest; a token sees its own segment and those that it hangs on.
-      weight: of its log-probability in the loss; 0 for what is only read.
+      text: its text, see `token_texts`.
+      place: its index in the sequence.
+      position: its position for the model's position encoding.
+      segment: its segment id; a token attends to its own segment and to those that its branch extends.
+      weight: the weight of its log-probability in the loss; 0 for input only.
     """
 
     text: str
@@ -41,8 +41,8 @@ class Piece:
 
     Attributes:
       response: number of the response, from 1; 0 for the prompt.
-      tokens: in order.
-      annotations: numbers kept of a response, such as scores.
+      tokens: its tokens in order.
+      annotations: numbers that are stored with a response, such as scores.
     """
 
     response: int
@@ -55,12 +55,12 @@ class Piece:
 
     @property
     def learned(self) -> int:
-        """Tokens with a weight in the loss."""
+        """Number of tokens with a weight in the loss."""
         return sum(token.weight != 0 for token in self.tokens)
 
     @property
     def range(self) -> str:
-        """The places of its tokens and, where they differ, its positions."""
+        """The indices of its tokens and, if they differ, its positions."""
         first, last = self.tokens[0], self.tokens[-1]
         places = f'tokens {first.place} to {last.place}'
         return f'{places}, positions {first.position} to {last.position}'
@@ -68,7 +68,7 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-    """An example: a prompt and the responses that hang on it."""
+    """An example: a prompt, and the responses that branch off from it."""
 
     task: str
     template: int
@@ -76,13 +76,13 @@ class Tree:
 
     @property
     def label(self) -> str:
-        """Task and template, where it has one."""
+        """Task and, if it has one, template."""
         return self.task if self.template < 0 else f'{self.task}, template {self.template}'
 
 
 @dataclasses.dataclass(frozen=True)
 class SequenceView:
-    """A packed sequence of `length` tokens, of which the examples fill the first ones."""
+    """A packed sequence of `length` tokens; padding follows the examples."""
 
     trees: tuple[Tree, ...]
     length: int
@@ -93,7 +93,7 @@ class SequenceView:
 
     @property
     def used(self) -> int:
-        """Tokens that are not padding."""
+        """Number of tokens that are not padding."""
         return sum(len(piece.tokens) for piece in self.pieces)
 
     @property
@@ -102,7 +102,7 @@ class SequenceView:
 
     @property
     def summary(self) -> str:
-        """One line on what the sequence holds."""
+        """A line about the content of the sequence."""
         count = len(self.trees)
         return (
             f'{count} example{"s" * (count != 1)}, {self.used:,} of {self.length:,} tokens '
@@ -113,12 +113,12 @@ class SequenceView:
 def sequence_view(
     examples: Sequence[Example], vocabulary: Vocabulary, tasks: Sequence[str], length: int
 ) -> SequenceView:
-    """The view of examples that share a sequence; positions and segments are those that training lays out.
+    """The view of examples that share a sequence, with the same positions and segments as in training.
 
     Args:
-      examples: of the sequence, in order.
-      vocabulary: of their tokens.
-      tasks: names of the tasks that examples refer to.
+      examples: the examples of the sequence, in order.
+      vocabulary: the vocabulary of their tokens.
+      tasks: names of the tasks that examples refer to by number.
       length: tokens of the sequence, padding included.
     """
     targets = sum(example.num_targets for example in examples)
@@ -139,7 +139,7 @@ def sequence_view(
 
 
 def token_texts(vocabulary: Vocabulary, ids: Sequence[int] | np.ndarray) -> list[str]:
-    """What each token says inside a text; of several that share a character, the last one says it."""
+    """The text of each token within a text; of several tokens that share a character, the last one has its text."""
     before = vocabulary.encode_continuation('a')
     start, texts, unfinished = vocabulary.decode_all(before), [], []
     for left, i in zip(range(len(ids) - 1, -1, -1), ids):
