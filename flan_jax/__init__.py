@@ -12,7 +12,7 @@ __all__ = ['Model', 'call', 'load', 'render']
 
 
 def __getattr__(name: str) -> Any:
-    """What `flan_jax.api` has, and commands, imported when they are first asked for."""
+    """Imports the public names on first use, so that `import flan_jax` stays fast."""
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     if name == 'call':

@@ -1,4 +1,4 @@
-"""`python -m flan_jax` is `flan-jax`."""
+"""`python -m flan_jax` runs `flan-jax`."""
 
 from flan_jax.command.main import entry_point
 

@@ -1,4 +1,4 @@
-"""The library from Python: a model that scores, answers and talks, and examples as it reads them.
+"""The Python interface: load a model, score options, generate, chat and stream; render examples.
 
 import flan_jax
 
@@ -11,17 +11,16 @@ import os
 import reprlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Unpack, cast, overload
+from typing import Any, NamedTuple, Unpack, overload
 
 import numpy as np
 
 from flan_jax.data.formats import format_named
-from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.inference.answer_text import Piece, pieces
-from flan_jax.inference.arguments import MAX_NEW_TOKENS, Decoding, check_decoding, method_of
-from flan_jax.inference.chosen import check_integer, check_texts
+from flan_jax.inference.arguments import MAX_NEW_TOKENS, DecodingArguments, check_decoding, resolve_decoding
+from flan_jax.inference.checks import check_integer, check_texts
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.messages import Message, dialogue_of
@@ -33,23 +32,23 @@ from flan_jax.packing.example import Example
 from flan_jax.training.settings import ComputeDtype
 
 Progress = Callable[[int], None]
-"""Called with how many more are done."""
+"""Called with the number of prompts that were just finished."""
 
 BATCH_TOKENS = 8192
-"""Tokens scored, or slots of KV cache, at a time."""
+"""Tokens in a batch of scoring, or slots of KV cache in a batch of generation."""
 
 
 def _silent(done: int) -> None:
-    """Tells nobody."""
+    """Reports no progress."""
 
 
 class Rendered(NamedTuple):
-    """An example as a model reads it.
+    """A rendered example.
 
     Attributes:
-      prompt: what it is asked.
-      response: what it shall answer.
-      options: what may be answered; empty where the answer is free.
+      prompt: the prompt.
+      response: the expected response.
+      options: the possible responses; empty if the answer is free text.
     """
 
     prompt: str
@@ -60,44 +59,49 @@ class Rendered(NamedTuple):
 class Model:
     """A model ready for use; `load` makes one.
 
-    Its weights are freed with it. What was compiled for it stays for models of equal settings; `jax.clear_caches()`
-    frees that, too.
+    Its weights are freed with the object. Its compiled programs are kept for models with equal settings;
+    `jax.clear_caches()` frees them, too.
     """
 
     def __init__(self, loaded: LoadedModel, batch_tokens: int = BATCH_TOKENS):
         """Uses a loaded model, about `batch_tokens` tokens at a time."""
         self.loaded = loaded
         self._scorer = Scorer(loaded, batch_tokens)
-        # Of the loaded model alone: a circle through this object would keep the weights until Python looks for circles.
+        # Not bound to self: a reference cycle would keep the weights until the next garbage collection.
         self._generator = functools.lru_cache(maxsize=8)(functools.partial(_make_generator, loaded, batch_tokens))
         self._streamer = functools.lru_cache(maxsize=8)(functools.partial(_make_streamer, loaded, batch_tokens))
 
     @property
     def longest_answer(self) -> int:
-        """Tokens of an answer at most: all that the model reads, but for one of the prompt."""
+        """Maximal tokens of an answer: the model's maximal length minus one token of prompt."""
         return int(min(LENGTHS[-1], self.loaded.max_length)) - 1
 
     def score(self, prompt: str, options: Sequence[str]) -> list[float]:
-        """The log-probability of each option as the answer to a prompt, in nats, with the end of the answer.
+        """The log-probability of each option as the answer to a prompt, in nats, including the end of the answer.
 
-        It is the sum over tokens, by which FLAN ranks options (section 2.3).
+        It is summed over tokens, as in FLAN's rank classification (section 2.3).
 
         Raises:
           PromptError: if prompt and option are too long for the model, or empty.
-          UserError: for what is no text, or options that are no list of them.
+          UserError: if the prompt is not a text, or the options are not a list of texts.
         """
         (prompt,), options = check_texts('prompt', [prompt]), check_texts('options', options)
         prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
-        unique = list(dict.fromkeys(options))  # equal options get the very same score
+        unique = list(dict.fromkeys(options))  # so that equal options get bitwise equal scores
         responses = tuple(_ids(prompt_format.encode_response(vocabulary, option)) for option in unique)
         (scores,) = self._scorer.score([Example(_ids(prompt_format.encode_prompt(vocabulary, prompt)), responses)])
-        by_option = dict(zip(unique, (float(of_tokens.sum(dtype=np.float64)) for of_tokens in scores)))
+        by_option = dict(zip(unique, (float(by_token.sum(dtype=np.float64)) for by_token in scores)))
         return [by_option[option] for option in options]
 
-    # A text is a sequence of texts to a type checker, but not here.
+    # The overloads overlap for type checkers, because a str is a Sequence[str].
     @overload
     def generate(  # type: ignore[overload-overlap]
-        self, prompts: str, *, contexts: str | None = ..., progress: Progress = ..., **decoding: Unpack[Decoding]
+        self,
+        prompts: str,
+        *,
+        contexts: Sequence[str] = ...,
+        progress: Progress = ...,
+        **decoding: Unpack[DecodingArguments],
     ) -> str: ...
 
     @overload
@@ -105,49 +109,52 @@ class Model:
         self,
         prompts: Sequence[str],
         *,
-        contexts: Sequence[str] | None = ...,
+        contexts: Sequence[str] = ...,
         progress: Progress = ...,
-        **decoding: Unpack[Decoding],
+        **decoding: Unpack[DecodingArguments],
     ) -> list[str]: ...
 
     def generate(
         self,
         prompts: str | Sequence[str],
         *,
-        contexts: str | Sequence[str] | None = None,
+        contexts: Sequence[str] = (),
         progress: Progress = _silent,
-        **decoding: Unpack[Decoding],
+        **decoding: Unpack[DecodingArguments],
     ) -> str | list[str]:
-        """The answer to a prompt, or the answers to several, which are computed together.
+        """The answer to a prompt, or the answers to several prompts, which are batched.
 
         Args:
           prompts: one or several.
-          contexts: of each prompt the part that it is about and with which it ends, such as Alpaca's `input`, or ''; a
-            format may put it under a heading of its own.
+          contexts: for each prompt the text at its end that its instruction is about, empty for none; a format such as
+            Alpaca's sets it apart. By default all are empty.
           progress: called with the number of prompts that were just answered.
-          **decoding: see `Decoding`.
+          **decoding: see `DecodingArguments`.
 
         Raises:
-          PromptError: for a prompt that is too long for the model, or empty.
-          UserError: for what is no text, or decoding that is not allowed.
+          PromptError: if a prompt is too long for the model, or empty.
+          UserError: if a prompt is not a text, or decoding arguments are not allowed.
         """
         if isinstance(prompts, str):
-            about = None if contexts is None else cast(list[str], [contexts])
-            return self.generate([prompts], contexts=about, progress=progress, **decoding)[0]
+            return self.generate([prompts], contexts=contexts, progress=progress, **decoding)[0]
         check_decoding(decoding, self.longest_answer)
         texts = check_texts('prompts', prompts)
-        about = [''] * len(texts) if contexts is None else check_texts('contexts', contexts)
+        about = check_texts('contexts', contexts) if contexts else [''] * len(texts)
         if len(about) != len(texts):
-            raise UserError(f'contexts: {len(about)} for {len(texts)} prompts; give one for each, or an empty text')
-        return self._answer([self.encode(*of) for of in zip(texts, about)], progress, **decoding)
+            raise UserError(f'contexts has {len(about)} texts for {len(texts)} prompts; give one for each')
+        for text, context in zip(texts, about):
+            if not text.endswith(context):
+                raise UserError(f'contexts: {context[:80]!r} is not the end of its prompt, {text[-160:]!r}')
+        encode, vocabulary = self.loaded.prompt_format.encode_question, self.loaded.vocabulary
+        return self._answer([_ids(encode(vocabulary, *asked)) for asked in zip(texts, about)], progress, **decoding)
 
-    def chat(self, messages: Sequence[Message], **decoding: Unpack[Decoding]) -> str:
-        """The answer to a dialogue: a system message or none, then user and assistant in turn, the user last.
+    def chat(self, messages: Sequence[Message], **decoding: Unpack[DecodingArguments]) -> str:
+        """The answer to a dialogue: an optional system message, then user and assistant in turn, the user last.
 
-        Warns where the first turns are left out, because all of them are too long for the model.
+        Warns if the first turns are left out because the dialogue is too long for the model.
 
         Raises:
-          UserError: for messages in another order, or decoding that is not allowed.
+          UserError: if messages have another order, or decoding arguments are not allowed.
         """
         dialogue = dialogue_of(messages)
         check_decoding(decoding, self.longest_answer)
@@ -157,18 +164,12 @@ class Model:
             warnings.warn(f'the first turns are left out: the model reads {int(longest)} tokens', stacklevel=2)
         return self._answer([_ids(encoded.prompt)], _silent, **decoding)[0]
 
-    def encode(self, asked: str | Sequence[Message], context: str = '') -> np.ndarray:
-        """The tokens of a prompt, or of a dialogue as `chat` takes it, however many they are; raises as `chat` does.
-
-        `context` is the part of a prompt that it is about and with which it ends, see `generate`.
-        """
-        prompt_format, vocabulary = self.loaded.prompt_format, self.loaded.vocabulary
+    def encode(self, asked: str | Sequence[Message]) -> np.ndarray:
+        """The tokens of a prompt, or of a dialogue as in `chat`, without a limit of length; raises like `chat`."""
         if isinstance(asked, str):
-            prompt, context = check_texts('prompt', [asked, context])
-            if not context:
-                return _ids(prompt_format.encode_prompt(vocabulary, prompt))
-            return _ids(prompt_format.encode_asked(vocabulary, Dialogue(prompt, WANTED, context=context)).prompt)
-        return _ids(prompt_format.encode_asked(vocabulary, dialogue_of(asked)).prompt)
+            (prompt,) = check_texts('prompt', [asked])
+            return _ids(self.loaded.prompt_format.encode_prompt(self.loaded.vocabulary, prompt))
+        return _ids(self.loaded.prompt_format.encode_asked(self.loaded.vocabulary, dialogue_of(asked)).prompt)
 
     def stream(
         self,
@@ -176,21 +177,22 @@ class Model:
         *,
         stop: str | Sequence[str] = (),
         alternatives: int = 0,
-        **decoding: Unpack[Decoding],
+        **decoding: Unpack[DecodingArguments],
     ) -> Iterator[Piece]:
-        """The answers to prompts, which `encode` makes, piece by piece while they are decoded.
+        """Streams the answers to prompts, piece by piece while they are decoded.
 
-        Put together they are what `generate` and `chat` give. The last piece of each answer has a `finish_reason`.
+        Joined, the pieces equal the results of `generate` and `chat`. The last piece of each answer has a
+        `finish_reason`.
 
         Args:
-          prompts: their tokens.
-          stop: a text or several, before which an answer ends.
-          alternatives: likeliest tokens, 20 at most, that are named beside each token.
-          **decoding: see `Decoding`; greedy or sampled.
+          prompts: token ids of each prompt, from `encode`.
+          stop: a text or several texts that end an answer and are not part of it.
+          alternatives: number of most likely tokens to return with each token, at most 20.
+          **decoding: see `DecodingArguments`; greedy decoding or sampling.
 
         Raises:
-          PromptError: for a prompt that is too long for the model, or empty.
-          UserError: for prompts or stops that are none, decoding that is not allowed, and beams.
+          PromptError: if a prompt is too long for the model, or empty.
+          UserError: if prompts or stops have the wrong type, or decoding arguments are not allowed, such as beams.
         """
         check_decoding(decoding, self.longest_answer)
         check_integer('alternatives', alternatives, 0, MOST_ALTERNATIVES)
@@ -203,7 +205,9 @@ class Model:
             streamer, self.loaded, prompts, max_new_tokens=count, seed=seed, stop=stop, alternatives=alternatives
         )
 
-    def _answer(self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[Decoding]) -> list[str]:
+    def _answer(
+        self, prompts: Sequence[np.ndarray], progress: Progress, **decoding: Unpack[DecodingArguments]
+    ) -> list[str]:
         finish, decode = self.loaded.prompt_format.finish, self.loaded.vocabulary.decode
         return [finish(decode(ids)) for ids in self._generator(**decoding).answer(prompts, progress)]
 
@@ -212,12 +216,16 @@ def _make_generator(
     loaded: LoadedModel, batch_tokens: int, max_new_tokens: int = MAX_NEW_TOKENS, seed: int = 0, **decoding: Any
 ) -> Generator:
     return Generator(
-        loaded, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, decoding=method_of(**decoding), seed=seed
+        loaded,
+        max_new_tokens=max_new_tokens,
+        batch_tokens=batch_tokens,
+        decoding=resolve_decoding(**decoding),
+        seed=seed,
     )
 
 
 def _make_streamer(loaded: LoadedModel, batch_tokens: int, slots: int, **decoding: Any) -> Streamer:
-    return Streamer(loaded, slots=slots, batch_tokens=batch_tokens, decoding=method_of(**decoding))
+    return Streamer(loaded, slots=slots, batch_tokens=batch_tokens, decoding=resolve_decoding(**decoding))
 
 
 def load(
@@ -229,19 +237,19 @@ def load(
     dtype: ComputeDtype = 'auto',
     param_dtype: str = 'float32',
 ) -> Model:
-    """Opens a model: a Hugging Face folder, a LoRA adapter of PEFT's, a run or one of its steps, or a conversion.
+    """Loads a model: a Hugging Face folder, a PEFT folder with a LoRA adapter, a run or one of its steps, a conversion.
 
     Args:
-      path: its folder; whatever a run has tuned, its base model is found.
-      vocabulary: path of its vocabulary; None for the one that it names.
+      path: its folder; the base model of an adapter or a soft prompt is found from it.
+      vocabulary: path of its vocabulary; None for the one that the model was trained with.
       prompt_format: a format, its name (flan, plain, alpaca, tulu) or the path of a chat template; None for the one
-        that the model was trained with or that came with it.
-      task: whose soft prompt to read, where the model has one for each task.
-      dtype: of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
-      param_dtype: of weights.
+        that the model was trained with, or the chat template in its folder.
+      task: the task whose soft prompt to use, if the model has one per task.
+      dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
+      param_dtype: dtype of weights.
 
     Raises:
-      UserError: if there is no such model, or something does not fit it.
+      UserError: if there is no such model, or an argument does not fit it.
     """
     if isinstance(prompt_format, str):
         prompt_format = format_named(prompt_format)
@@ -250,10 +258,10 @@ def load(
 
 
 def of_task(loaded: LoadedModel, task: str | None, path: str) -> LoadedModel:
-    """The model that reads the soft prompt of a task, where the one at `path` has several; else itself.
+    """The model with the soft prompt of a task, if the model at `path` has one per task; otherwise the model itself.
 
     Raises:
-      UserError: if a task is named without need, or none where it is needed.
+      UserError: if a task is given but not needed, or needed but not given.
     """
     if task and not loaded.prompts:
         raise UserError(f'task={task}: {path} has no soft prompt for each task; leave it out')
@@ -263,18 +271,18 @@ def of_task(loaded: LoadedModel, task: str | None, path: str) -> LoadedModel:
 
 
 def render(task: str, row: Mapping[str, Any], template: int = 0) -> Rendered:
-    """A row of a dataset as one of its templates puts it.
+    """Renders a row of a dataset with one of its templates.
 
     Args:
-      task: the name of a dataset of the catalogue, such as 'rte'.
-      row: its features as TFDS has them; `flan-jax tasks show` lists what they are.
+      task: the name of a dataset in the catalogue, such as 'rte'.
+      row: its features as in TFDS; `flan-jax tasks show` lists them.
       template: index of the template.
 
     Raises:
-      UnknownName: for a dataset or a template that is not there.
-      UserError: if a feature is missing, or the dataset leaves out such rows.
+      UnknownName: if there is no such dataset.
+      UserError: if there is no such template, a feature is missing, or the dataset leaves out such rows.
     """
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # before TensorFlow, which is imported here alone
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # must precede the import of TensorFlow, which is only here
     from flan_jax import catalogue
     from flan_jax.data.preview import rendered_row
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend. The command shows their message without a traceback."""
+"""Errors that a user can correct; commands show their message without a traceback."""
 
 import difflib
 import errno
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """What is wrong, where, and what to do about it.
+    """An error whose message says what is wrong, where, and what to do about it.
 
     Attributes:
-      exit_status: with which a command ends that raises it.
+      exit_status: exit status of a command that raises it.
     """
 
     exit_status = 2
@@ -19,11 +19,11 @@ class UserError(Exception):
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _SAYS_FULL = re.compile('No space left on device|Disk quota exceeded|Disc quota exceeded')
-"""How libraries that write by themselves pass on that a disk is full."""
+"""How libraries with their own file access report a full disk."""
 
 
 def says_disk_is_full(error: BaseException) -> bool:
-    """Whether an error, or one of those that led to it, says that a disk is full, whichever library wrote to it."""
+    """Whether an error, or one of its causes, says that a disk is full."""
     cause: BaseException | None = error
     while cause is not None:
         if (isinstance(cause, OSError) and cause.errno in _FULL) or _SAYS_FULL.search(str(cause)):
@@ -33,11 +33,11 @@ def says_disk_is_full(error: BaseException) -> bool:
 
 
 MOST_NAMED = 100
-"""Known names in a message at most."""
+"""Maximal number of known names in a message."""
 
 
 class UnknownName(UserError, LookupError):
-    """A name that is not known; the message gives the nearest known names or, failing that, the first of all."""
+    """A name that is not known; the message suggests similar names or, if there are none, lists the first of all."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         known = sorted(known)

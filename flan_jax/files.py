@@ -1,4 +1,4 @@
-"""Folders that are checked before hours are spent, and files and folders that are there only when they are complete."""
+"""Files and folders: checks before long work, and atomic writes, so that whatever exists is complete."""
 
 import contextlib
 import json
@@ -17,11 +17,11 @@ from flan_jax.errors import UserError, says_disk_is_full
 
 _UNFINISHED, _CLAIM = '.unfinished', '.claim'
 _FOLDERS_OF_A_RUN = 3
-"""From one step of a run: its checkpoints, the run, the folder of a `flan-jax tune` or a study around it."""
+"""Folder levels above one step of a run: its checkpoints, the run, and the folder of a study or `flan-jax tune`."""
 
 
 class DamagedFile(UserError):
-    """A file on disk is not what was written there."""
+    """A file was truncated or changed after it was written."""
 
 
 def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
 
     Args:
       path: the file.
-      advice: what to do where it is damaged.
+      advice: what the user should do if it is damaged.
 
     Raises:
-      DamagedFile: if it is cut short, or no JSON object; names the file.
+      DamagedFile: if it is truncated or not a JSON object; names the file.
     """
     try:
         content = json.loads(epath.Path(path).read_bytes().decode('utf-8'))
@@ -44,7 +44,7 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
 
 
 def read_utf8(path: epath.PathLike) -> str:
-    """The text of a file of a user's; raises UserError, naming file and byte, where it is not UTF-8."""
+    """The text of a user's file; raises UserError, naming file and byte, if it is not UTF-8."""
     content = epath.Path(path).read_bytes()
     try:
         return content.decode('utf-8').replace('\r\n', '\n')
@@ -53,7 +53,7 @@ def read_utf8(path: epath.PathLike) -> str:
 
 
 def cache_folder(name: str) -> epath.Path:
-    """A folder of this user's own below ~/.cache ($XDG_CACHE_HOME), which nobody else can write to."""
+    """A folder below ~/.cache ($XDG_CACHE_HOME) that only this user can access."""
     folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'flan_jax' / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return epath.Path(folder)
@@ -73,7 +73,7 @@ def require_writable(folder: epath.PathLike, macro: str) -> None:
 
 
 def require_writable_file(path: epath.PathLike, option: str) -> None:
-    """As `require_writable`, for a file that is to be written, whose folder is made where it is missing."""
+    """As `require_writable`, for a file that is to be written; creates its folder if it is missing."""
     path = epath.Path(path)
     if path.is_dir():
         raise UserError(f'{option}={str(path)!r} is a folder; name a file in it')
@@ -81,7 +81,7 @@ def require_writable_file(path: epath.PathLike, option: str) -> None:
 
 
 def make_folder(folder: epath.PathLike) -> None:
-    """Makes a folder, and those around it, where it is missing; raises UserError where that cannot be."""
+    """Creates a folder and its parents if they are missing; raises UserError if that fails."""
     try:
         epath.Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -91,7 +91,7 @@ def make_folder(folder: epath.PathLike) -> None:
 
 
 def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: str) -> None:
-    """Raises UserError unless `content` of `num_bytes` fits on the folder's disk; buckets have no end."""
+    """Raises UserError unless `content` of `num_bytes` fits on the folder's disk; buckets are unlimited."""
     if in_bucket(epath.Path(folder)):
         return
     free = shutil.disk_usage(folder).free
@@ -103,14 +103,14 @@ def require_space(folder: epath.PathLike, num_bytes: int, macro: str, content: s
 
 
 def write_whole(path: epath.PathLike, text: str) -> None:
-    """Writes a text file that is there only when it is complete, making its folder where it is missing."""
+    """Writes a text file atomically; creates its folder if it is missing."""
     with whole_file(path) as unfinished:
-        unfinished.write_bytes(text.encode('utf-8'))  # epath's texts are in the locale's encoding
+        unfinished.write_bytes(text.encode('utf-8'))  # epath's write_text uses the locale's encoding
 
 
 @contextlib.contextmanager
 def whole_file(path: epath.PathLike) -> Iterator[epath.Path]:
-    """A file to write to that gets its name when the body has ended well, else is removed; the last writer wins."""
+    """A temporary file that is renamed to `path` if the body succeeds, and removed otherwise; the last writer wins."""
     path = epath.Path(path)
     make_folder(path.parent)
     unfinished = _beside(path)
@@ -123,11 +123,11 @@ def whole_file(path: epath.PathLike) -> Iterator[epath.Path]:
 
 @contextlib.contextmanager
 def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Iterator[epath.Path]:
-    """A new folder to write into before `publish`; it is removed unless it was published.
+    """A temporary folder to write into before `publish`; removed unless it was published.
 
     Args:
-      destination: the folder beside which it is made.
-      on_disk: whether it must be on this machine's own disk, also where the destination is in a bucket.
+      destination: its later name; the temporary folder is next to it.
+      on_disk: whether it must be on a local disk, even if the destination is in a bucket.
     """
     destination = epath.Path(destination)
     if on_disk and in_bucket(destination):
@@ -145,21 +145,21 @@ def unfinished_folder(destination: epath.PathLike, on_disk: bool = False) -> Ite
 
 
 def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str) -> bool:
-    """Gives a finished folder its name, unless another was there first.
+    """Renames a finished folder to its destination, unless another writer was first.
 
-    On a disk that is one step. In a bucket folders are copied file by file, so a folder there is complete when its
-    marker is, which is copied last.
+    On a disk this is atomic. In a bucket, folders are copied file by file, the marker last: a folder is complete if its
+    marker exists.
 
     Args:
       unfinished: the folder, which nobody else writes to.
-      destination: its name from now on.
-      marker: a file in it that tells a complete folder.
+      destination: its final name.
+      marker: a file in it that identifies a complete folder.
 
     Returns:
-      Whether it is this folder that is there now; another writer's, which came first, is left as it is.
+      True if this folder was published, False if that of another writer is there already.
 
     Raises:
-      UserError: if something that is not complete is in the way.
+      UserError: if there is an incomplete folder at the destination.
     """
     unfinished, destination = epath.Path(unfinished), epath.Path(destination)
     if in_bucket(destination):
@@ -183,14 +183,14 @@ def publish(unfinished: epath.PathLike, destination: epath.PathLike, marker: str
 
 @contextlib.contextmanager
 def only_writer(destination: epath.PathLike) -> Iterator[None]:
-    """Keeps others from publishing a folder of the same name in a bucket until the body has ended.
+    """Prevents other processes from publishing a folder of the same name in a bucket while the body runs.
 
-    There no rename makes a folder whole in one step. So each writer leaves a claim beside it and then looks for those
-    of others: of two at least one sees the other's, and is refused. On a disk the first rename wins, and nothing is
-    claimed.
+    Buckets have no atomic rename of folders. Each writer therefore creates a claim file next to the folder, and then
+    looks for claims of others: of two writers at least one sees the other's claim, and is refused. On a disk the first
+    rename wins, and no claim is needed.
 
     Raises:
-      UserError: if another writes there, or has left its claim when it died.
+      UserError: if another process writes there, or has left its claim when it died.
     """
     destination = epath.Path(destination)
     if not in_bucket(destination):
@@ -226,7 +226,7 @@ def _owner() -> str:
 
 
 def remove_litter(folder: epath.PathLike) -> None:
-    """Removes what dead processes of this machine left unfinished in a folder, and in those of records below it."""
+    """Removes temporary files of dead processes of this machine from a folder, and from the records below it."""
     if in_bucket(folder):
         return
     for place in ('', '*/', 'evaluation/*/*/'):
@@ -247,17 +247,17 @@ def _is_alive(process: int) -> bool:
 
 
 def absolute(path: epath.PathLike) -> epath.Path:
-    """The absolute path; one in a bucket stays as it is, which `epath` would take for a relative one."""
+    """The absolute path; paths in buckets are returned unchanged, since `epath` would treat them as relative."""
     path = epath.Path(path)
     return path if in_bucket(path) else path.absolute()
 
 
 def locate(path: str, beside: epath.PathLike) -> str:
-    """Where a path leads that a checkpoint in the folder `beside` names.
+    """Resolves a path that is stored in a checkpoint in the folder `beside`.
 
-    A run that was moved, or is opened from another working directory, still finds what lies within its own folder: the
-    end of the path is looked for below the folders around `beside`, the longest end and the nearest folder first. The
-    checkpoint itself and those beside it are never meant. Returns the path itself where it exists, or nothing is found.
+    A run that was moved, or is opened from another working directory, still finds files within its own folder: suffixes
+    of the path are looked up below the parents of `beside`, the longest suffix and the nearest parent first. The
+    checkpoint itself and its siblings are never returned. Returns the path unchanged if it exists or nothing is found.
     """
     if epath.Path(path).exists():
         return path
@@ -269,7 +269,7 @@ def locate(path: str, beside: epath.PathLike) -> str:
 
 
 def in_bucket(path: epath.PathLike) -> bool:
-    """Whether a path is in a bucket (gs://, s3://), where there are no folders to rename, and no end of space."""
+    """Whether a path is in a bucket (gs://, s3://), without atomic renames of folders and without a limit of space."""
     return '://' in str(path)
 
 

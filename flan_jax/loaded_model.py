@@ -1,4 +1,4 @@
-"""The one way to open weights: a checkpoint, or a folder of Hugging Face's, becomes a model ready for use."""
+"""Loading models: the only way to open a checkpoint or a Hugging Face folder for use."""
 
 import dataclasses
 from typing import get_args
@@ -32,7 +32,7 @@ from flan_jax.training.weights import BASE_WEIGHTS, CheckpointContent, content_o
 from flan_jax.tuning.lora import Lora
 
 POLICY = 'policy'
-"""Folder of the language model that a run learned from rewards, in its MODEL_DIR."""
+"""Folder in MODEL_DIR of the language model that PPO trained."""
 
 
 def load(
@@ -47,20 +47,20 @@ def load(
     """Opens a model.
 
     Args:
-      folder: one step of a run, a run (its newest complete checkpoint is meant), a converted model, a model as Hugging
-        Face's transformers keeps it, or a LoRA adapter as PEFT does, beside the base model that it names.
+      folder: one step of a run, a run (its newest complete checkpoint is used), a converted model, a Hugging Face
+        folder, or a PEFT folder with a LoRA adapter, which names its base model.
       vocabulary: path of the vocabulary; None for the one that the run or the conversion names.
       parallelism: how devices share weights and work.
       dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere.
       param_dtype: dtype of the weights.
-      prompt_format: what stands before, between and after the texts of a prompt; None for the one that the
-        checkpoint was trained with or the chat template that came with it, FLAN's where neither says, and none around
-        texts (plain) for a model of Hugging Face's without a chat template.
+      prompt_format: the text before, between and after the parts of a prompt. None for the format that the checkpoint
+        was trained with, else the chat template in its folder, else FLAN's format for our checkpoints and no text
+        (plain) for Hugging Face folders.
 
     Raises:
       CheckpointError: if there is no checkpoint, or the base model of an adapter is missing.
-      ConversionError: if a folder of Hugging Face's cannot be read.
-      UserError: if the vocabulary cannot be found, or is not the one the model was trained with; for another dtype.
+      ConversionError: if a Hugging Face folder cannot be read.
+      UserError: if the vocabulary is missing, or not the one that the model was trained with; for an unknown dtype.
     """
     for name, given, kind in (('dtype', dtype, ComputeDtype), ('param_dtype', param_dtype, ParamDtype)):
         if given not in get_args(kind):
@@ -92,7 +92,7 @@ def _with_adapter(folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_
 def _base_and_adapter(
     folder: epath.Path, mesh: Mesh, vocabulary: str | None, param_dtype: str
 ) -> tuple[LoadedModel, Lora, Params]:
-    """The base model that an adapter of PEFT names; the adapter's settings and parameters."""
+    """The base model that a PEFT adapter names; the adapter's settings and parameters."""
     named = peft.base_of_adapter(folder)
     base = _opened(epath.Path(named), mesh, vocabulary, param_dtype)
     if any(name.endswith(LORA_A) for name in base.params):
@@ -106,7 +106,7 @@ def _base_and_adapter(
 
 
 def merge_peft(folder: epath.PathLike, destination: epath.PathLike) -> None:
-    """Writes an adapter of PEFT, merged into the base model that it names, as a checkpoint of all weights.
+    """Merges a PEFT adapter into the base model that it names, and writes the result as a checkpoint.
 
     Raises:
       ConversionError, CheckpointError, UserError: as `load`, or if the destination exists.
@@ -151,7 +151,7 @@ def _of_hugging_face(folder: epath.Path, mesh: Mesh, vocabulary: str | None, par
 
 
 def vocabulary_and_format(folder: epath.PathLike) -> tuple[Vocabulary, PromptFormat]:
-    """What `load` would give of a model, without its weights; raises as it does."""
+    """The vocabulary and prompt format that `load` would use, without loading weights; raises like `load`."""
     if peft.is_adapter(folder):
         vocabulary, prompt_format = vocabulary_and_format(peft.base_of_adapter(folder))
         return vocabulary, chat_template_beside(folder) or prompt_format
@@ -162,15 +162,13 @@ def vocabulary_and_format(folder: epath.PathLike) -> tuple[Vocabulary, PromptFor
 
 
 def is_hugging_face(folder: epath.PathLike) -> bool:
-    """Whether a folder is one of transformers, rather than of a run, a checkpoint or a conversion."""
+    """Whether a folder holds a Hugging Face model, rather than a run, a checkpoint or a conversion."""
     return (epath.Path(folder) / CONFIG_FILE).exists()
 
 
 def checkpoint_in(folder: epath.PathLike) -> epath.Path:
-    """The checkpoint that a folder means.
-
-    It is a conversion's, the policy of a run that learned from rewards, the newest complete one of another run, or the
-    folder itself.
+    """The checkpoint in a folder: that of a conversion, the policy of a PPO run, the newest complete checkpoint of
+    another run, or the folder itself.
     """
     folder = epath.Path(folder)
     for name in (CHECKPOINT, POLICY):
@@ -180,9 +178,9 @@ def checkpoint_in(folder: epath.PathLike) -> epath.Path:
 
 
 def rebase(content: CheckpointContent, base: epath.PathLike) -> epath.Path:
-    """Notes where the base model of a checkpoint is now, for all that opens it; returns the base's checkpoint.
+    """Notes the new location of a checkpoint's base model, for all commands; returns the base's checkpoint.
 
-    Weights are compared by their digests; checkpoints of a time that kept none, by decoder and vocabulary.
+    Weights are compared by their digests; checkpoints of versions without digests, by decoder and vocabulary.
 
     Raises:
       CheckpointError: if there is no checkpoint, or it is of another decoder or vocabulary, or has other weights.
@@ -204,10 +202,10 @@ def rebase(content: CheckpointContent, base: epath.PathLike) -> epath.Path:
 
 
 def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabulary:
-    """The vocabulary that a checkpoint was trained with: at a path, beside a conversion, or where its run found it.
+    """The vocabulary that a checkpoint was trained with: at `path`, next to a conversion, or where its run found it.
 
     Raises:
-      UserError: if it cannot be found, or is another one.
+      UserError: if it cannot be found, or has another fingerprint.
     """
     vocabulary = Vocabulary(path or _path_of_vocabulary(content))
     expected = content.metadata.get('vocabulary')
@@ -220,7 +218,7 @@ def vocabulary_of(content: CheckpointContent, path: str | None = None) -> Vocabu
 
 
 def _path_of_vocabulary(content: CheckpointContent) -> str | None:
-    """Where the vocabulary is; None for the bundled one."""
+    """The path of the vocabulary; None for the bundled one."""
     base = moved(content.folder).get('now')
     for checkpoint in (content.folder, *([epath.Path(base)] if base else [])):
         beside = checkpoint.parent / COMPANIONS
@@ -233,6 +231,6 @@ def _path_of_vocabulary(content: CheckpointContent) -> str | None:
 
 
 def prompt_format_of(content: CheckpointContent) -> PromptFormat | None:
-    """The format that a checkpoint was trained with, or the chat template that came with it; None for neither."""
+    """The prompt format that a checkpoint was trained with, or the chat template in its folder; None if neither."""
     recipe = content.metadata.get('prompt_format')
     return format_of(recipe) if recipe else chat_template_beside(content.folder.parent / COMPANIONS)

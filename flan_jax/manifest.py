@@ -1,4 +1,4 @@
-"""MODEL_DIR/manifest.json: what was run, so that it can be run again, and so that another run is not mixed into it."""
+"""MODEL_DIR/manifest.json: the configuration of a run, to repeat it, and to keep other runs out of its folder."""
 
 import importlib.metadata
 import json
@@ -27,7 +27,7 @@ PACKAGES = (
 )  # fmt: skip
 
 TRAINED_BY = ('model', 'stream', 'objective', 'tuning', 'prompt_format', 'training', 'initial_checkpoint')
-"""Parts of a run's settings on which its weights depend; of its data they depend by the stream."""
+"""Parts of a run's settings that its weights depend on, except for data, which are part of the stream's recipe."""
 
 _MAY_CHANGE = {
     'stream.directory',
@@ -39,10 +39,10 @@ _MAY_CHANGE = {
     'training.remat',
     'model.position.trained_length',
 }
-"""Settings among those that change nothing in the weights but rounding."""
+"""Settings among these that change the weights by rounding at most."""
 
 _NOTHING_AT = {'training.residual_dropout': 0.0}
-"""Settings that change nothing at these values; manifests of earlier versions are without them."""
+"""Settings that change nothing at these values; manifests of earlier versions do not have them."""
 
 
 class ManifestError(UserError):
@@ -62,11 +62,11 @@ def make(
 
     Args:
       run: its settings.
-      command: the command line that does it.
-      gin_text: the whole configuration.
-      stream: what is tuned on; None for a run that only evaluates.
+      command: the command line.
+      gin_text: the resolved configuration.
+      stream: the training stream; None for a run that only evaluates.
       missing: datasets of the mixture that are not prepared.
-      hold_out: the proof that what is held out is not tuned on; None where there is none.
+      hold_out: the proof that held-out data are not tuned on; None if there is none.
     """
     return {
         'run': as_plain(run),
@@ -81,9 +81,9 @@ def make(
 
 
 def write(model_dir: epath.PathLike, manifest: Mapping[str, Any]) -> None:
-    """Writes the manifest, or raises ManifestError where MODEL_DIR holds the manifest of a run with other weights.
+    """Writes the manifest; raises ManifestError if MODEL_DIR has the manifest of a run with other weights.
 
-    Of several processes all look, and the first writes.
+    All processes check, process 0 writes.
     """
     if exists(model_dir) and (before := read(model_dir))['stream']:
         before = before | {'run': _moved_with(model_dir, before['run'])}
@@ -93,9 +93,9 @@ def write(model_dir: epath.PathLike, manifest: Mapping[str, Any]) -> None:
 
 
 def check_same_run(model_dir: epath.PathLike, run: Settings) -> None:
-    """Raises ManifestError where MODEL_DIR holds a model that was tuned with other settings than those of `run`.
+    """Raises ManifestError if MODEL_DIR holds a model that was tuned with other settings than those of `run`.
 
-    With another cluster held out, say, it would be evaluated as if it had never seen data that it was tuned on.
+    For example, if another cluster was held out, the evaluation would wrongly be reported as zero-shot.
     """
     if not exists(model_dir) or not (before := read(model_dir))['stream']:
         return
@@ -105,7 +105,7 @@ def check_same_run(model_dir: epath.PathLike, run: Settings) -> None:
 
 
 def check_goes_on(model_dir: epath.PathLike) -> None:
-    """Raises ManifestError where MODEL_DIR holds a model that was tuned on a stream as another version packs it."""
+    """Raises ManifestError if the model in MODEL_DIR was tuned on a stream that another version packed."""
     if not exists(model_dir) or not (stream := read(model_dir)['stream']):
         return
     if stream['recipe'].get('storage', STORAGE) != STORAGE:
@@ -116,29 +116,29 @@ def check_goes_on(model_dir: epath.PathLike) -> None:
 
 
 def run_fingerprint(run: Settings, stream: StreamManifest, base: str | None = None) -> str:
-    """Sixteen hexadecimal digits that stand for all that the weights of a run depend on.
+    """A fingerprint, sixteen hexadecimal digits, of everything that the weights of a run depend on.
 
     Args:
       run: its settings.
-      stream: what it is tuned on.
-      base: the fingerprint of the run that its initial checkpoint is from, where it has one.
+      stream: the training stream.
+      base: the fingerprint of the run that its initial checkpoint comes from, if any.
     """
     depends_on = _weights_depend_on({'run': as_plain(run), 'stream': as_plain(stream)})
     return fingerprint(depends_on | {'base': base})
 
 
 def trained_by(run: Settings) -> dict[str, Any]:
-    """The parts of a run's settings on which its weights depend, as JSON has them."""
+    """The parts of a run's settings that its weights depend on, in JSON form."""
     return _trained_by(as_plain(run))
 
 
 def exists(model_dir: epath.PathLike) -> bool:
-    """Whether a run has begun there."""
+    """Whether a run has started in the folder."""
     return (epath.Path(model_dir) / FILE).exists()
 
 
 def read(model_dir: epath.PathLike) -> dict[str, Any]:
-    """The manifest of a run; raises ManifestError where there is none."""
+    """The manifest of a run; raises ManifestError if there is none."""
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         raise ManifestError(f'no {FILE} in {model_dir}; `flan-jax train` or `flan-jax run` writes it')
@@ -149,7 +149,7 @@ def read(model_dir: epath.PathLike) -> dict[str, Any]:
 
 
 def asked_otherwise(manifest: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest with what is `asked` now, its `run`, `command` and `gin`, where that is another evaluation."""
+    """The manifest with `run`, `command` and `gin` of `asked`, if that has another evaluation; else unchanged."""
     same = manifest['run'].get('evaluation') == asked['run']['evaluation']
     return manifest if same else {**manifest, **asked}
 
@@ -166,7 +166,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree, with '+changes' where it is not clean; None outside a repository."""
+    """The commit of the source tree, with '+changes' if it is not clean; None outside a repository."""
     root = pathlib.Path(flan_jax.__file__).parent
     if not (root.parent / '.git').exists():
         return None
@@ -193,7 +193,7 @@ def _trained_by(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without(settings: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    """Settings without the one at the end of a path."""
+    """The settings without the one at this path."""
     first, *rest = path
     if rest and isinstance(settings.get(first), Mapping):
         return {**settings, first: _without(settings[first], rest)}
@@ -201,7 +201,7 @@ def _without(settings: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]
 
 
 def _moved_with(model_dir: epath.PathLike, run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of a run with its base model where it is now, see `flan_jax.training.moved_base`."""
+    """The settings of a run with the current location of its base model, see `flan_jax.training.moved_base`."""
     found = moved_of_run(model_dir)
     return {**run, 'initial_checkpoint': found['now']} if found and found['was'] == run['initial_checkpoint'] else run
 

@@ -1,4 +1,4 @@
-"""Progress of anything that loops for more than a few seconds: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long loops: a bar on a terminal, occasional lines elsewhere; and messages to the user."""
 
 import contextlib
 import functools
@@ -11,11 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flan_jax.terminal import SafeConsole
 
 Advance = Callable[..., None]
-"""advance(amount=1, note=''): so much more is done; the note stands beside the bar."""
+"""advance(amount=1, note=''): advances the bar by `amount` and shows the note next to it."""
 
 
 class _Messages(SafeConsole):
-    """Fitted to a terminal; elsewhere, as in a log file, a message is a line, in which paths can be searched for."""
+    """Wraps messages on a terminal only; in a log file each is one line, so that paths in it can be searched for."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         is_line = not self.is_terminal and all(isinstance(part, str) for part in objects)
@@ -29,15 +29,19 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 @functools.cache
 def say_once(text: str) -> None:
-    """Shows a message the first time that a process has it."""
+    """Shows a message once per process."""
     CONSOLE.print(text, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
 def bar(title: str, total: int | None, done: int = 0, first: str = '') -> Iterator[Advance]:
-    """Shows how much of `total`, None where it is not known, is done while the body runs, starting at `done`.
+    """Shows progress towards `total` while the body runs.
 
-    `first` says what goes on before there is any progress, such as compiling.
+    Args:
+      title: what is being done.
+      total: amount of work; None if unknown.
+      done: amount that is done already.
+      first: note until the first progress, such as 'compiling'.
     """
     with _bar(title, total, done) if CONSOLE.is_terminal else _lines(title, total, done) as advance:
         if first:
@@ -63,7 +67,7 @@ def _bar(title: str, total: int | None, done: int) -> Iterator[Advance]:
 @contextlib.contextmanager
 def _lines(title: str, total: int | None, done: int) -> Iterator[Advance]:
     started = printed = time.monotonic()
-    of_total = '' if total is None else f'/{total}'
+    suffix = '' if total is None else f'/{total}'
 
     def advance(amount: int = 1, note: str = '') -> None:
         nonlocal done, printed
@@ -71,6 +75,6 @@ def _lines(title: str, total: int | None, done: int) -> Iterator[Advance]:
         now = time.monotonic()
         if amount == 0 or (total is not None and done >= total) or now - printed >= _SECONDS_BETWEEN_LINES:
             printed = now
-            CONSOLE.print(f'{title}: {done}{of_total} in {now - started:.0f} s  {note}')
+            CONSOLE.print(f'{title}: {done}{suffix} in {now - started:.0f} s  {note}')
 
     yield advance

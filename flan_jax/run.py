@@ -1,4 +1,4 @@
-"""A run: one tuned model and its evaluation, with the settings of every room."""
+"""A run: one tuned model and its evaluation, with the settings of all packages."""
 
 import dataclasses
 
@@ -26,19 +26,19 @@ class Run(Settings):
     """One tuned model and its evaluation.
 
     Attributes:
-      model_dir: folder of everything the run writes.
-      data: which examples there are.
-      stream: how they are packed.
+      model_dir: folder of everything that the run writes.
+      data: the examples.
+      stream: how examples are packed.
       model: the decoder.
-      training: how the weights move.
-      objective: what is learned from a batch.
+      training: how the model is trained.
+      objective: the loss.
       tuning: which parameters are trained.
-      prompt_format: what stands before, between and after the texts of an example.
+      prompt_format: the text before, between and after the parts of an example.
       parallelism: how devices share the work.
       evaluation: what is evaluated.
-      initial_checkpoint: folder of a checkpoint to start from; None for fresh weights.
-      validation_loss: the loss on validation examples, noted while the model is tuned; None for never.
-      ifs_curve: whether the model answers, asked while it is tuned, and when that ends tuning; None for never.
+      initial_checkpoint: folder of a checkpoint to start from; None for random weights.
+      validation_loss: the loss on validation examples, logged during tuning; None for none.
+      ifs_curve: the Instruction Following Score during tuning, which may end it; None for none.
     """
 
     model_dir: Path
@@ -89,7 +89,7 @@ class Run(Settings):
             )
 
     def _check_objective(self) -> None:
-        """Raises SettingsError where the objective lacks what it reads, or makes no model that the run can evaluate."""
+        """Raises SettingsError if the objective lacks an input, or its model cannot be evaluated by the run."""
         name = type(self.objective).__name__
         if self.objective.needs_reference and self.initial_checkpoint is None:
             raise SettingsError(
@@ -110,7 +110,7 @@ class Run(Settings):
             )
 
     def _check_dropout(self) -> None:
-        """Raises SettingsError where a model with parts left out would be compared with one that is whole."""
+        """Raises SettingsError if a model with dropout would be compared with one without."""
         compares = self.objective.needs_reference or isinstance(self.objective, Ppo)
         if compares and self.training.residual_dropout:
             raise SettingsError(
@@ -120,7 +120,7 @@ class Run(Settings):
             )
 
     def _check_validation(self) -> None:
-        """Raises SettingsError where another validation goes on already."""
+        """Raises SettingsError if the objective or the tuning has a validation of its own."""
         if self.validation_loss is None:
             return
         if not isinstance(self.objective, NextToken):
@@ -137,7 +137,7 @@ class Run(Settings):
             )
 
     def _check_curve(self) -> None:
-        """Raises SettingsError where there is no model that could be asked while it is tuned."""
+        """Raises SettingsError if the model that is being tuned cannot generate answers."""
         if self.ifs_curve is None:
             return
         if self.objective.needs_values:
@@ -159,7 +159,7 @@ class Run(Settings):
             )
 
     def _check_amount(self) -> None:
-        """Raises SettingsError unless it is said once how much is read."""
+        """Raises SettingsError unless exactly one setting determines the amount of training."""
         epochs, steps = self.stream.epochs, self.training.steps
         if epochs is None and steps is None:
             raise SettingsError(
@@ -184,5 +184,5 @@ class Run(Settings):
 
     @property
     def num_sequences(self) -> int | None:
-        """Sequences that training reads; None where the stream tells, see `Stream.epochs`."""
+        """Number of sequences that training reads; None if it follows from the stream, see `Stream.epochs`."""
         return None if self.training.steps is None else self.training.steps * self.training.batch_size

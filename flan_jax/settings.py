@@ -1,11 +1,11 @@
-"""The base of all settings: frozen dataclasses whose type hints say which values are allowed.
+"""The base class of settings: frozen dataclasses whose type hints define the allowed values.
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Training(Settings):
         steps: Annotated[int, AtLeast(1)] = 30_000
 
-`Training(steps=0)` raises "Training.steps=0: must be an integer of at least 1". Every room has settings of its own;
-what a run consists of as a whole: `flan_jax.run.Run`.
+`Training(steps=0)` raises "Training.steps=0: must be an integer of at least 1". Every package has its own settings;
+`flan_jax.run.Run` combines them.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class SettingsError(UserError, ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class AtLeast:
-    """A number not below `low`."""
+    """A number greater than or equal to `low`."""
 
     low: float
 
@@ -39,7 +39,7 @@ class AtLeast:
 
 @dataclasses.dataclass(frozen=True)
 class Above:
-    """A number above `low`."""
+    """A number greater than `low`."""
 
     low: float
 
@@ -52,7 +52,7 @@ class Above:
 
 @dataclasses.dataclass(frozen=True)
 class Between:
-    """A number from `low` to `high`, both allowed."""
+    """A number from `low` to `high`, both included."""
 
     low: float
     high: float
@@ -76,13 +76,13 @@ class NotEmpty:
 
 
 Count = Annotated[int, AtLeast(1)]
-"""How many of something; where there may be no bound, `Count | None`."""
+"""A number of things; `Count | None` where there may be no bound."""
 
 Positive = Annotated[float, Above(0)]
-"""A size or a rate."""
+"""A positive number, such as a size or a rate."""
 
 Text = Annotated[str, NotEmpty()]
-"""A name or a pattern."""
+"""A string that is not empty, such as a name or a pattern."""
 
 Path = Annotated[str, NotEmpty()]
 """A file or folder, on a disk or in a bucket."""
@@ -90,10 +90,10 @@ Path = Annotated[str, NotEmpty()]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of the settings' dataclasses: checks every field when an instance is made.
+    """Base class of settings: checks every field when an instance is created.
 
-    Two of a class are the same where their fields are: they share compiled programs, streams and answers on record. So
-    all that tells them apart is a field. One that changes no result is declared with `compare=False`.
+    Instances with equal fields are interchangeable: they share compiled programs, streams and recorded answers.
+    Everything that affects results must therefore be a field. Fields that affect no result have `compare=False`.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -113,14 +113,14 @@ class Settings:
         self.check()
 
     def check(self) -> None:
-        """Raises SettingsError where fields do not fit each other; settings that need it override this."""
+        """Raises SettingsError if fields contradict each other; subclasses override this."""
 
 
 def _shortened(value: Any, longest: int = 200) -> str:
-    """How a value is spelled, cut where it is long."""
+    """The repr of a value, truncated if it is long."""
     try:
         text = repr(value)
-    except ValueError:  # Python refuses to spell out integers of thousands of digits
+    except ValueError:  # Python refuses to print integers of thousands of digits
         return 'an integer of thousands of digits'
     return text if len(text) <= longest else f'{text[:longest]}...'
 
@@ -161,7 +161,7 @@ def describe(hint: Any) -> str:
 
 
 def as_plain(value: Any) -> Any:
-    """Settings as JSON has them: a mapping with the type's name, tuples as lists."""
+    """The JSON form of settings: a mapping with the name of the class as 'type', tuples as lists."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {'type': type(value).__name__} | fields
@@ -171,10 +171,10 @@ def as_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Any, classes: Iterable[type[Settings]]) -> Any:
-    """The inverse of `as_plain`: settings from JSON, each of one of `classes`, lists as tuples.
+    """The inverse of `as_plain`: settings from their JSON form, each an instance of one of `classes`.
 
     Raises:
-      SettingsError: for another type, or fields that it has not or that are missing.
+      SettingsError: if a type or a field is unknown, or a field is missing.
     """
     known = {made.__name__: made for made in classes}
     if isinstance(plain, list):
@@ -195,13 +195,13 @@ def from_plain(plain: Any, classes: Iterable[type[Settings]]) -> Any:
 
 
 def settings_in(module: types.ModuleType) -> list[type[Settings]]:
-    """The classes of settings that a module defines."""
+    """The settings classes that a module defines."""
     members = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, Settings)]
     return [member for member in members if member.__module__ == module.__name__]
 
 
 def identity(value: Any) -> Any:
-    """As `as_plain`, without the fields of settings that change no result (`compare=False`)."""
+    """As `as_plain`, without fields that affect no result (`compare=False`)."""
     if dataclasses.is_dataclass(value):
         compared = (field.name for field in dataclasses.fields(value) if field.compare)
         return {'type': type(value).__name__} | {name: identity(getattr(value, name)) for name in compared}
@@ -211,23 +211,23 @@ def identity(value: Any) -> Any:
 
 
 def fingerprint(value: Any) -> str:
-    """Sixteen hexadecimal digits that stand for the `identity` of settings, or for anything that JSON can hold."""
+    """A hash, sixteen hexadecimal digits, of the `identity` of settings, or of any JSON value."""
     canonical = json.dumps(identity(value), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def bindings(settings: Settings, defaults: bool = True) -> list[str]:
-    """Lines such as 'Training.steps = 60' that say what settings are, nested ones after those that hold them.
+    """Gin bindings such as 'Training.steps = 60' that reproduce settings; nested settings come after their parents.
 
     Args:
-      settings: of one class or, as a run, of many.
+      settings: the settings.
       defaults: whether fields with their default value have a line.
     """
     return _bindings(settings, defaults, scope='')
 
 
 def _bindings(settings: Settings, defaults: bool, scope: str) -> list[str]:
-    """As `bindings`; a scope such as 'parts_0/' tells several settings of one class apart."""
+    """As `bindings`; a gin scope such as 'parts_0/' distinguishes several settings of one class."""
     lines, nested = [], []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
@@ -243,7 +243,7 @@ def _bindings(settings: Settings, defaults: bool, scope: str) -> list[str]:
 
 
 def _held(name: str, value: Any, scope: str) -> list[tuple[str, Settings]]:
-    """The settings that a field holds, each with its scope; a tuple of several gives each a scope of its own."""
+    """The settings in a field, each with its gin scope; several in a tuple have a scope each."""
     if isinstance(value, Settings):
         return [(scope, value)]
     members = value if isinstance(value, tuple) and all(isinstance(member, Settings) for member in value) else ()

@@ -1,4 +1,4 @@
-"""Modules that stand in for others, while something is imported that names those and does without them."""
+"""Temporary substitutes for modules that a library imports but does not need."""
 
 import contextlib
 import sys
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 @contextlib.contextmanager
 def standing_in(modules: Mapping[str, types.ModuleType | None]) -> Iterator[None]:
-    """Has these modules by name where they are not imported yet; None for one whose import fails."""
+    """Substitutes modules that are not imported yet, by name, while the body runs; None makes an import fail."""
     instead = {name: module for name, module in modules.items() if name not in sys.modules}
-    sys.modules.update(instead)  # type: ignore[arg-type]  # None is how an import is made to fail
+    sys.modules.update(instead)  # type: ignore[arg-type]  # None makes an import fail
     try:
         yield
     finally:

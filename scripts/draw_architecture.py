@@ -1,7 +1,7 @@
-"""Draws docs/architecture.md from the imports of the code: the rooms, what each is for, and which rooms it builds on.
+"""Draws docs/architecture.md from the imports of the code: the packages, their purpose, and what they build on.
 
 python scripts/draw_architecture.py           # writes the page
-python scripts/draw_architecture.py --check   # says whether the page shows the code as it is
+python scripts/draw_architecture.py --check   # fails if the page differs from the code
 """
 
 import ast
@@ -13,8 +13,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGE = ROOT / 'docs' / 'architecture.md'
 BEGIN, END = '<!-- drawn from the code: begin -->', '<!-- drawn from the code: end -->'
 
-GROUND = ('errors', 'files', 'progress', 'settings', 'stand_ins', 'terminal')
-"""Modules that every room may use; the drawing leaves them out."""
+SHARED = ('errors', 'files', 'progress', 'settings', 'stand_ins', 'terminal')
+"""Modules that all packages may use; the drawing leaves them out."""
 
 STAGES = {
     'declared': ('tasks', 'catalogue'),
@@ -26,7 +26,7 @@ STAGES = {
     'reported': ('reports',),
     'repeated': ('studies',),
 }
-"""The journey of an example; what stands beside it is in none of the stages."""
+"""The path of an example through the packages; packages beside the path have no stage."""
 
 
 def modules() -> dict[str, pathlib.Path]:
@@ -39,14 +39,14 @@ def modules() -> dict[str, pathlib.Path]:
     return found
 
 
-def room_of(module: str) -> str:
-    """The room of a module: a folder of the library, or a module that lies in none."""
+def package_of(module: str) -> str:
+    """The package of a module: a folder of the library, or the module itself if it is in none."""
     parts = module.split('.')
     return parts[1] if len(parts) > 1 else ''
 
 
 def imported(path: pathlib.Path, known: Mapping[str, pathlib.Path]) -> Iterator[str]:
-    """The library's modules that a file imports, also within its functions."""
+    """The library's modules that a file imports, including imports within functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
@@ -57,82 +57,85 @@ def imported(path: pathlib.Path, known: Mapping[str, pathlib.Path]) -> Iterator[
 
 
 def arrows() -> dict[str, set[str]]:
-    """Room to the rooms that it imports."""
+    """The packages that each package imports."""
     known = modules()
-    rooms: dict[str, set[str]] = {}
+    packages: dict[str, set[str]] = {}
     for module, path in known.items():
-        room = room_of(module)
-        targets = {room_of(target) for target in imported(path, known)} - {room, ''}
-        rooms.setdefault(room, set()).update(targets)
-    rooms.pop('', None)
-    rooms.pop('__main__', None)
-    return rooms
+        package = package_of(module)
+        targets = {package_of(target) for target in imported(path, known)} - {package, ''}
+        packages.setdefault(package, set()).update(targets)
+    packages.pop('', None)
+    packages.pop('__main__', None)
+    return packages
 
 
-def floors(rooms: Mapping[str, set[str]]) -> dict[str, int]:
-    """Room to its height above the ground; raises ValueError where arrows run in a circle."""
-    heights: dict[str, int] = {}
+def levels(packages: Mapping[str, set[str]]) -> dict[str, int]:
+    """The level of each package, one above the highest that it imports; raises ValueError for an import cycle."""
+    level_of: dict[str, int] = {}
 
-    def height(room: str, below: tuple[str, ...] = ()) -> int:
-        if room in below:
-            raise ValueError('a circle of imports: ' + ' -> '.join((*below[below.index(room) :], room)))
-        if room not in heights:
-            heights[room] = 1 + max((height(target, (*below, room)) for target in rooms[room]), default=0)
-        return heights[room]
+    def level(package: str, below: tuple[str, ...] = ()) -> int:
+        if package in below:
+            raise ValueError('import cycle: ' + ' -> '.join((*below[below.index(package) :], package)))
+        if package not in level_of:
+            level_of[package] = 1 + max((level(target, (*below, package)) for target in packages[package]), default=0)
+        return level_of[package]
 
-    for room in rooms:
-        height(room)
-    return heights
+    for package in packages:
+        level(package)
+    return level_of
 
 
 def drawing() -> str:
-    """The part of the page that follows from the code."""
-    rooms = arrows()
-    heights = floors(rooms)
-    shown = {room: targets - set(GROUND) for room, targets in rooms.items() if room not in GROUND}
-    reduced = {room: targets - _reached(shown, targets) for room, targets in shown.items()}
+    """The generated part of the page."""
+    packages = arrows()
+    level_of = levels(packages)
+    shown = {package: targets - set(SHARED) for package, targets in packages.items() if package not in SHARED}
+    reduced = {package: targets - _reached(shown, targets) for package, targets in shown.items()}
     lines = ['```mermaid', 'flowchart BT']
-    stage_of = {room: stage for stage, members in STAGES.items() for room in members}
-    lines += [f'  {_node(room)}["{room}{_stage(stage_of.get(room))}"]' for room in sorted(shown, key=_order(heights))]
-    lines += [f'  {_node(t)} --> {_node(r)}' for r in sorted(shown, key=_order(heights)) for t in sorted(reduced[r])]
-    lines += ['```', '', '| floor | room | what it is for | builds on |', '|---|---|---|---|']
-    for room in sorted(rooms, key=_order(heights), reverse=True):
-        targets = ', '.join(sorted(shown.get(room, ())))
-        lines.append(f'| {heights[room]} | `{room}` | {_purpose(room)} | {targets} |')
+    stage_of = {package: stage for stage, members in STAGES.items() for package in members}
+    lines += [
+        f'  {_node(package)}["{package}{_stage(stage_of.get(package))}"]'
+        for package in sorted(shown, key=_order(level_of))
+    ]
+    lines += [f'  {_node(t)} --> {_node(r)}' for r in sorted(shown, key=_order(level_of)) for t in sorted(reduced[r])]
+    lines += ['```', '', '| level | package | what it is for | builds on |', '|---|---|---|---|']
+    for package in sorted(packages, key=_order(level_of), reverse=True):
+        targets = ', '.join(sorted(shown.get(package, ())))
+        lines.append(f'| {level_of[package]} | `{package}` | {_purpose(package)} | {targets} |')
     return '\n'.join(lines)
 
 
-def _order(heights: Mapping[str, int]):
-    return lambda room: (heights[room], room)
+def _order(level_of: Mapping[str, int]):
+    return lambda package: (level_of[package], package)
 
 
-def _node(room: str) -> str:
-    return f'r_{room}'
+def _node(package: str) -> str:
+    return f'p_{package}'
 
 
 def _stage(stage: str | None) -> str:
     return f'<br/><i>{stage}</i>' if stage else ''
 
 
-def _reached(rooms: Mapping[str, set[str]], targets: set[str]) -> set[str]:
-    """The rooms below the targets, which need no arrow of their own."""
-    below = {room for target in targets for room in rooms[target]}
-    return below | (_reached(rooms, below) if below else set())
+def _reached(packages: Mapping[str, set[str]], targets: set[str]) -> set[str]:
+    """The packages below the targets, to which no arrow is needed."""
+    below = {package for target in targets for package in packages[target]}
+    return below | (_reached(packages, below) if below else set())
 
 
-def _files(room: str) -> list[pathlib.Path]:
-    folder = ROOT / 'tasks' if room == 'tasks' else ROOT / 'flan_jax' / room
+def _files(package: str) -> list[pathlib.Path]:
+    folder = ROOT / 'tasks' if package == 'tasks' else ROOT / 'flan_jax' / package
     return sorted(folder.rglob('*.py')) if folder.is_dir() else [folder.with_suffix('.py')]
 
 
-def _purpose(room: str) -> str:
-    """The first sentence of the room's docstring."""
-    text = ast.get_docstring(ast.parse(_files(room)[0].read_text())) or ''
+def _purpose(package: str) -> str:
+    """The first sentence of the package's docstring."""
+    text = ast.get_docstring(ast.parse(_files(package)[0].read_text())) or ''
     return ' '.join(text.split('\n\n')[0].split())
 
 
 def page() -> str:
-    """The whole page, with the drawing as it should be."""
+    """The whole page with an up-to-date drawing."""
     text = PAGE.read_text()
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     return f'{before}{BEGIN}\n\n{drawing()}\n\n{after}'

@@ -3,7 +3,6 @@
 import dataclasses
 import gc
 import io
-import json
 import subprocess
 import sys
 import weakref
@@ -16,9 +15,7 @@ import flan_jax
 from flan_jax.command import main
 from flan_jax.convert.base_model import from_hugging_face
 from flan_jax.convert.write import write_model
-from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
-from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.sampling import Sampling
@@ -50,30 +47,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope='module')
 def model(folder):
     return flan_jax.load(str(folder))
-
-
-def test_what_an_instruction_is_about_is_asked_as_it_was_learned(folder, tmp_path, capsys):
-    """Alpaca's format has a heading for it, which a model that was tuned on inputs has read."""
-    model = flan_jax.load(str(folder), prompt_format='alpaca')
-    vocabulary, rows = model.loaded.vocabulary, [('Add.', '1, 2'), ('Add one.', '')]
-    questions = [f'{instruction}\n\n{about}'.strip() for instruction, about in rows]
-    expected = [
-        Alpaca().encode_asked(vocabulary, Dialogue(question, 'any', context=about)).prompt
-        for question, (_, about) in zip(questions, rows)
-    ]
-    encoded = [model.encode(question, about).tolist() for question, (_, about) in zip(questions, rows)]
-    assert encoded == expected and 'Input' in vocabulary.decode(encoded[0])
-    contexts = [about for _, about in rows]
-    answers = model.generate(questions, contexts=contexts, **SHORT)
-    assert answers[0] != model.generate(questions[0], **SHORT)
-    assert answers[0] == model.generate(questions[0], contexts=contexts[0], **SHORT)
-    with pytest.raises(UserError, match='contexts: 1 for 2 prompts'):
-        model.generate(questions, contexts=contexts[:1], **SHORT)
-    (tmp_path / 'asked.json').write_text(json.dumps([{'instruction': i, 'input': about} for i, about in rows]))
-    words = ['--prompt_format=alpaca', f'--file={tmp_path}/asked.json', '--max_new_tokens=6']
-    assert main.main(['generate', str(folder), *words]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines == [{'prompt': prompt, 'answer': answer} for prompt, answer in zip(questions, answers)]
 
 
 def test_importing_it_imports_nothing_heavy():
@@ -221,6 +194,8 @@ def test_decoding_that_cannot_be_is_refused(model, decoding, message):
         (lambda model: model.score('Is it?', [1, 2]), 'options: 1 is no text'),
         (lambda model: model.generate(['yes', 5]), 'prompts: 5 is no text'),
         (lambda model: model.generate(5), 'prompts=5: must be a list of texts'),
+        (lambda model: model.generate(['a b', 'b'], contexts=['b']), 'contexts has 1 texts for 2 prompts'),
+        (lambda model: model.generate(['a b'], contexts=['a']), "contexts: 'a' is not the end of its prompt"),
         (lambda model: model.generate('\ud800'), 'holds half a character'),
         (lambda model: model.chat([{'role': 'user', 'content': '\ud800'}]), 'holds half a character'),
         (lambda model: next(model.stream(['yes'])), 'must be a list of tokens, which `encode` makes'),

@@ -1,4 +1,4 @@
-"""The house is as docs/architecture.md draws it: arrows run one way, files are short, words are the field's."""
+"""The code is as docs/architecture.md shows: imports go one way, files are short, and old words are gone."""
 
 import ast
 import pathlib
@@ -19,25 +19,27 @@ OLD_WORDS = (
     'rematerialise', 'layers_apart', 'turned_around', 'belongs_to', 'batch_rows', 'row_length', 'untuned', 'asked_rows',
     'experiment_verb',
 )  # fmt: skip
-"""Words that were ours alone, where the field has its own."""
+"""Private words that were replaced by the field's."""
 
 
-def test_the_page_shows_the_rooms_and_imports_as_they_are():
+def test_the_page_shows_the_packages_and_their_imports():
     assert draw_architecture.page() == draw_architecture.PAGE.read_text(), 'run python scripts/draw_architecture.py'
 
 
-def test_a_circle_of_imports_is_found():
-    with pytest.raises(ValueError, match='a circle of imports: a -> b -> a'):
-        draw_architecture.floors({'a': {'b'}, 'b': {'a'}})
+def test_an_import_cycle_is_found():
+    with pytest.raises(ValueError, match='import cycle: a -> b -> a'):
+        draw_architecture.levels({'a': {'b'}, 'b': {'a'}})
 
 
-def test_no_room_builds_on_one_above_it():
-    rooms = draw_architecture.arrows()
-    heights = draw_architecture.floors(rooms)
-    assert len(rooms) > 15 and all(heights[t] < heights[room] for room, targets in rooms.items() for t in targets)
+def test_no_package_imports_one_above_it():
+    packages = draw_architecture.arrows()
+    level_of = draw_architecture.levels(packages)
+    assert len(packages) > 15 and all(
+        level_of[t] < level_of[package] for package, targets in packages.items() for t in targets
+    )
 
 
-def test_nothing_that_is_no_test_imports_the_tests():
+def test_only_tests_import_the_tests():
     others = [path for folder in ('tasks', 'scripts', 'benchmarks') for path in (ROOT / folder).rglob('*.py')]
     pattern = re.compile(r'^\s*(from|import) tests\b', re.MULTILINE)
     assert others and not [path for path in (*SOURCES, *others) if pattern.search(path.read_text())]

@@ -1,5 +1,6 @@
 """docs/own_dataset.md does what it shows: its files are written and its commands run, in the order of the page."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -94,6 +95,28 @@ def test_a_declaration_that_is_changed_has_streams_and_records_of_its_own():
     same = [declaration_fingerprint(riddles()) for _ in range(2)]
     others = [riddles(answer='wrong'), riddles(shown='riddle'), riddles(shown=lambda ex: ex['riddle'] + '!')]
     assert same[0] == same[1] and len({*same, *map(declaration_fingerprint, others)}) == 4
+
+
+MODULE = """
+SEPARATOR = ' '
+
+def tidied(text):
+    return SEPARATOR.join(text.split())
+
+def shown(ex):
+    return [tidied(part) for part in ex['parts']]
+"""
+
+
+@pytest.mark.parametrize(('old', 'new'), [("' '", "'_'"), ('text.split()', 'text.lower().split()')])
+def test_a_declaration_is_known_by_what_its_functions_call_and_use_too(tmp_path, monkeypatch, old, new):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for name, text in {'first': MODULE, 'second': MODULE, 'changed': MODULE.replace(old, new)}.items():
+        module = f'{name}_{len(new)}'
+        (tmp_path / f'{module}.py').write_text(text)
+        found.append(declaration_fingerprint(riddles(shown=importlib.import_module(module).shown)))
+    assert found[0] == found[1] != found[2]
 
 
 def test_what_the_project_declares_is_identified_by_its_version(miniature):

@@ -6,6 +6,7 @@ The project's own datasets are identified by its version and their templates.
 import dataclasses
 import functools
 import inspect
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ _READ_BY = ('fields', 'answer', 'expand', 'keep', 'group', 'dialogue', 'ranking'
 def declaration_fingerprint(dataset: Dataset) -> str | None:
     """Sixteen hexadecimal digits that stand for how a module of others has a dataset's examples read; None for ours.
 
-    Functions are known by their source, not by that of what they call.
+    A function is known by its source, and by that of the functions and constants of its module that it uses.
     """
     if dataset.name in catalogue.OURS or dataset.cluster.name == INSTRUCTIONS:
         return None
@@ -45,9 +46,40 @@ def _plain(value: Any) -> Any:
     return _source(value) if callable(value) else repr(value)
 
 
-def _source(function: Any) -> str:
-    """The text of a function; its name where nothing has the text."""
+def _source(function: Any) -> Any:
+    """The text of a function, followed by what it uses of its module; its name where nothing has the text."""
     try:
-        return inspect.getsource(function)
+        text = inspect.getsource(function)
     except (OSError, TypeError):
         return getattr(function, '__qualname__', type(function).__qualname__)
+    used = _used_by(inspect.unwrap(function), {})
+    return [text, used] if used else text
+
+
+def _used_by(function: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """Adds to `found` the functions and constants of its own module that a function uses, and those that these use."""
+    if not inspect.isfunction(function):
+        return found
+    for name in _names(function.__code__) - found.keys():
+        value = function.__globals__.get(name)
+        if inspect.isfunction(value) and value.__module__ == function.__module__:
+            found[name] = inspect.getsource(value)
+            _used_by(value, found)
+        elif value is not None and _is_json(value):
+            found[name] = _plain(value)
+    return found
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a constant is of strings and numbers alone: what else it may hold is not written the same every time."""
+    if isinstance(value, Mapping):
+        return all(map(_is_json, [*value, *value.values()]))
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int | float)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Global names, attributes among them, in a function and in those that it defines."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return set(code.co_names).union(*map(_names, inner))

@@ -10,15 +10,15 @@ from flan_jax.progress import CONSOLE
 def main(arguments: list[str]) -> int:
     """Merges, exports or rebases."""
     options = _parse(arguments)
+    if options.action == 'merge':
+        _merge(options.checkpoint, options.to)
+        return 0
     from flan_jax.convert import adapter
     from flan_jax.loaded_model import checkpoint_in, rebase
     from flan_jax.training.weights import content_of
 
     content = content_of(checkpoint_in(options.checkpoint))
-    if options.action == 'merge':
-        adapter.merge(content, options.to)
-        CONSOLE.print(f'{options.to} holds all weights: an INITIAL_CHECKPOINT_PATH, or a source of `flan-jax convert`')
-    elif options.action == 'rebase':
+    if options.action == 'rebase':
         base = rebase(content, options.base)
         CONSOLE.print(
             f'{options.checkpoint} stands beside {base} from now on; a run that goes on takes '
@@ -28,6 +28,19 @@ def main(arguments: list[str]) -> int:
     else:
         _tell_base(options.to, adapter.export(content, options.to, options.base))
     return 0
+
+
+def _merge(folder: str, destination: str) -> None:
+    from flan_jax.convert import adapter
+    from flan_jax.convert.peft import is_adapter
+    from flan_jax.loaded_model import checkpoint_in, merge_peft
+    from flan_jax.training.weights import content_of
+
+    if is_adapter(folder):
+        merge_peft(folder, destination)
+    else:
+        adapter.merge(content_of(checkpoint_in(folder)), destination)
+    CONSOLE.print(f'{destination} holds all weights: an INITIAL_CHECKPOINT_PATH, or a source of `flan-jax convert`')
 
 
 def _tell_base(folder: str, base: str) -> None:
@@ -49,8 +62,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     made = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     made.add_argument('--to', required=True, metavar='FOLDER', help='folder to make; must not exist yet')
     actions = parser.add_subparsers(dest='action', required=True, metavar='{merge,export,rebase}')
-    actions.add_parser(
-        'merge', allow_abbrev=False, parents=[common, made], help='write base model and adapter as one checkpoint'
+    merge = actions.add_parser(
+        'merge', allow_abbrev=False, parents=[made], help='write base model and adapter as one checkpoint'
+    )
+    merge.add_argument(
+        'checkpoint', help="folder of a run with Run.tuning = @Lora(), of one of its steps, or of PEFT's"
     )
     export = actions.add_parser(
         'export', allow_abbrev=False, parents=[common, made], help='write a folder that PEFT loads'

@@ -16,12 +16,14 @@ from rich.table import Table
 from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catalogue
 from flan_jax.command.tables import OUT, print_table
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import require_writable_file, write_whole
 
 
 def main(arguments: list[str]) -> int:
     """Prints the table, and some examples; writes all of it as JSON with --output."""
     options = _parse(arguments)
+    if options.output:
+        require_writable_file(options.output, '--output')
     load_catalogue(options)
     from flan_jax.evaluation.compare import compare
 

@@ -113,8 +113,8 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
 def _records(path: str, name: str, options: argparse.Namespace):
     """Where the records of a model are; it is not loaded for that. Raises UserError if there is no such model."""
     from flan_jax.data.formats import format_named
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.evaluation.records import ModelRecords
-    from flan_jax.evaluation.weights import model_identity
     from flan_jax.loaded_model import vocabulary_and_format
 
     vocabulary, prompt_format = vocabulary_and_format(path)

@@ -6,12 +6,12 @@ instruction after a blank line. Answers to a file are JSON lines with "prompt" a
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from flan_jax.errors import UserError
 from flan_jax.files import read_utf8, require_writable_file, write_whole
@@ -19,23 +19,19 @@ from flan_jax.progress import CONSOLE, bar
 from flan_jax.terminal import shown
 
 
-class Asked(NamedTuple):
-    """What a model is asked.
+@dataclasses.dataclass(frozen=True)
+class FilePrompt:
+    """A prompt of a file, or of the command line.
 
     Attributes:
-      prompt: the text.
-      context: the part of it that it is about and with which it ends, where a file keeps that apart.
-      called: what the answer's record calls it; empty for the prompt itself.
+      name: the prompt as the output has it.
+      text: the prompt as the model is asked.
+      context: the end of `text` that its instruction is about, which some prompt formats set apart; empty for none.
     """
 
-    prompt: str
+    name: str
+    text: str
     context: str = ''
-    called: str = ''
-
-    @property
-    def name(self) -> str:
-        """What the answer's record calls it."""
-        return self.called or self.prompt
 
 
 def main(arguments: list[str]) -> int:
@@ -44,17 +40,17 @@ def main(arguments: list[str]) -> int:
     if options.chat:
         _talk(options)
         return 0
-    asked = read_prompts(options.file, options.template) if options.file else [Asked(text) for text in options.prompt]
+    prompts = read_prompts(options.file, options.template) if options.file else []
     if options.output:
         require_writable_file(options.output, '--output')
     answer = _answerer(options)
     if options.file:
-        _write_answers([one.name for one in asked], answer(asked), options.output)
-    elif asked:
-        print('\n'.join(map(shown, answer(asked))))
+        _write_answers(prompts, answer(prompts), options.output)
+    elif options.prompt:
+        print('\n'.join(map(shown, answer([FilePrompt(text, text) for text in options.prompt]))))
     else:
-        for prompt in _typed():
-            print(*map(shown, answer([Asked(prompt)])))
+        for text in _typed():
+            print(*map(shown, answer([FilePrompt(text, text)])))
     return 0
 
 
@@ -180,7 +176,7 @@ def decoding_of_options(options: argparse.Namespace):
         from flan_jax.command import configuration
 
         return configuration.decoding(options.gin_file, options.bindings)
-    from flan_jax.inference.chosen import decoding_of
+    from flan_jax.inference.arguments import decoding_of
 
     return decoding_of(options.temperature, options.top_k, options.top_p, options.beams, options.repetition_penalty)
 
@@ -213,17 +209,17 @@ def open_model(options: argparse.Namespace):
     return of_task(loaded, options.task, options.checkpoint)
 
 
-def _answerer(options: argparse.Namespace) -> Callable[[Sequence[Asked]], list[str]]:
-    """From what is asked to answers with the model that the options name."""
+def _answerer(options: argparse.Namespace) -> Callable[[Sequence[FilePrompt]], list[str]]:
+    """From prompts to answers with the model that the options name."""
     chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens, 'seed': options.seed}
     model = _model(options)
 
-    def answer(asked: Sequence[Asked]) -> list[str]:
-        prompts, contexts = [one.prompt for one in asked], [one.context for one in asked]
+    def answer(prompts: Sequence[FilePrompt]) -> list[str]:
+        texts, contexts = [prompt.text for prompt in prompts], [prompt.context for prompt in prompts]
         if len(prompts) == 1:
-            return model.generate(prompts, contexts=contexts, **chosen)
+            return model.generate(texts, contexts=contexts, **chosen)
         with bar('answering', len(prompts), first='compiling') as advance:
-            return model.generate(prompts, contexts=contexts, progress=advance, **chosen)
+            return model.generate(texts, contexts=contexts, progress=advance, **chosen)
 
     return answer
 
@@ -240,8 +236,8 @@ def _talk(options: argparse.Namespace) -> None:
         print(shown(answer), flush=True)
 
 
-def read_prompts(path: pathlib.Path, template: str | None = None) -> list[Asked]:
-    """What the prompts of a file ask; raises UserError."""
+def read_prompts(path: pathlib.Path, template: str | None = None) -> list[FilePrompt]:
+    """The prompts of a file; raises UserError."""
     if not path.is_file():
         raise UserError(f'{path}: no such file of prompts')
     if path.suffix not in ('.jsonl', '.json', '.parquet'):
@@ -249,15 +245,18 @@ def read_prompts(path: pathlib.Path, template: str | None = None) -> list[Asked]
             raise UserError(
                 f'--template: {path} has lines, no examples with keys; give a .jsonl, .json or .parquet file'
             )
-        return [Asked(line) for line in read_utf8(path).split('\n') if line.strip()]
+        return [FilePrompt(line, line) for line in read_utf8(path).split('\n') if line.strip()]
     from flan_jax.data.example_files import read_file
 
     rows = list(read_file(path))
     if template is None:
-        return [_asked_of(found, where) for where, found in rows]
+        return [
+            FilePrompt(text, text, context) for text, context in (_prompt_of(found, where) for where, found in rows)
+        ]
     filled = [_filled(template, found, where) for where, found in rows]
-    called = (_asked_of({'prompt': text, **found}, where).prompt for text, (where, found) in zip(filled, rows))
-    return [Asked(text, called=name) for text, name in zip(filled, called)]
+    return [
+        FilePrompt(_prompt_of({'prompt': text, **found}, where)[0], text) for text, (where, found) in zip(filled, rows)
+    ]
 
 
 def _filled(template: str, found: Mapping, where: str) -> str:
@@ -273,8 +272,8 @@ def _filled(template: str, found: Mapping, where: str) -> str:
     return re.sub(r'\{(\w+)\}', value, template).strip()
 
 
-def _asked_of(found: Mapping, where: str) -> Asked:
-    from flan_jax.data.instruction_files.conversation import first_key, input_of, question_of
+def _prompt_of(found: Mapping, where: str) -> tuple[str, str]:
+    from flan_jax.data.instruction_files.conversation import first_key, question_of
 
     key = first_key(found, ('prompt', 'instruction'))
     if key is None:
@@ -282,11 +281,11 @@ def _asked_of(found: Mapping, where: str) -> Asked:
             f'{where}: expected an object with the key "prompt" or "instruction", such as {{"prompt": "..."}}; for '
             'other keys give --template, such as "{question}"'
         )
-    return Asked(question_of(where, found, key), input_of(where, found, key))
+    return question_of(where, found, key)
 
 
-def _write_answers(prompts: Sequence[str], answers: Sequence[str], output: pathlib.Path | None) -> None:
-    pairs = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(prompts, answers))
+def _write_answers(prompts: Sequence[FilePrompt], answers: Sequence[str], output: pathlib.Path | None) -> None:
+    pairs = ({'prompt': prompt.name, 'answer': answer} for prompt, answer in zip(prompts, answers))
     text = ''.join(json.dumps(pair, ensure_ascii=False) + '\n' for pair in pairs)
     if output is None:
         print(text, end='')

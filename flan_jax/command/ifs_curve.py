@@ -1,11 +1,11 @@
-"""What a run asks its model while it is tuned, made from its settings, and refused before work starts."""
+"""The Instruction Following Score during tuning: made from a run's settings, and checked before work starts."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from flan_jax.errors import UserError
 from flan_jax.run import Run
-from flan_jax.training.answers import NOTHING, Answers
+from flan_jax.training.probe import NO_PROBE, Probe
 from flan_jax.training.settings import Training
 
 CLASSIFIER = 'classifier'
@@ -13,10 +13,10 @@ CLASSIFIER = 'classifier'
 
 
 def asked_of(run: Run):
-    """What is asked and who answers; None where a run asks nothing. Its weights come later.
+    """The questions, with a model that has no weights yet to answer them; None if the run measures no score.
 
     Raises:
-      UserError: for a folder without instructions or a classifier, or a curve of others in MODEL_DIR.
+      UserError: if instructions or classifier are missing, or MODEL_DIR holds the curve of other questions.
     """
     if run.ifs_curve is None:
         return None
@@ -49,10 +49,10 @@ def asked_of(run: Run):
     return asked
 
 
-def curve_of(run: Run, asked, training: Training, stream) -> Answers:
-    """What training asks the model, given the number of its steps and the stream."""
+def probe_of(run: Run, asked, training: Training, stream) -> Probe:
+    """The probe of a run, given its training settings and stream; `asked` is what `asked_of` returns."""
     if asked is None or run.ifs_curve is None:
-        return NOTHING
+        return NO_PROBE
     from flan_jax.evaluation.instruction_following.curve import Curve
 
     per_sequence = sum(stream.manifest.examples) / len(stream)

@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints a line for each dataset of which anything is too long, and one for all of them as they are mixed."""
+    for name in ('limit', 'input_length', 'target_length'):
+        if getattr(options, name) < 1:
+            raise UserError(f'--{name}={getattr(options, name)}: must be above 0')
     from flan_jax.data.cuts import cuts_of
     from flan_jax.data.mixtures import missing_datasets, mixing_rate
 
@@ -68,7 +71,7 @@ def _shares(found: Sequence) -> tuple[str, ...]:
     def total(count: str) -> float:
         return sum(rate * getattr(cuts, count) / cuts.examples for cuts, rate in found if cuts.examples)
 
-    of_examples = [total(count) / total('examples') for count in ('shortened', 'dropped', 'targets_cut')]
+    of_examples = [total(count) / (total('examples') or 1) for count in ('shortened', 'dropped', 'targets_cut')]
     of_tokens = total('target_tokens_cut') / (total('target_tokens') or 1)
     return f'{sum(cuts.examples for cuts, _ in found):,}', *(
         f'{100 * share:.2f} %' for share in (*of_examples, of_tokens)

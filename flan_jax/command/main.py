@@ -1,7 +1,7 @@
-"""flan-jax COMMAND: hands the rest of the command line over to the command's module.
+"""flan-jax COMMAND: passes the rest of the command line to the command's module.
 
 Every command is a module of this package with a function `main(arguments)`, which returns the exit status or None.
-Nothing heavy is imported before the command is known, so that help and mistyped commands are answered at once.
+Heavy imports come after the choice of the command, so that help and errors in the command's name are immediate.
 """
 
 import gc
@@ -22,61 +22,61 @@ from flan_jax.errors import UnknownName, UserError, says_disk_is_full
 RUN_COMMANDS = {
     'run': 'pack, train, evaluate and report',
     'pack': 'write the stream of packed sequences that a run learns from',
-    'train': 'tune the model, packing first where the stream is missing',
+    'train': 'tune the model; pack first if the stream is missing',
     'ppo': "learn from rewards of the model's own answers (Run.objective = @Ppo())",
-    'evaluate': 'evaluate the base and the tuned model of a run, or any models that are named',
-    'certify': 'how much of what is evaluated stands in the stream that was trained on',
-    'status': 'how far runs are, from another shell',
-    'report': 'make report.html and report.json from what is on disk; one page for the runs that are named',
+    'evaluate': 'evaluate the base and the tuned model of a run, or any given models',
+    'certify': 'how much of the evaluation data occurs in the training stream',
+    'status': 'progress of runs, from another shell',
+    'report': 'make report.html and report.json from what is on disk; or one page for several runs',
 }
 MODEL_COMMANDS = {
-    'tune': 'tune a model on a file of instructions, in one line',
-    'reproduce': "a table or figure of a paper: its runs, and the paper's numbers beside ours",
-    'generate': 'let a model answer prompts, or talk with it',
-    'serve': "a model behind the HTTP interface of OpenAI's clients",
-    'samples': 'several answers to each question: draw them, vote, keep right ones to learn from, choose the best',
-    'compare': 'where two models differ, from their records',
-    'ifs': 'does a model answer at all: the Instruction Following Score',
+    'tune': 'tune a model on a file of instructions, with one command',
+    'reproduce': "reproduce a table or figure of a paper: its runs, and the paper's numbers next to ours",
+    'generate': 'let a model answer prompts, or chat with it',
+    'serve': "serve a model to OpenAI's clients over HTTP",
+    'samples': 'several answers to each question: sample, vote, keep correct ones to learn from, choose the best',
+    'compare': 'compare two models by their records',
+    'ifs': 'the Instruction Following Score: does a model answer at all',
     'select': 'which checkpoint of a run answers best, by a judge or side by side for a person',
-    'judge': 'which of two models answers better, prompt by prompt, and how often',
-    'translate': 'answers in another language, for a judge that reads them there',
-    'reward': 'what a reward model makes of answers, and whether it can be believed',
-    'convert': 'a model of Hugging Face in, a tuned one out',
-    'adapter': 'a LoRA adapter merged into its base, or as a folder for PEFT',
-    'compile': 'compile a run for a TPU slice that is not here: does it fit, how fast could it be',
+    'judge': 'which of two models answers better, and how often',
+    'translate': 'translate answers, for a judge that reads another language',
+    'reward': 'rate answers by a reward model, and measure its accuracy and calibration',
+    'convert': 'convert a Hugging Face model to a checkpoint, and a tuned one back',
+    'adapter': 'merge a LoRA adapter into its base, or export it for PEFT',
+    'compile': 'compile a run for a TPU slice ahead of time: does it fit, how fast could it be',
 }
 DATA_COMMANDS = {
-    'doctor': 'check that the installation, or what a run left, is sound; kill runs to see them survive',
-    'data': 'what data is ready; prepare or download more',
-    'tasks': 'look at datasets and their templates',
-    'show': 'look at a packed sequence of a stream, or at what a stream is made of',
+    'doctor': 'check the installation, or the files of a run; kill runs on purpose to test that they resume',
+    'data': 'list the data that is ready; prepare or download more',
+    'tasks': 'show datasets and their templates',
+    'show': 'show a packed sequence of a stream, or the composition of a stream',
 }
 COMMANDS = RUN_COMMANDS | MODEL_COMMANDS | DATA_COMMANDS
-"""Name of every command, which is also that of its module, and what it does."""
+"""Purpose of every command by name, which is also the name of its module."""
 
-_ONLY_DATA = (['pack'], ['data'])
-"""Commands whose threads share data and train nothing: one heap for all costs packing nearly a tenth of its time."""
+_DATA_COMMANDS = (['pack'], ['data'])
+"""Commands that do not train. Their threads share data, and a single heap would make packing a tenth slower."""
 
-_COLLECTED_AFTER = (100_000, 20, 100)
-"""Objects, and collections of a generation, before Python looks for cycles.
+_GC_THRESHOLDS = (100_000, 20, 100)
+"""Thresholds of Python's garbage collector.
 
-Tracing makes many objects and few cycles: by default Python looks 1,800 times in a short run, for a
-twentieth of its time.
+Tracing creates many objects and few cycles: with the default thresholds, a short run has 1,800 collections, which take
+a twentieth of its time.
 """
 
 HELP = """\
 usage: flan-jax COMMAND [--gin_file=FILE]... [--gin.NAME=value]...
 
-Instruction-tunes a language model on many datasets phrased as instructions, and measures what it can do on kinds of
-task it never saw (FLAN, Wei et al. 2022).
+Instruction-tunes a language model on many datasets phrased as instructions, and measures its zero-shot performance on
+kinds of task that it was not tuned on (FLAN, Wei et al. 2022).
 
 commands of a run (each takes --gin_file and --gin.NAME=value):
 {runs}
 
-commands for several runs, and for the models that runs leave behind (flan-jax COMMAND --help says more):
+commands for several runs, and for models (flan-jax COMMAND --help for details):
 {models}
 
-commands for the catalogue and its data (flan-jax COMMAND --help says more):
+commands for the catalogue and its data (flan-jax COMMAND --help for details):
 {data}
 
 first steps:
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'\nflan-jax {command}: stopped; give the same command again to go on', file=sys.stderr)
         return 128 + signal.SIGINT
     except UserError as error:
-        from flan_jax.terminal import shown  # needs rich
+        from flan_jax.terminal import shown  # imports rich, which is slow
 
         print(shown(f'flan-jax {command}: {error}'), file=sys.stderr)
         return error.exit_status
@@ -128,20 +128,20 @@ def entry_point() -> None:
     write_any_text()
     prevent_deadlock()
     choose_cpu_without_chips()
-    if sys.argv[1:2] not in _ONLY_DATA and not has_chips():
+    if sys.argv[1:2] not in _DATA_COMMANDS and not has_chips():
         keep_freed_memory()
-    gc.set_threshold(*_COLLECTED_AFTER)
+    gc.set_threshold(*_GC_THRESHOLDS)
     signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
 
 
 def write_any_text() -> None:
-    """Lets standard output take what its encoding has not, such as in an ASCII locale, spelt as \\u2013."""
+    """Makes standard output escape characters that its encoding lacks, as \\u2013 in an ASCII locale."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ('strict', 'surrogateescape'):
-        sys.stdout.reconfigure(errors='backslashreplace')  # as standard error has it; a question mark would lose it
+        sys.stdout.reconfigure(errors='backslashreplace')  # like standard error; 'replace' would lose the character
 
 
 def _interrupt(*_) -> None:
-    """Stops by KeyboardInterrupt; a second Ctrl-C, or one that a library swallowed, ends the process at once."""
+    """Raises KeyboardInterrupt; the next Ctrl-C ends the process at once, even if a library caught the first."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise KeyboardInterrupt

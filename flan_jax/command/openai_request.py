@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flan_jax.errors import UserError
-from flan_jax.inference.chosen import LAST_SEED, check_integer, check_number, decoding_of
+from flan_jax.inference.arguments import LAST_SEED, decoding_of
+from flan_jax.inference.checks import check_integer, check_number
 from flan_jax.inference.prefill import PromptError
 from flan_jax.inference.streaming import MOST_ALTERNATIVES
 

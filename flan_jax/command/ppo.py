@@ -133,7 +133,7 @@ def _asked(run: Run, ppo: Ppo, questions, vocabulary):
 
 def _reward_weights(reward: str) -> dict[str, str]:
     """What stands for the weights of the reward model in a folder, which may hold others when a run goes on."""
-    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import fingerprint
 
     return {'reward_weights': fingerprint(model_identity(reward))} if epath.Path(reward).is_dir() else {}

@@ -106,7 +106,7 @@ def held_out_of(run: Run, training, program, stream, reference):
     """
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.packing.held_out import held_out_batches
-    from flan_jax.training.held_out import HeldOut, HeldOutRankings
+    from flan_jax.training.held_out_rankings import HeldOut, HeldOutRankings
 
     if not run.objective.ranked:
         return None

@@ -15,7 +15,7 @@ from rich.table import Table
 from flan_jax.command.generate import add_arguments, check_sizes, open_model
 from flan_jax.command.tables import print_table
 from flan_jax.errors import UserError
-from flan_jax.files import write_whole
+from flan_jax.files import require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 PAPER_TEMPERATURE, PAPER_MAX_NEW_TOKENS, PAPER_SAMPLES = 0.7, 256, 100
@@ -86,7 +86,7 @@ def _add_draw(parser: argparse.ArgumentParser) -> None:
 def _draw(options: argparse.Namespace) -> None:
     from flan_jax.command.instruction_data import renamed_keys
     from flan_jax.evaluation import samples
-    from flan_jax.inference.chosen import decoding_of
+    from flan_jax.inference.arguments import decoding_of
     from flan_jax.inference.generation import Generator
 
     check_sizes(options, 'samples', 'max_new_tokens', 'batch_tokens', 'fsdp', 'tensor')
@@ -112,7 +112,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _drawn_by(options: argparse.Namespace, model, decoding, questions) -> Mapping[str, object]:
     """All that the answers depend on."""
     from flan_jax.evaluation import samples
-    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.settings import as_plain, fingerprint
 
     return {
@@ -151,6 +151,7 @@ def _vote(options: argparse.Namespace) -> None:
 
 
 def _paths(options: argparse.Namespace) -> None:
+    require_writable_file(options.output, '--output')
     from flan_jax.evaluation.rejection import keep_paths
 
     samples = _read(options.folder)
@@ -175,6 +176,9 @@ def _best(options: argparse.Namespace) -> None:
     from flan_jax.evaluation.samples import read
     from flan_jax.metrics.bootstrap import mean_interval
     from flan_jax.metrics.repeated import expected_best, kl_of_best
+
+    if options.output:
+        require_writable_file(options.output, '--output')
 
     samples = read(options.folder)
     if not 1 <= options.rank <= len(samples[0].answers):

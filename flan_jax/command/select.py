@@ -44,14 +44,14 @@ def main(arguments: list[str]) -> int:
     from flan_jax.reports.page import page_of, write_files
 
     chosen = _checkpoints(options)
-    contexts = {asked.prompt: asked.context for asked in read_prompts(options.prompts)}
-    prompts = list(contexts)
+    asked = {prompt.text: prompt.context for prompt in read_prompts(options.prompts)}
+    prompts = list(asked)
     output = options.output or pathlib.Path(options.run) / FOLDER
     if options.model:
         require_judge(options.model)
     require_writable(output, '--output')
-    _require_same_settings(output / 'settings.json', _settings(options, prompts), _weights(chosen))
-    answers = {f'step {folder.name}': _answers(options, folder, contexts, output) for folder in chosen}
+    _require_same_settings(output / 'settings.json', _settings(options, asked), _weights(chosen))
+    answers = {f'step {folder.name}': _answers(options, folder, asked, output) for folder in chosen}
     judged, judge = _judged(options, answers) if options.model else ([], None)
     content = {
         'run': options.run,
@@ -114,24 +114,27 @@ def _checkpoints(options: argparse.Namespace) -> list:
     return chosen
 
 
-def _settings(options: argparse.Namespace, prompts: Sequence[str]) -> dict:
-    """What answers depend on beside the weights."""
+def _settings(options: argparse.Namespace, asked: Mapping[str, str]) -> dict:
+    """What answers depend on beside the weights; `asked` has the context of each prompt, empty for none."""
     from flan_jax.settings import as_plain
 
-    return {
-        'prompts': list(prompts),
+    others = {'contexts': list(asked.values())} if any(asked.values()) else {}
+    if options.param_dtype != 'float32':
+        others['param_dtype'] = options.param_dtype
+    return others | {
+        'prompts': list(asked),
         'decoding': as_plain(decoding_of_options(options)),
         'max_new_tokens': options.max_new_tokens,
         'seed': options.seed,
         'prompt_format': options.prompt_format,
         'task': options.task,
         'dtype': options.dtype,
-    } | ({} if options.param_dtype == 'float32' else {'param_dtype': options.param_dtype})
+    }
 
 
 def _weights(chosen: Sequence) -> dict[str, str]:
     """What stands for the weights of each checkpoint, by step; those that another run had at that step are others."""
-    from flan_jax.evaluation.weights import checkpoint_identity
+    from flan_jax.evaluation.model_identity import checkpoint_identity
     from flan_jax.settings import fingerprint
 
     return {folder.name: fingerprint(checkpoint_identity(folder)) for folder in chosen}
@@ -154,8 +157,8 @@ def _require_same_settings(path: pathlib.Path, settings: Mapping, weights: Mappi
     write_whole(path, json.dumps({**settings, 'weights': {**answered, **weights}}, indent=2, ensure_ascii=False))
 
 
-def _answers(options: argparse.Namespace, folder, contexts: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
-    """A checkpoint's answers to prompts, each with what it is about, from its file or from itself."""
+def _answers(options: argparse.Namespace, folder, asked: Mapping[str, str], output: pathlib.Path) -> dict[str, str]:
+    """A checkpoint's answers, from its file or from itself."""
     from flan_jax.api import Model
     from flan_jax.evaluation.judges.answers import read_answers
 
@@ -164,10 +167,9 @@ def _answers(options: argparse.Namespace, folder, contexts: Mapping[str, str], o
         options.checkpoint = str(folder)
         model = Model(open_model(options), options.batch_tokens)
         chosen = {'decoding': decoding_of_options(options), 'max_new_tokens': options.max_new_tokens}
-        given = {'contexts': list(contexts.values()), 'seed': options.seed}
-        with bar(f'answering with step {folder.name}', len(contexts), first='compiling') as advance:
-            found = model.generate(list(contexts), progress=advance, **given, **chosen)
-        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(contexts, found))
+        with bar(f'answering with step {folder.name}', len(asked), first='compiling') as advance:
+            found = model.generate([*asked], contexts=[*asked.values()], progress=advance, seed=options.seed, **chosen)
+        rows = ({'prompt': prompt, 'answer': answer} for prompt, answer in zip(asked, found))
         write_whole(path, ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows))
     return read_answers(path)
 

@@ -16,6 +16,7 @@ from flan_jax.data.formats import format_named
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.errors import UserError
+from flan_jax.files import require_writable_file
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> None:
     templates = range(len(dataset.templates)) if options.template is None else [options.template]
     if options.html and not options.mask:
         raise UserError('--html goes with --mask')
+    if options.html:
+        require_writable_file(options.html, '--html')
     if options.mask and options.shots:
         raise UserError('--mask shows what training learns of an example by itself; leave out --shots')
     show = show_mask.run if options.mask else _show_few_shot if options.shots else _show_zero_shot

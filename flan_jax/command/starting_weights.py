@@ -21,7 +21,7 @@ def check_weights(run: Run) -> None:
 
 def require_whole(setting: str, folder: epath.PathLike, run: Run, head_fits: bool = False) -> None:
     """Raises UserError unless a checkpoint holds all weights, and no scalar head but where one fits."""
-    from flan_jax.model.value_head import VALUE_HEAD, of_ppo
+    from flan_jax.model.value_head import VALUE_HEAD, trained_by_ppo
     from flan_jax.training import checkpoints
     from flan_jax.tuning.lora import Lora
     from flan_jax.tuning.tuning import tuning_from_plain
@@ -35,7 +35,7 @@ def require_whole(setting: str, folder: epath.PathLike, run: Run, head_fits: boo
             f'{metadata.get("base")!r}; {advice}'
         )
     has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
-    if has_head and of_ppo(metadata):
+    if has_head and trained_by_ppo(metadata):
         raise UserError(
             f'{setting}={str(folder)!r} is a checkpoint of PPO, whose scalar head foretells rewards; name MODEL_DIR/'
             'policy for the language model, or the reward model that it learned from'

@@ -1,4 +1,4 @@
-"""What a run with a soft prompt for each task needs besides: that every task has one, and what stops them."""
+"""Runs with a soft prompt per task: the check that every task has one, and the validator that stops them early."""
 
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.progress import CONSOLE
@@ -22,12 +22,12 @@ def check_prompts(run: Run) -> None:
         CONSOLE.print(f'{", ".join(without)}: no training examples, so that their prompts stay as they begin')
 
 
-def validation_of(run: Run, program, stream):
-    """What stops the prompts of a run; raises MissingDataError for tasks without validation examples."""
+def validator_of(run: Run, program, stream):
+    """The validator that stops the soft prompts of a run; raises MissingDataError without validation examples."""
     from flan_jax.data.mixtures import tuning_mixture
     from flan_jax.data.source import MissingDataError
     from flan_jax.packing.validation import validated_tasks, validation_batches
-    from flan_jax.training.validation import Validation
+    from flan_jax.training.prompt_validation import PromptValidator
 
     if run.tuning.stopping is None:
         raise UserError('TaskPrompts.stopping=None: nothing stops the prompts')
@@ -39,4 +39,4 @@ def validation_of(run: Run, program, stream):
         )
     size = run.training.batch_size // run.training.microbatches  # what fits in memory
     batches = validation_batches(mixture, run.stream, stream.manifest, examples, size)
-    return Validation(program, batches, stream.manifest.tasks)
+    return PromptValidator(program, batches, stream.manifest.tasks)

@@ -14,7 +14,7 @@ from flan_jax.command.catalogue_arguments import catalogue_arguments, load_catal
 from flan_jax.command.tables import OUT, counted, print_table
 from flan_jax.data.settings import Data
 from flan_jax.errors import UserError
-from flan_jax.files import require_writable, write_whole
+from flan_jax.files import require_writable, require_writable_file, write_whole
 from flan_jax.progress import CONSOLE, bar
 
 _WITHOUT_DATA = ('list', 'search', 'licences')
@@ -140,6 +140,7 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    require_writable_file(options.output, '--output')
     if options.format == 'promptsource':
         from flan_jax.catalogue import promptsource
 

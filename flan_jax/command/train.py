@@ -7,18 +7,18 @@ from typing import Any
 from etils import epath
 
 from flan_jax.command import configuration
-from flan_jax.command.ifs_curve import asked_of, curve_of
+from flan_jax.command.ifs_curve import asked_of, probe_of
 from flan_jax.command.pack import pack
 from flan_jax.command.reference import held_out_of, reference_stream
 from flan_jax.command.start import start
 from flan_jax.command.starting_weights import check_weights
-from flan_jax.command.task_prompts import check_prompts, validation_of
+from flan_jax.command.task_prompts import check_prompts, validator_of
 from flan_jax.command.validation import check_validation, loss_of
 from flan_jax.errors import UserError
 from flan_jax.objectives.ppo import Ppo
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
-from flan_jax.training.answers import Answers
+from flan_jax.training.probe import Probe
 from flan_jax.training.settings import Training
 
 
@@ -78,7 +78,7 @@ def tuning(run: Run, command: str) -> tuple[int, Callable[[int], None]]:
             f'Training.warmup_steps={training.warmup}: the learning rate rises from 0 over all {training.num_steps} '
             f'steps, and does not reach LEARNING_RATE={training.learning_rate}'
         )
-    return training.num_steps, _trainer(run, training, stream, curve_of(run, asked, training, stream))
+    return training.num_steps, _trainer(run, training, stream, probe_of(run, asked, training, stream))
 
 
 def tell_of_longer_examples(run: Run) -> None:
@@ -92,7 +92,7 @@ def tell_of_longer_examples(run: Run) -> None:
         )
 
 
-def _trainer(run: Run, training: Training, stream, answers: Answers) -> Callable[[int], None]:
+def _trainer(run: Run, training: Training, stream, probe: Probe) -> Callable[[int], None]:
     """Trains on a stream until a step."""
     from flan_jax.distributed.mesh import make_mesh
     from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -110,13 +110,11 @@ def _trainer(run: Run, training: Training, stream, answers: Answers) -> Callable
         metadata['reference'] = reference.fingerprint
     checkpointing = Checkpointing(run.model_dir, base, encode, metadata)
     if run.tuning.stopping:
-        validation = validation_of(run, program, stream)
+        validator = validator_of(run, program, stream)
     else:
         measured = loss_of(run, training, program, stream)
-        validation = measured or held_out_of(run, training, program, stream, reference)
-    return functools.partial(
-        train_until, program, training, stream, checkpointing, validation=validation, answers=answers
-    )
+        validator = measured or held_out_of(run, training, program, stream, reference)
+    return functools.partial(train_until, program, training, stream, checkpointing, validator=validator, probe=probe)
 
 
 def _metadata(run: Run, stream) -> dict[str, Any]:

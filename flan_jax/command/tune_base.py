@@ -123,7 +123,7 @@ def _make_once(path: str, made: str, make: Callable[[], object]) -> None:
     Raises:
       UserError: if a run would begin with what an earlier command, which came to no checkpoint, made of other weights.
     """
-    from flan_jax.evaluation.weights import model_identity
+    from flan_jax.evaluation.model_identity import model_identity
     from flan_jax.training.checkpoints import latest_step
 
     output, said = epath.Path(made).parent, epath.Path(made).parent / MADE_OF

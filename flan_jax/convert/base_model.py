@@ -23,7 +23,7 @@ from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout, 
 from flan_jax.errors import UserError
 from flan_jax.files import absolute, only_writer, publish, read_json, unfinished_folder
 from flan_jax.model.config import DecoderConfig
-from flan_jax.model.value_head import of_ppo
+from flan_jax.model.value_head import trained_by_ppo
 from flan_jax.progress import bar
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.huggingface import TOKENIZER_FILE
@@ -114,7 +114,7 @@ def to_hugging_face(
         there.
     """
     destination, config = epath.Path(destination), content.config
-    if content.has_value_head and of_ppo(content.metadata):
+    if content.has_value_head and trained_by_ppo(content.metadata):
         raise ConversionError(
             f'{content.folder} is a checkpoint of PPO, with a value function beside the language model; convert '
             'MODEL_DIR/policy, which is the language model alone'

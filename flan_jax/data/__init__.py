@@ -1,1 +1,1 @@
-"""From declared datasets to packed examples: everything that needs TensorFlow."""
+"""From declared datasets to tokenised examples: everything that needs TensorFlow."""

@@ -1,4 +1,4 @@
-"""The catalogue's tasks, and reading what tasks give without what slows SeqIO down."""
+"""SeqIO tasks of the catalogue, and a fast way to read the examples of tasks."""
 
 import dataclasses
 import functools
@@ -20,37 +20,37 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 DatasetTransform = Callable[..., tf.data.Dataset]
 
 Lengths = Mapping[str, int] | None
-"""Tokens of inputs and targets at most."""
+"""Maximal tokens of inputs and targets."""
 
-Put = Callable[[Values, tuple[tf.Tensor, tf.Tensor]], Values]
-"""What is read of an example, and a seed, two integers, to a tokenised example."""
+Render = Callable[[Values, tuple[tf.Tensor, tf.Tensor]], Values]
+"""From the values of an example and a seed, two integers, to a tokenised example."""
 
-_ALONE = threading.RLock()
+_PIPELINE_LOCK = threading.RLock()
 """SeqIO keeps the seed of a task's next step in a global variable, so threads build their pipelines one at a time."""
 
-_CACHED_AFTER = 2
-"""Steps of a `Seeded` task before what SeqIO may cache: usable examples are kept, and read."""
+_STEPS_BEFORE_CACHE = 2
+"""Steps of a `Seeded` task before SeqIO's cache: filtering and reading."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Seeded:
-    """How examples are put that are put anew in every epoch.
+    """How examples are rendered that get a new random form in every epoch.
 
     Attributes:
-      read: an example to what may be shown of it, which SeqIO may cache.
-      put: for the lengths of a task, how that becomes a tokenised example by a seed.
+      read: from an example to the values that templates may show, which SeqIO may cache.
+      render: from the lengths of a task to the function that renders and tokenises values by a seed.
     """
 
     read: Callable[[TfdsExample], Values]
-    put: Callable[[Lengths], Put]
+    render: Callable[[Lengths], Render]
 
     def steps(self) -> list[DatasetTransform | seqio.CacheDatasetPlaceholder]:
-        """The same as SeqIO knows it."""
+        """The same as SeqIO preprocessors."""
 
-        def put_all(examples, sequence_length):
-            return seqio.map_over_dataset(self.put(sequence_length), num_seeds=1)(examples)
+        def render_all(examples, sequence_length):
+            return seqio.map_over_dataset(self.render(sequence_length), num_seeds=1)(examples)
 
-        return [seqio.map_over_dataset(self.read), seqio.CacheDatasetPlaceholder(), put_all]
+        return [seqio.map_over_dataset(self.read), seqio.CacheDatasetPlaceholder(), render_all]
 
     @tf.autograph.experimental.do_not_convert
     def examples(
@@ -63,24 +63,24 @@ class Seeded:
         seed: int | None = None,
         num_epochs: int | None = 1,
     ) -> tf.data.Dataset:
-        """What SeqIO gives of the usable examples by `steps`, without the first `skip`, which are not even parsed.
+        """The examples that SeqIO would make by `steps`, without the first `skip`, which are not even parsed.
 
-        One function parses, reads and puts an example, where SeqIO takes three: each of them takes long to trace.
+        A single function parses, reads and renders an example, where SeqIO uses three, each of which is slow to trace.
         """
-        (rows, parse), put = source.usable(split, shuffle, seed), self.put(lengths)
-        first = None if seed is None else seed + 42 * _CACHED_AFTER  # as SeqIO has it
-        seeds = tuple(tf.data.Dataset.random(None if first is None else first + place) for place in range(2))
+        (rows, parse), render = source.usable(split, shuffle, seed), self.render(lengths)
+        first = None if seed is None else seed + 42 * _STEPS_BEFORE_CACHE  # as in SeqIO
+        seeds = tuple(tf.data.Dataset.random(None if first is None else first + index) for index in range(2))
         with_seeds = tf.data.Dataset.zip((rows.repeat(num_epochs), seeds)).skip(skip)
-        return with_seeds.map(lambda row, seed: put(self.read(parse(row)), seed), tf.data.AUTOTUNE)
+        return with_seeds.map(lambda row, seed: render(self.read(parse(row)), seed), tf.data.AUTOTUNE)
 
 
 class CatalogueTask(seqio.Task):
-    """A task of a declaration. None of its examples is longer than asked for, and its numbers are ids, finite or flags.
+    """A task of a declared dataset. Its examples fit the lengths; its numbers are ids, finite floats or flags.
 
-    No step of it branches or loops in Python over tensors, so that AutoGraph need not look for that.
+    Its steps do not branch or loop in Python over tensors, so that AutoGraph can be disabled.
 
     Attributes:
-      seeded: how its examples are put, of a task for training; None where `steps` say all.
+      seeded: how examples of a training task are rendered; None for tasks without random forms.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class CatalogueTask(seqio.Task):
         prompt_format: PromptFormat,
         **judging,
     ):
-        """A task that keeps the usable examples, and takes steps by which they are rendered and tokenised."""
+        """A task that filters the usable examples, and renders and tokenises them by `steps`."""
         self.seeded = steps if isinstance(steps, Seeded) else None
         super().__init__(
             name,
@@ -102,7 +102,7 @@ class CatalogueTask(seqio.Task):
                 functools.partial(keep_usable, dataset=source.dataset),
                 *(steps.steps() if isinstance(steps, Seeded) else steps),
             ],
-            shuffle_buffer_size=None,  # the source shuffles what is on disk; rendered examples are not shuffled again
+            shuffle_buffer_size=None,  # the source shuffles rows; rendered examples are not shuffled again
             **judging,
         )
 
@@ -114,19 +114,19 @@ def output_features(vocabulary: Vocabulary, prompt_format: PromptFormat = Flan()
 
 
 def read_examples(task: seqio.Task, lengths: Lengths, skip: int = 0, **order) -> tf.data.Dataset:
-    """`task.get_dataset` without what slows it down here, and without the first `skip` examples.
+    """`task.get_dataset` without its slow parts, and without the first `skip` examples.
 
-    The catalogue's tasks go without AutoGraph, which would take most of the time it takes to start, and without SeqIO's
-    cutting. Small datasets are not cached, since SeqIO's cache would fix the order of all epochs.
+    The catalogue's tasks are read without AutoGraph, which would take most of the startup time, and without SeqIO's
+    trimming. Small datasets are not cached in memory, since SeqIO's cache would fix the order of all epochs.
 
     Args:
-      task: whose.
-      lengths: of its examples.
-      skip: examples to leave out.
-      **order: `split`, `shuffle`, `seed` and `num_epochs` as SeqIO has them.
+      task: the task.
+      lengths: maximal tokens of inputs and targets.
+      skip: number of examples to leave out.
+      **order: `split`, `shuffle`, `seed` and `num_epochs` as in SeqIO.
     """
     own = isinstance(task, CatalogueTask)
-    with _ALONE:
+    with _PIPELINE_LOCK:
         if own and task.seeded:
             examples = task.seeded.examples(task.source, lengths, skip, **order)
         else:

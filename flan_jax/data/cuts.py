@@ -1,4 +1,4 @@
-"""How much is cut: counted while a stream is packed, and for every dataset by `flan-jax tasks lengths`."""
+"""Counts of examples that are cut or dropped because of their length."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,13 +20,12 @@ class Cuts:
     """Counts of examples and tokens.
 
     Attributes:
-      examples: examples sampled, dropped ones among them.
-      shortened: examples whose long fields lost words, so that all else of their prompts fits.
+      examples: sampled examples, including dropped ones.
+      shortened: examples whose long fields were shortened to make the prompt fit.
       dropped: examples whose prompts do not fit even so, which are not trained on.
-      targets_cut: examples whose targets (of several responses, any) go on after their tokens, which therefore do not
-        end, or lack whole turns.
+      targets_cut: examples with truncated targets (any of several responses), which have no EOS, or lack whole turns.
       target_tokens: tokens of the targets of all examples that are not dropped.
-      target_tokens_cut: those of them that belong to targets that are cut.
+      target_tokens_cut: tokens of truncated targets.
     """
 
     examples: int = 0
@@ -37,7 +36,7 @@ class Cuts:
     target_tokens_cut: int = 0
 
     def keep(self, example: Mapping[str, Any]) -> bool:
-        """Counts a tokenised example; whether it is trained on. One that says nothing of cuts counts as whole."""
+        """Counts a tokenised example and returns whether it is trained on; without features of cuts it is uncut."""
         self.examples += 1
         if not example.get(INPUTS_FIT, True):
             self.dropped += 1
@@ -60,7 +59,7 @@ def cuts_of(
     limit: int = -1,
     prompt_format: PromptFormat = Flan(),
 ) -> Cuts:
-    """What is cut of a dataset's training examples in random templates, at most `limit` of them unless it is negative.
+    """The cuts of a dataset's training examples in random templates, of the first `limit` unless it is negative.
 
     Raises:
       MissingDataError: if the dataset has no training examples in `data_dir`.

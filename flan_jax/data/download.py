@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.prepare import no_folders_left
-from flan_jax.data.source import forget
+from flan_jax.data.source import clear_caches
 from flan_jax.data.status import State, how_to_get, status
 
 
@@ -41,5 +41,5 @@ def _download_one(dataset: Dataset, data_dir: str) -> str:
     except Exception as error:  # builders and servers fail in every way there is, and each failure is reported
         reason = f'{type(error).__name__}: {error}'.splitlines()[0]
         return f'{reason} ({how_to_get(dataset)})' if dataset.manual_step else reason
-    forget()
+    clear_caches()
     return ''

@@ -1,7 +1,7 @@
-"""How an example of a `Part` is put to the model, drawn by seed: template, exemplars, layout, options.
+"""Random forms of the examples of a `Part`: template, exemplars, layout and options are drawn by seed.
 
-What is drawn is a pure function of the seed, which is one of the example's own in every epoch; so the stream stays a
-pure function of its recipe. The shares that come of it are computed here, beside the drawing itself.
+Draws are a pure function of a seed that is specific to example and epoch, so that the stream remains a pure function of
+its recipe. The expected shares of the forms are computed here as well.
 """
 
 import dataclasses
@@ -19,21 +19,21 @@ from flan_jax.data.parts import Part
 from flan_jax.data.rendering import Values, render
 
 DRAWING = 1
-"""Version of what is drawn: of the order of draws, of layouts and of styles."""
+"""Version of the drawing: of the order of draws, layouts and styles."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """What was drawn for one example; scalars.
+    """The draws for one example; scalars.
 
     Attributes:
       template: index of the template.
-      shots: exemplars before it at most, 0 for none.
-      layout: index of their layout.
+      shots: maximal number of exemplars, 0 for none.
+      layout: index of the layout of exemplars.
       hidden: whether options are hidden.
       style: index of the options' style.
       shuffled: whether shown options are in random order.
-      by_mark: whether they are answered by their marks.
+      by_mark: whether the answer is the letter of an option.
     """
 
     template: tf.Tensor
@@ -46,7 +46,7 @@ class Drawn:
 
 
 def draw(dataset: Dataset, part: Part, seed: tf.Tensor) -> Drawn:
-    """Draws by `seed`, two integers; every draw takes a uniform number of its own."""
+    """Draws by `seed`, two integers; every draw uses a separate uniform number."""
     number = iter(tf.unstack(tf.random.stateless_uniform([9], seed)))
 
     def happens(share: float) -> tf.Tensor:
@@ -72,14 +72,14 @@ def draw(dataset: Dataset, part: Part, seed: tf.Tensor) -> Drawn:
 def render_drawn(
     dataset: Dataset, drawn: Drawn, values: Values, seed: tf.Tensor, shown: Values | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Inputs and targets of examples as drawn, scalars or vectors.
+    """Inputs and targets of examples in the drawn form, scalars or vectors.
 
     Args:
-      dataset: theirs.
-      drawn: how they are put.
-      values: as `drawn_options.read_drawable` has them.
-      seed: two integers, of the order of options.
-      shown: what inputs show in place of values of the same names.
+      dataset: the dataset.
+      drawn: the draws.
+      values: values from `drawn_options.read_drawable`.
+      seed: two integers, for the order of options.
+      shown: values that replace those of the same names in inputs.
     """
     if draws_options(dataset):
         values = tf.cond(
@@ -89,29 +89,29 @@ def render_drawn(
         )
     replies = {True: values | {ANSWER: values.get(REPLY, values[ANSWER])}, False: values}
 
-    def put(template):
+    def render_template(template):
         replied = replies[not template.inverted and shows_options(template)]
         return render(template, replied, replied | (shown or {}))
 
-    branches = [functools.partial(put, template) for template in dataset.templates]
+    branches = [functools.partial(render_template, template) for template in dataset.templates]
     shape = tf.shape(values[ANSWER])
     inputs, targets = tf.switch_case(drawn.template, branches)
     return tf.broadcast_to(inputs, shape), tf.broadcast_to(targets, shape)
 
 
 def draws_options(dataset: Dataset) -> bool:
-    """Whether any template shows options; prompts of promptsource have them in their own words."""
+    """Whether any template shows the options block; promptsource's prompts contain options in their own wording."""
     return dataset.has_options and any(map(shows_options, dataset.templates))
 
 
 def hidden_share(dataset: Dataset, part: Part) -> float:
-    """Share of a dataset's examples whose options are hidden: none where all of its templates point at them."""
+    """Share of a dataset's examples whose options are hidden; 0 if all of its templates refer to options."""
     able = [can_hide_options(template) for template in dataset.forward_templates.values()]
     return part.hidden if draws_options(dataset) and any(able) else 0.0
 
 
 def template_shares(dataset: Dataset, part: Part, hidden: bool) -> np.ndarray:
-    """Share of each template, [templates], where options are shown or hidden; sums to 1."""
+    """Share of each template, [templates], given that options are shown or hidden; the sum is 1."""
     usable = np.array([not hidden or can_hide_options(template) for template in dataset.templates])
     if not usable.any():
         return template_shares(dataset, part, hidden=False)  # never drawn: `hidden_share` is 0
@@ -119,13 +119,13 @@ def template_shares(dataset: Dataset, part: Part, hidden: bool) -> np.ndarray:
     shares = usable / usable.sum()
     if part.inverted is None or not (usable & inverted).any() or not (usable & ~inverted).any():
         return shares
-    of_kind = np.where(inverted, part.inverted, 1 - part.inverted)
-    return usable * of_kind / np.where(inverted, (usable & inverted).sum(), (usable & ~inverted).sum())
+    direction_share = np.where(inverted, part.inverted, 1 - part.inverted)
+    return usable * direction_share / np.where(inverted, (usable & inverted).sum(), (usable & ~inverted).sum())
 
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """What examples may have in common in how they are put, and the share of a dataset's examples that have it."""
+    """A form of examples, and the share of a dataset's examples that have it."""
 
     shots: str
     options: str
@@ -134,13 +134,13 @@ class Form:
 
 
 def forms(dataset: Dataset, part: Part) -> Iterator[Form]:
-    """The forms that a dataset's examples take, with their shares, which sum to 1."""
+    """The forms of a dataset's examples, with their shares, which sum to 1."""
     inverted = np.array([template.inverted for template in dataset.templates])
-    for shots, of_shots in (('zero-shot', 1 - part.few_shot), ('few-shot', part.few_shot)):
-        for options, hidden, of_options in _option_forms(dataset, part):
+    for shots, shots_share in (('zero-shot', 1 - part.few_shot), ('few-shot', part.few_shot)):
+        for options, hidden, options_share in _option_forms(dataset, part):
             templates = template_shares(dataset, part, hidden)
-            for direction, of_direction in (('forward', ~inverted), ('inverted', inverted)):
-                share = of_shots * of_options * float(templates[of_direction].sum())
+            for direction, in_direction in (('forward', ~inverted), ('inverted', inverted)):
+                share = shots_share * options_share * float(templates[in_direction].sum())
                 if share > 0:
                     yield Form(shots, options, direction, share)
 
@@ -151,6 +151,6 @@ def _option_forms(dataset: Dataset, part: Part) -> Iterator[tuple[str, bool, flo
         return
     hidden = hidden_share(dataset, part)
     yield 'hidden', True, hidden
-    for style, of_style in (('listed', 1 - part.lettered), ('lettered', part.lettered)):
-        yield style, False, (1 - hidden) * of_style * (1 - part.shuffled)
-        yield f'{style}, shuffled', False, (1 - hidden) * of_style * part.shuffled
+    for style, style_share in (('listed', 1 - part.lettered), ('lettered', part.lettered)):
+        yield style, False, (1 - hidden) * style_share * (1 - part.shuffled)
+        yield f'{style}, shuffled', False, (1 - hidden) * style_share * part.shuffled

@@ -1,6 +1,6 @@
-"""Options in a style and an order that are drawn: how an example shows them, and what its answer is then.
+"""Options in a randomly drawn style and order: the options block, and the answer that belongs to it.
 
-All functions are elementwise over examples, scalars or vectors [n], so that exemplars look as their query does.
+All functions are elementwise over examples, scalars or vectors [n], so that exemplars have the form of their query.
 """
 
 import tensorflow as tf
@@ -10,10 +10,10 @@ from flan_jax.catalogue.option_styles import LISTED, MARKED
 from flan_jax.data.rendering import Values, read_values
 
 CHOICES, RIGHT = 'choices', 'right'
-"""Values of an example with options: their texts, joined; the index of the first right one, in digits."""
+"""Values of an example with options: their joined texts; the index of the first correct one, as digits."""
 
 REPLY = 'reply_to_options'
-"""Value of an example: its answer as the shown options want it, a text or a mark."""
+"""Value of an example: its answer in the style of the shown options, a text or a letter."""
 
 STYLES = (LISTED, *MARKED)
 """The styles, in the order of their indices."""
@@ -22,7 +22,7 @@ _SEPARATOR = '\x1f'
 
 
 def read_drawable(dataset: Dataset, ex: TfdsExample) -> Values:
-    """The values that drawn templates may show, scalar strings: the fields, the answer, options and the right one."""
+    """The values that drawn templates may show, scalar strings: fields, answer, options and the correct option."""
     values = read_values(dataset, ex)
     shown = {name: values[name] for name in (*dataset.fields, ANSWER)}
     if not dataset.has_options:
@@ -33,13 +33,13 @@ def read_drawable(dataset: Dataset, ex: TfdsExample) -> Values:
 
 
 def draw_options(values: Values, style: tf.Tensor, shuffle: tf.Tensor, by_mark: tf.Tensor, seed: tf.Tensor) -> Values:
-    """The values with the block of options, and the answer to it.
+    """The values with the options block, and the answer to it.
 
     Args:
-      values: as `read_drawable` has them, scalars or vectors [n].
+      values: values from `read_drawable`, scalars or vectors [n].
       style: index of the style.
-      shuffle: whether options stand in random order; a pure function of seed and example.
-      by_mark: whether options are answered by their marks, in styles whose marks tell them apart.
+      shuffle: whether options are in random order, which is a pure function of seed and example.
+      by_mark: whether the answer is an option's letter, in styles with letters.
       seed: two integers.
     """
     shape = tf.shape(values[ANSWER])
@@ -49,7 +49,7 @@ def draw_options(values: Values, style: tf.Tensor, shuffle: tf.Tensor, by_mark: 
     choices = tf.RaggedTensor.from_tensor(
         tf.gather(choices.to_tensor(), order, batch_dims=1), lengths=choices.row_lengths()
     )
-    place = tf.argmax(tf.cast(order == right[:, tf.newaxis], tf.int32), axis=1)
+    shown_at = tf.argmax(tf.cast(order == right[:, tf.newaxis], tf.int32), axis=1)
     marks = tf.constant([each.marks for each in STYLES])[style]
     lines = tf.strings.join(['\n', tf.gather(marks, tf.ragged.range(choices.row_lengths()).flat_values), ' ',
                              choices.flat_values])  # fmt: skip
@@ -60,12 +60,12 @@ def draw_options(values: Values, style: tf.Tensor, shuffle: tf.Tensor, by_mark: 
         ]
     )
     by_mark &= tf.constant([each.answer_is_mark for each in STYLES])[style]
-    reply = tf.where(by_mark, tf.gather(marks, place), tf.reshape(values[ANSWER], [-1]))
+    reply = tf.where(by_mark, tf.gather(marks, shown_at), tf.reshape(values[ANSWER], [-1]))
     return values | {OPTIONS: tf.reshape(block, shape), REPLY: tf.reshape(reply, shape)}
 
 
 def hide_options(values: Values) -> Values:
-    """The values with nothing in the place of the options."""
+    """The values with an empty options block."""
     return values | {OPTIONS: tf.zeros_like(values[ANSWER]), REPLY: values[ANSWER]}
 
 
@@ -76,9 +76,9 @@ def _given_order(choices: tf.RaggedTensor) -> tf.Tensor:
 
 
 def _random_order(values: Values, choices: tf.RaggedTensor, seed: tf.Tensor) -> tf.Tensor:
-    """Indices that shuffle every example's options, [n, most options]; what is no option stays at the end.
+    """Indices that shuffle every example's options, [n, most options]; padding stays at the end.
 
-    They depend on seed, fields and options, and not on the answer.
+    They depend on seed, fields and options, but not on the answer.
     """
     fields = [tf.reshape(text, [-1]) for name, text in sorted(values.items()) if name not in (ANSWER, RIGHT)]
     example = tf.strings.join([*fields, *tf.unstack(tf.strings.as_string(seed))], '\n')

@@ -1,4 +1,4 @@
-"""The SeqIO task that draws for each example how it is put to the model, as its `Part` says."""
+"""The SeqIO training task of a dataset in a `Part`, which draws a random form for each example."""
 
 import functools
 
@@ -32,32 +32,32 @@ def drawn_task(
     prompt_format: PromptFormat,
     name: str,
 ) -> seqio.Task:
-    """The training task of a dataset in a part; what it draws is anew in every epoch.
+    """The training task of a dataset in a part; forms are drawn for every example and epoch.
 
-    Examples have 'shots', the exemplars that fit, 'template', and what else was drawn, by the names of `Drawn`. A query
-    that is too long loses the last words of its long fields; exemplars are whole or left out.
+    Examples have the features 'shots' (exemplars that fit), 'template', and the other draws by the names of `Drawn`. A
+    query that is too long loses the last words of its long fields; exemplars are complete or left out.
 
     Raises:
-      UserError: for a chat template, which has no place for exemplars in a layout of plain text.
+      UserError: for a chat template, which does not support exemplars in plain-text layouts.
     """
     _require_plain_text(part, prompt_format)
     exemplars = Exemplars(dataset, part.max_shots, data_dir=data_dir, read=read_drawable)
 
-    def put(lengths):
+    def render(lengths):
         tokenizer = FormatTokenizer(prompt_format, vocabulary)
 
-        def put_one(values, seed):
-            example = _put(dataset, part, exemplars, values, seed)
+        def render_and_tokenize(values, seed):
+            example = _draw_texts(dataset, part, exemplars, values, seed)
             return tokenize_laid_out(example, lengths or {}, tokenizer, part.few_shot_length)
 
-        return put_one
+        return render_and_tokenize
 
-    seeded = Seeded(functools.partial(read_drawable, dataset), put)
+    seeded = Seeded(functools.partial(read_drawable, dataset), render)
     return CatalogueTask(name, PreparedSource(dataset, data_dir), seeded, vocabulary, prompt_format)
 
 
-def _put(dataset: Dataset, part: Part, exemplars: Exemplars, values: Values, seed: tf.Tensor) -> Values:
-    """The texts of an example as they are drawn for it, and what was drawn."""
+def _draw_texts(dataset: Dataset, part: Part, exemplars: Exemplars, values: Values, seed: tf.Tensor) -> Values:
+    """The texts of an example in a randomly drawn form, and the draws."""
     drawn = draw(dataset, part, seed)
     together = _with_exemplars(values, exemplars, drawn.shots, seed)
     inputs, targets = render_drawn(dataset, drawn, together, seed, _query_marked(dataset, together))
@@ -75,12 +75,12 @@ def _require_plain_text(part: Part, prompt_format: PromptFormat) -> None:
 
 
 def _query_marked(dataset: Dataset, together: Values) -> Values:
-    """Long fields with marks in place of the query's, which stands first; strings [1 + n]."""
+    """The long fields of query (first, as marks) and exemplars; strings [1 + n]."""
     marks = long_fields.marked(dataset, {})
     return {name: tf.concat([[mark], together[name][1:]], axis=0) for name, mark in marks.items()}
 
 
 def _with_exemplars(values: Values, exemplars: Exemplars, shots: tf.Tensor, seed: tf.Tensor) -> Values:
-    """The values of a query and, after it, of its exemplars, up to `shots` of them; strings [1 + n]."""
+    """The values of a query, followed by those of up to `shots` exemplars; strings [1 + n]."""
     sampled = exemplars.sample(values, tf.random.experimental.stateless_fold_in(seed, 1))
     return {name: tf.concat([text[tf.newaxis], sampled[name][:shots]], axis=0) for name, text in values.items()}

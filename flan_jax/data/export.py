@@ -22,8 +22,8 @@ def exported_examples(
 ) -> Iterator[dict[str, Any]]:
     """Every example in every template that counts: all for training, the forward ones for evaluation.
 
-    An example holds dataset, cluster, split, template, inverted, inputs, targets, options and references;
-    one of a dialogue also history (earlier questions and answers in turn), system and context.
+    An example holds dataset, cluster, split, template, inverted, inputs, targets, and the options and references of its
+    template; one of a dialogue also history (earlier questions and answers in turn), system and context.
     """
     datasets = list(datasets)
     with bar('exporting', len(datasets)) as advance:
@@ -32,16 +32,18 @@ def exported_examples(
             chosen = list(templates)
             for ex in rendered_examples(dataset, split, data_dir, limit):
                 for index, template in chosen:
+                    inputs, targets = ex.prompts[index]
+                    wants_answer = template.targets == '{answer}'  # not a reverse direction, or the question
                     yield {
                         'dataset': dataset.name,
                         'cluster': dataset.cluster.name,
                         'split': split,
                         'template': index,
                         'inverted': template.inverted,
-                        'inputs': ex.prompts[index][0],
-                        'targets': ex.prompts[index][1],
-                        'options': list(ex.choices),
-                        'references': list(ex.references),
+                        'inputs': inputs,
+                        'targets': targets,
+                        'options': list(ex.choices) if wants_answer else [],
+                        'references': list(ex.references) if wants_answer else [targets],
                     } | {name.removeprefix('dialogue_'): value for name, value in ex.before.items()}
             advance(1, dataset.name)
 
@@ -69,7 +71,8 @@ def _write_parquet(examples: Iterator[dict[str, Any]], path: pathlib.Path) -> in
             ('template', pyarrow.int32()),
             ('inverted', pyarrow.bool_()),
             *((name, text) for name in ('inputs', 'targets')),
-            *((name, pyarrow.list_(text)) for name in ('options', 'references')),
+            *((name, pyarrow.list_(text)) for name in ('options', 'references', 'history')),
+            *((name, text) for name in ('system', 'context')),  # like history null but for dialogues
         ]
     )
     count = 0

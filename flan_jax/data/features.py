@@ -1,4 +1,4 @@
-"""The TFDS features of a dataset: which of them a declaration reads, and whether a value fits one."""
+"""The TFDS features of a dataset: which of them a declaration reads, and whether values fit them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.rendering import read_before, read_ranking, read_values
 
 Path = tuple[str, ...]
-"""A feature's name, after those of the features that hold it."""
+"""The names that lead to a nested feature."""
 
 
 class _Recording(Mapping):
-    """An example that writes down which of its features are read."""
+    """An example that records which of its features are read."""
 
     def __init__(self, values: Mapping[str, Any], path: Path, read: set[Path]):
         self._values, self._path, self._read = values, path, read
@@ -35,7 +35,7 @@ class _Recording(Mapping):
 
 
 def features_read(dataset: Dataset, features: tfds.features.FeaturesDict) -> set[Path]:
-    """The features that a dataset's declaration reads, found by carrying out its functions on symbolic examples."""
+    """The features that a dataset's declaration reads, found by tracing its functions."""
     read: set[Path] = set()
 
     @tf.function(autograph=False)
@@ -54,7 +54,7 @@ def features_read(dataset: Dataset, features: tfds.features.FeaturesDict) -> set
 
 
 def complete(feature: Any, value: Any, read: Collection[Path], path: Path = ()) -> Any:
-    """A value of a feature with empty ones for what is absent and not `read`; what is read and absent stays absent."""
+    """A value with empty values for absent features that are not in `read`; other absent features stay absent."""
     if isinstance(feature, tfds.features.FeaturesDict) and isinstance(value, Mapping):
         inside = {name: complete(feature[name], item, read, (*path, name)) if name in feature else item
                   for name, item in value.items()}  # fmt: skip
@@ -76,7 +76,7 @@ def _to_be_filled(
 
 
 def empty(feature: Any) -> Any:
-    """A value of a feature that says nothing: no text, no elements, zero, no label."""
+    """An empty value of a feature: no text, no elements, zeros, or no label."""
     if isinstance(feature, tfds.features.FeaturesDict):
         return {name: empty(inner) for name, inner in feature.items()}
     if isinstance(feature, tfds.features.Sequence):
@@ -89,7 +89,7 @@ def empty(feature: Any) -> Any:
 
 
 def misfit(feature: Any, value: Any) -> str:
-    """Why TFDS would store another value than this one, which it can encode; empty where it would not."""
+    """Why TFDS would silently store another value than this one; empty if it stores it unchanged."""
     if isinstance(feature, tfds.features.FeaturesDict):
         return next(filter(None, (misfit(inner, value[name]) for name, inner in feature.items())), '')
     if isinstance(feature, tfds.features.Sequence):

@@ -1,4 +1,4 @@
-"""Filters of a dataset's examples, joined."""
+"""Conjunction of filters of a dataset's examples."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from flan_jax.catalogue.declaration import Keep, TfdsExample
 
 
 def both(first: Keep | None, second: Keep) -> Keep:
-    """Examples that two filters keep; the second is asked only of those that the first keeps."""
+    """Keeps the examples that both filters keep; the second is only evaluated if the first keeps an example."""
     if first is None:
         return second
 

@@ -1,6 +1,6 @@
-"""Layouts of few-shot prompts that are one text: how exemplars and the query stand one after the other.
+"""Plain-text layouts of few-shot prompts, as in Flan 2022: how exemplars and query are joined to one text.
 
-FLAN has EOS between its exemplars, which a prompt format says; Flan 2022 has several layouts in plain text.
+FLAN instead separates exemplars by EOS, which is a matter of the prompt format.
 """
 
 import dataclasses
@@ -15,16 +15,16 @@ from flan_jax.data.tokenize import FormatTokenizer
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
 LAYOUT = 'layout'
-"""Feature of an example before it is tokenised: the index of its layout."""
+"""Feature before tokenisation: the index of the layout."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What is written of every exemplar, and of the query after them.
+    """The texts of exemplars and query.
 
     Attributes:
-      exemplar: with {input} and {target} of the exemplar, and its {number}, counted from 1.
-      query: with {input} of the query, and the {number} after those of the exemplars.
+      exemplar: template with {input} and {target} of the exemplar, and its {number}, from 1.
+      query: template with {input} of the query, and its {number}, which follows those of the exemplars.
     """
 
     exemplar: str
@@ -42,16 +42,16 @@ LAYOUTS = (
 
 
 def tokenize_laid_out(example: Values, lengths: Mapping[str, int], tokenizer: FormatTokenizer, bound: int) -> Values:
-    """Inputs with exemplars in a layout, and targets, become the tokens of prompt and response.
+    """Tokenises inputs, with exemplars in a layout, and targets into prompt and response.
 
     Args:
-      example: inputs, targets, `EXEMPLARS` and `LAYOUT`; `LONG_FIELDS` where their marks stand in the inputs.
-      lengths: tokens of inputs and targets at most; empty for no bound.
-      tokenizer: of the run's prompt format and vocabulary.
-      bound: tokens of a prompt with exemplars at most. Those that do not fit are left out whole, the last first.
+      example: inputs, targets, `EXEMPLARS` and `LAYOUT`; `LONG_FIELDS` if the inputs contain marks.
+      lengths: maximal tokens of inputs and targets; empty for no limit.
+      tokenizer: for the run's prompt format and vocabulary.
+      bound: maximal tokens of a prompt with exemplars. Exemplars that do not fit are left out, from the last on.
 
     Returns:
-      The example as `flan_jax.data.tokenize.example_tokenizer` gives it, `CUTS` among it.
+      The same features as `flan_jax.data.tokenize.example_tokenizer`, including `CUTS`.
     """
     kept = {name: value for name, value in example.items() if name not in (EXEMPLARS, LAYOUT, LONG_FIELDS)}
     query, _, cuts = tokenizer.fit(example[INPUTS], example.get(LONG_FIELDS), lengths.get(INPUTS))
@@ -66,14 +66,14 @@ def tokenize_laid_out(example: Values, lengths: Mapping[str, int], tokenizer: Fo
 def fitted(
     tokenizer: FormatTokenizer, text: tf.Tensor, exemplars: tf.Tensor, layout: tf.Tensor, bound: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """As many of the first exemplars as fit into `bound` tokens, and the query; the query alone where none fits.
+    """The query after as many of the first exemplars as fit into `bound` tokens.
 
     Args:
-      tokenizer: counts the tokens.
+      tokenizer: counts tokens.
       text: the query, a scalar string.
-      exemplars: inputs and targets in turn, strings [2n].
+      exemplars: inputs and targets, alternating, strings [2n].
       layout: index of the layout.
-      bound: tokens of the whole prompt at most.
+      bound: maximal tokens of the whole prompt.
 
     Returns:
       The text of the prompt, and the number of exemplars in it.
@@ -97,7 +97,7 @@ def fitted(
 
 
 def written_exemplars(exemplars: tf.Tensor, layout: tf.Tensor) -> tf.Tensor:
-    """What a layout writes of exemplars, strings [n]."""
+    """The texts of exemplars in a layout, strings [n]."""
     numbers = tf.strings.as_string(tf.range(1, tf.size(exemplars) // 2 + 1))
     solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'number': numbers}
     return tf.stack([interpolate(each.exemplar, solved) for each in LAYOUTS])[layout]

@@ -1,8 +1,8 @@
-"""Long fields: what of a prompt is shortened where it has too many tokens, so that all the rest of it stays.
+"""Long fields: the parts of a prompt that are shortened if it has too many tokens.
 
-A prompt is rendered with marks where its long fields stand. Each of them then keeps as many words as all of them can,
-so that the longest loses first; instruction, question and options are never touched. The number of words is found with
-the vocabulary and prompt format that the prompt is for, whatever they are.
+A prompt is rendered with marks in place of its long fields. All long fields are then limited to the same number of
+words, the largest for which the prompt fits, so that the longest field is shortened first. Instruction, question and
+options are never shortened. The number of words depends on vocabulary and prompt format.
 """
 
 import re
@@ -15,22 +15,22 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.rendering import Shown, Values
 
 LONG_FIELDS = 'long_fields'
-"""Feature of an example before it is tokenised: the texts whose marks stand in its inputs, strings of shape [n]."""
+"""Feature before tokenisation: the texts for which the inputs contain marks, strings [n]."""
 
 _BYTE = b'\xfe'
-"""Stands before and after the number of a long field: a byte that no UTF-8 has, so no text of data has it either."""
+"""Delimits the number of a long field in a mark: a byte that occurs in no UTF-8, and therefore in no data."""
 
 _MARK = _BYTE.decode('utf-8', 'surrogateescape')
-"""The same in Python's strings, for `decoded`."""
+"""The same in Python strings, for `decoded`."""
 
 _WORD = re.compile(r'([\t\n\f\r ]*[^\t\n\f\r ]{1,40})')
-"""A word with the blanks before it; what has no blanks, such as an address or Chinese, is cut after 40 characters."""
+"""A word with the blanks before it; text without blanks, such as a URL or Chinese, is split after 40 characters."""
 
 _BLANKS = ' \t\n\v\f\r'
 
 
 def marked(dataset: Dataset, values: Values) -> Shown:
-    """The values with a mark in place of every long field."""
+    """The values with a mark as the value of every long field."""
     return values | {name: _BYTE + str(i).encode() + _BYTE for i, name in enumerate(dataset.long_fields)}
 
 
@@ -40,46 +40,46 @@ def long_texts(dataset: Dataset, values: Values) -> tf.Tensor:
 
 
 def unmarked(prompt: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
-    """A prompt with the texts [n] in place of their marks: what rendering without marks gives."""
+    """A prompt with the texts [n] in place of their marks, equal to rendering without marks."""
     parts = tf.strings.split(prompt, _BYTE)
     shown = tf.gather(texts, tf.strings.to_number(parts[1::2], tf.int32))
     return tf.strings.strip(tf.strings.reduce_join(tf.strings.join([parts[::2], tf.concat([shown, ['']], 0)])))
 
 
 def shortened(prompt: tf.Tensor, texts: tf.Tensor, count_tokens: Callable[[str], int], max_tokens: int) -> tf.Tensor:
-    """`shortened_text` of scalar and [n] strings. It runs Python: a search traced as a graph is slow to begin."""
+    """`shortened_text` for a scalar string and strings [n]. Runs in Python, since a traced search is slow to build."""
 
     def in_python(prompt, texts):
-        prompt = prompt.item() if isinstance(prompt, np.ndarray) else prompt  # an array outside of graphs
+        prompt = prompt.item() if isinstance(prompt, np.ndarray) else prompt  # an array in eager mode
         return shortened_text(decoded(prompt), [text.decode() for text in texts], count_tokens, max_tokens).encode()
 
     return tf.ensure_shape(tf.numpy_function(in_python, (prompt, texts), tf.string, stateful=False), [])
 
 
 def decoded(prompt: bytes) -> str:
-    """A prompt with marks as `unmarked_text` and `shortened_text` take it."""
+    """A prompt with marks as a Python string, for `unmarked_text` and `shortened_text`."""
     return _MARK.join(part.decode() for part in prompt.split(_BYTE))
 
 
 def shortened_text(prompt: str, texts: Sequence[str], count_tokens: Callable[[str], int], max_tokens: int) -> str:
-    """The prompt with as many words of each text as fit, one at least.
+    """The prompt with as many words of each text as fit, at least one.
 
     Args:
       prompt: inputs with marks.
       texts: the long fields.
-      count_tokens: the tokens of a prompt.
-      max_tokens: tokens that it may have.
+      count_tokens: returns the number of tokens of a prompt.
+      max_tokens: maximal tokens of the prompt.
     """
     words = [_WORD.sub(rf'\1{_MARK}', text).split(_MARK) for text in texts]
 
     def with_words(count):
-        return unmarked_text(prompt, [''.join(of_text[:count]) for of_text in words])
+        return unmarked_text(prompt, [''.join(text_words[:count]) for text_words in words])
 
     def fits(count):
         return count_tokens(with_words(count)) <= max_tokens
 
     longest = max(map(len, words))
-    least, most = 1, max_tokens  # from about as many words as tokens, since a text may have far more
+    least, most = 1, max_tokens  # starts at one word per token, because texts may be much longer than the limit
     while most < longest and fits(most):
         least, most = most, 2 * most
     most = min(most, longest)

@@ -1,4 +1,4 @@
-"""What a mixture's name stands for: datasets, each in a form in which it is tuned on."""
+"""The members of mixtures: datasets, each in a form, by the mixture's name."""
 
 import dataclasses
 import math
@@ -14,14 +14,14 @@ from flan_jax.data.settings import MAX_SHOTS, Data
 from flan_jax.errors import UnknownName, UserError
 
 EVERYTHING = 'flan'
-"""Name of the mixture of the whole catalogue, as far as it counts among the paper's datasets."""
+"""Name of the mixture of all datasets of the paper."""
 
 WITHOUT = f'{EVERYTHING}_without_'
-"""How the names of mixtures begin that leave a cluster, and those related to it, out."""
+"""Prefix of the names of mixtures that leave out a cluster and its cross-exclusions."""
 
 REGISTERED = 'flan_jax.v1.'
-"""What the names in SeqIO's registries begin with. Its version rises whenever what SeqIO caches of an example changes:
-fields, their cleaning, or which examples there are."""
+"""Prefix of names in SeqIO's registries. Its version increases whenever the cached part of an example changes: fields,
+their cleaning, or the set of examples."""
 
 ADDED_IN_ORDER = (
     ('summarization',),
@@ -32,17 +32,17 @@ ADDED_IN_ORDER = (
     ('coreference',),
     ('coqa', 'quac'),
 )
-"""Clusters, and datasets that the paper takes for one, in the order in which its Figure 6 adds them."""
+"""Clusters, and datasets that the paper treats as one, in the order of its Figure 6."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """A form in which datasets are tuned on.
+    """A form of datasets for tuning.
 
     Attributes:
-      instructions: how inputs are worded.
-      templates: how many of the first templates are used; None for all.
-      shots: exemplars before each input at most.
+      instructions: the wording of inputs.
+      templates: number of templates, from the first on; None for all.
+      shots: maximal number of exemplars before each input.
     """
 
     instructions: Instructions = 'templates'
@@ -58,21 +58,21 @@ FORMS = {
     '_response_only': Form(instructions='response_only'),
     **{f'_first_{count}_templates': Form(templates=count) for count in TEMPLATE_COUNTS},
 }
-"""How the names of mixtures and training tasks end, to what that means."""
+"""Forms by the suffix of names of mixtures and training tasks."""
 
 _SETTINGS = {'instructions': 'instructions', 'templates': 'templates_per_dataset', 'shots': 'shots'}
-"""Field of a form to the field of `Data` that says the same."""
+"""The field of `Data` for each field of a form."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A dataset as a mixture has it.
+    """A dataset in a mixture.
 
     Attributes:
       task: name of the training task.
       dataset: the dataset, with the templates of its form.
-      shots: exemplars before each input at most.
-      part: how its examples are put and weighed, where that is drawn; None for a form that all examples have.
+      shots: maximal number of exemplars before each input.
+      part: the part that it belongs to, whose examples have randomly drawn forms; None for a fixed form.
     """
 
     task: str
@@ -82,7 +82,7 @@ class Member:
 
 
 def own_mixtures() -> dict[str, list[Dataset]]:
-    """The catalogue's mixtures: each dataset, each cluster, the first n clusters, all of it, all without a cluster."""
+    """The catalogue's mixtures: each dataset, each cluster, the first n clusters, everything, all but a cluster."""
     by_dataset = {name: [dataset] for name, dataset in catalogue.DATASETS.items()}
     mixtures = by_dataset | {name: catalogue.datasets_in(name) for name in catalogue.CLUSTERS}
     added: list[Dataset] = []
@@ -97,26 +97,32 @@ def own_mixtures() -> dict[str, list[Dataset]]:
 
 
 def is_own(mixture: str) -> bool:
-    """Whether a name, or each of several joined ones, stands for datasets of the catalogue."""
+    """Whether a name, or each of several joined by '+', is a mixture of the catalogue."""
     return all(_form_of(name) is not None for name in mixture.split(catalogue.JOIN))
 
 
 def resolve(name: str) -> tuple[list[Dataset], str]:
-    """The datasets that the name of one mixture stands for, and which of `FORMS` it has; raises UnknownName."""
+    """The datasets of a mixture's name, and its suffix in `FORMS`; raises UnknownName."""
     suffix = _form_of(name)
     if suffix is None:
-        if REGISTERED + name in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()):
+        registered = (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+        if name in registered:
+            raise UserError(
+                f"{name!r} is a name of SeqIO's registries, which is taken as it is and joined with no other; name "
+                'datasets and clusters of the catalogue instead'
+            )
+        if REGISTERED + name in registered:
             raise UserError(f"MIXTURE_OR_TASK_NAME={name!r} is in SeqIO's registries as {REGISTERED + name!r}; say so")
         raise UnknownName('mixture', name, [*own_mixtures(), *seqio.MixtureRegistry.names()])
     return own_mixtures()[name.removesuffix(suffix)], suffix
 
 
 def members(data: Data) -> list[Member]:
-    """What `data` tunes on, prepared or not: the datasets of its mixture in their forms, but for the cluster held out.
+    """The members of the mixture, prepared or not: datasets in their forms, without the held-out cluster.
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
-      UserError: if holding out a cluster leaves nothing, or the mixture's name and the settings speak of two forms.
+      UserError: if holding out a cluster leaves nothing, or the mixture's name and the settings contradict each other.
     """
     left_out = catalogue.clusters_left_out(data.held_out) if data.held_out else ()
     wanted = [member for part in data.parts for member in _members_of(part, data)] or _members_of_names(data)
@@ -131,7 +137,7 @@ def members(data: Data) -> list[Member]:
 
 
 def _members_of_names(data: Data) -> list[Member]:
-    """The datasets that the names of `data.mixture` stand for, each in the form of its name and of the settings."""
+    """The datasets named by `data.mixture`, each in the form given by its name and the settings."""
     found = []
     for name in data.mixture.split(catalogue.JOIN):
         datasets, suffix = resolve(name)
@@ -143,7 +149,7 @@ def _members_of_names(data: Data) -> list[Member]:
 
 
 def _members_of(part: Part, data: Data) -> list[Member]:
-    """The datasets of a part; raises UserError where a name or a setting says what the part says already."""
+    """The datasets of a part; raises UserError if a name or a setting repeats what the part determines."""
     _require_parts_alone(data)
     found = []
     for name in part.mixture.split(catalogue.JOIN):
@@ -164,7 +170,7 @@ def _members_of(part: Part, data: Data) -> list[Member]:
 
 
 def _require_parts_alone(data: Data) -> None:
-    """Raises UserError where a mixture's name or a setting says what parts say."""
+    """Raises UserError if the mixture's name or a setting repeats what parts determine."""
     if is_own(data.mixture) or (data.instructions, data.templates_per_dataset, data.shots) != ('templates', None, 0):
         raise UserError(
             f'Data.parts says what is tuned on and in which forms: MIXTURE_OR_TASK_NAME={data.mixture!r} is then no '
@@ -174,7 +180,7 @@ def _require_parts_alone(data: Data) -> None:
 
 
 def _require_no_dialogues(part: Part, datasets: Sequence[Dataset]) -> None:
-    """Raises UserError for datasets whose questions come after others, which no layout of exemplars has a place for."""
+    """Raises UserError for datasets with earlier turns, for which layouts of exemplars have no placeholder."""
     if dialogues := [dataset.name for dataset in datasets if dataset.dialogue is not None]:
         raise UserError(
             f'Part.mixture={part.mixture!r}: {", ".join(dialogues)} may have turns before the question, which drawn '
@@ -183,14 +189,16 @@ def _require_no_dialogues(part: Part, datasets: Sequence[Dataset]) -> None:
 
 
 def _cut(dataset: Dataset, examples: int | None) -> Dataset:
-    """The dataset with so many training examples at most."""
+    """The dataset with at most `examples` training examples."""
     if examples is None or examples >= (dataset.splits.train_examples or math.inf):
         return dataset
     return dataclasses.replace(dataset, splits=dataclasses.replace(dataset.splits, train_examples=examples))
 
 
 def nothing_left(data: Data) -> UserError:
-    """The error of a mixture that lies in the cluster held out."""
+    """The error for a mixture of which the held-out cluster leaves nothing, or that has no training examples."""
+    if not data.held_out:
+        return UserError(f'MIXTURE_OR_TASK_NAME={data.mixture!r} has no training examples; name another mixture')
     return UserError(
         f'MIXTURE_OR_TASK_NAME={data.mixture!r} has nothing left to tune on with HELD_OUT={data.held_out!r}; '
         'name another mixture, or another cluster to hold out'
@@ -198,20 +206,20 @@ def nothing_left(data: Data) -> UserError:
 
 
 def _form_of(name: str) -> str | None:
-    """The ending of a mixture's name that says its form; None for a name that the catalogue does not give."""
+    """The suffix of a mixture's name that determines its form; None for a name that is not in the catalogue."""
     known = own_mixtures()
     return next((suffix for suffix in FORMS if name.endswith(suffix) and name.removesuffix(suffix) in known), None)
 
 
 def _combined(name: str, form: Form, data: Data) -> Form:
-    """The form of a name, completed by the settings; raises UserError where they speak of two."""
+    """The form of a name, completed by the settings; raises UserError if they contradict each other."""
     fields = {}
     for field, setting in _SETTINGS.items():
-        of_name, of_settings, default = getattr(form, field), getattr(data, setting), getattr(Form(), field)
-        if default not in (of_name, of_settings) and of_name != of_settings:
+        by_name, by_setting, default = getattr(form, field), getattr(data, setting), getattr(Form(), field)
+        if default not in (by_name, by_setting) and by_name != by_setting:
             raise UserError(
-                f'MIXTURE_OR_TASK_NAME={data.mixture!r}: {name} has {setting} {of_name!r} by its name, '
-                f'Data.{setting}={of_settings!r}; leave out one of the two'
+                f'MIXTURE_OR_TASK_NAME={data.mixture!r}: {name} has {setting} {by_name!r} by its name, '
+                f'Data.{setting}={by_setting!r}; leave out one of the two'
             )
-        fields[field] = of_settings if of_name == default else of_name
+        fields[field] = by_setting if by_name == default else by_name
     return Form(**fields)

@@ -1,4 +1,4 @@
-"""Mixtures: how often each dataset is sampled, and how what is tuned on becomes SeqIO tasks."""
+"""Mixtures for tuning: SeqIO tasks of datasets with their sampling rates."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,28 +19,27 @@ from flan_jax.data.overlap.drop import Dropped, without_overlaps
 from flan_jax.data.prepared_source import PreparedSource, count, keep_usable
 from flan_jax.data.seqio_tasks import training_task
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.settings import OF_THE_CATALOGUE, Data
-from flan_jax.data.source import MissingDataError, kept, split_slices
+from flan_jax.data.settings import CATALOGUE_ONLY, Data
+from flan_jax.data.source import MissingDataError, cached, split_slices
 from flan_jax.data.status import how_to_get
 from flan_jax.data.text import fingerprint, is_text, text_task
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 OTHER_CLUSTER = 'other'
-"""Cluster of tasks that are not made from the catalogue."""
+"""Cluster of tasks that do not come from the catalogue."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TuningMixture:
-    """A SeqIO mixture and what is known of its tasks.
+    """A SeqIO mixture, with the datasets of its tasks.
 
     Attributes:
       seqio: the mixture, with its rates.
-      members: the catalogue's dataset of every task, and its exemplars, by the task's name; empty where tasks are not
-        made from the catalogue.
-      text: what identifies the running text that is learned in place of datasets; empty for none.
-      ranked: whether its examples have all their responses, with scores, rather than their answer alone.
-      dropped: the training examples that are left out because of their texts, by dataset; see `overlap.drop.Dropped`.
+      members: dataset and form of every task by name; without tasks that do not come from the catalogue.
+      text: identity of the running text that replaces datasets; empty for none.
+      ranked: whether examples keep all their responses with scores, instead of only the answer.
+      dropped: training examples that are left out because of overlaps, by dataset; see `overlap.drop.Dropped`.
     """
 
     seqio: seqio.Mixture
@@ -61,19 +60,19 @@ class TuningMixture:
 
     @property
     def rates(self) -> dict[str, float]:
-        """Task name to the share of the examples that are sampled from it; sums to 1."""
+        """The share of examples that are sampled from each task, by name; the sum is 1."""
         rates = {task.name: float(self.seqio.get_rate(task)) for task in self.seqio.tasks}
         return {name: rate / sum(rates.values()) for name, rate in rates.items()}
 
 
 def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: bool = False) -> TuningMixture:
-    """The mixture of `data`, sampled as `Data.mixing` says; where it is `ranked`, with all responses.
+    """The mixture of `data`; with all responses of each example if `ranked`.
 
     Raises:
       UnknownName: for an unknown mixture or cluster.
-      UserError: if a cluster is held out of a mixture of which it is not known what is in it, overlaps are to be
-        dropped and nothing is held out, or responses shall be ranked that have no scores.
-      MissingDataError: if datasets are not prepared and `data.allow_missing` is off; lists them and what to do.
+      UserError: if a cluster is held out of a mixture whose datasets are unknown, overlaps are to be dropped but
+        nothing is held out, or `ranked` data have no scores.
+      MissingDataError: if datasets are not prepared and `data.allow_missing` is False; lists them and what to do.
     """
     if ranked:
         require_rankings(data)
@@ -94,7 +93,7 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: boo
 
 
 def require_rankings(data: Data) -> None:
-    """Raises UserError unless all that `data` tunes on has several responses to each prompt, with scores."""
+    """Raises UserError unless all datasets of `data` have several responses per prompt, with scores."""
     if data.parts or not is_own(data.mixture):
         raise UserError(
             f'MIXTURE_OR_TASK_NAME={data.mixture!r}: Run.objective ranks responses, which only datasets of the '
@@ -109,7 +108,7 @@ def require_rankings(data: Data) -> None:
 
 
 def prepared_members(data: Data) -> list[Member]:
-    """Those of the mixture's members that are prepared; raises as `tuning_mixture` does."""
+    """The members of the mixture that are prepared; raises like `tuning_mixture`."""
     wanted = members(data)
     missing = missing_datasets([member.dataset for member in wanted], data.tfds_data_dir)
     present = [member for member in wanted if member.dataset not in missing]
@@ -129,8 +128,8 @@ def mix(
 ) -> seqio.Mixture:
     """A SeqIO mixture of the members' training tasks.
 
-    They are sampled as `mixing` says; members of parts in proportion to their examples up to the part's rate, and all
-    of a part as its weight says.
+    Rates follow `mixing`. For members of parts they are proportional to the number of examples, up to the part's
+    maximal rate, and the rates of a part sum to its weight.
     """
     rates = weighted_rates(members, data_dir) if any(member.part for member in members) else {}
     tasks = []
@@ -151,9 +150,9 @@ def _task_of(
 
 
 def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str, float]:
-    """Task name to the share of the examples that members of parts get; sums to 1.
+    """The share of examples of each member of a part, by task name; the sum is 1.
 
-    A part of which no member is there gives its weight to the others.
+    The weight of a part without prepared members is distributed over the other parts.
 
     Raises:
       UserError: if no example of a part is usable.
@@ -161,14 +160,14 @@ def weighted_rates(members: Sequence[Member], data_dir: str | None) -> dict[str,
     drawn = [(member, member.part) for member in members if member.part]
     sizes = {m.task: mixing_rate(m.dataset, data_dir, ProportionalMixing(part.max_rate)) for m, part in drawn}
     parts = {part.name: part for _, part in drawn}
-    of_part = {name: sum(sizes[m.task] for m, part in drawn if part.name == name) for name in parts}
-    if empty := [name for name, size in of_part.items() if not size]:
+    part_sizes = {name: sum(sizes[m.task] for m, part in drawn if part.name == name) for name in parts}
+    if empty := [name for name, size in part_sizes.items() if not size]:
         raise UserError(f'Data.parts: {empty[0]} has no usable training example; leave it out, or prepare its data')
     weights = sum(part.weight for part in parts.values())
-    return {m.task: part.weight / weights * sizes[m.task] / of_part[part.name] for m, part in drawn}
+    return {m.task: part.weight / weights * sizes[m.task] / part_sizes[part.name] for m, part in drawn}
 
 
-@kept
+@cached
 @tf.autograph.experimental.do_not_convert
 def usable_examples(dataset: Dataset, split: str, data_dir: str | None) -> int:
     """Number of examples of a split that the dataset's filter keeps."""
@@ -184,7 +183,7 @@ def mixing_rate(dataset: Dataset, data_dir: str | None, mixing: Mixing = Proport
 
 
 def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset]:
-    """Those of the datasets that have no training examples in `data_dir`."""
+    """The datasets without training examples in `data_dir`."""
     return [d for d in datasets if not _has_training_examples(d, data_dir)]
 
 
@@ -215,12 +214,12 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
 
 
 def _is_registered_elsewhere(data: Data) -> bool:
-    """Whether the mixture is a name in SeqIO's registries that the catalogue does not give itself."""
+    """Whether the mixture is in SeqIO's registries but not in the catalogue."""
     return not is_own(data.mixture) and data.mixture in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
 
 
 def _text_mixture(data: Data) -> TuningMixture:
-    _require_as_it_is(data)
+    _require_no_catalogue_settings(data)
     if data.held_out:
         raise _cannot_hold_out(data, 'it is running text')
     task = text_task(data.mixture, Vocabulary(data.vocabulary), data.tfds_data_dir)
@@ -229,8 +228,8 @@ def _text_mixture(data: Data) -> TuningMixture:
 
 
 def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixture:
-    """A mixture or task by its name in SeqIO's registries, without the tasks that read what is held out."""
-    _require_as_it_is(data)
+    """A mixture or task of SeqIO's registries, without the tasks that read held-out data."""
+    _require_no_catalogue_settings(data)
     seqio.set_tfds_data_dir_override(data.tfds_data_dir)
     provider = seqio.get_mixture_or_task(data.mixture)
     _require_same_tokens(data, provider, prompt_format)
@@ -247,8 +246,8 @@ def _registered_mixture(data: Data, prompt_format: PromptFormat) -> TuningMixtur
     return TuningMixture(seqio.Mixture(data.mixture, list(rates.items())), found)
 
 
-def _require_as_it_is(data: Data) -> None:
-    if given := [name for name in OF_THE_CATALOGUE if getattr(data, name) != getattr(Data, name)]:
+def _require_no_catalogue_settings(data: Data) -> None:
+    if given := [name for name in CATALOGUE_ONLY if getattr(data, name) != getattr(Data, name)]:
         raise UserError(
             f'MIXTURE_OR_TASK_NAME={data.mixture!r} is taken as it is, but Data.{given[0]} is set, which applies to '
             'mixtures of the catalogue; leave it out'

@@ -1,4 +1,4 @@
-"""The options of an example: which of them are right, and the block in which they are listed."""
+"""The options of an example: which of them are correct, and the options block."""
 
 import dataclasses
 
@@ -9,12 +9,12 @@ from flan_jax.catalogue.option_styles import LISTED, OptionStyle
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Options, and what follows from them; each tensor is made when it is asked for, since all take a while to trace.
+    """Options and the tensors derived from them, which are made lazily, because each takes time to trace.
 
     Attributes:
-      given: their texts: strings [n], or a tuple where they are the same in every example.
-      label: the index of the right one, or booleans [n] where several may be right.
-      style: how they are listed, and whether an answer is an option's text or its mark.
+      given: texts of the options: strings [n], or a tuple if they are the same in every example.
+      label: index of the correct option, or booleans [n] if several may be correct.
+      style: how options are listed, and whether the answer is an option's text or its letter.
     """
 
     given: tf.Tensor | tuple[str, ...]
@@ -23,24 +23,24 @@ class Options:
 
     @property
     def texts(self) -> tf.Tensor:
-        """Strings [n]."""
+        """Texts of the options, strings [n]."""
         return tf.constant(self.given) if isinstance(self.given, tuple) else self.given
 
     @property
     def answers(self) -> tf.Tensor:
-        """What may be answered: texts, or marks; strings [n]."""
+        """The possible answers: texts or letters, strings [n]."""
         return tf.constant(self.style.marks)[: tf.size(self.texts)] if self.style.answer_is_mark else self.texts
 
     @property
     def right(self) -> tf.Tensor:
-        """Whether each is right; booleans [n]."""
+        """Whether each option is correct, booleans [n]."""
         return self.label if self._several else tf.range(tf.size(self.texts, out_type=self.label.dtype)) == self.label
 
     @property
     def references(self) -> tf.Tensor:
-        """The right answers, strings [number of them]; InvalidArgumentError where there are none."""
+        """The correct answers, strings [number of correct options]; raises InvalidArgumentError if there are none."""
         texts, right = self.texts, self.right
-        is_one = tf.raw_ops.Assert(  # tf.debugging.Assert would be two more functions to trace
+        is_one = tf.raw_ops.Assert(  # tf.debugging.Assert would trace two more functions
             condition=(tf.size(right) == tf.size(texts)) & tf.reduce_any(right),
             data=['the label', self.label, 'is none of the', tf.size(texts), 'options'],
         )
@@ -49,7 +49,7 @@ class Options:
 
     @property
     def first_right(self) -> tf.Tensor:
-        """The first right answer, a scalar string; InvalidArgumentError where there is none."""
+        """The first correct answer, a scalar string; raises InvalidArgumentError if there is none."""
         return self.references[0] if self._several else self._answer
 
     @property
@@ -66,12 +66,12 @@ class Options:
 
     @property
     def _answer(self) -> tf.Tensor:
-        """The answer at an index, which TensorFlow refuses where it is none of theirs."""
+        """The answer at the label's index; TensorFlow raises an error if the index is out of range."""
         return tf.gather(self.answers, self.label)
 
 
 def options_block(texts: tf.Tensor, style: OptionStyle = LISTED) -> tf.Tensor:
     """The options suffix (FLAN, section 2.3): a header, then one line per option. Strings [n] to a scalar."""
-    beginnings = [f'\n{mark} ' for mark in style.marks]
-    beginning = tf.constant(beginnings)[: tf.size(texts)] if style.tells_apart else beginnings[0]
-    return tf.strings.join([style.header, tf.strings.reduce_join(tf.strings.join([beginning, texts]), 0)])
+    prefixes = [f'\n{mark} ' for mark in style.marks]
+    prefix = tf.constant(prefixes)[: tf.size(texts)] if style.tells_apart else prefixes[0]
+    return tf.strings.join([style.header, tf.strings.reduce_join(tf.strings.join([prefix, texts]), 0)])

@@ -1,6 +1,6 @@
-"""The settings of a part of what is tuned on, with a weight of its own: a sub-mixture of Flan 2022.
+"""The settings of a part of the training data, which is a sub-mixture with a weight, as in Flan 2022.
 
-How an example of a part is put to the model is drawn for each example and epoch: see `flan_jax.data.drawing`.
+The form of an example is drawn for each example and epoch, see `flan_jax.data.drawing`.
 """
 
 import dataclasses
@@ -14,21 +14,21 @@ Share = Annotated[float, Between(0, 1)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Part(Settings):
-    """A sub-mixture: which datasets, how much of all examples, and the shares of the forms that they take.
+    """A sub-mixture: its datasets, its share of all examples, and the shares of the forms of its examples.
 
     Attributes:
-      name: what tables and tasks call it.
-      mixture: names of the catalogue, joined by '+', as `Data.mixture` has them.
+      name: its name in tables and tasks.
+      mixture: names of the catalogue, joined by '+', as in `Data.mixture`.
       weight: its share of all examples is its weight over the sum of weights.
-      max_rate: examples of a dataset that count at most, when it is weighed against the others of the part.
-      few_shot: share of the examples that have exemplars before them.
-      max_shots: exemplars at most; their number is uniform from 1.
-      few_shot_length: tokens of a prompt with exemplars at most.
-      hidden: share of the examples with options that do not show them, in templates that do without.
-      lettered: share of the examples with shown options whose marks tell them apart.
-      letter_targets: share of those that are answered by the mark rather than by the option's text.
-      shuffled: share of the examples with shown options that have them in random order.
-      inverted: share of the examples in inverted templates, where a dataset has any; None for all templates alike.
+      max_rate: maximal number of examples that count for a dataset's rate within the part.
+      few_shot: share of examples with exemplars.
+      max_shots: maximal number of exemplars; the number is uniform from 1 on.
+      few_shot_length: maximal tokens of a prompt with exemplars.
+      hidden: share of examples with options that hide them, among templates that do not refer to options.
+      lettered: share of examples with shown options that list them with letters or numbers.
+      letter_targets: share of lettered examples whose answer is the letter instead of the option's text.
+      shuffled: share of examples with shown options that list them in random order.
+      inverted: share of examples in inverted templates, if a dataset has any; None for equal shares of all templates.
     """
 
     name: Text

@@ -1,7 +1,7 @@
-"""Writing prepared TFDS datasets from a user's examples or from the bundled samples, through the real builders.
+"""Writes prepared TFDS datasets from a user's files or from the bundled samples, with the real builders.
 
-Nothing downstream can tell such a dataset from a downloaded one: the builder's own features encode every example, its
-own writer writes the files, and a directory appears only when it is complete.
+Such a dataset is read like a downloaded one: the builder's features encode every example, its writer writes the files,
+and the directory appears only when it is complete.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from flan_jax.data.example_files import ExampleError, read_file
 from flan_jax.data.features import complete, features_read, misfit
 from flan_jax.data.own_instructions import UNFINISHED
 from flan_jax.data.renderable import check_rendering
-from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY, forget
+from flan_jax.data.source import CONTENTS_KEY, ORIGIN_KEY, clear_caches
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.files import make_folder
 
@@ -35,7 +35,7 @@ _LITTER_SECONDS = 3600
 
 @contextlib.contextmanager
 def no_folders_left() -> Iterator[None]:
-    """Every builder of TFDS makes an empty folder among the system's temporary ones, and leaves it there."""
+    """Removes the empty temporary folder that every TFDS builder creates and leaves behind."""
     with tempfile.TemporaryDirectory() as folder:
         before, tempfile.tempdir = tempfile.tempdir, folder
         try:
@@ -45,7 +45,7 @@ def no_folders_left() -> Iterator[None]:
 
 
 def sample_files(dataset: Dataset) -> dict[str, pathlib.Path]:
-    """TFDS split to the bundled file of sample examples; empty where the dataset has none."""
+    """The bundled file of sample examples for each TFDS split; empty if the dataset has none."""
     folder = importlib.resources.files('flan_jax.tasks') / 'samples' / dataset.source_name
     return {file.stem: file for file in sorted(pathlib.Path(str(folder)).glob('*.jsonl'))}
 
@@ -62,20 +62,20 @@ def write_dataset(
 
     Args:
       source: TFDS name with configuration and version.
-      files: TFDS split to file of examples in the builder's features; class labels by name or number.
+      files: for each TFDS split, a file of examples with the builder's features; class labels by name or number.
       data_dir: directory of prepared datasets.
-      origin: where the examples come from, kept in the dataset's metadata.
-      features: feature name to TFDS feature, where TFDS does not know the dataset.
-      declarations: what will read the source. Features that none of them reads may be absent and are written empty, and
-        splits that none of them reads are refused. Without declarations everything must be there.
+      origin: where the examples come from, stored in the dataset's metadata.
+      features: TFDS features by name, if TFDS does not know the dataset.
+      declarations: datasets that will read the source. Features that none of them reads may be absent and are written
+        as empty values; splits that none of them reads are refused. Without declarations, all features are required.
 
     Returns:
-      The directory written.
+      The directory.
 
     Raises:
-      ExampleError: naming file and line of the first example that does not fit; nothing is written then.
+      ExampleError: for the first example that does not fit, with file and line; nothing is written.
       UnknownName: for a split that no declaration reads.
-      UserError: if the dataset is prepared there already, or nobody says what its features are.
+      UserError: if the dataset is prepared there already, or its features are unknown.
     """
     builder = unprepared_builder(source, features, data_dir)
     if declarations:
@@ -90,30 +90,30 @@ def write_dataset(
 def write_examples(
     builder: tfds.core.DatasetBuilder, examples: Mapping[str, Sequence[Mapping[str, Any]]], metadata: Mapping[str, Any]
 ) -> pathlib.Path:
-    """Writes the examples of every split, which fit the builder's features; returns the directory, complete."""
+    """Writes the examples of every split, which must fit the builder's features; returns the directory."""
     metadata = {**metadata, CONTENTS_KEY: _digest(examples)}
-    builder.info._metadata = tfds.core.MetadataDict(metadata)  # the builder makes its own DatasetInfo, closed to us
+    builder.info._metadata = tfds.core.MetadataDict(metadata)  # there is no public way to set it
     builder._split_generators = lambda *args, **kwargs: {split: enumerate(found) for split, found in examples.items()}
     make_folder(builder.data_dir_root)
     _remove_litter(pathlib.Path(builder.data_path).parent)
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints two lines and bars per dataset
         tfds.disable_progress_bar()
         builder.download_and_prepare(file_format='tfrecord')
-    forget()
+    clear_caches()
     return pathlib.Path(builder.data_path)
 
 
 def _digest(examples: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Sixteen hexadecimal digits that stand for the examples of every split, in their order."""
+    """A digest, sixteen hexadecimal digits, of the examples of every split, in their order."""
     found = hashlib.sha256()
-    for split, of_split in sorted(examples.items()):
-        for ex in of_split:
+    for split, split_examples in sorted(examples.items()):
+        for ex in split_examples:
             found.update(json.dumps([split, ex], sort_keys=True, default=_plain).encode())
     return found.hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no type for: numbers and arrays of NumPy, and bytes."""
+    """The JSON form of NumPy numbers and arrays, and of bytes."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, np.generic | np.ndarray):
@@ -122,7 +122,7 @@ def _plain(value: Any) -> Any:
 
 
 def _remove_litter(folder: pathlib.Path) -> None:
-    """Removes what TFDS left where it was killed; it does not say whose it is, so that it must be an hour old."""
+    """Removes folders of killed TFDS processes; they must be an hour old, since their owner is not known."""
     for path in folder.glob(f'{UNFINISHED}*'):
         if path.is_dir() and time.time() - path.stat().st_mtime > _LITTER_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
@@ -137,10 +137,10 @@ def _check_splits(files: Mapping[str, pathlib.Path], declarations: Sequence[Data
 
 
 def unprepared_builder(source: str, features: Mapping[str, Any] | None, data_dir: str) -> tfds.core.DatasetBuilder:
-    """The builder that TFDS has for a source, or one made from `features`, with nothing in its directory yet.
+    """The TFDS builder of a source that is not prepared yet, or a builder made from `features`.
 
     Raises:
-      UserError: if the dataset is prepared there already, or nobody says what its features are.
+      UserError: if the dataset is prepared there already, or its features are unknown.
     """
     builder = _builder(source, features, data_dir)
     if builder.is_prepared():
@@ -173,16 +173,16 @@ def checked_examples(
     read: Collection[tuple[str, ...]] | None = None,
     declarations: Sequence[Dataset] = (),
 ) -> list[Mapping[str, Any]]:
-    """All examples of a file, each proved to fit the features.
+    """All examples of a file, each checked against the features.
 
     Args:
-      features: the builder's.
+      features: the builder's features.
       path: JSON Lines or Parquet.
-      read: the features that are read; others may be absent and become empty. None where all are needed.
-      declarations: what will read the examples.
+      read: the features that are read; others may be absent and become empty. None if all are required.
+      declarations: datasets that will read the examples.
 
     Raises:
-      ExampleError: for the first that does not fit, or cannot be rendered.
+      ExampleError: for the first example that does not fit, or cannot be rendered.
     """
     located = []
     for where, ex in read_file(path):
@@ -214,7 +214,7 @@ def _check_example(features: tfds.features.FeaturesDict, where: str, ex: Mapping
 
 
 def prepare_samples(datasets: Iterable[Dataset], data_dir: str) -> list[str]:
-    """Writes the bundled samples of all datasets whose source is not prepared yet; returns the sources written."""
+    """Writes the bundled samples of all datasets whose source is not prepared yet; returns these sources."""
     written = []
     for dataset in datasets:
         if dataset.source in written or not (files := sample_files(dataset)):

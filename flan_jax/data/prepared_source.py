@@ -1,4 +1,4 @@
-"""Prepared datasets as SeqIO reads them."""
+"""Prepared datasets as SeqIO data sources."""
 
 import dataclasses
 import functools
@@ -12,10 +12,10 @@ import tensorflow as tf
 from flan_jax.catalogue.declaration import Dataset, TfdsExample
 from flan_jax.catalogue.splits import Slice
 from flan_jax.data.records import records
-from flan_jax.data.source import MissingDataError, default_folder, kept, prepared_builder, split_slices
+from flan_jax.data.source import MissingDataError, cached, default_folder, prepared_builder, split_slices
 
 SHUFFLE_BUFFER = 10_000
-"""Examples held in memory for shuffling; examples are shuffled before they are rendered, while they are small."""
+"""Examples in the shuffle buffer; examples are shuffled before they are rendered, while they are small."""
 
 
 def default_data_dir() -> str:
@@ -24,18 +24,18 @@ def default_data_dir() -> str:
 
 
 class PreparedSource(seqio.DataSource):
-    """A SeqIO source over a catalogue dataset, its splits resolved when they are first read.
+    """A SeqIO source of a dataset of the catalogue; its splits are resolved lazily.
 
-    Several splits, one after the other, are read as 'train+test'.
+    'train+test' reads several splits, one after the other.
     """
 
     def __init__(self, dataset: Dataset, data_dir: str | None = None, limit: int = -1):
         """Reads `dataset`.
 
         Args:
-          dataset: what is read.
-          data_dir: from here; from `default_data_dir()` at the time of reading where None.
-          limit: rows of each split at most, the first ones; all where negative.
+          dataset: the dataset.
+          data_dir: directory of prepared datasets; None for `default_data_dir()` at the time of reading.
+          limit: maximal number of rows of each split, from the first on; negative for all.
         """
         self.dataset = dataset
         self._data_dir = data_dir
@@ -59,7 +59,7 @@ class PreparedSource(seqio.DataSource):
         return False
 
     def slice(self, split: str) -> Slice:
-        """The rows that `split` stands for; raises MissingDataError."""
+        """The rows of `split`; raises MissingDataError."""
         slices = split_slices(self.dataset, self.data_dir)
         if split not in slices:
             raise MissingDataError(
@@ -73,7 +73,7 @@ class PreparedSource(seqio.DataSource):
         return [self.slice(split) for split in splits.split('+')]
 
     def num_input_examples(self, split: str) -> int:
-        """The examples of `split`, those of a row that holds several each counted."""
+        """The number of examples of `split`; a row may hold several."""
         if self.dataset.expand is None:
             return sum(map(len, self._slices(split)))
         return _count_expanded(self.dataset, split, self.data_dir, self._limit)
@@ -86,7 +86,7 @@ class PreparedSource(seqio.DataSource):
     def rows(
         self, split: str, shuffle: bool = False, seed: int | None = None, shard_info: seqio.ShardInfo | None = None
     ) -> tf.data.Dataset:
-        """The rows of `split`, parsed; as `serialised`, which see."""
+        """The parsed rows of `split`; see `serialised`."""
         return self.serialised(split, shuffle, seed, shard_info).map(self.parse, tf.data.AUTOTUNE)
 
     def serialised(
@@ -100,16 +100,14 @@ class PreparedSource(seqio.DataSource):
         """
         info, slices = prepared_builder(self.dataset.source, self.data_dir).info, self._slices(split)
         shard, number = shard_info or seqio.ShardInfo(0, 1), itertools.count()
-        of_slices = []
+        by_slice = []
         for files in (info.splits[str(rows)].file_instructions for rows in slices):
             if own := [file for file in files if next(number) % shard.num_shards == shard.index]:
-                of_slices.append(records(info, own, shuffle, seed))
-        if not of_slices:
+                by_slice.append(records(info, own, shuffle, seed))
+        if not by_slice:
             raise ValueError(f'{self.dataset.name}, {split}: no file for {shard}, there are {next(number)}')
-        together = functools.reduce(tf.data.Dataset.concatenate, of_slices)
-        if shuffle:
-            together = together.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed)
-        return together
+        rows = functools.reduce(tf.data.Dataset.concatenate, by_slice)
+        return rows.shuffle(min(sum(map(len, slices)), SHUFFLE_BUFFER), seed=seed) if shuffle else rows
 
     def parse(self, row: tf.Tensor) -> TfdsExample:
         """The features of a serialised row."""
@@ -119,10 +117,10 @@ class PreparedSource(seqio.DataSource):
     def usable(
         self, split: str, shuffle: bool = False, seed: int | None = None
     ) -> tuple[tf.data.Dataset, Callable[[Any], TfdsExample]]:
-        """The usable examples, as they are read, and the function by which each is parsed.
+        """The usable examples, possibly still serialised, and the function that parses each.
 
-        Who maps them parses them in the same function: another one would take long to trace. They are parsed before
-        where they are looked into before, for a filter or since a row holds several.
+        Callers parse in their own mapped function, because tracing a second function takes long. Examples are parsed
+        already if the dataset has a filter or its rows hold several examples; the returned function is then identity.
         """
         if self.dataset.keep is None and self.dataset.expand is None:
             return self.serialised(split, shuffle, seed), self.parse
@@ -140,7 +138,7 @@ class PreparedSource(seqio.DataSource):
         use_cached: bool = False,
         num_epochs: int | None = 1,
     ) -> tf.data.Dataset:
-        """The examples of `split` in the order on disk, or shuffled by `seed`, anew in every repetition."""
+        """The examples of `split` in the order on disk, or shuffled by `seed`, differently in every repetition."""
         del sequence_length, use_cached, num_epochs  # part of SeqIO's interface; the task applies them
         rows = self.rows(split, shuffle, seed, shard_info)
         if self.dataset.expand is None:
@@ -150,22 +148,22 @@ class PreparedSource(seqio.DataSource):
 
 
 def keep_usable(examples: tf.data.Dataset, dataset: Dataset) -> tf.data.Dataset:
-    """Leaves out the examples that the dataset's documented filter rejects."""
+    """Applies the dataset's documented filter."""
     return examples if dataset.keep is None else examples.filter(dataset.keep.test)
 
 
 def without_tuning() -> tf.data.Options:
-    """tf.data neither rewrites nor tunes a pipeline: both take longer than they save, and every tuner is a thread."""
+    """Options that disable graph rewrites and autotuning, which cost more time than they save and start threads."""
     options = tf.data.Options()
     options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = False
     return options
 
 
-@kept
+@cached
 def _count_expanded(dataset: Dataset, split: str, data_dir: str, limit: int) -> int:
     return count(PreparedSource(dataset, data_dir, limit).get_dataset(split, shuffle=False))
 
 
 def count(examples: tf.data.Dataset) -> int:
-    """Number of the examples, which are read for it."""
+    """The number of examples, found by reading all of them."""
     return int(examples.reduce(tf.constant(0, tf.int64), lambda number, ex: number + 1))

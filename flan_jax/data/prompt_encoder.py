@@ -1,4 +1,4 @@
-"""Tokenisation of rendered examples in Python: the tokens that `flan_jax.data.tokenize` gives inside tf.data."""
+"""Tokenisation of rendered examples in Python, equal to `flan_jax.data.tokenize` inside tf.data."""
 
 import dataclasses
 import itertools
@@ -17,15 +17,15 @@ from flan_jax.tokenizers.vocabulary import Vocabulary
 
 @dataclasses.dataclass(frozen=True)
 class EncodedPrompt:
-    """A rendered example as a model has it.
+    """The tokens of a rendered example.
 
     Attributes:
       prompt: its tokens, int32 [T].
-      text: the prompt as people read it, long fields shortened.
-      answers: the tokens of each of its answers, int32 [T].
-      shots: exemplars in the prompt.
-      shortened: whether long fields or earlier turns are cut.
-      fits: whether the prompt, so shortened, has no more tokens than it may; if not, it has lost its end.
+      text: the prompt for people, with long fields shortened.
+      answers: the tokens of each possible answer, int32 [T].
+      shots: number of exemplars in the prompt.
+      shortened: whether long fields were shortened or earlier turns left out.
+      fits: whether the prompt then fits; if not, its end was cut.
     """
 
     prompt: np.ndarray
@@ -38,12 +38,12 @@ class EncodedPrompt:
 
 @dataclasses.dataclass(frozen=True)
 class PromptEncoder:
-    """Rendered examples to tokens, in one format and vocabulary.
+    """Turns rendered examples into tokens, for one prompt format and vocabulary.
 
     Attributes:
-      prompt_format: what stands before, between and after the texts.
-      vocabulary: the model's.
-      max_length: tokens that a prompt may have.
+      prompt_format: the text before, between and after the parts of an example.
+      vocabulary: the model's vocabulary.
+      max_length: maximal tokens of a prompt.
     """
 
     prompt_format: PromptFormat
@@ -51,7 +51,7 @@ class PromptEncoder:
     max_length: int
 
     def encode(self, rendered: Rendered) -> EncodedPrompt:
-        """The tokens of a prompt, as many exemplars before it as fit whole, and of all its answers."""
+        """The tokens of the prompt, after as many exemplars as fit completely, and of all possible answers."""
         if rendered.is_dialogue or isinstance(self.prompt_format, ChatTemplate):
             return self._encode_dialogue(rendered)
         question, whole, long_texts = rendered.dialogue.question, rendered.dialogue.question, rendered.long_texts
@@ -70,11 +70,11 @@ class PromptEncoder:
         )
 
     def few_shot_prompt(self, text: str, exemplars: Sequence[str]) -> tuple[list[int], int]:
-        """As many of the first exemplars as fit whole, then the prompt; the tokens, and how many exemplars.
+        """The tokens of the prompt after as many of the first exemplars as fit completely, and their number.
 
         Args:
           text: inputs.
-          exemplars: inputs and targets in turn.
+          exemplars: inputs and targets, alternating.
         """
         bound = min(LENGTH_BOUND - 1, self.max_length)
         query = self.prompt_format.encode_prompt(self.vocabulary, text, self.max_length)
@@ -85,7 +85,7 @@ class PromptEncoder:
             begin = len(self.prompt_format.bos(self.vocabulary))
             solved = itertools.chain.from_iterable(map(self._encode, before[:shots]))
             return [*query[:begin], *solved, *query[begin:]], shots
-        while shots:  # what goes on in the text that follows is tokenised with it
+        while shots:  # without EOS between them, exemplars and prompt are tokenised as one text
             together = ''.join(before[:shots]) + self.prompt_format.prompt.format(input=text, eos=EOS_MARK)
             tokens = self.prompt_format.bos(self.vocabulary) + self._encode(together)
             if len(tokens) <= bound:
@@ -120,12 +120,12 @@ class PromptEncoder:
         return self.prompt_format.exemplar.format(input=solved[0], target=solved[1], eos=EOS_MARK)
 
     def _encode(self, text: str) -> list[int]:
-        """A text with marks of EOS, between which it is tokenised as one."""
+        """The tokens of a text with EOS marks; the text between two marks is tokenised as a whole."""
         first, *others = map(self.vocabulary.encode, text.split(EOS_MARK))
         return [*first, *itertools.chain.from_iterable([self.vocabulary.eos_id, *other] for other in others)]
 
     def _readable(self, text: str, exemplars: Sequence[str]) -> str:
-        """The text of a prompt as people read it, with a blank line for EOS and none at the end."""
+        """The text of a prompt for people, with a blank line in place of EOS, except at the end."""
         before = map(self._exemplar, zip(exemplars[::2], exemplars[1::2]))
         prompt = self.prompt_format.prompt.removesuffix('{eos}').format(input=text, eos=EOS_MARK)
         return (''.join(before) + prompt).replace(EOS_MARK, '\n\n')

@@ -1,29 +1,29 @@
 """The catalogue in SeqIO's registries, for SeqIO's own tools and for other trainers.
 
-Every name begins with `flan_jax.v1.`, here left out; ten thousand of them are registered when
-`flan_jax.tasks.registered` is imported, so tasks and mixtures are built only when they are looked into.
+Every name has the prefix `flan_jax.v1.`, which is left out here. Importing `flan_jax.tasks.registered` registers ten
+thousand names, so tasks and mixtures are built lazily.
 
 | name | what it is |
 |---|---|
 | rte | training: a random template for every example and epoch |
 | rte_few_shot | training: the same with up to 16 exemplars |
 | rte_first_4_templates | training: a random one of the first four templates |
-| rte_no_template, rte_dataset_name | training: the wordings of FLAN's section 4.3 |
+| rte_no_template, rte_dataset_name | training: the ablations of FLAN's section 4.3 |
 | rte_response_only | training: answers after empty inputs (response tuning, Hewitt et al. 2024) |
-| rte_template_3 | evaluation: template 3, the answer written out |
+| rte_template_3 | evaluation: template 3, the answer generated |
 | rte_template_3_rank | evaluation: every option as a target to be scored |
 | rte_template_3_rank_no_options | evaluation: the same without the options suffix |
 | rte_template_3_4_shot, rte_template_3_rank_4_shot | evaluation: with four exemplars, sampled for each example |
 | rte_template_3_4_fixed_shot, ... | evaluation: with the same four exemplars for all examples |
-| rte_dataset_name_template_0, ... | evaluation: the wordings of section 4.3 |
-| sentiment_eval | mixture for evaluation: every template of a cluster's datasets, the answer written out |
-| sentiment_eval_rank | mixture for evaluation: every template of those that have options, each option to be scored |
+| rte_dataset_name_template_0, ... | evaluation: the ablations of section 4.3 |
+| sentiment_eval | mixture for evaluation: every template of a cluster's datasets, the answer generated |
+| sentiment_eval_rank | mixture for evaluation: every template of those with options, each option to be scored |
 
-The mixtures for training are those of `members.own_mixtures` but for single datasets; `flan` and `flan_without_CLUSTER`
+The mixtures for training are those of `members.own_mixtures` without single datasets; `flan` and `flan_without_CLUSTER`
 exist in all forms of training, such as `flan_without_sentiment_few_shot`.
 
-SeqIO keeps a task's cached examples in a folder of its name. So the name says which version they are of, and there is
-no shorter one besides: its folder would go stale unseen, and `rte` or `cola` may be another library's task.
+SeqIO caches the examples of a task in a folder of its name, which therefore includes a version. There is no shorter
+alias: its cache would become stale unnoticed, and `rte` or `cola` may be another library's task.
 """
 
 import functools
@@ -43,16 +43,16 @@ from flan_jax.data.settings import MAX_SHOTS
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 SHOTS = (1, 2, 4, 8, MAX_SHOTS)
-"""Numbers of exemplars for which evaluation tasks have a name."""
+"""Numbers of exemplars of the registered evaluation tasks."""
 
 Build = Callable[[], seqio.Task]
 
 Rate = float | Callable[[seqio.Task], float]
-"""How often a mixture draws from a task, relative to the others."""
+"""The relative rate at which a mixture samples from a task."""
 
 
 class LazyProvider:
-    """A task or mixture that is built when something other than its name is first needed."""
+    """A task or mixture that is built at the first access to an attribute other than its name."""
 
     def __init__(self, name: str, build: Callable[[], seqio.Task | seqio.Mixture]):
         self._name = name
@@ -67,11 +67,11 @@ class LazyProvider:
 
 
 class LazyTask(LazyProvider, CatalogueTask):
-    """A `LazyProvider` that SeqIO takes for a task."""
+    """A `LazyProvider` that SeqIO accepts as a task."""
 
 
 class LazyMixture(LazyProvider, seqio.Mixture):
-    """A `LazyProvider` that SeqIO takes for a mixture."""
+    """A `LazyProvider` that SeqIO accepts as a mixture."""
 
 
 def register(datasets: Iterable[Dataset]) -> None:
@@ -98,12 +98,12 @@ def register_mixtures() -> None:
 
 
 def tasks_of(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[str, Build]]:
-    """Name and builder of every task that derives from a dataset."""
+    """Name and builder of every task of a dataset."""
     if dataset.splits.train:
         yield from _training_tasks(dataset, vocabulary)
     yield from _evaluation_tasks(dataset, dataset.name, vocabulary)
     for suffix, form in FORMS.items():
-        if form.instructions not in ('templates', 'response_only'):  # there is nothing to ask without a question
+        if form.instructions not in ('templates', 'response_only'):  # empty inputs cannot be evaluated
             yield from _evaluation_tasks(in_form(dataset, form.instructions), dataset.name + suffix, vocabulary)
     if dataset.splits.train:
         yield from _few_shot_tasks(dataset, vocabulary)
@@ -137,14 +137,14 @@ def _few_shot_tasks(dataset: Dataset, vocabulary: Vocabulary) -> Iterator[tuple[
 
 
 def _evaluated(dataset: Dataset, kind: str) -> Iterator[str]:
-    """Names of a dataset's zero-shot evaluation tasks of a kind, where it has them."""
+    """Names of a dataset's zero-shot evaluation tasks of a kind, if it has any."""
     if dataset.has_options or not kind:
         for template in dataset.forward_templates:
             yield f'{dataset.name}_template_{template}{kind}'
 
 
 def _add_mixture(name: str, tasks: Sequence[tuple[str, Rate]]) -> None:
-    """Registers a mixture of tasks, each given by its name without what all names begin with, and its rate."""
+    """Registers a mixture of tasks, each given by its name without prefix, and its rate."""
     rates = [(REGISTERED + task, rate) for task, rate in tasks]
     build = functools.partial(seqio.Mixture, REGISTERED + name, rates)
     seqio.MixtureRegistry.add_provider(REGISTERED + name, LazyMixture(REGISTERED + name, build))

@@ -1,4 +1,4 @@
-"""Whether examples can be rendered, told by the rows of the files that they come from, or that lie on disk."""
+"""Checks that examples can be rendered, with errors that name the row of a user's file or of prepared data."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from flan_jax.data.prepared_source import PreparedSource, without_tuning
 from flan_jax.errors import UserError
 
 _NOT_UTF8 = 'Invalid formatting on input string'
-"""What TensorFlow says of such text."""
+"""Beginning of TensorFlow's message for text that is not UTF-8."""
 
 
 class CannotRender(UserError):
@@ -23,10 +23,10 @@ class CannotRender(UserError):
 
 
 def check_rendering(dataset: Dataset, features: tfds.features.FeaturesDict, examples: Sequence[Located]) -> None:
-    """Renders examples that fit the features, as training and evaluation will, those apart that are never used.
+    """Renders all usable examples, which must fit the features, as training and evaluation will.
 
     Raises:
-      ExampleError: for the first that cannot be, such as one whose label is none of its options; names its row.
+      ExampleError: for the first that cannot be rendered, such as one whose label is not an option; names its row.
     """
     rows = [features.serialize_example(features.encode_example(ex)) for _, ex in examples]
     broken = sorted(set(range(len(rows))) - _rendered(dataset, features, rows))
@@ -37,27 +37,27 @@ def check_rendering(dataset: Dataset, features: tfds.features.FeaturesDict, exam
 
 
 def _rendered(dataset: Dataset, features: tfds.features.FeaturesDict, rows: Sequence[bytes]) -> set[int]:
-    """The places of the rows that can be rendered, or that the documented filter leaves out."""
+    """The indices of rows that can be rendered, or that the documented filter leaves out."""
     examples = tf.data.Dataset.from_tensor_slices(rows).enumerate()
-    return set(_sound(dataset, examples.map(lambda place, row: (place, features.deserialize_example(row)))))
+    return set(_sound(dataset, examples.map(lambda index, row: (index, features.deserialize_example(row)))))
 
 
 @tf.autograph.experimental.do_not_convert
 def _sound(dataset: Dataset, rows: tf.data.Dataset) -> Iterator[int]:
-    """The places of those of numbered rows that can be rendered, or that the documented filter leaves out."""
+    """The indices of numbered rows that can be rendered, or that the documented filter leaves out."""
 
-    def render(place, ex):
+    def render(index, ex):
         if dataset.expand is not None:
-            return place, tf.nest.flatten(dataset.expand(ex))
+            return index, tf.nest.flatten(dataset.expand(ex))
         used = tf.constant(True) if dataset.keep is None else dataset.keep.test(ex)
-        return place, tf.cond(used, lambda: _strings(dataset, ex), lambda: tf.constant(''))
+        return index, tf.cond(used, lambda: _strings(dataset, ex), lambda: tf.constant(''))
 
-    return (int(place) for place, _ in rows.map(render).ignore_errors().as_numpy_iterator())
+    return (int(index) for index, _ in rows.map(render).ignore_errors().as_numpy_iterator())
 
 
 @contextlib.contextmanager
 def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None]:
-    """Raises CannotRender with the first row that cannot be rendered, where an example of the body cannot be."""
+    """If the body raises CannotRender, raises it again with the first row that cannot be rendered."""
     try:
         yield
     except (CannotRender, UnicodeDecodeError) as error:
@@ -67,11 +67,11 @@ def located(dataset: Dataset, split: str, data_dir: str | None) -> Iterator[None
 
 
 def _first_broken(source: PreparedSource, split: str) -> str | None:
-    """Says which row of a split is the first, in the order on disk, that cannot be read or rendered, and why."""
+    """A message with the first row of a split, in the order on disk, that cannot be read or rendered; None if none."""
     readable, unread = _readable(source.rows(split))
     rows = source.rows(split).take(readable)
     sound = iter(_sound(source.dataset, rows.enumerate()))
-    row = next(place for place in itertools.count() if next(sound, None) != place)
+    row = next(index for index in itertools.count() if next(sound, None) != index)
     if row == readable and not unread:
         return None
     is_read = row < readable
@@ -83,7 +83,7 @@ def _first_broken(source: PreparedSource, split: str) -> str | None:
 
 
 def _readable(rows: tf.data.Dataset) -> tuple[int, str]:
-    """How many rows can be read before one that cannot, and why that one cannot; '' where all can."""
+    """The number of rows before the first that cannot be read, and the reason; '' if all can be read."""
     count = 0
     try:
         for _ in rows:
@@ -95,7 +95,7 @@ def _readable(rows: tf.data.Dataset) -> tuple[int, str]:
 
 @tf.autograph.experimental.do_not_convert
 def _why(dataset: Dataset, row: tf.data.Dataset) -> str:
-    """What TensorFlow says of a row that cannot be rendered."""
+    """TensorFlow's message for a row that cannot be rendered."""
     examples = row if dataset.expand is None else row.map(dataset.expand).unbatch()
     try:
         list(examples.map(lambda ex: _strings(dataset, ex)).as_numpy_iterator())
@@ -105,7 +105,7 @@ def _why(dataset: Dataset, row: tf.data.Dataset) -> str:
 
 
 def _strings(dataset: Dataset, ex) -> tf.Tensor:
-    """All that is read of an example, as one text."""
+    """All values of an example, joined to one text."""
     values = [*rendering.read_values(dataset, ex).values(), *rendering.read_before(dataset, ex).values()]
     texts = [value if value.dtype == tf.string else tf.strings.as_string(value) for value in values]
     together = tf.strings.join([tf.strings.reduce_join(text) for text in texts])
@@ -121,10 +121,10 @@ def _reason(dataset: Dataset, ex) -> str:
 
 
 def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
-    """The examples as NumPy has them.
+    """The examples as NumPy arrays.
 
     Raises:
-      CannotRender: where one cannot be read or rendered; `where` says of which dataset, and the message how many were
+      CannotRender: if one cannot be read or rendered, with `where`, which names the dataset, and the number of examples
         before it.
     """
     count = 0
@@ -140,7 +140,7 @@ def iterated(examples: tf.data.Dataset, where: str) -> Iterator:
 
 
 def first_line(error: Exception) -> str:
-    """The beginning of an error's message, without what TensorFlow says of where it was raised."""
+    """The first line of an error's message, without TensorFlow's description of the operation that raised it."""
     message = str(error).strip().partition('\n')[0]
     return re.sub(r'^\{\{[^}]*\}\}\s*|Error in user-defined function .* iterator: \S+ ', '', message)[:300]
 

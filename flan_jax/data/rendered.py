@@ -1,4 +1,4 @@
-"""Examples under several templates, rendered in one pass and as texts, for any vocabulary and prompt format."""
+"""Examples rendered with several templates in one pass, as texts for any vocabulary and prompt format."""
 
 import dataclasses
 import functools
@@ -13,26 +13,26 @@ from flan_jax.data.few_shot import Exemplars
 from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.data.long_fields import LONG_FIELDS
 from flan_jax.data.prepared_source import PreparedSource
-from flan_jax.data.renderable import iterated, located
+from flan_jax.data.renderable import CannotRender, iterated, located
 from flan_jax.data.seqio_tasks import long_field_texts
 from flan_jax.data.tokenized import EXEMPLARS, INPUTS, TARGETS
 
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """An example of a dataset under one template.
+    """An example of a dataset in one template.
 
     Attributes:
-      index: its place among the usable examples of its split.
-      dialogue: inputs and targets, and what stands before them; inputs have marks where long fields stand.
+      index: its index among the usable examples of its split.
+      dialogue: inputs, targets and earlier turns; inputs have marks in place of long fields.
       references: the acceptable answers.
-      answers: what may be answered, where that is one of several; else empty.
-      option_texts: the option that each answer stands for.
-      right: whether each answer is right.
+      answers: the possible answers, if there are options; otherwise empty.
+      option_texts: the option of each possible answer.
+      right: whether each possible answer is correct.
       group: key of the examples that are judged together.
-      exemplars: inputs and targets of exemplars in turn.
+      exemplars: inputs and targets of exemplars, alternating.
       long_texts: the long fields in the order of their marks.
-      is_dialogue: whether its dataset's questions may come after others.
+      is_dialogue: whether questions of its dataset may have earlier turns.
     """
 
     index: int
@@ -48,7 +48,7 @@ class Rendered:
 
     @property
     def all_answers(self) -> tuple[str, ...]:
-        """What may be answered; the targets where that is written out."""
+        """The possible answers; only the targets if there are no options."""
         return self.answers or (self.dialogue.answer,)
 
 
@@ -61,13 +61,13 @@ def render_split(
     exemplars: Exemplars | None = None,
     limit: int | None = None,
 ) -> dict[int, list[Rendered]]:
-    """The first `limit` usable examples of a split under each of the templates, as evaluation tasks have them.
+    """The first `limit` usable examples of a split in each of the templates, by template.
 
-    `seqio_tasks.rank_task` and `generation_task` give the same, a task for each template. To begin a pipeline takes
-    longer than to read what most of them read, so here all templates share one.
+    They equal those of `seqio_tasks.rank_task` and `generation_task`. Starting a pipeline takes longer than reading the
+    examples of most datasets, so all templates share one pipeline here.
 
     Raises:
-      CannotRender: where an example cannot be read or rendered; names its row.
+      CannotRender: if an example cannot be read or rendered, or has no reference; names its row.
     """
     rows, parse = PreparedSource(dataset, data_dir).usable(split)
     render = functools.partial(_render, dataset, templates, exemplars)
@@ -75,13 +75,13 @@ def render_split(
     found: dict[int, list[Rendered]] = {template: [] for template in templates}
     with located(dataset, split, data_dir):
         for index, example in enumerate(iterated(rendered, f'{dataset.name}, {split} examples')):
-            for template, of_template in _by_template(dataset, index, example, templates):
-                found[template].append(of_template)
+            for template, example_in_template in _by_template(dataset, index, example, templates):
+                found[template].append(example_in_template)
     return found
 
 
 def _render(dataset: Dataset, templates: Sequence[int], exemplars: Exemplars | None, ex) -> rendering.Values:
-    """All values of an example; inputs and targets are of all templates, strings [templates], exemplars are named."""
+    """All values of an example; inputs and targets of all templates, strings [templates]; exemplars by template."""
     values = rendering.read_values(dataset, ex)
     chosen = [dataset.templates[template] for template in templates]
     rendered = values | long_field_texts(dataset, values) | rendering.read_before(dataset, ex)
@@ -117,5 +117,7 @@ def _by_template(
         dialogue = Dialogue(long_fields.decoded(inputs), targets, **before)
         is_answer = dataset.has_options or dataset.templates[template].targets == '{answer}'
         references = texts('references') if is_answer else (targets,)
+        if not references:
+            raise CannotRender(f'usable example {index} has no reference, so that no answer to it can be judged')
         exemplars = texts(f'{EXEMPLARS}{template}')
         yield template, Rendered(index, dialogue, references, exemplars=exemplars, **shared)

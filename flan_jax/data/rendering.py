@@ -1,4 +1,4 @@
-"""Rendering: an example and a template become `inputs` and `targets`, in TensorFlow ops."""
+"""Rendering of an example and a template into `inputs` and `targets`, in TensorFlow ops."""
 
 import itertools
 import string
@@ -27,16 +27,16 @@ from flan_jax.data.options import Options
 Values = dict[str, tf.Tensor]
 
 Shown = Mapping[str, tf.Tensor | bytes]
-"""What texts show by name; bytes where it is always the same."""
+"""Values of placeholders by name; bytes if the value is a constant."""
 
 
 def read_field(field: Field, ex: TfdsExample) -> tf.Tensor:
-    """The value of a field: the feature of that name, or what the function makes of the example."""
+    """The value of a field: the feature of that name, or the result of the field's function."""
     return ex[field] if isinstance(field, str) else field(ex)
 
 
 def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
-    """Everything templates and judges may need of an example.
+    """All values that templates and judges may need.
 
     Returns:
       The declared fields and 'answer', scalar strings; 'references', strings [n]; for a dataset with options also
@@ -61,7 +61,7 @@ def read_values(dataset: Dataset, ex: TfdsExample) -> Values:
 
 
 def read_shown(dataset: Dataset, ex: TfdsExample) -> Values:
-    """The values that templates may show, scalar strings: the declared fields, the answer, the block of options."""
+    """The values that templates may show, scalar strings: declared fields, answer and options block."""
     values = _read_fields(dataset, ex)
     if not isinstance(dataset.answer, Choice):
         return values | {ANSWER: tf.convert_to_tensor(read_field(dataset.answer.answer, ex))}
@@ -74,7 +74,7 @@ def _read_fields(dataset: Dataset, ex: TfdsExample) -> Values:
 
 
 def read_before(dataset: Dataset, ex: TfdsExample) -> Values:
-    """What stands before the question of a dialogue, named as in `declaration.BEFORE`; empty for other datasets."""
+    """The parts of a dialogue before the question, named as in `declaration.BEFORE`; empty for other datasets."""
     dialogue = dataset.dialogue
     if dialogue is None:
         return {}
@@ -88,7 +88,7 @@ def read_before(dataset: Dataset, ex: TfdsExample) -> Values:
 
 
 def read_ranking(dataset: Dataset, ex: TfdsExample) -> Values:
-    """The ranked responses, strings [k], and their scores, float32 [k]; empty for datasets without."""
+    """The ranked responses, strings [k], and their scores, float32 [k]; empty for datasets without rankings."""
     if dataset.ranking is None:
         return {}
     responses, scores = (read_field(field, ex) for field in (dataset.ranking.responses, dataset.ranking.scores))
@@ -102,18 +102,18 @@ def _read_options(choice: Choice, ex: TfdsExample) -> Options:
 
 
 def interpolate(text: str, values: Shown) -> tf.Tensor:
-    """A text with its placeholders filled in: a scalar string, or strings [n] where values are."""
+    """A text with its placeholders filled in: a scalar string, or strings [n] if values are strings [n]."""
     pieces = _pieces(text, values)
     return tf.strings.join(pieces) if len(pieces) > 1 else tf.convert_to_tensor(pieces[0] if pieces else '')
 
 
 def fill(text: str, values: Shown) -> tf.Tensor:
-    """A template's text with its placeholders filled in, without blanks at either end; a scalar string."""
+    """A template's text with its placeholders filled in, stripped; a scalar string."""
     return tf.strings.strip(interpolate(text, values))
 
 
 def render(template: Template, values: Values, shown: Shown | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-    """The inputs and targets of one template, scalar strings; inputs show `shown` where it is given."""
+    """The inputs and targets of one template, scalar strings; inputs use the values `shown`, if given."""
     return fill(template.inputs, values if shown is None else shown), fill(template.targets, values)
 
 
@@ -128,7 +128,7 @@ def render_random(
 def render_one_of(
     templates: Sequence[Template], index: tf.Tensor, values: Values, shown: Shown | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """`render` of the template at an index, scalar int32; values have one rank, and what is shown has the same."""
+    """`render` with the template at `index`, scalar int32; all values, and those of `shown`, have the same rank."""
     inputs = [_pieces(template.inputs, values if shown is None else shown) for template in templates]
     targets = [_pieces(template.targets, values) for template in templates]
     pieces, table = _as_data([*inputs, *targets])
@@ -143,22 +143,22 @@ def fill_all(texts: Sequence[str], values: Shown) -> tf.Tensor:
 
 
 def _as_data(texts: Sequence[Sequence[tf.Tensor | bytes]]) -> tuple[tf.Tensor, np.ndarray]:
-    """What texts are made of, strings [pieces] or [pieces, n], and which pieces each has, int32 [texts, most].
+    """The pieces of all texts, strings [pieces] or [pieces, n], and the indices of each text's, int32 [texts, most].
 
-    Texts are data rather than operations, of which a graph would need some for each, and be slow to begin.
+    Texts become data instead of operations, because a graph with several operations per text is slow to build.
     """
     everything = [b'', *itertools.chain(*texts)]
     literals = list(dict.fromkeys(piece for piece in everything if isinstance(piece, bytes)))  # the empty one first
-    # Tensors do not compare as keys, and each is there once however many texts show it.
+    # By id, since tensors cannot be dictionary keys; a tensor that several texts show is one piece.
     filled = {id(piece): piece for piece in everything if not isinstance(piece, bytes)}
-    places = {key: place for place, key in enumerate([*literals, *filled])}
-    rows = [[places[piece if isinstance(piece, bytes) else id(piece)] for piece in text] for text in texts]
+    indices = {key: index for index, key in enumerate([*literals, *filled])}
+    rows = [[indices[piece if isinstance(piece, bytes) else id(piece)] for piece in text] for text in texts]
     table = np.array(list(itertools.zip_longest(*rows, fillvalue=0)), np.int32).T.reshape(len(texts), -1)
     return _together(literals, list(filled.values())), table
 
 
 def _together(literals: Sequence[bytes], filled: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Literals and tensors, strings [all of them], or [all of them, n] where the tensors have n."""
+    """Literals and tensors, stacked: strings [pieces], or [pieces, n] if the tensors are strings [n]."""
     if not filled:
         return tf.constant(literals)
     if filled[0].shape.rank:
@@ -167,7 +167,7 @@ def _together(literals: Sequence[bytes], filled: Sequence[tf.Tensor]) -> tf.Tens
 
 
 def _pieces(text: str, values: Shown) -> list[tf.Tensor | bytes]:
-    """Literals and what stands in the place of placeholders, as they come."""
+    """Literals and values of placeholders, in order."""
     pieces = []
     for literal, name, _, _ in string.Formatter().parse(text):
         if literal:

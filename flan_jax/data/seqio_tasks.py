@@ -1,7 +1,7 @@
-"""SeqIO tasks, all derived from one declaration: for training, and for evaluating each template.
+"""SeqIO tasks of a declared dataset, for training and for the evaluation of each template.
 
-`rte` samples a template for every example and epoch; `rte_template_3` uses template 3 and expects the answer written
-out; `rte_template_3_rank` offers every option as a target to be scored. Each may have exemplars.
+`rte` samples a template for every example and epoch; `rte_template_3` uses template 3, with the answer to be generated;
+`rte_template_3_rank` offers every option as a target to be scored. Each may have exemplars.
 """
 
 import functools
@@ -33,10 +33,18 @@ def training_task(
     name: str | None = None,
     ranked: bool = False,
 ) -> seqio.Task:
-    """The task that phrases each example with a random template, anew in every epoch.
+    """The training task, which renders each example with a random template in every epoch.
 
-    SeqIO may cache what templates show of an example; the template is sampled after that. The task has the dataset's
-    name where it is not given another. A `ranked` one gives all responses, and no earlier answer is learned.
+    SeqIO may cache the values that templates show; the template is sampled after the cache.
+
+    Args:
+      dataset: the dataset.
+      vocabulary: text to token ids.
+      data_dir: directory of prepared datasets; None for SeqIO's default.
+      exemplars: few-shot exemplars; None for none.
+      prompt_format: the text around prompt and response.
+      name: name of the task; None for that of the dataset.
+      ranked: whether examples have all responses with their scores; earlier answers of a dialogue are not learned then.
     """
 
     def read(ex):
@@ -50,16 +58,16 @@ def training_task(
         example |= long_field_texts(dataset, values) | _passed_on(values)
         if exemplars is not None:
             render = functools.partial(rendering.render_random, dataset.templates, seed=seed)
-            another_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-            example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], another_seed)
+            exemplar_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+            example[EXEMPLARS] = exemplars.of(values, lambda values: render(values)[:2], exemplar_seed)
         return example
 
-    def put(lengths):
+    def render_and_tokenize(lengths):
         tokenize_one = example_tokenizer(lengths, prompt_format, vocabulary, learns_history=exemplars is None)
         return lambda values, seed: tokenize_one(render_random(values, seed))
 
     source = PreparedSource(dataset, data_dir)
-    return CatalogueTask(name or dataset.name, source, Seeded(read, put), vocabulary, prompt_format)
+    return CatalogueTask(name or dataset.name, source, Seeded(read, render_and_tokenize), vocabulary, prompt_format)
 
 
 def generation_task(
@@ -70,7 +78,7 @@ def generation_task(
     exemplars: Exemplars | None = None,
     prompt_format: PromptFormat = Flan(),
 ) -> seqio.Task:
-    """The task that prompts with one template and judges what the model writes."""
+    """The evaluation task of one template, which judges generated answers."""
     render_one = functools.partial(rendering.render, dataset.templates[template])
 
     def render(ex):
@@ -85,7 +93,7 @@ def generation_task(
         return example | {name: values[name] for name in ('choices', 'group') if name in values}
 
     def render_and_tokenize(examples, sequence_length):
-        """Examples are numbered, too, so that predictions for one of them under several templates match."""
+        """Also numbers examples, so that predictions for an example in several templates can be matched."""
         tokenize_one = example_tokenizer(sequence_length, prompt_format, vocabulary)
         return examples.enumerate().map(lambda i, ex: tokenize_one(render(ex)) | {'idx': i}, tf.data.AUTOTUNE)
 
@@ -110,7 +118,7 @@ def rank_task(
     prompt_format: PromptFormat = Flan(),
 ) -> seqio.Task:
     """The task that offers each option as a target (rank classification), with or without the options suffix."""
-    from t5.data import postprocessors as t5_postprocessors  # t5 takes a while to import, the catalogue must not
+    from t5.data import postprocessors as t5_postprocessors  # slow to import
     from t5.evaluation import metrics as t5_metrics
 
     def render_one(values):
@@ -143,7 +151,7 @@ def rank_task(
 
 
 def _one_for_each_option(dataset: Dataset, exemplars: Exemplars | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Makes an example for each option, which is its targets."""
+    """Makes an example for each option, with the option as targets."""
     from t5.data import preprocessors as t5_preprocessors
 
     return functools.partial(
@@ -156,12 +164,12 @@ def _one_for_each_option(dataset: Dataset, exemplars: Exemplars | None) -> Calla
 
 
 def long_field_texts(dataset: Dataset, values: rendering.Values) -> rendering.Values:
-    """The texts whose marks stand in the inputs of an example, where its dataset has long fields."""
+    """The texts of long fields, for which the inputs contain marks; empty if the dataset has no long fields."""
     return {LONG_FIELDS: long_fields.long_texts(dataset, values)} if dataset.long_fields else {}
 
 
 def _passed_through(dataset: Dataset, exemplars: Exemplars | None) -> list[str]:
-    """What every option of an example keeps of it; the options' texts where their marks stand in their place."""
+    """Features that the examples of all options share; includes the options' texts if their letters are the answers."""
     kept = {
         'group': dataset.group is not None,
         OPTION_TEXTS: isinstance(dataset.answer, Choice) and dataset.answer.style.answer_is_mark,
@@ -178,11 +186,11 @@ def _passed_on(values: rendering.Values) -> rendering.Values:
 def _references_or_prediction(output: str, example: Mapping | None = None, is_target: bool = False):
     if not is_target:
         return output
-    of_example = example or {}
-    texts = (tuple(text.decode() for text in of_example.get(name, ())) for name in ('references', 'choices'))
-    return *texts, of_example.get('group', b'').decode()
+    features = example or {}
+    texts = (tuple(text.decode() for text in features.get(name, ())) for name in ('references', 'choices'))
+    return *texts, features.get('group', b'').decode()
 
 
 def _metric(names, targets, predictions):
-    """The dataset's metrics in the form SeqIO's evaluator calls them."""
+    """The dataset's metrics with the signature that SeqIO's evaluator expects."""
     return judge(names, [Judgement(prediction, *expected) for expected, prediction in zip(targets, predictions)])

@@ -1,4 +1,4 @@
-"""The settings of data: which examples there are."""
+"""The settings of data."""
 
 import dataclasses
 from typing import Annotated
@@ -10,42 +10,42 @@ from flan_jax.data.parts import Part
 from flan_jax.settings import Between, Count, Path, Settings, SettingsError, Text
 
 MAX_SHOTS = 16
-"""Exemplars in a prompt at most (FLAN, section 4.4)."""
+"""Maximal number of exemplars in a prompt (FLAN, section 4.4)."""
 
-OF_THE_CATALOGUE = (
+CATALOGUE_ONLY = (
     'mixing', 'instructions', 'templates_per_dataset', 'examples_per_dataset', 'shots', 'drop_overlaps',
 )  # fmt: skip
-"""Fields of `Data` that say nothing of mixtures that are taken as they are, such as running text."""
+"""Fields of `Data` that apply to mixtures of the catalogue only, not to running text or other SeqIO mixtures."""
 
 Shots = Annotated[int, Between(0, MAX_SHOTS)]
-"""How many exemplars stand in a prompt."""
+"""Number of exemplars in a prompt."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data(Settings):
-    """Which examples there are.
+    """The training data.
 
     Attributes:
       tfds_data_dir: directory of prepared TFDS datasets.
       mixture: 'flan' for the whole catalogue; the name of a cluster or a dataset, or several joined by '+'; or the name
         of a SeqIO mixture or task; or running text, 'text:FILES' or 'tfds:NAME:FIELD'.
-      parts: what is tuned on as parts with weights of their own, whose forms are drawn for each example (Flan 2022);
-        `mixture` is no more than a title then. Empty for what `mixture` names.
+      parts: parts with a weight each, whose examples are rendered in randomly drawn forms (Flan 2022). They replace the
+        datasets of `mixture`, which is then only a title. Empty to use `mixture`.
       mixing: how often each dataset of `mixture` is sampled; parts have weights instead.
-      held_out: cluster left out of tuning, with its cross-exclusions, and evaluated, or several joined by '+'; None for
-        none.
-      drop_overlaps: leave out training examples whose texts overlap validation or test examples of the clusters left
-        out; FLAN keeps them.
-      allow_missing: go on without the datasets that are not prepared.
+      held_out: cluster that is evaluated and, with its cross-exclusions, left out of tuning, or several joined by '+';
+        None for none.
+      drop_overlaps: leave out training examples whose texts overlap validation or test examples of the left-out
+        clusters; FLAN keeps them.
+      allow_missing: continue without the datasets that are not prepared.
       vocabulary: path of a SentencePiece model, a tokenizer.json or a folder with either; None for the bundled one.
-      modules: modules to import that add datasets of your own to the catalogue.
-      instructions: how inputs are worded.
-      templates_per_dataset: the first so many templates of each dataset are used; None for all.
-      examples_per_dataset: the first so many training examples of each dataset are used, or rows where these hold
+      modules: modules to import that add your own datasets to the catalogue.
+      instructions: the wording of inputs.
+      templates_per_dataset: number of templates per dataset, from the first on; None for all.
+      examples_per_dataset: number of training examples per dataset, from the first on, or of rows if these hold
         several examples (CoQA's dialogues); None for all.
-      shots: exemplars before each input at most; 0 for none (FLAN's few-shot model: 16).
+      shots: maximal number of exemplars before each input; 0 for none (FLAN's few-shot model: 16).
       original_templates: path of the original project's templates.py, to use its templates; None for ours.
-      promptsource: paths of promptsource files, templates.yaml, whose prompts join the catalogue beside our templates.
+      promptsource: paths of promptsource files, templates.yaml, whose prompts are added to the catalogue.
     """
 
     tfds_data_dir: Path

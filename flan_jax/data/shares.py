@@ -1,4 +1,4 @@
-"""What share of all examples each part of a mixture gets: sub-mixture, dataset, exemplars, options, direction."""
+"""Shares of all examples by part, dataset and form: exemplars, options and direction."""
 
 import collections
 import dataclasses
@@ -10,18 +10,18 @@ from flan_jax.data.mixtures import TuningMixture
 from flan_jax.data.parts import Part
 
 FORMS = ('zero-shot', 'few-shot', 'hidden', 'listed', 'lettered', 'shuffled', 'inverted')
-"""What examples may have in common; the shares of the first two sum to that of the whole."""
+"""Properties of forms; the shares of the first two sum to the share of the whole."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shares:
-    """The shares of a dataset in a part, of a part, or of all.
+    """The shares of a dataset in a part, of a part, or of the mixture.
 
     Attributes:
-      part: name of the part; empty for all of the mixture.
-      dataset: name of the dataset; empty for all of the part.
-      share: of all examples.
-      forms: each of `FORMS` to the share of all examples that are of this dataset or part and have the form.
+      part: name of the part; empty for the mixture.
+      dataset: name of the dataset; empty for the part.
+      share: share of all examples.
+      forms: for each of `FORMS`, the share of all examples that belong here and have this property.
     """
 
     part: str
@@ -31,7 +31,7 @@ class Shares:
 
 
 def shares_of(mixture: TuningMixture) -> Iterator[Shares]:
-    """Every part, each after its datasets, and at last all of the mixture."""
+    """The shares of all datasets and parts, each part after its datasets, and finally of the mixture."""
     by_part, rates = collections.defaultdict(list), mixture.rates
     for task, member in mixture.members.items():
         part = member.part or _as_part(member, mixture.seqio.name)
@@ -44,7 +44,7 @@ def shares_of(mixture: TuningMixture) -> Iterator[Shares]:
 
 
 def _as_part(member: Member, name: str) -> Part:
-    """The part that says of a member in a fixed form what its examples have in common."""
+    """A part that describes the fixed form of a member."""
     return Part(name=name, mixture=member.dataset.name, few_shot=float(member.shots > 0))
 
 

@@ -1,4 +1,4 @@
-"""Reading prepared TFDS datasets: the one way in for data."""
+"""Reading prepared TFDS datasets, the only source of data."""
 
 import functools
 import os
@@ -17,29 +17,29 @@ SAMPLES = 'bundled samples'
 """The origin of samples, see `origin`."""
 
 ORIGIN_KEY = 'flan_jax_origin'
-"""Key in a prepared dataset's metadata that says where its examples come from."""
+"""Key in a prepared dataset's metadata: where its examples come from."""
 
 CONTENTS_KEY = 'flan_jax_contents'
-"""Key of a digest of its examples there, where this project wrote them; what a download holds its version says."""
-
+"""Key in a prepared dataset's metadata: a digest of its examples, if this project wrote them. Downloads are identified
+by their version."""
 
 _Made = TypeVar('_Made')
 
-_KEPT: list['functools._lru_cache_wrapper'] = []
-"""What is kept of prepared data in this process."""
+_CACHES: list['functools._lru_cache_wrapper'] = []
+"""All caches of prepared data in this process."""
 
 
-def kept(function: Callable[..., _Made]) -> 'functools._lru_cache_wrapper[_Made]':
-    """`functools.cache` for what is made of prepared data: until this process prepares other data, see `forget`."""
-    cached = functools.cache(function)
-    _KEPT.append(cached)
-    return cached
+def cached(function: Callable[..., _Made]) -> 'functools._lru_cache_wrapper[_Made]':
+    """`functools.cache` for functions of prepared data; `clear_caches` clears them when other data are prepared."""
+    wrapper = functools.cache(function)
+    _CACHES.append(wrapper)
+    return wrapper
 
 
-def forget() -> None:
-    """Lets go of all that was made of prepared data: a name may be that of other data now, as in a notebook."""
-    for cached in _KEPT:
-        cached.cache_clear()
+def clear_caches() -> None:
+    """Clears all caches of prepared data, because a dataset may have other contents now, as in a notebook."""
+    for cache in _CACHES:
+        cache.cache_clear()
 
 
 class MissingDataError(UserError):
@@ -47,7 +47,7 @@ class MissingDataError(UserError):
 
 
 class FileFormatError(UserError):
-    """A dataset is prepared in files that cannot be read as a stream, such as ArrayRecord."""
+    """A dataset is prepared in files that cannot be read sequentially, such as ArrayRecord."""
 
 
 def default_folder() -> str:
@@ -55,7 +55,7 @@ def default_folder() -> str:
     return os.environ.get('TFDS_DATA_DIR') or str(tfds.core.constants.DATA_DIR)
 
 
-@kept
+@cached
 def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
     """The reader of a prepared dataset.
 
@@ -65,7 +65,7 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
 
     Raises:
       MissingDataError: if this version of the dataset is not prepared there.
-      FileFormatError: if it is, in files that TFDS does not read in order.
+      FileFormatError: if it is prepared in files that TFDS cannot read sequentially.
     """
     path = os.path.join(data_dir, source.replace(':', '/'))
     if not (epath.Path(path) / 'dataset_info.json').exists():
@@ -81,24 +81,29 @@ def prepared_builder(source: str, data_dir: str) -> tfds.core.DatasetBuilder:
 
 
 def split_slices(dataset: Dataset, data_dir: str) -> dict[str, Slice]:
-    """The rows that 'train', 'validation' and 'test' stand for on disk; raises MissingDataError."""
+    """The rows on disk of 'train', 'validation' and 'test'; raises MissingDataError."""
     builder = prepared_builder(dataset.source, data_dir)
     return resolve(dataset.splits, {name: info.num_examples for name, info in builder.info.splits.items()})
 
 
 def data_fingerprint(dataset: Dataset, data_dir: str) -> dict:
-    """What identifies a dataset's examples: its version, examples and bytes on disk, and the rows of our splits.
+    """The identity of a dataset's examples: its version, examples and bytes on disk, and the rows of our splits.
 
-    Where examples were written by this project, their contents besides: a label that is put right takes as many bytes.
+    For examples that this project wrote, also a digest of their contents: a corrected label changes no size.
     """
     info = prepared_builder(dataset.source, data_dir).info
     splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
     rows = {name: str(part) for name, part in split_slices(dataset, data_dir).items()}
-    contents = info.metadata.get(CONTENTS_KEY) if info.metadata else None
+    contents = written_contents(info)
     return {'source': dataset.source, 'splits': splits, 'rows': rows} | ({'contents': contents} if contents else {})
 
 
+def written_contents(info: tfds.core.DatasetInfo) -> str | None:
+    """The digest of a prepared dataset's examples, where this project wrote them; None for a download."""
+    return info.metadata.get(CONTENTS_KEY) if info.metadata else None
+
+
 def origin(source: str, data_dir: str) -> str | None:
-    """Where the examples of a prepared dataset come from, where this project wrote them; None for a download."""
+    """The origin of a prepared dataset's examples, if this project wrote them; None for a download."""
     metadata = prepared_builder(source, data_dir).info.metadata
     return metadata.get(ORIGIN_KEY) if metadata else None

@@ -1,4 +1,4 @@
-"""What data is ready, and what it would take to complete it."""
+"""The state of datasets: ready or not, and what to do about it."""
 
 import dataclasses
 import enum
@@ -9,7 +9,7 @@ from flan_jax.data.source import SAMPLES
 
 
 class State(enum.Enum):
-    """How far a dataset is."""
+    """The state of a dataset."""
 
     READY = 'ready'
     SAMPLES = 'samples only'
@@ -23,9 +23,9 @@ class Status:
 
     Attributes:
       dataset: the dataset.
-      state: how far it is.
-      examples: examples of its train, validation and test splits, or rows where each holds several.
-      advice: what would complete it; empty where it is ready.
+      state: the state.
+      examples: number of examples by split, or of rows if these hold several examples.
+      advice: what the user should do; empty if it is ready.
     """
 
     dataset: Dataset
@@ -49,7 +49,7 @@ def status(dataset: Dataset, data_dir: str) -> Status:
 
 
 def how_to_get(dataset: Dataset) -> str:
-    """What a user must do to have the official data."""
+    """What a user must do to get the official data."""
     if dataset.features is not None:
         return f'flan-jax data prepare {dataset.name} --from SPLIT=FILE'
     command = f'flan-jax data download {dataset.name}'

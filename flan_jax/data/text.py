@@ -1,10 +1,9 @@
-"""Running text, to pretrain a language model on through the same stream; MIXTURE_OR_TASK_NAME names it.
+"""Running text for pretraining, through the same stream as datasets; MIXTURE_OR_TASK_NAME names it.
 
-`text:books/*.txt` reads files, a paragraph per line; `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
-dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens; the
-lines of files follow each other in them, while documents are kept apart: no token sees another document, and short ones
-share a sequence by packing. A piece's first token is its inputs, since nothing comes before it that could predict it;
-all others are targets.
+`text:books/*.txt` reads files, a paragraph per line. `tfds:wiki40b/en:1.3.0:text` reads a field of a prepared TFDS
+dataset, a document per example, each ended by EOS. Text is cut into pieces of `Stream.target_length` + 1 tokens. Lines
+of files are concatenated; documents are not: no token attends to another document, and short documents share a sequence
+by packing. The first token of a piece is its inputs, since nothing predicts it; all others are targets.
 """
 
 from collections.abc import Mapping
@@ -14,14 +13,15 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from flan_jax.data.contents import file_digest
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
-from flan_jax.data.source import prepared_builder
+from flan_jax.data.source import prepared_builder, written_contents
 from flan_jax.data.tokenized import INPUTS, TARGETS
 from flan_jax.errors import UserError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 FILES, TFDS = KINDS = ('text:', 'tfds:')
-"""How names of running text begin."""
+"""Prefixes of names of running text."""
 
 NAME = 'text'
 """Name of the task."""
@@ -31,12 +31,12 @@ _PIECES_TO_SHUFFLE = 4096
 
 
 def is_text(mixture: str) -> bool:
-    """Whether a mixture's name is that of running text."""
+    """Whether a mixture's name stands for running text."""
     return mixture.startswith(KINDS)
 
 
 def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task:
-    """The task that learns every token of a text.
+    """The task in which every token of a text is learned.
 
     Raises:
       UserError: if no file matches, or TFDS has no such field.
@@ -60,14 +60,14 @@ def text_task(mixture: str, vocabulary: Vocabulary, data_dir: str) -> seqio.Task
 
 
 def cut_joined(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
-    """Joins texts and cuts them into pieces, the last of each group of texts shorter."""
+    """Joins texts in groups and cuts these into pieces; the last piece of a group is shorter."""
     return cut_documents(
         texts.ragged_batch(_PARAGRAPHS_AT_A_TIME).map(lambda group: group.flat_values), sequence_length
     )
 
 
 def cut_documents(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) -> tf.data.Dataset:
-    """Cuts every text by itself into pieces of targets' length and one token, its last shorter."""
+    """Cuts every text into pieces of one token more than the length of targets; the last piece is shorter."""
     pieces = texts.flat_map(
         lambda tokens: tf.data.Dataset.from_tensor_slices(tokens).batch(sequence_length[TARGETS] + 1)
     )
@@ -76,12 +76,16 @@ def cut_documents(texts: tf.data.Dataset, sequence_length: Mapping[str, int]) ->
 
 
 def fingerprint(mixture: str, data_dir: str) -> dict:
-    """What identifies a text: the size of each file, or the version, examples and bytes of the TFDS dataset."""
+    """The identity of a text: size and digest of each file, or version, examples and bytes of the TFDS dataset.
+
+    Where this project prepared that dataset, also a digest of its examples.
+    """
     if mixture.startswith(FILES):
-        return {str(file): file.stat().length for file in _files(mixture)}
+        return {str(file): [file.stat().length, file_digest(file)] for file in _files(mixture)}
     name, _ = _name_and_field(mixture)
-    train = prepared_builder(name, data_dir).info.splits['train']
-    return {name: [train.num_examples, train.num_bytes]}
+    info = prepared_builder(name, data_dir).info
+    train, contents = info.splits['train'], written_contents(info)
+    return {name: [train.num_examples, train.num_bytes, *([contents] if contents else [])]}
 
 
 def _file_source(mixture: str):

@@ -1,4 +1,4 @@
-"""Tokenisation inside tf.data: as `PromptFormat.encode_prompt` and `encode_response`, and prompts with exemplars."""
+"""Tokenisation inside tf.data, equal to `PromptFormat.encode_prompt` and `encode_response`; prompts with exemplars."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ from flan_jax.data.tokenized import EXEMPLARS, INPUTS, INPUTS_CUT, INPUTS_FIT, L
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _EOS_MARK = EOS_MARK.encode('utf-8', 'surrogateescape')
-"""The mark as a byte, which no UTF-8 has."""
+"""The mark as a byte, which does not occur in UTF-8."""
 
 
 def tokenize(
@@ -28,7 +28,7 @@ def tokenize(
     vocabulary: Vocabulary,
     learns_history: bool = False,
 ) -> tf.data.Dataset:
-    """The examples, each as `example_tokenizer` gives it."""
+    """Applies `example_tokenizer` to all examples."""
     tokenize_one = example_tokenizer(sequence_length, prompt_format, vocabulary, learns_history)
     return examples.map(tokenize_one, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -39,14 +39,20 @@ def example_tokenizer(
     vocabulary: Vocabulary,
     learns_history: bool = False,
 ) -> Callable[[Values], Values]:
-    """A function of an example whose inputs and targets become the tokens of prompt and response.
+    """A function that turns the inputs and targets of an example into the tokens of prompt and response.
 
-    They are at most as many as `sequence_length` says. SeqIO's own tokenisation would read 256 examples ahead for every
-    task. A prompt that is too long loses the last words of its long fields; `CUTS` say what was cut. Exemplars, where
-    an example has them, come before its inputs as far as they fit; 'shots' says how many did. The texts stay, as
-    'inputs_pretokenized' (all of the prompt, its long fields shortened) and 'targets_pretokenized' (all of the targets
-    alone). Dialogues, and formats that are no three texts, go through Python (`flan_jax.data.tokenize_dialogues`);
-    `learns_history` says whether earlier answers are targets, too.
+    A prompt that is too long loses the last words of its long fields; the features `CUTS` say what was cut. Exemplars
+    are prepended as far as they fit; the feature 'shots' is their number. Texts are kept as 'inputs_pretokenized' (the
+    whole prompt, with long fields shortened) and 'targets_pretokenized'. Dialogues and chat templates are tokenised in
+    Python (`flan_jax.data.tokenize_dialogues`).
+
+    SeqIO's own tokenisation is not used, since it would prefetch 256 examples for every task.
+
+    Args:
+      sequence_length: maximal tokens of inputs and targets; None for no limit.
+      prompt_format: the text around prompt and response.
+      vocabulary: text to token ids.
+      learns_history: whether earlier answers of a dialogue are targets, too.
     """
     lengths = sequence_length or {}
     return _traced_once(prompt_format, vocabulary, learns_history, lengths.get(INPUTS), lengths.get(TARGETS))
@@ -60,7 +66,7 @@ def _traced_once(
     input_length: int | None,
     target_length: int | None,
 ) -> Callable[[Values], Values]:
-    """What `example_tokenizer` gives, traced for each kind of example and vocabulary rather than for each dataset."""
+    """The function of `example_tokenizer`, traced once per kind of example and vocabulary instead of per dataset."""
     lengths = {INPUTS: input_length, TARGETS: target_length}
 
     def tokenize_one(example):
@@ -75,13 +81,13 @@ def _traced_once(
 
 @dataclasses.dataclass(frozen=True)
 class FormatTokenizer:
-    """Texts as strings to tokens [T] int32, in one format and vocabulary."""
+    """Turns strings into tokens, int32 [T], for one prompt format and vocabulary."""
 
     prompt_format: PromptFormat
     vocabulary: Vocabulary
 
     def tokenize(self, example: Values, lengths: Mapping[str, int | None]) -> Values:
-        """What `example_tokenizer` says of an example without a dialogue; `lengths` has those of inputs and targets."""
+        """Implements `example_tokenizer` for examples without a dialogue; `lengths` are those of inputs and targets."""
         kept = {name: value for name, value in example.items() if name not in (EXEMPLARS, LONG_FIELDS)}
         targets, exemplars = example[TARGETS], example.get(EXEMPLARS)
         inputs, prompt, cuts = self.fit(example[INPUTS], example.get(LONG_FIELDS), lengths[INPUTS])
@@ -102,12 +108,12 @@ class FormatTokenizer:
     def fit(
         self, text: tf.Tensor, long_texts: tf.Tensor | None, max_length: int | None
     ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        """Inputs whose long fields are shortened where their prompt would be too long, and that prompt.
+        """Inputs with long fields shortened to make the prompt fit, and the tokens of the prompt.
 
         Args:
-          text: inputs, a scalar string, with marks where long fields stand.
-          long_texts: the long fields, strings [n]; None where there are none.
-          max_length: tokens that the prompt may have; None for any number.
+          text: inputs, a scalar string, with marks in place of long fields.
+          long_texts: the long fields, strings [n]; None if there are none.
+          max_length: maximal tokens of the prompt; None for no limit.
 
         Returns:
           The inputs without marks, the prompt's tokens, at most `max_length`, and `INPUTS_CUT` and `INPUTS_FIT`.
@@ -143,12 +149,12 @@ class FormatTokenizer:
     def few_shot_prompt(
         self, text: tf.Tensor, exemplars: tf.Tensor, max_length: int | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As many of the first exemplars as fit whole, then the prompt.
+        """The prompt after as many of the first exemplars as fit completely.
 
         Args:
           text: inputs, a scalar string.
-          exemplars: inputs and targets in turn, strings [2n].
-          max_length: tokens that all of it may have, besides `LENGTH_BOUND`; None for no further bound.
+          exemplars: inputs and targets, alternating, strings [2n].
+          max_length: maximal tokens in total, in addition to `LENGTH_BOUND`; None for no further limit.
 
         Returns:
           The tokens, and the number of exemplars among them.
@@ -158,15 +164,18 @@ class FormatTokenizer:
         parts, lengths = self._encode_exemplars(exemplars)
         shots = tf.math.count_nonzero(tf.cumsum(lengths) <= bound - tf.size(query, tf.int64), dtype=tf.int32)
         if not self.prompt_format.exemplar.endswith('{eos}'):
-            return self._tokenised_together(text, exemplars, query, shots, bound)
+            return self._tokenize_jointly(text, exemplars, query, shots, bound)
         before = self._with_eos(parts)[: shots * self.prompt_format.exemplar.count('{eos}')].flat_values
         begin = len(self.prompt_format.bos(self.vocabulary))
         return tf.concat([query[:begin], before, query[begin:]], 0), shots
 
-    def _tokenised_together(
+    def _tokenize_jointly(
         self, text: tf.Tensor, exemplars: tf.Tensor, query: tf.Tensor, shots: tf.Tensor, bound: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The prompt after exemplars whose text goes on in what follows; fewer than `shots` where it grows too long."""
+        """As `few_shot_prompt` for formats without EOS between exemplars, which are tokenised as one text.
+
+        Joint tokenisation may need more tokens than the parts, so there may be fewer than `shots` exemplars.
+        """
         solved = {'input': exemplars[::2], 'target': exemplars[1::2], 'eos': _EOS_MARK}
         before = interpolate(self.prompt_format.exemplar, solved)
 
@@ -182,7 +191,7 @@ class FormatTokenizer:
         return tf.cond(shots > 0, lambda: tokens, lambda: query), shots
 
     def readable(self, text: tf.Tensor, exemplars: tf.Tensor | None = None) -> tf.Tensor:
-        """The text of a prompt as people read it, with a blank line for EOS and none at the end."""
+        """The text of a prompt for people, with a blank line in place of EOS, except at the end."""
         prompt = interpolate(_readable(self.prompt_format.prompt.removesuffix('{eos}')), {'input': text})
         if exemplars is None:
             return prompt
@@ -192,7 +201,7 @@ class FormatTokenizer:
         )
 
     def _encode(self, template: str, texts: Mapping[str, tf.Tensor], continues: bool = False) -> tf.Tensor:
-        """A template filled with scalar strings, every text between two EOS tokenised as one."""
+        """The tokens of a template filled with scalar strings; the text between two EOS is tokenised as a whole."""
         parts = []
         for index, run in enumerate(template.split('{eos}')):
             if index:
@@ -204,17 +213,17 @@ class FormatTokenizer:
         return tf.concat(parts, 0)
 
     def _cut(self, tokens: tf.Tensor, max_length: int | None) -> tf.Tensor:
-        """At most `max_length` tokens of a prompt, with those that follow its inputs last in any case."""
+        """At most `max_length` tokens of a prompt; the tokens after its inputs are always kept."""
         end = self.prompt_format.prompt_end(self.vocabulary)
         if max_length is None or not end:
             return tokens[:max_length]
         kept = max(0, max_length - len(end))
-        if end[0] == self.vocabulary.eos_id:  # tokenised by itself, so it is how the tokens end
+        if end[0] == self.vocabulary.eos_id:  # tokenised separately, so the tokens end with `end` in any case
             return tf.concat([tokens[: -len(end)][:kept], end], 0)
         return tf.cond(tf.size(tokens) <= max_length, lambda: tokens, lambda: tf.concat([tokens[:kept], end], 0))
 
     def _encode_joined(self, before: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
-        """Rendered exemplars, a scalar string with marks of EOS, and a prompt, tokenised together."""
+        """The tokens of rendered exemplars, a scalar string with EOS marks, and a prompt, tokenised as one text."""
         rendered = interpolate(self.prompt_format.prompt, {'input': text, 'eos': _EOS_MARK})
         runs = tf.strings.split(tf.strings.join([before, rendered]), _EOS_MARK)
         tokens = self._with_eos(seqio_vocabulary(self.vocabulary).encode_tf(runs)).flat_values[:-1]
@@ -222,7 +231,7 @@ class FormatTokenizer:
         return tf.concat([bos, tokens], 0) if bos else tokens
 
     def _encode_exemplars(self, exemplars: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-        """The tokens of every text of an exemplar between two EOS, and the length of each exemplar, int64 [n]."""
+        """The tokens of every run of text between two EOS, and the length of each exemplar, int64 [n]."""
         solved = {'input': exemplars[::2], 'target': exemplars[1::2]}
         *ended, last = self.prompt_format.exemplar.split('{eos}')
         runs = [*ended, last] if last else ended
@@ -233,7 +242,7 @@ class FormatTokenizer:
         return parts, lengths + len(ended)
 
     def _with_eos(self, parts: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Tokens of texts, each followed by EOS."""
+        """The tokens of each text followed by EOS."""
         eos = tf.fill([parts.nrows(), 1], tf.cast(self.vocabulary.eos_id, parts.dtype))
         return tf.concat([parts, eos], 1)
 

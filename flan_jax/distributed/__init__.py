@@ -1,1 +1,1 @@
-"""Devices and processes: the mesh, where arrays lie on it, and how processes agree."""
+"""Devices and processes: the mesh, sharding of arrays, and agreement between processes."""

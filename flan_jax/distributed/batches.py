@@ -1,9 +1,9 @@
-"""Batches on the mesh: which sequences a process must hold, and the global arrays that processes make of them.
+"""Batches on the mesh: which sequences a process must load, and the global arrays made of them.
 
-A batch is split over the data and fsdp axes and the same on all of the tensor axis. Devices of one part may sit in
-different processes, which then hold the same sequences; so what a process holds follows from its devices alone.
+A batch is split over the data and fsdp axes and replicated along the tensor axis. Devices with the same part may belong
+to different processes, which then load the same sequences. What a process loads follows from its devices alone.
 
-Shape letters: B sequences of the global batch, P those that a process holds.
+Shape letters: B sequences of the global batch, P sequences of a process.
 """
 
 import collections
@@ -25,7 +25,7 @@ class ReplicaError(UserError):
 
 
 def groups(mesh: Mesh) -> int:
-    """Into how many parts a batch is split."""
+    """The number of parts that a batch is split into."""
     return mesh.shape['data'] * mesh.shape['fsdp']
 
 
@@ -35,7 +35,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
-    """Raises SettingsError unless every group of devices gets as many sequences of every microbatch."""
+    """Raises SettingsError unless every microbatch can be split equally over the groups of devices."""
     if batch_size % (microbatches * groups(mesh)):
         raise SettingsError(
             f'BATCH_SIZE={batch_size} must be a multiple of Training.microbatches={microbatches} times the '
@@ -44,8 +44,8 @@ def check_batch(mesh: Mesh, batch_size: int, microbatches: int) -> None:
         )
 
 
-def addressed(mesh: Mesh, batch_size: int) -> np.ndarray:
-    """Which sequences of every global batch this process must hold: those of its devices, [P], ascending."""
+def addressable_sequences(mesh: Mesh, batch_size: int) -> np.ndarray:
+    """Indices in the global batch of the sequences that this process's devices hold, [P], ascending."""
     parts = batch_sharding(mesh).addressable_devices_indices_map((batch_size,)).values()
     return np.unique(np.concatenate([np.arange(batch_size)[part] for part in parts]))
 
@@ -53,15 +53,21 @@ def addressed(mesh: Mesh, batch_size: int) -> np.ndarray:
 def device_batch(
     local: Mapping[str, np.ndarray], indices: np.ndarray, mesh: Mesh, batch_size: int
 ) -> dict[str, jax.Array]:
-    """The global batch, arrays [B, ...], of which this process gives its part.
+    """The global batch, arrays [B, ...], from this process's part of it.
 
     Args:
       local: arrays [P, ...] of the sequences `indices`.
-      indices: what `addressed` gives, or more.
+      indices: ascending, at least those of `addressable_sequences`.
       mesh: the devices.
       batch_size: B.
     """
     return {name: _global_array(value, indices, mesh, batch_size) for name, value in local.items()}
+
+
+def shard_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """The global batch from arrays [B, ...] that every process holds in full."""
+    batch_size = len(next(iter(batch.values())))
+    return device_batch(batch, np.arange(batch_size), mesh, batch_size)
 
 
 def _global_array(local: np.ndarray, indices: np.ndarray, mesh: Mesh, batch_size: int) -> jax.Array:
@@ -73,12 +79,12 @@ def _global_array(local: np.ndarray, indices: np.ndarray, mesh: Mesh, batch_size
 
 
 def check_replicas(batch: Mapping[str, jax.Array]) -> None:
-    """Proves that all devices that should hold the same part of a batch do, over all processes.
+    """Verifies that devices with the same part of a batch hold equal data, over all processes.
 
-    All processes must call it together. It copies the batch to the host: once at a run's start is enough.
+    All processes must call it together. It copies the batch to the host; one call at the start of a run is enough.
 
     Raises:
-      ReplicaError: on every process, naming the arrays, sequences and processes.
+      ReplicaError: on every process, with the names of arrays, sequences and processes.
     """
     checksums = _checksums(batch)
     for name, array in batch.items():
@@ -87,25 +93,25 @@ def check_replicas(batch: Mapping[str, jax.Array]) -> None:
             sequences = range(array.shape[0])[index[0]]
             process = device.process_index  # type: ignore[attr-defined]
             seen[f'{sequences[0]} to {sequences[-1]}'][checksums[name][device]].add(process)
-        for place, processes in seen.items():
+        for named, processes in seen.items():
             if len(processes) > 1:
                 raise ReplicaError(
-                    f'{name} of sequences {place} of the first batch differs between devices of processes '
+                    f'{name} of sequences {named} of the first batch differs between devices of processes '
                     f'{" and ".join(str(sorted(found)) for found in processes.values())}; do all processes read the '
                     'same stream?'
                 )
 
 
 def _checksums(batch: Mapping[str, jax.Array]) -> dict[str, dict[jax.Device, int]]:
-    """The checksum of what every device, of whatever process, holds of every array."""
+    """The checksum of every array's shard on every device of all processes."""
     sharding = next(iter(batch.values())).sharding
-    assert isinstance(sharding, NamedSharding), 'as device_batch lays it out'
+    assert isinstance(sharding, NamedSharding), 'made by device_batch'
     devices = sharding.mesh.devices.ravel()
-    place = {device: index for index, device in enumerate(devices)}
+    column = {device: index for index, device in enumerate(devices)}
     own = np.zeros((len(batch), len(devices)), np.uint32)
     for row, array in zip(own, batch.values(), strict=True):
         for shard in array.addressable_shards:
-            row[place[shard.device]] = zlib.crc32(np.ascontiguousarray(shard.data).data)
-    # Every device has one process that fills its column.
+            row[column[shard.device]] = zlib.crc32(np.ascontiguousarray(shard.data).data)
+    # The column of a device is filled by its process alone.
     whole = multihost_utils.process_allgather(own).sum(axis=0)
     return {name: dict(zip(devices, row.tolist(), strict=True)) for name, row in zip(batch, whole, strict=True)}

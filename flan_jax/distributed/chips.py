@@ -1,8 +1,8 @@
-"""What accelerators can do, by the names JAX gives their kinds; makers' figures, for one JAX device.
+"""Peak performance of accelerators by JAX's device kind: the manufacturers' figures, per JAX device.
 
 Sources. TPU: Google Cloud's page of each generation (peak bfloat16 compute, HBM capacity and bandwidth, interconnect
 per chip); v3's links from Jouppi et al. 2020 (Communications of the ACM 63(7), table 3). GPU: NVIDIA's data sheets;
-links are NVLink's, within a host. A TPU v3 chip is two devices, each with half of everything.
+links are NVLink, within a host. A TPU v3 chip has two JAX devices, each with half of the chip's resources.
 """
 
 import dataclasses
@@ -12,13 +12,13 @@ GIB = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """One JAX device.
+    """Peak figures of one JAX device.
 
     Attributes:
       flops: dense bfloat16 floating-point operations per second.
-      hbm_bytes: memory.
+      hbm_bytes: memory in bytes.
       hbm_bandwidth: bytes per second to and from memory.
-      link_bandwidth: bytes per second that all links together send; they receive as many at the same time.
+      link_bandwidth: bytes per second sent over all links together, in each direction.
     """
 
     flops: float
@@ -44,4 +44,4 @@ CHIPS = {
     'NVIDIA H100 80GB HBM3': Chip(989e12, 80e9, 3350e9, 450e9),
     'NVIDIA H200': Chip(989e12, 141e9, 4800e9, 450e9),
 }
-"""Kind of device to what one can do."""
+"""Peak figures by device kind."""

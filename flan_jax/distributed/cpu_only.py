@@ -1,4 +1,4 @@
-"""A machine that has libtpu and no chip, such as the one that compiles for a pod: JAX goes to the CPU at once."""
+"""Machines with libtpu but without a chip, such as one that compiles for a pod: JAX uses the CPU at once."""
 
 import importlib.util
 import os
@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import MutableMapping
 
 _CHIPS = ('accel*', 'vfio/[0-9]*', 'nvidia*', 'kfd', 'dxg')
-"""Device files of TPUs (v2 to v4, then v5 and later), NVIDIA's GPUs, AMD's, and either under WSL."""
+"""Device files of TPUs (v2 to v4; v5 and later), NVIDIA GPUs, AMD GPUs, and GPUs under WSL."""
 
 
 def has_chips(devices: pathlib.Path = pathlib.Path('/dev')) -> bool:
@@ -17,9 +17,9 @@ def has_chips(devices: pathlib.Path = pathlib.Path('/dev')) -> bool:
 def choose_cpu_without_chips(
     environment: MutableMapping[str, str] = os.environ, devices: pathlib.Path = pathlib.Path('/dev')
 ) -> None:
-    """Sets JAX_PLATFORMS to cpu where libtpu would look in vain, and print errors; JAX must not have been used before.
+    """Sets JAX_PLATFORMS=cpu if libtpu would find no chip and print errors; must be called before JAX is used.
 
-    JAX would end on the CPU all the same. What is set already stays, and so does a machine with any accelerator.
+    JAX would choose the CPU in the end anyway. A value that is already set is kept.
     """
     if importlib.util.find_spec('libtpu') is None or has_chips(devices):
         return

@@ -1,4 +1,4 @@
-"""One run at a time in a folder: a second one is refused, and told which is there."""
+"""One run at a time per folder: a second run is refused, with a message that names the first."""
 
 import contextlib
 import datetime
@@ -19,14 +19,14 @@ from flan_jax.files import in_bucket
 from flan_jax.progress import CONSOLE
 
 FILE = '.run.lock'
-"""In MODEL_DIR. The operating system keeps the lock, and gives it up when its process ends, however that ends."""
+"""File in MODEL_DIR. The operating system releases the lock when its process ends, however it ends."""
 
 
 @contextlib.contextmanager
 def only_run(model_dir: epath.PathLike) -> Iterator[None]:
-    """Keeps other runs out of a folder while the body runs; of a job's processes the first holds the lock for all.
+    """Locks a folder while the body runs; process 0 holds the lock for all processes of a job.
 
-    Buckets know no locks; nothing keeps a second run out there.
+    Buckets have no locks: there, a second run is not refused.
 
     Raises:
       UserError: if another run is in the folder; names its process and host.
@@ -65,7 +65,7 @@ def _locked(folder: epath.Path) -> Iterator[None]:
 
 
 def _take(file) -> None:
-    """Locks a file; raises BlockingIOError where another holds it for longer than `at_work` takes to look."""
+    """Locks a file; raises BlockingIOError if it stays locked for longer than `at_work` holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -74,9 +74,9 @@ def _take(file) -> None:
 
 
 def at_work(model_dir: epath.PathLike) -> str:
-    """Who is at work in a folder, such as 'process 12 on host, since 2026-01-01T00:00:00'; empty for nobody.
+    """The run that is at work in a folder, such as 'process 12 on host, since 2026-01-01T00:00:00'; empty for none.
 
-    Of a bucket, or a disk without locks, it is not known, and said so.
+    For a bucket, or a disk without locks, it says that it is not known.
     """
     path = epath.Path(model_dir) / FILE
     if in_bucket(model_dir):
@@ -94,10 +94,10 @@ def at_work(model_dir: epath.PathLike) -> str:
 
 
 def _holder(file) -> str:
-    """Who holds a lock, as far as its file says."""
+    """The holder of a lock, as written in its file; empty if it is not written yet."""
     file.seek(0)
     try:
         held = json.loads(file.read())
         return f': process {held["pid"]} on {held["host"]}, since {held["since"]}'
-    except (ValueError, LookupError, TypeError):  # it holds the lock, and is about to write who it is
+    except (ValueError, LookupError, TypeError):  # locked just now, not yet written
         return ''

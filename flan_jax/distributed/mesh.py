@@ -1,4 +1,4 @@
-"""The mesh of devices, and where parameters lie on it."""
+"""The mesh of devices, and the sharding of parameters over it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from flan_jax.settings import Count, Settings, SettingsError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parallelism(Settings):
-    """How devices share the work; the data axis takes what these leave.
+    """How devices share the work; the remaining factor of the number of devices is the data axis.
 
     Attributes:
       fsdp: devices over which sequences and, along d_model, parameters are split.
@@ -27,7 +27,7 @@ class Parallelism(Settings):
 
 
 def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
-    """A mesh over all devices; what `fsdp` and `tensor` leave is the data axis.
+    """A mesh over all devices, [data, fsdp, tensor].
 
     Raises:
       SettingsError: if they do not divide the number of devices.
@@ -39,7 +39,7 @@ def make_mesh(parallelism: Parallelism, devices=None) -> Mesh:
             f'FSDP={parallelism.fsdp} times TENSOR={parallelism.tensor} must divide the {len(devices)} devices'
         )
     shape = (len(devices) // inner, parallelism.fsdp, parallelism.tensor)
-    # An axis of the mesh may be a part of an axis of a TPU's torus.
+    # Lets a mesh axis be a part of a physical axis of a TPU's torus.
     arranged = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
     return Mesh(arranged, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
 

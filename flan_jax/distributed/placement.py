@@ -1,4 +1,4 @@
-"""Where batches of inference lie: their sequences split over the devices, what comes of them on every process."""
+"""Placement of inference batches: sequences are split over the devices, results replicated on every process."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from flan_jax.distributed.batches import device_batch, groups
+from flan_jax.distributed.batches import groups, shard_batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,16 +21,13 @@ class Placement:
     mesh: Mesh | None = None
 
     def batch_size(self, wanted: int) -> int:
-        """The next number of sequences that the groups of devices can share equally."""
+        """The least batch size from `wanted` on that can be split equally over the devices."""
         parts = 1 if self.mesh is None else groups(self.mesh)
         return -(-max(wanted, 1) // parts) * parts
 
     def place(self, batch: Mapping[str, np.ndarray]) -> Mapping[str, jax.Array | np.ndarray]:
-        """A batch, which every process holds whole, with its sequences split over the devices."""
-        if self.mesh is None:
-            return dict(batch)
-        size = len(next(iter(batch.values())))
-        return device_batch(batch, np.arange(size), self.mesh, size)
+        """The batch with its sequences split over the devices; every process must hold it in full."""
+        return dict(batch) if self.mesh is None else shard_batch(batch, self.mesh)
 
     @property
     def everywhere(self) -> NamedSharding | None:

@@ -1,4 +1,4 @@
-"""Stopping when asked to: by a scheduler that is about to take the machine away (SIGTERM), or by Ctrl-C (SIGINT)."""
+"""Graceful stops: on preemption by a scheduler (SIGTERM), or on Ctrl-C (SIGINT)."""
 
 import contextlib
 import functools
@@ -20,10 +20,10 @@ _ON_FIRST_INTERRUPT = b'\nCtrl-C: stopping as soon as what is under way is safe;
 
 
 class Preempted(UserError):
-    """The run was asked to stop; it has saved what it had and goes on when started again.
+    """The run was asked to stop; it has saved its state and resumes when started again.
 
-    Its exit status is the one with which a shell reports a process that the signal ended: 143 after SIGTERM, for which
-    schedulers restart a job, 130 after Ctrl-C.
+    The exit status is that of a process ended by the signal: 143 after SIGTERM, on which schedulers restart a job, 130
+    after Ctrl-C.
     """
 
     def __init__(self, message: str, received: int = signal.SIGTERM):
@@ -32,7 +32,7 @@ class Preempted(UserError):
 
 
 class Termination:
-    """Whether to stop: called after every step, or group of examples."""
+    """Call it after every step, or group of examples, to learn whether to stop."""
 
     def __init__(self, run_ahead: bool):
         self._run_ahead = run_ahead
@@ -58,11 +58,11 @@ class Termination:
         return self._received is not None
 
     def stopped(self, message: str) -> Preempted:
-        """What to raise where a call said so."""
+        """The exception to raise after a call returned True."""
         return Preempted(f'{message}; give the same command again to go on', self._received or signal.SIGTERM)
 
     def send_again(self) -> None:
-        """Lets a signal do now what it does where nothing handles it."""
+        """Sends the received signal again, now that the default handlers are restored."""
         signal.raise_signal(self._received or signal.SIGTERM)
 
 
@@ -70,15 +70,16 @@ class Termination:
 def termination_noted(run_ahead: bool = False) -> Iterator[Termination]:
     """While the body runs, SIGTERM and Ctrl-C are noted instead of ending the process.
 
-    Of several processes any may get the signal; all stop at the same call. So all must enter, call and leave together.
-    A signal that came after the last call is sent again, to all processes, when the body has ended well.
+    If any of several processes gets the signal, all stop at the same call. Therefore all processes must enter, call and
+    leave together. A signal that came after the last call is sent again, to all processes, when the body has ended
+    without an error.
 
     Args:
-      run_ahead: whether the host must not wait for the devices, as in training: of several processes the answer is
-        then that of the call before.
+      run_ahead: whether the host must not wait for the devices, as in training; with several processes, each call then
+        returns the result of the call before.
 
     Yields:
-      What says whether to save and raise its `stopped`.
+      A `Termination`; when a call returns True, save and raise its `stopped`.
     """
     with _noting(Termination(run_ahead)) as termination:
         yield termination
@@ -89,10 +90,10 @@ def termination_noted(run_ahead: bool = False) -> Iterator[Termination]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[str], None]]:
-    """As `termination_noted` for what one process does alone, with nothing to save.
+    """As `termination_noted`, for work of a single process that has nothing to save.
 
     Yields:
-      A function that raises Preempted with its message where this process was asked to stop.
+      A function that raises Preempted with its message if this process was asked to stop.
     """
     with _noting(Termination(run_ahead=False)) as termination:
 
@@ -107,7 +108,7 @@ def interruptible() -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def _noting(termination: Termination) -> Iterator[Termination]:
-    is_main = threading.current_thread() is threading.main_thread()  # others get no signals, and may handle none
+    is_main = threading.current_thread() is threading.main_thread()  # Python allows handlers in the main thread only
     before = {each: signal.signal(each, termination.note) for each in _SIGNALS if is_main}
     try:
         yield termination
@@ -117,7 +118,7 @@ def _noting(termination: Termination) -> Iterator[Termination]:
 
 
 def in_any_process(flag: bool) -> jax.Array | bool:
-    """Whether a flag is set in any process: every process may read the answer, and need not wait for it before."""
+    """Whether a flag is set in any process; with several processes an array on device, computed asynchronously."""
     if jax.process_count() == 1:
         return flag
     mesh, is_any = _reduction()

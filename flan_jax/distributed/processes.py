@@ -1,7 +1,7 @@
-"""A job of several processes: how they find each other, what only one does, and what happens when one dies.
+"""Jobs of several processes: how they connect, what only process 0 does, and what happens when one dies.
 
-docs/pods.md says what to set where. Processes join where JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
-are set; else on a TPU slice of several hosts and in a Slurm step of several tasks, where JAX finds the same by itself.
+Processes connect if JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID are set, on a TPU slice of several
+hosts, and in a Slurm step of several tasks; in the latter two, JAX finds the addresses by itself (docs/pods.md).
 """
 
 import itertools
@@ -16,7 +16,7 @@ from jax._src import distributed
 from flan_jax.errors import UserError
 
 HEARTBEAT_SECONDS = 30
-"""A process that is silent for so long is taken for dead, and the job ends."""
+"""A process without a heartbeat for this long is considered dead, and the job ends."""
 
 _EXPLICIT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
 
@@ -32,12 +32,12 @@ class ProcessesError(UserError):
 
 
 def join(environment: Mapping[str, str] = os.environ) -> None:
-    """Joins the other processes of the job, where there are any; JAX must not have been used before.
+    """Connects to the other processes of the job, if there are any; must be called before JAX is used.
 
     When a process dies, JAX's coordination service ends the others within HEARTBEAT_SECONDS, naming its task.
 
     Raises:
-      ProcessesError: if what the environment says is incomplete or no number, or the coordinator does not answer.
+      ProcessesError: if the environment variables are incomplete or not numbers, or the coordinator does not answer.
     """
     given = {name: environment[name] for name in _EXPLICIT if environment.get(name)}
     if jax.distributed.is_initialized() or (not given and not _is_one_of_many(environment)):
@@ -45,7 +45,7 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
     if given and len(given) < len(_EXPLICIT) and not _is_one_of_many(environment):
         missing = ', '.join(name for name in _EXPLICIT if name not in given)
         raise ProcessesError(f'{", ".join(given)} is set, but not {missing}; a job of several processes needs all')
-    # It would take SIGTERM from `preemption`, and its counter of steps is set by checkpoints in the background too.
+    # The service would handle SIGTERM in place of `preemption`, and background checkpoints change its step counter.
     jax.config.update('jax_enable_preemption_service', False)
     try:
         count, index = (int(given[name]) if name in given else None for name in _EXPLICIT[1:])
@@ -57,13 +57,13 @@ def join(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def broadcast_from_first(value: T) -> T:
-    """Process 0's value on every process, as JSON gives it back; what the others pass is ignored.
+    """Process 0's value on every process, after a round trip through JSON; the others' values are ignored.
 
-    All processes must call it in the same order; they wait for process 0, be it for hours.
+    All processes must call it in the same order; they wait for process 0, if necessary for hours.
     """
     if jax.process_count() == 1:
         return json.loads(json.dumps(value))
-    # By the coordination service, which has no public interface: a collective of devices waits half a minute on CPUs.
+    # Through the coordination service, which has no public interface: on CPUs, collectives time out after 30 seconds.
     client, key = distributed.global_state.client, f'flan_jax/broadcast/{next(_broadcasts)}'
     if client is None:
         raise ProcessesError('JAX runs several processes without its coordination service, by which they agree')
@@ -73,11 +73,11 @@ def broadcast_from_first(value: T) -> T:
 
 
 def first_does(what: str, action: Callable[[], T]) -> T:
-    """Process 0 acts while the others wait; then they act too, and find it done.
+    """Process 0 acts while the others wait; then the others act, too, which finds the work done.
 
     Raises:
-      UserError: what the action raises in process 0.
-      ProcessesError: in the other processes, where process 0 failed.
+      UserError: in process 0, if the action raises it.
+      ProcessesError: in the other processes, if process 0 failed.
     """
     if jax.process_index() == 0:
         try:

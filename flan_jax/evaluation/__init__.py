@@ -1,1 +1,1 @@
-"""Models are evaluated into records, records are judged, and judgements become results."""
+"""Evaluation: models produce records, judges score records, and scores become results."""

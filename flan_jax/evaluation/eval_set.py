@@ -1,4 +1,4 @@
-"""What is evaluated: the examples of datasets under their templates, equal to SeqIO tasks that others can use."""
+"""The eval set: examples of datasets in their templates, equal to those of the registered SeqIO tasks."""
 
 import copy
 import dataclasses
@@ -27,15 +27,15 @@ from flan_jax.evaluation.selection import chosen_templates
 from flan_jax.evaluation.settings import Evaluation
 from flan_jax.inference.sampling import Greedy
 from flan_jax.progress import CONSOLE
-from flan_jax.settings import as_plain
+from flan_jax.settings import SettingsError, as_plain
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 STYLES = {'listed': LISTED, 'lettered': LETTERED}
-"""How options are shown, by the name that `Evaluation.options` has for it."""
+"""How options are shown, by the values of `Evaluation.options`."""
 
 
 class Cut(enum.StrEnum):
-    """What of a prompt is cut to fit."""
+    """Which part of a prompt was cut to make it fit."""
 
     NOTHING = 'nothing'
     LONG_FIELD = 'long field'
@@ -44,19 +44,19 @@ class Cut(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class EvalExample:
-    """One example of a dataset under one template.
+    """One example of a dataset in one template.
 
     Attributes:
       example: its index among the usable examples of its split.
-      prompt: the inputs as text, long fields shortened.
-      prompt_tokens: the inputs as tokens, cut, as the prompt format has them.
+      prompt: the prompt as text, with long fields shortened.
+      prompt_tokens: the prompt as tokens in the prompt format, cut to fit, int32 [P].
       references: the acceptable answers.
-      choices: the options; empty where the answer is written out.
-      choice_tokens: each option's tokens, or those of its mark.
+      choices: the options; empty if the answer is generated.
+      choice_tokens: the tokens of each option, or of its letter.
       group: key of the examples that are judged together.
-      exemplars: how many exemplars stand in the prompt.
-      cut: what of the prompt is cut.
-      marks: the options' marks, where they are answered by these; else empty.
+      exemplars: number of exemplars in the prompt.
+      cut: which part of the prompt was cut.
+      marks: the options' letters, if these are the answers; otherwise empty.
     """
 
     example: int
@@ -75,26 +75,27 @@ class EvalSet:
     """What a run evaluates, for any model.
 
     Attributes:
-      evaluation: the settings it was made with.
-      datasets: name to dataset, in the form that is evaluated.
-      keys: all that is evaluated, one key for each file of records.
-      max_new_tokens: tokens that a written answer may have.
+      evaluation: its settings.
+      datasets: the datasets by name, in the form that is evaluated.
+      keys: everything to evaluate, one key per file of records.
+      max_new_tokens: maximal tokens of a generated answer.
     """
 
     def __init__(
         self, evaluation: Evaluation, datasets: Sequence[Dataset], lengths: Mapping[str, int], data_dir: str, seed: int
     ):
-        """Lists what to evaluate; examples are read when they are first needed.
+        """Lists what to evaluate; examples are read lazily.
 
         Args:
           evaluation: the settings.
-          datasets: as declared, prepared in `data_dir`.
-          lengths: tokens of inputs and targets at most.
+          datasets: declared datasets that are prepared in `data_dir`.
+          lengths: maximal tokens of inputs and targets.
           data_dir: folder of prepared datasets.
-          seed: of the choice of exemplars.
+          seed: seed of the choice of exemplars.
 
         Raises:
-          SettingsError: for a template that a dataset does not have.
+          SettingsError: for a template that a dataset does not have; for a dataset without exemplars where nothing is
+            asked without.
         """
         self.evaluation = evaluation
         style = STYLES[evaluation.options]
@@ -109,30 +110,30 @@ class EvalSet:
         self.keys = [key for dataset in self.datasets.values() for key in self._keys_of(dataset)]
 
     def of_datasets(self, names: Collection[str]) -> 'EvalSet':
-        """The part of it that is of some datasets; examples that were read are shared."""
+        """The eval set restricted to some datasets; it shares the examples that were read."""
         part = copy.copy(self)
         part.datasets = {name: dataset for name, dataset in self.datasets.items() if name in names}
         part.keys = [key for key in self.keys if key.dataset in names]
         return part
 
     def render(self) -> None:
-        """Renders all examples, which are then at hand: what cannot be is better known before hours of tuning.
+        """Renders all examples and keeps them, so that errors come before hours of tuning.
 
         Raises:
-          CannotRender: where an example cannot be read or rendered; names its dataset, split and row.
+          CannotRender: if an example cannot be read or rendered; names its dataset, split and row.
         """
         for key in self.keys:
             self._rendered_of(key)
 
     def settings(self, key: RecordKey) -> dict[str, Any]:
-        """All that the examples of a key depend on, whichever model they are given to, as JSON knows it.
+        """Everything that the examples of a key depend on, except for the model, in JSON form.
 
-        Keys of a dataset share it, but for those with exemplars, which depend on the training examples, too.
+        All keys of a dataset share it, except that keys with exemplars also depend on the training examples.
         """
-        of_dataset = (key.dataset, key.shots > 0)
-        if of_dataset not in self._settings:
-            self._settings[of_dataset] = self._settings_of(*of_dataset)
-        return self._settings[of_dataset]
+        dataset_and_kind = (key.dataset, key.shots > 0)
+        if dataset_and_kind not in self._settings:
+            self._settings[dataset_and_kind] = self._settings_of(*dataset_and_kind)
+        return self._settings[dataset_and_kind]
 
     def _settings_of(self, dataset_name: str, few_shot: bool) -> dict[str, Any]:
         dataset = self.datasets[dataset_name]
@@ -156,27 +157,42 @@ class EvalSet:
         return settings
 
     def examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
-        """The examples of a key as a model's vocabulary and prompt format have them; read once.
+        """The examples of a key for a vocabulary and a prompt format; cached.
 
         Raises:
           UserError: if there are none.
         """
-        of_model = (key, vocabulary.fingerprint, prompt_format)
-        if of_model not in self._read:
+        cache_key = (key, vocabulary.fingerprint, prompt_format)
+        if cache_key not in self._read:
             found = self._examples(key, vocabulary, prompt_format)
             if not found:
                 raise UserError(f'{key.dataset} has no usable {key.split} example in {self.data_dir}; prepare it anew')
-            if lost := sum(example.cut is Cut.END for example in found):
-                CONSOLE.print(
-                    f'[red]{key.dataset}, template {key.template}[/]: {lost} of {len(found)} prompts lose their end, '
-                    f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
-                )
-            self._read[of_model] = found
-        return self._read[of_model]
+            self._warn(key, found)
+            self._read[cache_key] = found
+        return self._read[cache_key]
+
+    def _warn(self, key: RecordKey, found: Sequence[EvalExample]) -> None:
+        """Says of how many examples the scores mean little."""
+        where = f'[red]{key.dataset}, template {key.template}[/]'
+        if lost := sum(example.cut is Cut.END for example in found):
+            CONSOLE.print(
+                f'{where}: {lost} of {len(found)} prompts lose their end, '
+                f'since they do not fit Stream.input_length={self._lengths[INPUTS]} with long fields shortened'
+            )
+        if alike := sum(_are_alike(example) for example in found):
+            CONSOLE.print(
+                f'{where}: in {alike} of {len(found)} examples several options have the same tokens in this '
+                'vocabulary, of which the first wins whatever the model has learned'
+            )
 
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
-        """What is evaluated of a dataset; without training examples there are no exemplars, so only zero-shot."""
+        """The keys of a dataset; only zero-shot ones if it has no training examples to take exemplars from."""
         splits = split_slices(dataset, self.data_dir)
+        if 'train' not in splits and 0 not in self.evaluation.shots:
+            raise SettingsError(
+                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples to take exemplars from; '
+                'add 0, so that it is asked without, or leave it out of what is evaluated'
+            )
         return [
             RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
             for split in self.evaluation.splits
@@ -188,18 +204,18 @@ class EvalSet:
 
     def _examples(self, key: RecordKey, vocabulary: Vocabulary, prompt_format: PromptFormat) -> list[EvalExample]:
         encoder = PromptEncoder(prompt_format, vocabulary, self._lengths[INPUTS])
-        return [_encoded(encoder, rendered) for rendered in self._rendered_of(key)]
+        return [_encode(encoder, rendered) for rendered in self._rendered_of(key)]
 
     def _rendered_of(self, key: RecordKey) -> list[Rendered]:
-        """The examples of a key as texts, which are the same for all models; read once for all templates."""
-        of_split = key.dataset, key.split, key.shots
-        if of_split not in self._rendered:
+        """The examples of a key as texts, which are the same for all models; rendered once for all templates."""
+        cache_key = key.dataset, key.split, key.shots
+        if cache_key not in self._rendered:
             dataset = self.datasets[key.dataset]
             exemplars = self._exemplars(dataset, key.shots) if key.shots else None
             templates = chosen_templates(dataset, self.evaluation.templates)
             limit = self.evaluation.limit
-            self._rendered[of_split] = render_split(dataset, templates, key.split, self.data_dir, exemplars, limit)
-        return self._rendered[of_split][key.template]
+            self._rendered[cache_key] = render_split(dataset, templates, key.split, self.data_dir, exemplars, limit)
+        return self._rendered[cache_key][key.template]
 
     def _exemplars(self, dataset: Dataset, shots: int) -> Exemplars:
         return Exemplars(dataset, shots, self._seed, self.evaluation.fixed_exemplars, self.data_dir)
@@ -208,23 +224,23 @@ class EvalSet:
 def prepared_datasets(
     datasets: Sequence[Dataset], data_dir: str, allow_missing: bool, setting: str | None = 'Data.allow_missing'
 ) -> list[Dataset]:
-    """Those of the datasets that can be evaluated.
+    """The datasets that can be evaluated.
 
     Args:
       datasets: the datasets.
       data_dir: folder of prepared data.
-      allow_missing: whether to leave out others, unless all are missing.
-      setting: what users set for that; None where they cannot.
+      allow_missing: whether to leave out the others, unless all are missing.
+      setting: the setting for `allow_missing`, named in the message; None if there is none.
 
     Raises:
-      MissingDataError: if one cannot and `allow_missing` is off, or none can.
+      MissingDataError: if one cannot be evaluated and `allow_missing` is False, or none can.
     """
     present = [dataset for dataset in datasets if has_test_split(dataset, data_dir)]
     missing = [dataset for dataset in datasets if dataset not in present]
     if missing and (not allow_missing or not present):
         without = [dataset.name for dataset in missing if _is_prepared(dataset, data_dir)]
         advice = ''
-        if present and setting:  # where all are missing, going on without them would be no help
+        if present and setting:  # if all are missing, leaving them out does not help
             advice = f', or set {setting} = True to go on without them'
         elif all(map(sample_files, missing)):
             advice = f', or write small samples by `flan-jax data prepare --samples --data_dir={data_dir}`'
@@ -251,8 +267,8 @@ def _is_prepared(dataset: Dataset, data_dir: str) -> bool:
         return False
 
 
-def _encoded(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
-    """An example as a model has it: options are scored whole; what is written out is judged as text."""
+def _encode(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
+    """The example as tokens for a model: options are scored as tokens, generated answers judged as text."""
     encoded = encoder.encode(rendered)
     choices = rendered.option_texts
     return EvalExample(
@@ -267,6 +283,11 @@ def _encoded(encoder: PromptEncoder, rendered: Rendered) -> EvalExample:
         cut=_cut(encoded),
         marks=rendered.answers if rendered.answers != choices else (),
     )
+
+
+def _are_alike(example: EvalExample) -> bool:
+    """Whether options that differ are the same to the model, as words are that a vocabulary does not know."""
+    return len(set(map(bytes, example.choice_tokens))) < len(set(example.marks or example.choices))
 
 
 def _cut(encoded: EncodedPrompt) -> Cut:

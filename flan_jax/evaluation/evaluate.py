@@ -1,4 +1,4 @@
-"""Evaluating a model on an eval set, and keeping what it answered: records first, judged later (FLAN, section 3)."""
+"""Evaluates a model on an eval set and writes records, which are judged later (FLAN, section 3)."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -16,33 +16,33 @@ from flan_jax.progress import CONSOLE, bar
 from flan_jax.tuning.task_prompts import prompt_name
 
 COMPILING = 'reading examples, and compiling for their lengths'
-"""What goes on before the first answers."""
+"""Note of the progress bar before the first answers."""
 
 EXAMPLES_AT_A_TIME = 1000
-"""Examples evaluated together, and recorded when all have answers."""
+"""Least number of examples that are evaluated and recorded together."""
 
 
 def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: ModelRecords) -> None:
-    """Evaluates a model on everything that is not on record yet.
+    """Evaluates a model on everything that has no complete records yet.
 
-    Every process reads and computes alike; the first decides what is missing, and writes.
+    All processes read and compute the same; process 0 decides what is missing, and writes.
 
     Args:
-      load: gives the model; called only where something is missing.
+      load: loads the model; called only if something is missing.
       eval_set: what to evaluate.
-      model_records: where the model's records are.
+      model_records: location of the model's records.
 
     Raises:
-      Preempted: after SIGTERM or Ctrl-C to any process, in all of them after the same group of examples.
+      Preempted: after SIGTERM or Ctrl-C to any process, in all processes after the same group of examples.
       RecordsError: see `ModelRecords.open`.
     """
-    missing = _decided_by_first(eval_set, model_records)
+    missing = _missing_by_first_process(eval_set, model_records)
     if not missing:
         return
     model = load()
     prompt_of = functools.partial(_prompt_of, model, model_records.prompt)
     for key in missing:
-        model.of_task(prompt_of(key))  # one without a prompt is better known before hours of evaluation
+        model.of_task(prompt_of(key))  # fails now, not after hours, if a task has no soft prompt
     evaluator_of = functools.cache(functools.partial(_evaluator, model, eval_set))
     total = len(eval_set.keys)
     title = f'evaluating {model_records.name}'
@@ -57,20 +57,20 @@ def evaluate(load: Callable[[], LoadedModel], eval_set: EvalSet, model_records: 
 
 
 def unevaluated(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
-    """What of an eval set is not on record, or not completely."""
+    """The keys of an eval set without complete records."""
     done = records.recorded(eval_set.keys, lambda key: model_records.folder(eval_set.settings(key)))
     return [key for key in eval_set.keys if key not in done]
 
 
-def _decided_by_first(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
-    """What process 0 finds missing; the others may see a disk on which another job has written in the meantime."""
+def _missing_by_first_process(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
+    """What process 0 finds missing: the others may already see what another job has written in the meantime."""
     missing = set(_missing(eval_set, model_records)) if jax.process_index() == 0 else set()
     is_missing = processes.broadcast_from_first([key in missing for key in eval_set.keys])
     return [key for key, missing in zip(eval_set.keys, is_missing) if missing]
 
 
 def _missing(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
-    """What is to be evaluated; records that are damaged are named, and evaluated anew."""
+    """The keys to evaluate; damaged records are reported, and evaluated again."""
     for folder in {model_records.folder(eval_set.settings(key)) for key in eval_set.keys}:
         for damage in records.damaged(folder):
             CONSOLE.print(f'{damage}', soft_wrap=True)
@@ -80,16 +80,16 @@ def _missing(eval_set: EvalSet, model_records: ModelRecords) -> list[RecordKey]:
 def _groups(
     eval_set: EvalSet, keys: Sequence[RecordKey], model: LoadedModel, prompt_of: Callable[[RecordKey], str]
 ) -> Iterator[dict[RecordKey, list[EvalExample]]]:
-    """Examples by key in groups large enough to fill batches, small enough to lose little when interrupted.
+    """Examples by key, in groups large enough to fill batches and small enough to lose little when interrupted.
 
-    Where all prompts of a key begin with the same exemplars it is a group by itself, so that those are computed once. A
-    group reads one soft prompt.
+    A key whose prompts all start with the same exemplars is a group by itself, so that the exemplars are computed once.
+    All examples of a group use the same soft prompt.
     """
     group: dict[RecordKey, list[EvalExample]] = {}
     for key in keys:
         shares_prefix = eval_set.evaluation.fixed_exemplars and key.shots > 0
-        reads_another = bool(group) and prompt_of(key) != prompt_of(next(iter(group)))
-        if (shares_prefix or reads_another) and group:
+        other_prompt = bool(group) and prompt_of(key) != prompt_of(next(iter(group)))
+        if (shares_prefix or other_prompt) and group:
             yield group
             group = {}
         group[key] = eval_set.examples(key, model.vocabulary, model.prompt_format)
@@ -101,7 +101,7 @@ def _groups(
 
 
 def _prompt_of(model: LoadedModel, number: int, key: RecordKey) -> str:
-    """The soft prompt that a key's examples are asked with; empty where the model has but one, or none."""
+    """The name of the soft prompt for a key's examples; empty if the model has at most one."""
     return prompt_name(key.dataset, number) if model.prompts else ''
 
 
@@ -111,5 +111,5 @@ def _evaluator(model: LoadedModel, eval_set: EvalSet, prompt: str) -> Evaluator:
 
 
 def _write(found: dict[RecordKey, list[dict]], eval_set: EvalSet, model_records: ModelRecords) -> None:
-    for key, of_key in found.items():
-        records.write(model_records.open(eval_set.settings(key)), key, of_key)
+    for key, found_records in found.items():
+        records.write(model_records.open(eval_set.settings(key)), key, found_records)

@@ -1,4 +1,4 @@
-"""One model under evaluation: its answers to examples, as records (FLAN, section 2.3 and section 3)."""
+"""Evaluates one model on examples: ranks options or generates answers, as records (FLAN, sections 2.3 and 3)."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -18,31 +18,31 @@ from flan_jax.packing.example import Example
 
 
 class Evaluator:
-    """Scores options and writes answers with one model."""
+    """Scores options and generates answers with one model."""
 
     def __init__(self, model: LoadedModel, max_new_tokens: int, batch_tokens: int, decoding: Decoding = Greedy()):
-        """Evaluates `model`, about `batch_tokens` tokens at a time; answers have `max_new_tokens` tokens at most."""
+        """Evaluates `model` with about `batch_tokens` tokens per batch and at most `max_new_tokens` per answer."""
         self._model = model
         self._scorer = Scorer(model, batch_tokens)
         self._generator = Generator(model, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens, decoding=decoding)
-        self._alone: dict[bytes, np.ndarray] = {}
+        self._unconditional: dict[bytes, np.ndarray] = {}
 
     def evaluate(self, examples: Mapping[RecordKey, Sequence[EvalExample]]) -> dict[RecordKey, list[dict[str, Any]]]:
         """The records of each key, in the order of its examples."""
-        pairs = [(key, example) for key, of_key in examples.items() for example in of_key]
-        ranked = self._choose([example for _, example in pairs if example.choices])
-        written = self._write([example for _, example in pairs if not example.choices])
+        pairs = [(key, example) for key, group in examples.items() for example in group]
+        ranked = self._rank_options([example for _, example in pairs if example.choices])
+        generated = self._generate([example for _, example in pairs if not example.choices])
         found: dict[RecordKey, list[dict[str, Any]]] = {key: [] for key in examples}
         for key, example in pairs:
-            answer = next(ranked if example.choices else written)
+            answer = next(ranked if example.choices else generated)
             found[key].append(example_record(key, example) | answer)
         return found
 
-    def _choose(self, examples: Sequence[EvalExample]):
-        """The options of each example with all their scores."""
+    def _rank_options(self, examples: Sequence[EvalExample]):
+        """The options of each example, each with all of its scores."""
         questions = [Example(example.prompt_tokens, _unique(example.choice_tokens)) for example in examples]
         scored = self._scorer.score(questions)
-        self._score_alone(list(itertools.chain.from_iterable(question.responses for question in questions)))
+        self._score_unconditionally(list(itertools.chain.from_iterable(question.responses for question in questions)))
         for example, question, scores in zip(examples, questions, scored):
             by_tokens = {option.tobytes(): score for option, score in zip(question.responses, scores)}
             options = [
@@ -55,23 +55,23 @@ class Evaluator:
 
     def _option_scores(self, text: str, tokens: np.ndarray, after_prompt: np.ndarray) -> dict[str, float]:
         num_eos = int(tokens[-1] == self._model.prompt_format.end_id(self._model.vocabulary))
-        return option_scores(text, after_prompt, self._alone[tokens.tobytes()], num_eos)
+        return option_scores(text, after_prompt, self._unconditional[tokens.tobytes()], num_eos)
 
-    def _score_alone(self, options: Sequence[np.ndarray]) -> None:
-        """Scores options after an empty prompt, each once."""
-        new = [option for option in _unique(options) if option.tobytes() not in self._alone]
+    def _score_unconditionally(self, options: Sequence[np.ndarray]) -> None:
+        """Scores options after an empty prompt; options that were scored before are skipped."""
+        new = [option for option in _unique(options) if option.tobytes() not in self._unconditional]
         empty = np.array(self._model.prompt_format.encode_empty_prompt(self._model.vocabulary), np.int32)
         for option, scores in zip(new, self._scorer.score([Example(empty, (option,)) for option in new])):
-            self._alone[option.tobytes()] = scores[0]
+            self._unconditional[option.tobytes()] = scores[0]
 
-    def _write(self, examples: Sequence[EvalExample]):
-        """The prediction for each example."""
+    def _generate(self, examples: Sequence[EvalExample]):
+        """The generated answer to each example."""
         for answer in self._generator.answer([example.prompt_tokens for example in examples]):
             yield {'prediction': self._model.prompt_format.finish(self._model.vocabulary.decode(answer))}
 
 
 def example_record(key: RecordKey, example: EvalExample) -> dict[str, Any]:
-    """What a record says of the example itself."""
+    """The part of a record that describes the example."""
     return {
         'dataset': key.dataset,
         'variant': key.variant,
@@ -89,5 +89,5 @@ def example_record(key: RecordKey, example: EvalExample) -> dict[str, Any]:
 
 
 def _unique(options: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Options without repetitions, so that equal options get the very same score."""
+    """Options without repetitions, so that equal options get bitwise equal scores."""
     return tuple({option.tobytes(): option for option in options}.values())

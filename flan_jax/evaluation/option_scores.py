@@ -1,12 +1,12 @@
-"""Ways to rank options by their log-likelihood; all of them are recorded."""
+"""Scores that rank options by their log-likelihood; records contain all of them."""
 
 import numpy as np
 
 WITH_EOS = ('sum', 'mean', 'byte', 'unconditional')
 WITHOUT_EOS = tuple(f'{score}_without_eos' for score in WITH_EOS)
 SCORES = WITH_EOS + WITHOUT_EOS
-"""Log-likelihood in nats as the sum over tokens (FLAN), per token, per UTF-8 byte, and as the sum minus the option's
-own log-likelihood without the prompt (Brown et al. 2020, section 2.4); each with the option's EOS and without.
+"""Log-likelihood in nats: the sum over tokens (FLAN), per token, per UTF-8 byte, and the sum minus the option's
+log-likelihood without the prompt (Brown et al. 2020, section 2.4); each with and without the option's EOS.
 """
 
 
@@ -15,9 +15,9 @@ def option_scores(text: str, after_prompt: np.ndarray, alone: np.ndarray, num_eo
 
     Args:
       text: the option.
-      after_prompt: log-likelihood of each of its tokens after the prompt, in nats.
-      alone: the same after an empty prompt.
-      num_eos: how many of the last tokens are EOS; 0 where the prompt format ends options without.
+      after_prompt: log-likelihood of each of its tokens after the prompt, in nats, [T].
+      alone: the same after an empty prompt, [T].
+      num_eos: number of EOS tokens at the end; 0 if the prompt format does not end options with EOS.
     """
     num_bytes = len(text.encode())
     length = len(after_prompt) - num_eos

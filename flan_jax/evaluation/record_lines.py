@@ -1,4 +1,4 @@
-"""The lines of a file of records: each says how many there are, and ends with a checksum of what is before it."""
+"""The lines of a file of records: JSON with the number of records and, at the end, a checksum of the line before it."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ NUM_RECORDS = 'num_records'
 _CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{16})"\}', re.DOTALL)
 
 _UNCHECKED = re.compile(rb'.*"num_records": \d+\}', re.DOTALL)
-"""A line of a version without checksums, which no single changed byte makes of one that has a checksum."""
+"""A line of a version without checksums; no single changed byte turns a line with a checksum into one."""
 
 
 class DamagedLine(ValueError):
-    """A line is not as it was written."""
+    """A line was truncated or changed."""
 
 
 def dumped(records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -26,7 +26,7 @@ def dumped(records: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def first(content: bytes) -> dict[str, Any]:
-    """The first record of a file; empty where there is none, or its line is not as it was written."""
+    """The first record of a file; empty if there is none, or its line is damaged."""
     line, end, _ = content.partition(b'\n')
     try:
         return _parsed(line, 1) if end else {}
@@ -35,7 +35,7 @@ def first(content: bytes) -> dict[str, Any]:
 
 
 def verify(content: bytes) -> None:
-    """Raises DamagedLine, naming the first, unless a file has all lines, as they were written."""
+    """Raises DamagedLine for the first damaged or missing line."""
     lines = content.split(b'\n')[:-1] or [content]
     for number, line in enumerate(lines, start=1):
         _verify(line, number)
@@ -45,7 +45,7 @@ def verify(content: bytes) -> None:
 
 
 def parsed(content: bytes) -> list[dict[str, Any]]:
-    """The records of a file; raises DamagedLine as `verify` does."""
+    """The records of a file; raises DamagedLine like `verify`."""
     verify(content)
     return [_parsed(line, number) for number, line in enumerate(content.split(b'\n')[:-1], start=1)]
 

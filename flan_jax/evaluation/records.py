@@ -1,10 +1,10 @@
-"""Records: one line per example and template, with everything needed to judge it again without the model.
+"""Records: one line per example and template, with everything needed to judge the answer without the model.
 
-A damaged file is named with its line; it is evaluated anew, and no score is made of it.
+MODEL_DIR/evaluation/MODEL/DATASET-FINGERPRINT/ holds the answers of one model on one dataset. The fingerprint covers
+everything that the answers depend on; settings.json next to the records lists it in two parts, 'model' (weights,
+vocabulary, prompt format) and 'examples' (contents of the data, templates, lengths, exemplars).
 
-MODEL_DIR/evaluation/MODEL/DATASET-FINGERPRINT/ holds what one model answered on one dataset. The fingerprint covers all
-that the answers depend on; settings.json beside the records spells it out in two parts, 'model' (weights, vocabulary,
-prompt format) and 'examples' (contents of the data, templates, lengths, exemplars).
+A damaged file is reported with file and line. It is evaluated again, and never scored.
 """
 
 import dataclasses
@@ -29,25 +29,25 @@ BASE = 'base'
 """The model before tuning."""
 
 STEP = 'step_'
-"""Begins the name of a model as it was after a step of tuning."""
+"""Prefix of the names of models after a step of tuning."""
 
 Record = Mapping[str, Any]
 
 
 class RecordsError(UserError):
-    """Records are not what they should be."""
+    """Records are missing or damaged, or belong to other settings."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordKey:
-    """Which records a file holds.
+    """The key of one file of records.
 
     Attributes:
       dataset: name of the dataset.
-      variant: the variant that the template is of, such as a direction of translation; empty where there is none.
+      variant: variant of the template, such as a direction of translation; empty if there is none.
       template: index of the template.
       split: 'validation' or 'test'.
-      shots: how many exemplars were wanted.
+      shots: number of exemplars, as set; fewer may have fitted.
     """
 
     dataset: str
@@ -64,12 +64,12 @@ class RecordKey:
 
     @property
     def without_template(self) -> tuple[str, str, int]:
-        """What is reported together: dataset, variant and number of exemplars."""
+        """Dataset, variant and number of exemplars, which are reported together."""
         return self.dataset, self.variant, self.shots
 
     @classmethod
     def of(cls, record: Record) -> 'RecordKey':
-        """The key of the file that a record is in."""
+        """The key of the file that a record belongs to."""
         return cls(**{field.name: record[field.name] for field in dataclasses.fields(cls)})
 
 
@@ -79,13 +79,13 @@ FolderOf = Callable[[RecordKey], epath.Path]
 
 @dataclasses.dataclass(frozen=True)
 class ModelRecords:
-    """Where one model's records are.
+    """The location of one model's records.
 
     Attributes:
-      root: folder that holds `FOLDER`.
+      root: folder that contains `FOLDER`.
       model: 'base' or 'step_N'.
-      settings: the part of the fingerprint that is the model's: weights, vocabulary and prompt format.
-      prompt: which of a task's soft prompts is read, counted from 1; the first where there are not several.
+      settings: the model's part of the fingerprint: weights, vocabulary and prompt format.
+      prompt: number, from 1, of the soft prompt that is used, if a task has several.
     """
 
     root: epath.PathLike
@@ -95,19 +95,19 @@ class ModelRecords:
 
     @property
     def name(self) -> str:
-        """What it is called where people read."""
+        """Name of the model for people."""
         return f'{self.model}, prompt {self.prompt}' if self.prompt > 1 else self.model
 
     def folder(self, examples: Mapping[str, Any]) -> epath.Path:
-        """The folder of a dataset's records, by all that its examples depend on (`EvalSet.settings`)."""
+        """The folder of a dataset's records, by everything that its examples depend on (`EvalSet.settings`)."""
         covered = fingerprint(self._covered(examples))
         return model_folder(self.root, self.model) / f'{examples["dataset"]}-{covered}'
 
     def open(self, examples: Mapping[str, Any]) -> epath.Path:
-        """The same folder, made with its settings.json where it is new.
+        """The same folder, created with its settings.json if it does not exist.
 
         Raises:
-          RecordsError: if it holds the records of other settings, which a fingerprint may do by chance.
+          RecordsError: if it holds records of other settings, because of a collision of fingerprints.
         """
         folder, covered = self.folder(examples), self._covered(examples)
         if not (folder / SETTINGS_FILE).exists():
@@ -122,17 +122,17 @@ class ModelRecords:
 
 
 def fingerprint(covered: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that stand for settings."""
+    """A fingerprint of settings, eight hexadecimal digits."""
     return settings.fingerprint(covered)[:8]
 
 
 def step_model(step: int) -> str:
-    """The name of a model as it was after a step."""
+    """The name of the model after a step."""
     return f'{STEP}{step}'
 
 
 def step_of(model: str) -> int:
-    """The inverse of `step_model`; the base model has seen 0 steps."""
+    """The inverse of `step_model`; 0 for the base model."""
     return 0 if model == BASE else int(model.removeprefix(STEP))
 
 
@@ -142,25 +142,25 @@ def model_folder(root: epath.PathLike, model: str) -> epath.Path:
 
 
 def models_in(root: epath.PathLike) -> list[str]:
-    """The models of which there are records, by step."""
+    """The models with records, ordered by step."""
     folder = epath.Path(root) / FOLDER
     names = [path.name for path in folder.iterdir()] if folder.exists() else []
     return sorted((name for name in names if name == BASE or name[len(STEP) :].isdigit()), key=step_of)
 
 
-def folders_in(of_model: epath.Path) -> list[epath.Path]:
-    """The folders of datasets below a model's, each with settings."""
-    found = of_model.iterdir() if of_model.exists() else ()
+def folders_in(folder_of_model: epath.Path) -> list[epath.Path]:
+    """The folders of datasets in a model's folder."""
+    found = folder_of_model.iterdir() if folder_of_model.exists() else ()
     return sorted(folder for folder in found if (folder / SETTINGS_FILE).exists())
 
 
 def last_written(folder: epath.Path) -> float:
-    """When records were last added to a folder, in seconds since 1970."""
+    """The time of the newest records in a folder, in seconds since 1970."""
     return max((path.stat().mtime for path in folder.glob('*.jsonl')), default=0)
 
 
 def settings_of(folder: epath.Path) -> dict[str, Any]:
-    """What the fingerprint of a dataset's folder covers."""
+    """The settings that the fingerprint of a dataset's folder covers."""
     return read_json(folder / SETTINGS_FILE, f'remove {folder}; `flan-jax evaluate` writes it anew')
 
 
@@ -173,7 +173,7 @@ def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
     """The records of a key.
 
     Raises:
-      RecordsError: if they are not there, or not as they were written; names file and line.
+      RecordsError: if they are missing or damaged; names file and line.
     """
     path = folder / key.file
     if not path.exists():
@@ -185,40 +185,40 @@ def read(folder: epath.Path, key: RecordKey) -> list[dict[str, Any]]:
 
 
 def complete(folder: epath.Path) -> list[RecordKey]:
-    """The keys whose records are all there as they were written, in order."""
+    """The keys with complete and sound records, in order."""
     contents = (path.read_bytes() for path in folder.glob('*.jsonl'))
     keys = (RecordKey.of(record_lines.first(content)) for content in contents if _damage(content) is None)
     return sorted(keys, key=dataclasses.astuple)
 
 
 def damaged(folder: epath.Path) -> list[RecordsError]:
-    """What is wrong with files of a folder, each named with its line."""
+    """Errors for the damaged files of a folder, with file and line."""
     found = ((path, _damage(path.read_bytes())) for path in sorted(folder.glob('*.jsonl')))
     return [_damaged(path, damage) for path, damage in found if damage is not None]
 
 
 def sound(folder: epath.Path) -> list[RecordKey]:
-    """As `complete`, where nothing is damaged; raises RecordsError, naming file and line, where something is."""
+    """As `complete`, but raises RecordsError, naming file and line, if a file is damaged."""
     for error in damaged(folder):
         raise error
     return complete(folder)
 
 
 def recorded(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
-    """Those of the keys whose records are complete in the folders that are theirs."""
+    """The keys whose records are complete in their folders."""
     folders = {key: folder_of(key) for key in keys}
     found = {folder: set(complete(folder)) for folder in set(folders.values())}
     return {key for key, folder in folders.items() if key in found[folder]}
 
 
 def require_sound(keys: Iterable[RecordKey], folder_of: FolderOf) -> set[RecordKey]:
-    """Those of the keys that are recorded; raises RecordsError, naming file and line, where one is not as written."""
+    """The keys with records; raises RecordsError, naming file and line, if one is damaged."""
     paths = {key: folder_of(key) / key.file for key in keys}
-    there = {key for key, path in paths.items() if path.exists()}
-    for path in sorted(paths[key] for key in there):
+    existing = {key for key, path in paths.items() if path.exists()}
+    for path in sorted(paths[key] for key in existing):
         if (damage := _damage(path.read_bytes())) is not None:
             raise _damaged(path, damage)
-    return there
+    return existing
 
 
 def _damaged(path: epath.Path, error: Exception) -> RecordsError:
@@ -226,7 +226,7 @@ def _damaged(path: epath.Path, error: Exception) -> RecordsError:
 
 
 def _damage(content: bytes) -> DamagedLine | None:
-    """What is wrong with the content of a file."""
+    """The damage of a file's content; None if it is sound."""
     try:
         record_lines.verify(content)
     except DamagedLine as error:

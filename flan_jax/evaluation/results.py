@@ -1,7 +1,7 @@
 """From records to results: scores per template, their mean and std, and the best template on validation.
 
-Results are of what an eval set names, neither more nor less: records of other templates, of other data or of other
-weights do not count (FLAN, section 3: mean over templates, and test score of the best template on dev).
+As in FLAN, section 3: the mean over templates, and the test score of the template that is best on dev. Results cover
+exactly the keys of an eval set; records of other templates, data or weights are ignored.
 """
 
 import collections
@@ -20,12 +20,12 @@ from flan_jax.evaluation.records import FolderOf, Record, RecordKey
 from flan_jax.metrics.judgement import Scores
 
 _SHARES = ('accuracy', 'em', 'exact_match', 'final_answer', 'marked_answer')
-"""Headlines that are shares of right answers."""
+"""Headline scores that are shares of correct answers."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TemplateResult:
-    """Scores of one template on the splits that were evaluated."""
+    """Scores of one template on the evaluated splits."""
 
     template: int
     test: Scores
@@ -34,22 +34,22 @@ class TemplateResult:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A model's result on a dataset, or on one variant of it such as a direction of translation.
+    """A model's result on a dataset, or on one variant of it, such as a direction of translation.
 
     Attributes:
       dataset: the dataset's name.
-      variant: the variant's label; empty where there is none.
-      headline: name of the score that `mean`, `std` and `best_dev` are of.
+      variant: the variant's label; empty if there is none.
+      headline: name of the score in `mean`, `std` and `best_dev`.
       num_examples: number of test examples.
       templates: scores by template.
       mean: headline test score, mean over templates.
-      std: its standard deviation over templates (of the population, as they are all there are).
-      interval: the 95 % confidence interval of `mean`, by resampling test examples.
+      std: its population standard deviation over templates.
+      interval: 95 % confidence interval of `mean`, by resampling test examples.
       best_dev: headline test score of the template that is best on validation; None without validation.
-      best_dev_template: that template's index.
-      by_score: where there are options, the mean under each way to rank them.
-      shots: how many exemplars were wanted.
-      exemplars: how many fitted the prompts, mean over examples and templates.
+      best_dev_template: index of that template.
+      by_score: the mean under each way to rank options; empty without options.
+      shots: number of exemplars, as set.
+      exemplars: number of exemplars that fitted the prompts, mean over examples and templates.
     """
 
     dataset: str
@@ -74,18 +74,18 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Baselines:
-    """What needs no model: a random option, and always the commonest answer; accuracy in per cent."""
+    """Accuracy, in per cent, of a random option and of always choosing the most common answer; None if undefined."""
 
     chance: float | None
     majority: float | None
 
 
 def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[Result]:
-    """The results whose records are complete, in the catalogue's order, zero-shot before few-shot.
+    """The results with complete records, in the catalogue's order, zero-shot before few-shot.
 
     Args:
       keys: what is evaluated.
-      folder_of: where the records of a key are.
+      folder_of: the folder of a key's records.
       score: how options are ranked; see `option_scores.SCORES`.
 
     Raises:
@@ -105,7 +105,7 @@ def results(keys: Sequence[RecordKey], folder_of: FolderOf, score: str) -> list[
 
 
 def unfinished(keys: Sequence[RecordKey], found: Sequence[Result]) -> list[str]:
-    """The names of what has no result yet, because records of test examples are missing."""
+    """Names of the datasets and variants without a result, because records of test examples are missing."""
     done = {(result.dataset, result.variant, result.shots) for result in found}
     return sorted({' '.join(filter(None, name[:2])) for name in _groups(keys) if name not in done})
 
@@ -113,27 +113,27 @@ def unfinished(keys: Sequence[RecordKey], found: Sequence[Result]) -> list[str]:
 def baselines(found: Sequence[Record], headline: str) -> Baselines:
     """Chance and majority accuracy of records whose answers are chosen from options.
 
-    None for other records, and beside a headline that is no share of right answers: an F1 or a correlation of 50 is
-    not what half of all answers right are.
+    None for other records, and for a headline that is not a share of correct answers, such as F1 or a correlation,
+    which cannot be compared with an accuracy.
     """
     if 'options' not in found[0] or headline not in _SHARES:
         return Baselines(None, None)
     chance = statistics.mean(len(set(r['references'])) / len({o['text'] for o in r['options']}) for r in found)
     if len({tuple(o['text'] for o in r['options']) for r in found}) > 1:
         return Baselines(100 * chance, None)
-    commonest = collections.Counter(r['references'][0] for r in found).most_common(1)[0][1]
-    return Baselines(100 * chance, 100 * commonest / len(found))
+    most_common = collections.Counter(r['references'][0] for r in found).most_common(1)[0][1]
+    return Baselines(100 * chance, 100 * most_common / len(found))
 
 
 def best_template(validation: Mapping[int, float], judge: Judge) -> int | None:
-    """The template with the best validation score, the first of equals; None without scores that are finite."""
+    """The template with the best validation score, the first of equals; None if no score is finite."""
     finite = sorted(template for template, score in validation.items() if math.isfinite(score))
     sign = -1 if judge.smaller_is_better else 1
     return max(finite, key=lambda template: sign * validation[template], default=None)
 
 
 def _groups(keys: Sequence[RecordKey]) -> dict[tuple[str, str, int], list[RecordKey]]:
-    """Keys by what is reported together."""
+    """Keys grouped by what is reported together."""
     groups: dict[tuple[str, str, int], list[RecordKey]] = {}
     for key in keys:
         groups.setdefault(key.without_template, []).append(key)
@@ -153,7 +153,9 @@ def _read(members: Sequence[RecordKey], split: str, folder_of: FolderOf) -> dict
 def _result(key: RecordKey, by_split: Mapping[str, Mapping[int, Sequence[Record]]], score: str) -> Result:
     dataset = catalogue.dataset(key.dataset)
     judge = Exact(dataset, score)
-    judged = {split: {t: judge.scores(found) for t, found in of_split.items()} for split, of_split in by_split.items()}
+    judged = {
+        split: {t: judge.scores(found) for t, found in by_template.items()} for split, by_template in by_split.items()
+    }
     test, validation = judged['test'], judged.get('validation', {})
     means = [test[template][judge.headline] for template in test]
     best = best_template({t: validation[t][judge.headline] for t in validation}, judge)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.evaluation.samples import Answered
 from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.rewards import RewardModel
@@ -29,16 +28,10 @@ def reward_scores(
     def tokens(ids: Sequence[int]) -> np.ndarray:
         return np.array(ids, np.int32)
 
-    def prompt(answered: Answered) -> Sequence[int]:
-        if not answered.context:
-            return prompt_format.encode_prompt(vocabulary, answered.question.prompt)
-        asked = Dialogue(answered.question.prompt, answered.answers[0], context=answered.context)
-        return prompt_format.encode_asked(vocabulary, asked).prompt
-
     distinct = [tuple(dict.fromkeys(answered.answers)) for answered in samples]
     examples = [
         Example(
-            tokens(prompt(answered)),
+            tokens(prompt_format.encode_question(vocabulary, answered.question.prompt, answered.context)),
             tuple(tokens(prompt_format.encode_response(vocabulary, answer)) for answer in answers),
         )
         for answered, answers in zip(samples, distinct)

@@ -76,7 +76,7 @@ def read_questions(path: pathlib.Path, keys: Mapping[str, str], limit: int | Non
     prompt, completion = keys.get('prompt', 'prompt'), keys.get('completion', 'completion')
     rows = list(read_file(path))[:limit]
     default = None if 'completion' in keys else ''
-    found = [Question(question_of(at, row, prompt), text_of(at, row, completion, default)) for at, row in rows]
+    found = [Question(question_of(at, row, prompt)[0], text_of(at, row, completion, default)) for at, row in rows]
     if not found:
         raise ExampleError(f'{path}: holds no questions')
     return found

@@ -1,4 +1,4 @@
-"""Scorers: from a question and its answers to a number for each answer, higher is better."""
+"""Scorers: functions from a question and its answers to a number for each answer; higher is better."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ Scorer = Callable[[Answered], list[float]]
 
 
 def right(answered: Answered) -> list[float]:
-    """1 for a solution that arrives at the reference's answer, else 0; raises UserError where that has none."""
+    """1 for a solution with the reference's final answer, else 0; raises UserError if the reference has none."""
     require_references('right', [answered.question])
     return [float(is_right(answer, answered.question.reference)) for answer in answered.answers]
 
@@ -27,7 +27,7 @@ SCORERS: dict[str, Scorer] = {'right': right, 'fewer_words': fewer_words}
 
 
 def require_references(name: str, questions: Sequence[Question]) -> None:
-    """Raises UserError where a scorer compares with references, and a question's has no answer to compare with."""
+    """Raises UserError if a scorer needs references with a final answer, and a question has none."""
     lacking = [question for question in questions if final_answer(question.reference) is None]
     if name == 'right' and lacking:
         raise UserError(
@@ -38,13 +38,13 @@ def require_references(name: str, questions: Sequence[Question]) -> None:
 
 
 def scores_by(name: str, samples: Sequence[Answered]) -> list[list[float]]:
-    """The scores of all answers, by the scorer of a name or as a file has them.
+    """The scores of all answers, by a scorer's name or from a file.
 
-    A file is JSON lines, one for each question in its order, such as {"scores": [0.5, -1.2]}: whatever gave them.
+    A file has a JSON line for each question, in the same order, such as {"scores": [0.5, -1.2]}.
 
     Raises:
-      UnknownName: for another name.
-      UserError: for a file that does not have a number for each answer.
+      UnknownName: if the name is neither a scorer nor a file.
+      UserError: if a file does not have a number for each answer.
     """
     if name in SCORERS:
         return [SCORERS[name](answered) for answered in samples]

@@ -1,4 +1,4 @@
-"""Which datasets and templates the settings name for evaluation."""
+"""Selection of the datasets and templates to evaluate."""
 
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
@@ -8,11 +8,11 @@ from flan_jax.settings import SettingsError
 
 
 def named_datasets(evaluation: Evaluation, held_out: str | None) -> list[Dataset]:
-    """The datasets that settings name for evaluation, or the held-out cluster's, each once, prepared or not.
+    """The datasets of `Evaluation.targets`, or of the held-out cluster, without repetitions, prepared or not.
 
     Raises:
-      UnknownName: for a name that is neither a cluster nor a dataset.
-      SettingsError: if nothing is named and nothing is held out.
+      UnknownName: if a name is neither a cluster nor a dataset.
+      SettingsError: if there are no targets and nothing is held out.
     """
     names = evaluation.targets or (catalogue.clusters_held_out(held_out) if held_out else ())
     if not names:
@@ -30,7 +30,7 @@ def chosen_templates(dataset: Dataset, wanted: tuple[int, ...]) -> list[int]:
     """The templates of a dataset to evaluate: those wanted, or all that are not inverted.
 
     Raises:
-      SettingsError: if one that is wanted is not there, or is inverted.
+      SettingsError: if a wanted template does not exist, or is inverted.
     """
     allowed = list(dataset.forward_templates)
     if unknown := [template for template in wanted if template not in allowed]:

@@ -1,4 +1,4 @@
-"""The settings of evaluation: what is evaluated, and how."""
+"""The settings of evaluation."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -19,25 +19,24 @@ class Evaluation(Settings):
     Attributes:
       targets: clusters or datasets to evaluate; empty for the held-out cluster.
       splits: 'validation' chooses the best template, 'test' is reported.
-      every: training steps between evaluations, for `flan-jax run`; None to evaluate at the end only.
-      limit: examples per dataset, template and split at most; None for all.
+      every: training steps between evaluations, for `flan-jax run`; None to evaluate only at the end.
+      limit: maximal number of examples per dataset, template and split; None for all.
       templates: indices of the templates to evaluate, which every dataset must have; empty for all that are not
         inverted.
-      instructions: how inputs are worded.
-      options: how options are shown: 'listed' (FLAN) and scored by their text, or 'lettered' and scored by the letter.
-      shots: numbers of exemplars before the input, each evaluated in turn; 0 is zero-shot.
+      instructions: the wording of inputs.
+      options: how options are shown: 'listed' (FLAN), scored by their text, or 'lettered', scored by the letter.
+      shots: numbers of exemplars before the input, each evaluated separately; 0 is zero-shot.
       fixed_exemplars: whether all examples of a dataset get the same exemplars.
-      batch_tokens: tokens scored or generated at a time.
-      base_dir: folder whose records of the base model are used and added to, for runs that share it; None for the
-        run's own.
+      batch_tokens: tokens in a batch of scoring or generation.
+      base_dir: folder with records of the base model, which several runs share; None for the run's own folder.
       base_format: prompt format of the base model, which was not trained on instructions; FLAN prompts its base model
-        as GPT-3 was (section 3).
-      score: how options are ranked: 'sum' of token log-likelihoods (FLAN), 'mean' per token, 'byte' per UTF-8 byte, or
-        'unconditional' (sum minus the option's own log-likelihood without the prompt); any of them with
-        '_without_eos' leaves out the EOS that ends an option.
-      decoding: how answers that are written out are decoded; options are scored without it.
-      report_dir: folder of the report; None for the run's own. A model that is asked in several ways needs as many; the
-        manifest that a report shows is the newest of the run.
+        like GPT-3 (section 3).
+      score: how options are ranked: by the 'sum' of token log-likelihoods (FLAN), the 'mean' per token, per UTF-8
+        'byte', or 'unconditional' (sum minus the option's log-likelihood without the prompt). With '_without_eos' the
+        EOS at the end of an option is left out.
+      decoding: how answers are generated; it does not affect the scores of options.
+      report_dir: folder of the report; None for the run's own. Evaluations of one model with different settings need
+        different folders. The manifest in a report is the newest of the run.
     """
 
     targets: tuple[Text, ...] = ()

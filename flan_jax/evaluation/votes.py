@@ -1,4 +1,4 @@
-"""Votes of several answers to each question: maj1@k and pass@k."""
+"""Majority votes over several answers to each question: maj1@k and pass@k."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from flan_jax.metrics.solutions import final_answer, same_answer
 
 @dataclasses.dataclass(frozen=True)
 class Vote:
-    """What k answers to each question are worth, in per cent of the questions.
+    """Results with k answers to each question, in per cent of the questions.
 
     Attributes:
-      k: answers that vote.
-      majority: questions whose majority is right, the mean over all groups of k consecutive answers.
-      interval: of `majority`, by resampling questions.
-      passed: questions with one right answer at least among k.
+      k: number of answers that vote.
+      majority: questions whose majority answer is correct, averaged over all groups of k consecutive answers.
+      interval: 95 % confidence interval of `majority`, by resampling questions.
+      passed: questions with at least one correct answer among k.
     """
 
     k: int
@@ -32,7 +32,7 @@ def votes(samples: Sequence[Answered]) -> list[Vote]:
     """The votes of 1, 2, 4, ... answers, and of all.
 
     Raises:
-      SamplesError: if questions have unequal numbers of answers, or none has a reference to judge them by.
+      SamplesError: if questions have unequal numbers of answers, or a reference without a final answer.
     """
     counts = {len(answered.answers) for answered in samples}
     if len(counts) != 1:

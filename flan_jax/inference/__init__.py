@@ -1,1 +1,1 @@
-"""What a model is used for: log-probabilities of options, and generated answers."""
+"""Inference: log-probabilities of options, rewards, and generated answers."""

@@ -1,7 +1,7 @@
-"""Answers as text while they are decoded: what is certain of it, and where it ends.
+"""Streamed answers as text: which characters are final, and where the answer ends.
 
-A text that is handed over is never taken back: bytes of an unfinished character, spaces at the end and the beginning of
-what may become a stop string wait for the tokens after them.
+Text that was yielded is never revised. Bytes of an incomplete character, trailing spaces and a possible beginning of a
+stop string are held back until the next tokens decide.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.streaming import Step, Streamer
 
 _UNFINISHED = '\ufffd'
-"""Stands at the end of a text of which some bytes are missing."""
+"""What decoding puts at the end of a text whose last character is incomplete."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Token:
 
     Attributes:
       id: its id.
-      text: what it says inside a text.
-      log_prob: its log-probability by the model's own distribution, in nats.
-      alternatives: the likeliest tokens in its place and their log-probabilities, the likeliest first.
-      offset: where it begins in the answer, in characters.
+      text: its text within a longer text.
+      log_prob: its log-probability under the model, before any logits processor, in nats.
+      alternatives: the most likely tokens at its position and their log-probabilities, most likely first.
+      offset: where it starts in the answer, in characters.
     """
 
     id: int
@@ -41,9 +41,9 @@ class Piece:
     """A piece of an answer.
 
     Attributes:
-      index: of the prompt that is answered.
-      text: what follows the pieces before it; may be empty.
-      tokens: those that were decoded for it.
+      index: index of the prompt.
+      text: continues the text of the pieces before; may be empty.
+      tokens: the tokens that the text was decoded from.
       finish_reason: 'stop' for an answer that has ended, 'length' for one that was cut; None if more pieces follow.
     """
 
@@ -54,10 +54,17 @@ class Piece:
 
 
 class AnswerText:
-    """One answer, token by token."""
+    """Turns the tokens of one answer into pieces of text."""
 
     def __init__(self, model: LoadedModel, index: int, stop: Sequence[str], alternatives: int):
-        """The answer to prompt `index`, which ends before any text of `stop`; tokens have so many alternatives."""
+        """Starts the answer to prompt `index`.
+
+        Args:
+          model: the model.
+          index: index of the prompt.
+          stop: texts that end the answer, in addition to those of the prompt format.
+          alternatives: number of alternatives per token.
+        """
         self._vocabulary = model.vocabulary
         self._stops = (*model.prompt_format.stops(), *stop)
         self._index = index
@@ -68,40 +75,40 @@ class AnswerText:
         self._waiting: list[Token] = []
         self.is_finished = False
 
-    def piece(self, step: Step, place: int, is_last: bool) -> Piece:
-        """What the next step adds; `place` is the answer's in it, `is_last` whether no step follows."""
-        ended = bool(step.ended[place])
+    def piece(self, step: Step, row: int, is_last: bool) -> Piece:
+        """The piece that a step adds; `row` is the answer's row in the step, `is_last` whether no step follows."""
+        ended = bool(step.ended[row])
         if not ended:
-            self._read(step, place)
+            self._read(step, row)
         stopped_at = min((at for stop in self._stops if (at := self._raw.find(stop)) >= 0), default=None)
         self.is_finished = ended or is_last or stopped_at is not None
         reason: Literal['stop', 'length'] = 'stop' if ended or stopped_at is not None else 'length'
         end = self._certain() if stopped_at is None else stopped_at
         visible = self._raw[:end].strip()
         text, self._sent = visible[self._sent :], max(self._sent, len(visible))
-        # The parts of a character may be more than it is: at the end all count, wherever they began.
+        # Byte tokens of a character may have offsets beyond the visible text: at the end all tokens are yielded.
         whole = self.is_finished and stopped_at is None
         done = [token for token in self._waiting if whole or token.offset < end]
         self._waiting = self._waiting[len(done) :]
-        return Piece(self._index, text, tuple(self._placed(done)), reason if self.is_finished else None)
+        return Piece(self._index, text, tuple(self._without_leading_space(done)), reason if self.is_finished else None)
 
-    def _read(self, step: Step, place: int) -> None:
-        token, likeliest = int(step.token[place]), step.likeliest[place, : self._alternatives]
-        others = zip(map(self._vocabulary.token_text, likeliest), map(float, step.log_probs[place]))
-        log_prob, text = float(step.log_prob[place]), self._vocabulary.token_text(token)
+    def _read(self, step: Step, row: int) -> None:
+        token, likeliest = int(step.token[row]), step.likeliest[row, : self._alternatives]
+        others = zip(map(self._vocabulary.token_text, likeliest), map(float, step.log_probs[row]))
+        log_prob, text = float(step.log_prob[row]), self._vocabulary.token_text(token)
         self._waiting.append(Token(token, text, log_prob, tuple(others), len(self._raw)))
         self._ids.append(token)
         self._raw = self._vocabulary.decode(self._ids)
 
     def _certain(self) -> int:
-        """Characters that no later token changes."""
+        """Number of characters that no later token can change."""
         if self.is_finished:
             return len(self._raw)
         text = self._raw.rstrip(_UNFINISHED)
-        begun = (size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size]))
-        return len(text) - max(begun, default=0)
+        possible_stops = (size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size]))
+        return len(text) - max(possible_stops, default=0)
 
-    def _placed(self, tokens: Sequence[Token]) -> Iterator[Token]:
+    def _without_leading_space(self, tokens: Sequence[Token]) -> Iterator[Token]:
         before = len(self._raw) - len(self._raw.lstrip())
         for token in tokens:
             yield dataclasses.replace(token, offset=max(0, token.offset - before))
@@ -120,13 +127,13 @@ def pieces(
     """The answers to prompts, piece by piece as they are decoded; the last piece of each has a `finish_reason`.
 
     Args:
-      streamer: of the model.
+      streamer: decodes with `model`.
       model: the model.
-      prompts: their tokens.
-      max_new_tokens: tokens of an answer at most.
-      seed: of sampling.
-      stop: texts before which an answer ends.
-      alternatives: likeliest tokens that are named beside each token.
+      prompts: token ids of each prompt.
+      max_new_tokens: maximal number of tokens of an answer.
+      seed: seed of sampling.
+      stop: texts that end an answer and are not part of it.
+      alternatives: number of most likely tokens to return with each token.
 
     Raises:
       PromptError: for an empty prompt, or one too long for the model.
@@ -134,9 +141,9 @@ def pieces(
     for members, steps in streamer.stream(prompts, max_new_tokens, seed):
         answers = [AnswerText(model, index, stop, alternatives) for index in members]
         for count, step in enumerate(steps, start=1):
-            for place, answer in enumerate(answers):
+            for row, answer in enumerate(answers):
                 if not answer.is_finished:
-                    yield answer.piece(step, place, is_last=count == max_new_tokens)
+                    yield answer.piece(step, row, is_last=count == max_new_tokens)
             if all(answer.is_finished for answer in answers):
                 break
-        del steps  # and their cache, before the next is made
+        del steps  # frees their cache before the next batch allocates one

@@ -1,10 +1,9 @@
-"""Beam search, as the baselines that FLAN compares with decode (Brown et al. 2020, section 2.4: width 4, penalty 0.6).
+"""Beam search, as in the baselines of FLAN (Brown et al. 2020, section 2.4: width 4, length penalty 0.6).
 
 The score of an answer of n tokens, EOS included, is its log-probability divided by ((5 + n) / 6) ** penalty (Wu et al.
-2016, equation 14). A search is over when no beam still open can end better than the best that has ended.
+2016, equation 14). A search ends when no open beam can still beat the best finished answer.
 
-The beams of a prompt share its cache, so that only the keys and values of their own tokens move when they are put in
-order.
+The beams of a prompt share the prompt's cache, so that reordering beams moves only the keys and values of new tokens.
 
 Shape letters: B prompts, W beams, N new tokens, C candidates, D model, V vocabulary.
 """
@@ -21,7 +20,7 @@ from flan_jax.model.kv_cache import DecodeCache
 from flan_jax.settings import AtLeast, Count
 
 _IMPOSSIBLE = -1e30
-"""Score of a beam that is not there; finite, so that sums and quotients of it stay so."""
+"""Score of an absent beam; finite, so that sums and quotients stay finite."""
 
 
 @jax.tree_util.register_dataclass
@@ -30,14 +29,14 @@ class _State:
     """The search after `count` tokens.
 
     Attributes:
-      count: tokens of every open beam.
-      tokens: of the open beams, [B, W, N].
-      scores: their log-probabilities, best first, [B, W].
-      hidden: their last hidden states, [B * W, D].
-      cache: keys and values of their tokens, those of one prompt's beams side by side.
-      ended_tokens: of the best answer that has ended, [B, N].
-      ended_scores: its score with the penalty, [B].
-      ended_lengths: its tokens before EOS, [B].
+      count: number of tokens of every open beam.
+      tokens: tokens of the open beams, [B, W, N].
+      scores: log-probabilities of the open beams, best first, [B, W].
+      hidden: their final hidden states, [B * W, D].
+      cache: keys and values of their tokens, ordered by prompt.
+      ended_tokens: tokens of the best finished answer, [B, N].
+      ended_scores: its score with the length penalty, [B].
+      ended_lengths: its number of tokens before EOS, [B].
     """
 
     count: jax.Array
@@ -52,18 +51,18 @@ class _State:
 
 @dataclasses.dataclass(frozen=True)
 class Beams(Decoding):
-    """Beam search. An answer that has ended wins over one that was cut off.
+    """Beam search. A finished answer is preferred to one that was cut off at the maximal length.
 
     Attributes:
       width: W.
-      length_penalty: exponent of the length's share; 0 favours short answers, 1 compares the mean per token.
+      length_penalty: exponent of the length penalty; 0 favours short answers, 1 compares means per token.
     """
 
     width: Count = 4
     length_penalty: Annotated[float, AtLeast(0)] = 0.6
 
     def penalty(self, length):
-        """What the log-probability of an answer of `length` tokens is divided by."""
+        """The divisor of the log-probability of an answer of `length` tokens."""
         return ((5.0 + length) / 6.0) ** self.length_penalty
 
     def decode(self, prompts: Continuation, stopping: StoppingCriteria, key: jax.Array):
@@ -85,7 +84,7 @@ class Beams(Decoding):
         """The search after one more token."""
         batch = len(state.scores)
         totals_BxWxV = self._totals(state, prompts)
-        # Of 2 W candidates at most W end, so W stay open.
+        # Of 2 W candidates at most W end (each beam has one EOS), so at least W stay open.
         scores_BxC, flat_BxC = jax.lax.top_k(totals_BxWxV.reshape(batch, -1), 2 * self.width)
         parents_BxC, chosen_BxC = jnp.divmod(flat_BxC, totals_BxWxV.shape[-1])
         candidates = jnp.take_along_axis(state.tokens, parents_BxC[..., None], axis=1)
@@ -112,7 +111,7 @@ class Beams(Decoding):
 
 
 def _start(hidden_BxD: jax.Array, cache: DecodeCache, width: int, new: int) -> _State:
-    """Every prompt's beams, of which only the first is there."""
+    """The initial state: of every prompt's beams, only the first is present."""
     batch = len(hidden_BxD)
     return _State(
         count=jnp.zeros((), jnp.int32),
@@ -127,7 +126,7 @@ def _start(hidden_BxD: jax.Array, cache: DecodeCache, width: int, new: int) -> _
 
 
 def _best_ended(state: _State, candidates, scores_BxC):
-    """Tokens, score and length of the best answer that has ended so far."""
+    """Tokens, score and length of the best finished answer so far."""
     best_B = scores_BxC.argmax(axis=1)
     score_B = jnp.take_along_axis(scores_BxC, best_B[:, None], axis=1)[:, 0]
     tokens_BxN = jnp.take_along_axis(candidates, best_B[:, None, None], axis=1)[:, 0]

@@ -1,6 +1,6 @@
-"""What decoding is: how prefilled prompts are continued, token by token.
+"""The interface of decoding methods: how prefilled prompts are continued, token by token.
 
-Shape letters: B prompts, P tokens of each, C copies of each, N new tokens, D model, V vocabulary.
+Shape letters: B prompts, P prompt tokens, C copies of each prompt, N new tokens, D model, V vocabulary.
 """
 
 import abc
@@ -26,8 +26,8 @@ class StoppingCriteria:
     """When an answer ends.
 
     Attributes:
-      eos_id: with this token, which is not part of it.
-      max_new_tokens: N, after so many tokens.
+      eos_id: token that ends an answer and is not part of it.
+      max_new_tokens: N, maximal number of tokens.
     """
 
     eos_id: int
@@ -35,12 +35,12 @@ class StoppingCriteria:
 
 
 class Continuation:
-    """A model that has prefilled prompts and goes on after each.
+    """A model with a batch of prefilled prompts, to be continued.
 
     Attributes:
-      hidden_BxD: last hidden state of each prompt.
-      is_prompt_B: False for padding, after which nothing is generated.
-      tokens_BxP: the tokens of each prompt, at the left, then `NO_TOKEN`.
+      hidden_BxD: final hidden state of each prompt's last token.
+      is_prompt_B: False for rows of padding, for which nothing is generated.
+      tokens_BxP: the tokens of each prompt, padded on the right with `NO_TOKEN`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Continuation:
         tokens_BxP: jax.Array,
         execution: Execution,
     ):
-        """Goes on after `prompts`, which themselves continue `prefix`."""
+        """Continues `prompts`, which themselves continue `prefix`."""
         self._config, self._params, self._execution = config, params, execution
         caches = (*prefix, prompts.cache)
         self._end_B = caches[-1].end
@@ -66,11 +66,11 @@ class Continuation:
         return decoder.logits(self._config, self._params, hidden_BxD)
 
     def init_cache(self, slots: int, copies: int = 1) -> DecodeCache:
-        """An empty cache for `slots` tokens of C answers to each prompt, those of one prompt side by side."""
+        """An empty cache for `slots` tokens of C answers to each prompt; rows are ordered by prompt."""
         return decoder.init_decode_cache(self._config, jnp.repeat(self._end_B, copies), slots, self._execution)
 
     def step(self, token_B: jax.Array, cache: DecodeCache) -> tuple[jax.Array, DecodeCache]:
-        """Hidden states of the latest tokens, [B * C, D], and the cache with them."""
+        """Final hidden states of the latest tokens, [B * C, D], and the cache extended by these tokens."""
         return self._step(token_B, cache)
 
 
@@ -79,20 +79,25 @@ class Decoding(Settings, abc.ABC):
     """How answers are decoded; its fields are its settings.
 
     Attributes:
-      processors: what logits pass through before a token is chosen, in order.
+      processors: logits processors, applied in order before a token is chosen.
     """
 
     processors: tuple[LogitsProcessor, ...] = dataclasses.field(default=(), kw_only=True)
 
     def of_model(self, model: LoadedModel) -> 'Decoding':
-        """The same for one model: its processors know its vocabulary, beyond which no id is ever generated."""
+        """This decoding for a model: processors know its vocabulary, and ids beyond the vocabulary are masked."""
         processors = (VocabularyMask(len(model.vocabulary)), *(p.of_model(model) for p in self.processors))
         return dataclasses.replace(self, processors=processors)
 
     @abc.abstractmethod
     def decode(self, prompts: Continuation, stopping: StoppingCriteria, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Answers prompts; `key` is for what is random.
+        """Answers prompts.
+
+        Args:
+          prompts: the prefilled prompts.
+          stopping: when answers end.
+          key: random key.
 
         Returns:
-          The tokens of each answer, [B, N], and how many of them stand before its EOS, [B].
+          The tokens of each answer, [B, N], and its number of tokens before EOS, [B].
         """

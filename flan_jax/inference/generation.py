@@ -1,7 +1,7 @@
 """Generation: batches of prompts in, answers out.
 
-The prompts of a batch are prefilled in groups of similar length, so that little is padded, and answered all together.
-Their cache is only read from then on; every generated token stands in the same slot of a cache of its own.
+The prompts of a batch are prefilled in groups of similar length, to reduce padding, and then decoded together. The
+prompts' cache is read-only during decoding; generated tokens have a second cache, in which all rows have equal length.
 
 Shape letters: R prompts of a group, G groups, P prompt tokens, N new tokens.
 """
@@ -36,10 +36,10 @@ from flan_jax.model.kv_cache import PrefixCache
 from flan_jax.model.programs import shared_jit
 
 BatchArguments = tuple[Params, PrefilledPrompts, tuple[PrefixCache, ...], jax.Array]
-"""What `Continuation` takes of a batch: parameters, prefilled prompts, what all begin with, and their tokens."""
+"""Arguments of `Continuation`: parameters, prefilled prompts, cache of their common prefix, and their tokens."""
 
 GROUPS = 8
-"""Groups in which the prompts of a batch are prefilled, at most."""
+"""Maximal number of groups in which the prompts of a batch are prefilled."""
 
 
 class Generator:
@@ -54,10 +54,17 @@ class Generator:
         decoding: Decoding = Greedy(),
         seed: int = 0,
     ):
-        """Answers with up to `max_new_tokens` tokens each, about `batch_tokens` slots of KV cache at a time.
+        """Makes a generator of answers with up to `max_new_tokens` tokens each.
 
-        Ids beyond the model's vocabulary are never generated, whatever the decoding. Raises UserError for a reward
-        model, and for a processor that the model's vocabulary does not suit.
+        Args:
+          model: the model.
+          max_new_tokens: maximal number of tokens of an answer.
+          batch_tokens: slots of KV cache in a batch, approximately.
+          decoding: how tokens are chosen; ids beyond the model's vocabulary are never generated.
+          seed: seed of sampling.
+
+        Raises:
+          UserError: for a reward model, and for a logits processor that does not fit the model's vocabulary.
         """
         model.require_language_model()
         self._model = model
@@ -77,7 +84,7 @@ class Generator:
         self._decode = shared_jit(decode, out_shardings=model.placement.everywhere)
 
     def with_params(self, params: Params) -> 'Generator':
-        """The same with other weights, without compiling anything again."""
+        """This generator with other weights; nothing is compiled again."""
         other = copy.copy(self)
         other._model = dataclasses.replace(self._model, params=params)
         other._prefixes = self._prefixes.of_model(other._model)
@@ -86,14 +93,14 @@ class Generator:
     def answer(
         self, prompts: Sequence[np.ndarray], progress: Callable[[int], None] = lambda prompts: None, call: int = 0
     ) -> list[np.ndarray]:
-        """The tokens generated after each prompt, without the EOS that ended them, in the order of the prompts.
+        """The tokens generated after each prompt, without EOS, in the order of the prompts.
 
-        A prompt may stand there several times; where answers are sampled, each is drawn for itself.
+        A prompt may be repeated; sampled answers to it are independent.
 
         Args:
-          prompts: their tokens.
-          progress: told of every batch how many prompts were answered.
-          call: calls of another number sample with other random numbers.
+          prompts: token ids of each prompt.
+          progress: called after every batch with its number of prompts.
+          call: calls with different numbers sample with different random numbers.
 
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
@@ -104,14 +111,14 @@ class Generator:
             key = batch.key(jax.random.fold_in(self._key, call))
             with self._model.mesh_context():
                 tokens, lengths = map(np.asarray, self._decode(batch.arguments, key))
-            for index, place in zip(batch.members, batch.places):
-                answers[index] = tokens[place, : lengths[place]]
+            for index, row in zip(batch.members, batch.rows):
+                answers[index] = tokens[row, : lengths[row]]
             progress(len(batch.members))
-            del batch  # its cache, before that of the next is made
+            del batch  # frees its cache before the next batch allocates one
         return answers
 
     def prefilled(self, prompts: Sequence[np.ndarray]) -> 'Iterator[PrefilledBatch]':
-        """The prompts in batches, each prefilled when it is asked for."""
+        """The prompts in batches, each prefilled when the iterator reaches it."""
         prompts = [np.asarray(prompt) for prompt in prompts]
         shared = shared_prefix(prompts)
         prefix = self._prefixes.prefill(prompts[0][:shared]) if shared else ()
@@ -121,7 +128,7 @@ class Generator:
     def _batches(self, prompts: Sequence[np.ndarray], shared: int) -> Iterator[tuple[list[int], int]]:
         """Prompt indices, longest first, and the size of their batch.
 
-        A step costs little more for many prompts than for one, so a batch takes as many as there is memory for.
+        A decode step costs little more for many prompts than for one, so a batch is as large as `batch_tokens` allow.
         """
         order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
         while order:
@@ -138,7 +145,7 @@ class Generator:
         batch_size: int,
         prefix: tuple[PrefixCache, ...],
     ) -> 'PrefilledBatch':
-        """Some of the prompts, longest first, of which `prefix` holds the `shared` first tokens."""
+        """Prefills the prompts `members`, longest first, whose first `shared` tokens are in `prefix`."""
         texts = [prompts[index] for index in members]
         own = [text[shared:] for text in texts]
         placement, params = self._model.placement, self._model.params
@@ -149,35 +156,35 @@ class Generator:
             for group, start in enumerate(range(0, len(own), size)):
                 batch = placement.place(_pad(own[start : start + size], size))
                 prefilled = self._prefill(params, batch, group, prefilled, prefix)
-        places = [index % size * groups + index // size for index in range(len(own))]
+        rows = [index % size * groups + index // size for index in range(len(own))]
         whole = np.full((size * groups, padded_length(len(texts[0]))), NO_TOKEN, np.int32)
-        for place, text in zip(places, texts):
-            whole[place, : len(text)] = text
+        for row, text in zip(rows, texts):
+            whole[row, : len(text)] = text
         seen = jnp.asarray(placement.place({'tokens': whole})['tokens'])
-        return PrefilledBatch(members, places, (params, prefilled, prefix, seen))
+        return PrefilledBatch(members, rows, (params, prefilled, prefix, seen))
 
 
 @dataclasses.dataclass(frozen=True)
 class PrefilledBatch:
-    """Prompts that are read and wait for their answers.
+    """A batch of prefilled prompts.
 
     Attributes:
-      members: which of all prompts they are.
-      places: the row of each in the batch.
-      arguments: of their `Continuation`.
+      members: indices of the prompts.
+      rows: the row of each prompt in the batch.
+      arguments: arguments of their `Continuation`.
     """
 
     members: list[int]
-    places: list[int]
+    rows: list[int]
     arguments: BatchArguments
 
-    def key(self, of_call: jax.Array) -> jax.Array:
-        """What its samples are drawn with."""
-        return jax.random.fold_in(of_call, self.members[0])
+    def key(self, call_key: jax.Array) -> jax.Array:
+        """The random key of this batch."""
+        return jax.random.fold_in(call_key, self.members[0])
 
 
 def check_prompts(model: LoadedModel, prompts: Sequence[np.ndarray], max_new_tokens: int) -> None:
-    """Raises PromptError for an empty prompt, or one too long for a model that shall answer with so many tokens."""
+    """Raises PromptError for an empty prompt, or one too long for the model together with `max_new_tokens`."""
     longest = min(LENGTHS[-1], model.max_length - max_new_tokens)
     for prompt in prompts:
         if not 0 < len(prompt) <= longest:
@@ -198,7 +205,7 @@ def _decode(
 
 
 def _pad(prompts: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:
-    """The batch of a group: its prompts at the left."""
+    """The batch of a group: its prompts, padded on the right."""
     tokens = np.zeros((size, padded_length(max(map(len, prompts)))), np.int32)
     lengths = np.zeros(size, np.int32)
     for index, prompt in enumerate(prompts):

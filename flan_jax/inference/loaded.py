@@ -1,4 +1,4 @@
-"""A model ready for use: what scoring and generation take."""
+"""A model ready for scoring and generation."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ from flan_jax.errors import UnknownName, UserError
 from flan_jax.model import decoder
 from flan_jax.model.config import DecoderConfig
 from flan_jax.model.decoder import PROMPT, PROMPT_IDS, Execution, Params
-from flan_jax.model.value_head import VALUE_HEAD, of_ppo
+from flan_jax.model.value_head import VALUE_HEAD, trained_by_ppo
 from flan_jax.progress import say_once
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -27,7 +27,7 @@ class TokenIds(Vocabulary):
     pad_id = None
 
     def __init__(self, size: int, eos_id: int = -1):
-        """Of `size` tokens, of which `eos_id` ends answers; -1 where none does."""
+        """A vocabulary of `size` tokens; `eos_id` ends answers, -1 for none."""
         self._size, self._eos_id = size, eos_id
 
     def __len__(self) -> int:
@@ -40,17 +40,17 @@ class TokenIds(Vocabulary):
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """A model with all that using it takes; `flan_jax.loaded_model.load` makes one from a checkpoint.
+    """A model with everything needed to use it; `flan_jax.loaded_model.load` makes one from a checkpoint.
 
     Attributes:
       config: the decoder.
-      params: its parameters, those of an adapter or a soft prompt beside the others.
+      params: its parameters, including those of an adapter or a soft prompt.
       vocabulary: text to token ids and back.
-      prompt_format: what stands before, between and after the texts of a prompt.
+      prompt_format: the text before, between and after the parts of a prompt.
       execution: how to compute.
-      placement: where batches lie.
-      metadata: what the checkpoint says of itself.
-      prompts: names of the soft prompts, where it has one for each of several tasks; see `of_task`.
+      placement: the devices of batches.
+      metadata: metadata of the checkpoint.
+      prompts: names of the soft prompts, if there is one for each of several tasks; see `of_task`.
     """
 
     config: DecoderConfig
@@ -63,7 +63,7 @@ class LoadedModel:
     prompts: tuple[str, ...] = ()
 
     def of_task(self, task: str) -> 'LoadedModel':
-        """The model that reads the soft prompt of a task; itself where it has none to choose from.
+        """The model with the soft prompt of one task; the model itself if it has no soft prompts per task.
 
         Raises:
           UnknownName: for a task without a prompt.
@@ -78,11 +78,11 @@ class LoadedModel:
 
     @property
     def max_length(self) -> float:
-        """Tokens of the longest text that it can read."""
+        """Length in tokens of the longest text that the model can read."""
         return decoder.max_length(self.config, self.params)
 
     def note_length(self, tokens: int) -> None:
-        """Says, once, where a text of so many tokens is longer than the model was trained on."""
+        """Prints a warning, once, if a text of this many tokens is longer than the model was trained on."""
         trained = self.config.trained_length
         if tokens + decoder.prompt_length(self.params) > trained:
             say_once(
@@ -91,10 +91,10 @@ class LoadedModel:
             )
 
     def require_language_model(self) -> None:
-        """Raises UserError unless it can be asked as it is.
+        """Raises UserError unless the model can score options and generate.
 
-        The weights of a reward model have learned to rate responses, not to give them; where there is a soft prompt for
-        each task, one must be chosen before.
+        A reward model has learned to rate responses, not to generate them. A model with a soft prompt per task needs a
+        choice of one first.
         """
         self._require_no_value_function()
         if self.prompts:
@@ -109,7 +109,7 @@ class LoadedModel:
             )
 
     def require_value_head(self) -> None:
-        """Raises UserError for a model without a scalar head, or whose head gives no rewards, as PPO's."""
+        """Raises UserError for a model without a value head, or whose head is PPO's value function."""
         self._require_no_value_function()
         if VALUE_HEAD not in self.params:
             raise UserError(
@@ -118,13 +118,13 @@ class LoadedModel:
             )
 
     def _require_no_value_function(self) -> None:
-        if VALUE_HEAD in self.params and of_ppo(self.metadata):
+        if VALUE_HEAD in self.params and trained_by_ppo(self.metadata):
             raise UserError(
                 'this is a checkpoint of PPO, whose scalar head foretells rewards and gives none; name MODEL_DIR/'
                 'policy for the language model, or the reward model that it learned from'
             )
 
     def mesh_context(self) -> contextlib.AbstractContextManager:
-        """Within it, what is compiled is laid out over the model's devices."""
+        """A context in which programs are compiled for the model's devices."""
         mesh = self.placement.mesh
         return contextlib.nullcontext() if mesh is None else jax.set_mesh(mesh)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.data.formats.dialogue import WANTED, Dialogue
 from flan_jax.errors import UserError
-from flan_jax.inference.chosen import check_texts
+from flan_jax.inference.checks import check_texts
 
 Message = Mapping[str, str]
 """{'role': 'system', 'user' or 'assistant', 'content': text}."""
@@ -13,7 +13,7 @@ _KEYS = ('role', 'content')
 
 
 def dialogue_of(messages: Sequence[Message]) -> Dialogue:
-    """Messages as a dialogue of which the last answer is wanted; raises UserError."""
+    """Messages as a dialogue whose last answer is to be generated; raises UserError for roles in another order."""
     for place, message in enumerate(messages):
         if not isinstance(message, Mapping) or not all(isinstance(message.get(key), str) for key in _KEYS):
             raise UserError(f'message {place} is {message!r}: expected {{"role": "user", "content": "..."}}')

@@ -1,4 +1,4 @@
-"""Prefilling prompts: what all have in common once, the rest in groups of similar length, all into one KV cache.
+"""Prefilling prompts: their common prefix once, the rest in groups of similar length, into one KV cache.
 
 Shape letters: R prompts of a group, G groups, P prompt tokens, L layers, K key and value heads, S slots, N head
 dimensions, D model.
@@ -26,25 +26,25 @@ LENGTHS = (
     *(32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 448, 512, 576, 640, 768, 896),
     *(1024, 1280, 1536, 2048, 2560, 3072, 4096, 5120, 6144, 8192),
 )
-"""Prompts are padded to the first of these lengths that holds them. Few lengths, few compilations."""
+"""Prompts are padded to the first of these lengths that fits them. Few lengths mean few compilations."""
 
 SHORTEST_PREFIX = 64
-"""A common prefix of fewer tokens is not worth a cache of its own."""
+"""Common prefixes with fewer tokens do not get a cache of their own."""
 
 
 class PromptError(UserError):
-    """A model cannot be given this prompt, or these options."""
+    """A prompt, or its options, cannot be given to a model."""
 
 
 def padded_length(tokens: int, shortest: int = LENGTHS[0]) -> int:
-    """The length to which so many tokens are padded."""
+    """The length that this many tokens are padded to."""
     return next(length for length in LENGTHS if length >= max(tokens, shortest))
 
 
 def shared_prefix(prompts: Sequence[np.ndarray]) -> int:
-    """How many tokens at the beginning of prompts are worth prefilling once for all of them.
+    """Length of the common prefix of prompts, 0 if it is too short to be prefilled separately.
 
-    At least the last token of each prompt is its own.
+    The prefix leaves at least one token of each prompt.
     """
     if len(prompts) < 2:
         return 0
@@ -67,13 +67,13 @@ class PrefixReader:
         )
 
     def of_model(self, model: LoadedModel) -> 'PrefixReader':
-        """The same for another model of the same configuration, without compiling anything again."""
+        """The reader for another model of the same configuration; nothing is compiled again."""
         other = copy.copy(self)
         other._model = model
         return other
 
     def prefill(self, tokens: np.ndarray) -> tuple[PrefixCache, ...]:
-        """The cache of the tokens, for one prefix; none of no tokens."""
+        """The cache of a prefix, as a tuple of one; empty if there are no tokens."""
         if not len(tokens):
             return ()
         padded = np.zeros((1, padded_length(len(tokens))), np.int32)
@@ -85,15 +85,15 @@ class PrefixReader:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PrefilledPrompts:
-    """Prefilled prompts, or room for them.
+    """Prefilled prompts, or space for them.
 
-    Prompt r of group g is number r * G + g of all: devices that share every group equally then share all equally, too.
+    Prompt r of group g has index r * G + g: if every group is split equally over the devices, so are all prompts.
 
     Attributes:
       keys, values: [L, R, G, K, S, N].
-      hidden: last hidden state of each prompt, [R, G, D].
+      hidden: final hidden state of each prompt's last token, [R, G, D].
       start: position of each prompt's first token, [R, G].
-      length: tokens of each prompt; 0 for padding, [R, G].
+      length: number of tokens of each prompt; 0 for padding, [R, G].
     """
 
     keys: jax.Array
@@ -110,11 +110,11 @@ class PrefilledPrompts:
 
 
 def empty_prompts(config: DecoderConfig, prompts: int, groups: int, slots: int, dtype: str) -> PrefilledPrompts:
-    """Room for groups of so many prompts of up to `slots` tokens."""
+    """Space for `groups` groups of `prompts` prompts with up to `slots` tokens."""
     shape = (config.num_layers, prompts, groups, config.kv_heads, slots, config.head_dim)
     none = jnp.zeros((prompts, groups), jnp.int32)
     hidden = jnp.zeros((prompts, groups, config.d_model), dtype)
-    return _laid_out(PrefilledPrompts(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), hidden, none, none))
+    return _sharded(PrefilledPrompts(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), hidden, none, none))
 
 
 def prefill_group(
@@ -127,13 +127,13 @@ def prefill_group(
     *,
     execution: Execution,
 ) -> PrefilledPrompts:
-    """Prefills a group of prompts and puts it beside the others.
+    """Prefills a group of prompts and adds it to the others.
 
     Args:
       config: the decoder.
       params: its parameters.
-      batch: tokens [R, P] of the prompts, at the left, and their lengths [R].
-      group: number of the group, [].
+      batch: tokens [R, P] of the prompts, padded on the right, and their lengths [R].
+      group: index of the group, a scalar.
       others: the other groups.
       prefix: caches that the prompts continue.
       execution: how to compute.
@@ -149,11 +149,11 @@ def prefill_group(
         start=others.start.at[:, group].set(cache.start),
         length=others.length.at[:, group].set(length_R),
     )
-    return _laid_out(together)
+    return _sharded(together)
 
 
-def _laid_out(prompts: PrefilledPrompts) -> PrefilledPrompts:
-    """The same, with the prompts of every group split over the devices as a batch is."""
+def _sharded(prompts: PrefilledPrompts) -> PrefilledPrompts:
+    """The prompts, with every group split over the devices like a batch."""
     axes = dict(
         keys=(None, 'batch', None, 'heads', None, None),
         values=(None, 'batch', None, 'heads', None, None),

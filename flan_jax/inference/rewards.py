@@ -1,6 +1,6 @@
-"""What a reward model thinks of responses: one number for each, its scalar head's value at the last token.
+"""Rewards of responses by a reward model: the value head's output at the last token of each response.
 
-A prompt and its responses are a tree, so that the prompt is computed once however many responses there are.
+A prompt and its responses are a tree, so that the prompt is computed once for all responses.
 """
 
 import functools
@@ -30,7 +30,7 @@ class RewardModel:
     """Rates the responses of prompts with one model, in batches of few shapes."""
 
     def __init__(self, model: LoadedModel, batch_tokens: int):
-        """Rates about `batch_tokens` tokens at a time; raises UserError for a model without a scalar head."""
+        """Rates about `batch_tokens` tokens at a time; raises UserError for a model without a value head."""
         model.require_value_head()
         self._model = model
         self._batch_tokens = batch_tokens
@@ -44,7 +44,7 @@ class RewardModel:
     ) -> list[np.ndarray]:
         """The reward of every response, float32, in the order of the examples.
 
-        A response should end as those that the model was trained on: with the token that ends a turn.
+        A response should end like those that the model was trained on: with the token that ends a turn.
 
         Raises:
           PromptError: for an example without responses, with an empty prompt or response, or too long for the model.
@@ -93,6 +93,6 @@ def _check(example: Example, model: LoadedModel) -> None:
 
 
 def _responses(sequences: Sequence[Sequence[Example]]) -> int:
-    """Room for the responses of any of the sequences, a power of two."""
+    """Responses per sequence at most, rounded up to a power of two so that there are few shapes to compile."""
     most = max(sum(len(example.responses) for example in examples) for examples in sequences)
     return 2 ** math.ceil(math.log2(max(most, _SMALLEST_RESPONSES)))

@@ -1,4 +1,4 @@
-"""Greedy decoding and sampling: one answer to each prompt, one token after the other.
+"""Greedy decoding and sampling: one answer to each prompt, token by token.
 
 Shape letters: B prompts, N new tokens, D model, V vocabulary.
 """
@@ -17,15 +17,15 @@ from flan_jax.model.kv_cache import DecodeCache
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """Answers that are being generated, equally many tokens of each.
+    """Answers that are being generated, all with the same number of tokens.
 
     Attributes:
-      count: tokens generated so far, [].
-      hidden: last hidden state of each, from which the next token follows, [B, D].
-      cache: keys and values of the tokens generated so far.
-      tokens: these tokens, the first `count` of [B, N].
-      ended: which answers have ended, with their last token or before it, [B].
-      lengths: tokens of each before its end, [B].
+      count: number of tokens generated so far, a scalar.
+      hidden: final hidden states that give the next logits, [B, D].
+      cache: keys and values of the generated tokens.
+      tokens: the generated tokens, of which the first `count` are set, [B, N].
+      ended: whether the answer has ended, [B].
+      lengths: number of tokens of each answer, EOS excluded, [B].
     """
 
     count: jax.Array
@@ -44,7 +44,7 @@ class TokenByToken(Decoding):
         """The next token of each answer, int32 [B]."""
 
     def begin(self, prompts: Continuation, new: int) -> Answers:
-        """Answers without a token, with room for `new`."""
+        """Answers without tokens yet, with space for `new` tokens."""
         batch = len(prompts.is_prompt_B)
         return Answers(
             count=jnp.zeros((), jnp.int32),
@@ -56,7 +56,7 @@ class TokenByToken(Decoding):
         )
 
     def extend(self, prompts: Continuation, answers: Answers, eos_id: int, key: jax.Array) -> tuple[Answers, jax.Array]:
-        """The answers with one token more, and the model's own logits for it, before any processor, [B, V]."""
+        """The answers with one more token, and the model's logits for it, before any processor, [B, V]."""
         count = answers.count
         own_BxV = prompts.logits(answers.hidden)
         logits_BxV = process(self.processors, own_BxV, Generated(answers.tokens, count, prompts.tokens_BxP))
@@ -86,15 +86,15 @@ class TokenByToken(Decoding):
 
 @dataclasses.dataclass(frozen=True)
 class Greedy(TokenByToken):
-    """Takes the likeliest token."""
+    """Takes the most likely token."""
 
     def choose(self, logits_BxV, key):
-        return jax.lax.top_k(logits_BxV, 1)[1][:, 0]  # the first of the largest; on a CPU faster than argmax
+        return jax.lax.top_k(logits_BxV, 1)[1][:, 0]  # the first of equals, like argmax, but faster on a CPU
 
 
 @dataclasses.dataclass(frozen=True)
 class Sampling(TokenByToken):
-    """Draws a token from the distribution that the processors leave."""
+    """Samples a token from the processed distribution."""
 
     def choose(self, logits_BxV, key):
         return jax.random.categorical(key, logits_BxV).astype(jnp.int32)

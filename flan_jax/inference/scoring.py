@@ -1,8 +1,8 @@
-"""Rank classification: how likely a model finds each option after a prompt (FLAN, section 2.3).
+"""Rank classification: the log-probability of each option after a prompt (FLAN, section 2.3).
 
-A prompt and its options are an example with several responses: every option sees the prompt and itself, so the prompt
-is computed once however many options there are. Several examples share a sequence as packed examples do. What all
-prompts begin with, such as the same exemplars, is computed once for all of them.
+A prompt and its options are an example with several responses. Every option attends to the prompt and itself, so that
+the prompt is computed once for all options. Several examples share a sequence, as in packing. A common prefix of all
+prompts, such as the same exemplars, is computed once for all of them.
 """
 
 import dataclasses
@@ -56,14 +56,14 @@ class Scorer:
             for length, batch in batches(list(map(read_tokens, own)), self._batch_size):
                 sequences = [[own[index] for index in members] for members in batch]
                 for members, values in zip(batch, self._score_batch(sequences, length, shared, prefix)):
-                    _hand_out(members, own, values, scores)
+                    _split_values(members, own, values, scores)
                 progress(sum(map(len, batch)))
         return scores
 
     def _score_batch(
         self, sequences: Sequence[Sequence[Example]], length: int, shared: int, prefix: Sequence[PrefixCache]
     ) -> np.ndarray:
-        """Log-probabilities of the labels of sequences whose prompts begin after `shared` tokens."""
+        """Log-probabilities of the labels, float32 [B, P], of sequences that continue a prefix of `shared` tokens."""
         shape = Shape(self._batch_size(length), length, _predicted(sequences))
         arrays = lay_out(sequences, shape, first_position=shared, read_last=False)
         del arrays['tasks'], arrays['task_ids'], arrays['weights'], arrays['response_ids']
@@ -75,7 +75,7 @@ class Scorer:
 
 
 def read_tokens(example: Example) -> int:
-    """Tokens that an example takes in a sequence; the last token of a response is only predicted, never read."""
+    """Number of input tokens of an example; the last token of a response is predicted but not an input."""
     return len(example) - len(example.responses)
 
 
@@ -93,13 +93,13 @@ def _check(example: Example, model: LoadedModel) -> None:
 
 
 def _predicted(sequences: Sequence[Sequence[Example]]) -> int:
-    """Room for the predicted tokens of any of the sequences, a power of two."""
+    """Predicted tokens per sequence at most, rounded up to a power of two so that there are few shapes to compile."""
     most = max(sum(example.num_targets for example in examples) for examples in sequences)
     return 2 ** math.ceil(math.log2(max(most, _SMALLEST_PREDICTED)))
 
 
-def _hand_out(members: Sequence[int], examples: Sequence[Example], values: np.ndarray, scores) -> None:
-    """Cuts a sequence's log-probabilities by example and response."""
+def _split_values(members: Sequence[int], examples: Sequence[Example], values: np.ndarray, scores) -> None:
+    """Splits a sequence's log-probabilities by response, and appends them to the scores of their examples."""
     start = 0
     for index in members:
         for response in examples[index].responses:

@@ -1,9 +1,9 @@
-"""Generation token by token: what `Generator` decodes in one program, handed over as it is decoded.
+"""Streaming generation: the tokens of `Generator`, returned step by step.
 
-Every step also tells how likely the model found the token and the likeliest others, by its own distribution: before
-temperature, top-p or any other processor.
+Every step also returns the log-probabilities of the token and of the most likely alternatives under the model, before
+temperature, top-p or any other logits processor.
 
-Shape letters: B answers of a batch, A those of them that were asked for, K likeliest tokens, V vocabulary.
+Shape letters: B rows of a batch, A answers (B without padding), K most likely tokens, V vocabulary.
 """
 
 import dataclasses
@@ -24,20 +24,20 @@ from flan_jax.model.decoder import Execution
 from flan_jax.model.programs import shared_jit
 
 MOST_ALTERNATIVES = 20
-"""Likeliest tokens of a step at most, as OpenAI's interface has it."""
+"""Maximal number of most likely tokens per step, as in OpenAI's interface."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One token more of every answer.
+    """The next token of every answer.
 
     Attributes:
       token: its id, [A].
-      ended: whether the answer had ended before it, or ends with it, so that it is no part of it, [A].
+      ended: whether the answer has ended, so that the token is not part of it, [A].
       log_prob: its log-probability, in nats, [A].
-      likeliest: the K likeliest tokens, the likeliest first, [A, K].
-      log_probs: their log-probabilities, [A, K].
+      likeliest: the K most likely tokens, most likely first, [A, K].
+      log_probs: their log-probabilities, in nats, [A, K].
     """
 
     token: jax.Array | np.ndarray
@@ -51,20 +51,20 @@ class Streamer:
     """Answers prompts with one model, token by token."""
 
     def __init__(self, model: LoadedModel, *, slots: int, batch_tokens: int, decoding: Decoding):
-        """Answers with up to `slots` tokens each, about `batch_tokens` slots of KV cache at a time.
+        """Makes a streamer of answers with up to `slots` tokens, about `batch_tokens` slots of KV cache at a time.
 
         Raises:
-          UserError: for a reward model, for decoding that does not choose token by token, and for a processor that the
-            model's vocabulary does not suit.
+          UserError: for a reward model, for decoding that does not choose token by token, and for a logits processor
+            that does not fit the model's vocabulary.
         """
         if not isinstance(decoding, TokenByToken):
             raise UserError(f'{decoding}: has no token before the last is decoded; stream greedy decoding or sampling')
         self._model = model
         self.slots = slots
         self._generator = Generator(model, max_new_tokens=slots, batch_tokens=batch_tokens, decoding=decoding)
-        of_model = dataclasses.replace(decoding, processors=decoding.of_model(model).processors)
+        bound = dataclasses.replace(decoding, processors=decoding.of_model(model).processors)
         eos_id = model.prompt_format.end_id(model.vocabulary)
-        program = _Program(model.config, model.execution, of_model, slots, eos_id, len(model.vocabulary))
+        program = _Program(model.config, model.execution, bound, slots, eos_id, len(model.vocabulary))
         shardings = (None, model.placement.everywhere)
         self._begin = shared_jit(functools.partial(_Program.begin, program))
         self._extend = shared_jit(
@@ -74,10 +74,10 @@ class Streamer:
     def stream(
         self, prompts: Sequence[np.ndarray], max_new_tokens: int, seed: int = 0
     ) -> Iterator[tuple[list[int], Iterator[Step]]]:
-        """Batches of prompts, by their indices, each with its steps, which are computed as they are taken.
+        """Batches of prompts as indices, each with an iterator that computes its steps lazily.
 
         The tokens are those of `Generator.answer` with the same seed. Steps end after `max_new_tokens`, or when all
-        answers have ended; whoever needs no more leaves the rest.
+        answers have ended; the iterator may be left earlier.
 
         Raises:
           PromptError: for an empty prompt, or one too long for the model.
@@ -86,16 +86,16 @@ class Streamer:
         key = jax.random.fold_in(jax.random.key(seed), 0)
         for batch in self._generator.prefilled(prompts):
             yield batch.members, self._steps(batch, min(max_new_tokens, self.slots), batch.key(key))
-            del batch  # its cache, before that of the next is made
+            del batch  # frees its cache before the next batch allocates one
 
     def _steps(self, batch: PrefilledBatch, count: int, key: jax.Array) -> Iterator[Step]:
-        places = np.array(batch.places)
+        rows = np.array(batch.rows)
         with self._model.mesh_context():
             answers = self._begin(batch.arguments)
         for _ in range(count):
             with self._model.mesh_context():
                 answers, step = self._extend(answers, batch.arguments, key)
-            step = jax.tree.map(lambda values: np.asarray(values)[places], step)
+            step = jax.tree.map(lambda values: np.asarray(values)[rows], step)
             yield step
             if step.ended.all():
                 return
@@ -103,7 +103,7 @@ class Streamer:
 
 @dataclasses.dataclass(frozen=True)
 class _Program:
-    """What is compiled: the settings that it depends on, and how it begins and goes on.
+    """The compiled functions, which begin and extend answers, and the settings that they depend on.
 
     Attributes:
       config: the decoder.
@@ -111,7 +111,7 @@ class _Program:
       decoding: how tokens are chosen, of one model.
       slots: tokens of an answer at most.
       eos_id: the token that ends answers.
-      known: tokens of the vocabulary.
+      vocabulary_size: tokens of the vocabulary, which may be fewer than the decoder's V.
     """
 
     config: DecoderConfig
@@ -119,7 +119,7 @@ class _Program:
     decoding: TokenByToken
     slots: int
     eos_id: int
-    known: int
+    vocabulary_size: int
 
     def begin(self, arguments: BatchArguments) -> Answers:
         return self.decoding.begin(Continuation(self.config, *arguments, self.execution), self.slots)
@@ -130,6 +130,6 @@ class _Program:
         token_B = jax.lax.dynamic_index_in_dim(extended.tokens, answers.count, axis=1, keepdims=False)
         log_probs_BxV = jax.nn.log_softmax(logits_BxV.astype(jnp.float32))
         log_prob_B = jnp.take_along_axis(log_probs_BxV, token_B[:, None], axis=1)[:, 0]
-        of_texts_BxV = log_probs_BxV[:, : self.known]  # what lies beyond the vocabulary stands for no text
-        log_probs_BxK, likeliest_BxK = jax.lax.top_k(of_texts_BxV, min(MOST_ALTERNATIVES, of_texts_BxV.shape[1]))
+        known_BxV = log_probs_BxV[:, : self.vocabulary_size]  # ids of padding have no text
+        log_probs_BxK, likeliest_BxK = jax.lax.top_k(known_BxV, min(MOST_ALTERNATIVES, known_BxV.shape[1]))
         return extended, Step(token_B, extended.ended, log_prob_B, likeliest_BxK, log_probs_BxK)

@@ -1,19 +1,21 @@
-"""Which trees share a sequence, and which sequences a batch, where many are read and each is read once."""
+"""Batching of trees for inference: which trees share a sequence, and which sequences share a batch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from flan_jax.inference.prefill import padded_length
 
 _SHORTEST_SEQUENCE = 128
-"""Sequences are this long at least, for they hold as many trees as fit."""
+"""Least length of sequences; short trees share one."""
 
 
 def batches(sizes: Sequence[int], batch_size: Callable[[int], int]) -> Iterator[tuple[int, list[list[int]]]]:
-    """Lengths, and sequences of indices; sequences that fill no batch wait for the next length.
+    """Batches as a sequence length and, for each sequence, the indices of its trees.
+
+    Trees that do not fill a batch of their length join the next longer one.
 
     Args:
       sizes: tokens of each tree.
-      batch_size: gives the sequences of a batch, by their length.
+      batch_size: number of sequences in a batch as a function of their length.
     """
     waiting: list[int] = []
     by_length = sorted(_by_length(sizes).items())
@@ -34,7 +36,7 @@ def _by_length(sizes: Sequence[int]) -> dict[int, list[int]]:
 
 
 def _next_fit(members: Sequence[int], sizes: Sequence[int], length: int) -> list[list[int]]:
-    """Sequences of indices, next fit over trees in order of size, so that sequences are alike."""
+    """Sequences of indices: next fit over trees in order of size, so that trees of similar size share a sequence."""
     sequences: list[list[int]] = []
     free = 0
     for index in sorted(members, key=lambda index: sizes[index]):

@@ -1,12 +1,12 @@
-"""Softmax attention to keys in several places: the sequence itself, cached prefixes, tokens decoded so far.
+"""Softmax attention over keys from several sources: the sequence itself, cached prefixes, tokens decoded so far.
 
-The softmax of each place is computed by itself, and the partial results are merged (Milakov & Gimelshein 2018,
-algorithm 3, over places instead of blocks). Arrays of scores have keys before queries: sums over keys are then sums of
-vectors on a CPU.
+A partial softmax is computed for each source, and the partial results are merged (Milakov & Gimelshein 2018,
+algorithm 3, with sources in place of blocks). In score arrays the key axis comes before the query axis, so that on a
+CPU a sum over keys adds whole vectors.
 
-Shape letters: B rows of queries, T queries, M rows of keys, S keys, H heads, K key and value heads, G heads per K,
-N head dimensions. M divides B; rows of queries that share a row of keys are grouped, and Q counts the queries of all of
-them.
+Shape letters: B rows of queries, T queries, M rows of keys, S keys, H heads, K key and value heads, G query heads per
+key head, N head dimensions. M divides B. Rows of queries that share a row of keys are grouped; Q is the number of
+queries in a group.
 """
 
 import dataclasses
@@ -20,20 +20,20 @@ from flan_jax.model import products
 from flan_jax.model.config import DecoderConfig
 
 MASKED_SCORE = -1e30
-"""Score of a masked key; finite, so that rows of padding give no NaN."""
+"""Score of a masked key; finite, so that rows of padding do not give NaN."""
 
 QUERY_BLOCK = 128
-"""Queries whose attention is computed at a time, at least; a sequence has four blocks at most, each compiled."""
+"""Least number of queries per block. A sequence has at most four blocks, because each is compiled separately."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class AttentionMask:
-    """How queries attend to the keys of one place.
+    """How queries attend to the keys of one source.
 
     Attributes:
       visible: booleans [M, S, Q], key by query.
-      bias: added to scores, broadcastable to [M, H, S, Q]; None for none.
+      bias: added to scores, broadcastable to [M, H, S, Q]; None for no bias.
       distance: query position minus key position, broadcastable to [M, S, Q]; None where no layer has a window.
     """
 
@@ -42,21 +42,21 @@ class AttentionMask:
     distance: jax.Array | None = None
 
     def within(self, window: jax.Array | None) -> 'AttentionMask':
-        """The same without keys that lie `window` or more positions back."""
+        """The mask without keys that are `window` or more positions before the query."""
         if window is None:
             return self
         assert self.distance is not None, 'a layer with a window needs distances'
         return dataclasses.replace(self, visible=self.visible & (self.distance < window))
 
     def block(self, queries: slice, keys: slice) -> 'AttentionMask':
-        """Some queries and keys of it, where every array has its full shape."""
+        """The part of the mask for some queries and keys; no array of the mask may rely on broadcasting."""
         return jax.tree.map(lambda array: array[..., keys, queries], self)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PartialSoftmax:
-    """The softmax over the keys of one place, not yet normalised, in float32.
+    """The softmax over the keys of one source, not yet normalised, in float32.
 
     Attributes:
       largest: the largest score, [B, K, G, T].
@@ -70,7 +70,7 @@ class PartialSoftmax:
 
 
 def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
-    """Attention to the keys of one place."""
+    """Attention to the keys of one source: scaled, capped, biased and masked, in this order."""
     sharing = query_BxKxGxTxN.shape[0] // key_MxKxSxN.shape[0]
     query = _group_queries(query_BxKxGxTxN, sharing) * config.scale_of_queries
     scores = products.scores_of(key_MxKxSxN, query)
@@ -80,7 +80,7 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
         bias = mask.bias.reshape(-1, *query.shape[1:3], *mask.bias.shape[2:])
         scores += jnp.swapaxes(bias, 2, 3).astype(scores.dtype)
     scores = jnp.where(mask.visible[:, None, :, None], scores, MASKED_SCORE)
-    # Whatever is subtracted cancels out when places are merged, so no gradient need pass through it.
+    # The maximum cancels out when sources are merged, so no gradient needs to pass through it.
     largest = jax.lax.stop_gradient(scores.max(axis=2))
     weights = jnp.exp(scores - largest[:, :, None])
     value = products.weighted_values(weights.astype(value_MxKxSxN.dtype), value_MxKxSxN)
@@ -88,9 +88,9 @@ def attend(query_BxKxGxTxN, key_MxKxSxN, value_MxKxSxN, mask: AttentionMask, con
 
 
 def attend_in_blocks(query, key, value, mask: AttentionMask, config: DecoderConfig) -> PartialSoftmax:
-    """Causal attention within a sequence: a block of queries reads the keys up to its end only.
+    """Causal attention within a sequence: a block of queries reads only the keys up to the block's end.
 
-    The same as `attend` over the whole sequence, at five eighths of its arithmetic and a fraction of its memory.
+    Equal to `attend` over the whole sequence, with five eighths of its arithmetic and a fraction of its memory.
     """
     blocks = []
     for here, past in query_blocks(query.shape[3]):
@@ -107,12 +107,12 @@ def query_blocks(length: int) -> Iterator[tuple[slice, slice]]:
         yield slice(start, end), slice(0, end)
 
 
-def merge_partials(places: Sequence[PartialSoftmax]) -> jax.Array:
-    """The values that all places together give, weighted by softmax: float32 [B, T, K, G, N]."""
-    largest = functools.reduce(jnp.maximum, (partial.largest for partial in places))
-    shares = [jnp.exp(partial.largest - largest) for partial in places]
-    total = functools.reduce(jnp.add, (share * partial.total for share, partial in zip(shares, places)))
-    values = (share[..., None] * partial.value for share, partial in zip(shares, places))
+def merge_partials(partials: Sequence[PartialSoftmax]) -> jax.Array:
+    """The softmax-weighted values over the keys of all sources: float32 [B, T, K, G, N]."""
+    largest = functools.reduce(jnp.maximum, (partial.largest for partial in partials))
+    scales = [jnp.exp(partial.largest - largest) for partial in partials]
+    total = functools.reduce(jnp.add, (scale * partial.total for scale, partial in zip(scales, partials)))
+    values = (scale[..., None] * partial.value for scale, partial in zip(scales, partials))
     value = functools.reduce(jnp.add, values)
     return jnp.moveaxis(value / total[..., None], 3, 1)
 

@@ -1,4 +1,4 @@
-"""The choices that make a decoder: one frozen dataclass, set by a gin file per family and size."""
+"""The decoder's hyperparameters: one frozen dataclass, set by a gin file per family and size."""
 
 import dataclasses
 import math
@@ -24,9 +24,10 @@ class Rotary(Settings):
     Attributes:
       base: base of the wavelengths.
       fraction: share of each head's dimensions that is rotated.
-      scaling: Llama 3.1's stretching of long wavelengths; None leaves them as they are.
-      trained_length: tokens of the longest sequences that the model was trained on (max_position_embeddings); None
-        where that is not known. Longer ones are computed all the same, so that it tells no two decoders apart.
+      scaling: Llama 3.1's scaling of long wavelengths; None for no scaling.
+      trained_length: length in tokens of the longest sequences that the model was trained on
+        (max_position_embeddings); None if unknown. It changes nothing that the decoder computes, so configs that
+        differ only in this field compare equal.
     """
 
     base: Positive = 10_000.0
@@ -62,7 +63,7 @@ class DecoderConfig(Settings):
       num_layers: number of blocks.
       d_model: width of the residual stream.
       num_heads: query heads.
-      num_kv_heads: key and value heads, a divisor of `num_heads`; None for as many.
+      num_kv_heads: key and value heads, a divisor of `num_heads`; None for `num_heads`.
       head_dim: width of a head.
       d_ff: width of the feed-forward layer (of each branch, where gated).
       position: the position scheme.
@@ -72,16 +73,16 @@ class DecoderConfig(Settings):
       norm_offset: added to the stored scales (Gemma stores scale minus one).
       block: where norms stand. 'pre': before attention and feed-forward; 'post': after them, before the sum (OLMo 2);
         'sandwich': both (Gemma 2); 'parallel': before, with attention and feed-forward side by side (GPT-NeoX).
-      activation: nonlinearity; 'gelu' is the tanh approximation, 'gelu_exact' is not.
+      activation: nonlinearity; 'gelu' is the tanh approximation, 'gelu_exact' uses the error function.
       gated: whether the activation gates a second branch (Shazeer 2020).
       attention_bias: which attention projections have a bias.
       feed_forward_bias: whether the feed-forward layers have one.
       query_key_norm: normalise queries and keys per head, or over all heads at once.
       query_scale: factor on the queries; None for head_dim ** -0.5.
-      attention_softcap: bound on attention scores, cap * tanh(score / cap); None for none.
+      attention_softcap: bound on attention scores, cap * tanh(score / cap); None for no bound.
       logit_softcap: the same on the logits.
-      window: keys further back than this are not attended to; None for all.
-      window_every: a layer whose index is a multiple of this has the window, others see everything.
+      window: sliding window: a query attends to the last `window` positions, its own included; None for all.
+      window_every: layers whose index is a multiple of this have the window; the others attend to everything.
       tied_embedding: whether the unembedding is the embedding's transpose.
       embedding_scale: factor on embeddings.
     """
@@ -134,12 +135,12 @@ class DecoderConfig(Settings):
 
     @property
     def max_length(self) -> float:
-        """The longest sequence that positions can tell apart; infinite but for learned positions."""
+        """The longest sequence that has a position for every token; infinite unless positions are learned."""
         return self.position.max_length if isinstance(self.position, Learned) else math.inf
 
     @property
     def trained_length(self) -> float:
-        """The longest sequence that the model can be relied on for; infinite where none is known."""
+        """The longest sequence that the model was trained for; infinite if unknown."""
         trained = self.position.trained_length if isinstance(self.position, Rotary) else None
         return trained or self.max_length
 
@@ -147,9 +148,9 @@ class DecoderConfig(Settings):
 def lamda(*, num_layers: int, d_model: int, vocab_size: int, head_dim: int = 128) -> DecoderConfig:
     """LaMDA-PT at any size (Thoppilan et al. 2022, section 3 and Table 27).
 
-    Published are relative attention bias, gated GELU, head_dim 128, and sizes that all follow heads * head_dim =
-    2 * d_model and d_ff = 8 * d_model. Kind and place of the norms and the tying of the embeddings are not published:
-    those are T5's norms and a tied, scaled embedding here.
+    The paper states relative attention bias, gated GELU, head_dim 128, and sizes that all follow heads * head_dim =
+    2 * d_model and d_ff = 8 * d_model. It does not state the kind and position of the norms, nor whether embeddings
+    are tied; here they are T5's norms and a tied, scaled embedding.
     """
     return DecoderConfig(
         vocab_size=vocab_size,
@@ -163,10 +164,10 @@ def lamda(*, num_layers: int, d_model: int, vocab_size: int, head_dim: int = 128
 
 
 def decoder_from_plain(plain: Mapping[str, Any]) -> DecoderConfig:
-    """The decoder whose fields JSON holds, as the metadata of checkpoints do.
+    """The config from its JSON form, as stored in the metadata of checkpoints.
 
     Raises:
-      SettingsError: for another type than those of this file, for fields that it has not, or values it does not allow.
+      SettingsError: if the type is not one of this file, or a field is unknown or has a value that is not allowed.
     """
     config = from_plain(plain, settings_in(sys.modules[__name__]))
     if not isinstance(config, DecoderConfig):

@@ -1,8 +1,8 @@
-"""What a decoder reads: tokens, where each stands in its text, and which tree of a packed sequence it belongs to.
+"""The decoder's inputs: tokens, their positions, and the tree of a packed sequence that each belongs to.
 
-A sequence holds trees of pieces. The pieces are numbered in preorder: a piece enters at its own number and exits after
-the last piece below it. A prompt with one response is a single piece; a prompt with several is one piece with a piece
-for each response below it.
+A sequence holds trees of pieces. The pieces are numbered in preorder: the entry of a piece is its own number, its exit
+the number after its last descendant. A prompt with one response is a single piece; a prompt with several responses is
+one piece with a child for each response.
 
 Shape letters: B batch, T tokens.
 """
@@ -21,10 +21,10 @@ class Inputs:
 
     Attributes:
       tokens: token ids, [B, T].
-      positions: each token's place in its text, counted from the root of its tree, [B, T].
-      segment_ids: where the token's piece enters in preorder, [B, T]; 0 for padding.
-      segment_exits: where it exits, [B, T]; None where every piece is a tree of its own, which is cheaper to compute.
-      prompt_ids: the soft prompt that the token reads, [B, T]; None where there is one for all, or none.
+      positions: each token's distance from the root of its tree, in tokens, [B, T].
+      segment_ids: entry of the token's piece, [B, T]; 0 for padding.
+      segment_exits: exit of the token's piece, [B, T]; None if every piece is a tree by itself, which is cheaper.
+      prompt_ids: the soft prompt that the token attends to, [B, T]; None if there is one for all, or none.
     """
 
     tokens: jax.Array
@@ -45,8 +45,8 @@ class Inputs:
 def attention_mask(inputs: Inputs) -> jax.Array:
     """Which keys each query attends to, booleans [B, T, T] (key, query).
 
-    A token attends to itself, to the tokens before it in its piece, and to those in the pieces above: a key is visible
-    if entry_key <= entry_query < exit_key, and if it stands before the query.
+    A token attends to itself, to the tokens before it in its piece, and to those in the ancestors of its piece: a key
+    is visible if entry_key <= entry_query < exit_key and it does not come after the query.
     """
     entry = inputs.segment_ids
     length = entry.shape[1]

@@ -1,8 +1,8 @@
 """The decoder's layers.
 
-Shape letters: B batch, T tokens, S slots, D model, H heads, K key and value heads, G heads per K, N head dimensions,
-F feed-forward. Kernels are [in, out]. Norms and attention scores are computed in float32, all else in the dtype of the
-incoming activations.
+Shape letters: B batch, T tokens, S slots, D model, H heads, K key and value heads, G query heads per key head, N head
+dimensions, F feed-forward. Kernels are [in, out]. Norms and attention scores are computed in float32, all else in the
+dtype of the incoming activations.
 """
 
 import dataclasses
@@ -36,12 +36,12 @@ _fan_in_normal = jax.nn.initializers.variance_scaling(1.0, 'fan_in', 'truncated_
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class AttentionContext:
-    """What every layer needs to know of the tokens' places.
+    """Positions and masks, which all layers share.
 
     Attributes:
       positions: [B, T].
-      own: how the tokens stand to each other.
-      prefix: how they stand to each memory before them.
+      own: how the tokens attend to each other.
+      prefix: how they attend to each cached prefix.
     """
 
     positions: jax.Array
@@ -72,7 +72,7 @@ class Norm(nnx.Module):
 
 
 class Linear(nnx.Module):
-    """A kernel [in, out], perhaps a bias, and perhaps a low-rank term A [in, r] B [r, out] beside the kernel."""
+    """A kernel [in, out], an optional bias, and an optional low-rank term A [in, r] B [r, out] added to the kernel."""
 
     def __init__(self, size_in: int, size_out: int, *, bias: bool, rngs: nnx.Rngs):
         self.kernel = nnx.Param(_fan_in_normal(rngs.params(), (size_in, size_out)))
@@ -80,7 +80,7 @@ class Linear(nnx.Module):
         self.lora_a = self.lora_b = nnx.data(None)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        # Rows and tokens are one axis here: XLA's CPU backend is three times slower at the gradient otherwise.
+        # Batch and tokens become one axis: XLA's CPU backend takes three times as long for the gradient otherwise.
         flat = x.reshape(-1, x.shape[-1])
         y = product(flat, self.kernel[...])
         if self.lora_a is not None:
@@ -122,7 +122,7 @@ class Attention(nnx.Module):
     def _attend(self, query, own: KeysAndValues, context: AttentionContext, prefix: Sequence[KeysAndValues], window):
         """The values that queries [B, K, G, T, N] attend to, float32 [B, T, K, G, N]."""
         mask = context.own.within(window)
-        # Autodiff is left what is added to scores, which has gradients of its own, and what many devices share.
+        # The handwritten gradient covers neither biases and caps of scores, nor several devices: autodiff does.
         if not prefix and mask.bias is None and self.config.attention_softcap is None and on_one_cpu():
             scaled = query * self.config.scale_of_queries
             return jnp.moveaxis(attended_values(scaled, *own, mask.visible), 3, 1)
@@ -143,7 +143,7 @@ class Attention(nnx.Module):
 
 
 class FeedForward(nnx.Module):
-    """Two linear layers with an activation between, which gates a third where `gated` (Shazeer 2020)."""
+    """Two linear layers with an activation between; if `gated`, the activation gates a third (Shazeer 2020)."""
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
         self.activation = config.activation

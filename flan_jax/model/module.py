@@ -1,4 +1,4 @@
-"""The decoder as a module of Flax NNX; `flan_jax.model.decoder` is its border, and nothing else sees it.
+"""The decoder as a Flax NNX module; only `flan_jax.model.decoder`, its functional interface, uses it.
 
 Shape letters: B batch, T tokens, R rows of soft prompts, D model, V vocabulary, L layers.
 """
@@ -18,21 +18,21 @@ from flan_jax.model.dropout import Dropout
 from flan_jax.model.kv_cache import LayerStack, PrefixCache, unstack
 from flan_jax.model.partitioning import constrain
 from flan_jax.model.products import on_one_cpu, product
-from flan_jax.model.recomputed_attention import KEPT
+from flan_jax.model.recomputed_attention import SAVED_NAME
 from flan_jax.model.vocabulary_blocks import log_probs_in_blocks
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """How a decoder is computed; what it computes does not depend on it, but for rounding.
+    """How a decoder is computed; results differ by rounding only.
 
     Attributes:
       dtype: dtype of activations.
-      remat: what the backward pass computes again. 'none' keeps all activations, 'full' keeps the residual stream
-        between layers only, 'dots' keeps the outputs of matrix products as well.
-      unroll_decode: whether decode steps run over a list of layers instead of a scan. On a CPU a scan copies the
-        weights and the cache of a layer before it uses them, for every token; unstacked beforehand they are copied
-        once. But they take their memory twice then, and the time to compile grows with the layers.
+      remat: what the backward pass recomputes. 'none' saves all activations, 'full' saves only the residual stream
+        between layers, 'dots' also saves the outputs of matrix products.
+      unroll_decode: whether decode steps loop over a list of layers instead of using a scan. On a CPU, a scan copies
+        the weights and the cache of each layer for every token; unstacked layers are copied once. In return they need
+        twice the memory, and compile time grows with the number of layers.
     """
 
     dtype: Literal['float32', 'bfloat16'] = 'float32'
@@ -41,7 +41,7 @@ class Execution:
 
 
 class Decoder(nnx.Module):
-    """Embedding, perhaps soft prompts [R, D] of which one stands before every text, a stack of blocks, final norm."""
+    """Embedding, optional soft prompts [R, D], a stack of blocks, and a final norm."""
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
         self.config = config
@@ -59,21 +59,24 @@ class Decoder(nnx.Module):
         if not config.tied_embedding:
             self.unembedding = layers.Linear(config.d_model, config.vocab_size, bias=False, rngs=rngs)
 
-    def embed(self, tokens_BxT: jax.Array, places_BxT: jax.Array, execution: Execution) -> jax.Array:
-        """Token and, where learned, position embeddings, [B, T, D]; places count soft prompts' rows, too."""
-        # Gathered over d_model before the lookup; what is looked up would have to be laid out anew otherwise.
+    def embed(self, tokens_BxT: jax.Array, absolute_positions_BxT: jax.Array, execution: Execution) -> jax.Array:
+        """Token embeddings plus learned position embeddings, if any: [B, T, D].
+
+        Absolute positions start at the first row of the soft prompt.
+        """
+        # All-gathered along d_model before the lookup, so that its result need not be resharded.
         embedding = constrain(self.embedding[...].astype(execution.dtype), ('vocab', None))
         x_BxTxD = embedding[tokens_BxT]
         x_BxTxD = x_BxTxD * jnp.asarray(self.config.embedding_scale, x_BxTxD.dtype)
-        return self._add_positions(x_BxTxD, places_BxT)
+        return self._add_positions(x_BxTxD, absolute_positions_BxT)
 
-    def embed_prompt(self, places_1xR: jax.Array, execution: Execution) -> jax.Array:
-        """The same of soft prompts, whose rows are what tokens are once they are scaled, [1, R, D]."""
+    def embed_prompt(self, absolute_positions_1xR: jax.Array, execution: Execution) -> jax.Array:
+        """The same for the soft prompts, [1, R, D]; their rows need no `embedding_scale`, which is part of them."""
         assert self.prompt is not None, 'called where there is one'
-        return self._add_positions(self.prompt[...].astype(execution.dtype)[None], places_1xR)
+        return self._add_positions(self.prompt[...].astype(execution.dtype)[None], absolute_positions_1xR)
 
-    def every_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:
-        """Weights of each layer, its window, and its cached prefixes: arrays [L, ...], or a list of L layers."""
+    def per_layer(self, prefix: Sequence[PrefixCache], as_list: bool = False) -> LayerStack:
+        """Weights, window and cached prefixes of every layer: arrays [L, ...], or a list of L layers."""
         _, stacked = nnx.split(self.layers)
         layers_ = (stacked, self._windows(), [(cache.keys, cache.values) for cache in prefix])
         return unstack(layers_, self.config.num_layers) if as_list else layers_
@@ -82,7 +85,7 @@ class Decoder(nnx.Module):
         self,
         x_BxTxD,
         context: layers.AttentionContext,
-        every_layer: LayerStack,
+        per_layer: LayerStack,
         execution: Execution,
         dropout: Dropout | None = None,
     ):
@@ -92,16 +95,16 @@ class Decoder(nnx.Module):
         def block(x, layer):
             (parameters, window, prefix), left_out = layer
             x, own = nnx.merge(graph, parameters)(x, context, prefix, window, left_out)
-            # What is kept for the backward pass is split along the tokens (Korthikanti et al. 2022, section 4.2.2).
+            # Sequence parallelism: activations saved between layers are split along T (Korthikanti et al. 2022, 4.2.2).
             return constrain(x, ('batch', 'sequence', None)), own
 
-        if isinstance(every_layer, list):
+        if isinstance(per_layer, list):
             own = []
-            for layer in every_layer:
+            for layer in per_layer:
                 x_BxTxD, own_of_layer = block(x_BxTxD, (layer, None))
                 own.append(own_of_layer)
         else:
-            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, (every_layer, dropout))
+            x_BxTxD, own = jax.lax.scan(_with_remat(block, execution), x_BxTxD, (per_layer, dropout))
         return self.final_norm(x_BxTxD), own
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
@@ -120,10 +123,10 @@ class Decoder(nnx.Module):
             return log_probs_in_blocks(rows, kernel.astype(rows.dtype), labels.reshape(-1)).reshape(labels.shape)
         return -optax.softmax_cross_entropy_with_integer_labels(self.unembed(hidden) / temperature, labels)
 
-    def _add_positions(self, x_BxTxD: jax.Array, places_BxT: jax.Array) -> jax.Array:
+    def _add_positions(self, x_BxTxD: jax.Array, absolute_positions_BxT: jax.Array) -> jax.Array:
         if isinstance(self.config.position, Learned):
             table = self.position_embedding[...].astype(x_BxTxD.dtype)
-            x_BxTxD += table[places_BxT + self.config.position.offset]
+            x_BxTxD += table[absolute_positions_BxT + self.config.position.offset]
         return constrain(x_BxTxD, ('batch', 'length', None))
 
     def _windows(self) -> jax.Array | None:
@@ -143,6 +146,6 @@ def _with_remat(block, execution: Execution):
         case 'dots':
             policies = jax.checkpoint_policies
             policy = policies.save_from_both_policies(
-                policies.dots_with_no_batch_dims_saveable, policies.save_only_these_names(KEPT)
+                policies.dots_with_no_batch_dims_saveable, policies.save_only_these_names(SAVED_NAME)
             )
             return jax.checkpoint(block, prevent_cse=False, policy=policy)

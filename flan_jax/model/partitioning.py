@@ -1,4 +1,4 @@
-"""How arrays are laid over the mesh: one table from parameter names to logical axes, one from those to mesh axes."""
+"""Sharding of arrays over the mesh: one table from parameter names to logical axes, one from those to mesh axes."""
 
 import fnmatch
 import math
@@ -7,7 +7,7 @@ import jax
 from jax.sharding import AbstractMesh, Mesh, PartitionSpec
 
 MESH_AXES = ('data', 'fsdp', 'tensor')
-"""data splits the batch; fsdp the batch, and parameters along d_model; tensor heads, feed-forward and vocabulary."""
+"""'data' splits the batch; 'fsdp' the batch, and parameters along d_model; 'tensor' heads, feed-forward, vocabulary."""
 
 LOGICAL_TO_MESH: dict[str | None, str | tuple[str, ...] | None] = {
     'batch': ('data', 'fsdp'),
@@ -42,13 +42,13 @@ PARAMETER_AXES: dict[str, tuple[str | None, ...]] = {
     'layers/*norm/*': ('layers', None),
     'final_norm/*': (None,),
 }
-"""Pattern of a parameter's name to its logical axes; the first that matches counts."""
+"""Logical axes by pattern of a parameter's name; the first pattern that matches is used."""
 
 
 def parameter_axes(name: str) -> tuple[str | None, ...]:
     """The logical axes of a parameter; raises KeyError for a name that no pattern matches.
 
-    Low-rank terms lie as their kernel does; their rank is not split.
+    LoRA's matrices are split like their kernel; their rank axis is not split.
     """
     module, _, leaf = name.rpartition('/')
     if leaf in ('lora_a', 'lora_b'):
@@ -63,7 +63,7 @@ def parameter_axes(name: str) -> tuple[str | None, ...]:
 def partition_spec(
     logical_axes: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh | AbstractMesh
 ) -> PartitionSpec:
-    """The mesh axes of an array's logical axes; an axis that its part of the mesh does not divide is not split."""
+    """The mesh axes of an array's logical axes; an axis whose size the mesh axes do not divide is not split."""
     return PartitionSpec(
         *(
             LOGICAL_TO_MESH[axis] if size % _parts(LOGICAL_TO_MESH[axis], mesh) == 0 else None
@@ -73,12 +73,12 @@ def partition_spec(
 
 
 def parameter_spec(name: str, shape: tuple[int, ...], mesh: Mesh | AbstractMesh) -> PartitionSpec:
-    """How a parameter is split; GPT-2's vocabulary of 50,257, for one, is whole on every device."""
+    """How a parameter is split; axes that do not divide, such as GPT-2's vocabulary of 50,257, are replicated."""
     return partition_spec(parameter_axes(name), shape, mesh)
 
 
 def constrain(x: jax.Array, logical_axes: tuple[str | None, ...]) -> jax.Array:
-    """Fixes an activation's layout, by `partition_spec`, where a mesh is in use; elsewhere does nothing."""
+    """Constrains an activation's sharding to `partition_spec` if a mesh is in use; returns it unchanged otherwise."""
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
         return x
@@ -86,6 +86,6 @@ def constrain(x: jax.Array, logical_axes: tuple[str | None, ...]) -> jax.Array:
 
 
 def _parts(mesh_axes: str | tuple[str, ...] | None, mesh: Mesh | AbstractMesh) -> int:
-    """Into how many parts mesh axes split an axis."""
+    """The number of parts that mesh axes split an axis into."""
     names = (mesh_axes,) if isinstance(mesh_axes, str) else mesh_axes or ()
     return math.prod(mesh.shape[name] for name in names)

@@ -16,11 +16,11 @@ _BIAS_BLOCK = 128
 
 
 def distance_bucket(distance: jax.Array, scheme: RelativeBias) -> jax.Array:
-    """T5's bucket of a distance to the left: exact up to half the buckets, then logarithmic.
+    """T5's bucket of a distance: exact up to half the buckets, then logarithmic (Raffel et al. 2020, section 2.1).
 
     Args:
-      distance: query position minus key position, any shape; what is negative (to the right) falls in bucket 0.
-      scheme: number of buckets, and the distance from which all share the last.
+      distance: query position minus key position, any shape; negative distances (keys ahead) are in bucket 0.
+      scheme: number of buckets, and the distance from which all fall in the last.
     """
     exact = scheme.num_buckets // 2
     distance = jnp.maximum(distance, 0)
@@ -36,16 +36,16 @@ def relative_bias(table: jax.Array, positions_MxQ: jax.Array, key_positions_MxS:
 
 
 def relative_bias_in_order(table: jax.Array, length: int, scheme: RelativeBias) -> jax.Array:
-    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T], key by query; keys ahead count as at 0.
+    """Bias for positions 0, 1, 2, ...: table [buckets, H] to [1, H, T, T], key by query; keys ahead have distance 0.
 
-    Every diagonal holds one value, so that T / 128 different blocks make up the matrix. They are cut from repeated rows
-    and placed by a product; a lookup's gradient would be a scatter of T * T rows, which is slow.
+    Every diagonal holds one value, so that the matrix consists of T / 128 distinct blocks. They are cut from repeated
+    rows and put in place by a product: the gradient of a lookup would be a slow scatter of T * T rows.
     """
     size, count = _BIAS_BLOCK, -(-length // _BIAS_BLOCK)
-    # Block k holds distances k * size + query - key: each of its diagonals is one element of a row of 2 * size - 1.
+    # Block k holds distances k * size + query - key: each diagonal is one element of a row of 2 * size - 1.
     distances_KxR = jnp.arange(count)[:, None] * size + np.arange(size - 1, -size, -1)
     by_distance_KxRxH = table[distance_bucket(distances_KxR, scheme)]
-    # Rows one longer than the period start one element later each, so that reversed they fit.
+    # Cut into rows one longer than its period, the repeated row is shifted by one element per row: a Toeplitz block.
     repeated = jnp.tile(by_distance_KxRxH, (1, size + 2, 1))[:, : size * 2 * size]
     blocks_KxIxJxH = repeated.reshape(count, size, 2 * size, -1)[:, ::-1, :size]
     offset = np.arange(count)[:, None] - np.arange(count)
@@ -63,6 +63,7 @@ def rotary_angles(positions_BxT: jax.Array, rotary_dim: int, scheme: Rotary) -> 
 
 
 def _llama3_frequencies(frequencies: np.ndarray, scaling: Llama3Scaling) -> np.ndarray:
+    """Frequencies as Llama 3.1 scales them: low ones divided by `factor`, high ones kept, interpolated between."""
     wavelengths_per_context = scaling.original_length * frequencies / (2 * np.pi)
     low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
     keep = np.clip((wavelengths_per_context - low) / (high - low), 0, 1)

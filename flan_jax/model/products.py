@@ -1,9 +1,9 @@
-"""Products with weights, and those of attention, as a CPU multiplies them best: bfloat16 by its matrix units.
+"""Matrix products of weights and of attention, laid out so that a CPU can use its bfloat16 matrix units.
 
-On a CPU with AMX, XLA's YNNPACK multiplies bfloat16 five times as fast as float32, but only where both operands lie row
-by row and the product is float32. Elsewhere XLA converts operands to float32 first, which is slower than float32 from
-the start. Autodiff gives transposed operands, and a bfloat16 product. So both directions are written out here for one
-CPU device; more devices, and other platforms, keep the plain product, which they multiply best.
+On a CPU with AMX, XLA's YNNPACK multiplies bfloat16 five times as fast as float32, but only if both operands are
+row-major and the product is float32. Otherwise XLA first converts the operands to float32, which is slower than float32
+throughout. Autodiff yields transposed operands and a bfloat16 product. Therefore forward and backward pass are written
+out here for a single CPU device; several devices and other platforms use the plain product, which is fastest there.
 
 Shape letters: R rows, D in, F out; of attention M, K, G, Q, S and N as in `attention`.
 """
@@ -21,13 +21,13 @@ def product(x: jax.Array, kernel: jax.Array, *, transposed: bool = False, dtype:
     Args:
       x: activations, [..., D].
       kernel: weights, in any dtype.
-      transposed: whether the kernel's first axis is the product's last.
-      dtype: of the product; by default that of x.
+      transposed: whether the kernel is [F, D].
+      dtype: dtype of the product; by default that of x.
     """
     dtype = dtype or x.dtype
     if not on_one_cpu():
         return _plain_product(x, kernel, transposed, dtype)
-    # As a matrix: the gradient of weights would sum over several axes, and XLA lay out the logits' anew for that.
+    # As a matrix: otherwise the kernel's gradient sums over several axes, for which XLA copies the logits' gradient.
     multiply = _row_by_row if x.dtype == jnp.bfloat16 else _plain_product
     y_RxF = multiply(x.reshape(-1, x.shape[-1]), kernel, transposed, dtype)
     return y_RxF.reshape(*x.shape[:-1], y_RxF.shape[-1])
@@ -50,7 +50,7 @@ def weighted_values(weights: jax.Array, value: jax.Array) -> jax.Array:
 
 
 def on_one_cpu() -> bool:
-    """Whether what is traced is for the mesh in use, and that is one CPU device."""
+    """Whether the mesh in use is a single CPU device; False without a mesh."""
     mesh = jax.sharding.get_abstract_mesh()
     device = None if mesh.empty else mesh.abstract_device
     return device is not None and mesh.size == 1 and device.platform == 'cpu'
@@ -68,35 +68,35 @@ def _row_by_row(x_RxD, kernel, transposed, dtype):
 
 def _forward(x_RxD, kernel, transposed, dtype):
     rounded = jax.lax.optimization_barrier(kernel.astype(x_RxD.dtype))
-    y_RxF = float32_product(x_RxD, laid_out_transpose(rounded) if transposed else rounded)
+    y_RxF = float32_product(x_RxD, row_major_transpose(rounded) if transposed else rounded)
     return y_RxF.astype(dtype), (x_RxD, rounded, kernel[:0])
 
 
 def _backward(transposed, dtype, residuals, gradient_RxF):
     x_RxD, rounded, like_kernel = residuals
     gradient_RxF = gradient_RxF.astype(x_RxD.dtype)
-    of_x = float32_product(gradient_RxF, rounded if transposed else laid_out_transpose(rounded))
-    of_kernel = float32_product(laid_out_transpose(x_RxD), gradient_RxF)
-    return of_x.astype(x_RxD.dtype), (of_kernel.T if transposed else of_kernel).astype(like_kernel.dtype)
+    grad_x = float32_product(gradient_RxF, rounded if transposed else row_major_transpose(rounded))
+    grad_kernel = float32_product(row_major_transpose(x_RxD), gradient_RxF)
+    return grad_x.astype(x_RxD.dtype), (grad_kernel.T if transposed else grad_kernel).astype(like_kernel.dtype)
 
 
 _row_by_row.defvjp(_forward, _backward)
 
 
 def float32_product(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a @ b in float32, its last two axes row by row; fastest on a CPU where those of both operands are, too."""
-    # XLA would take a transpose of the product into it, and then find its operands in the wrong order.
+    """a @ b in float32, row-major in its last two axes; fastest on a CPU if both operands are row-major, too."""
+    # Without the barrier XLA fuses a later transpose into the product, whose operands are then in the wrong order.
     return jax.lax.optimization_barrier(jnp.matmul(a, b, preferred_element_type=jnp.float32))
 
 
-def laid_out(array: jax.Array) -> jax.Array:
-    """The same, laid out row by row: XLA takes a transpose alone as another way to read the same memory."""
+def row_major(array: jax.Array) -> jax.Array:
+    """The array copied to row-major order: XLA implements a transpose alone as another layout of the same memory."""
     return jax.lax.optimization_barrier(array.reshape(-1)).reshape(array.shape)
 
 
-def laid_out_transpose(matrix: jax.Array) -> jax.Array:
-    """The transpose of the last two axes, laid out row by row."""
-    return laid_out(jnp.swapaxes(matrix, -1, -2))
+def row_major_transpose(matrix: jax.Array) -> jax.Array:
+    """The transpose of the last two axes, in row-major order."""
+    return row_major(jnp.swapaxes(matrix, -1, -2))
 
 
 @jax.custom_vjp
@@ -105,16 +105,16 @@ def _scores(key, query):
 
 
 def _scores_forward(key, query):
-    key, query = laid_out(key), laid_out(query)
-    return float32_product(key, laid_out_transpose(query)), (key, query)
+    key, query = row_major(key), row_major(query)
+    return float32_product(key, row_major_transpose(query)), (key, query)
 
 
 def _scores_backward(operands, gradient):
     key, query = operands
     gradient = gradient.astype(key.dtype)
-    of_key = float32_product(gradient, query)
-    of_query = laid_out_transpose(float32_product(laid_out_transpose(key), gradient))
-    return of_key.astype(key.dtype), of_query.astype(query.dtype)
+    grad_key = float32_product(gradient, query)
+    grad_query = row_major_transpose(float32_product(row_major_transpose(key), gradient))
+    return grad_key.astype(key.dtype), grad_query.astype(query.dtype)
 
 
 _scores.defvjp(_scores_forward, _scores_backward)
@@ -126,15 +126,15 @@ def _weighted_values(weights, value):
 
 
 def _weighted_values_forward(weights, value):
-    value = laid_out(value)
-    return laid_out_transpose(float32_product(laid_out_transpose(value), weights)), (weights, value)
+    value = row_major(value)
+    return row_major_transpose(float32_product(row_major_transpose(value), weights)), (weights, value)
 
 
 def _weighted_values_backward(operands, gradient):
     weights, value = operands
-    gradient = laid_out(gradient.astype(value.dtype))
-    of_weights, of_value = float32_product(value, laid_out_transpose(gradient)), float32_product(weights, gradient)
-    return of_weights.astype(weights.dtype), of_value.astype(value.dtype)
+    gradient = row_major(gradient.astype(value.dtype))
+    grad_weights, grad_value = float32_product(value, row_major_transpose(gradient)), float32_product(weights, gradient)
+    return grad_weights.astype(weights.dtype), grad_value.astype(value.dtype)
 
 
 _weighted_values.defvjp(_weighted_values_forward, _weighted_values_backward)

@@ -1,6 +1,6 @@
-"""Compiled programs that a process shares: what equal settings ask for is traced and compiled once.
+"""Compiled programs shared by a process: equal settings are traced and compiled once.
 
-They keep settings and no weights; `jax.clear_caches()` frees what is compiled of all of them.
+Programs keep settings but no weights; `jax.clear_caches()` frees their compiled code.
 """
 
 import functools
@@ -12,25 +12,24 @@ import jax
 T = TypeVar('T')
 
 MOST_PROGRAMS = 32
-"""Programs that are kept, those that were asked for last: a device's memory holds what is compiled of each."""
+"""Number of programs kept, the least recently used being dropped: each holds compiled code in device memory."""
 
 
 def shared_jit(function: functools.partial, **options: Hashable) -> Callable:
-    """`jax.jit` of a function whose settings are given; it is the same program wherever settings and options are equal.
+    """`jax.jit` of a function with bound settings; equal settings and options give the same program.
 
-    A program that is made anew for every model, run or call would be traced and lowered again each time, however often
-    an equal one was there before.
+    `jax.jit` of a new function object would be traced and lowered again for every model, run or call.
 
     Args:
-      function: with settings, which are kept with the program; arrays are arguments of the program instead.
-      options: of `jax.jit`.
+      function: binds settings, which are kept with the program; arrays must be arguments of the program instead.
+      **options: of `jax.jit`.
     """
     named = (tuple(sorted(given.items())) for given in (function.keywords, options))
     return shared(_jitted, function.func, function.args, *named)
 
 
 def shared(make: 'functools._lru_cache_wrapper[T]', *settings: Any) -> T:
-    """What a function with a cache makes of settings; made anew where one, such as a user's rule, has no hash."""
+    """The result of a cached function; computed without the cache if a setting, such as a user's rule, has no hash."""
     try:
         hash(settings)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Soft prompts that lie one after the other: which row is whose, and where it stands.
+"""Concatenated soft prompts: which prompt each row belongs to, and its position.
 
 Shape letters: R rows of all prompts together, B batch, T tokens.
 """
@@ -8,19 +8,19 @@ import jax.numpy as jnp
 
 
 def row_positions(prompt_ids_R: jax.Array) -> jax.Array:
-    """Where each row stands, -L to -1 in a prompt of L rows, so that every text counts from 0: [R].
+    """Position of each row, -L to -1 in a prompt of L rows, so that every text starts at position 0: [R].
 
-    `prompt_ids_R` says of which prompt each row is, ascending.
+    `prompt_ids_R` is the index of each row's prompt, ascending.
     """
     ends = jnp.searchsorted(prompt_ids_R, prompt_ids_R, side='right')
     return jnp.arange(len(prompt_ids_R)) - ends
 
 
 def lengths_at(prompt_ids_R: jax.Array, prompt_ids: jax.Array) -> jax.Array:
-    """How many rows the prompts `prompt_ids` have, in their shape."""
+    """Length in rows of the prompts `prompt_ids`, in the shape of `prompt_ids`."""
     return jnp.zeros(len(prompt_ids_R), jnp.int32).at[prompt_ids_R].add(1)[prompt_ids]
 
 
 def visible_rows(prompt_ids_R: jax.Array, prompt_ids_BxT: jax.Array) -> jax.Array:
-    """Which rows each token attends to, those of its own prompt: booleans [1, R, B * T] (key, query)."""
+    """Whether each row belongs to the prompt that a token attends to: booleans [1, R, B * T] (key, query)."""
     return (prompt_ids_R[:, None] == prompt_ids_BxT.reshape(-1))[None]

@@ -1,7 +1,7 @@
-"""A scalar head beside the decoder: what a text is worth, read from the last hidden state of its last token.
+"""A scalar head on the decoder: a reward or value, computed from the final hidden state of a token.
 
-Its kernel is a parameter by itself, which only some objectives train (`Objective.needs_values`); a model has it where
-its parameters hold it.
+Its kernel is a parameter of its own, which only some objectives train (`Objective.needs_values`); a model has the head
+if its parameters include the kernel.
 
 Shape letters: B sequences, T tokens, R responses, D model.
 """
@@ -15,11 +15,11 @@ import jax.numpy as jnp
 from flan_jax.model.config import DecoderConfig
 
 VALUE_HEAD = 'value_head/kernel'
-"""Name of the head's kernel [D, 1]; it has no bias, for a constant changes no comparison of rewards."""
+"""Name of the head's kernel [D, 1]; it has no bias, because a constant does not change comparisons of rewards."""
 
 
-def of_ppo(metadata: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint that says this of itself is of PPO, so that its head foretells rewards and gives none."""
+def trained_by_ppo(metadata: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint with this metadata comes from PPO: its head is a value function then, not a reward model."""
     return (metadata.get('objective') or {}).get('type') == 'Ppo'
 
 
@@ -29,7 +29,7 @@ def value_head_shapes(config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def init_value_head(config: DecoderConfig, key: jax.Array) -> dict[str, jax.Array]:
-    """A fresh head: normal with standard deviation 1 / sqrt(D + 1) (Stiennon et al. 2020, appendix B)."""
+    """An initial head: normal with standard deviation 1 / sqrt(D + 1) (Stiennon et al. 2020, appendix B)."""
     return {VALUE_HEAD: (config.d_model + 1) ** -0.5 * jax.random.normal(key, (config.d_model, 1))}
 
 

@@ -1,1 +1,1 @@
-"""What the numbers of a batch should be: one objective a file."""
+"""Training objectives: losses and their metrics, one objective per file."""

@@ -1,6 +1,6 @@
-"""Objectives that rank responses by their own log-probabilities, and keep the best response likely. No reference model.
+"""Objectives that rank responses by their log-probabilities and keep the best response likely, without a reference.
 
-Both losses are means over examples. Shape letters: B sequences, R responses.
+Losses are means over examples. Shape letters: B sequences, R responses.
 """
 
 import abc
@@ -16,23 +16,23 @@ from flan_jax.objectives.responses import best, cluster_ids, lengths, pair_metri
 
 @dataclasses.dataclass(frozen=True)
 class Calibration(Ranking):
-    """A loss of pairs of responses, and the likelihood of the best response of each example.
+    """A ranking loss over pairs of responses, plus the negative log-likelihood of each example's best response.
 
-    Its metrics: 'rank_loss' and 'best_loss', the two parts of 'loss' for an example, 'best_loss' without its factor;
-    'nll', nats per token of the best responses; and means over pairs: 'accuracy', how often the better response has the
-    higher score by the model, 'margin', by how much, and 'chosen_score' and 'rejected_score'.
+    Metrics over examples: 'rank_loss' and 'best_loss', the two terms of 'loss', the second without its factor. 'nll' is
+    in nats per token of the best responses. Metrics over pairs: 'accuracy', how often the better response has the
+    higher score; 'margin', the difference of the scores; 'chosen_score' and 'rejected_score'.
     """
 
     @abc.abstractmethod
     def scores(self, log_probs_BxR: jax.Array, lengths_BxR: jax.Array) -> jax.Array:
-        """What ranks responses, [B, R], from their log-probabilities and lengths."""
+        """The scores that rank responses, [B, R], from their log-probabilities in nats and lengths in tokens."""
 
     def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
         return self.scores(sums(predictions.log_probs_BxP, batch), lengths(batch))
 
     @abc.abstractmethod
     def rank_loss(self, margins_BxRxR: jax.Array, batch: Batch) -> jax.Array:
-        """The loss of each pair, [B, R, R], weighted as its sum over an example has it."""
+        """The loss of each pair, [B, R, R], with its weight in the sum over an example; 0 where there is no pair."""
 
     @property
     @abc.abstractmethod
@@ -54,10 +54,10 @@ class Calibration(Ranking):
         for name, totals in ((LOSS, losses_BxR), ('rank_loss', ranks_BxR), ('best_loss', nll_BxR)):
             metrics |= summed_by_cluster(name, totals, best_BxR, ids_BxR, clusters)
         metrics['nll'] = Metric(*jax.lax.stop_gradient((nll_BxR.sum(), (lengths_BxR * best_BxR).sum())))
-        seen = {
+        by_pair = {
             'accuracy': better > worse,
             'margin': better - worse,
             'chosen_score': better,
             'rejected_score': worse,
         }
-        return losses_BxR.sum(), metrics | pair_metrics(seen, pair_weights(batch), batch, clusters)
+        return losses_BxR.sum(), metrics | pair_metrics(by_pair, pair_weights(batch), batch, clusters)

@@ -11,12 +11,12 @@ from flan_jax.settings import Between
 
 @dataclasses.dataclass(frozen=True)
 class Dpo(ImplicitReward):
-    """-log sigmoid of the margin between implicit rewards (equation 7); ln 2 where the model is its reference.
+    """-log sigmoid of the margin between implicit rewards (equation 7); ln 2 while model and reference agree.
 
     The paper's beta is 0.1, its learning rate 1e-6 and batch 64 (appendix B); its code has 5e-7.
 
     Attributes:
-      label_smoothing: how likely it is that a preference is the wrong way round.
+      label_smoothing: probability that a preference label is flipped.
     """
 
     label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0

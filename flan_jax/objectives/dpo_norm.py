@@ -1,4 +1,4 @@
-"""Direct preference optimisation with log-ratios per token, so that long responses have no larger rewards."""
+"""Direct preference optimisation with log-ratios per token, so that rewards do not grow with length."""
 
 import dataclasses
 

@@ -14,8 +14,8 @@ class Ipo(ImplicitReward):
     """(h - 1 / (2 beta))^2, where h is the difference of two log-ratios (equation 17, whose tau is beta).
 
     Attributes:
-      per_token: whether log-ratios are divided by the number of tokens, as TRL has them; the paper, and the code of
-        Rafailov et al. 2023, sum.
+      per_token: whether log-ratios are divided by the number of tokens, as in TRL; the paper, and the code of Rafailov
+        et al. 2023, use sums.
     """
 
     per_token: bool = False

@@ -10,7 +10,7 @@ from flan_jax.objectives.objective import LOSS, Batch, Metrics, Objective, Predi
 
 @dataclasses.dataclass(frozen=True)
 class NextToken(Objective):
-    """Mean negative log-likelihood in nats per token, every token of the batch weighing the same but for its weight."""
+    """Negative log-likelihood in nats per token: the weighted mean over all target tokens of the batch."""
 
     def denominator(self, batch: Batch) -> jax.Array:
         return batch['weights'].sum()

@@ -1,4 +1,4 @@
-"""Objectives that rank the responses of a prompt: what all of them say of each response."""
+"""The interface of objectives that rank the responses of a prompt."""
 
 import abc
 import dataclasses
@@ -11,11 +11,11 @@ from flan_jax.objectives.objective import Batch, Objective, Predictions
 
 @dataclasses.dataclass(frozen=True)
 class Ranking(Objective):
-    """Reads several responses of a prompt, and rates each.
+    """Learns from several responses per prompt, and rates each.
 
     Attributes:
-      of_probabilities: whether sigmoid of the difference of two ratings stands for the probability that one response is
-        better than the other (Bradley & Terry 1952), so that it can be compared with how often it is.
+      of_probabilities: whether the sigmoid of the difference of two ratings is the probability that one response is
+        better than the other (Bradley & Terry 1952), so that its calibration can be measured.
     """
 
     ranked: ClassVar[bool] = True
@@ -23,4 +23,4 @@ class Ranking(Objective):
 
     @abc.abstractmethod
     def ratings(self, predictions: Predictions, batch: Batch) -> jax.Array:
-        """What responses are ranked by, the higher the better, float32 [B, R]."""
+        """The rating of each response, the higher the better, float32 [B, R]."""

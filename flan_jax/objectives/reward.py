@@ -14,11 +14,11 @@ from flan_jax.settings import AtLeast
 class Reward(Pairwise):
     """-log sigmoid(better - worse), averaged over the C(K, 2) pairs of K responses (equation 1).
 
-    A constant added to all rewards changes nothing; `centring` keeps them near 0.
+    The loss does not change if a constant is added to all rewards; `centring` keeps them near 0.
 
     Attributes:
-      margin: by how much the better reward must exceed the worse before the loss falls below ln 2 (Touvron et al. 2023,
-        Llama 2, section 3.2.2, have one for each degree of preference).
+      margin: difference of the rewards at which the loss is ln 2 (Touvron et al. 2023, Llama 2, section 3.2.2, have a
+        margin for each degree of preference).
       centring: factor on the square of the sum of two rewards (TRL suggests 0.01).
     """
 

@@ -15,7 +15,7 @@ from flan_jax.settings import AtLeast
 class Rrhf(Calibration):
     """The sum over pairs of max(0, p(worse) - p(better)), minus log p(best), where p is per token (section 3).
 
-    The likelihood of the best response is summed over its tokens, as the paper has it. The authors' code averages it
+    The log-likelihood of the best response is summed over its tokens, as in the paper. The authors' code averages it
     over the padded row, and divides all candidates by that length as well, so that its p is not per token. They tune
     with learning rate 2e-5 and batch 64 for three epochs.
 

@@ -15,7 +15,7 @@ from flan_jax.settings import AtLeast, Positive
 class Slic(Calibration):
     """max(0, margin - log p(better) + log p(worse)) - regularisation * log p(best).
 
-    Log-probabilities are sums over tokens. Of several pairs of an example the mean counts. The first version of the
+    Log-probabilities are sums over tokens. The loss of an example is the mean over its pairs. The first version of the
     paper has learning rate 1e-5 and batch 32, the published one 1e-4 and 512 (section 3.2); both have margin 1.
 
     Attributes:

@@ -1,1 +1,1 @@
-"""Examples share sequences of a fixed length, kept apart by structure, in a stream on disk."""
+"""Packing: examples share sequences of fixed length, separated by masks, in a stream on disk."""

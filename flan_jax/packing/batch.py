@@ -1,4 +1,4 @@
-"""A batch whose examples are still known."""
+"""A batch together with the examples that it was made from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from flan_jax.packing.example import Example
 
 @dataclasses.dataclass(frozen=True)
 class PackedBatch:
-    """Some sequences.
+    """Packed sequences, as examples and as arrays.
 
     Attributes:
-      sequences: their examples.
-      arrays: what `flan_jax.packing.layout.lay_out` makes of them; what they do not fill is padding.
+      sequences: the examples of each sequence.
+      arrays: the columns of `flan_jax.packing.layout.lay_out`, padded to the batch size.
     """
 
     sequences: list[list[Example]]

@@ -1,4 +1,4 @@
-"""Packing: examples into sequences by best fit over a bounded window of open sequences."""
+"""Best-fit packing of examples into sequences, over a bounded window of open sequences."""
 
 import bisect
 import dataclasses
@@ -12,9 +12,9 @@ class Open:
     """The open sequences of a packer.
 
     Attributes:
-      next_key: key of the next sequence that is opened.
-      keys: of those that are, in the order in which they were.
-      sequences: what is in them.
+      next_key: key of the next sequence to be opened.
+      keys: keys of the open sequences, in the order of their opening.
+      sequences: content of the open sequences.
     """
 
     next_key: int
@@ -23,11 +23,10 @@ class Open:
 
 
 class BestFitPacker:
-    """Places each example in the fullest open sequence that still has room for it.
+    """Adds each example to the fullest open sequence that it fits.
 
-    An example that fits nowhere opens a sequence. A sequence is closed when it is full, or when more than `window`
-    sequences are open and it is the fullest. Sequences therefore come out in an order that depends only on the examples
-    before them.
+    An example that fits no open sequence opens a new one. A sequence is closed when it is full, or when it is the
+    fullest of more than `window` open sequences. The order of sequences depends only on the order of examples.
     """
 
     def __init__(self, sequence_length: int, max_targets: int, window: int):
@@ -41,7 +40,7 @@ class BestFitPacker:
         self._next_key = 0
 
     def add(self, example: Example) -> PackedSequence | None:
-        """Places an example; returns the sequence this closed, if any.
+        """Adds an example; returns the sequence that is closed by it, if any.
 
         Raises:
           ValueError: if the example does not fit an empty sequence.
@@ -60,11 +59,11 @@ class BestFitPacker:
 
     @property
     def open(self) -> Open:
-        """What is open, for another packer to `reopen`."""
+        """The open sequences, for another packer to `reopen`."""
         return Open(self._next_key, list(self._open), [PackedSequence.of(examples) for examples in self._open.values()])
 
     def reopen(self, before: Open) -> None:
-        """Goes on with the open sequences of another packer of the same lengths."""
+        """Continues with the open sequences of another packer with the same settings."""
         self._next_key = before.next_key
         self._open = {key: sequence.examples() for key, sequence in zip(before.keys, before.sequences, strict=True)}
         self._targets = {key: sum(ex.num_targets for ex in examples) for key, examples in self._open.items()}
@@ -76,10 +75,10 @@ class BestFitPacker:
             yield self._close_fullest()
 
     def _take_sequence(self, example: Example) -> tuple[int, int]:
-        """The free tokens and key of the sequence to use, taken off the list."""
-        for place in range(bisect.bisect_left(self._free, (len(example), -1)), len(self._free)):
-            if self._targets[self._free[place][1]] + example.num_targets <= self._max_targets:
-                return self._free.pop(place)
+        """The free tokens and key of the sequence to use, removed from the list of open ones."""
+        for index in range(bisect.bisect_left(self._free, (len(example), -1)), len(self._free)):
+            if self._targets[self._free[index][1]] + example.num_targets <= self._max_targets:
+                return self._free.pop(index)
         key = self._next_key
         self._next_key += 1
         self._open[key], self._targets[key] = [], 0
@@ -92,7 +91,7 @@ class BestFitPacker:
 
 
 def pack(examples: Iterable[Example], sequence_length: int, max_targets: int, window: int) -> Iterator[PackedSequence]:
-    """Packs all examples; every token of every one is in exactly one sequence."""
+    """Packs all examples; every example is in exactly one sequence, as a whole."""
     packer = BestFitPacker(sequence_length, max_targets, window)
     for example in examples:
         if (sequence := packer.add(example)) is not None:

@@ -1,4 +1,4 @@
-"""A column while it is computed: its parts on disk, so that what was killed does not begin anew."""
+"""A column that is being computed: its finished parts on disk, so that a killed computation resumes."""
 
 import dataclasses
 
@@ -16,12 +16,12 @@ _VALUES = 'values'
 
 @dataclasses.dataclass(frozen=True)
 class ColumnParts:
-    """The parts of one column of a stream, in a folder beside it.
+    """The parts of one column of a stream, in a folder next to it.
 
     Attributes:
-      stream: whose column it is.
-      name: of the column.
-      model: fingerprint of what gives it.
+      stream: the stream.
+      name: name of the column.
+      model: fingerprint of the model that the numbers come from.
       size: sequences of a part.
     """
 
@@ -31,34 +31,34 @@ class ColumnParts:
     size: int
 
     @property
-    def places(self) -> list[range]:
-        """The sequences of each part."""
+    def ranges(self) -> list[range]:
+        """The indices of the sequences of each part."""
         count = len(self.stream)
         return [range(start, min(start + self.size, count)) for start in range(0, count, self.size)]
 
-    def has(self, places: range) -> bool:
+    def has(self, indices: range) -> bool:
         """Whether a part is on disk."""
-        return self._file(places).exists()
+        return self._file(indices).exists()
 
-    def write(self, places: range, values: np.ndarray) -> None:
-        """Puts a part on disk, float32 [n, R]; it is there when it is complete."""
-        with whole_file(self._file(places)) as unfinished:
+    def write(self, indices: range, values: np.ndarray) -> None:
+        """Writes a part, float32 [n, R], atomically."""
+        with whole_file(self._file(indices)) as unfinished:
             unfinished.write_bytes(safetensors_numpy.save({_VALUES: np.ascontiguousarray(values, np.float32)}))
 
     def join(self) -> None:
-        """Writes the column of all parts, which are removed, unless it is there.
+        """Joins all parts to the column and removes them; does nothing if the column exists.
 
         Raises:
-          StreamError: for a part that cannot be read.
+          StreamError: if a part cannot be read.
         """
         if column_file(self.stream, self.name, self.model).exists():
             return
-        values = np.concatenate([self._read(places) for places in self.places])
+        values = np.concatenate([self._read(indices) for indices in self.ranges])
         write_column(self.stream, self.name, self.model, values)
         self._folder.rmtree()
 
-    def _read(self, places: range) -> np.ndarray:
-        file = self._file(places)
+    def _read(self, indices: range) -> np.ndarray:
+        file = self._file(indices)
         try:
             return safetensors_numpy.load(file.read_bytes())[_VALUES]
         except (safetensors.SafetensorError, LookupError) as error:
@@ -69,6 +69,6 @@ class ColumnParts:
         column = column_file(self.stream, self.name, self.model)
         return column.with_name(f'{column.stem}.parts')
 
-    def _file(self, places: range) -> epath.Path:
-        """The places are in the name, so that parts of another size are not taken for these."""
-        return self._folder / f'{places.start}-{places.stop}.safetensors'
+    def _file(self, indices: range) -> epath.Path:
+        """The file of a part; its name has the indices, so that parts of another size are not confused with it."""
+        return self._folder / f'{indices.start}-{indices.stop}.safetensors'

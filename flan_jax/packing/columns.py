@@ -1,7 +1,7 @@
-"""Columns of a stream: numbers of every response that a model gives once, kept beside the sequences.
+"""Columns of a stream: a number for every response, computed once by a model and stored next to the sequences.
 
-A column is one safetensors file in the stream's folder. Its name and its header say which model gave it and of which
-stream it is; it is read by the places of sequences, memory-mapped, so a run that goes on reads what it read before.
+A column is one safetensors file in the stream's folder. Its name and header identify the model and the stream. It is
+memory-mapped and read by index of sequences, so that a resumed run reads the same numbers.
 """
 
 import dataclasses
@@ -24,16 +24,16 @@ class Column:
     """One number for each response of every sequence.
 
     Attributes:
-      file: where it lies.
+      file: its file.
     """
 
     file: epath.Path
 
-    def rows(self, places: list[int]) -> np.ndarray:
-        """The numbers of the sequences at these places, float32 [n, R]; 0 for padding."""
+    def rows(self, indices: list[int]) -> np.ndarray:
+        """The numbers of these sequences, float32 [n, R]; 0 for padding."""
         num_sequences, num_responses = self.shape
         padding = np.zeros(num_responses, np.float32)  # after the end of the stream
-        return np.stack([self._values[place] if place < num_sequences else padding for place in places])
+        return np.stack([self._values[index] if index < num_sequences else padding for index in indices])
 
     @functools.cached_property
     def _opened(self):
@@ -54,19 +54,19 @@ class Column:
 
 
 def column_file(stream: PackedStream, name: str, model: str) -> epath.Path:
-    """Where the column of a name is that a model of this fingerprint gives."""
+    """The file of a column by its name and the fingerprint of its model."""
     return stream.folder / f'{name}-{model}.safetensors'
 
 
-def require_room(stream: PackedStream) -> None:
-    """Raises UserError unless a column can be written beside a stream."""
+def require_space_for_column(stream: PackedStream) -> None:
+    """Raises UserError unless a column can be written next to a stream."""
     require_writable(stream.folder, 'Stream.directory')
     size = 4 * len(stream) * stream.manifest.responses_per_sequence
     require_space(stream.folder, size, 'Stream.directory', 'log-probabilities by the reference model')
 
 
 def write_column(stream: PackedStream, name: str, model: str, values: np.ndarray) -> None:
-    """Writes a column of a model, float32 [sequences, R]; the file is there when it is complete."""
+    """Writes a column of a model, float32 [sequences, R], atomically."""
     made_of = {'model': model, 'stream': stream.manifest.fingerprint}
     with whole_file(column_file(stream, name, model)) as unfinished:
         unfinished.write_bytes(safetensors_numpy.save({_VALUES: np.ascontiguousarray(values, np.float32)}, made_of))
@@ -76,7 +76,7 @@ def read_column(stream: PackedStream, name: str, model: str) -> Column:
     """The column of a model.
 
     Raises:
-      StreamError: if it is not there, cannot be read, or is of another model or stream, with the fingerprints of both.
+      StreamError: if it does not exist, cannot be read, or belongs to another model or stream; gives the fingerprints.
     """
     file = column_file(stream, name, model)
     if not file.exists():

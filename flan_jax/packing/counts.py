@@ -1,4 +1,4 @@
-"""What went into a stream, for its manifest."""
+"""Statistics of a stream, for its manifest."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ Progress = Callable[[int], None]
 
 
 class Counts:
-    """What went into a stream, counted while its sequences pass.
+    """Statistics of a stream, counted while its sequences are written.
 
     Attributes:
-      cuts: what was cut of each task's examples, for `sampled_examples` to count.
+      cuts: how examples of each task were cut, counted by `sampled_examples`.
     """
 
     def __init__(self, mixture: TuningMixture):
@@ -30,7 +30,7 @@ class Counts:
         self._chains, self._responses = True, 0
 
     def watch(self, sequences: Iterator[PackedSequence], progress: Progress) -> Iterator[PackedSequence]:
-        """Passes sequences on, counting."""
+        """Yields the sequences unchanged and counts them."""
         for sequence in sequences:
             self._sequences += 1
             self._tokens += len(sequence.tokens)
@@ -42,7 +42,7 @@ class Counts:
             yield sequence
 
     def manifest(self, recipe: dict, settings: Stream) -> StreamManifest:
-        """The manifest of the sequences that passed."""
+        """The manifest of the sequences that were counted."""
         names = [task.name for task in self._mixture.seqio.tasks]
         clusters = sorted({self._mixture.cluster_of(name) for name in names})
         return StreamManifest(

@@ -1,4 +1,4 @@
-"""Every example of every task a fixed number of times, where `Stream.epochs` says how often."""
+"""Epochs: every example of every task a fixed number of times, as set by `Stream.epochs`."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,14 +16,14 @@ ORDER = 1
 _SEEDS = 2**31 - 1
 
 ReadOnce = Callable[[int, int], Iterator[Example]]
-"""(task, seed) to all training examples of a task that fit, each once, in an order and templates drawn by the seed."""
+"""(task, seed) to all training examples of a task that fit, each once; the seed gives their order and templates."""
 
 
 def examples_by_epoch(mixture: TuningMixture, settings: Stream, read: ReadOnce) -> Iterator[Example]:
-    """All examples, `settings.epochs` times; every epoch is in an order of its own, drawn by seed and epoch.
+    """All examples, `settings.epochs` times; seed and epoch determine the order of each epoch.
 
     Raises:
-      UserError: if a task has no example to give, or nothing says how many it has.
+      UserError: if a task has no usable example, or its number of examples is unknown.
     """
     names = [task.name for task in mixture.seqio.tasks]
     sizes = _sizes(mixture)
@@ -43,7 +43,7 @@ def examples_by_epoch(mixture: TuningMixture, settings: Stream, read: ReadOnce) 
 
 
 def _in_order(order: Sequence[int], tasks: Sequence[Iterator[Example]]) -> Iterator[Example]:
-    """The next example of each task in turn; a task may end early, and what is left of one comes last."""
+    """The next example of each task in this order; tasks may end early, and remaining examples come last."""
     for task in order:
         if (example := next(tasks[task], None)) is not None:
             yield example
@@ -52,7 +52,7 @@ def _in_order(order: Sequence[int], tasks: Sequence[Iterator[Example]]) -> Itera
 
 
 def _sizes(mixture: TuningMixture) -> list[int]:
-    """About how many examples each task has, by which they are mixed evenly; a single task needs no number."""
+    """The approximate number of examples of each task, so that they are mixed evenly; not needed for a single task."""
     tasks = mixture.seqio.tasks
     return [_size(task, mixture) for task in tasks] if len(tasks) > 1 else [0]
 

@@ -1,7 +1,7 @@
-"""One example is a prompt and its responses; a packed sequence holds several, as they are stored in a stream.
+"""Examples, which are a prompt and its responses, and packed sequences of examples, as stored in a stream.
 
-A stored sequence keeps its tokens and the lengths of prompts and responses. Positions, masks and targets follow from
-these, so they are never found again by searching text. Nothing here needs TensorFlow.
+A stored sequence consists of tokens and of the lengths of prompts and responses. Positions, masks and targets are
+derived from the lengths, never from a search in the text. This module does not need TensorFlow.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ _ANNOTATION = 'annotation/'
 class Example:
     """A prompt with its responses: one for instruction tuning, two for a preference, k for a ranking or for options.
 
-    It is a tree: every response continues the prompt and sees no other response.
+    It is a tree: every response continues the prompt, and does not attend to other responses.
 
     Attributes:
       prompt: token ids, at least one.
       responses: token ids of each response, none of them empty.
       task: index of the task it comes from.
       template: index of the template it was rendered with; -1 for none.
-      weights: weight in the loss of each token of each response; None for 1 throughout.
-      annotations: name to one number for each response, such as scores or reference log-probabilities.
+      weights: loss weight of each token of each response; None for 1 throughout.
+      annotations: numbers of each response, by name, such as scores or reference log-probabilities.
     """
 
     prompt: np.ndarray
@@ -42,7 +42,7 @@ class Example:
 
     @functools.cached_property
     def num_targets(self) -> int:
-        """Tokens of all responses."""
+        """Number of tokens of all responses."""
         return sum(map(len, self.responses))
 
 
@@ -57,8 +57,8 @@ class PackedSequence:
       response_lengths: tokens of each response of all examples.
       tasks: task of each example, see `Example`.
       templates: template of each example.
-      weights: weight of every response token of all examples, or None.
-      annotations: name to one number for each response of all examples.
+      weights: loss weight of every response token of all examples; None for 1 throughout.
+      annotations: numbers of each response of all examples, by name.
     """
 
     tokens: np.ndarray
@@ -90,10 +90,10 @@ class PackedSequence:
         )
 
     def examples(self) -> list[Example]:
-        """The examples, split apart again."""
-        of_responses = np.cumsum(self.response_counts)[:-1]
-        lengths = np.split(self.response_lengths, of_responses)
-        annotations = {name: np.split(values, of_responses) for name, values in self.annotations.items()}
+        """The inverse of `of`."""
+        boundaries = np.cumsum(self.response_counts)[:-1]
+        lengths = np.split(self.response_lengths, boundaries)
+        annotations = {name: np.split(values, boundaries) for name, values in self.annotations.items()}
         found, start, target = [], 0, 0
         for index, (prompt_length, response_lengths) in enumerate(zip(self.prompt_lengths.tolist(), lengths)):
             ends = np.cumsum([prompt_length, *response_lengths])

@@ -1,4 +1,4 @@
-"""Rankings that are not trained on, packed as those that are: what tells whether a preference is learned."""
+"""Held-out rankings, packed like training data, to measure whether preferences are learned."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,18 +12,18 @@ from flan_jax.packing.batch import PackedBatch
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
+from flan_jax.packing.seqio_examples import fetch_ragged, to_examples
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest
-from flan_jax.packing.tokenised import of_any, tokenised
 
 MOST = 1000
-"""Test examples of a task that are read at most."""
+"""Maximal number of test examples per task."""
 
 
 def held_out_batches(
     mixture: TuningMixture, settings: Stream, manifest: StreamManifest, batch_size: int
 ) -> list[PackedBatch]:
-    """The first `MOST` test examples of every task; [] without any."""
+    """Batches of the first `MOST` test examples of every task; empty if no task has any."""
     tasks = [(index, task) for index, task in enumerate(mixture.seqio.tasks) if 'test' in task.splits]
     read = itertools.chain.from_iterable(_examples(task, index, settings) for index, task in tasks)
     packed = pack(read, settings.sequence_length, settings.max_targets, settings.window)
@@ -37,7 +37,7 @@ def held_out_batches(
 
 def _examples(task, index: int, settings: Stream) -> Iterator[Example]:
     examples = read_examples(task, settings.lengths, split='test', shuffle=False, seed=settings.seed)
-    return tokenised(of_any(examples.take(MOST), task.name), index, Cuts().keep)
+    return to_examples(fetch_ragged(examples.take(MOST), task.name), index, Cuts().keep)
 
 
 def _with_clusters(batch: Mapping[str, np.ndarray], clusters: np.ndarray) -> dict[str, np.ndarray]:

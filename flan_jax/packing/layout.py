@@ -1,4 +1,4 @@
-"""The arrays of packed sequences: positions, masks and targets all follow from the trees, for training and for scoring.
+"""The arrays of packed sequences: positions, masks and targets, derived from the trees, for training and scoring.
 
 Shape letters: B sequences, T tokens, P predicted tokens, R responses.
 """
@@ -16,10 +16,10 @@ class Shape:
     """Sizes of a batch's arrays.
 
     Attributes:
-      batch_size: B; what the sequences do not fill is padding.
+      batch_size: B; missing sequences are padding.
       length: T, at least the tokens of the longest sequence.
       predicted: P, at least the response tokens of any sequence.
-      responses: R, at least the responses of any sequence; 0 where nothing is kept for each response.
+      responses: R, at least the responses of any sequence; 0 to omit the arrays [B, R].
     """
 
     batch_size: int
@@ -37,23 +37,27 @@ def lay_out(
       sequences: up to B sequences of examples.
       shape: sizes of the arrays.
       first_position: position of the first token of every prompt.
-      read_last: whether the last token of each response, which predicts nothing, stands in the sequence as well.
+      read_last: whether the last token of each response, from which nothing is predicted, is an input as well.
 
     Returns:
-      tokens, positions, segment_ids and segment_exits, int32 [B, T], see `flan_jax.model.inputs`; task_ids, int32
-      [B, T]: the task of each token; predict_at and labels, int32 [B, P]: token labels[b, p] follows position
-      predict_at[b, p]; weights, float32 [B, P], 0 for padding; response_ids, int32 [B, P]: the response in its sequence
-      that a predicted token belongs to; tasks, int32 [B, P].
-      Where R is not 0 also example_ids, int32 [B, R]: the example in its sequence that a response belongs to, -1 for
-      padding; every annotation, float32 [B, R]; and, where it is read, response_ends, int32 [B, R]: the position in the
-      sequence of the last token of a response, 0 for padding.
+      Arrays by name:
+        tokens, positions, segment_ids, segment_exits: int32 [B, T], see `flan_jax.model.inputs`.
+        task_ids: int32 [B, T], the task of each token.
+        predict_at, labels: int32 [B, P]; labels[b, p] is predicted from the token at index predict_at[b, p].
+        weights: float32 [B, P], loss weights; 0 for padding.
+        response_ids: int32 [B, P], index within the sequence of the response that a label belongs to.
+        tasks: int32 [B, P], the task of each label.
+      If R is not 0, also:
+        example_ids: int32 [B, R], index within the sequence of the response's example; -1 for padding.
+        every annotation: float32 [B, R]; 0 for padding.
+        response_ends (if `read_last`): int32 [B, R], index in the sequence of a response's last token; 0 for padding.
     """
-    of_tokens = ('tokens', 'positions', 'segment_ids', 'segment_exits', 'task_ids')
-    tokens = dict.fromkeys(of_tokens, (shape.length, np.int32))
+    token_columns = ('tokens', 'positions', 'segment_ids', 'segment_exits', 'task_ids')
+    tokens = dict.fromkeys(token_columns, (shape.length, np.int32))
     targets = dict.fromkeys(('predict_at', 'labels', 'response_ids', 'tasks'), (shape.predicted, np.int32))
     columns = tokens | targets | {'weights': (shape.predicted, np.float32)}
     batch = {name: np.zeros((shape.batch_size, size), dtype) for name, (size, dtype) in columns.items()}
-    batch['segment_exits'] += 1  # padding is a piece of its own, which enters at 0
+    batch['segment_exits'] += 1  # padding is a piece with entry 0 and exit 1
     for index, examples in enumerate(sequences):
         for name, column in _columns(examples, first_position, read_last).items():
             batch[name][index, : len(column)] = column
@@ -99,7 +103,7 @@ def _columns(examples: Sequence[Example], first_position: int, read_last: bool) 
 
 
 def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
-    """The annotations of every response, and which example it belongs to."""
+    """The annotations of every response, and the index of its example."""
     names = sequences[0][0].annotations if sequences else ()
     size = (shape.batch_size, shape.responses)
     batch = {name: np.zeros(size, np.float32) for name in names} | {'example_ids': np.full(size, -1, np.int32)}
@@ -112,11 +116,11 @@ def _per_response(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[
 
 
 def _response_ends(sequences: Sequence[Sequence[Example]], shape: Shape) -> dict[str, np.ndarray]:
-    """Where the last token of every response stands."""
+    """The index in the sequence of the last token of every response."""
     ends_BxR = np.zeros((shape.batch_size, shape.responses), np.int32)
     for index, examples in enumerate(sequences):
         pieces = [(len(piece), piece is not ex.prompt) for ex in examples for piece in (ex.prompt, *ex.responses)]
-        lengths, of_response = map(np.array, zip(*pieces))
-        ends = (np.cumsum(lengths) - 1)[of_response]
+        lengths, is_response = map(np.array, zip(*pieces))
+        ends = (np.cumsum(lengths) - 1)[is_response]
         ends_BxR[index, : len(ends)] = ends
     return {'response_ends': ends_BxR}

@@ -1,4 +1,4 @@
-"""Iterators that are opened ahead: threads take their first items while other work goes on."""
+"""Opens iterators ahead of time: threads fetch their first items in the background."""
 
 import itertools
 import sys
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 T = TypeVar('T')
 
 _THREADS = 4
-"""More would not be quicker: pipelines are traced one at a time, and others fill their buffers meanwhile."""
+"""More threads would not help: pipelines are traced one at a time, while the others fill their buffers."""
 
 _AHEAD = _THREADS + 2
-"""Iterators that threads are given at a time, for Python does not end before all of those are opened."""
+"""Maximal number of iterators submitted to threads; Python cannot exit before all of them are opened."""
 
 
 class Opener:
-    """Opens iterators in the order in which it is asked to; `close` ends its threads."""
+    """Opens iterators in the order of the calls of `open`; `close` ends its threads."""
 
     def __init__(self) -> None:
         self._threads = futures.ThreadPoolExecutor(_THREADS, 'opener')
@@ -26,10 +26,10 @@ class Opener:
         self._one_at_a_time, self._closed = threading.Lock(), False
 
     def open(self, make: Callable[[], Iterator[T]]) -> Iterator[T]:
-        """The items of the iterator that `make` gives.
+        """The items of the iterator that `make` returns.
 
-        A thread calls `make`, one at a time, and takes the first item. What they raise is raised where that item is
-        asked for.
+        A thread calls `make`, one call at a time, and fetches the first item. Exceptions are raised when the first item
+        is requested.
         """
         opened: futures.Future[Iterator[T]] = futures.Future()
         self._waiting[opened] = make
@@ -37,9 +37,9 @@ class Opener:
         return self._items(opened)
 
     def close(self) -> None:
-        """Opens no more; what a thread is opening is waited for. The others raise CancelledError."""
+        """Waits for iterators that are being opened; the remaining ones raise CancelledError."""
         self._closed = True
-        if not sys.is_finalizing():  # when threads have ended
+        if not sys.is_finalizing():  # threads have ended by then
             self._threads.shutdown(cancel_futures=True)
         for opened in (*self._waiting, *self._begun):
             opened.cancel()
@@ -64,9 +64,9 @@ class Opener:
     def _open(self, opened: futures.Future[Iterator[T]], make: Callable[[], Iterator[T]]) -> None:
         try:
             with self._one_at_a_time:
-                if self._closed:  # while it waited for those before it
+                if self._closed:  # since this thread started to wait for the lock
                     raise futures.CancelledError
                 items = make()
             opened.set_result(itertools.chain(list(itertools.islice(items, 1)), items))
-        except BaseException as error:  # raised where the items are asked for
+        except BaseException as error:  # raised by `result` in `_items`
             opened.set_exception(error)

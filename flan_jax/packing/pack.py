@@ -23,15 +23,15 @@ from flan_jax.packing.counts import Counts, Progress
 from flan_jax.packing.epochs import ORDER, examples_by_epoch
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.packing import Packing, sampled
-from flan_jax.packing.parts import resumable
 from flan_jax.packing.readers import Readers
+from flan_jax.packing.resumable import resumable
 from flan_jax.packing.sequence_files import STORAGE
 from flan_jax.packing.settings import Stream
 from flan_jax.settings import as_plain, fingerprint
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 _LONGEST_NAME = 80
-"""Letters of a mixture's name in the name of its folder."""
+"""Maximal number of characters of a mixture's name in the name of a stream's folder."""
 
 
 def stream_recipe(
@@ -41,7 +41,7 @@ def stream_recipe(
     num_sequences: int | None,
     prompt_format: PromptFormat = Flan(),
 ) -> dict:
-    """Everything that a stream's sequences depend on; arguments as of `write_stream`."""
+    """Everything that a stream's sequences depend on; arguments as in `write_stream`."""
     return (
         {
             'mixture': data.mixture,
@@ -65,29 +65,29 @@ def stream_recipe(
 
 
 def _amount(mixture: TuningMixture, settings: Stream, num_sequences: int | None) -> dict:
-    """How often what is read: so many epochs of all, or so many sequences of a mixture."""
+    """The amount of data: a number of epochs of all tasks, or a number of sequences of a mixture with rates."""
     if settings.epochs is not None:
         return {'epochs': settings.epochs, 'order': ORDER}
     return {'rates': {name: round(rate, 12) for name, rate in mixture.rates.items()}, 'sequences': num_sequences}
 
 
 def _wording(dataset: Dataset) -> str:
-    """What identifies how a dataset's examples are put."""
+    """A fingerprint of how a dataset's examples are phrased."""
     templates = [(template.inputs, template.targets) for template in dataset.templates]
     return fingerprint({'templates': templates, 'long_fields': dataset.long_fields})
 
 
 def _unusual(mixture: TuningMixture, data: Data) -> dict:
-    """What sequences depend on where it is set, so that others keep their fingerprint."""
+    """Parts of the recipe that are added only if they are set, so that other streams keep their fingerprint."""
     found: dict[str, Any] = {}
     if data.examples_per_dataset is not None:
         found['examples_per_dataset'] = data.examples_per_dataset
     if mixture.dropped:
         dropped = mixture.dropped.items()
-        found['dropped'] = {name: [of.examples, fingerprint({'keys': of.keys})] for name, of in dropped}
+        found['dropped'] = {name: [drop.examples, fingerprint({'keys': drop.keys})] for name, drop in dropped}
     declared = {dataset.name: declaration_fingerprint(dataset) for dataset in mixture.datasets.values()}
-    if of_others := {name: found_there for name, found_there in declared.items() if found_there}:
-        found['declared'] = of_others
+    if in_user_modules := {name: digest for name, digest in declared.items() if digest}:
+        found['declared'] = in_user_modules
     if data.parts:
         found |= {'parts': as_plain(data.parts), 'drawing': DRAWING}
     if mixture.ranked:
@@ -103,21 +103,21 @@ def write_stream(
     prompt_format: PromptFormat = Flan(),
     ranked: bool = False,
 ) -> epath.Path:
-    """Packs a stream, unless the very same one is on disk already; returns its folder.
+    """Packs a stream, unless it is on disk already; returns its folder.
 
     Args:
-      data: which examples there are.
+      data: the examples.
       settings: how they are packed.
-      num_sequences: how many sequences to pack; None for all of `settings.epochs`.
-      progress: called with the number of sequences that were just packed, 0 after an example that is read; never where
-        the stream is there. What it raises ends packing.
-      prompt_format: what stands around the texts of an example.
-      ranked: whether prompts have all their responses; otherwise they are chains of a prompt and its answer.
+      num_sequences: number of sequences to pack; None for all of `settings.epochs`.
+      progress: called with the number of sequences that were just packed, and with 0 after each example that was read;
+        not called if the stream exists. An exception that it raises ends packing.
+      prompt_format: the text around the parts of an example.
+      ranked: whether examples keep all their responses; otherwise only the best one.
 
     Raises:
       UnknownName, MissingDataError: see `tuning_mixture`.
-      UserError: if a prompt with as many responses as there may be does not fit a sequence, the stream cannot be
-        written, or the disk has no room for it.
+      UserError: if a prompt with the maximal number of responses may not fit a sequence, or the stream cannot be
+        written, or does not fit on the disk.
     """
     mixture = tuning_mixture(data, prompt_format, ranked)
     if ranked:
@@ -128,7 +128,7 @@ def write_stream(
         return folder
     require_writable(settings.directory, 'Stream.directory')
     if num_sequences is not None:
-        stream_bytes = 2 * 4 * num_sequences * settings.sequence_length  # once in parts, until all are there
+        stream_bytes = 2 * 4 * num_sequences * settings.sequence_length  # int32, twice: parts go at the end
         require_space(settings.directory, stream_bytes, 'Stream.directory', f'{num_sequences} sequences of the stream')
     counts = Counts(mixture)
     packing = Packing(mixture, settings, num_sequences, counts.cuts, lambda: progress(0))
@@ -138,7 +138,7 @@ def write_stream(
 
 
 def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
-    """Raises UserError unless a sequence holds a prompt with as many responses as any of a mixture has."""
+    """Raises UserError unless a sequence can hold a prompt with the maximal number of responses in the mixture."""
     most = max(dataset.ranking.most for dataset in mixture.datasets.values() if dataset.ranking)
     targets = most * settings.target_length
     if settings.input_length + targets > settings.sequence_length:
@@ -155,7 +155,7 @@ def require_trees_fit(mixture: TuningMixture, settings: Stream) -> None:
 
 
 def stream_folder(settings: Stream, recipe: dict) -> epath.Path:
-    """Where the stream of a recipe is kept, which its fingerprint tells from all others."""
+    """The folder of a stream, named by mixture and fingerprint of the recipe."""
     name = re.sub(r'[^\w+]+', '_', recipe['mixture'])  # the names of texts are paths
     name = name[:_LONGEST_NAME]  # a mixture may name all of its datasets, and a file system takes 255 bytes
     return epath.Path(settings.directory) / f'{name}-{fingerprint(recipe)}'
@@ -169,12 +169,12 @@ def packed_sequences(
 
 
 def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
-    """Examples without end: tasks sampled by the mixture's rates, each task's examples epoch after epoch.
+    """An endless iterator of examples: tasks are sampled by the mixture's rates, their examples read in epochs.
 
     Args:
       mixture: the tasks.
-      settings: their lengths, and the seed.
-      cuts: where to count what is cut of each task's examples, and what is dropped.
+      settings: lengths and seed.
+      cuts: counts how each task's examples are cut or dropped.
 
     Raises:
       UserError: if no example of a task fits.
@@ -184,7 +184,7 @@ def sampled_examples(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cu
 
 
 def whole_epochs(mixture: TuningMixture, settings: Stream, cuts: Sequence[Cuts] | None = None) -> Iterator[Example]:
-    """Every example that fits `settings.epochs` times; see `examples_by_epoch`."""
+    """Every example that fits, `settings.epochs` times; see `examples_by_epoch`."""
     with contextlib.closing(_readers(mixture, settings, cuts)) as readers:
         yield from examples_by_epoch(mixture, settings, lambda task, seed: readers.open(task, seed, 1))
 

@@ -1,4 +1,4 @@
-"""Packing a mixture: sample a task, take its next example, pack it into a sequence; from the start, or from a state."""
+"""Packing of a mixture: sample a task, take its next example, add it to a sequence; with a state to resume from."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from flan_jax.data.mixtures import TuningMixture
 from flan_jax.packing.best_fit import BestFitPacker, Open
 from flan_jax.packing.epochs import examples_by_epoch
 from flan_jax.packing.example import Example, PackedSequence
-from flan_jax.packing.readers import Passed, Read, Readers
+from flan_jax.packing.readers import Read, Readers, Skipped
 from flan_jax.packing.settings import Stream
 
 _SAMPLES_PER_BLOCK = 4096
@@ -21,13 +21,13 @@ _SAMPLES_PER_BLOCK = 4096
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """Where a packing is, after a sequence.
+    """The state of packing after a sequence.
 
     Attributes:
-      sequences: how many it has given.
-      reads: how far each of its readers is.
-      cuts: what was cut of each task's examples.
-      open: the sequences that are still open.
+      sequences: number of sequences so far.
+      reads: progress of each reader.
+      cuts: how each task's examples were cut.
+      open: the open sequences.
     """
 
     sequences: int
@@ -37,13 +37,13 @@ class State:
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """All but the open sequences' tokens."""
+        """The state without the content of open sequences."""
         plain = {name: [dataclasses.asdict(one) for one in getattr(self, name)] for name in ('reads', 'cuts')}
         return {'sequences': self.sequences, 'keys': list(self.open.keys), 'next_key': self.open.next_key} | plain
 
     @classmethod
     def of(cls, content: dict[str, Any], sequences: Sequence[PackedSequence]) -> 'State':
-        """The inverse of `as_json`, with the open sequences."""
+        """The inverse of `as_json`, given the open sequences."""
         reads, cuts = [Read(**read) for read in content['reads']], [Cuts(**cuts) for cuts in content['cuts']]
         return cls(content['sequences'], reads, cuts, Open(content['next_key'], content['keys'], sequences))
 
@@ -59,7 +59,15 @@ class Packing:
         cuts: Sequence[Cuts],
         read: Callable[[], None] = lambda: None,
     ):
-        """Packs the examples of `mixture`; `cuts` count what is cut of each task's; `read` is called after each."""
+        """Packs a mixture.
+
+        Args:
+          mixture: the tasks.
+          settings: how they are packed.
+          num_sequences: number of sequences; None for all of `settings.epochs`.
+          cuts: counts how each task's examples are cut.
+          read: called after every example.
+        """
         self._read = read
         self._mixture, self._settings, self._cuts = mixture, settings, cuts
         self._num_sequences, self._done = num_sequences, 0
@@ -68,12 +76,12 @@ class Packing:
 
     @property
     def state(self) -> State:
-        """Where it is, once it has given a sequence."""
+        """The state after the latest sequence."""
         reads = [dataclasses.replace(read) for read in self._readers.reads]
         return State(self._done, reads, [dataclasses.replace(cuts) for cuts in self._cuts], self._packer.open)
 
-    def go_on(self, state: State) -> None:
-        """Puts a packing that has not begun where another was."""
+    def resume(self, state: State) -> None:
+        """Continues from the state of another packing; must be called before iteration."""
         for cuts, before in zip(self._cuts, state.cuts, strict=True):
             vars(cuts).update(vars(before))
         self._done = state.sequences
@@ -81,7 +89,7 @@ class Packing:
         self._packer.reopen(state.open)
 
     def __iter__(self) -> Iterator[PackedSequence]:
-        """The sequences that are left, once: what reads them is closed at their end."""
+        """The remaining sequences; can be iterated once, since readers are closed at the end."""
         with contextlib.closing(self._readers):
             for sequence in itertools.islice(self._sequences(), _left(self._num_sequences, self._done)):
                 self._done += 1
@@ -90,7 +98,7 @@ class Packing:
     def _sequences(self) -> Iterator[PackedSequence]:
         for example in self._examples():
             self._read()
-            if not isinstance(example, Passed) and (sequence := self._packer.add(example)) is not None:
+            if not isinstance(example, Skipped) and (sequence := self._packer.add(example)) is not None:
                 yield sequence
         yield from self._packer.flush()
 
@@ -105,7 +113,7 @@ def _left(wanted: int | None, done: int) -> int | None:
 
 
 def sampled(mixture: TuningMixture, settings: Stream, readers: Readers) -> Iterator[Example]:
-    """Examples without end: tasks sampled by the mixture's rates, each task's examples epoch after epoch."""
+    """An endless iterator of examples: tasks are sampled by the mixture's rates, their examples read in epochs."""
     random = np.random.default_rng(settings.seed)
     seeds = random.integers(0, 2**31 - 1, len(mixture.seqio.tasks))
     streams: dict[int, Iterator[Example]] = {}

@@ -1,7 +1,7 @@
-"""The sequences of a stream as bytes, in ArrayRecord files of 65,536, each opened when it is first read.
+"""The sequences of a stream as bytes, in ArrayRecord files of 65,536 sequences, opened when they are first read.
 
-Opening a file takes time in step with what it holds, so opening a stream at its end takes the same however long it is,
-and a process that reads from a bucket copies what it reads.
+The time to open a file grows with its size. With several files, opening a stream does not depend on its length, and a
+process that reads from a bucket copies only the files that it needs.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ from flan_jax.errors import UserError
 from flan_jax.files import cache_folder, in_bucket, whole_file
 
 STORAGE = 3
-"""Version of how sequences are made of examples and stored."""
+"""Version of the format of sequences and of how examples become sequences."""
 
 SEQUENCES_PER_FILE = 1 << 16
-"""Ours: one that is half full opens in 8 ms."""
+"""Our choice: a file with half as many opens in 8 ms."""
 
 PACK_AGAIN = 'remove the folder and give the command again: the same sequences are packed anew'
 
 _DAMAGE = (safetensors.SafetensorError, ValueError, IndexError, RuntimeError, OSError, EOFError)
-"""What readers raise at a file that is cut short or changed."""
+"""Errors of readers for files that were truncated or changed."""
 
 
 class StreamError(UserError):
@@ -54,35 +54,35 @@ class SequenceFiles:
     """The files of a stream, read by index."""
 
     def __init__(self, folder: epath.Path, sequences: int):
-        """Finds the files of a stream of so many sequences, and opens the last.
+        """Finds the files of a stream with this number of sequences, and opens the last one.
 
         Raises:
-          StreamError: if one is missing, or the last is damaged or does not end where it should.
+          StreamError: if a file is missing, or the last is damaged or has another number of sequences.
         """
         self._folder, self._sequences = folder, sequences
         self._sources: dict[int, grain.sources.ArrayRecordDataSource] = {}
         count = -(-sequences // SEQUENCES_PER_FILE)
-        there = {path.name for path in folder.iterdir()}
+        existing = {path.name for path in folder.iterdir()}
         for name in map(file_name, range(count)):
-            if name not in there:
+            if name not in existing:
                 raise StreamError(f'{folder / name} is missing; {PACK_AGAIN}')
         if count:
             self._source(count - 1)
 
-    def read(self, places: Sequence[int]) -> list[bytes]:
-        """The sequences of these places, in their order; raises StreamError where a file is damaged."""
+    def read(self, indices: Sequence[int]) -> list[bytes]:
+        """The sequences of these indices, in their order; raises StreamError if a file is damaged."""
         found: dict[int, bytes] = {}
-        for number, group in itertools.groupby(sorted(set(places)), lambda place: place // SEQUENCES_PER_FILE):
-            of_file = list(group)
+        for number, group in itertools.groupby(sorted(set(indices)), lambda index: index // SEQUENCES_PER_FILE):
+            in_file = list(group)
             source = self._source(number)
             with named_damage(self._folder / file_name(number)):
-                found |= zip(of_file, source.__getitems__([place % SEQUENCES_PER_FILE for place in of_file]))
-        return [found[place] for place in places]
+                found |= zip(in_file, source.__getitems__([index % SEQUENCES_PER_FILE for index in in_file]))
+        return [found[index] for index in indices]
 
     def _source(self, number: int) -> grain.sources.ArrayRecordDataSource:
         if number not in self._sources:
             file = self._folder / file_name(number)
-            here = on_disk(file)  # a full disk, or a bucket that is not there, is no damage
+            here = on_disk(file)  # outside `named_damage`: a full disk or an unreachable bucket is not damage
             with named_damage(file):
                 source = grain.sources.ArrayRecordDataSource([str(here)])
                 held = len(source)
@@ -95,7 +95,7 @@ class SequenceFiles:
 
 @contextlib.contextmanager
 def named_damage(file: epath.Path) -> Iterator[None]:
-    """Raises StreamError where ArrayRecord's checksums, or what is read, do not fit."""
+    """Turns errors of reading a damaged file into StreamError."""
     try:
         yield
     except _DAMAGE as error:
@@ -104,7 +104,7 @@ def named_damage(file: epath.Path) -> Iterator[None]:
 
 
 def on_disk(file: epath.Path) -> epath.Path:
-    """The file where libraries read it that know no buckets: one in a bucket is copied once to the user's cache."""
+    """A local copy for libraries that cannot read buckets: a file in a bucket is copied once to the user's cache."""
     if not in_bucket(file):
         return file
     copied = cache_folder('streams') / file.parent.name / file.name

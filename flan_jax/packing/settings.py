@@ -6,7 +6,7 @@ from typing import Annotated
 from flan_jax.settings import AtLeast, Count, Path, Settings, SettingsError
 
 TokenAndEos = Annotated[int, AtLeast(2)]
-"""A length that leaves room for a token beside the EOS."""
+"""A length with room for at least one token and the EOS."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,17 +14,17 @@ class Stream(Settings):
     """How examples are packed into sequences.
 
     Attributes:
-      directory: where streams are kept, one folder per fingerprint; runs may share it.
+      directory: folder of streams, one subfolder per fingerprint; runs may share it.
       sequence_length: tokens in a sequence.
-      input_length: prompts are shortened to this many tokens, EOS included (FLAN, section 2.4: 1,024).
-      target_length: targets of more tokens, EOS included, are cut after this many and do not end (256).
-      targets_per_sequence: target tokens in a sequence at most; None for no bound. The step projects that many
-        positions of a sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's
+      input_length: maximal tokens of a prompt, EOS included; longer prompts are shortened (FLAN, section 2.4: 1,024).
+      target_length: maximal tokens of a target, EOS included; longer targets are truncated, without EOS (256).
+      targets_per_sequence: maximal target tokens in a sequence; None for no bound. A step projects this many positions
+        of each sequence onto the vocabulary, so a bound near the mixture's share of targets (an eighth of FLAN's
         tokens) saves time and memory.
-      window: sequences that are open for packing at a time.
-      seed: seed of the mixing, the shuffling and the choice of templates.
-      epochs: every training example of every dataset is read so many times, whatever the rates of a mixture, and the
-        stream ends; the steps follow from it. None for an endless mixture of which `Training.steps` says how much.
+      window: number of open sequences while packing.
+      seed: seed of mixing, shuffling and the choice of templates.
+      epochs: number of times that every training example of every dataset is read, regardless of the mixture's rates;
+        the number of steps follows from it. None for an endless mixture, of which `Training.steps` are read.
     """
 
     directory: Path = 'out/streams'
@@ -51,15 +51,15 @@ class Stream(Settings):
 
     @property
     def example_length(self) -> int:
-        """Tokens of the longest example."""
+        """Maximal tokens of an example."""
         return self.input_length + self.target_length
 
     @property
     def max_targets(self) -> int:
-        """Target tokens in a sequence at most."""
+        """Maximal target tokens in a sequence."""
         return min(self.targets_per_sequence or self.sequence_length, self.sequence_length)
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Feature name to length, as SeqIO wants it."""
+        """Lengths by feature, as SeqIO's `sequence_length`."""
         return {'inputs': self.input_length, 'targets': self.target_length}

@@ -1,7 +1,7 @@
-"""The training stream on disk: packed sequences in ArrayRecord files, named by the fingerprint of what made them.
+"""The training stream on disk: packed sequences in ArrayRecord files, named by the fingerprint of their recipe.
 
-Step s of a run reads sequences [s * B, (s + 1) * B), whatever the number of processes, so the position in the stream is
-the step. This module does not need TensorFlow.
+Step s of a run with batch size B reads sequences [s * B, (s + 1) * B), whatever the number of processes. The position
+in the stream is therefore given by the step. This module does not need TensorFlow.
 """
 
 import copy
@@ -28,24 +28,24 @@ _PREFETCH_STEPS = 4
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StreamManifest:
-    """What a stream was made from, and what came out.
+    """The recipe and statistics of a stream.
 
     Attributes:
-      recipe: everything the sequences depend on; its digest names the stream.
-      tasks: names of the tasks that segments refer to by index.
+      recipe: everything that the sequences depend on; its fingerprint names the stream.
+      tasks: names of the tasks, which examples refer to by index.
       clusters: names of the clusters.
       cluster_of_task: cluster index of every task.
       sequences: number of sequences.
       sequence_length: tokens in a sequence.
-      max_targets: target tokens in a sequence at most.
+      max_targets: maximal target tokens in a sequence.
       examples: number of examples of each task.
-      cuts: task name to what was cut of its examples while they were sampled, see `flan_jax.data.cuts.Cuts`; some of
-        them wait for a place when the last sequence is full, and are not in the stream.
+      cuts: how examples of each task were cut, see `flan_jax.data.cuts.Cuts`. It counts all sampled examples, including
+        those in sequences that were still open when the stream was complete.
       density: share of the positions that hold a token.
       target_share: share of the tokens that are targets.
-      epochs: how often each task's training examples were sampled on average, where their number is known.
-      chains: whether every example has one response, so that no sequence branches.
-      responses_per_sequence: responses in a sequence at most, where something is kept for each; else 0.
+      epochs: epochs of each task's training examples, if their number is known.
+      chains: whether every example has one response, so that no tree branches.
+      responses_per_sequence: maximal responses in a sequence; 0 if all examples are chains.
     """
 
     recipe: Mapping[str, Any]
@@ -65,25 +65,25 @@ class StreamManifest:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that stand for the recipe."""
+        """The recipe's fingerprint, sixteen hexadecimal digits."""
         return fingerprint(self.recipe)
 
     @property
     def num_epochs(self) -> int | None:
-        """How often every example is read; None for a stream that ends somewhere in an endless mixture."""
+        """Number of epochs; None for a stream of an endless mixture."""
         return self.recipe.get('epochs')
 
 
 def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest) -> StreamManifest:
-    """Writes a stream; the folder appears only when it is complete, and stays as it is where another run was first.
+    """Writes a stream atomically; if another run has written it in the meantime, that one is kept.
 
     Args:
-      folder: where the stream shall be.
-      sequences: what to write, consumed once.
-      make_manifest: called without arguments when all are written; returns the manifest.
+      folder: folder of the stream.
+      sequences: the sequences, consumed once.
+      make_manifest: called without arguments after the last sequence; returns the manifest.
 
     Raises:
-      OSError: if the folder cannot be written; nothing is left behind then.
+      OSError: if the folder cannot be written; leaves nothing behind.
     """
     with unfinished_folder(folder, on_disk=True) as unfinished:
         write_sequences(unfinished, (sequence.to_bytes() for sequence in sequences))
@@ -94,7 +94,7 @@ def write(folder: epath.Path, sequences: Iterable[PackedSequence], make_manifest
 
 
 def holds_streams(directory: epath.PathLike) -> bool:
-    """Whether any stream in a directory is complete; it may be read-only then, as packing finds what it needs there."""
+    """Whether a directory holds any complete stream; if so, it may be read-only."""
     directory = epath.Path(directory)
     return directory.is_dir() and any((folder / MANIFEST_FILE).exists() for folder in directory.iterdir())
 
@@ -110,13 +110,13 @@ def _read_manifest(folder: epath.Path) -> StreamManifest:
 
 
 def lay_out_batch(
-    manifest: StreamManifest, sequences: Sequence[PackedSequence], places: Sequence[int], size: int | None = None
+    manifest: StreamManifest, sequences: Sequence[PackedSequence], indices: Sequence[int], size: int | None = None
 ) -> dict[str, np.ndarray]:
-    """The arrays of sequences as `PackedStream.batch` gives them; up to `size` sequences, the rest padding."""
+    """The arrays of sequences with these indices, as in `PackedStream.batch`, padded to `size` sequences."""
     size = size or len(sequences)
     shape = Shape(size, manifest.sequence_length, manifest.max_targets, manifest.responses_per_sequence)
     batch = lay_out([sequence.examples() for sequence in sequences], shape)
-    batch['sequence_ids'] = np.resize(np.asarray(places, np.int32), size)
+    batch['sequence_ids'] = np.resize(np.asarray(indices, np.int32), size)
     batch['cluster_ids'] = np.asarray(manifest.cluster_of_task, np.int32)[batch.pop('tasks')]
     if manifest.chains:
         del batch['segment_exits']  # segments alone are cheaper to compute
@@ -139,14 +139,14 @@ class PackedStream:
         return self.manifest.sequences
 
     def with_columns(self, columns: Mapping[str, Any]) -> 'PackedStream':
-        """The same stream, whose batches also have these annotations; see `flan_jax.packing.columns.Column`."""
+        """The stream with these annotations added to batches; see `flan_jax.packing.columns.Column`."""
         other = copy.copy(self)
         other._columns = {**self._columns, **columns}
         return other
 
     @functools.cached_property
     def _annotations(self) -> tuple[str, ...]:
-        """Names of what is kept for each response, which batches of nothing but padding have, too."""
+        """Names of the stored annotations, which batches of padding must have, too."""
         return tuple(self.sequences([0])[0].annotations) if self.manifest.responses_per_sequence else ()
 
     def sequences(self, indices: Sequence[int]) -> list[PackedSequence]:
@@ -158,29 +158,29 @@ class PackedStream:
     def batch(self, step: int, batch_size: int, indices: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """The arrays of one step, see `layout.lay_out`.
 
-        With them are the cluster of every predicted token, cluster_ids [B, P], the place of every sequence in the
-        stream, sequence_ids [B], and the numbers of columns, [B, R]. After the end of the stream are sequences of
-        padding, whose weights are 0.
+        In place of tasks there are cluster_ids, int32 [B, P], the cluster of every label. Added are sequence_ids, int32
+        [B], the index of every sequence in the stream, and the numbers of columns, float32 [B, R]. Sequences after the
+        end of the stream are padding with weight 0.
 
         Args:
-          step: updates done before it.
+          step: number of updates before it.
           batch_size: sequences in a step, over all processes.
-          indices: which of them to read; None for all.
+          indices: which sequences of the batch to read; None for all.
         """
-        indices = range(batch_size) if indices is None else indices
-        places = [step * batch_size + index for index in indices]
-        there = [place for place in places if place < len(self)]
-        batch = lay_out_batch(self.manifest, self.sequences(there), places, len(places))
-        padding = np.zeros((len(places), self.manifest.responses_per_sequence), np.float32)
-        columns = {name: column.rows(places) for name, column in self._columns.items()}
+        in_batch = range(batch_size) if indices is None else indices
+        in_stream = [step * batch_size + index for index in in_batch]
+        existing = [index for index in in_stream if index < len(self)]
+        batch = lay_out_batch(self.manifest, self.sequences(existing), in_stream, len(in_stream))
+        padding = np.zeros((len(in_stream), self.manifest.responses_per_sequence), np.float32)
+        columns = {name: column.rows(in_stream) for name, column in self._columns.items()}
         return dict.fromkeys(self._annotations, padding) | batch | columns
 
     def batches(
         self, start_step: int, stop_step: int, batch_size: int, indices: Sequence[int] | None = None
     ) -> Iterator[dict[str, np.ndarray]]:
-        """The batches of steps [start_step, stop_step), read ahead in a thread by Grain; arguments as of `batch`.
+        """The batches of steps [start_step, stop_step), prefetched in a thread by Grain; arguments as in `batch`.
 
-        The last step of a stream of whole epochs may be filled up with padding.
+        The last batch of a stream of whole epochs is padded, if necessary.
 
         Raises:
           StreamError: if the stream is too short.

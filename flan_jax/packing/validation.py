@@ -1,7 +1,7 @@
-"""Validation examples, packed: what tells while training whether a task is learned."""
+"""Validation examples, packed into batches, to measure the loss during training."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import seqio
@@ -12,13 +12,13 @@ from flan_jax.data.mixtures import TuningMixture
 from flan_jax.data.source import MissingDataError
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
+from flan_jax.packing.seqio_examples import fetch_ragged, to_examples
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import StreamManifest, lay_out_batch
-from flan_jax.packing.tokenised import of_any, tokenised
 
 
 def validated_tasks(mixture: TuningMixture) -> tuple[list[str], list[str]]:
-    """Names of a mixture's tasks that have validation examples, and of those that have none."""
+    """Names of a mixture's tasks with validation examples, and of those without."""
     tasks = mixture.seqio.tasks
     with_examples = [task.name for task in tasks if 'validation' in task.splits]
     return with_examples, [task.name for task in tasks if 'validation' not in task.splits]
@@ -27,10 +27,10 @@ def validated_tasks(mixture: TuningMixture) -> tuple[list[str], list[str]]:
 def validation_batches(
     mixture: TuningMixture, settings: Stream, manifest: StreamManifest, examples: int, batch_size: int
 ) -> list[dict[str, np.ndarray]]:
-    """Batches of the first `examples` validation examples of every task that has any, each in a template.
+    """Batches of the first `examples` validation examples of every task, each in one template.
 
     Raises:
-      MissingDataError: if no task has.
+      MissingDataError: if no task has validation examples.
     """
     names, _ = validated_tasks(mixture)
     if not names:
@@ -43,7 +43,10 @@ def validation_batches(
     sequences = list(pack(read, settings.sequence_length, settings.max_targets, settings.window))
     return [
         lay_out_batch(
-            manifest, sequences[start : start + batch_size], _places(sequences, start, batch_size), batch_size
+            manifest,
+            sequences[start : start + batch_size],
+            range(start, min(start + batch_size, len(sequences))),
+            batch_size,
         )
         for start in range(0, len(sequences), batch_size)
     ]
@@ -51,8 +54,4 @@ def validation_batches(
 
 def _validation_examples(task: seqio.Task, index: int, settings: Stream) -> Iterator[Example]:
     examples = read_examples(task, settings.lengths, split='validation', shuffle=False, seed=settings.seed)
-    return tokenised(of_any(examples, task.name), index, Cuts().keep)
-
-
-def _places(sequences: Sequence, start: int, batch_size: int) -> range:
-    return range(start, min(start + batch_size, len(sequences)))
+    return to_examples(fetch_ragged(examples, task.name), index, Cuts().keep)

@@ -11,7 +11,10 @@ from flan_jax.reports.csv_text import csv_text
 from flan_jax.reports.study_charts import png_of
 
 Line = Mapping[str, Any]
-"""A line of a report's table: name, shots, metric, num_examples, and results by model."""
+"""A line of a report's table: name, shots, metric, num_examples, and results by model.
+
+`few_shot`, where it is there, has the shots and the results by model of the same dataset with exemplars.
+"""
 
 _COLUMNS = ('dataset', 'shots', 'metric', 'examples', 'model', 'mean', 'std', 'low', 'high', 'best_dev')
 
@@ -27,7 +30,7 @@ def write_beside(folder: epath.PathLike, lines: Sequence[Line], figures: Mapping
     Returns:
       The figures as svg elements, by name.
     """
-    folder = epath.Path(folder)
+    folder, lines = epath.Path(folder), list(_by_shots(lines))
     if lines:
         write_whole(folder / 'results.csv', csv_text(_COLUMNS, _results(lines)))
         columns = ('dataset', 'shots', 'model', 'template', 'split', 'metric', 'score')
@@ -40,6 +43,13 @@ def write_beside(folder: epath.PathLike, lines: Sequence[Line], figures: Mapping
     for name, picture in pictures.items():
         write_whole(folder / f'{name}.svg', picture)
     return pictures
+
+
+def _by_shots(lines: Sequence[Line]) -> Iterator[Line]:
+    """A line for each number of shots."""
+    for line in lines:
+        yield line
+        yield from ({**line, **few_shot} for few_shot in line.get('few_shot', ()))
 
 
 def latex_table(lines: Sequence[Line]) -> str:

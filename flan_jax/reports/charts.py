@@ -78,7 +78,8 @@ def template_scores(rows: Sequence[Mapping]):
         for value, colour in ((row['chance'], COLOURS['chance']), (row['paper'], COLOURS['paper'])):
             if value is not None:
                 axes.plot([value, value], [index - 0.38, index + 0.38], '--', lw=1.2, color=colour)
-    axes.set_yticks(range(len(rows)), [row['name'] for row in rows])
+    names = [f'{row["name"]}, {row["shots"]} shots' if row['shots'] else row['name'] for row in rows]
+    axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(bounds(axes, 'x'))
     axes.set_xlabel('test score of each template; the bar is their mean')

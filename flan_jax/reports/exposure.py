@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flan_jax import catalogue
+from flan_jax.reports.trained_on import reads_text
 
 
 class Exposure(enum.StrEnum):
@@ -35,7 +36,8 @@ def exposure(dataset_name: str, manifest: Mapping[str, Any]) -> Exposure:
 
 def title(dataset_names: Sequence[str], manifest: Mapping[str, Any]) -> str:
     """What the page is about; 'never seen in tuning' only where that is proven of everything evaluated."""
-    tuned_on = f'Tuned on {manifest["run"]["data"]["mixture"]}'
+    data = manifest['run']['data']
+    tuned_on = f'{"Pretrained" if reads_text(data) else "Tuned"} on {data["mixture"]}'
     if not dataset_names:
         return tuned_on
     clusters = ', '.join(dict.fromkeys(catalogue.dataset(name).cluster.title for name in dataset_names))

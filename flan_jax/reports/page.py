@@ -55,5 +55,5 @@ def page_of(template: pathlib.Path, content: Mapping[str, Any], **more: Any) -> 
         lstrip_blocks=True,
     )
     environment.globals |= {'report_js': markupsafe.Markup(_SCRIPT), 'report_js_hash': _SCRIPT_HASH}
-    environment.filters['score'] = lambda value: '–' if value is None else f'{value:.1f}'
+    environment.filters['score'] = lambda value: '–' if value is None else f'{value:z.1f}'
     return environment.get_template(template.name).render(content, **more)

@@ -84,3 +84,14 @@ PAPER: dict[str, PaperResult] = {
     'record': PaperResult('accuracy', 87.8, 67.8, 3.0, 72.5, 90.2, 87.6, 77.0, 2.0, 1),
 }
 """Name of a result (dataset and variant) to the paper's row; TriviaQA has two, TFDS's split and Wikipedia's."""
+
+
+def paper_result(name: str, shots: int) -> PaperResult | None:
+    """What the paper reports of a dataset or variant: its few-shot scores in place of zero-shot ones where `shots`."""
+    found = PAPER.get(name)
+    if found is None or not shots:
+        return found
+    if found.few_shot_mean is None or found.few_shot_std is None:
+        return None
+    mean, std = found.few_shot_mean, found.few_shot_std
+    return dataclasses.replace(found, base=found.base_few_shot, mean=mean, std=std, best_dev=None, gpt3=None)

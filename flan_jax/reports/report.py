@@ -31,8 +31,9 @@ from flan_jax.reports.result_lines import (
     result_lines,
     results_by_model,
 )
+from flan_jax.reports.trained_on import mixture_lines, reads_text, sampling
 from flan_jax.training import metrics_log, rated
-from flan_jax.training.validation import LOSS as VALIDATION_LOSS
+from flan_jax.training.validation import VALIDATION_LOSS
 
 HELD_OUT_ACCURACY = f'test/{charts.PREFERRED}'
 
@@ -95,7 +96,9 @@ def gather(
         'answering': [line for line in log if IFS in line],
         'rankings': [line for line in log if HELD_OUT_ACCURACY in line],
         'preferences': preference_results(found) if found else None,
-        'mixture': _mixture(of_run['stream']) if of_run['stream'] else [],
+        'mixture': mixture_lines(of_run['stream']) if of_run['stream'] else [],
+        'reads_text': reads_text(of_run['run']['data']),
+        'sampling': sampling(of_run['run']['data']),
         'manifest': of_run,
     }
 
@@ -213,25 +216,3 @@ def _total_steps(of_run: Mapping[str, Any]) -> int | None:
     """The steps that were asked for, or that the epochs of the stream take; None where nothing is tuned."""
     training, stream = of_run['run']['training'], of_run['stream']
     return training['steps'] or (math.ceil(stream['sequences'] / training['batch_size']) if stream else None)
-
-
-def _mixture(stream: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was tuned on, by cluster."""
-    rates = stream['recipe'].get('rates') or _shares(stream)
-    lines = [
-        {
-            'task': task,
-            'cluster': stream['clusters'][cluster],
-            'rate': 100 * rates[task],
-            'examples': examples,
-            'epochs': stream['epochs'].get(task),
-        }
-        for task, cluster, examples in zip(stream['tasks'], stream['cluster_of_task'], stream['examples'])
-    ]
-    return sorted(lines, key=lambda line: (line['cluster'], line['task']))
-
-
-def _shares(stream: Mapping[str, Any]) -> dict[str, float]:
-    """The share of the examples that came from each task, where all were read equally often."""
-    total = sum(stream['examples'])
-    return {task: count / total for task, count in zip(stream['tasks'], stream['examples'])}

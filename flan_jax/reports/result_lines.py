@@ -6,11 +6,11 @@ from typing import Any
 from flan_jax import catalogue
 from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalSet
+from flan_jax.evaluation.model_identity import SAVED
 from flan_jax.evaluation.records import ModelRecords, RecordKey
 from flan_jax.evaluation.results import FolderOf, Result, baselines, results, unfinished
-from flan_jax.evaluation.weights import SAVED
 from flan_jax.metrics.metrics import METRICS
-from flan_jax.reports.paper import PAPER
+from flan_jax.reports.paper import paper_result
 from flan_jax.settings import as_plain
 
 Models = Mapping[str, ModelRecords]
@@ -36,12 +36,17 @@ def results_by_model(eval_set: EvalSet, models: Models) -> dict[str, list[Result
 
 
 def result_lines(eval_set: EvalSet, models: Models, found: ResultsByModel) -> list[dict[str, Any]]:
-    """One line per dataset and variant that any model has answered."""
+    """One line per dataset and variant that any model has answered; without zero-shot results one for each of shots."""
     by_name: dict[str, dict[int, dict[str, Result]]] = {}
     for label, of_model in found.items():
         for result in of_model:
             by_name.setdefault(result.name, {}).setdefault(result.shots, {})[label] = result
-    return [_line(name, by_shots, eval_set, models) for name, by_shots in by_name.items()]
+    return [_line(name, of, eval_set, models) for name, by_shots in by_name.items() for of in _together(by_shots)]
+
+
+def _together(by_shots: Mapping[int, Mapping[str, Result]]) -> list[Mapping[int, Mapping[str, Result]]]:
+    """What a line shows: zero-shot results with any others beside them, or else those of one number of shots."""
+    return [by_shots] if 0 in by_shots else [{shots: by_shots[shots]} for shots in sorted(by_shots)]
 
 
 def not_evaluated(eval_set: EvalSet, found: ResultsByModel) -> dict[str, list[str]]:
@@ -93,14 +98,13 @@ def _trained_as(settings: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, by_shots: Mapping[int, Mapping[str, Result]], eval_set: EvalSet, models: Models) -> dict[str, Any]:
-    """The fewest shots evaluated, which are none as a rule, and any others beside it."""
     by_model, *others = ({'shots': shots, 'models': found} for shots, found in sorted(by_shots.items()))
     label, result = list(by_shots[min(by_shots)].items())[-1]
     key = next(k for k in eval_set.keys if k.without_template == (result.dataset, result.variant, result.shots))
     test_key = RecordKey(key.dataset, key.variant, result.templates[0].template, 'test', key.shots)
     asked = records.read(models[label].folder(eval_set.settings(test_key)), test_key)
     needs_no_model = baselines(asked, result.headline)
-    paper = PAPER.get(name)
+    paper = paper_result(name, result.shots)
     return {
         'name': name,
         'dataset': result.dataset,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from flan_jax.data.settings import OF_THE_CATALOGUE
+from flan_jax.data.settings import CATALOGUE_ONLY
 from flan_jax.errors import UserError
 from flan_jax.studies.study import BASE, PlannedRun
 from flan_jax.training.checkpoints import FOLDER
@@ -31,7 +31,7 @@ def pretraining_run(seed: int, folder: str, files: Sequence[str], given: Mapping
 def _of_the_catalogue(name: str) -> bool:
     """Whether a binding says which examples of the catalogue are tuned on, of which running text has none."""
     bound, _, field = name.rpartition('.')
-    return bound.endswith('Mixing') or (bound == 'Data' and field in ('parts', *OF_THE_CATALOGUE))
+    return bound.endswith('Mixing') or (bound == 'Data' and field in ('parts', *CATALOGUE_ONLY))
 
 
 def check_steps(study: str, given: Mapping[str, str]) -> None:

@@ -6,9 +6,9 @@ from etils import epath
 
 from flan_jax.data.formats.format import PromptFormat
 from flan_jax.evaluation.eval_set import EvalSet, prepared_datasets
+from flan_jax.evaluation.model_identity import checkpoint_identity, fresh_identity
 from flan_jax.evaluation.records import BASE, ModelRecords, step_model
 from flan_jax.evaluation.selection import named_datasets
-from flan_jax.evaluation.weights import checkpoint_identity, fresh_identity
 from flan_jax.run import Run
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from flan_jax.training import checkpoints

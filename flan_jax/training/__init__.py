@@ -1,1 +1,1 @@
-"""Learning from packed sequences: the step, the loop, checkpoints, and what a run says while it goes."""
+"""Training on packed sequences: the step, the loop, checkpoints, validation and metrics."""

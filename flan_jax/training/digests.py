@@ -1,8 +1,8 @@
-"""Digests of arrays: a checkpoint proves by them that it is read as it was saved, and weights are told from others.
+"""Digests of arrays: they prove that a checkpoint is read as it was saved, and distinguish weights.
 
-A digest is the sum, modulo 2^32, over an array's words, of a hash of the word and its place. A sum does not depend on
-how an array is cut over devices: every process computes its part where it lies, and any other layout gives the same.
-The hash is invertible for a place: one changed word always changes the sum; several go unseen about once in 2^32.
+A digest is the sum, modulo 2^32, over an array's words, of a hash of the word and its index. The sum does not depend on
+how the array is sharded: every device hashes its own shard. For a given index the hash is invertible, so that one
+changed word always changes the sum; several changed words are missed with probability of about 2^-32.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 def digests(tree: Any) -> dict[str, str]:
     """The digest of every array of a tree, eight hexadecimal digits, by its path such as 'params/embedding'.
 
-    All processes must call it alike.
+    All processes must call it together, with the same tree.
     """
     named, _ = jax.tree_util.tree_flatten_with_path(tree)
     if not named:
@@ -38,19 +38,19 @@ def _digests(arrays: Sequence[jax.Array]) -> jax.Array:
     return jnp.stack([_digest(array) for array in arrays])
 
 
-@jax.jit  # so that arrays of one shape are traced and lowered once, whatever trees they stand in
+@jax.jit  # so that arrays of one shape are traced and lowered once for all trees
 def _digest(array: jax.Array) -> jax.Array:
-    """The sum of an array, uint32."""
+    """The digest of an array, uint32."""
     words = _words(array)
-    places = jnp.zeros(words.shape, jnp.uint32)
+    indices = jnp.zeros(words.shape, jnp.uint32)
     for axis in range(words.ndim):
         along = lax.broadcasted_iota(jnp.uint32, words.shape, axis)
-        places += _mixed(along + jnp.uint32((axis + 1) * 0x9E3779B9 % 2**32))
-    return _mixed(words ^ _mixed(places)).sum(dtype=jnp.uint32)
+        indices += _mixed(along + jnp.uint32((axis + 1) * 0x9E3779B9 % 2**32))  # the golden ratio tells axes apart
+    return _mixed(words ^ _mixed(indices)).sum(dtype=jnp.uint32)
 
 
 def _words(array: jax.Array) -> jax.Array:
-    """The bits of an array as uint32, a word for each number, or several along a new last axis."""
+    """The bits of an array as uint32: one word per element, or two along a new last axis for 64-bit elements."""
     if array.dtype == bool:
         return array.astype(jnp.uint32)
     size = array.dtype.itemsize
@@ -60,7 +60,7 @@ def _words(array: jax.Array) -> jax.Array:
 
 @jax.jit
 def _mixed(words: jax.Array) -> jax.Array:
-    """MurmurHash3's finalizer (Appleby 2011): an invertible scrambling of words."""
+    """MurmurHash3's finalizer (Appleby 2011), an invertible hash of words."""
     words = (words ^ (words >> 16)) * jnp.uint32(0x85EBCA6B)
     words = (words ^ (words >> 13)) * jnp.uint32(0xC2B2AE35)
     return words ^ (words >> 16)

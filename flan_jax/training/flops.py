@@ -1,8 +1,8 @@
-"""How much arithmetic a step needs, and how much the hardware could do.
+"""Floating-point operations of a training step, and the peak of the hardware.
 
-Counted as Chowdhery et al. 2022, appendix B, count it: two operations for each multiply-add of a matrix product,
-attention as if every token attended to all of its sequence, nothing computed again. Only what a step needs is counted:
-the vocabulary is multiplied at predicted positions alone, and frozen kernels have no gradient.
+Counted as model FLOPs (Chowdhery et al. 2022, appendix B): two operations for each multiply-add of a matrix product,
+attention as if every token attended to its whole sequence, no rematerialisation. Only necessary products are counted:
+hidden states are projected onto the vocabulary at predicted positions only, and frozen kernels have no gradient.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from flan_jax.tuning.tuning import Tuning
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize:
-    """What a step computes on.
+    """The size of a batch.
 
     Attributes:
       sequences: sequences in a step.
@@ -42,17 +42,17 @@ def parameter_count(config: DecoderConfig) -> int:
 
 
 def forward_flops(config: DecoderConfig, batch: BatchSize, rows: int = 0) -> float:
-    """Operations of a forward pass behind a soft prompt of so many rows."""
-    alone = BatchSize(sequences=1, length=rows, predicted=0)
-    of_texts = _product_flops(config, batch) + _attention_flops(config, batch)
-    return of_texts + _product_flops(config, alone) + _attended_flops(config, rows, batch)
+    """Operations of a forward pass with a soft prompt of `rows` rows."""
+    prompt = BatchSize(sequences=1, length=rows, predicted=0)
+    texts = _product_flops(config, batch) + _attention_flops(config, batch)
+    return texts + _product_flops(config, prompt) + _prompt_attention_flops(config, rows, batch)
 
 
 def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> float:
     """Operations of a training step.
 
-    Backward, each product is taken twice more: for the gradient of its input, and for that of its kernel. Of a frozen
-    kernel the second falls away; attention multiplies activations alone.
+    The backward pass has two products for each forward product: for the gradient of the input, and for that of the
+    kernel. Frozen kernels do without the second; in attention both operands are activations.
     """
     products, attention = _product_flops(config, batch), _attention_flops(config, batch)
     if not tuning.freezes_base:
@@ -60,24 +60,24 @@ def training_flops(config: DecoderConfig, tuning: Tuning, batch: BatchSize) -> f
     shapes = tuning.shapes(config).items()
     trained = sum(math.prod(shape.shape) for name, shape in shapes if name.endswith((LORA_A, LORA_B)))
     rows = sum(shape.shape[0] for name, shape in shapes if name.startswith(PROMPT))
-    of_adapter, of_prompt = 3 * 2 * trained * batch.tokens, _prompt_flops(config, rows, batch)
-    return 2 * products + 3 * attention + of_adapter + of_prompt
+    adapter, prompt = 3 * 2 * trained * batch.tokens, _prompt_flops(config, rows, batch)
+    return 2 * products + 3 * attention + adapter + prompt
 
 
 def _prompt_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
-    """A training step's operations for soft prompts: computed once, and attended to, or masked, by all tokens."""
-    alone = BatchSize(sequences=1, length=rows, predicted=0)
-    return 2 * _product_flops(config, alone) + 3 * _attended_flops(config, rows, batch)
+    """Operations of a training step for soft prompts, which are computed once per batch."""
+    prompt = BatchSize(sequences=1, length=rows, predicted=0)
+    return 2 * _product_flops(config, prompt) + 3 * _prompt_attention_flops(config, rows, batch)
 
 
-def _attended_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
-    """Forward products of a soft prompt's rows with each other, and of all tokens with them."""
-    alone = BatchSize(sequences=1, length=rows, predicted=0)
-    return _attention_flops(config, alone) + _attention_flops(config, batch) * rows / batch.length
+def _prompt_attention_flops(config: DecoderConfig, rows: int, batch: BatchSize) -> float:
+    """Forward attention within a soft prompt, and of all tokens to it."""
+    prompt = BatchSize(sequences=1, length=rows, predicted=0)
+    return _attention_flops(config, prompt) + _attention_flops(config, batch) * rows / batch.length
 
 
 def peak_flops() -> float | None:
-    """The peak of all devices together; None where it is not known, as on CPUs."""
+    """Peak operations per second of all devices together; None if unknown, as for CPUs."""
     chip = CHIPS.get(jax.devices()[0].device_kind)
     return None if chip is None else chip.flops * jax.device_count()
 

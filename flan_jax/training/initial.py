@@ -1,4 +1,4 @@
-"""Where training starts: the weights of a checkpoint, or fresh ones by seed."""
+"""The initial state of training: the weights of a checkpoint, or random ones."""
 
 import functools
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from flan_jax.training.step import TrainState
 from flan_jax.tuning.tuning import Encode
 
 BaseWeights = Callable[[Layout], Params]
-"""Gives the weights that training starts from, laid out as asked."""
+"""Makes the weights that training starts from, in a layout."""
 
 
 def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed: int) -> BaseWeights:
-    """The weights of a checkpoint's folder, or fresh ones by seed where there is none.
+    """The weights of a checkpoint folder, or random ones if it is None.
 
-    A scalar head that is asked for is the checkpoint's, where that is a reward model's, or else a fresh one.
+    If the layout asks for a value head, it is the checkpoint's if that has one, and otherwise random.
     """
 
     def load(layout: Layout) -> Params:
@@ -41,7 +41,7 @@ def base_weights(config: DecoderConfig, checkpoint: epath.PathLike | None, seed:
 
 
 def fresh_head(config: DecoderConfig, seed: int, layout: Layout) -> Params:
-    """A scalar head by seed, laid out as asked; nothing where the layout is empty."""
+    """A random value head in a layout; empty if the layout is empty."""
     return initialised(functools.partial(_head, config), seed, layout) if layout else {}
 
 
@@ -50,14 +50,14 @@ def _head(config: DecoderConfig, key: jax.Array) -> Params:
 
 
 def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, encode: Encode, seed: int) -> TrainState:
-    """The state before the first update: the base weights themselves, or fresh parameters beside them by seed.
+    """The state before the first update: the base weights themselves, or an adapter or prompt to be trained.
 
     Args:
-      program: what trains.
-      base: gives the weights that training starts from.
-      frozen: those that are not trained, where there are any.
-      encode: text to ids by the run's vocabulary.
-      seed: of what is random.
+      program: the training program.
+      base: makes the weights that training starts from.
+      frozen: the weights that are not trained; empty if all are.
+      encode: text to token ids by the run's vocabulary.
+      seed: seed of random parameters.
     """
     layout = program.trained
     learning = program.learning
@@ -70,7 +70,7 @@ def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, e
     of_tuning = dict(layout)
     of_head = {VALUE_HEAD: of_tuning.pop(VALUE_HEAD)} if VALUE_HEAD in layout else {}
     head = fresh_head(learning.config, seed, of_head)
-    # Not shared, or the vocabulary that encodes would be kept with the program.
+    # Not `shared_jit`, which would keep the vocabulary alive with the program.
     tuned = initialised(functools.partial(fresh), seed, of_tuning, frozen, jit=jax.jit)
     return program.start(tuned | head)
 
@@ -78,7 +78,7 @@ def initial_state(program: TrainingProgram, base: BaseWeights, frozen: Params, e
 def initialised(
     initialise: functools.partial[Params], seed: int, layout: Layout, *others: Params, jit: Callable = shared_jit
 ) -> Params:
-    """What `initialise`, with its settings, makes of the seed's key and of other parameters, laid out as asked."""
+    """Calls `initialise(*settings, key, *others)` with the seed's key; returns its parameters in a layout."""
     dtypes = tuple((name, shape.dtype) for name, shape in layout.items())
     make = functools.partial(_make, initialise.func, initialise.args, dtypes)
     made = jit(make, out_shardings=tuple(shape.sharding for shape in layout.values()))

@@ -1,4 +1,4 @@
-"""What a run tells while it goes: JSON lines for reports, TensorBoard events, and notes beside the progress bar."""
+"""The metrics of a run: JSON lines for reports, and TensorBoard events."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from flan_jax.stand_ins import standing_in
 FILE = 'metrics.jsonl'
 
 FLUSH_SECONDS = 15.0
-"""At least so often what is noted reaches the disk, for those who watch a run."""
+"""Longest time in seconds until metrics reach the disk, for those who watch a run."""
 
 
 class MetricsLog(contextlib.AbstractContextManager):
@@ -25,9 +25,9 @@ class MetricsLog(contextlib.AbstractContextManager):
     """
 
     def __init__(self, model_dir: str, first_step: int):
-        """Opens the log of a run that goes on after `first_step` updates; later lines of a crashed run are dropped.
+        """Opens the log of a run that continues after `first_step` updates, without the lines of later steps.
 
-        Those of a run that begins anew are dropped all, that of step 0 too.
+        At `first_step` 0, all lines are dropped, that of step 0 too: the run writes it again.
         """
         self._writes = jax.process_index() == 0
         self._path = epath.Path(model_dir) / FILE
@@ -37,7 +37,7 @@ class MetricsLog(contextlib.AbstractContextManager):
             self._flushed = time.monotonic()
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Notes the scalars of a step."""
+        """Logs the scalars of a step."""
         if self._writes:
             self._lines.append({'step': step} | {name: float(value) for name, value in scalars.items()})
             self._tensorboard.write_scalars(step, scalars)
@@ -45,7 +45,7 @@ class MetricsLog(contextlib.AbstractContextManager):
                 self.flush()
 
     def flush(self) -> None:
-        """Puts everything on disk."""
+        """Writes everything to disk."""
         if self._writes:
             write_whole(self._path, ''.join(json.dumps(line) + '\n' for line in self._lines))
             self._tensorboard.flush()
@@ -64,7 +64,7 @@ def event_writer(model_dir: epath.PathLike):
 
 
 def _without_keras() -> contextlib.AbstractContextManager[None]:
-    """Keeps TensorBoard's callback for Keras out, which clu imports and never uses: Keras takes seconds to begin."""
+    """Skips TensorBoard's Keras callback, which clu imports but never uses: importing Keras takes seconds."""
     name = 'tensorboard.plugins.hparams._keras'
     instead = types.ModuleType(name)
     instead.__dict__['Callback'] = None
@@ -72,7 +72,7 @@ def _without_keras() -> contextlib.AbstractContextManager[None]:
 
 
 def read(model_dir: epath.PathLike) -> list[dict[str, float]]:
-    """The scalars of a run by step, in order; empty where it has written none."""
+    """The scalars of a run, a dictionary with 'step' per line, in order; empty if there are none."""
     path = epath.Path(model_dir) / FILE
     lines = path.read_bytes().splitlines() if path.exists() else []
     return [_parsed(line, f'{path}, line {number}') for number, line in enumerate(lines, start=1)]

@@ -1,4 +1,4 @@
-"""What a run's metrics say: whether it may go on, how fast it is, what it has learned."""
+"""Watches a run's metrics: stops a run that diverges, and logs means, speed and progress."""
 
 import collections
 import time
@@ -17,7 +17,7 @@ from flan_jax.training.step import StepMetrics
 
 
 class TrainingError(UserError):
-    """A run cannot go on: its loss is not finite, or a batch has nothing to learn."""
+    """A run cannot continue: its loss is not finite, or a batch has nothing to learn."""
 
 
 class Monitor:
@@ -32,9 +32,15 @@ class Monitor:
         step_flops: float,
         notes: Mapping[str, Sequence[float]],
     ):
-        """Watches a run of steps of `step_flops` operations, writing to `log` and advancing its bar.
+        """Watches a run.
 
-        Where the run goes on from a checkpoint, `notes` are those of the monitor that watched it until then.
+        Args:
+          training: its settings.
+          stream: what it learns from.
+          log: where metrics are written.
+          advance: advances the progress bar.
+          step_flops: operations of a step.
+          notes: `notes` of the monitor until the checkpoint that the run resumes from; empty for a new run.
         """
         self._training = training
         self._stream = stream
@@ -50,16 +56,16 @@ class Monitor:
 
     @property
     def notes(self) -> dict[str, list[float]]:
-        """Sum and count of every metric since the last line of the log, which the next line begins with."""
+        """Sum and count of every metric since the last line of the log; saved, so that resuming changes no line."""
         return {name: sums.tolist() for name, sums in self._window.items()}
 
     def after_dispatch(self, done: int, metrics: StepMetrics) -> None:
-        """Notes that step number `done` is on its way, and reads the one before."""
+        """Takes the metrics of step `done`, which may still be running, and reads those of the step before."""
         self.catch_up()
         self._pending = (done, metrics)
 
     def catch_up(self) -> None:
-        """Reads the step that is on its way, waiting for it; raises TrainingError if it went wrong."""
+        """Waits for the latest step and reads its metrics; raises TrainingError if they are not finite."""
         if self._pending is None:
             return
         done, metrics = self._pending
@@ -91,7 +97,7 @@ class Monitor:
         )
 
     def _epoch(self, done: int) -> dict[str, float]:
-        """How often the examples have been read, on average; nothing for a stream without epochs."""
+        """Epochs done so far; empty for a stream without epochs."""
         epochs = self._stream.manifest.num_epochs
         return {'epoch': epochs * done / self._training.num_steps} if epochs else {}
 
@@ -100,13 +106,13 @@ class Monitor:
         return f'epoch {self._epoch(done)["epoch"]:.2f} of {epochs}  ' if epochs else ''
 
     def _means(self) -> dict[str, float]:
-        """The mean of every metric since the last call, where anything was counted."""
+        """The mean of every metric since the last call, without metrics whose count is 0."""
         means = {name: total / count for name, (total, count) in self._window.items() if count}
         self._window.clear()
         return means
 
     def _speed(self, done: int) -> dict[str, float]:
-        """Tokens per second since the last call; nothing for the first, whose interval holds the compilation."""
+        """Tokens per second since the last call; empty at the first call, whose interval includes compilation."""
         (last_done, last_time), self._since = self._since, (done, time.monotonic())
         if last_done is None:
             return {}

@@ -1,4 +1,4 @@
-"""Where the base model of an adapter is, once it was moved: a file beside the checkpoints says so."""
+"""The new location of an adapter's base model, noted in a file next to the checkpoints."""
 
 import json
 
@@ -11,14 +11,14 @@ FILE = 'base.json'
 
 
 def write_moved(checkpoint: epath.PathLike, was: str, now: epath.PathLike) -> epath.Path:
-    """Notes that the base of a checkpoint, and of all others of its run, is elsewhere now; returns the file."""
+    """Notes that the base of a checkpoint, and of all others of its run, has moved; returns the file."""
     path = _beside(epath.Path(checkpoint))
     write_whole(path, json.dumps({'was': was, 'now': str(now)}))
     return path
 
 
 def moved(checkpoint: epath.PathLike) -> dict[str, str]:
-    """Where the base of a checkpoint `was` and is `now`, be it that both were moved since; nothing where it was not."""
+    """Where the base of a checkpoint `was` and is `now`, even if both moved later; empty if not noted."""
     found = _read(_beside(epath.Path(checkpoint)))
     return found | {'now': locate(found['now'], checkpoint)} if found else {}
 
@@ -29,7 +29,7 @@ def moved_of_run(model_dir: epath.PathLike) -> dict[str, str]:
 
 
 def _beside(checkpoint: epath.Path) -> epath.Path:
-    """In the folder of the run, or beside a checkpoint that is by itself."""
+    """The file: in the folder of the run, or next to a checkpoint that belongs to no run."""
     if checkpoint.parent.name == FOLDER:
         return checkpoint.parent.parent / FILE
     return checkpoint.parent / f'{checkpoint.name}.{FILE}'

@@ -1,8 +1,8 @@
-"""Does a packed sequence give the loss and gradient of its examples alone, as this device computes them?
+"""Checks on this device that packing changes neither loss nor gradient.
 
-Attention kernels have been known to ignore what keeps packed texts apart, and to say nothing. Texts and trees of random
-tokens are learned from, packed and each in a sequence of its own, in float32 at the highest precision that the device
-has. What comes of it when nothing keeps them apart is measured too: a bound that this stayed below would prove nothing.
+Attention kernels have been known to ignore segment masks silently. Texts and trees of random tokens are learned from,
+packed and each in its own sequence, in float32 at the highest precision of the device. The difference without a segment
+mask is measured as well: if it were within the bound, too, the check would prove nothing.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from flan_jax.training.step import Learning, predictions
 from flan_jax.tuning.full import Full
 
 BOUND = 1e-4
-"""On differences relative to the loss, and to the gradient's norm."""
+"""Bound on the differences, relative to the loss and to the gradient's norm."""
 
 LENGTH = 320
 """Tokens of a sequence: more than one block of queries, see `flan_jax.model.attention`."""
@@ -33,11 +33,11 @@ _CONFIG = DecoderConfig(
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Between packed and alone, the larger of loss and gradient, each relative.
+    """The larger of the relative differences in loss and in gradient from unpacked examples.
 
     Attributes:
-      packed: of packed sequences as they are laid out.
-      unmasked: of the same with nothing that keeps their examples apart.
+      packed: the difference of packed sequences.
+      unmasked: the difference of packed sequences without a segment mask.
     """
 
     packed: float
@@ -45,12 +45,12 @@ class Difference:
 
     @property
     def proven(self) -> bool:
-        """Whether packing changes nothing, and the measurement would have told."""
+        """Whether packing changes nothing, and a missing mask would have been noticed."""
         return self.packed < BOUND < self.unmasked / 10
 
 
 def packing_difference(responses: int) -> Difference:
-    """Measured on this device; with one response an example is a chain, with more a tree."""
+    """Measures on this device; examples with one response are chains, with several responses trees."""
     examples = _examples(responses)
     params = decoder.initialise(_CONFIG, jax.random.key(0))
     packed = _batch([examples], chains=responses == 1)
@@ -64,7 +64,7 @@ def packing_difference(responses: int) -> Difference:
 
 
 def _examples(responses: int) -> list[Example]:
-    """Four examples that together fit in a sequence."""
+    """Four examples that fit into one sequence."""
     rng = np.random.default_rng(0)
     draw = lambda size: rng.integers(1, _CONFIG.vocab_size, (int(size),))  # noqa: E731
     prompts = (50, 33, 61, 20)
@@ -89,6 +89,6 @@ def _loss_and_gradient(params, batch):
 
 
 def _difference(found, expected) -> float:
-    """The largest relative difference of losses and of gradients; infinite where something is no number."""
+    """The larger relative difference of losses and of gradients; infinite if either is not finite."""
     relative = [float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(found, expected)]
     return max(relative) if np.isfinite(relative).all() else float('inf')

@@ -1,4 +1,4 @@
-"""The training step as a program for one mesh: its layout, and the step itself, ready to be compiled."""
+"""The training step as a jitted program for one mesh, with the layout of its state."""
 
 import dataclasses
 import functools
@@ -25,15 +25,15 @@ from flan_jax.tuning.tuning import Tuning
 
 @dataclasses.dataclass(frozen=True)
 class TrainingProgram:
-    """What runs on a mesh.
+    """The programs of a training run on a mesh.
 
     Attributes:
       learning: what a step computes.
       mesh: the devices.
-      step: (state, frozen, batch) to (state, metrics), jitted; the state's memory is reused.
+      step: (state, frozen, batch) to (state, metrics), jitted; donates the state.
       layout: shape, dtype and sharding of every array of the state.
-      frozen: the same of the weights that are not trained: none, or those of the base model.
-      start: trained parameters to the state before the first update, jitted; their memory is reused.
+      frozen: shape, dtype and sharding of the weights that are not trained; empty if all are.
+      start: trained parameters to the state before the first update, jitted; donates the parameters.
     """
 
     learning: Learning
@@ -59,7 +59,7 @@ def training_program(
 ) -> TrainingProgram:
     """The program that trains a decoder on batches whose tokens come from `clusters`.
 
-    It is the same program wherever all is equal, so that a process traces and compiles it once.
+    Equal arguments give the same program, so that a process traces and compiles it once.
 
     Raises:
       SettingsError: if the sequences of a step cannot be shared equally by the devices.
@@ -68,7 +68,7 @@ def training_program(
     return shared(_program, config, objective, tuning, training, mesh, tuple(clusters))
 
 
-@functools.lru_cache(maxsize=8)  # no more, for a device's memory holds what is compiled of each
+@functools.lru_cache(maxsize=8)  # few, since each holds compiled code in device memory
 def _program(
     config: DecoderConfig,
     objective: Objective,
@@ -79,7 +79,7 @@ def _program(
 ) -> TrainingProgram:
     weights = parameter_layout(config, mesh, training.param_dtype)
     trained, frozen = (placed(tuning.shapes(config), mesh), weights) if tuning.freezes_base else (weights, {})
-    if objective.needs_values:  # a head is trained in full, whatever else is
+    if objective.needs_values:  # the value head is trained in full with every tuning
         trained = trained | placed(value_head_shapes(config), mesh, 'float32' if frozen else training.param_dtype)
     learning = Learning(
         config=config,
@@ -108,17 +108,17 @@ def _program(
 
 
 def optimizer_of(training: Training, tuning: Tuning) -> optax.GradientTransformationExtraArgs:
-    """The optimizer as the settings have it, with what the tuning allows it."""
+    """The optimizer of the settings, restricted to what the tuning allows."""
     return tuning.independent(training.optimizer.transformation(training.learning_rates, training.weight_decay, tuning))
 
 
 def execution_of(dtype: ComputeDtype, platform: str, remat: Remat = 'none') -> Execution:
-    """How to compute on a platform: 'auto' is float32 on CPU and bfloat16 elsewhere."""
+    """How to compute on a platform; dtype 'auto' is float32 on CPU and bfloat16 elsewhere."""
     if dtype == 'auto':
         dtype = 'float32' if platform == 'cpu' else 'bfloat16'
     return Execution(dtype=dtype, remat=remat, unroll_decode=platform == 'cpu')
 
 
 def platform_of(mesh: Mesh) -> str:
-    """'cpu', 'gpu' or 'tpu', also for devices that are only compiled for."""
+    """'cpu', 'gpu' or 'tpu', also of a mesh of topology devices for ahead-of-time compilation."""
     return mesh.devices.flat[0].platform

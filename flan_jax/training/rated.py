@@ -1,4 +1,4 @@
-"""MODEL_DIR/rated.json: how the model of the newest checkpoint rates the responses of rankings that it has not seen."""
+"""MODEL_DIR/rated.json: how the model of the newest checkpoint rates the responses of held-out rankings."""
 
 import dataclasses
 import json
@@ -16,9 +16,9 @@ class RatedExample:
     """The responses to one prompt.
 
     Attributes:
-      source: the dataset that it comes from.
-      scores: how good each response is by the data.
-      ratings: and by the model.
+      source: the dataset of the example.
+      scores: the score of each response in the data.
+      ratings: the model's rating of each response.
     """
 
     source: str
@@ -28,12 +28,12 @@ class RatedExample:
 
 @dataclasses.dataclass(frozen=True)
 class Rated:
-    """All that are rated.
+    """The ratings of one checkpoint.
 
     Attributes:
-      step: updates that the model has had.
+      step: number of updates of the model.
       of_probabilities: see `flan_jax.objectives.ranking.Ranking`.
-      examples: the prompts.
+      examples: the prompts with their responses.
     """
 
     step: int
@@ -42,12 +42,12 @@ class Rated:
 
 
 def write(model_dir: epath.PathLike, rated: Rated) -> None:
-    """Writes what was rated last over what was rated before."""
+    """Writes the newest ratings; replaces earlier ones."""
     write_whole(epath.Path(model_dir) / FILE, json.dumps(dataclasses.asdict(rated)) + '\n')
 
 
 def read(model_dir: epath.PathLike) -> Rated | None:
-    """What a run has rated last; None where it rates nothing. Raises DamagedFile."""
+    """The newest ratings of a run; None if there are none. Raises DamagedFile."""
     path = epath.Path(model_dir) / FILE
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""Moving weights that are kept in bfloat16, whose steps are far smaller than their last digit."""
+"""Updates of bfloat16 weights, which are far smaller than the weights' precision, by stochastic rounding."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from flan_jax.model.decoder import Params
 
 
 def apply_updates(params: Params, updates: Params, step: jax.Array) -> Params:
-    """Adds updates in float32; what is kept in bfloat16 is rounded at random, by a seed that `step` gives."""
+    """Adds updates in float32; bfloat16 weights are rounded stochastically, with a seed derived from `step`."""
     keys = jax.random.split(jax.random.fold_in(jax.random.key(0), step), len(params))
     return {
         name: stochastically_rounded(value, key) if params[name].dtype == jnp.bfloat16 else value
@@ -18,8 +18,8 @@ def apply_updates(params: Params, updates: Params, step: jax.Array) -> Params:
 def stochastically_rounded(x: jax.Array, key: jax.Array) -> jax.Array:
     """float32 to bfloat16, up or down with the probabilities that make the mean exact (Rae et al. 2021, appendix C.2).
 
-    An update of 3e-5 of a weight is lost by rounding to the nearest of bfloat16's eight binary digits; here it counts
-    in the mean.
+    An update of 3e-5 times the weight would be lost by rounding to nearest in bfloat16, which has eight significant
+    bits; with stochastic rounding it counts in expectation.
     """
     bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
     dither = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)

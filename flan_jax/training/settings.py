@@ -1,4 +1,4 @@
-"""The settings of training: how the weights move."""
+"""The settings of training."""
 
 import dataclasses
 import math
@@ -19,11 +19,11 @@ Remat = Literal['none', 'dots', 'full']
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ValidationLoss(Settings):
-    """The loss on validation examples, which are not tuned on, noted while a model is tuned.
+    """The loss on validation examples, which are not tuned on, logged during tuning.
 
     Attributes:
-      every: steps between validations; the weights before the first step and after the last are validated, too.
-      examples: the first so many validation examples of each dataset, each in one template.
+      every: steps between validations; also validated are the weights before the first step and after the last.
+      examples: number of validation examples per dataset, from the first on, each in one template.
     """
 
     every: Count = 100
@@ -32,31 +32,31 @@ class ValidationLoss(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training(Settings):
-    """How the weights move.
+    """How the weights are trained.
 
     Attributes:
-      steps: number of updates; None where they follow from `Stream.epochs`.
+      steps: number of updates; None if they follow from `Stream.epochs`.
       batch_size: sequences in a step, over all processes and microbatches (FLAN: 8,192 tokens, four of 2,048).
-      microbatches: parts into which a step is cut to save memory; the update is the same but for rounding.
+      microbatches: number of parts that a batch is cut into to save memory; updates differ by rounding only.
       optimizer: how gradients become updates (FLAN: Adafactor).
-      learning_rate: its peak (FLAN: 3e-5).
-      schedule: how the learning rate goes on after the warm-up (FLAN: constant).
-      warmup_steps: steps over which it rises from 0.
-      warmup_share: the same as a share of all steps; one of the two.
+      learning_rate: the peak learning rate (FLAN: 3e-5).
+      schedule: the learning rate after the warm-up (FLAN: constant).
+      warmup_steps: steps over which the learning rate rises linearly from 0.
+      warmup_share: the same as a share of all steps; set one of the two.
       weight_decay: rate of decay per step, which AdamW multiplies by the learning rate; None for none.
-      dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere. On a CPU with AMX 'bfloat16' is
-        faster, too.
-      param_dtype: dtype in which weights are kept. 'bfloat16' halves their memory, rounding every update at random; the
-        optimizer's state is float32 either way.
-      remat: what the backward pass computes again, see `flan_jax.model.decoder.Execution`.
-      residual_dropout: share of what the top layer adds to the residual stream that is left out while training, the
-        rate falling in a line to 0 in the bottom layer (LIMA: 0.3, and 0.2 for its smaller models).
-      seed: seed of fresh weights, where there is no initial checkpoint, and of what dropout leaves out.
-      log_every: steps between written metrics.
+      dtype: dtype of activations; 'auto' is float32 on CPU and bfloat16 elsewhere. 'bfloat16' is also faster on a CPU
+        with AMX.
+      param_dtype: dtype of weights. 'bfloat16' halves their memory and rounds updates stochastically; the optimizer's
+        state is always float32.
+      remat: what the backward pass recomputes, see `flan_jax.model.decoder.Execution`.
+      residual_dropout: rate of residual dropout in the top layer, which falls linearly to 0 in the bottom layer (LIMA:
+        0.3, and 0.2 for its smaller models).
+      seed: seed of dropout, and of the weights if there is no initial checkpoint.
+      log_every: steps between lines of metrics.
       checkpoint_every: steps between checkpoints; the last step is always saved.
-      checkpoints: so many checkpoints, equally far apart, in place of one every `checkpoint_every` steps; as many as
-        `Stream.epochs` are one after each epoch.
-      keep_checkpoints: how many of the newest are kept.
+      checkpoints: number of checkpoints, at equal distances, in place of `checkpoint_every`; if equal to
+        `Stream.epochs`, one is saved after each epoch.
+      keep_checkpoints: number of newest checkpoints to keep.
     """
 
     steps: Count | None = 30_000
@@ -91,19 +91,19 @@ class Training(Settings):
             )
 
     def over(self, num_sequences: int) -> 'Training':
-        """The same with as many steps as it takes to read so many sequences once, where no number is set."""
+        """These settings with the steps that it takes to read `num_sequences` once, unless `steps` is set."""
         steps = math.ceil(num_sequences / self.batch_size)
         return self if self.steps is not None else dataclasses.replace(self, steps=steps)
 
     def checkpoint_due(self, before: int, done: int) -> bool:
-        """Whether a checkpoint is due after `done` updates, where the one before was thought of after `before`."""
+        """Whether a checkpoint is due after `done` updates, given that the last check was after `before` updates."""
         if self.checkpoints is None:
             return done // self.checkpoint_every > before // self.checkpoint_every
         return done * self.checkpoints // self.num_steps > before * self.checkpoints // self.num_steps
 
     @property
     def num_steps(self) -> int:
-        """The updates of the whole run. Raises SettingsError where they are still the stream's to say, see `over`."""
+        """Number of updates of the run. Raises SettingsError if it follows from the stream, see `over`."""
         if self.steps is None:
             raise SettingsError('TRAIN_STEPS=None: the stream says how many there are; pack it first')
         return self.steps
@@ -115,6 +115,6 @@ class Training(Settings):
 
     @property
     def warmup(self) -> int:
-        """Steps over which the learning rate rises from 0, see `num_steps`; a share leaves one step at least."""
+        """Steps over which the learning rate rises from 0; a share leaves at least one step after them."""
         of_share = math.ceil(self.warmup_share * self.num_steps)
         return self.warmup_steps or min(of_share, self.num_steps - 1)

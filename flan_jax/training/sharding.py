@@ -1,4 +1,4 @@
-"""Where a training state lies on the mesh: parameters by their names, the optimizer's state as its parameters do."""
+"""Sharding of the training state: parameters by name, the optimizer's state like its parameters."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def state_shardings(state: TrainState, mesh: Mesh) -> TrainState:
 
 
 def _optimizer_spec(path, shape: tuple[int, ...], params: Params, mesh: Mesh) -> PartitionSpec:
-    """Optimizer state of a parameter lies as the parameter does; a factored moment lacks one of its axes."""
+    """Optimizer state is sharded like its parameter; a factored moment lacks one of the parameter's axes."""
     name = next((key.key for key in path if isinstance(key, jax.tree_util.DictKey) and key.key in params), None)
     if name is None:
         return PartitionSpec()
@@ -40,7 +40,7 @@ def _optimizer_spec(path, shape: tuple[int, ...], params: Params, mesh: Mesh) ->
     by_size = np.argsort(parameter_shape[leading:]) + leading
     moment = next((key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey) and key.name[:2] == 'v_'), '')
     # Adafactor's row moment averages over the largest axis of a layer, the column moment over the second largest;
-    # moments of what it does not factor have one element and lie everywhere.
+    # moments of parameters that it does not factor have one element and are replicated.
     for index in {'v_row': by_size[-1:], 'v_col': by_size[-2:-1]}.get(moment, ()):
         if shape == parameter_shape[:index] + parameter_shape[index + 1 :]:
             return partition_spec(axes[:index] + axes[index + 1 :], shape, mesh)

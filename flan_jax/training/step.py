@@ -22,13 +22,13 @@ from flan_jax.training.rounding import apply_updates
 from flan_jax.tuning.tuning import Tuning
 
 DROPOUT_KEYS = 'dropout_keys'
-"""Column of a batch, [B]: the keys by which dropout is drawn; only batches that are learned from have it."""
+"""Name of a batch's column of dropout keys, [B]; `train_step` adds it, so that evaluation has no dropout."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """What a run carries from step to step; `step` counts the updates done, which is also the place in the stream."""
+    """The state of training; `step` counts the updates done, and thereby is the position in the stream."""
 
     step: jax.Array
     params: Params
@@ -38,7 +38,7 @@ class TrainState:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class StepMetrics:
-    """What came of a step.
+    """Metrics of a step.
 
     Attributes:
       objective: the objective's metrics over the whole batch.
@@ -55,13 +55,13 @@ class Learning:
 
     Attributes:
       config: the decoder.
-      objective: what is learned.
-      tuning: what is trained, and how it joins what is frozen.
+      objective: the loss.
+      tuning: which parameters are trained, and how they combine with the frozen ones.
       optimizer: how gradients become updates.
       execution: how the decoder is computed.
-      microbatches: M, parts into which a batch is cut to save memory.
-      residual_dropout: its rate in the top layer, see `flan_jax.model.dropout`.
-      seed: by which it is drawn.
+      microbatches: M, the number of parts that a batch is cut into to save memory.
+      residual_dropout: dropout rate of the top layer, see `flan_jax.model.dropout`.
+      seed: seed of dropout.
     """
 
     config: DecoderConfig
@@ -75,7 +75,7 @@ class Learning:
 
 
 def fresh_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
-    """The state before the first update; the optimizer's part is float32, whatever the weights are kept in."""
+    """The state before the first update; the optimizer's state is float32 even if the weights are bfloat16."""
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(_in_float32(params)))
 
 
@@ -84,14 +84,14 @@ def train_step(
 ) -> tuple[TrainState, StepMetrics]:
     """One update on a batch of B sequences, computed in M microbatches.
 
-    The loss is a sum over a denominator that is taken over the whole batch before it is cut, so it is the same whatever
-    the number of microbatches, devices or processes.
+    The loss is a sum divided by a denominator of the whole batch, computed before the batch is cut. It therefore does
+    not depend on the number of microbatches, devices or processes.
 
     Args:
-      learning: what is computed.
+      learning: what to compute.
       clusters: names of the batch's clusters.
       state: before the update.
-      frozen: the weights that are not trained; none where all are.
+      frozen: the weights that are not trained; empty if all are.
       batch: see `flan_jax.objectives.objective.Batch`.
     """
     denominator = learning.objective.denominator(batch)
@@ -118,7 +118,7 @@ def train_step(
 
 
 def predictions(learning: Learning, params: Params, batch: Batch) -> Predictions:
-    """What the objective reads; what it does not read is not computed, as the compiler finds that nothing needs it."""
+    """The model's predictions for a batch; XLA removes those that the objective does not use."""
     dropout = None
     if DROPOUT_KEYS in batch:
         dropout = rising_with_depth(learning.residual_dropout, batch[DROPOUT_KEYS], learning.config.num_layers)
@@ -137,7 +137,7 @@ def _accumulate(gradient_fn: Callable, params: Params, batch: Batch, microbatche
     """The sums of gradients and metrics over microbatches."""
     if microbatches == 1:
         return gradient_fn(params, batch)
-    # Every microbatch takes each M-th sequence, so that the sequences of one device stay with it.
+    # A microbatch takes every M-th sequence, so that sequences stay on their device.
     parts = jax.tree.map(lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), batch)
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype),

@@ -8,33 +8,33 @@ from typing import Any
 
 import jax
 
-from flan_jax.distributed.batches import addressed, check_replicas, device_batch
+from flan_jax.distributed.batches import addressable_sequences, check_replicas, device_batch
 from flan_jax.distributed.preemption import termination_noted
 from flan_jax.model.decoder import Params
 from flan_jax.packing.stream import PackedStream
 from flan_jax.progress import bar
-from flan_jax.training.answers import NOTHING, Answers
-from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.flops import BatchSize, training_flops
 from flan_jax.training.initial import BaseWeights, initial_state
 from flan_jax.training.metrics_log import MetricsLog
 from flan_jax.training.monitor import Monitor
+from flan_jax.training.probe import NO_PROBE, Probe
 from flan_jax.training.program import TrainingProgram
+from flan_jax.training.run_checkpoints import Checkpoints
 from flan_jax.training.settings import Training
 from flan_jax.training.step import TrainState
-from flan_jax.training.validation import Validates
+from flan_jax.training.validation import Validator
 from flan_jax.tuning.tuning import Encode, Tuning
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpointing:
-    """Where training starts from, and where it leaves what it made.
+    """Where training starts, and where it saves checkpoints.
 
     Attributes:
       model_dir: folder of checkpoints and metrics.
-      base: the weights that training starts from.
-      encode: text to ids, for parameters that begin as embeddings of texts.
-      metadata: what the weights belong to, written into every checkpoint.
+      base: loads the weights that training starts from.
+      encode: text to token ids, for parameters that are initialised with embeddings of texts.
+      metadata: the model, vocabulary and stream of the weights, written into every checkpoint.
     """
 
     model_dir: str
@@ -43,7 +43,7 @@ class Checkpointing:
     metadata: Mapping[str, Any]
 
     def opened(self, keep: int) -> Checkpoints:
-        """The checkpoints, of which the newest `keep` are kept."""
+        """Opens the checkpoints, of which the newest `keep` are kept."""
         return Checkpoints(self.model_dir, keep, self.metadata)
 
 
@@ -53,16 +53,17 @@ def train(
     stream: PackedStream,
     checkpointing: Checkpointing,
     last: int,
-    validation: Validates | None = None,
-    answers: Answers = NOTHING,
+    validator: Validator | None = None,
+    probe: Probe = NO_PROBE,
 ) -> None:
-    """Trains until `last` updates are done, from the newest checkpoint where there is one, and leaves one there.
+    """Trains until `last` updates are done, resuming from the newest checkpoint if there is one, and saves the result.
 
-    Where `validation` has stopped all that is trained before, the checkpoint is what would be there then; where
-    `answers` end tuning, that of the step at which they do.
+    Saved is step `last`, too, if `validator` stops all parameters earlier; the step reached if `probe` ends training.
 
-    Raises TrainingError, naming step, sequences and tasks; Preempted after SIGTERM or Ctrl-C; StreamError and
-    CheckpointError before work starts.
+    Raises:
+      TrainingError: if the loss is not finite or a batch has nothing to learn; names step, sequences and tasks.
+      Preempted: after SIGTERM or Ctrl-C, when the state is saved.
+      StreamError, CheckpointError: before the first step.
     """
     with contextlib.ExitStack() as stack:
         should_stop = stack.enter_context(termination_noted(run_ahead=True))
@@ -71,46 +72,45 @@ def train(
         state, frozen = begin(program, checkpointing, saved, training.seed)
         start = int(state.step)
         log = stack.enter_context(MetricsLog(checkpointing.model_dir, start))
-        look = functools.partial(_look, validation, answers, program.learning.tuning, frozen, log)
-        if start == 0:
-            state = look(state, 0)
-        last = start if answers.ends_tuning(start) else last
+        measure = functools.partial(_measure, validator, probe, program.learning.tuning, frozen, log)
+        state = measure(state, 0) if start == 0 else state
+        last = start if probe.ends_tuning(start) else last
         first = 'compiling the step' if start < last else 'nothing is left to do'
         advance = stack.enter_context(bar('tuning', training.steps, start, first))
         monitor = Monitor(training, stream, log, advance, step_flops(program, training, stream), saved.notes)
         for done, batch in _batches(program, training, stream, start, last):
             state, metrics = program.step(state, frozen, batch)
             monitor.after_dispatch(done, metrics)
-            state = look(state, done)
-            stops, learned = should_stop(), validation is not None and validation.all_stopped
-            ends = learned or answers.ends_tuning(done)
-            if training.checkpoint_due(done - 1, done) or done == last or stops or ends:
+            state = measure(state, done)
+            preempted, all_stopped = should_stop(), validator is not None and validator.all_stopped
+            ends = all_stopped or probe.ends_tuning(done)
+            if training.checkpoint_due(done - 1, done) or done == last or preempted or ends:
                 monitor.catch_up()
                 log.flush()
-                saved.save(last if learned else done, state, monitor.notes)
+                saved.save(last if all_stopped else done, state, monitor.notes)
             if ends:
                 return
-            if stops:
+            if preempted:
                 raise should_stop.stopped(f'stopped after {done} of {training.steps} steps, and saved')
 
 
-def _look(
-    validation: Validates | None,
-    answers: Answers,
+def _measure(
+    validator: Validator | None,
+    probe: Probe,
     tuning: Tuning,
     frozen: Params,
     log: MetricsLog,
     state: TrainState,
     done: int,
 ) -> TrainState:
-    """Notes what the model answers and the validation, where they are due after so many updates; the state to go on.
+    """Logs probe and validation, if due after `done` updates; returns the state to continue with.
 
-    The weights at which the answers end tuning are the last, and validated as such.
+    The weights at which the probe ends training are the last ones, so they are validated too.
     """
-    if answers.is_due(done):
-        log.write(done, answers(done, tuning.combine(frozen, state.params)))
-    if validation is not None and (validation.is_due(done) or answers.ends_tuning(done)):
-        state, losses = validation(state, frozen)
+    if probe.is_due(done):
+        log.write(done, probe(done, tuning.combine(frozen, state.params)))
+    if validator is not None and (validator.is_due(done) or probe.ends_tuning(done)):
+        state, losses = validator(state, frozen)
         log.write(done, losses)
     return state
 
@@ -118,9 +118,10 @@ def _look(
 def begin(
     program: TrainingProgram, checkpointing: Checkpointing, saved: Checkpoints, seed: int
 ) -> tuple[TrainState, Params]:
-    """The state of the newest checkpoint, or a fresh one, and the weights that are not trained.
+    """The state of the newest checkpoint, or the initial one, and the frozen weights.
 
-    Raises UserError where checkpoints would not fit on the disk.
+    Raises:
+      UserError: if checkpoints would not fit on the disk.
     """
     saved.require_space(program.layout)
     frozen = checkpointing.base(program.frozen) if program.frozen else {}
@@ -131,8 +132,8 @@ def begin(
 def _batches(
     program: TrainingProgram, training: Training, stream: PackedStream, start: int, last: int
 ) -> Iterator[tuple[int, dict[str, jax.Array]]]:
-    """The batches of the steps after `start`, each with the number of updates done after it."""
-    indices = addressed(program.mesh, training.batch_size)
+    """The batches of the steps from `start` to `last`, each with the number of updates done once it is learned."""
+    indices = addressable_sequences(program.mesh, training.batch_size)
     for done, local in enumerate(stream.batches(start, last, training.batch_size, indices.tolist()), start=start + 1):
         columns = program.learning.tuning.columns(local, stream.manifest.tasks)
         batch = device_batch(columns, indices, program.mesh, training.batch_size)
@@ -142,6 +143,6 @@ def _batches(
 
 
 def step_flops(program: TrainingProgram, training: Training, stream: PackedStream) -> float:
-    """Operations that a step needs."""
+    """Floating-point operations of a step."""
     batch = BatchSize(training.batch_size, stream.manifest.sequence_length, stream.manifest.max_targets)
     return training_flops(program.learning.config, program.learning.tuning, batch)

@@ -1,4 +1,4 @@
-"""The weights that a checkpoint means, whatever was tuned: what is trained, and the base model it is trained beside."""
+"""The weights of a tuned model: those in its checkpoint, combined with those of its base model if they are frozen."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ from flan_jax.training.moved_base import moved
 from flan_jax.tuning.tuning import Tuning, tuning_from_plain
 
 BASE_WEIGHTS = 'base_weights'
-"""What a checkpoint calls the digest of the weights that it was trained beside, or from."""
+"""Key in a checkpoint's metadata: digest of the weights of its base model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointContent:
-    """What a checkpoint says of its weights; none is loaded yet.
+    """Description of a checkpoint's weights, before they are loaded.
 
     Attributes:
-      folder: of the checkpoint.
+      folder: folder of the checkpoint.
       config: the decoder.
-      tuning: which parameters it holds, with the settings they were trained with.
-      has_value_head: whether it holds a scalar head besides, as reward models do.
-      metadata: everything that it says of itself.
+      tuning: how it was tuned, and thereby which parameters it holds.
+      has_value_head: whether it also holds a value head, as reward models do.
+      metadata: all of its metadata.
     """
 
     folder: epath.Path
@@ -42,7 +42,7 @@ class CheckpointContent:
     has_value_head: bool = False
 
     def combined(self, mesh: Mesh, dtype: str = 'float32') -> Params:
-        """What the decoder reads, laid out over a mesh; adapters stay float32 beside a base in `dtype`."""
+        """All parameters that the decoder reads, on a mesh; adapters stay float32, the base model is in `dtype`."""
         if not self.tuning.freezes_base:
             return checkpoints.load_params(
                 self.folder, parameter_layout(self.config, mesh, dtype) | placed(self.head, mesh)
@@ -50,7 +50,7 @@ class CheckpointContent:
         return self.tuning.combine(self._frozen(mesh, dtype), self.trained(mesh))
 
     def merged(self, mesh: Mesh, dtype: str = 'float32') -> Params:
-        """Weights of a plain decoder that computes the same, in `dtype`, merged in float32 where there is a base.
+        """Weights of an equivalent decoder without adapter, in `dtype`; the adapter is merged in float32.
 
         Raises:
           UserError: if there is no such decoder, before anything is loaded.
@@ -71,12 +71,12 @@ class CheckpointContent:
 
     @property
     def head(self) -> Layout:
-        """Shape and dtype of the scalar head, where there is one."""
+        """Shape and dtype of the value head; empty if there is none."""
         return value_head_shapes(self.config) if self.has_value_head else {}
 
     @property
     def base(self) -> str | None:
-        """Where the weights that this was trained beside, or from, are now; None for fresh ones."""
+        """The current folder of the base model's weights; None if training started from random weights."""
         named = self.metadata.get('base')
         return moved(self.folder).get('now') or (named and locate(named, self.folder))
 
@@ -92,7 +92,7 @@ class CheckpointContent:
         return checkpoints.load_params(base, parameter_layout(self.config, mesh, dtype))
 
     def require_base(self, folder: epath.PathLike) -> None:
-        """Raises CheckpointError if it is known that a base model has other weights than this was trained beside."""
+        """Raises CheckpointError if a base model is known to have other weights than those of training."""
         if self.metadata.get(BASE_WEIGHTS) not in (None, checkpoints.weights_digest(folder)):
             raise CheckpointError(
                 f'{self.folder} was not trained beside the weights that are in {folder} now; put back those that it '
@@ -101,7 +101,7 @@ class CheckpointContent:
 
 
 def content_of(folder: epath.PathLike) -> CheckpointContent:
-    """What a checkpoint holds.
+    """The description of a checkpoint's weights.
 
     Args:
       folder: one step of a run, or the checkpoint of a conversion or of a merged adapter.
@@ -124,9 +124,9 @@ def content_of(folder: epath.PathLike) -> CheckpointContent:
 
 
 def require_base_as_before(model_dir: epath.PathLike, base: epath.PathLike) -> None:
-    """Raises CheckpointError where a run goes on beside other weights than its newest checkpoint says it began with.
+    """Raises CheckpointError if a run would resume with another base model than that of its newest checkpoint.
 
-    A checkpoint that says nothing of them, or is damaged, is passed over: whoever restores names what is damaged.
+    Checkpoints that are damaged are skipped: `Checkpoints.restore` reports them.
     """
     for folder in reversed(checkpoints.folders(model_dir)):
         try:

@@ -1,1 +1,1 @@
-"""What moves in training, and how it joins what is frozen: one tuning a file."""
+"""Tunings: which parameters are trained, and how they combine with the frozen ones; one tuning per file."""

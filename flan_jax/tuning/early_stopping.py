@@ -1,4 +1,4 @@
-"""Early stopping: when a prompt is learned enough (Lester et al. 2021, section 3.2)."""
+"""Early stopping of soft prompts on validation loss (Lester et al. 2021, section 3.2)."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ from flan_jax.settings import Count, Settings
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Settings):
-    """A prompt whose loss on validation examples does not fall any more stops, as it was when that was lowest.
+    """A prompt stops when its validation loss no longer falls, and returns to its state at the lowest loss.
 
     Attributes:
       every: steps between validations.
-      patience: validations in a row without a lower loss, after which it stops.
+      patience: number of validations in a row without a lower loss after which a prompt stops.
       examples: validation examples of each task.
     """
 

@@ -1,4 +1,4 @@
-"""An optimizer for each parameter by itself: nothing that it keeps or counts is shared with another."""
+"""A separate optimizer for each parameter: parameters share no statistics and no step counts."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ import jax.numpy as jnp
 import optax
 
 Scalars = Mapping[str, jax.Array]
-"""Name of a parameter to a number."""
+"""A number per parameter, by name."""
 
 
 class OneState(NamedTuple):
-    """What is kept of one parameter.
+    """The state of one parameter.
 
     Attributes:
       inner: the optimizer's state.
-      stopped: whether it stays as it is from now on.
-      best: what it was at its lowest validation loss.
-      lowest: that loss, in nats; infinite before the first.
-      since: validations since then.
+      stopped: whether the parameter is no longer trained.
+      best: its value at the lowest validation loss.
+      lowest: the lowest validation loss, in nats; infinite before the first validation.
+      since: validations since the lowest loss.
     """
 
     inner: Any
@@ -30,10 +30,10 @@ class OneState(NamedTuple):
 
 
 def independent(optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-    """Applies an optimizer to every parameter by itself, each on its own loss.
+    """Applies a separate optimizer to every parameter, each on its own loss.
 
-    `update` takes `shares`: the part of the batch's denominator that is a parameter's own, by which its gradient is
-    divided. Where that is 0, or the parameter has stopped, neither it nor its state changes: the step does not count.
+    `update` takes `shares`: the share of the batch's denominator that belongs to each parameter, by which its gradient
+    is divided. If the share is 0, or the parameter has stopped, neither it nor its state changes.
     """
 
     def init(params):
@@ -49,9 +49,10 @@ def independent(optimizer: optax.GradientTransformation) -> optax.GradientTransf
 def after_validation(
     params: Mapping[str, jax.Array], state: Mapping[str, OneState], losses: Scalars, patience: int
 ) -> tuple[dict[str, jax.Array], dict[str, OneState]]:
-    """Parameters and state after a validation: what was no better for `patience` in a row stops, as it was at its best.
+    """Parameters and state after a validation.
 
-    A loss that is no number, as where there was nothing to validate on, stops nothing.
+    A parameter whose loss was no lower for `patience` validations in a row stops, and returns to its best value. A loss
+    that is not finite, as for a parameter without validation examples, is not counted.
     """
     moved, kept = {}, {}
     for name, one in state.items():

@@ -1,8 +1,8 @@
-"""LoRA: a low-rank term beside frozen kernels is all that is trained (Hu et al. 2021, section 4.1).
+"""LoRA: only low-rank terms, added to frozen kernels, are trained (Hu et al. 2021, section 4.1).
 
 The term of a kernel W [in, out] is (alpha / r) A B, with A [in, r] and B [r, out]. An adapter is a dictionary of these,
-'layers/attention/query/lora_a' and '.../lora_b', stacked over layers as the kernels are; the decoder adds the products
-to its activations where the dictionary of its parameters holds them, so that no second copy of a kernel is made.
+'layers/attention/query/lora_a' and '.../lora_b', stacked over layers like the kernels. If the parameters include them,
+the decoder adds their products to its activations, without a second copy of the kernel.
 """
 
 import dataclasses
@@ -24,9 +24,9 @@ class Lora(Tuning):
 
     Attributes:
       rank: r.
-      alpha: the adapter's products are scaled by alpha / r.
-      targets: linear layers that are adapted: 'attention/' with query, key, value or out, 'feed_forward/' with gate, up
-        or down (Hu et al. 2021, section 7.1, adapt queries and values).
+      alpha: the low-rank terms are scaled by alpha / r.
+      targets: linear layers to adapt: 'attention/' with query, key, value or out, 'feed_forward/' with gate, up or down
+        (Hu et al. 2021, section 7.1, adapt queries and values).
     """
 
     rank: Count = 8
@@ -39,7 +39,7 @@ class Lora(Tuning):
 
     @property
     def scale(self) -> float:
-        """Factor on the adapter's products."""
+        """Factor on the low-rank terms."""
         return self.alpha / self.rank
 
     def shapes(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
@@ -58,7 +58,7 @@ class Lora(Tuning):
         return {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
 
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """A from a normal distribution, B zero, so that the tuned model begins as the base model."""
+        """A is normal with variance 1 / in, B is zero, so that the tuned model starts as the base model."""
         shapes = self.shapes(config)
         keys = jax.random.split(key, len(shapes))
         return {

@@ -1,7 +1,7 @@
-"""Prompt tuning: rows that stand before every text are all that is trained (Lester et al. 2021, section 2).
+"""Prompt tuning: only a soft prompt, prepended to every text, is trained (Lester et al. 2021, section 2).
 
-The rows [R, D] are what tokens are once they are embedded and scaled; the decoder reads them before each text of a
-packed sequence as if that text stood alone (`flan_jax.model.decoder`).
+Its rows [R, D] take the place of scaled token embeddings. The decoder prepends them to each text of a packed sequence
+(`flan_jax.model.decoder`).
 """
 
 import dataclasses
@@ -16,11 +16,11 @@ from flan_jax.model.decoder import PROMPT, Params
 from flan_jax.settings import Count, SettingsError, Text
 from flan_jax.tuning.tuning import Encode, Tuning
 
-LARGEST_START = 0.5
-"""Rows that begin at random are uniform between minus this and this (section 3.2)."""
+UNIFORM_BOUND = 0.5
+"""Random rows are uniform between minus this and this (section 3.2)."""
 
-LIKELIEST = 5000
-"""Ids that rows are drawn from: SentencePiece and most others number pieces by how likely they are (section 3.2)."""
+MOST_COMMON = 5000
+"""Rows are sampled from this many first ids: SentencePiece and most others sort ids by frequency (section 3.2)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,10 @@ class Prompt(Tuning):
 
     Attributes:
       length: R, rows of the prompt (FLAN has 10, section 4.5).
-      initialisation: what rows begin as. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens
-        drawn from the first 5,000 ids (section 3.2).
-      labels: texts of the classes, whose embeddings the first rows begin as instead; of a text of several tokens the
-        mean of theirs (section 3.2).
+      initialisation: of the rows. 'random': uniform between -0.5 and 0.5. 'vocabulary': embeddings of tokens sampled
+        from the first 5,000 ids (section 3.2).
+      labels: texts of the classes. The first rows are initialised with their embeddings instead; a text of several
+        tokens with the mean of theirs (section 3.2).
     """
 
     length: Count = 100
@@ -58,20 +58,20 @@ class Prompt(Tuning):
         return {PROMPT: jax.ShapeDtypeStruct((self.length, config.d_model), jnp.float32)}
 
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """Rows for the labels, the others as `initialisation` says; raises UserError for a label without tokens."""
+        """Rows for the labels, then rows by `initialisation`; raises UserError for a label without tokens."""
 
         def embed(ids) -> jax.Array:
             return config.embedding_scale * frozen['embedding'][jnp.asarray(ids)].astype(jnp.float32)
 
-        of_labels = [embed(_ids(label, encode)).mean(axis=0, keepdims=True) for label in self.labels]
+        label_rows = [embed(_ids(label, encode)).mean(axis=0, keepdims=True) for label in self.labels]
         count = self.length - len(self.labels)
         match self.initialisation:
             case 'random':
                 shape = (count, config.d_model)
-                others = jax.random.uniform(key, shape, minval=-LARGEST_START, maxval=LARGEST_START)
+                others = jax.random.uniform(key, shape, minval=-UNIFORM_BOUND, maxval=UNIFORM_BOUND)
             case 'vocabulary':
-                others = embed(_draw(key, count, config.vocab_size))
-        return {PROMPT: jnp.concatenate([*of_labels, others])}
+                others = embed(_sample_ids(key, count, config.vocab_size))
+        return {PROMPT: jnp.concatenate([*label_rows, others])}
 
     def combine(self, frozen: Params, trained: Params) -> Params:
         return frozen | trained
@@ -84,9 +84,9 @@ class Prompt(Tuning):
         )
 
 
-def _draw(key: jax.Array, count: int, vocab_size: int) -> jax.Array:
-    """Ids of likely tokens, no two alike where there are as many."""
-    population = min(LIKELIEST, vocab_size)
+def _sample_ids(key: jax.Array, count: int, vocab_size: int) -> jax.Array:
+    """Ids of common tokens, without replacement if there are enough."""
+    population = min(MOST_COMMON, vocab_size)
     return jax.random.choice(key, population, (count,), replace=count > population)
 
 

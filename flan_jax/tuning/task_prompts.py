@@ -1,8 +1,8 @@
-"""A soft prompt for each task, all learned in one run over one packed stream (Lester et al. 2021, per task).
+"""A soft prompt for each task, all trained in one run over one packed stream (Lester et al. 2021, for many tasks).
 
-Every text of a packed sequence reads the prompt of its own task, so that a prompt has a gradient from its own texts
-only. It is a parameter by itself, with an optimizer by itself (`flan_jax.tuning.independent`), and its loss is divided
-by its own texts' weights: what is learned is what a run for each task would learn from the same texts.
+Every text of a packed sequence attends to the prompt of its own task, so that a prompt's gradient comes from its own
+texts only. Each prompt is a separate parameter with a separate optimizer (`flan_jax.tuning.independent`), and its loss
+is divided by the weights of its own texts. The result equals that of a separate run per task on the same texts.
 """
 
 import collections
@@ -28,11 +28,11 @@ PROMPTS = 'prompts/'
 """Prefix of the names of trained prompts."""
 
 COPY = '@'
-"""Stands between a task and the number of its prompt, where it has several: 'rte', 'rte@2', 'rte@3'."""
+"""Separates a task from the number of its prompt, if it has several: 'rte', 'rte@2', 'rte@3'."""
 
 
 def prompt_name(task: str, number: int) -> str:
-    """What a task's prompt of that number is called; they are counted from 1."""
+    """The name of a task's prompt with this number, from 1."""
     return task if number == 1 else f'{task}{COPY}{number}'
 
 
@@ -41,12 +41,12 @@ class TaskPrompts(Tuning):
     """A soft prompt is trained for each of several tasks.
 
     Attributes:
-      tasks: names of the training tasks. One that stands here several times has several prompts, of other lengths or
-        seeds; the stream's sequences are dealt to them in turn.
+      tasks: names of the training tasks. A task that is repeated has several prompts, with different lengths or seeds;
+        they take turns at the stream's sequences.
       lengths: rows of each prompt, or one number for all (FLAN has 10, section 4.5).
-      initialisation: as in `Prompt`; every prompt draws its own rows.
-      labels: for each prompt, texts of its classes, as in `Prompt`; empty for none.
-      stopping: when a prompt is learned enough; None for never.
+      initialisation: as in `Prompt`; every prompt samples its own rows.
+      labels: for each prompt, the texts of its classes, as in `Prompt`; empty for none.
+      stopping: early stopping of each prompt; None for none.
     """
 
     tasks: Annotated[tuple[Text, ...], NotEmpty()]
@@ -70,7 +70,7 @@ class TaskPrompts(Tuning):
 
     @property
     def prompt_names(self) -> tuple[str, ...]:
-        """What the prompts are called: their tasks, and from the second of a task on a number."""
+        """Names of the prompts: their tasks, with a number from the second prompt of a task on."""
         seen: collections.Counter[str] = collections.Counter()
         names = []
         for task in self.tasks:
@@ -80,7 +80,7 @@ class TaskPrompts(Tuning):
 
     @property
     def lengths_of_prompts(self) -> tuple[int, ...]:
-        """Rows of every prompt, in the order of their names."""
+        """Rows of every prompt, in the order of `prompt_names`."""
         return self.lengths * len(self.tasks) if len(self.lengths) == 1 else self.lengths
 
     @property
@@ -91,11 +91,11 @@ class TaskPrompts(Tuning):
         return {name: prompt.shapes(config)[PROMPT] for name, prompt in self._alone().items()}
 
     def shapes_in_use(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
-        """Of the longest prompt: a model in use reads one."""
+        """The shape of the longest prompt: a model in use has a single prompt."""
         return Prompt(length=self.positions).shapes(config)
 
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """Each prompt as `Prompt.init` has it, the first as it would be alone; raises UserError likewise."""
+        """Each prompt by `Prompt.init`, the first with the same key as if it were alone; raises UserError as that."""
         keys = [key, *(jax.random.fold_in(key, number) for number in range(1, len(self.tasks)))]
         alone = zip(self._alone().items(), keys)
         return {name: prompt.init(config, key, frozen, encode)[PROMPT] for (name, prompt), key in alone}
@@ -113,8 +113,8 @@ class TaskPrompts(Tuning):
         """As `Tuning.columns`, with prompt_ids [B, T]; raises UnknownName for a task without a prompt."""
         prompts = [self._prompts_of(task) for task in tasks]
         most = max(map(len, prompts))
-        by_turn = np.array([[of_task[turn % len(of_task)] for turn in range(most)] for of_task in prompts], np.int32)
-        counts = np.array([len(of_task) for of_task in prompts])
+        by_turn = np.array([[numbers[turn % len(numbers)] for turn in range(most)] for numbers in prompts], np.int32)
+        counts = np.array([len(numbers) for numbers in prompts])
         ids = batch['task_ids']
         turns = batch['sequence_ids'][:, None] % counts[ids]
         return super().columns(batch, tasks) | {'prompt_ids': by_turn[ids, turns]}
@@ -123,7 +123,7 @@ class TaskPrompts(Tuning):
         return independent(optimizer)
 
     def shares(self, denominator: Callable[[Mapping], jax.Array], batch: Mapping[str, jax.Array]):
-        """The part of a batch's denominator that belongs to the texts of each prompt."""
+        """The share of a batch's denominator that belongs to the texts of each prompt."""
         ids_BxP = predicted_prompts(batch)
         whole = denominator(batch)
         return {
@@ -132,11 +132,11 @@ class TaskPrompts(Tuning):
         }
 
     def _alone(self) -> dict[str, Prompt]:
-        """The tuning of each prompt by itself, by parameter."""
+        """The tuning that would train each prompt alone, by parameter name."""
         labels = self.labels or ((),) * len(self.tasks)
         return {
-            PROMPTS + name: Prompt(length=length, initialisation=self.initialisation, labels=of_prompt)
-            for name, length, of_prompt in zip(self.prompt_names, self.lengths_of_prompts, labels)
+            PROMPTS + name: Prompt(length=length, initialisation=self.initialisation, labels=prompt_labels)
+            for name, length, prompt_labels in zip(self.prompt_names, self.lengths_of_prompts, labels)
         }
 
     def _prompts_of(self, task: str) -> list[int]:
@@ -147,5 +147,5 @@ class TaskPrompts(Tuning):
 
 
 def predicted_prompts(batch: Mapping[str, jax.Array]) -> jax.Array:
-    """The prompt that stands before each predicted token, [B, P]."""
+    """The index of the soft prompt of each predicted token, [B, P]."""
     return jnp.take_along_axis(batch['prompt_ids'], batch['predict_at'], axis=1)

@@ -1,4 +1,4 @@
-"""What a tuning is: which parameters are trained, and how they join the base model's."""
+"""The interface of tunings: which parameters are trained, and how they combine with those of the base model."""
 
 import abc
 import dataclasses
@@ -25,11 +25,11 @@ class Tuning(Settings, abc.ABC):
     """Which parameters are trained; its fields are its settings.
 
     Attributes:
-      freezes_base: whether the base model's weights stay as they are, so that a checkpoint holds `shapes` only and is
-        nothing without its base.
-      scales_updates: whether updates may be relative to a parameter's size; not where it begins at zero.
-      factors_moments: whether the optimizer may keep second moments of large matrices by row and column only.
-      stopping: when a part of what is trained is learned enough; None for never.
+      freezes_base: whether the base model's weights are frozen, so that a checkpoint holds only `shapes` and cannot be
+        used without its base model.
+      scales_updates: whether updates may be relative to a parameter's size; not if parameters start at zero.
+      factors_moments: whether the optimizer may factor second moments of large matrices into rows and columns.
+      stopping: early stopping of parts of the parameters; None for none.
     """
 
     freezes_base: ClassVar[bool]
@@ -39,12 +39,12 @@ class Tuning(Settings, abc.ABC):
 
     @property
     def positions(self) -> int:
-        """Positions that what is trained takes before every text."""
+        """Number of positions that soft prompts take before every text."""
         return 0
 
     @property
     def prompt_names(self) -> tuple[str, ...]:
-        """Names of the prompts of which each text reads one; empty where all texts read the same."""
+        """Names of the soft prompts, if each text attends to one of several; otherwise empty."""
         return ()
 
     @abc.abstractmethod
@@ -52,57 +52,57 @@ class Tuning(Settings, abc.ABC):
         """Shape and dtype of every trained parameter; raises UserError for settings that do not fit the decoder."""
 
     def shapes_in_use(self, config: DecoderConfig) -> dict[str, jax.ShapeDtypeStruct]:
-        """Shape and dtype of what stands beside the base model's weights when the tuned model is used."""
+        """Shape and dtype of the parameters that the tuned model adds to the base model's at inference."""
         return self.shapes(config) if self.freezes_base else {}
 
     @abc.abstractmethod
     def init(self, config: DecoderConfig, key: jax.Array, frozen: Params, encode: Encode) -> Params:
-        """Fresh trained parameters, float32.
+        """Initial values of the trained parameters, float32.
 
         Args:
           config: the decoder.
-          key: for what is random.
-          frozen: the weights of the base model; empty where nothing is frozen.
-          encode: text to ids by the run's vocabulary.
+          key: random key.
+          frozen: the weights of the base model; empty if nothing is frozen.
+          encode: text to token ids by the run's vocabulary.
         """
 
     @abc.abstractmethod
     def combine(self, frozen: Params, trained: Params) -> Params:
-        """What the decoder reads; `frozen` is empty where nothing is frozen."""
+        """All parameters of the decoder; `frozen` is empty if nothing is frozen."""
 
     @abc.abstractmethod
     def merge(self, frozen: Params, trained: Params) -> Params:
-        """Weights of a plain decoder that computes the same, in the dtypes of the base model.
+        """Weights of an equivalent decoder without adapter, in the dtypes of the base model.
 
         Raises:
           UserError: if there is no such decoder.
         """
 
     def columns(self, batch: Mapping[str, np.ndarray], tasks: Sequence[str]) -> dict[str, np.ndarray]:
-        """The columns of a batch of the stream that a step reads.
+        """The columns that a step reads, from a batch of the stream.
 
         Args:
           batch: see `flan_jax.packing.stream.PackedStream.batch`.
-          tasks: names that its task_ids stand for.
+          tasks: names of the tasks, indexed by task_ids.
         """
         return {name: column for name, column in batch.items() if name not in ('task_ids', 'sequence_ids')}
 
     def independent(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-        """The optimizer as what is trained needs it; its `update` is given `shares` as well."""
+        """The optimizer, adapted to the trained parameters; its `update` also takes `shares`."""
         return optax.with_extra_args_support(optimizer)
 
     def shares(
         self, denominator: Callable[[Mapping], jax.Array], batch: Mapping[str, jax.Array]
     ) -> dict[str, jax.Array]:
-        """The part of a batch's denominator that is a parameter's own, where parameters are trained by themselves."""
+        """The share of a batch's denominator that belongs to each parameter; empty unless they train independently."""
         return {}
 
 
 def tuning_from_plain(plain: Mapping[str, Any]) -> Tuning:
-    """The tuning whose type and fields JSON holds, as the metadata of checkpoints do; it is one of this room.
+    """The tuning from its JSON form, as stored in the metadata of checkpoints; one of this package.
 
     Raises:
-      SettingsError: for another type, for fields that it has not, or values it does not allow.
+      SettingsError: if the type is not a tuning, or a field is unknown or has a value that is not allowed.
     """
     room = importlib.import_module(__package__)
     modules = [

@@ -12,7 +12,7 @@ from etils import epath
 from flan_jax.command import main
 from flan_jax.convert.read import ConversionError, HuggingFaceModel
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
-from flan_jax.evaluation.weights import model_identity
+from flan_jax.evaluation.model_identity import model_identity
 from flan_jax.inference.scoring import Scorer
 from flan_jax.loaded_model import checkpoint_in, load, vocabulary_and_format
 from flan_jax.packing.example import Example
@@ -174,6 +174,15 @@ def test_an_adapter_that_cannot_be_followed_is_refused(folders, tmp_path, change
     config.write_text(json.dumps(json.loads(config.read_text()) | changed))
     with pytest.raises(ConversionError, match=message):
         load(tmp_path / 'peft')
+
+
+def test_an_adapter_of_peft_is_merged_into_its_base(folders, tmp_path):
+    asked = ['adapter', 'export', str(folders / 'run'), f'--to={tmp_path / "peft"}', f'--base={folders / "downloaded"}']
+    assert main.main(asked) == 0
+    assert main.main(['adapter', 'merge', str(tmp_path / 'peft'), f'--to={tmp_path / "merged"}']) == 0
+    expected = load(folders / 'merged').params
+    for name, value in load(tmp_path / 'merged').params.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
 
 
 def test_an_exported_adapter_names_its_base_for_other_working_directories(folders, tmp_path, monkeypatch, capsys):

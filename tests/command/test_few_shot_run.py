@@ -1,5 +1,6 @@
 """Few-shot tuning and evaluation by settings alone, and the other wordings that ablations take."""
 
+import csv
 import json
 
 import pytest
@@ -14,8 +15,9 @@ from flan_jax.inference.loaded import LoadedModel
 from flan_jax.inference.prefill import SHORTEST_PREFIX, PrefixReader, shared_prefix
 from flan_jax.model.decoder import Execution
 from flan_jax.packing.pack import stream_recipe
+from flan_jax.reports.result_lines import result_lines, results_by_model
 from flan_jax.settings import SettingsError
-from flan_jax.studies.run_evaluation import base_records, eval_set_of
+from flan_jax.studies.run_evaluation import base_records, eval_set_of, models_of
 from flan_jax.tokenizers.vocabulary import Vocabulary
 from tests.toy import random_params
 
@@ -83,6 +85,17 @@ def test_the_report_shows_few_shot_beside_zero_shot(finished):
     assert tuned['mean over datasets']['few_shot'][1] == pytest.approx(sum(stds) / 3)
     page = (finished / 'report.html').read_text()
     assert 'Few-shot beside zero-shot' in page and '88.5 ± 3.8' in page  # the paper's, for CoPA
+    for table in ('results.csv', 'templates.csv'):
+        rows = list(csv.DictReader((finished / table).open()))
+        assert {(row['dataset'], row['shots']) for row in rows} == {(name, shots) for name in names for shots in '02'}
+
+
+def test_without_zero_shot_the_papers_few_shot_scores_stand_beside(samples_dir, finished):
+    run = experiment(samples_dir, finished.parent, SHOTS=(2,), EVAL_TASKS=('copa',))
+    eval_set, models = eval_set_of(run), models_of(run)
+    (line,) = result_lines(eval_set, models, results_by_model(eval_set, models))
+    assert (line['shots'], line['few_shot']) == (2, [])
+    assert [line['paper'][name] for name in ('base', 'mean', 'std', 'best_dev')] == [89.0, 88.5, 3.8, None]
 
 
 def test_a_few_shot_stream_is_another_stream(samples_dir, tmp_path):
@@ -136,6 +149,9 @@ def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples
     settings = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), **{'Evaluation.templates': (0,)})
     evaluated = {(key.dataset, key.shots) for key in eval_set_of(settings).keys}
     assert evaluated == {('wsc273', 0), ('wsc', 0), ('wsc', 2)}
+    few_shot_only = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), SHOTS=(2,))
+    with pytest.raises(SettingsError, match=r'SHOTS=\(2,\): wsc273 has no training examples'):
+        eval_set_of(few_shot_only)
 
 
 def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from flan_jax.command import main
+from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.model.config import DecoderConfig, Rotary
 from flan_jax.settings import as_plain
 from flan_jax.tokenizers.vocabulary import BUNDLED, Vocabulary
@@ -161,6 +162,24 @@ def test_examples_with_other_keys_are_asked_by_a_template(checkpoint, answers, t
     assert found == [{'prompt': name, 'answer': answer} for name, answer in zip(named, answers)]
     assert main.main(arguments(checkpoint, f'--file={tmp_path}/rows.jsonl', '--template={c}')) == 2
     assert 'line 1: --template names {c}, which is no text there; it has prompt, a, b' in capsys.readouterr().err
+
+
+def test_an_alpaca_model_reads_the_input_of_a_row_as_it_did_in_tuning(checkpoint, tmp_path, capsys):
+    """The plain model is asked the same prompt as text; a prompt without the section must get another answer."""
+    row = {'instruction': 'Say it again.', 'input': 'A man walks.'}
+    question = 'Say it again.\n\nA man walks.'
+    asked = [Alpaca().prompt_text(question, context) for context in ('A man walks.', '')]
+    assert '### Input:' in asked[0] and '### Input:' not in asked[1]
+    (tmp_path / 'rows.json').write_text(json.dumps([row]))
+    (tmp_path / 'asked.json').write_text(json.dumps([{'prompt': text} for text in asked]))
+    found = []
+    for name, prompt_format in (('rows', 'alpaca'), ('asked', 'plain')):
+        more = [f'--file={tmp_path}/{name}.json', f'--prompt_format={prompt_format}']
+        assert main.main(arguments(checkpoint, *more)) == 0
+        found.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+    ((rows,), (with_section, without)) = found
+    assert rows['prompt'] == question
+    assert rows['answer'] == with_section['answer'] != without['answer']
 
 
 def test_a_file_that_cannot_be_read_or_written_is_named_before_the_work(tmp_path, capsys):

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from flan_jax.command.ifs_curve import CLASSIFIER, asked_of, curve_of
+from flan_jax.command.ifs_curve import CLASSIFIER, asked_of, probe_of
 from flan_jax.data.settings import Data
 from flan_jax.distributed.mesh import make_mesh
 from flan_jax.errors import UserError
@@ -89,11 +89,11 @@ class AtTheEnd:
 def tune(run, stream=None, validation=None):
     """Tunes to the end as the command does."""
     stream, mesh = stream or open_stream(run), make_mesh(run.parallelism)
-    answers = curve_of(run, asked_of(run), run.training, stream)
+    probe = probe_of(run, asked_of(run), run.training, stream)
     program = training_program(run.model, run.objective, run.tuning, run.training, mesh, stream.manifest.clusters)
     base = base_weights(run.model, run.initial_checkpoint, run.training.seed)
     checkpointing = Checkpointing(run.model_dir, base, Vocabulary().encode, metadata={})
-    train(program, run.training, stream, checkpointing, STEPS, validation, answers)
+    train(program, run.training, stream, checkpointing, STEPS, validation, probe)
 
 
 def answers_of(run):

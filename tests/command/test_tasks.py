@@ -87,6 +87,11 @@ def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_
         (['show', 'rte', '--shots=17'], 'from 0 to 16 exemplars'),
         (['show', 'wsc273', '--split=test', '--shots=2'], "wsc273 has no 'train' examples"),
         (['export', 'sentimental', '--output=x'], "unknown mixture 'sentimental'"),
+        (['export', 'wsc273', '--output=x'], 'has no training examples'),
+        (['export', 'rte', '--output=tests'], "--output='tests' is a folder"),
+        (['show', 'rte', '--mask', '--html=tests'], "--html='tests' is a folder"),
+        (['lengths', 'rte', '--limit=0'], '--limit=0: must be above 0'),
+        (['lengths', 'rte', '--input_length=-1'], '--input_length=-1: must be above 0'),
     ],
 )
 def test_what_cannot_be_shown_is_refused(arguments, message, samples_dir, capsys):

@@ -15,7 +15,7 @@ from flan_jax.convert.write import write_model
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.distributed.mesh import Parallelism, make_mesh
-from flan_jax.evaluation.weights import model_identity
+from flan_jax.evaluation.model_identity import model_identity
 from flan_jax.loaded_model import checkpoint_in, load
 from flan_jax.model.value_head import init_value_head
 from flan_jax.packing.stream import PackedStream

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from flan_jax import catalogue
-from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, Keep, Splits, Template
+from flan_jax.catalogue.declaration import Choice, Cluster, Dataset, FreeText, Keep, Splits, Template
 from flan_jax.data import own_instructions
 from flan_jax.data.cuts import Cuts
 from flan_jax.data.example_files import ExampleError, read_file
@@ -183,6 +183,20 @@ def test_a_row_that_lies_on_disk_is_named_by_packing(on_disk, message, change):
     stream = Stream(sequence_length=64, input_length=32, target_length=8, targets_per_sequence=None)
     with pytest.raises(UserError, match=rf'hostile_riddles, train examples: row 3 of 4 in .*{message}'):
         list(Readers([task], stream, [Cuts()]).open(0, 0, 1))
+
+
+def test_an_example_without_a_reference_is_named_before_it_is_evaluated(tmp_path):
+    features = {'riddle': tfds.features.Text(), 'answers': tfds.features.Sequence(tfds.features.Text())}
+    answer = FreeText(answer='riddle', references='answers')
+    written = dataclasses.replace(
+        RIDDLES, features=features, fields=('riddle',), answer=answer, templates=(Template('{riddle}'),)
+    )
+    rows = [{'riddle': 'What?', 'answers': answers} for answers in (['a'], [], ['b', 'c'])]
+    files = {split: write(tmp_path / f'{split}.jsonl', rows) for split in ('train', 'test')}
+    write_dataset(RIDDLES.source, files, str(tmp_path / 'data'), '', features)
+    found = EvalSet(Evaluation(splits=('test',)), [written], {'inputs': 32, 'targets': 8}, str(tmp_path / 'data'), 0)
+    with pytest.raises(UserError, match='hostile_riddles, test examples: usable example [0-2] has no reference'):
+        found.render()
 
 
 def test_what_a_filter_leaves_out_is_not_looked_at(on_disk):

@@ -222,6 +222,8 @@ def test_registered_tasks_have_their_own_prompt_format(samples_dir):
     with pytest.raises(UserError, match=f"in SeqIO's registries as '{REGISTERED}sst2_template_3'"):
         members(dataclasses.replace(data, mixture='sst2_template_3'))
     seqio.set_tfds_data_dir_override(None)
+    with pytest.raises(UserError, match=f"{REGISTERED}rte' is a name of SeqIO's registries, .* joined with no other"):
+        tuning_mixture(Data(tfds_data_dir=samples_dir, mixture=f'{REGISTERED}rte+sst2'))
 
 
 def test_names_are_resolved_by_their_longest_known_part():

@@ -1,13 +1,15 @@
 """Running text passes through the same stream, every token of it once."""
 
+import json
+
 import numpy as np
 import pytest
 
-from flan_jax.data import source
+from flan_jax.data import prepare, source
 from flan_jax.data.catalogue_task import read_examples
 from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.settings import Data
-from flan_jax.data.text import text_task
+from flan_jax.data.text import fingerprint, text_task
 from flan_jax.errors import UserError
 from flan_jax.packing.pack import packed_sequences, sampled_examples
 from flan_jax.packing.settings import Stream
@@ -69,6 +71,27 @@ def test_text_is_packed_like_any_mixture(folder):
         next(again).responses[0].tolist()
         == next(sampled_examples(tuning_mixture(data), settings)).responses[0].tolist()
     )
+
+
+def test_a_word_put_right_is_another_text(folder):
+    mixture = f'text:{folder}/*.txt'
+    before = fingerprint(mixture, '')
+    assert fingerprint(mixture, '') == before
+    text = (folder / 'b.txt').read_text()
+    (folder / 'b.txt').write_text(text.replace('The end', 'An end'))  # as many bytes
+    after = fingerprint(mixture, '')
+    assert [name for name in before if before[name] != after[name]] == [str(folder / 'b.txt')]
+
+
+def test_a_dataset_prepared_anew_is_another_text(tmp_path):
+    found = []
+    for colour in ('blue', 'grey'):
+        file, data_dir = tmp_path / f'{colour}.jsonl', str(tmp_path / colour)
+        file.write_text(json.dumps({'sentence': f'The sea is {colour}.', 'label': 1, 'idx': 0}) + '\n')
+        prepare.write_dataset('glue/sst2:2.0.0', {'train': file}, data_dir, origin='')
+        found.append(fingerprint('tfds:glue/sst2:2.0.0:sentence', data_dir))
+    (before, after) = (of['glue/sst2:2.0.0'] for of in found)
+    assert before[:2] == after[:2] and before != after
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import optax
 
-from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.distributed.batches import addressable_sequences, device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh, parameter_layout
 from flan_jax.distributed.virtual_devices import prevent_deadlock
 from flan_jax.model import decoder
@@ -26,9 +26,9 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.packing.example import Example
 from flan_jax.packing.layout import Shape, lay_out
-from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.digests import digests
 from flan_jax.training.program import training_program
+from flan_jax.training.run_checkpoints import Checkpoints
 from flan_jax.training.settings import Training
 from flan_jax.tuning.full import Full
 
@@ -81,7 +81,7 @@ def tune(mesh, data, training=TRAINING, config=CONFIG, params=None, saved=None):
 
     It starts from the newest of the checkpoints `saved`, where these are given.
     """
-    indices, params = addressed(mesh, training.batch_size), params or first_params(config)
+    indices, params = addressable_sequences(mesh, training.batch_size), params or first_params(config)
     with jax.set_mesh(mesh):
         program = training_program(config, NextToken(), Full(), training, mesh, ('all',))
         state, losses = saved and saved.restore(program.layout), []

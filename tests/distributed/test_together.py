@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from flan_jax.distributed.batches import addressed, check_batch, check_replicas, device_batch
+from flan_jax.distributed.batches import addressable_sequences, check_batch, check_replicas, device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.distributed.processes import broadcast_from_first
 from flan_jax.settings import SettingsError
@@ -66,7 +66,7 @@ def test_a_signal_after_the_last_call_is_not_lost(found):
 def test_a_process_gives_what_its_devices_hold():
     mesh = make_mesh(Parallelism())
     size = 3 * mesh.size
-    assert list(addressed(mesh, size)) == list(range(size))
+    assert list(addressable_sequences(mesh, size)) == list(range(size))
     values = np.arange(2 * size).reshape(size, 2)
     batch = device_batch({'tokens': values, 'scores': values[:, 0]}, np.arange(size), mesh, size)
     np.testing.assert_array_equal(batch['tokens'], values)

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from flan_jax.distributed import processes
-from flan_jax.distributed.batches import ReplicaError, addressed, check_replicas, device_batch
+from flan_jax.distributed.batches import ReplicaError, addressable_sequences, check_replicas, device_batch
 from flan_jax.distributed.mesh import Parallelism, make_mesh
 from flan_jax.distributed.preemption import Preempted, termination_noted
 from flan_jax.errors import UserError
@@ -44,7 +44,7 @@ def first_params():
 def replica_errors():
     """What is found of a batch that is the same everywhere, and of one whose processes hold different sequences."""
     mesh = make_mesh(Parallelism(tensor=jax.device_count()))
-    indices = addressed(mesh, 4)
+    indices = addressable_sequences(mesh, 4)
     whole = np.arange(12).reshape(4, 3)
     batches = [{'tokens': whole, 'positions': whole + shift} for shift in (0, jax.process_index())]
     batches = [device_batch(batch, indices, mesh, 4) for batch in batches]

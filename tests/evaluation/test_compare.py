@@ -116,6 +116,8 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert 'McNemar' in capsys.readouterr().out
     (found,) = json.loads(output.read_text())['comparisons']
     assert (found['score_a'], found['score_b'], found['only_a'], found['only_b']) == (25.0, 75.0, 1, 3)
+    assert main.main(['compare', str(a), str(tmp_path / 'b'), f'--output={tmp_path}']) == 2
+    assert 'is a folder' in capsys.readouterr().err
     assert main.main(['compare', str(tmp_path / 'nothing')]) == 2
     assert '`flan-jax evaluate` writes them' in capsys.readouterr().err
 

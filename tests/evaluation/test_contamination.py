@@ -136,6 +136,8 @@ def test_a_corpus_is_searched_in_all_forms(corpora, data_dir):
         ('books', UserError, 'write text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD'),
         ('text:nowhere/*.txt', UserError, 'no file matches nowhere'),
         ('jsonl:{folder}/bad.jsonl:text', UserError, "bad.jsonl, line 1: no JSON object with a field 'text'"),
+        ('jsonl:{folder}/latin.jsonl:text', UserError, 'latin.jsonl, line 1: not UTF-8'),
+        ('text:{folder}/latin.jsonl', UserError, 'latin.jsonl, line 1: not UTF-8'),
         ('jsonl:{folder}/number.jsonl:text', UserError, 'not a text'),
         ('tfds:super_glue/rte:1.0.2:premiss', UserError, "has the fields .*, not 'premiss'"),
         ('tfds:wiki40b/en:1.3.0:text', MissingDataError, 'wiki40b/en:1.3.0 is not prepared'),
@@ -143,6 +145,7 @@ def test_a_corpus_is_searched_in_all_forms(corpora, data_dir):
 )
 def test_a_corpus_that_cannot_be_read_is_refused(name, error, message, data_dir, tmp_path):
     (tmp_path / 'bad.jsonl').write_text('{"content": "a"}\n')
+    (tmp_path / 'latin.jsonl').write_bytes('{"text": "é"}\n'.encode('latin-1'))
     (tmp_path / 'number.jsonl').write_text('{"text": 1}\n')
     with pytest.raises(error, match=message):
         check_corpus(name.format(folder=tmp_path), data_dir)

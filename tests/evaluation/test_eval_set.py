@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 
 import pytest
+import tokenizers
 
 from flan_jax import catalogue
 from flan_jax.data.catalogue_task import read_examples
@@ -55,6 +56,23 @@ def plain(example):
     values |= {name: list(values[name]) for name in ('references', 'choices', 'marks')}
     values['prompt_tokens'] = example.prompt_tokens.tolist()
     return values | {'choice_tokens': [tokens.tolist() for tokens in example.choice_tokens]}
+
+
+def test_options_that_a_vocabulary_does_not_tell_apart_are_counted(samples_dir, tmp_path, capsys):
+    """`yes` and `no` are the same unknown word to it, so that the first option would always win."""
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({'<unk>': 0, '</s>': 1, 'yes.': 2}, unk_token='<unk>'))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / 'tokenizer.json'))
+    (tmp_path / 'tokenizer_config.json').write_text('{"eos_token": "</s>"}')
+    evaluation = Evaluation(splits=('test',), templates=(0,))
+    eval_set = EvalSet(evaluation, [catalogue.dataset('rte')], {'inputs': 64, 'targets': 8}, samples_dir, 0)
+    (key,) = eval_set.keys
+    number = len(eval_set.examples(key, Vocabulary(), Flan()))
+    assert 'same tokens' not in capsys.readouterr().err
+    eval_set.examples(key, Vocabulary(str(tmp_path)), Flan())
+    assert f'in {number} of {number} examples several options have the same tokens' in ' '.join(
+        capsys.readouterr().err.split()
+    )
 
 
 @pytest.mark.parametrize(

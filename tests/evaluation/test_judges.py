@@ -64,8 +64,9 @@ def test_what_a_file_keeps_apart_as_input_is_part_of_the_question(tmp_path):
     (tmp_path / 'answers.json').write_text(json.dumps(rows))
     asked = ['Translate.\n\noui', 'Translate.\n\nnon', 'Translate.']
     assert list(read_answers(tmp_path / 'answers.json')) == asked
-    read = read_prompts(tmp_path / 'answers.json')
-    assert [one.prompt for one in read] == asked and [one.context for one in read] == ['oui', 'non', '']
+    prompts = read_prompts(tmp_path / 'answers.json')
+    assert [(prompt.name, prompt.text) for prompt in prompts] == [(text, text) for text in asked]
+    assert [prompt.context for prompt in prompts] == ['oui', 'non', '']
     said = [row | {'output_1': row['output'], 'output_2': 'x', 'preference': 1} for row in rows]
     (tmp_path / 'verdicts.json').write_text(json.dumps(said))
     pairs = [Pair(prompt, answer, 'x') for prompt, answer in read_answers(tmp_path / 'answers.json').items()]

@@ -16,10 +16,10 @@ from flan_jax.evaluation import records
 from flan_jax.evaluation.eval_set import EvalExample
 from flan_jax.evaluation.evaluator import example_record
 from flan_jax.evaluation.judges.exact import judgement
+from flan_jax.evaluation.model_identity import checkpoint_identity
 from flan_jax.evaluation.option_scores import SCORES, WITH_EOS, WITHOUT_EOS, option_scores
 from flan_jax.evaluation.records import ModelRecords, RecordKey, RecordsError
 from flan_jax.evaluation.results import results
-from flan_jax.evaluation.weights import checkpoint_identity
 from flan_jax.training import checkpoints
 
 

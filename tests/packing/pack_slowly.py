@@ -3,8 +3,8 @@
 import sys
 import time
 
-from flan_jax.packing import parts
+from flan_jax.packing import resumable
 from tests.packing.test_resume import pack
 
-parts.SEQUENCES_PER_PART = 4
+resumable.SEQUENCES_PER_PART = 4
 pack(*sys.argv[1:3], 'one dataset', lambda sequences: time.sleep(0.05 * sequences))

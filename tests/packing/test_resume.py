@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flan_jax.data.formats.chat_template import ChatTemplate
 from flan_jax.data.parts import Part
 from flan_jax.data.settings import Data
-from flan_jax.packing import parts, readers
+from flan_jax.packing import readers, resumable
 from flan_jax.packing.best_fit import BestFitPacker
 from flan_jax.packing.pack import write_stream
 from flan_jax.packing.sequence_files import file_name
@@ -81,11 +81,13 @@ def kill_after(count):
 @pytest.mark.parametrize('kind', [kind for kind in PACKINGS if kind != 'one dataset'])
 def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, monkeypatch):
     """Killed in the middle of a part; what was in parts is not tokenised again."""
-    monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+    monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     whole = pack(samples_dir, tmp_path / 'whole', kind)
     read = []
-    tokenised = readers.tokenised
-    monkeypatch.setattr(readers, 'tokenised', lambda *given: map(lambda ex: read.append(1) or ex, tokenised(*given)))
+    to_examples = readers.to_examples
+    monkeypatch.setattr(
+        readers, 'to_examples', lambda *given: map(lambda ex: read.append(1) or ex, to_examples(*given))
+    )
     total = len(PackedStream(whole))
     assert total >= 10
     with pytest.raises(Killed):
@@ -102,12 +104,12 @@ def test_packing_goes_on_where_it_was_bit_for_bit(kind, samples_dir, tmp_path, m
 def test_sigkill_in_the_middle(samples_dir, tmp_path, monkeypatch):
     """A process of its own, killed when it has written a part; its lock is gone with it."""
     child = forked.Process('tests.packing.pack_slowly', [samples_dir, tmp_path / 'killed'])
-    while child.poll() is None and not list(tmp_path.glob(f'killed/.*.parts/{parts.STATE}')):
+    while child.poll() is None and not list(tmp_path.glob(f'killed/.*.parts/{resumable.STATE}')):
         time.sleep(0.01)
     child.kill()
     child.communicate()
     assert child.returncode == -signal.SIGKILL, child.said()
-    monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+    monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     whole, found = (pack(samples_dir, tmp_path / name, 'one dataset') for name in ('whole', 'killed'))
     assert (whole / file_name(0)).read_bytes() == (found / file_name(0)).read_bytes()
 
@@ -117,15 +119,15 @@ def killed(samples_dir, tmp_path_factory):
     """The folder of a packing that was killed, and the stream that it would have become."""
     folder = tmp_path_factory.mktemp('packing')
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+        patch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
         pack(samples_dir, folder / 'killed', 'one dataset', kill_after(9))
     return folder / 'killed', pack(samples_dir, folder / 'whole', 'one dataset')
 
 
 @pytest.mark.parametrize('damage', ['truncate', 'flip', 'empty'])
-@pytest.mark.parametrize('file', [parts.STATE, '4'])
+@pytest.mark.parametrize('file', [resumable.STATE, '4'])
 def test_damaged_parts_are_named_and_packed_anew(file, damage, killed, samples_dir, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+    monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     before, whole = killed
     shutil.copytree(before, tmp_path / 'killed')
     (path,) = tmp_path.glob(f'killed/.*.parts/{file}')
@@ -141,7 +143,7 @@ def test_damaged_parts_are_named_and_packed_anew(file, damage, killed, samples_d
 
 def test_two_processes_may_pack_the_same(samples_dir, tmp_path, monkeypatch):
     """The second finds the parts locked, and packs by itself."""
-    monkeypatch.setattr(parts, 'SEQUENCES_PER_PART', 4)
+    monkeypatch.setattr(resumable, 'SEQUENCES_PER_PART', 4)
     other = []
 
     def once(_):

@@ -17,10 +17,10 @@ from flan_jax.errors import UserError
 from flan_jax.packing import sequence_files
 from flan_jax.packing.example import Example, PackedSequence
 from flan_jax.packing.pack import write_stream
+from flan_jax.packing.seqio_examples import fetch_padded, fetch_ragged
 from flan_jax.packing.sequence_files import SequenceFiles, file_name, write_sequences
 from flan_jax.packing.settings import Stream
 from flan_jax.packing.stream import PackedStream, StreamError, StreamManifest, fingerprint, write
-from flan_jax.packing.tokenised import of_any, of_catalogue
 from flan_jax.settings import SettingsError
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
@@ -207,7 +207,7 @@ def test_tasks_of_others_are_read_whatever_their_numbers_are():
         examples = tf.data.Dataset.from_generator(
             lambda rows=rows: ({**row, 'answers': {'text': ['a']}} for row in rows), output_signature=nested
         )
-        found = list(of_any(examples, 'task'))
+        found = list(fetch_ragged(examples, 'task'))
         assert [example['inputs'].tolist() for example in found] == inputs
         np.testing.assert_equal([example['weights'].tolist() for example in found], weights)
 
@@ -217,7 +217,7 @@ def test_padding_changes_nothing_of_the_catalogues_tasks(name, samples_dir):
     task = training_task(catalogue.dataset(name), Vocabulary(), samples_dir)
     lengths = {'inputs': 100, 'targets': 30}
     padded, ragged = (
-        list(read(read_examples(task, lengths, split='train', seed=0), name)) for read in (of_catalogue, of_any)
+        list(read(read_examples(task, lengths, split='train', seed=0), name)) for read in (fetch_padded, fetch_ragged)
     )
     assert len(padded) == len(ragged) >= 8
     np.testing.assert_equal(padded, ragged)

@@ -3,13 +3,20 @@
 import pytest
 
 from flan_jax import catalogue
-from flan_jax.reports.paper import PAPER
+from flan_jax.reports.paper import PAPER, paper_result
 
 
 def test_the_papers_datasets_are_named_as_in_the_catalogue():
     known = {f'{d.name} {t.variant}'.strip() for d in catalogue.DATASETS.values() for t in d.forward_templates.values()}
     assert set(PAPER) <= known
     assert len(PAPER) == 47
+
+
+def test_few_shot_scores_of_the_paper_stand_in_place_of_zero_shot_ones():
+    assert paper_result('cb', 0) == PAPER['cb'] and paper_result('cola', 2) is None
+    few_shot = paper_result('cb', 4)
+    assert (few_shot.base, few_shot.mean, few_shot.std, few_shot.best_dev) == (34.4, 82.6, 4.4, None)
+    assert paper_result('wsc273', 4) is None  # it has no exemplars
 
 
 def test_cluster_means_of_the_paper():

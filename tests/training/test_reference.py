@@ -109,8 +109,8 @@ def test_a_pass_that_was_killed_goes_on(stream, monkeypatch):
     model = reference_of(program_of(Full()), base)
     expected = model.log_probs(stream, range(len(stream)), 4)
     parts = ColumnParts(stream, 'reference', model.fingerprint, 4)
-    assert [list(places) for places in parts.places] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    parts.write(parts.places[1], expected[4:8] + 100)
+    assert [list(indices) for indices in parts.ranges] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    parts.write(parts.ranges[1], expected[4:8] + 100)
     with_reference(stream, model, 4)
     found = read_column(stream, 'reference', model.fingerprint).rows(list(range(10)))
     np.testing.assert_array_equal(found[4:8], expected[4:8] + 100)

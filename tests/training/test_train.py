@@ -20,7 +20,7 @@ from flan_jax.packing.stream import PackedStream
 from flan_jax.run import Run
 from flan_jax.settings import SettingsError
 from flan_jax.tokenizers.vocabulary import Vocabulary
-from flan_jax.training import checkpoints, metrics_log
+from flan_jax.training import checkpoints, metrics_log, run_checkpoints
 from flan_jax.training.initial import base_weights
 from flan_jax.training.monitor import TrainingError
 from flan_jax.training.program import training_program
@@ -195,9 +195,9 @@ def test_where_the_newest_checkpoint_is_broken_the_one_before_is_used(uninterrup
     assert_same_run(copy, uninterrupted)
     message = ' '.join(capsys.readouterr().err.split())
     assert '/7 cannot be read' in message and 'going on from step 6' in message
-    assert [path.name.partition('-')[0] for path in pathlib.Path(copy.model_dir, checkpoints.DAMAGED).iterdir()] == [
-        '7'
-    ]
+    assert [
+        path.name.partition('-')[0] for path in pathlib.Path(copy.model_dir, run_checkpoints.DAMAGED).iterdir()
+    ] == ['7']
 
 
 def test_where_no_checkpoint_is_sound_nothing_is_lost(uninterrupted, tmp_path):

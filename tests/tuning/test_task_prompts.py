@@ -16,8 +16,8 @@ from flan_jax.objectives.next_token import NextToken
 from flan_jax.packing.best_fit import pack
 from flan_jax.settings import SettingsError, as_plain
 from flan_jax.training.program import training_program
+from flan_jax.training.prompt_validation import PromptValidator
 from flan_jax.training.settings import Training
-from flan_jax.training.validation import Validation
 from flan_jax.tuning.early_stopping import EarlyStopping
 from flan_jax.tuning.independent import after_validation
 from flan_jax.tuning.prompt import Prompt
@@ -228,7 +228,7 @@ def test_validation_gives_every_prompt_the_loss_of_its_own_texts():
     base, prompts = random_params(config, 0.3), random_prompts(config, tuning)
     examples = random_examples(20)
     batch = {name: np.asarray(value) for name, value in batch_of(sequences_of(examples), 160).items()}
-    validation = Validation(program, [batch | {'sequence_ids': np.arange(4)}], TASKS)
+    validation = PromptValidator(program, [batch | {'sequence_ids': np.arange(4)}], TASKS)
     state = program.start({name: value + 0 for name, value in prompts.items()})
     state, losses = validation(state, base)
     for name, task in zip(tuning.prompt_names, (0, 1, 2, 0)):

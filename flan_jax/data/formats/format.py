@@ -1,37 +1,38 @@
-"""What a prompt format is: what stands before, between and after the texts of an example."""
+"""The interface of prompt formats: the text before, between and after the parts of an example."""
 
 import abc
 import dataclasses
 from typing import Any, ClassVar
 
-from flan_jax.data.formats.dialogue import Dialogue, EncodedDialogue, split_at
+from flan_jax.data.formats.dialogue import WANTED, Dialogue, EncodedDialogue, split_at
 from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
 
 EOS_MARK = '\udcff'
-"""Stands for the EOS token while a prompt is text: half a character, which no text of data has."""
+"""Placeholder for the EOS token in the text of a prompt: a lone surrogate, which occurs in no data."""
 
 AS_TEXT = '\udcfe'
-"""Stands before and after what data has written like a special token, while a prompt is text."""
+"""Delimiter, in the text of a prompt, around data that look like a special token."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PromptFormat(Settings, abc.ABC):
     """How the inputs and targets of examples become prompts and responses.
 
-    A format is a subclass with three texts, in which {input} and {target} stand for an example's inputs and targets and
-    {eos} for the EOS token. What stands between two EOS is tokenised as one text, and a response as what it is: the
-    continuation of its prompt. It needs a file of its own in this folder and nothing else.
+    A format is a subclass with three texts, in which {input} and {target} are placeholders for an example's inputs and
+    targets, and {eos} for the EOS token. The text between two EOS is tokenised as a whole. A response is tokenised as
+    the continuation of its prompt. A new format is a new file in this folder.
 
     Attributes:
-      prompt: what a model is given, such as '{input}{eos}'.
-      response: what it shall write, such as '{target}{eos}'.
-      exemplar: what stands before the prompt for every solved example, such as '{input}{eos}{target}{eos}'.
-      begins_with_bos: whether prompts begin with the BOS token, where the vocabulary has one.
-      system: what a system message becomes before the first prompt.
+      prompt: text of a prompt, such as '{input}{eos}'.
+      response: text of a response, such as '{target}{eos}'.
+      exemplar: text of an exemplar before the prompt, such as '{input}{eos}{target}{eos}'.
+      begins_with_bos: whether prompts start with the BOS token, if the vocabulary has one.
+      system: text of a system message before the first prompt.
 
-    Dialogues are exemplars that may be learned: what an exemplar has after prompt and response stands between turns.
+    The turns of a dialogue are written like exemplars: the end of an exemplar's text, after prompt and response,
+    separates turns.
     """
 
     begins_with_bos: ClassVar[bool] = True
@@ -51,52 +52,58 @@ class PromptFormat(Settings, abc.ABC):
 
     @property
     def name(self) -> str:
-        """What records and reports call the format."""
+        """Name of the format in records and reports."""
         return type(self).__name__.lower()
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All that the tokens depend on besides texts and vocabulary, as JSON knows it."""
+        """Everything that tokens depend on, except for texts and vocabulary, in JSON form."""
         texts = {name: getattr(self, name) for name in ('prompt', 'response', 'exemplar', 'begins_with_bos')}
         return {'name': self.name} | texts | dataclasses.asdict(self)
 
     @property
     def response_continues(self) -> bool:
-        """Whether a response goes on in the text of its prompt, rather than after a special token."""
+        """Whether a response continues the text of its prompt, instead of following a special token."""
         return not self.prompt.endswith('{eos}')
 
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a prompt.
 
         Args:
-          vocabulary: the model's.
+          vocabulary: the model's vocabulary.
           text: an example's inputs.
-          max_length: tokens that the prompt may have; a longer one loses the end of `text`, not what follows it.
+          max_length: maximal tokens; a longer prompt loses the end of `text`, but not the text of the format after it.
         """
         ids = self._encode(vocabulary, self.prompt.format(input=text, eos=EOS_MARK), continues=False)
         ids = self.bos(vocabulary) + ids
         return _cut(ids, self.prompt_end(vocabulary), max_length)
 
+    def encode_question(self, vocabulary: Vocabulary, question: str, context: str = '') -> list[int]:
+        """The tokens of a prompt; `context` is the end of the question, the text that it is about, empty for none."""
+        if not context:
+            return self.encode_prompt(vocabulary, question)
+        return self.encode_asked(vocabulary, Dialogue(question, WANTED, context=context)).prompt
+
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a response.
 
         Args:
-          vocabulary: the model's.
+          vocabulary: the model's vocabulary.
           text: an example's targets.
-          max_length: tokens that the response may have; a longer one goes on after them, so it has no end.
+          max_length: maximal tokens; a longer response is truncated, without EOS.
         """
         ids = self._encode(vocabulary, self.response.format(target=text, eos=EOS_MARK), self.response_continues)
         return ids[:max_length]
 
     def encode_empty_prompt(self, vocabulary: Vocabulary) -> list[int]:
-        """What stands before a response whose probability is taken by itself: no text, or a new document.
+        """The tokens of a prompt without text, for the unconditional probability of a response.
 
-        One token at least, since a response's first token is predicted from it.
+        At least one token, from which the first token of the response is predicted.
         """
         return self.encode_prompt(vocabulary, '') or [vocabulary.eos_id]
 
     def segments(self, vocabulary: Vocabulary, dialogue: Dialogue) -> list[str]:
-        """The text of a dialogue: what is read, an answer with its end, and so on; `EOS_MARK` stands for EOS."""
+        """The texts of a dialogue: prompt, answer with its end, next prompt, and so on, with `EOS_MARK` for EOS."""
         if dialogue.history and not self.exemplar.startswith(self.prompt + self.response):
             raise UserError(
                 f'prompt format {self.name!r}: its exemplar does not begin with its prompt and response, so nothing '
@@ -105,8 +112,8 @@ class PromptFormat(Settings, abc.ABC):
         before = self.system.format(system=dialogue.system) if dialogue.system else ''
         turns, segments = dialogue.turns, []
         between = self.exemplar.removeprefix(self.prompt + self.response).format(eos=EOS_MARK) if turns[1:] else ''
-        for place, (question, answer) in enumerate(turns, start=1):
-            prompt = self.prompt_text(question, dialogue.context if place == len(turns) else '')
+        for turn, (question, answer) in enumerate(turns, start=1):
+            prompt = self.prompt_text(question, dialogue.context if turn == len(turns) else '')
             segments += [before + prompt, self.response.format(target=answer, eos=EOS_MARK)]
             before = between
         return segments
@@ -116,20 +123,20 @@ class PromptFormat(Settings, abc.ABC):
         return self.segments(vocabulary, dialogue)
 
     def prompt_text(self, question: str, context: str) -> str:
-        """The text of a prompt; `context` is the part of the question that it is about, with which it ends."""
+        """The text of a prompt; `context` is the end of the question, the text that it is about."""
         return self.prompt.format(input=question, eos=EOS_MARK)
 
     def encode_learned(
         self, vocabulary: Vocabulary, dialogue: Dialogue, max_prompt: int | None = None, max_response: int | None = None
     ) -> EncodedDialogue:
-        """A dialogue of which every answer is learned.
+        """Encodes a dialogue in which every answer is learned.
 
         Args:
-          vocabulary: the model's.
+          vocabulary: the model's vocabulary.
           dialogue: its texts.
-          max_prompt: tokens that the first question may have, with what stands around it; a longer one loses its end.
-          max_response: tokens from the first answer on; the last turns are left out as far as they do not fit, and an
-            answer that does not fit by itself is cut and has no end.
+          max_prompt: maximal tokens of the first question with the format's text; a longer question loses its end.
+          max_response: maximal tokens from the first answer on. Last turns that do not fit are left out; a first answer
+            that does not fit is truncated, without EOS.
         """
         dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
@@ -149,9 +156,9 @@ class PromptFormat(Settings, abc.ABC):
     def encode_asked(
         self, vocabulary: Vocabulary, dialogue: Dialogue, max_prompt: int | None = None, max_response: int | None = None
     ) -> EncodedDialogue:
-        """A dialogue of which the last answer is wanted; all else is its prompt.
+        """Encodes a dialogue in which only the last answer is the response; everything before is the prompt.
 
-        As `encode_learned`, but for a prompt that is too long: it loses its first turns, then the question's end.
+        Arguments as in `encode_learned`. A prompt that is too long loses its first turns, then the question's end.
         """
         dialogue = self.guarded(vocabulary, dialogue)
         turns = len(dialogue.turns)
@@ -167,13 +174,13 @@ class PromptFormat(Settings, abc.ABC):
         return self._within(vocabulary, encoded, end, max_prompt, max_response)
 
     def _encode_segments(self, vocabulary: Vocabulary, segments: list[str]) -> list[list[int]]:
-        """Tokens of each segment: the first with BOS, others as continuing what is before, but after EOS."""
-        continues = [False, *(not segment.endswith(EOS_MARK) for segment in segments[:-1])]
-        first, *others = (self._encode(vocabulary, text, goes_on) for text, goes_on in zip(segments, continues))
+        """The tokens of each segment: the first with BOS, the others as continuations unless they follow EOS."""
+        continuations = [False, *(not segment.endswith(EOS_MARK) for segment in segments[:-1])]
+        first, *others = (self._encode(vocabulary, *segment) for segment in zip(segments, continuations))
         return [self.bos(vocabulary) + first, *others]
 
     def _encode(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
-        """A text with marks of EOS to tokens; where it `continues` another, no space is put before it."""
+        """The tokens of a text with EOS marks; if it `continues` another text, no space is added before it."""
         first, *others = text.split(EOS_MARK)
         ids = self.encode_run(vocabulary, first, continues)
         for other in others:
@@ -181,11 +188,11 @@ class PromptFormat(Settings, abc.ABC):
         return ids
 
     def encode_run(self, vocabulary: Vocabulary, text: str, continues: bool) -> list[int]:
-        """What stands between two EOS to tokens: no other special token comes of it."""
+        """The tokens of the text between two EOS, without any special token."""
         return vocabulary.encode_continuation(text) if continues else vocabulary.encode(text)
 
     def guarded(self, vocabulary: Vocabulary, dialogue: Dialogue) -> Dialogue:
-        """A dialogue whose texts stay text among the format's own words; as it is where these name no special token."""
+        """The dialogue with data that look like special tokens delimited; unchanged if the format has none."""
         return dialogue
 
     def _within(
@@ -196,7 +203,7 @@ class PromptFormat(Settings, abc.ABC):
         max_prompt: int | None,
         max_response: int | None,
     ) -> EncodedDialogue:
-        """Tokens as many as allowed; a prompt keeps the tokens of the text `end`."""
+        """Truncates prompt and response; the prompt keeps the tokens of the text `end`."""
         prompt = _cut(encoded.prompt, self._encode(vocabulary, end, continues=True), max_prompt)
         response = encoded.response[:max_response]
         return dataclasses.replace(
@@ -209,15 +216,15 @@ class PromptFormat(Settings, abc.ABC):
         )
 
     def end_id(self, vocabulary: Vocabulary) -> int:
-        """Id of the token that ends an answer, so that nothing more is generated."""
+        """Id of the token that ends a generated answer."""
         return vocabulary.eos_id
 
     def stops(self) -> tuple[str, ...]:
-        """Texts with which an answer ends, beside its last token; they are no part of it."""
+        """Texts that end a generated answer, in addition to `end_id`; they are not part of it."""
         return ()
 
     def finish(self, text: str) -> str:
-        """What of a generated text is the answer."""
+        """The answer in a generated text."""
         for stop in self.stops():
             text = text.partition(stop)[0]
         return text.strip()

@@ -80,19 +80,17 @@ def text_of(where: str, row: Mapping[str, Any], key: str, default: str | None = 
     return value
 
 
-def question_of(where: str, row: Mapping[str, Any], key: str) -> str:
-    """The question that a row has under a key; that of an `instruction` ends with the row's `input`, where it has one.
+def question_of(where: str, row: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """The question that a row has under a key, and its context: an `instruction` has that of the row's `input`, if any.
+
+    The context is the end of the question, which follows the instruction after a blank line; empty for none.
 
     Raises:
-      ExampleError: where either is no text.
+      ExampleError: if either is no text.
     """
-    asked, context = text_of(where, row, key), input_of(where, row, key)
-    return with_input(asked, context) if context else asked
-
-
-def input_of(where: str, row: Mapping[str, Any], key: str) -> str:
-    """What the question that a row has under a key is about, where it stands apart as `input`; empty for nothing."""
-    return text_of(where, row, 'input', default='').strip() if key == INSTRUCTION else ''
+    question = text_of(where, row, key)
+    context = text_of(where, row, 'input', default='').strip() if key == INSTRUCTION else ''
+    return (with_input(question, context), context) if context else (question, '')
 
 
 def first_key(row: Mapping[str, Any], names: Sequence[str]) -> str | None:

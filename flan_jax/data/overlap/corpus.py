@@ -5,7 +5,7 @@ in files, one a line; `tfds:wiki40b/en:1.3.0:text` a field of a prepared TFDS da
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from etils import epath
 from tensorflow.io import gfile
@@ -59,8 +59,8 @@ def _files(name: str, pattern: str) -> list[epath.Path]:
 def _paragraphs(file: epath.Path) -> Iterator[str]:
     """The paragraphs of a file; one without blank lines is cut where it gets too long to be held."""
     lines, characters = [], 0
-    with file.open('r') as opened:
-        for line in opened:
+    with file.open('rb') as opened:
+        for line in _lines(file, opened):
             if line.strip():
                 lines.append(line)
                 characters += len(line)
@@ -72,8 +72,8 @@ def _paragraphs(file: epath.Path) -> Iterator[str]:
 
 
 def _objects(file: epath.Path, field: str) -> Iterator[str]:
-    with file.open('r') as opened:
-        for number, line in enumerate(opened, start=1):
+    with file.open('rb') as opened:
+        for number, line in enumerate(_lines(file, opened), start=1):
             try:
                 text = json.loads(line)[field]
             except (ValueError, KeyError, TypeError) as error:
@@ -81,3 +81,12 @@ def _objects(file: epath.Path, field: str) -> Iterator[str]:
             if not isinstance(text, str):
                 raise UserError(f'{file}, line {number}: {field!r} is {text!r}, not a text')
             yield text
+
+
+def _lines(file: epath.Path, opened: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a file as text, whatever the locale's encoding is."""
+    for number, line in enumerate(opened, start=1):
+        try:
+            yield line.decode('utf-8')
+        except UnicodeDecodeError as error:
+            raise UserError(f'{file}, line {number}: not UTF-8 ({error.reason}); convert the file') from error

@@ -18,7 +18,7 @@ from flan_jax.data.members import Member
 from flan_jax.data.overlap.compared import EvaluatedRows, Found, is_evaluated
 from flan_jax.data.overlap.raw_texts import raw_texts, text_keys
 from flan_jax.data.settings import Data
-from flan_jax.data.source import kept
+from flan_jax.data.source import cached
 from flan_jax.errors import UserError
 from flan_jax.progress import bar
 
@@ -61,7 +61,7 @@ def without_overlaps(members: Sequence[Member], data: Data) -> tuple[list[Member
     return [_without(member, dropped.get(member.dataset.name), data.tfds_data_dir) for member in members], dropped
 
 
-@kept
+@cached
 def overlapping_examples(tuned: tuple[str, ...], evaluated: tuple[str, ...], data_dir: str) -> dict[str, Dropped]:
     """The training examples of tuned datasets that overlap evaluated ones as far as these are prepared; found once."""
     prepared = [d for d in map(catalogue.dataset, evaluated) if is_evaluated(d, data_dir)]

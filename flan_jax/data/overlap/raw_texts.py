@@ -12,7 +12,7 @@ from flan_jax.catalogue.declaration import Dataset
 from flan_jax.data.features import features_read
 from flan_jax.data.overlap.chunks import Rows, in_chunks
 from flan_jax.data.prepared_source import PreparedSource, keep_usable
-from flan_jax.data.source import kept, prepared_builder
+from flan_jax.data.source import cached, prepared_builder
 
 _FILES_AT_ONCE = _ROWS_OF_EACH = 16
 """How TFDS reads the files of a split in turn (the defaults of `tfds.ReadConfig`)."""
@@ -45,7 +45,7 @@ def _texts_of_examples(dataset: Dataset, split: str, data_dir: str) -> Iterator[
         yield from [[text.decode() for text in texts]] * (1 if examples is None else examples[index])
 
 
-@kept
+@cached
 def text_keys(dataset: Dataset, data_dir: str) -> list[str]:
     """The names of the features that a declaration reads, those of nested ones joined by '/', in order."""
     features = prepared_builder(dataset.source, data_dir).info.features

@@ -88,5 +88,5 @@ def _parsed(where: str, text: str):
 def _texts(where: str, row: Mapping[str, Any]) -> Sequence[str]:
     for asked, answer in KEYS:
         if isinstance(row.get(asked), str) and isinstance(row.get(answer), str):
-            return [question_of(where, row, asked), row[answer]]
+            return [question_of(where, row, asked)[0], row[answer]]
     raise UserError(f'{where}: expected texts called {" or ".join("/".join(keys) for keys in KEYS)}')

@@ -70,7 +70,7 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
 
 def _question(where: str, row: Mapping) -> str | None:
     """What a verdict is on, with the `input` of its instruction where it stands apart; None where it does not say."""
-    return question_of(where, row, INSTRUCTION) if isinstance(row.get(INSTRUCTION), str) else None
+    return question_of(where, row, INSTRUCTION)[0] if isinstance(row.get(INSTRUCTION), str) else None
 
 
 def comparisons_with(baseline: Mapping[str, str], path: epath.PathLike) -> Comparisons:

@@ -1,1 +1,1 @@
-"""Logits processors: rules between the decoder's logits and the choice of the next token, one a file."""
+"""Logits processors: functions applied to the decoder's logits before the next token is chosen, one per file."""

@@ -1,4 +1,4 @@
-"""The third of three rules: what has been said is less likely (Hewitt et al. 2024, Table 8)."""
+"""The third of three rules: tokens that have occurred become less likely (Hewitt et al. 2024, Table 8)."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -9,22 +9,22 @@ from flan_jax.inference.processors.rule import Rule
 from flan_jax.settings import AtLeast
 
 _UNLIKE = ('The', 'is', '0', ' *')
-"""Instructions that begin with different tokens in any vocabulary."""
+"""Instructions that start with different tokens in any vocabulary."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Diversity(Rule):
-    """Adds a score, below 0, to every token that has occurred, however often.
+    """Adds a score, below 0, once to every token that has occurred.
 
     Attributes:
-      score: what is added.
-      since: from where on tokens count: 'instruction' is all of the prompt but what stands before its first
-        instruction, then the answer, as the paper's Listing 1 has it; 'answer' only the answer, as its text says.
-      spares_eos: whether the token that ends answers keeps its score. Listing 1 overwrites that token's score, the
-        authors' code adds to it; both are the same unless the prompt contains the token.
-      first: the first token of prompts that counts where `since` is 'instruction'; None for what the model's prompt
-        format puts before every instruction.
-      eos_id: the token that is spared; None for the one that ends the model's answers.
+      score: the score to add.
+      since: which tokens count as having occurred. 'instruction': those of the prompt from its instruction on, and
+        those of the answer, as in the paper's Listing 1; 'answer': only those of the answer, as in the paper's text.
+      spares_eos: whether the token that ends answers is exempt. Listing 1 overwrites that token's score, the authors'
+        code adds to it; both are the same unless the prompt contains the token.
+      first: index of the first prompt token that counts if `since` is 'instruction'; None for the number of tokens
+        that the model's prompt format puts before every instruction.
+      eos_id: the token that is exempt; None for the one that ends the model's answers.
     """
 
     score: float = -1.5
@@ -50,6 +50,6 @@ class Diversity(Rule):
 
 
 def _tokens_before_instructions(model) -> int:
-    """How many tokens all prompts begin with, whatever the instruction is."""
+    """Number of tokens that all prompts start with, whatever the instruction."""
     first, *others = (model.prompt_format.encode_prompt(model.vocabulary, text) for text in _UNLIKE)
     return next(i for i in range(len(first)) if any(other[i : i + 1] != [first[i]] for other in others))

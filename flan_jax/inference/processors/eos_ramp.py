@@ -1,4 +1,4 @@
-"""The first of three rules: the longer an answer is, the likelier it ends (Hewitt et al. 2024, Table 8)."""
+"""The first of three rules: the longer an answer, the more likely it ends (Hewitt et al. 2024, Table 8)."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -9,18 +9,18 @@ from flan_jax.inference.processors.rule import Rule
 from flan_jax.settings import AtLeast, Count
 
 _LISTED_LENGTH, _LISTED_WEIGHT = 1024, 100.0
-"""What the paper's Listing 1 gives beyond so many tokens."""
+"""The paper's Listing 1 adds this weight beyond this length."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EosRamp(Rule):
-    """Adds to the token that ends answers what rises with the tokens of the answer.
+    """Adds a score to the token that ends answers, which rises with the length of the answer.
 
     Attributes:
-      weight: what is reached at `length`.
-      length: tokens of an answer; from 0 tokens to here the score rises linearly.
-      beyond: what is added from there on: 'nothing', as in the paper's runs (its authors call it a mistake);
-        'listing' for nothing up to 1,024 tokens and 100 after, as the paper prints it; 'weight' for the full weight.
+      weight: the score at `length`.
+      length: number of tokens up to which the score rises linearly from 0.
+      beyond: the score from `length` on. 'nothing': 0, as in the paper's runs (its authors call it a mistake);
+        'listing': 0 up to 1,024 tokens and 100 after, as printed in the paper; 'weight': the full weight.
       eos_id: the token; None for the one that ends the model's answers.
     """
 
@@ -34,7 +34,7 @@ class EosRamp(Rule):
         return dataclasses.replace(self, eos_id=eos_id)
 
     def score(self, count):
-        """What is added after `count` tokens of an answer, float32 []."""
+        """The score after `count` tokens of an answer, a float32 scalar."""
         rising = self.weight * count / self.length
         listed = jnp.where(count > _LISTED_LENGTH, _LISTED_WEIGHT, 0.0)
         beyond = {'nothing': 0.0, 'listing': listed, 'weight': self.weight}[self.beyond]

@@ -1,7 +1,7 @@
-"""What a logits processor is: a rule between the decoder's logits and the choice of the next token.
+"""The interface of logits processors: functions applied to the decoder's logits before the next token is chosen.
 
-Shape letters: B answers being generated (with beam search every beam of every prompt), P tokens of a prompt and N of an
-answer at most, V vocabulary.
+Shape letters: B answers being generated (in beam search, all beams of all prompts), P maximal tokens of a prompt, N
+maximal tokens of an answer, V vocabulary.
 """
 
 import abc
@@ -15,7 +15,7 @@ from flan_jax.inference.loaded import LoadedModel
 from flan_jax.settings import Settings
 
 NO_TOKEN = -1
-"""Stands where a prompt has no token."""
+"""Padding of prompts."""
 
 
 @jax.tree_util.register_dataclass
@@ -24,9 +24,9 @@ class Generated:
     """The answers so far.
 
     Attributes:
-      tokens: of every answer, [B, N]; the first `count` are generated, what follows them means nothing.
-      count: tokens generated so far, equally many for every answer, [].
-      prompts: the tokens of every answer's prompt, at the left, then `NO_TOKEN`, [B, P].
+      tokens: tokens of every answer, [B, N], of which only the first `count` are set.
+      count: number of tokens generated so far, the same for every answer, a scalar.
+      prompts: the prompt of every answer, padded on the right with `NO_TOKEN`, [B, P].
     """
 
     tokens: jax.Array
@@ -38,10 +38,10 @@ class Generated:
 
         Args:
           vocabulary_size: V.
-          first: the first token of the prompt that counts; None where only the answer does.
+          first: index of the first prompt token that counts; None if only the answer counts.
         """
         generated_N = jnp.arange(self.tokens.shape[1]) < self.count
-        tokens = jnp.where(generated_N, self.tokens, vocabulary_size)  # beyond the vocabulary: dropped below
+        tokens = jnp.where(generated_N, self.tokens, vocabulary_size)  # out of bounds: dropped by the scatter below
         if first is not None:
             prompts = self.prompts[:, first:]
             tokens = jnp.concatenate([jnp.where(prompts == NO_TOKEN, vocabulary_size, prompts), tokens], axis=1)
@@ -50,14 +50,14 @@ class Generated:
 
 
 class LogitsProcessor(Settings, abc.ABC):
-    """A rule; its fields are its settings. Rules whose fields are equal share what is compiled.
+    """A logits processor; its fields are its settings. Processors with equal fields share compiled programs.
 
-    It is traced once into a compiled loop: what it does may depend on the values of its arguments only through JAX's
-    operations. It must leave at least one token of every answer possible.
+    It is traced into a compiled loop: it may depend on the values of its arguments through JAX operations only. It must
+    leave at least one token of every answer possible.
     """
 
     def of_model(self, model: LoadedModel) -> 'LogitsProcessor':
-        """The rule for one model, where it depends on vocabulary or prompt format; raises UserError if it has none."""
+        """This processor for a model's vocabulary and prompt format; raises UserError if it does not fit them."""
         return self
 
     @abc.abstractmethod

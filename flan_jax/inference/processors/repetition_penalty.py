@@ -1,4 +1,4 @@
-"""Repetition penalty: what has occurred is less likely (Keskar et al. 2019, section 4.1); LIMA decodes with 1.2."""
+"""Repetition penalty: tokens that have occurred become less likely (Keskar et al. 2019, section 4.1); LIMA uses 1.2."""
 
 import dataclasses
 
@@ -12,10 +12,10 @@ from flan_jax.settings import Positive
 class RepetitionPenalty(LogitsProcessor):
     """Divides positive logits of tokens that have occurred by the penalty, and multiplies negative ones by it.
 
-    Tokens of the prompt count, as they do in transformers.
+    Tokens of the prompt count as well, as in transformers.
 
     Attributes:
-      value: the penalty; 1 changes nothing, above 1 repetitions are less likely.
+      value: the penalty; 1 changes nothing, above 1 repetitions become less likely.
     """
 
     value: Positive

@@ -1,8 +1,8 @@
-"""What a rule is: an expert whose scores are added to the logits (Hewitt et al. 2024, section 5.2).
+"""The interface of rules, whose scores are added to the logits (Hewitt et al. 2024, section 5.2).
 
-The rules are a distribution of their own, softmax(r) with r the sum of their scores, and the model with the rules is
-the product of the two, p(w | x) rules(w | x) / Z(x) (Hinton 2002). What softmax divides by cancels, so the product is
-softmax(logits + r): a chain of rules is the adapter, and a rule that is left out of the chain is an ablation.
+The rules define a distribution softmax(r), with r the sum of their scores. The adapted model is the product of experts
+p(w | x) rules(w | x) / Z(x) (Hinton 2002). Normalisers cancel, so that the product is softmax(logits + r): a chain of
+rules is the paper's adapter, and leaving a rule out of the chain is an ablation.
 
 Shape letters: B answers being generated, V vocabulary.
 """
@@ -19,7 +19,7 @@ class Rule(LogitsProcessor):
 
     @abc.abstractmethod
     def bias(self, vocabulary_size: int, generated: Generated) -> jax.Array:
-        """What is added to the logits, float32 [B, V] or [V]."""
+        """The scores to add to the logits, float32 [B, V] or [V]."""
 
     def __call__(self, logits_BxV, generated):
         return logits_BxV + self.bias(logits_BxV.shape[-1], generated)

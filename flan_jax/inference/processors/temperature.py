@@ -1,4 +1,4 @@
-"""Temperature: how far sampling prefers what is likely (Ackley et al. 1985)."""
+"""Sampling temperature (Ackley et al. 1985)."""
 
 import dataclasses
 
@@ -11,8 +11,7 @@ class Temperature(LogitsProcessor):
     """Divides logits by a temperature.
 
     Attributes:
-      value: the temperature; below 1 likely tokens become likelier, above 1 all tokens more alike. `Greedy` is what it
-        tends to at 0.
+      value: the temperature; below 1 the distribution is sharper, above 1 flatter. The limit at 0 is `Greedy`.
     """
 
     value: Positive

@@ -1,4 +1,4 @@
-"""The second of three rules: some tokens are always likelier, or less likely (Hewitt et al. 2024, Table 8)."""
+"""The second of three rules: constant scores for some tokens (Hewitt et al. 2024, Table 8)."""
 
 import dataclasses
 from typing import Annotated
@@ -13,17 +13,17 @@ from flan_jax.tokenizers.vocabulary import TokenTextError
 DISCOURAGED = {'<': -4.0, ' <': -4.0, '|': -4.0, ' I': -5.0, 'I': -5.0, ' We': -3.0, 'What': -5.0, ' should': -6.0}
 ENCOURAGED = dict.fromkeys((' *', ' -', '   ', ' #', ' ##', '\n', '!'), 1.0)
 PAPER = DISCOURAGED | ENCOURAGED
-"""The scores by text (Table 8, in Llama 2's vocabulary). 'What' as Listing 1 and the authors' code have it; the table
+"""The scores by text (Table 8, for Llama 2's vocabulary). 'What' is as in Listing 1 and the authors' code; the table
 prints -3."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenScores(Rule):
-    """Adds a score to each of some tokens, which are named by their texts.
+    """Adds a score to each of several tokens, given by their texts.
 
     Attributes:
-      texts: what each of the tokens says in the middle of a text; a space before a word belongs to it.
-      scores: of these, one each.
+      texts: the text of each token within a longer text; a space before a word is part of it.
+      scores: a score for each text.
     """
 
     texts: tuple[Text, ...] = tuple(PAPER)
@@ -33,7 +33,7 @@ class TokenScores(Rule):
         _check_pairs('TokenScores.texts', self.texts, 'TokenScores.scores', self.scores)
 
     def of_model(self, model):
-        """The same with ids; raises UserError for texts for which the vocabulary has no token, or several."""
+        """The same scores by id; raises UserError for texts that are not exactly one token of the vocabulary."""
         ids, refused = [], []
         for text in self.texts:
             try:
@@ -53,11 +53,11 @@ class TokenScores(Rule):
 
 @dataclasses.dataclass(frozen=True)
 class IdScores(Rule):
-    """Adds a score to each of some tokens, which are named by their ids.
+    """Adds a score to each of several tokens, given by their ids.
 
     Attributes:
-      ids: of the tokens.
-      scores: of these, one each.
+      ids: ids of the tokens.
+      scores: a score for each id.
     """
 
     ids: tuple[Annotated[int, AtLeast(0)], ...]
@@ -70,9 +70,9 @@ class IdScores(Rule):
         return jnp.zeros(vocabulary_size).at[jnp.array(self.ids, int)].set(jnp.array(self.scores))
 
 
-def _check_pairs(name: str, keys: tuple, of_scores: str, scores: tuple[float, ...]) -> None:
-    """Raises SettingsError unless every key is there once and has a score."""
+def _check_pairs(name: str, keys: tuple, scores_name: str, scores: tuple[float, ...]) -> None:
+    """Raises SettingsError unless keys are distinct and each has a score."""
     if len(keys) != len(scores):
-        raise SettingsError(f'{name} and {of_scores} have {len(keys)} and {len(scores)} entries; give one score each')
+        raise SettingsError(f'{name} and {scores_name} have {len(keys)} and {len(scores)} entries; give one score each')
     if repeated := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
         raise SettingsError(f'{name}: {repeated[0]!r} stands there twice; one score each')

@@ -1,4 +1,4 @@
-"""Top-k: only the likeliest tokens can be sampled (Fan et al. 2018, section 5.4)."""
+"""Top-k sampling: only the k most likely tokens can be sampled (Fan et al. 2018, section 5.4)."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ from flan_jax.settings import Count
 
 @dataclasses.dataclass(frozen=True)
 class TopK(LogitsProcessor):
-    """Makes all tokens impossible but the likeliest.
+    """Masks all but the most likely tokens.
 
     Attributes:
-      k: how many stay possible; tokens as likely as the last of them do, too.
+      k: number of tokens to keep; tokens as likely as the last of them are kept, too.
     """
 
     k: Count

@@ -11,10 +11,10 @@ from flan_jax.settings import SettingsError
 
 @dataclasses.dataclass(frozen=True)
 class TopP(LogitsProcessor):
-    """Makes all tokens impossible but the fewest likeliest that together have a probability.
+    """Masks all but the smallest set of most likely tokens with a total probability of at least `p`.
 
     Attributes:
-      p: that probability; tokens as likely as the last of them stay possible, too.
+      p: the total probability; tokens as likely as the last of the set are kept, too.
     """
 
     p: float

@@ -1,4 +1,4 @@
-"""The vocabulary mask: models are padded to a multiple, and what lies beyond the vocabulary stands for no text."""
+"""The vocabulary mask: embeddings are padded to a round size, and ids beyond the vocabulary have no text."""
 
 import dataclasses
 
@@ -10,10 +10,10 @@ from flan_jax.settings import Count
 
 @dataclasses.dataclass(frozen=True)
 class VocabularyMask(LogitsProcessor):
-    """Makes ids beyond the vocabulary impossible.
+    """Masks ids beyond the vocabulary.
 
     Attributes:
-      size: tokens of the vocabulary.
+      size: number of tokens in the vocabulary.
     """
 
     size: Count

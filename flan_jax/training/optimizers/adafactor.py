@@ -12,17 +12,17 @@ from flan_jax.tuning.tuning import Tuning
 
 
 def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Applies a transformation to every layer of stacked parameters by itself.
+    """Applies a transformation to each layer of stacked parameters separately.
 
-    Adafactor factors, clips and scales by tensor. On parameters stacked for the scan those would span all layers;
-    mapped over the layer axis they do what they would do on an unrolled model.
+    Adafactor factors, clips and scales by tensor. A tensor that is stacked for the scan spans all layers; mapped over
+    the layer axis, the transformation does what it would do on an unrolled model.
     """
 
     def init(params):
         return jax.vmap(transformation.init)(params) if jax.tree.leaves(params) else optax.EmptyState()
 
     def update(updates, state, params):
-        if not jax.tree.leaves(updates):  # a soft prompt is of no layer
+        if not jax.tree.leaves(updates):  # no stacked parameters, as for a soft prompt
             return updates, state
 
         def one_layer(updates, layer):
@@ -31,7 +31,7 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
             moved, state = transformation.update(gradient, state, params)
             return jax.tree.map(lambda x, layer: x.at[index].set(layer), updates, moved), state
 
-        # Updates take the place of gradients, layer by layer; side by side they would be a third copy of the model.
+        # Updates overwrite gradients, layer by layer; separate arrays would be a third copy of the model in memory.
         layers = jax.numpy.arange(len(jax.tree.leaves(updates)[0]))
         return jax.lax.scan(one_layer, updates, (layers, state, params))
 
@@ -44,7 +44,7 @@ def per_layer(transformation: optax.GradientTransformation) -> optax.GradientTra
 
 @dataclasses.dataclass(frozen=True)
 class Adafactor(Optimizer):
-    """Adafactor. FLAN (section 2.4) names it and no value of it; these are T5's (Raffel et al. 2020, section 3.1.2).
+    """Adafactor. FLAN (section 2.4) states none of its settings; these are T5's (Raffel et al. 2020, section 3.1.2).
 
     Attributes:
       multiply_by_parameter_scale: whether updates are relative to each parameter's root mean square.
@@ -59,7 +59,7 @@ class Adafactor(Optimizer):
     def transformation(
         self, learning_rate: optax.Schedule, weight_decay: float | None, tuning: Tuning
     ) -> optax.GradientTransformation:
-        """Relative to a parameter's size, and factored, where the tuning allows it."""
+        """Updates are relative to a parameter's size, and moments factored, only if the tuning allows it."""
         return per_layer(
             optax.adafactor(
                 learning_rate,

@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter 2019), as LIMA and Hewitt et al. (2024) tune."""
+"""AdamW (Loshchilov & Hutter 2019), as used by LIMA and Hewitt et al. (2024)."""
 
 import dataclasses
 from typing import Annotated
@@ -12,12 +12,12 @@ from flan_jax.tuning.tuning import Tuning
 
 @dataclasses.dataclass(frozen=True)
 class AdamW(Optimizer):
-    """Adam with decoupled weight decay; two moments of every parameter are kept.
+    """Adam with decoupled weight decay; it keeps two moments of every parameter.
 
     Attributes:
-      b1: decay of the mean of gradients.
-      b2: decay of the mean of their squares; 0.95 in LIMA.
-      epsilon: added to the root of the latter.
+      b1: decay of the first moment.
+      b2: decay of the second moment; 0.95 in LIMA.
+      epsilon: added to the root of the second moment.
       clip_norm: gradients of a larger norm, over all parameters, are scaled down to it; None for no bound.
     """
 

@@ -1,4 +1,4 @@
-"""What an optimizer is: how gradients become updates."""
+"""The interface of optimizers."""
 
 import abc
 import dataclasses
@@ -20,7 +20,7 @@ class Optimizer(Settings, abc.ABC):
         """The optimizer in Optax.
 
         Args:
-          learning_rate: by step.
+          learning_rate: learning rate by step.
           weight_decay: rate of decay, see `Training.weight_decay`; None for none.
-          tuning: which parameters move, and what an optimizer may assume of them.
+          tuning: which parameters are trained, and what the optimizer may assume about them.
         """

@@ -1,4 +1,4 @@
-"""A constant learning rate, as FLAN tunes (section 2.4)."""
+"""A constant learning rate, as in FLAN (section 2.4)."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from flan_jax.training.schedules.schedule import Schedule
 
 @dataclasses.dataclass(frozen=True)
 class Constant(Schedule):
-    """The peak, for all steps."""
+    """The peak learning rate at all steps."""
 
     def after_warmup(self, peak: float, steps: int) -> optax.Schedule:
         return optax.constant_schedule(peak)

@@ -1,6 +1,7 @@
-"""A learning rate that falls in a line.
+"""A learning rate that falls linearly.
 
-To 0 in the scripts of Hewitt et al. (2024), with a warm-up of 3 %; to a tenth in LIMA (Zhou et al. 2023, section 3).
+It falls to 0 in the scripts of Hewitt et al. (2024), with a warm-up of 3 %, and to a tenth of the peak in LIMA (Zhou et
+al. 2023, section 3).
 """
 
 import dataclasses

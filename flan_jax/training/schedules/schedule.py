@@ -1,4 +1,4 @@
-"""What a schedule is: how the learning rate goes on after it has risen to its peak."""
+"""The interface of learning-rate schedules."""
 
 import abc
 import dataclasses
@@ -10,14 +10,14 @@ from flan_jax.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Schedule(Settings, abc.ABC):
-    """How the learning rate goes on after the warm-up."""
+    """The learning rate after the warm-up."""
 
     @abc.abstractmethod
     def after_warmup(self, peak: float, steps: int) -> optax.Schedule:
-        """The learning rate of each step after the warm-up, of which there are `steps`."""
+        """The learning rate of the `steps` steps after the warm-up, as a function of the steps since its end."""
 
     def learning_rate(self, peak: float, steps: int, warmup_steps: int) -> optax.Schedule:
-        """The learning rate by step: from 0 to `peak` over the warm-up, then as the schedule says until `steps`."""
+        """The learning rate by step: linear from 0 to `peak` over the warm-up, then `after_warmup`."""
         after = self.after_warmup(peak, max(1, steps - warmup_steps))
         if not warmup_steps:
             return after

@@ -1,4 +1,4 @@
-"""What training asks a model for while it goes on, where a run wants it."""
+"""Probes: measurements of the model at chosen steps of training, one of which may end it."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -6,21 +6,21 @@ from typing import Protocol
 from flan_jax.model.decoder import Params
 
 
-class Answers(Protocol):
-    """Asks the model, and says whether it has learned enough, as `flan_jax.evaluation.instruction_following.curve`."""
+class Probe(Protocol):
+    """Measures the model during training, such as `flan_jax.evaluation.instruction_following.curve.Curve`."""
 
     def is_due(self, done: int) -> bool:
-        """Whether the model is asked after so many updates."""
+        """Whether to measure after `done` updates."""
 
     def __call__(self, done: int, params: Params) -> Mapping[str, float]:
-        """What the log notes of whole weights after so many updates."""
+        """Scalars for the metrics log after `done` updates; `params` are what the decoder reads."""
 
     def ends_tuning(self, done: int) -> bool:
-        """Whether no further update is made after so many."""
+        """Whether `done` updates are enough."""
 
 
-class _Nothing:
-    """Asks nothing."""
+class _NoProbe:
+    """Measures nothing."""
 
     def is_due(self, done: int) -> bool:
         return False
@@ -32,4 +32,4 @@ class _Nothing:
         return False
 
 
-NOTHING = _Nothing()
+NO_PROBE = _NoProbe()

@@ -1,8 +1,8 @@
-"""Packing that was killed goes on: what it had packed is kept in parts until the stream is there.
+"""Resuming packing that was killed: packed sequences are kept in parts until the stream is complete.
 
-Beside the folder of a stream that is being packed is `.NAME.parts`: sequences in files, each there only when it is
-complete, and after each the state of packing in `state`. Who packs next goes on from there; the sequences are the same,
-bit for bit. In buckets, and on disks without locks, packing starts anew.
+Next to the folder of a stream that is being packed is `.NAME.parts`. It holds files of sequences, written atomically,
+and the state of packing after the latest of them in `state`. The next call resumes from there; the sequences are the
+same, bit for bit. In buckets, and on disks without locks, packing starts from the beginning.
 """
 
 import contextlib
@@ -23,23 +23,23 @@ from flan_jax.packing.packing import Packing, State
 from flan_jax.progress import CONSOLE
 
 SEQUENCES_PER_PART = 1024
-"""About what is packed again after a kill, and the least that is kept."""
+"""Sequences per part; at most about this many are packed again after a kill."""
 
 STATE = 'state'
 
 _DAMAGE = (ValueError, TypeError, LookupError, RuntimeError, FileNotFoundError, safetensors.SafetensorError)
-"""What JSON, ArrayRecord and safetensors raise where a file is not what was written."""
+"""Errors of JSON, ArrayRecord and safetensors for files that were changed or truncated."""
 
 _VERSION = 1
-"""Of what a state says."""
+"""Version of the format of states."""
 
 _ABANDONED_SECONDS = 7 * 24 * 3600
-"""After so long the parts of a stream that nobody goes on with are removed."""
+"""Age at which unused parts are removed."""
 
 
 @contextlib.contextmanager
 def resumable(folder: epath.Path, packing: Packing) -> Iterator[Iterator[PackedSequence]]:
-    """The sequences of a packing for the stream in `folder`, those of parts from disk; parts go when all is done."""
+    """The sequences of a packing for the stream in `folder`, from parts if there are any; removes parts at the end."""
     if in_bucket(folder):
         yield iter(packing)
         return
@@ -57,7 +57,7 @@ def resumable(folder: epath.Path, packing: Packing) -> Iterator[Iterator[PackedS
 
 @contextlib.contextmanager
 def _alone_in(parts: epath.Path) -> Iterator[bool]:
-    """Whether no other process packs here; one that does is left to itself, and both pack."""
+    """Locks the parts; yields False if another process packs the same stream, in which case both pack all of it."""
     parts.mkdir(parents=True, exist_ok=True)
     with (parts / 'lock').open('a') as file:
         try:
@@ -69,12 +69,12 @@ def _alone_in(parts: epath.Path) -> Iterator[bool]:
 
 
 def _sequences(parts: epath.Path, packing: Packing) -> Iterator[PackedSequence]:
-    """The sequences of parts, then those that are packed now, which become parts."""
+    """The sequences of existing parts, then newly packed ones, which are written as further parts."""
     state = _restored(parts)
     if state is not None:
         for first in range(0, state.sequences, SEQUENCES_PER_PART):
             yield from map(PackedSequence.from_bytes, _read(parts / f'{first}'))
-        packing.go_on(state)
+        packing.resume(state)
         CONSOLE.print(f'packing goes on after {state.sequences:,} sequences that are in {parts}', soft_wrap=True)
     sequences = iter(packing)
     for first in itertools.count(state.sequences if state else 0, SEQUENCES_PER_PART):
@@ -85,11 +85,11 @@ def _sequences(parts: epath.Path, packing: Packing) -> Iterator[PackedSequence]:
         if len(part) < SEQUENCES_PER_PART:
             return
         _write(parts / f'{first}', part)
-        _keep(parts, packing.state)
+        _save_state(parts, packing.state)
 
 
 def _restored(parts: epath.Path) -> State | None:
-    """Where packing was; None where nothing is kept, or what is kept is damaged, which is said and removed."""
+    """The saved state; None if there is none, or if it is damaged, which is reported, and the state removed."""
     try:
         if not (parts / STATE).exists():
             return None
@@ -107,7 +107,7 @@ def _restored(parts: epath.Path) -> State | None:
     return None
 
 
-def _keep(parts: epath.Path, state: State) -> None:
+def _save_state(parts: epath.Path, state: State) -> None:
     content = json.dumps(state.as_json | {'version': _VERSION, 'per_part': SEQUENCES_PER_PART}).encode()
     _write(parts / STATE, [content, *(sequence.to_bytes() for sequence in state.open.sequences)])
 
@@ -129,7 +129,7 @@ def _read(path: epath.Path) -> list[bytes]:
 
 
 def _remove_abandoned(directory: epath.Path) -> None:
-    """Removes parts that nobody has gone on with for long."""
+    """Removes parts that have not been used for long."""
     for parts in directory.glob('.*.parts'):
         if time.time() - parts.stat().mtime > _ABANDONED_SECONDS:
             shutil.rmtree(parts, ignore_errors=True)

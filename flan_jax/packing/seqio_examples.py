@@ -1,4 +1,4 @@
-"""Tokenised examples, as SeqIO gives them, become examples that can be packed."""
+"""Conversion of tokenised SeqIO examples into `Example`s for packing."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -13,19 +13,22 @@ from flan_jax.packing.example import Example
 _EXAMPLES_PER_FETCH = 16
 
 _KEPT = (INPUTS, TARGETS, WEIGHTS, 'template', *CUTS, BRANCHES, BRANCH_LENGTHS, SCORES)
-"""What packing reads of an example, scalars or vectors."""
+"""Features of an example that packing reads, scalars or vectors."""
 
 
-def of_any(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
-    """What packing reads of the examples of any task; UserError names it where one cannot be rendered."""
+def fetch_ragged(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """The features of any task's examples; raises UserError, naming the task, if one cannot be rendered."""
     examples = examples.map(lambda example: {feature: example[feature] for feature in _KEPT if feature in example})
     for batch in iterated(examples.ragged_batch(_EXAMPLES_PER_FETCH).prefetch(1), name):
         for values in zip(*batch.values()):
             yield dict(zip(batch, values))
 
 
-def of_catalogue(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
-    """The same of a `CatalogueTask`. Batches are padded, with what its numbers never are: ragged ones begin later."""
+def fetch_padded(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """The same for a `CatalogueTask`, with values that do not occur in its features as padding.
+
+    Padded batches start earlier than ragged ones.
+    """
     padding = {
         feature: tf.constant(_padding(spec.dtype), spec.dtype) for feature, spec in examples.element_spec.items()
     }
@@ -37,7 +40,7 @@ def of_catalogue(examples: tf.data.Dataset, name: str) -> Iterator[Mapping[str, 
 
 
 def _padding(dtype: tf.DType) -> float | int | str | bool:
-    """NaN for numbers with a fraction, -1 for ids; flags and texts are scalars, and not padded."""
+    """NaN for floats, -1 for ids; flags and texts are scalars, which are not padded."""
     return np.nan if dtype.is_floating else -1 if dtype.is_integer else '' if dtype == tf.string else False
 
 
@@ -47,13 +50,18 @@ def _without_padding(value: np.ndarray) -> np.ndarray:
     return value[~np.isnan(value)] if value.dtype.kind == 'f' else value[value >= 0]
 
 
-def tokenised(
+def to_examples(
     examples: Iterator[Mapping[str, np.ndarray]], index: int, keep: Callable[[Mapping[str, np.ndarray]], bool]
 ) -> Iterator[Example]:
-    """What `of_any` or `of_catalogue` give of task number `index` and `keep` is true of, as examples.
+    """The examples of task `index` for which `keep` returns True.
+
+    Args:
+      examples: from `fetch_ragged` or `fetch_padded`.
+      index: index of the task.
+      keep: called with every example.
 
     Raises:
-      UserError: where one has no tokens.
+      UserError: if an example has no tokens.
     """
     for example in examples:
         if keep(example):

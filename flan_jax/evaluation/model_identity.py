@@ -1,4 +1,4 @@
-"""What identifies the weights that answered, so that the answers of other weights are never taken for theirs."""
+"""Identities of models, so that records of different weights are never mixed."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from flan_jax.settings import identity
 from flan_jax.training import checkpoints
 
 SAVED = 'saved'
-"""When a checkpoint was committed, in nanoseconds since 1970: no two checkpoints agree in it, copies of one do."""
+"""Key of a checkpoint's commit time, in nanoseconds since 1970: it is unique, and copies of a checkpoint share it."""
 
 
 def checkpoint_identity(folder: epath.PathLike) -> dict[str, Any]:
-    """What identifies the weights of a checkpoint's folder: its step, when it was saved, and what it says of itself.
+    """The identity of a checkpoint's weights: step, time of saving and metadata.
 
     Raises:
       CheckpointError: if there is no checkpoint.
@@ -29,7 +29,7 @@ def checkpoint_identity(folder: epath.PathLike) -> dict[str, Any]:
 
 
 def model_identity(folder: epath.PathLike) -> dict[str, Any]:
-    """What identifies the weights of a model that `flan_jax.loaded_model.load` opens.
+    """The identity of the weights of a model that `flan_jax.loaded_model.load` opens.
 
     Raises:
       CheckpointError: if there is none.
@@ -43,12 +43,12 @@ def model_identity(folder: epath.PathLike) -> dict[str, Any]:
 
 
 def _files_identity(folder: epath.Path, config: str) -> dict[str, Any]:
-    """By its configuration, and name, size and time of its safetensors."""
+    """The configuration, and name, size and modification time of the safetensors files."""
     files = [(file.name, file.stat()) for file in sorted(folder.glob('*.safetensors'))]
     tensors = {name: [found.length, int(found.mtime)] for name, found in files}
     return {'config': read_json(folder / config, 'fetch it again'), 'tensors': tensors}
 
 
 def fresh_identity(model: DecoderConfig, seed: int) -> dict[str, Any]:
-    """What identifies the weights of a decoder that are initialised by seed."""
+    """The identity of random weights, by decoder and seed."""
     return {'fresh': identity(model), 'seed': seed}

@@ -1,14 +1,14 @@
-"""Rankings that are not trained on, rated while the model is trained: its objective's metrics as 'test/NAME'."""
+"""Held-out rankings, rated during training: the objective's metrics on them, logged as 'test/NAME'."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flan_jax.distributed.batches import addressed, device_batch
+from flan_jax.distributed.batches import shard_batch
 from flan_jax.model.decoder import Params
 from flan_jax.model.programs import shared_jit
 from flan_jax.objectives.objective import Metrics
@@ -22,17 +22,18 @@ from flan_jax.training.rated import Rated, RatedExample
 from flan_jax.training.reference import ReferenceModel
 from flan_jax.training.settings import Training
 from flan_jax.training.step import Learning, TrainState, predictions
+from flan_jax.training.validation import summed
 
 
 @dataclasses.dataclass(frozen=True)
 class HeldOut:
-    """What is rated, and when.
+    """The rankings to rate, and when.
 
     Attributes:
-      batches: the rankings, each whole on every process.
-      manifest: of the stream that is trained on; it names tasks and clusters.
-      training: says after which updates a checkpoint is saved.
-      model_dir: the run's folder, in which `flan_jax.training.rated` keeps what every response is rated.
+      batches: the rankings; every process holds all of them.
+      manifest: of the training stream; it names tasks and clusters.
+      training: determines after which updates a checkpoint is saved.
+      model_dir: the run's folder, where `flan_jax.training.rated` writes the ratings of all responses.
     """
 
     batches: Sequence[PackedBatch]
@@ -45,16 +46,16 @@ class HeldOutRankings:
     """Rates rankings by the objective whenever a checkpoint is saved.
 
     Attributes:
-      all_stopped: never; see `flan_jax.training.validation.Validation`, which may stop what is trained.
+      all_stopped: always False; see `flan_jax.training.validation.Validator`.
     """
 
     all_stopped = False
 
     def __init__(self, program: TrainingProgram, held_out: HeldOut, reference: ReferenceModel | None):
-        """Rates with log-probabilities by `reference` where there is one."""
+        """Rates `held_out`; `reference` is the reference model, for objectives that need one."""
         self._held_out = held_out
         self._objective = _ranking(program.learning)
-        self._batches = [_placed(batch.arrays, program) for batch in held_out.batches]
+        self._batches = [shard_batch(batch.arrays, program.mesh) for batch in held_out.batches]
         if reference is not None:
             with jax.set_mesh(reference.mesh):
                 self._batches = [batch | {REFERENCE: reference.of_batch(batch)} for batch in self._batches]
@@ -62,18 +63,17 @@ class HeldOutRankings:
         self._rate = shared_jit(rate, out_shardings=NamedSharding(program.mesh, PartitionSpec()))
 
     def is_due(self, done: int) -> bool:
-        """Whether a checkpoint is saved after so many updates."""
+        """Whether a checkpoint is saved after `done` updates."""
         training = self._held_out.training
         return done > 0 and (training.checkpoint_due(done - 1, done) or done == training.num_steps)
 
     def __call__(self, state: TrainState, frozen: Params) -> tuple[TrainState, dict[str, float]]:
-        """The state as it is, and the means of the objective's metrics over all batches; ratings go to disk."""
+        """The unchanged state, and the means of the objective's metrics over all batches; writes the ratings."""
         found, ratings = zip(*(self._rate(state.params, frozen, batch) for batch in self._batches))
         if jax.process_index() == 0:
             examples = list(self._rated(map(np.asarray, ratings)))
             rated.write(self._held_out.model_dir, Rated(int(state.step), self._objective.of_probabilities, examples))
-        totals = jax.tree.map(lambda *of_batches: sum(np.asarray(value, float) for value in of_batches), *found)
-        return state, {f'test/{name}': metric.total / metric.count for name, metric in totals.items() if metric.count}
+        return state, {f'test/{name}': total / count for name, (total, count) in summed(found).items() if count}
 
     def _rated(self, ratings: Iterator[np.ndarray]) -> Iterator[RatedExample]:
         for batch, ratings_BxR in zip(self._held_out.batches, ratings, strict=True):
@@ -85,19 +85,13 @@ class HeldOutRankings:
                     yield RatedExample(source, scores, of_example.tolist())
 
 
-def _placed(batch: Mapping[str, np.ndarray], program: TrainingProgram) -> dict[str, jax.Array]:
-    size = len(batch['tokens'])
-    indices = addressed(program.mesh, size)
-    return device_batch({name: value[indices] for name, value in batch.items()}, indices, program.mesh, size)
-
-
 def _rate(
     learning: Learning, clusters: Sequence[str], params: Params, frozen: Params, batch
 ) -> tuple[Metrics, jax.Array]:
     """The objective's metrics, and the rating of each response, [B, R]."""
-    seen = predictions(learning, learning.tuning.combine(frozen, params), batch)
+    predicted = predictions(learning, learning.tuning.combine(frozen, params), batch)
     objective = _ranking(learning)
-    return objective(seen, batch, clusters)[1], objective.ratings(seen, batch)
+    return objective(predicted, batch, clusters)[1], objective.ratings(predicted, batch)
 
 
 def _ranking(learning: Learning) -> Ranking:
