@@ -1,18 +1,18 @@
 """flan-jax report: make report.html and report.json from what is on disk; of several runs, where these are named."""
 
 from flan_jax.command import configuration, report_runs
-from flan_jax.command.start import parse_gin_arguments, start_run
+from flan_jax.command.start import are_named, parse_gin_arguments, start_run
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 from flan_jax.settings import as_plain
 
 
 def main(arguments: list[str]) -> None:
-    """Reports on the run that the arguments describe, or on the runs that they begin with.
+    """Reports on the run that the arguments describe, or on the runs that they name.
 
     A run may be at work there: what it has written is whole, whenever it is read.
     """
-    if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
+    if are_named(arguments):
         report_runs.main(arguments)
         return
     files, bindings = parse_gin_arguments('report', arguments)

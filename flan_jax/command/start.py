@@ -36,13 +36,27 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
     return run, configuration.command(command, files, bindings)
 
 
+_OTHERWISE = {
+    'evaluate': ' `flan-jax evaluate MODEL --help` says how models without a run are evaluated.',
+    'report': ' `flan-jax report RUN --help` says how several runs get one page.',
+}
+"""What commands also do, which have arguments of their own for it."""
+
+
+def are_named(arguments: Sequence[str]) -> bool:
+    """Whether arguments name models or runs, before or after options, rather than the gin files of a run."""
+    of_a_run = ('--gin', '--help', '-h')
+    return bool(arguments) and not (arguments[0].startswith('-') and any(a.startswith(of_a_run) for a in arguments))
+
+
 def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The gin files and the bindings of a command's arguments."""
     parser = argparse.ArgumentParser(
         allow_abbrev=False,
         prog=f'flan-jax {command}',
         description=RUN_COMMANDS[command],
-        epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).',
+        epilog='--gin.NAME=value sets a macro (such as TRAIN_STEPS) or a parameter (such as Training.warmup_steps).'
+        + _OTHERWISE.get(command, ''),
     )
     parser.add_argument(
         '--gin_file', action='append', default=[], metavar='FILE', help='configuration; may be repeated'
