@@ -44,10 +44,10 @@ def read_json(path: epath.PathLike, advice: str) -> dict[str, Any]:
 
 
 def read_utf8(path: epath.PathLike) -> str:
-    """The text of a user's file; raises UserError, naming file and byte, if it is not UTF-8."""
+    """The text of a user's file without byte order mark; raises UserError, naming file and byte, if it is not UTF-8."""
     content = epath.Path(path).read_bytes()
     try:
-        return content.decode('utf-8').replace('\r\n', '\n')
+        return content.decode('utf-8').removeprefix('\ufeff').replace('\r\n', '\n')
     except UnicodeDecodeError as error:
         raise UserError(f'{path}: byte {error.start} is not UTF-8 ({error.reason}); convert the file') from error
 

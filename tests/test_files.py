@@ -55,6 +55,11 @@ def test_a_bucket_is_no_folder_of_this_disk():
     assert files.absolute('run') == epath.Path(os.getcwd()) / 'run'
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path):
+    (tmp_path / 'prompts.txt').write_bytes(b'\xef\xbb\xbfName a fruit.\r\n\xef\xbb\xbf')
+    assert files.read_utf8(tmp_path / 'prompts.txt') == 'Name a fruit.\n\ufeff'
+
+
 def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path):
     write_whole(tmp_path / 'a' / 'report.json', 'first')
     write_whole(tmp_path / 'a' / 'report.json', 'second')

@@ -4,18 +4,18 @@ import functools
 from collections.abc import Callable
 
 from flan_jax.command import configuration, evaluate_models
-from flan_jax.command.start import start
+from flan_jax.command.start import are_named, start
 from flan_jax.command.train import check_vocabulary
 from flan_jax.errors import UserError
 from flan_jax.run import Run
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluates the run that the arguments describe, or the models that the first arguments name.
+    """Evaluates the run that the arguments describe, or the models that they name.
 
     It locks the run's folder against other commands. Named models are not locked: their runs may be in progress.
     """
-    if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--tasks')):
+    if are_named(arguments):
         evaluate_models.main(arguments)
         return
     from flan_jax.distributed.lock import only_run

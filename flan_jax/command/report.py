@@ -1,18 +1,18 @@
 """flan-jax report: make report.html and report.json from the files of a run, or one page for several runs."""
 
 from flan_jax.command import configuration, report_runs
-from flan_jax.command.start import parse_gin_arguments, start_run
+from flan_jax.command.start import are_named, parse_gin_arguments, start_run
 from flan_jax.progress import CONSOLE
 from flan_jax.run import Run
 from flan_jax.settings import as_plain
 
 
 def main(arguments: list[str]) -> None:
-    """Reports on the run that the arguments describe, or on the runs that the first arguments name.
+    """Reports on the run that the arguments describe, or on the runs that they name.
 
     The runs may be in progress: their files are always complete.
     """
-    if arguments and (not arguments[0].startswith('-') or arguments[0].startswith('--output')):
+    if are_named(arguments):
         report_runs.main(arguments)
         return
     files, bindings = parse_gin_arguments('report', arguments)

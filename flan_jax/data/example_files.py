@@ -1,5 +1,6 @@
 """Reads files of examples, JSON Lines, a JSON array or Parquet, with the location of every example."""
 
+import codecs
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,8 @@ def _read_parquet(path: pathlib.Path) -> Iterator[Located]:
 
 def _is_array(path: pathlib.Path) -> bool:
     with path.open('rb') as file:
-        return next((line.lstrip()[:1] for line in file if line.strip()), b'') == b'['
+        lines = (line.removeprefix(codecs.BOM_UTF8).lstrip() for line in file)
+        return next((line[:1] for line in lines if line), b'') == b'['
 
 
 def _read_array(path: pathlib.Path) -> Iterator[Located]:
@@ -92,8 +94,9 @@ def _parse_line(where: str, line: bytes) -> Mapping[str, Any]:
 
 
 def _decoded(where: str, line: bytes) -> str:
+    """The text of a line without the mark that some editors begin a file with, as does each of several joined ones."""
     try:
-        return line.decode('utf-8')
+        return line.decode('utf-8').removeprefix('\ufeff')
     except UnicodeDecodeError as error:
         raise ExampleError(f'{where}: not UTF-8: {error}; convert the file') from error
 

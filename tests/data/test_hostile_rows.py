@@ -52,6 +52,15 @@ def test_a_line_that_is_no_row_is_named(tmp_path, line, message):
             list(read_file(tmp_path / name))
 
 
+@pytest.mark.parametrize('name', ['x.jsonl', 'x.json'])
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path, name):
+    """As some editors begin UTF-8, and so each of several files that were joined."""
+    mark = b'\xef\xbb\xbf'
+    content = mark + (b'[' + GOOD + b']' if name == 'x.json' else GOOD + mark + GOOD)
+    (tmp_path / name).write_bytes(content)
+    assert {json.dumps(row) for _, row in read_file(tmp_path / name)} == {'{"a": "b"}'}
+
+
 @pytest.mark.parametrize('content', [b'', b'PAR1', b'PAR1' + b'\x00' * 100 + b'PAR1', b'{"a": 1}'])
 def test_a_file_that_is_no_parquet_is_named(tmp_path, content):
     (tmp_path / 'x.parquet').write_bytes(content)
