@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import io
+import json
 import subprocess
 import sys
 import weakref
@@ -15,7 +16,9 @@ import flan_jax
 from flan_jax.command import main
 from flan_jax.convert.base_model import from_hugging_face
 from flan_jax.convert.write import write_model
+from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate
+from flan_jax.data.formats.dialogue import Dialogue
 from flan_jax.errors import UnknownName, UserError
 from flan_jax.inference.generation import Generator
 from flan_jax.inference.sampling import Sampling

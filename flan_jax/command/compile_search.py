@@ -49,11 +49,15 @@ def search_meshes(run: Run, devices: Sequence, compile_training: Callable, tenso
 
     found = search(ladders, compile_layout)
     print_table(_table(found, make_mesh(Parallelism(), devices)))
-    best = found[0].layout
     if found[0].compiled is None:
         raise UserError(
             f'the step does not fit the memory of any mesh of {len(devices)} devices; use a larger --topology'
         )
+    _print_settings(found[0].layout)
+
+
+def _print_settings(best) -> None:
+    """Prints the settings of a layout as arguments of the command line."""
     OUT.print(
         f'fastest: --gin.FSDP={best.fsdp} --gin.TENSOR={best.tensor} --gin.REMAT={best.remat} '
         f'--gin.Training.microbatches={best.microbatches}'

@@ -121,10 +121,9 @@ def _unread(run: Run, bindings: Iterable[str]) -> dict[str, str]:
         if bound in _CONFIGURABLES and not any(
             bound == what and f'{where}/'.startswith(f'{scope}/' if scope else '') for where, what in called
         ):
-            reason = '; '.join(_places_to_set(bound, scope, run)) or (
-                f'the run does not use @{name.rpartition(".")[0]}()'
-            )
-            found[name] = f'{name}: {reason}, or remove this setting'
+            places = '; '.join(_places_to_set(bound, scope, run))
+            unused = f'the run does not use @{name.rpartition(".")[0]}(); remove this setting'
+            found[name] = f'{name}: {places}, or remove this setting' if places else f'{name}: {unused}'
     return found
 
 

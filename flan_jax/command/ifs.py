@@ -83,6 +83,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action.add_argument(
             '--classifier', type=pathlib.Path, help=f'folder of the classifier; default: {CLASSIFIER} in --data'
         )
+    _add_objecqa(actions)
+    options = parser.parse_args(arguments)
+    if options.action == 'objecqa':
+        _check_objecqa(options)
+    return options
+
+
+def _add_objecqa(actions) -> None:
     choices = actions.add_parser(
         'objecqa', allow_abbrev=False, help='measure how objective answers to questions are that ask for a choice'
     )
@@ -94,10 +102,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         '--output', type=pathlib.Path, metavar='FILE', help='with --endpoint: write its verdicts to this file'
     )
     endpoint_options.add_arguments(choices)
-    options = parser.parse_args(arguments)
-    if options.action == 'objecqa':
-        _check_objecqa(options)
-    return options
 
 
 def _check_objecqa(options: argparse.Namespace) -> None:

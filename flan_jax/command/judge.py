@@ -68,6 +68,21 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--output', type=pathlib.Path, metavar='FILE', help='write the verdicts to this file, as JSON lines'
     )
+    _add_statistics(parser)
+    parser.add_argument(
+        '--scores',
+        choices=('general', 'coding', 'math'),
+        help='let the endpoint give scores, with the prompt for this kind of question',
+    )
+    parser.add_argument('--reviews', nargs='+', metavar='FILE', help='reviews whose scores are summarised')
+    endpoint_options.add_arguments(parser)
+    options = parser.parse_intermixed_args(arguments)
+    _check(options)
+    return options
+
+
+def _add_statistics(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments for agreement, joint fits and intervals."""
     parser.add_argument(
         '--agree', nargs='+', default=[], metavar='FILE', help='verdicts of other judges, to measure the agreement with'
     )
@@ -81,16 +96,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--resamples', type=int, default=200, help='number of bootstrap resamples of the interval (default: 200)'
     )
-    parser.add_argument(
-        '--scores',
-        choices=('general', 'coding', 'math'),
-        help='let the endpoint give scores, with the prompt for this kind of question',
-    )
-    parser.add_argument('--reviews', nargs='+', metavar='FILE', help='reviews whose scores are summarised')
-    endpoint_options.add_arguments(parser)
-    options = parser.parse_intermixed_args(arguments)
-    _check(options)
-    return options
 
 
 def _check(options: argparse.Namespace) -> None:

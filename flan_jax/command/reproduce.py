@@ -129,6 +129,24 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser.add_argument(
         '--clusters', type=lambda text: text.split(','), default=[], metavar='A,B', help='only these held-out clusters'
     )
+    _add_inputs(parser)
+    parser.add_argument(
+        '--limit', type=int, help='maximum number of evaluated examples per dataset, template and split'
+    )
+    parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
+    parser.add_argument('--compile', action='store_true', help='only compile: find the TPU slice that each model needs')
+    parser.add_argument('--join', action='store_true', help='only write the page, from the runs that are finished')
+    options, others = parser.parse_known_args(arguments)
+    if bool(options.id) == options.list:
+        raise UserError('give the id of one table or figure, or --list to see all')
+    if options.seeds < 1:
+        raise UserError(f'--seeds={options.seeds}: must be at least 1')
+    options.command = _command(word for word in arguments if word not in ('--plan', '--join'))
+    return options, read_bindings(others)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments for files and models that single tables and figures read."""
     parser.add_argument(
         '--corpus', help='for flan.contamination: text:FILES, jsonl:FILES:FIELD or tfds:NAME:FIELD; default: the stream'
     )
@@ -148,19 +166,6 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         metavar='CHECKPOINT',
         help='for head-to-head comparisons: a reward model or language model; default: the base model',
     )
-    parser.add_argument(
-        '--limit', type=int, help='maximum number of evaluated examples per dataset, template and split'
-    )
-    parser.add_argument('--plan', action='store_true', help='print the missing commands instead of running them')
-    parser.add_argument('--compile', action='store_true', help='only compile: find the TPU slice that each model needs')
-    parser.add_argument('--join', action='store_true', help='only write the page, from the runs that are finished')
-    options, others = parser.parse_known_args(arguments)
-    if bool(options.id) == options.list:
-        raise UserError('give the id of one table or figure, or --list to see all')
-    if options.seeds < 1:
-        raise UserError(f'--seeds={options.seeds}: must be at least 1')
-    options.command = _command(word for word in arguments if word not in ('--plan', '--join'))
-    return options, read_bindings(others)
 
 
 def _command(words: Iterable[str]) -> str:

@@ -62,14 +62,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         'mixture', allow_abbrev=False, parents=[common], help="show the mixing rate of each part of a run's mixture"
     )
     mixture_table.add_arguments(mixture)
-    verify = actions.add_parser(
-        'verify',
-        allow_abbrev=False,
-        parents=[common],
-        help='render every example with every template, and check the result',
-    )
-    verify.add_argument('name', nargs='*', help='dataset; default: all')
-    verify.add_argument('--limit', type=int, default=-1, help='number of rows per split (default: all)')
+    _add_verify(actions, common)
     lengths = actions.add_parser(
         'lengths',
         allow_abbrev=False,
@@ -107,6 +100,17 @@ def _add_export(actions, common: argparse.ArgumentParser) -> None:
     export.add_argument(
         '--allow_missing', action='store_true', help='skip datasets that are not prepared, instead of failing'
     )
+
+
+def _add_verify(actions, common: argparse.ArgumentParser) -> None:
+    verify = actions.add_parser(
+        'verify',
+        allow_abbrev=False,
+        parents=[common],
+        help='render every example with every template, and check the result',
+    )
+    verify.add_argument('name', nargs='*', help='dataset; default: all')
+    verify.add_argument('--limit', type=int, default=-1, help='number of rows per split (default: all)')
 
 
 def _list(options: argparse.Namespace) -> None:

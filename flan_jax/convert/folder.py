@@ -31,5 +31,5 @@ def own_file(folder: epath.Path, name: str) -> epath.Path:
         homes = [whole, whole.parent.parent / BLOBS] if whole.parent.name == SNAPSHOTS else [whole]
         inside = any(home in target.parents for home in homes)
     if not inside:
-        raise ConversionError(f'{path} is a link to {target}, outside of the folder; copy the file into the folder')
+        raise ConversionError(f'{path} leads to {target}, outside of the folder; copy the file into the folder')
     return path

@@ -72,8 +72,7 @@ def prepare_instructions(
     kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in given.items()}
     if emptied := [split for split, found in kept.items() if not found]:
         raise ExampleError(
-            f'{files[emptied[0]]}: every example is a tie, so there is no preference to learn; to '
-            'keep them use --ties=keep'
+            f'{files[emptied[0]]}: every example is a tie, with no preference to learn; to keep them use --ties=keep'
         )
     ties = sum(map(len, given.values())) - sum(map(len, kept.values()))
     kept = _with_validation(kept, instructions.validation_share)

@@ -78,7 +78,7 @@ def _with_reviews(printed: Mapping[str, tuple[float, float]], paper: Cells, file
         found = _reviewed(file)
         score, opponent = totals([(0, 0), *filter(None, found)])
         if not opponent:
-            raise UserError(f'{file}: the scores of the opponent add up to 0, so there is no relative score')
+            raise UserError(f'{file}: no scores of the opponent above 0, so there is no relative score')
         if name in ours:
             raise UserError(f'{file}: two files are called {name}; rename one of them')
         ours[name] = _relative(score, opponent)

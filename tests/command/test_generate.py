@@ -105,7 +105,7 @@ def test_beams_of_width_one_are_greedy_and_samples_are_by_seed(checkpoint, answe
 @pytest.mark.parametrize(
     ('more', 'message'),
     [
-        (['--file=nothing.txt'], 'nothing.txt: no such file of prompts'),
+        (['--file=nothing.txt'], 'nothing.txt: no such file; set --file'),
         (['--file=nothing.txt', 'word'], 'prompts and --file are both given'),
         (['--beams=2', '--temperature=1', 'word'], 'use --beams or --temperature'),
         (['--chat', 'word'], 'remove the prompts'),

@@ -71,9 +71,9 @@ def test_what_was_stopped_goes_on_to_the_same_samples(folder, drawn, capsys):
 def test_other_settings_are_refused_for_the_same_folder(folder, drawn, capsys):
     before = contents(drawn)
     assert draw(folder, drawn, '--seed=1', '--temperature=0.5') == 2
-    assert 'holds samples with another decoding, seed' in capsys.readouterr().err
+    assert 'contains samples with another decoding, seed' in capsys.readouterr().err
     assert draw(folder, drawn, '--dtype=bfloat16', '--param_dtype=bfloat16') == 2
-    assert 'holds samples with another dtype, param_dtype' in capsys.readouterr().err
+    assert 'contains samples with another dtype, param_dtype' in capsys.readouterr().err
     assert contents(drawn) == before
 
 

@@ -83,7 +83,7 @@ def test_export_names_what_is_missing_and_can_go_on_without_it(samples_dir, tmp_
     ('arguments', 'message'),
     [
         (['show', 'rtee'], "unknown dataset 'rtee'"),
-        (['show', 'rte', '--template=10'], 'rte has templates 0 to 9, not 10'),
+        (['show', 'rte', '--template=10'], 'rte has templates 0 to 9; --template=10'),
         (['show', 'rte', '--shots=17'], 'from 0 to 16 exemplars'),
         (['show', 'wsc273', '--split=test', '--shots=2'], "wsc273 has no 'train' examples"),
         (['export', 'sentimental', '--output=x'], "unknown mixture 'sentimental'"),

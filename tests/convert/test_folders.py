@@ -145,7 +145,7 @@ def test_every_tensor_that_does_not_fit_is_listed(tmp_path):
         HuggingFaceModel(tmp_path)
     assert str(refusal.value).splitlines()[1:] == [
         '  model.layers.1.self_attn.q_proj.bias: missing',
-        '  model.layers.2.mlp.up_proj.weight: not used',
+        '  model.layers.2.mlp.up_proj.weight: unexpected tensor',
         '  model.layers.0.mlp.up_proj.weight: dtype I8, supported are BF16, F16, F32',
         '  model.norm.weight: shape (15,), expected (16,)',
     ]
@@ -158,7 +158,7 @@ def test_a_tied_unembedding_may_be_there_twice_if_it_is_the_same(tmp_path):
     save_file(tensors | {'lm_head.weight': tensors['model.embed_tokens.weight']}, path)
     read(tmp_path)
     save_file(tensors | {'lm_head.weight': tensors['model.embed_tokens.weight'] + 1}, path)
-    with pytest.raises(ConversionError, match=r'lm_head\.weight: not used'):
+    with pytest.raises(ConversionError, match=r'lm_head\.weight: unexpected tensor'):
         HuggingFaceModel(tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_a_system_message_that_stands_before_the_last_question_is_asked_with_and
     asked = prompt_format.encode_asked(vocabulary, dataclasses.replace(BRIEF, answer=WANTED))
     text = '<s>[INST] Who?[/INST] Ann.</s>[INST] Be brief.\n\nAnd?[/INST]'
     assert asked.prompt == vocabulary.encode_marked(text)
-    with pytest.raises(ChatTemplateError, match='no prefix of the dialogue'):
+    with pytest.raises(ChatTemplateError, match='not a prefix of the dialogue'):
         prompt_format.encode_asked(vocabulary, BRIEF)
 
 

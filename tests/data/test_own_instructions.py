@@ -191,7 +191,7 @@ def test_data_without_a_test_split_is_told_from_data_that_is_not_prepared(tmp_pa
 @pytest.mark.parametrize(
     ('asked', 'allow_missing', 'setting', 'advice'),
     [
-        (['my_dialogues', 'rte'], False, 'Data.allow_missing', 'or set Data.allow_missing = True to go on'),
+        (['my_dialogues', 'rte'], False, 'Data.allow_missing', 'or set Data.allow_missing = True to skip'),
         (['my_dialogues', 'rte'], False, None, 'or write small samples'),
         (['rte'], True, 'Data.allow_missing', 'or write small samples'),
     ],

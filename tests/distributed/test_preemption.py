@@ -12,7 +12,7 @@ from flan_jax.distributed.preemption import Preempted, interruptible, terminatio
 
 @pytest.mark.parametrize(('received', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_what_was_noted_is_told_by_message_and_status(received, status):
-    with pytest.raises(Preempted, match='saved; give the same command again') as stopped, termination_noted() as noted:
+    with pytest.raises(Preempted, match='saved; run the same command again') as stopped, termination_noted() as noted:
         assert not noted()
         signal.raise_signal(received)
         assert noted()

@@ -93,7 +93,7 @@ def test_only_answers_to_the_same_examples_are_compared(tmp_path):
     ):
         with pytest.raises(ComparisonError, match='have no test records of the same'):
             compare(a, other)
-    with pytest.raises(ComparisonError, match='rte: the records are of different examples'):
+    with pytest.raises(ComparisonError, match='rte: the records are for different examples'):
         compare(a, write_model(tmp_path / 'e', [[1, 0]]))
 
 

@@ -157,7 +157,7 @@ def test_agreement_of_orders_and_of_judges():
     both = [Verdict(PAIRS[0], (0.9, 0.8)), Verdict(PAIRS[1], (0.9, 0.2)), Verdict(PAIRS[2], (0.5, 0.5))]
     assert order_agreement(both) == pytest.approx(200 / 3) and order_agreement(verdicts(1, 0)) is None
     assert judge_agreement(verdicts(1, 0, 1, 0.5), verdicts(1, 1, 0.9, 0)) == pytest.approx(100 * 2.5 / 4)
-    with pytest.raises(UserError, match='other answers'):
+    with pytest.raises(UserError, match='different answers'):
         judge_agreement(verdicts(1), verdicts(1, 0))
 
 

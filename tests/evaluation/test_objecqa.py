@@ -47,7 +47,7 @@ def test_the_command_writes_questions_and_judges_answers(tmp_path, capsys):
     assert ifs.main(['objecqa', str(answers)]) == 0
     assert '0.250' in capsys.readouterr().out
     answers.write_text(json.dumps({'prompt': 'another', 'answer': ''}))
-    with pytest.raises(UserError, match="'another' is no question of ObjecQA"):
+    with pytest.raises(UserError, match="'another' is not a question of ObjecQA"):
         ifs.main(['objecqa', str(answers)])
     with pytest.raises(UserError, match='give a file of answers to judge'):
         ifs.main(['objecqa'])

@@ -67,7 +67,7 @@ def test_a_base_model_that_is_given_is_not_pretrained():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(UserError, match='has the scales small, own'):
+    with pytest.raises(UserError, match='has only the scales small, own'):
         GLUE.runs('paper', 'root', (), GIVEN)
     with pytest.raises(UserError, match='MIXTURE_OR_TASK_NAME is set by stilts.glue'):
         GLUE.runs('small', 'root', (), GIVEN | {'MIXTURE_OR_TASK_NAME': 'rte'})
@@ -94,5 +94,5 @@ def test_mixing_is_of_what_is_tuned_on_and_not_of_running_text():
 
 def test_epochs_are_refused():
     given = GIVEN | {'TRAIN_STEPS': 'None', 'Stream.epochs': '2'}
-    with pytest.raises(UserError, match='set TRAIN_STEPS instead'):
+    with pytest.raises(UserError, match='computed from TRAIN_STEPS; set that instead'):
         load_runs(GLUE.runs('small', 'root', (), given), given)

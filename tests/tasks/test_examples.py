@@ -171,7 +171,7 @@ def of_rte(samples_dir):
         ({'prompts': (('', 'yes'),) * 10}, 'template 0: inputs or targets are empty'),
         ({'prompts': (('Premise {premise}\n- yes\n- no', 'yes'),) * 10}, 'template 0: a stray brace'),
         ({'prompts': (('What??\n- yes\n- no', 'yes'),) * 10}, 'template 0: a double question mark'),
-        ({'prompts': (('So?\n- yes\n- no', 'no'),) * 10}, 'template 0: the targets are not the answer'),
+        ({'prompts': (('So?\n- yes\n- no', 'no'),) * 10}, 'template 0: the targets do not equal the answer'),
         ({'prompts': (('So?\n- yes', 'yes'),) * 10}, 'template 0: an option is not shown'),
     ],
 )

@@ -176,7 +176,7 @@ def test_a_model_is_asked_with_the_prompt_of_one_task():
     assert abs(scores[0] - scores[1]).max() > 1e-2
     with pytest.raises(UnknownName, match="unknown soft prompt 'd'"):
         whole.of_task('d')
-    with pytest.raises(UserError, match='a soft prompt for each task .a, b, c.'):  # as a judge it has none to choose
+    with pytest.raises(UserError, match='one soft prompt per task .a, b, c.'):  # as a judge it has none to choose
         Scorer(whole, batch_tokens=512).score(examples)
 
 
