@@ -71,9 +71,7 @@ def prepare_instructions(
     given = {split: _conversations(path, format_name, keys or {}) for split, path in files.items()}
     kept = {split: [c for c in found if keep_ties or not c.is_tie] for split, found in given.items()}
     if emptied := [split for split, found in kept.items() if not found]:
-        raise ExampleError(
-            f'{files[emptied[0]]}: every example is a tie, with no preference to learn; to keep them use --ties=keep'
-        )
+        raise ExampleError(f'{files[emptied[0]]}: every example is a tie, which --ties=keep would keep')
     ties = sum(map(len, given.values())) - sum(map(len, kept.values()))
     kept = _with_validation(kept, instructions.validation_share)
     most = max(len(conversation.scores) for found in kept.values() for conversation in found)
