@@ -41,7 +41,7 @@ def status_of(model_dir: str) -> Iterator[tuple[str, str]]:
     if not manifest.exists(root):
         if not worker or in_bucket(root):  # where nobody can know, a folder without a run looks alike
             raise UserError(f'{model_dir}: contains no run; give the MODEL_DIR of a run')
-        yield 'at work', worker
+        yield 'process', worker
         yield 'tuned', 'not started: data is checked and packed first'
         return
     training = manifest.read(root)['run']

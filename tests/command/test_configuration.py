@@ -190,7 +190,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
     assert configuration.load(TINY, given).tuning.rank == 3
     given = {'Run.tuning': '@Prompt()', 'Prompt.length': '3', 'INITIAL_CHECKPOINT_PATH': 'base'}
     assert configuration.load(TINY, given).tuning.length == 3
-    with pytest.raises(UserError, match=r'Run.tuning=@Lora\(\) .* set INITIAL_CHECKPOINT_PATH to it'):
+    with pytest.raises(UserError, match=r'Run.tuning=@Lora\(\) .* set INITIAL_CHECKPOINT_PATH to that model'):
         configuration.load(TINY, {'Run.tuning': '@Lora()'})
 
 
@@ -216,7 +216,7 @@ def test_a_tuning_is_found_by_the_file_it_stands_in():
         ('BATCH_SIZE', 'True', 'BATCH_SIZE=True: must be an integer'),
         ('FSDP', '0', 'FSDP=0: must be'),
         ('lamda.num_layers', '0', 'DecoderConfig.num_layers=0: must be'),
-        ('SEQUENCE_LENGTH', '100', 'lengthen SEQUENCE_LENGTH, or shorten'),
+        ('SEQUENCE_LENGTH', '100', 'raise SEQUENCE_LENGTH, or lower'),
         ('Stream.targets_per_sequence', '100', 'less than the Stream.target_length=128'),
         ('Training.microbatches', '3', 'BATCH_SIZE=8 must be a multiple of Training.microbatches=3'),
         ('Run.tuning', '@NextToken()', r'Run.tuning=NextToken\(\): must be .*@Lora\(\)'),
@@ -366,7 +366,7 @@ def test_a_file_that_gin_cannot_read_is_refused(tmp_path, text):
     ('given', 'message'),
     [
         ({'Lora.rank': '3'}, r'Lora.rank: Run.tuning is @Full\(\); set Run.tuning = @Lora\(\)'),
-        ({'EarlyStopping.patience': '3'}, r'EarlyStopping.patience: the run has no @EarlyStopping\(\)'),
+        ({'EarlyStopping.patience': '3'}, r'EarlyStopping.patience: the run does not use @EarlyStopping\(\)'),
         ({'Linear.end': '0.1'}, r'Linear.end: Training.schedule is @Constant\(\)'),
     ],
 )
@@ -378,12 +378,12 @@ def test_a_field_of_a_class_that_is_not_chosen_is_refused(given, message):
 def test_an_argument_of_a_function_that_is_not_called_is_refused():
     files = [configuration.DEFAULTS, 'gin/models/pythia_70m.gin']
     shorter = GIVEN | {'INITIAL_CHECKPOINT_PATH': 'x', 'VOCABULARY': 'x'}
-    with pytest.raises(UserError, match=r'lamda.num_layers: the run has no @lamda\(\)'):
+    with pytest.raises(UserError, match=r'lamda.num_layers: the run does not use @lamda\(\)'):
         configuration.load(files, shorter | {'lamda.num_layers': '3'})
 
 
 def test_a_field_in_a_scope_that_the_run_has_not_is_refused():
-    with pytest.raises(UserError, match=r'the run has no @x/Training\(\)'):
+    with pytest.raises(UserError, match=r'the run does not use @x/Training\(\)'):
         configuration.load(TINY, {'x/Training.steps': '3'})
     files = ['gin/runs/flan2022.gin']
     run = configuration.load(files, GIVEN | {'chain_of_thought/Part.weight': '7.0'})

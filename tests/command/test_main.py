@@ -94,11 +94,11 @@ def test_every_command_is_a_module_that_explains_itself(name, capsys):
         (['train', '--gin_file=gin/runs/tiny.gin', '--gin.MODEL_DIR=/proc/nothing'], "'/proc/nothing' cannot be"),
         (['evaluate', *PROC, '--gin.Evaluation.base_dir=/proc/no'], "Evaluation.base_dir='/proc/no' cannot be written"),
         (['pack', *PROC, '--gin.Stream.directory=/proc/no'], "Stream.directory='/proc/no' cannot be written"),
-        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.SEQUENCE_LENGTH=100'], 'lengthen SEQUENCE_LENGTH'),
+        (['train', '--gin_file=gin/runs/tiny.gin', '--gin.SEQUENCE_LENGTH=100'], 'raise SEQUENCE_LENGTH'),
         (['data', 'prepare', 'rte'], 'give one of --samples'),
         (['data', 'prepare', 'rtee', '--from', 'train=x.jsonl'], "unknown dataset 'rtee'; did you mean rte"),
         (['data', 'prepare', 'rte', '--from', 'x.jsonl'], 'SPLIT=FILE'),
-        (['data', 'prepare', 'rte', '--from', 'train=no.jsonl'], 'no.jsonl: no such file of examples'),
+        (['data', 'prepare', 'rte', '--from', 'train=no.jsonl'], 'no.jsonl: no such file'),
     ],
 )
 def test_bad_input_gets_one_clear_line(capsys, monkeypatch, tmp_path, arguments, message):
