@@ -44,7 +44,7 @@ def test_a_model_with_parts_left_out_is_not_compared_with_a_whole_one(objective)
 
 
 def test_a_reward_model_is_not_evaluated_by_its_answers():
-    with pytest.raises(SettingsError, match=r"@Reward.* Evaluation.targets=\('rte',\) empty"):
+    with pytest.raises(SettingsError, match=r"@Reward.* unset .* Evaluation.targets=\('rte',\)"):
         run(Reward(), evaluation=Evaluation(targets=('rte',)))
     assert run(Reward()).objective.needs_values
 

@@ -150,5 +150,5 @@ def test_the_command_goes_from_dialogues_to_a_score(tmp_path, capsys):
     answers.write_text(json.dumps({'prompt': 'another', 'answer': ''}))
     with pytest.raises(UserError, match='--seed=-1: must be at least 0'):
         ifs.main(['data', str(tmp_path / 'rows.json'), f'--output={data}', '--seed=-1'])
-    with pytest.raises(UserError, match="the prompt 'another' is none of"):
+    with pytest.raises(UserError, match="the prompt 'another' is not in"):
         ifs.main(['score', str(answers), f'--data={data}'])
