@@ -100,7 +100,7 @@ def test_a_review_that_could_not_be_read_counts_for_nothing_silently(tmp_path):
         make([write(tmp_path / 'review_a.jsonl', rows)])
     with pytest.raises(UserError, match='score=7'):
         make([write(tmp_path / 'review_a.jsonl', [{'text': 'Both.', 'score': 7}])])
-    with pytest.raises(UserError, match='no scores'):
+    with pytest.raises(UserError, match='no relative score'):
         make([write(tmp_path / 'review_a.jsonl', [])])
     rows = [{'text': '8 4', 'score': [-1, -1]}, {'text': 'Both.', 'score': [1, 2]}]
     assert make([write(tmp_path / 'review_a.jsonl', rows)]).ours['a'][RELATIVE] == 150
