@@ -307,7 +307,7 @@ def _judge(checkpoint: str | None, run: Run):
     from flan_jax.loaded_model import load
 
     model = load(checkpoint or run.initial_checkpoint)
-    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model')
+    return judge_of(model, run.evaluation.batch_tokens, checkpoint or 'the base model itself')
 
 
 def _write_contamination(root: str, loaded: Loaded, corpus: str | None):

@@ -115,7 +115,7 @@ def test_missing_data_is_refused_with_the_commands_that_prepare_it(tmp_path, cap
 
 def test_what_the_table_sets_itself_is_refused(data_dir, tmp_path, capsys):
     assert main.main(arguments(data_dir, tmp_path, '--gin.HELD_OUT=nli')) == 2
-    assert 'HELD_OUT is set by hewitt.table2 itself' in capsys.readouterr().err
+    assert 'HELD_OUT is set by hewitt.table2; remove it' in capsys.readouterr().err
 
 
 @pytest.fixture(scope='module')

@@ -196,7 +196,7 @@ def test_it_does_not_go_on_with_the_rewards_of_another_model(folder, capsys):
     head = init_value_head(model, jax.random.key(2))
     with other_weights(folder / 'out/reward', random_params(model) | head):
         assert run() == 2
-        assert 'holds samples with another reward_weights' in capsys.readouterr().err
+        assert 'contains samples with another reward_weights' in capsys.readouterr().err
     path = folder / 'out/ppo/rollouts' / samples.SETTINGS_FILE  # as a run of before rewards were said
     said = json.loads(path.read_text())
     path.write_text(json.dumps({name: value for name, value in said.items() if name != 'reward_weights'}))
@@ -214,7 +214,7 @@ def test_it_does_not_go_on_near_other_weights_than_it_began_with(folder, capsys)
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'Ppo.kl_reward': 0.1}, 'holds samples with another objective'),
+        ({'Ppo.kl_reward': 0.1}, 'contains samples with another objective'),
         ({'Ppo.questions': 'None', 'MODEL_DIR': 'out/other'}, 'set it to a file of prompts'),
         ({'Ppo.reward': 'fewer_wrods', 'MODEL_DIR': 'out/other'}, 'did you mean fewer_words'),
         ({'Ppo.max_new_tokens': 500, 'MODEL_DIR': 'out/other'}, 'SEQUENCE_LENGTH=272'),

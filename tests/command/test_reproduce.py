@@ -169,7 +169,7 @@ def test_a_run_that_was_killed_before_its_report_gets_one(uninterrupted, samples
 def test_what_the_study_sets_itself_is_refused(samples_dir, streams, tmp_path, capsys):
     command = arguments(tmp_path, streams, samples_dir)
     assert main.main([*command, '--gin.HELD_OUT=sentiment']) == 2
-    assert 'HELD_OUT is set by flan.clusters itself' in capsys.readouterr().err
+    assert 'HELD_OUT is set by flan.clusters; remove it' in capsys.readouterr().err
     assert main.main([*command, '--clusters=sentimant']) == 2
     assert 'did you mean sentiment' in capsys.readouterr().err
 
@@ -196,7 +196,7 @@ def test_the_list_names_every_study_with_its_cost(capsys):
         ([], 'give the id of one table or figure, or --list'),
         (['flan.figure6', '--seeds=0'], '--seeds=0: must be at least 1'),
         (['flan.figure6', '--clusters=sentiment'], 'flan.figure6 has fixed held-out clusters'),
-        (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6 itself'),
+        (['flan.figure6', '--gin.MIXTURE_OR_TASK_NAME=flan'], 'MIXTURE_OR_TASK_NAME is set by flan.figure6; remove it'),
         (['flan.figure7', '--scale=own'], 'use --scale=small or --scale=paper'),
         (['flan.table1', '--seeds=2'], 'flan.table1 has one run per cluster'),
         (['flan.table1', '--corpus=text:a.txt'], 'only flan.contamination searches a corpus'),

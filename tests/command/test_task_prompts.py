@@ -132,7 +132,7 @@ def test_one_prompt_is_served(folder, monkeypatch, capsys):
     served = ['serve', str(folder / 'run'), '--port=0']
     assert main.main([*served, '--task=rte@2']) == 0
     assert main.main(served) == 2
-    assert 'name a task: rte, cb, rte@2' in capsys.readouterr().err
+    assert 'set task to one of: rte, cb, rte@2' in capsys.readouterr().err
 
 
 def test_a_study_takes_the_prompts_of_a_task_for_seeds(folder, samples_dir):
@@ -166,7 +166,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_prompts_and_what_stops_them(f
 def test_answers_are_those_of_the_prompt_that_is_named(folder, capsys):
     generate = ['generate', f'--checkpoint={folder / "run"}', '--max_new_tokens=8', 'Is it good?', 'yes']
     assert main.main(generate) == 2
-    assert 'name a task: rte, cb' in capsys.readouterr().err
+    assert 'set task to one of: rte, cb' in capsys.readouterr().err
     assert main.main([*generate, '--task=wnli']) == 2
     answers = set()
     for task in TASKS:

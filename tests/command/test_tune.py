@@ -112,7 +112,7 @@ def test_what_was_made_of_another_base_is_not_tuned(folder, monkeypatch, capsys)
         assert tune(folder, f'--base={folder}/model', *asked) == 0
         assert tune(folder, f'--base={folder}/model', *asked) == 0, 'the same model is there already'
     assert tune(folder, f'--base={folder}/other', *asked) == 2
-    assert f'{folder}/again/base was made of another model' in capsys.readouterr().err
+    assert f'{folder}/again/base was converted from another model' in capsys.readouterr().err
     (folder / 'again' / tune_base.MADE_OF).unlink()
     assert tune(folder, f'--base={folder}/model', *asked) == 2
     assert f'it is not known whether it was converted from --base={folder}/model' in capsys.readouterr().err
