@@ -64,26 +64,34 @@ def _source(function: Any) -> Any:
 
 
 def _used_by(function: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """Adds to `found` the functions and constants of its own module that a function uses, and those that these use."""
+    """Adds to `found` the functions and constants of its module and its closure that a function uses, recursively."""
     if not inspect.isfunction(function):
         return found
-    for name in _names(function.__code__) - found.keys():
-        value = function.__globals__.get(name)
+    names = _names(function.__code__)
+    used = {name: value for name, value in function.__globals__.items() if name in names} | _closure(function)
+    for name in used.keys() - found.keys():
+        value = inspect.unwrap(used[name]) if callable(used[name]) else used[name]
         if inspect.isfunction(value) and value.__module__ == function.__module__:
             found[name] = inspect.getsource(value)
             _used_by(value, found)
-        elif value is not None and _is_json(value):
+        elif value is not None and _is_constant(value):
             found[name] = described(value)
     return found
 
 
-def _is_json(value: Any) -> bool:
-    """Whether a constant is of strings and numbers alone: what else it may hold is not written the same every time."""
+def _closure(function: types.FunctionType) -> dict[str, Any]:
+    """The variables of enclosing functions that a function uses."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    return {name: cell.cell_contents for name, cell in cells.items() if cell != types.CellType()}
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a value consists of texts, numbers and patterns; other values may differ between processes."""
     if isinstance(value, Mapping):
-        return all(map(_is_json, [*value, *value.values()]))
-    if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, str | int | float)
+        return all(map(_is_constant, [*value, *value.values()]))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_constant, value))
+    return value is None or isinstance(value, str | bytes | int | float | re.Pattern)
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -54,6 +54,7 @@ def evaluate(run: Run, command: str, eval_set=None):
         )
     check_vocabulary(run, latest)
     eval_set = eval_set or run_evaluation.eval_set_of(run)
+    eval_set.require_exemplars()
     if latest is None:
         manifest.write(run.model_dir, manifest.make(run, command=command, gin_text=configuration.resolved()))
     load: dict[str, Callable] = {'base': _base_model, 'tuned': functools.partial(open_model, folder=latest)}

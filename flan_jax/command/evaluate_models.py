@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     load_catalogue(options)
     keep_compiled_programs()
     eval_set = _eval_set(options)
+    eval_set.require_exemplars()
     asked = list(_asked(eval_set, paths, options))
     _evaluate(asked, options)
     _report(eval_set, asked, options.output)

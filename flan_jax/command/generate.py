@@ -1,8 +1,8 @@
 """flan-jax generate MODEL PROMPT...: generates answers to prompts, or chats with a model (--chat).
 
 Prompts are given on the command line, typed one by one, or read from a file. In a text file, each line is a prompt. In
-a .jsonl, .json or .parquet file, each example has the key "prompt" or "instruction"; its "input", if any, is appended
-after a blank line. Answers to a file are written as JSON lines with "prompt" and "answer".
+a .jsonl, .json or .parquet file, each example has the key "prompt" or "instruction"; the "input" of an "instruction" is
+appended after a blank line. Answers to a file are written as JSON lines with "prompt" and "answer".
 """
 
 import argparse

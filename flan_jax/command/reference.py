@@ -69,7 +69,7 @@ def write_reference(run: Run, stream, checkpoint: epath.PathLike | None) -> None
         )
     folder = checkpoint_in(checkpoint) if checkpoint else _reference_folder(run)
     if folder:
-        require_whole('--reference', folder, run)
+        require_whole('--reference' if checkpoint else 'INITIAL_CHECKPOINT_PATH', folder, run)
     mesh = make_mesh(run.parallelism)
     training = run.training.over(len(stream))
     program = training_program(run.model, run.objective, run.tuning, training, mesh, stream.manifest.clusters)

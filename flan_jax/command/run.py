@@ -32,6 +32,7 @@ def _complete(run: Run, command: str):
     from flan_jax.training import checkpoints
 
     eval_set = eval_set_of(run)  # first, so that errors appear before hours of tuning
+    eval_set.require_exemplars()
     if not checkpoints.latest_step(run.model_dir):
         eval_set.render()
     steps, tune_until = prepare_tuning(run, command)

@@ -174,8 +174,9 @@ def _paths(options: argparse.Namespace) -> None:
     samples = _read(options.folder)
     with bar('keeping paths', len(samples)) as advance:
         kept = keep_paths(samples, advance)
+    row_of = _alpaca_row if any(question.context for question in kept.questions) else _prompt_row
     rows = [
-        {'prompt': question.prompt, 'completion': solution}
+        row_of(question, solution)
         for question, solutions in zip(kept.questions, kept.paths)
         for solution in (question.reference, *solutions)
     ]
@@ -185,6 +186,16 @@ def _paths(options: argparse.Namespace) -> None:
         f'correct equations, {kept.distinct} distinct paths, {kept.distinct / len(samples):.2f} per question; '
         f'{options.output} holds {len(rows)} examples'
     )
+
+
+def _prompt_row(question, solution: str) -> dict[str, str]:
+    return {'prompt': question.prompt, 'completion': solution}
+
+
+def _alpaca_row(question, solution: str) -> dict[str, str]:
+    """A row with the input apart, so that tuning reads the prompt that answers were sampled with."""
+    instruction = question.prompt.removesuffix(question.context).rstrip()
+    return {'instruction': instruction, 'input': question.context, 'output': solution}
 
 
 def _best(options: argparse.Namespace) -> None:

@@ -44,8 +44,9 @@ def start_run(command: str, files: Sequence[str], bindings: Mapping[str, str]) -
 
 def are_named(arguments: Sequence[str]) -> bool:
     """Whether the arguments name models or runs, before or after options, instead of the gin files of a run."""
-    of_a_run = ('--gin', '--help', '-h')
-    return bool(arguments) and not (arguments[0].startswith('-') and any(a.startswith(of_a_run) for a in arguments))
+    if not arguments or arguments[0] in ('--help', '-h'):
+        return False
+    return not (arguments[0].startswith('-') and any(argument.startswith('--gin') for argument in arguments))
 
 
 def parse_gin_arguments(command: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

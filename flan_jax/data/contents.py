@@ -1,6 +1,9 @@
 """A fingerprint of the contents of prepared data, which may change under the same name when prepared again."""
 
+import functools
 import hashlib
+import time
+from collections.abc import Sequence
 
 from etils import epath
 
@@ -9,8 +12,10 @@ from flan_jax.data.source import cached, prepared_builder, split_slices
 
 _CHUNK_BYTES = 1 << 24
 
-_PIECE_BYTES, _PIECES = 1 << 20, 1024
-"""Size and maximal number of the pieces of a file that its digest covers: all of a file up to 1 GiB."""
+_PIECE_BYTES, _PIECES = 1 << 16, 1 << 14
+"""Size and number of the pieces of files that digests cover: all of them up to 1 GiB in total."""
+
+_SETTLED_SECONDS = 2.0
 
 
 def contents_fingerprint(dataset: Dataset, split: str, data_dir: str) -> str:
@@ -34,16 +39,29 @@ def _fingerprint(source: str, instruction: str, data_dir: str) -> str:
     return found.hexdigest()[:16]
 
 
-def file_digest(path: epath.PathLike) -> str:
-    """A fingerprint, sixteen hexadecimal digits, of the contents of a file.
+def file_digests(paths: Sequence[epath.PathLike]) -> dict[str, str]:
+    """A fingerprint, sixteen hexadecimal digits, of the contents of each file.
 
-    Of a file larger than 1 GiB, only pieces at equal distances are read, so that opening a large corpus is fast.
+    Of more than 1 GiB in total, only pieces at equal distances are read, so that opening a large corpus is fast.
     """
-    file = epath.Path(path)
-    found, size = hashlib.sha256(), file.stat().length
-    step = max(_PIECE_BYTES, size // _PIECES)
-    with file.open('rb') as opened:
-        for start in range(0, size, step):
+    pieces = max(1, _PIECES // max(1, len(paths)))
+    return {str(path): _file_digest(epath.Path(path), pieces) for path in paths}
+
+
+def _file_digest(path: epath.Path, pieces: int) -> str:
+    found = path.stat()
+    # A file that was just written may change again without a change of its time.
+    settled = time.time() - found.mtime > _SETTLED_SECONDS
+    digest = _digest if settled else _digest.__wrapped__
+    return digest(path, pieces, found.length, found.mtime)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(path: epath.Path, pieces: int, size: int, changed_at: float) -> str:
+    """The digest of so many pieces of a file; cached as long as the file has the same size and time."""
+    found = hashlib.sha256()
+    with path.open('rb') as opened:
+        for start in range(0, size, max(_PIECE_BYTES, size // pieces)):
             opened.seek(start)
             found.update(opened.read(_PIECE_BYTES))
     return found.hexdigest()[:16]

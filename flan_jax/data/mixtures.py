@@ -79,7 +79,7 @@ def tuning_mixture(data: Data, prompt_format: PromptFormat = Flan(), ranked: boo
         require_rankings(data)
     if not data.parts and is_text(data.mixture):
         return _text_mixture(data)
-    if not data.parts and _is_registered_elsewhere(data):
+    if not data.parts and is_registered_elsewhere(data.mixture):
         return _registered_mixture(data, prompt_format)
     present = prepared_members(data)
     dropped: dict[str, Dropped] = {}
@@ -190,7 +190,7 @@ def missing_datasets(datasets: Sequence[Dataset], data_dir: str) -> list[Dataset
 
 def missing_members(data: Data) -> tuple[str, ...]:
     """Names of the mixture's datasets that are not prepared."""
-    if not data.parts and (is_text(data.mixture) or _is_registered_elsewhere(data)):
+    if not data.parts and (is_text(data.mixture) or is_registered_elsewhere(data.mixture)):
         return ()
     datasets = [member.dataset for member in members(data)]
     return tuple(dict.fromkeys(d.name for d in missing_datasets(datasets, data.tfds_data_dir)))
@@ -214,9 +214,9 @@ def _missing_message(missing: Sequence[Dataset], data_dir: str) -> str:
     return '\n'.join(lines)
 
 
-def _is_registered_elsewhere(data: Data) -> bool:
-    """Whether the mixture is in SeqIO's registries but not in the catalogue."""
-    return not is_own(data.mixture) and data.mixture in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
+def is_registered_elsewhere(name: str) -> bool:
+    """Whether a mixture or task is in SeqIO's registries but not in the catalogue."""
+    return not is_own(name) and name in (*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names())
 
 
 def _text_mixture(data: Data) -> TuningMixture:

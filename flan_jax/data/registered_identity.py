@@ -5,27 +5,38 @@ from typing import Any
 import seqio
 
 from flan_jax.catalogue.identity import described
-from flan_jax.data.contents import file_digest
+from flan_jax.data.contents import file_digests
 from flan_jax.data.source import written_contents
+from flan_jax.errors import UserError
 from flan_jax.settings import fingerprint
 
 
 def task_identity(task: seqio.Task) -> dict[str, Any]:
-    """The contents of a task's source, and a fingerprint of its steps.
+    """The contents of a task's source, and a fingerprint of its steps and output features.
 
-    Functions are known by their source, not by that of what they call.
+    Functions are identified by their source text, by the functions and constants of their module that they use, and by
+    the values that closures hold.
+
+    Raises:
+      UserError: if the task has no training examples.
     """
-    return {'source': _source_identity(task.source), 'steps': fingerprint({'steps': described(task.preprocessors)})}
+    if 'train' not in task.source.splits:
+        raise UserError(f"{task.name} has no split 'train'; name a task or mixture with training examples")
+    made_by = {'steps': described(task.preprocessors), 'features': described(dict(task.output_features))}
+    return {'source': _source_identity(task.source), 'steps': fingerprint(made_by)}
 
 
 def _source_identity(source: seqio.DataSource) -> Any:
-    """A digest of each file; of a TFDS dataset its version, examples and bytes; of others what they are made by."""
+    """Digests of files with their reader; of a TFDS dataset its version, examples and splits; of others their maker."""
+    # SeqIO keeps the functions and splits that it was given, but has no public names for them.
     if isinstance(source, seqio.FileDataSource):
-        return {path: file_digest(path) for path in source.list_shards('train')}
+        files = file_digests(source.list_shards('train'))
+        return {'files': files, 'reader': described(source._reader)}
     if isinstance(source, seqio.TfdsDataSource):
         info = source.tfds_dataset.info
         splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
-        return {'name': info.full_name, 'splits': splits, 'contents': written_contents(info)}
+        identity = {'name': info.full_name, 'splits': splits, 'contents': written_contents(info)}
+        return identity | {'rows': described(source.tfds_dataset._split_map)}
     if isinstance(source, seqio.FunctionDataSource):
-        return described(source._dataset_fn)  # SeqIO names the function, but does not give it
+        return described(source._dataset_fn)
     return described(type(source))

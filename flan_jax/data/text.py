@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from flan_jax.data.contents import file_digest
+from flan_jax.data.contents import file_digests
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.source import prepared_builder, written_contents
 from flan_jax.data.tokenized import INPUTS, TARGETS
@@ -81,7 +81,9 @@ def fingerprint(mixture: str, data_dir: str) -> dict:
     Where this project prepared that dataset, also a digest of its examples.
     """
     if mixture.startswith(FILES):
-        return {str(file): [file.stat().length, file_digest(file)] for file in _files(mixture)}
+        files = _files(mixture)
+        digests = file_digests(files)
+        return {str(file): [file.stat().length, digests[str(file)]] for file in files}
     name, _ = _name_and_field(mixture)
     info = prepared_builder(name, data_dir).info
     train, contents = info.splits['train'], written_contents(info)

@@ -94,8 +94,7 @@ class EvalSet:
           seed: seed of the choice of exemplars.
 
         Raises:
-          SettingsError: for a template that a dataset does not have; for a dataset without exemplars where nothing is
-            asked without.
+          SettingsError: for a template that a dataset does not have.
         """
         self.evaluation = evaluation
         style = STYLES[evaluation.options]
@@ -186,14 +185,18 @@ class EvalSet:
                 'vocabulary, so the model cannot distinguish them, and the first one is chosen'
             )
 
+    def require_exemplars(self) -> None:
+        """Raises SettingsError for a dataset that would not be evaluated: no zero-shot prompts, and no exemplars."""
+        for dataset in self.datasets.values():
+            if 0 not in self.evaluation.shots and 'train' not in split_slices(dataset, self.data_dir):
+                raise SettingsError(
+                    f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples for exemplars; add 0 to '
+                    'SHOTS, to evaluate it zero-shot, or do not evaluate it'
+                )
+
     def _keys_of(self, dataset: Dataset) -> list[RecordKey]:
         """The keys of a dataset; only zero-shot ones if it has no training examples to take exemplars from."""
         splits = split_slices(dataset, self.data_dir)
-        if 'train' not in splits and 0 not in self.evaluation.shots:
-            raise SettingsError(
-                f'SHOTS={self.evaluation.shots}: {dataset.name} has no training examples for exemplars; add 0 to '
-                'SHOTS, to evaluate it zero-shot, or do not evaluate it'
-            )
         return [
             RecordKey(dataset.name, dataset.templates[template].variant, template, split, shots)
             for split in self.evaluation.splits

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flan_jax.data.mixtures import is_registered_elsewhere
 from flan_jax.data.text import is_text
 
 
 def reads_text(data: Mapping[str, Any]) -> bool:
     """Whether the data of a run are running text, to pretrain on, and no instructions."""
-    return not data['parts'] and is_text(data['mixture'])
+    return not data.get('parts') and is_text(data['mixture'])
 
 
 def sampling(data: Mapping[str, Any]) -> str | None:
-    """How the datasets of a run's mixture are sampled, in a sentence; None for running text."""
-    if reads_text(data):
+    """How the datasets of a run's mixture are sampled, in a sentence; None if the manifest does not say it."""
+    if reads_text(data) or 'mixing' not in data:
         return None
-    if data['parts']:
+    if is_registered_elsewhere(data['mixture']) and not data.get('parts'):
+        return 'Tasks are sampled with the rates that are registered in SeqIO.'
+    if data.get('parts'):
         return 'Parts are sampled in proportion to their weights.'
     mixing = {name: value for name, value in data['mixing'].items() if name != 'type'}
     settings = ', '.join(f'{name}={value}' for name, value in mixing.items())

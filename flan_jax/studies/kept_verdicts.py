@@ -9,7 +9,7 @@ from etils import epath
 from flan_jax.errors import UserError
 from flan_jax.evaluation.judges.answers import Pair, read_rows
 from flan_jax.evaluation.judges.pairwise import PairwiseJudge, Verdict
-from flan_jax.evaluation.judges.verdict_file import HASH, VerdictFile
+from flan_jax.evaluation.judges.verdict_file import VerdictFile, hash_of
 from flan_jax.files import write_whole
 from flan_jax.metrics.length_controlled import instruction_hash
 from flan_jax.progress import CONSOLE
@@ -29,8 +29,9 @@ def kept_verdicts(
       UserError: if a file lacks verdicts and is of another judge, or has verdicts on other answers.
     """
     path = epath.Path(path)
-    rows = [row for _, row in read_rows(path)] if path.exists() else []
-    known = {row.get(HASH) or instruction_hash(str(row.get('instruction', ''))) for row in rows}
+    found = list(read_rows(path)) if path.exists() else []
+    known = {hash_of(where, row) for where, row in found}
+    rows = [row for _, row in found]
     missing = [pair for pair in pairs if instruction_hash(pair.prompt) not in known]
     verdicts = _read(path, [pair for pair in pairs if instruction_hash(pair.prompt) in known])
     if missing:

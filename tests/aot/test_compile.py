@@ -139,12 +139,14 @@ def test_what_does_not_fit_says_how_much_it_needs():
     huge = ['--gin.lamda.d_model=8192', '--gin.lamda.num_layers=8', '--step=scoring', '--gin.SEQUENCE_LENGTH=512']
     status, _, errors = compiled('--topology=v5e:2x2', *huge, '--gin.Stream.input_length=256')
     assert status == 2
-    assert re.search(r'the scoring step does not fit a device: it needs [\d.]+G of 1[56][\d.]*G', errors), errors
+    assert re.search(
+        r'the scoring step does not fit into the memory of a device: it needs [\d.]+G of 1[56][\d.]*G', errors
+    ), errors
 
 
 @pytest.mark.parametrize(
     ('topology', 'message'),
-    [('v9:8x8', 'unknown TPU generation'), ('v4:8x8', 'v4 has 3 axes; one is v4:4x4x8'), ('v3', 'v3 has 2 axes')],
+    [('v9:8x8', 'unknown TPU generation'), ('v4:8x8', 'v4 has 3 axes, such as v4:4x4x8'), ('v3', 'v3 has 2 axes')],
 )
 def test_an_unknown_topology_is_refused_with_those_there_are(topology, message):
     status, _, errors = compiled(f'--topology={topology}')

@@ -155,7 +155,8 @@ def test_datasets_without_training_examples_are_evaluated_zero_shot_only(samples
     assert len(eval_set_of(twice).keys) == len(set(eval_set_of(twice).keys))
     few_shot_only = experiment(samples_dir, tmp_path, EVAL_TASKS=('wsc273', 'wsc'), SHOTS=(2,))
     with pytest.raises(SettingsError, match=r'SHOTS=\(2,\): wsc273 has no training examples'):
-        eval_set_of(few_shot_only)
+        eval_set_of(few_shot_only).require_exemplars()
+    assert {key.dataset for key in eval_set_of(few_shot_only).keys} == {'wsc'}
 
 
 def test_templates_that_are_not_there_are_refused(samples_dir, tmp_path):

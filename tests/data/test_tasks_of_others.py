@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 import seqio
 import tensorflow as tf
 
@@ -13,6 +14,7 @@ from flan_jax.data.mixtures import tuning_mixture
 from flan_jax.data.registered_identity import task_identity
 from flan_jax.data.seqio_vocabulary import seqio_vocabulary
 from flan_jax.data.settings import Data
+from flan_jax.errors import UserError
 from flan_jax.packing.pack import stream_recipe
 from flan_jax.packing.settings import Stream
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -56,6 +58,38 @@ def test_files_sources_and_steps_identify_a_task(tmp_path):
     ]
     assert len({str(task_identity(one)) for one in made}) == len(made)
     assert task_identity(made[0]) == task_identity(made[0])
+
+
+def times(factor):
+    @seqio.map_over_dataset
+    def repeated(line):
+        return {'inputs': line, 'targets': tf.strings.join([line] * factor)}
+
+    return repeated
+
+
+def test_readers_splits_features_and_closures_identify_a_task(tmp_path, samples_dir):
+    (tmp_path / 'lines.txt').write_text('one\ntwo\n')
+    lines = [
+        task(seqio.TextLineDataSource({'train': str(tmp_path / '*.txt')}, skip_header_lines=skipped), step)
+        for skipped in (0, 1)
+        for step in (times(1), times(2))
+    ]
+    rows = [
+        task(seqio.TfdsDataSource('ag_news_subset:1.0.0', samples_dir, splits={'train': rows}))
+        for rows in ('train', 'train[:50%]')
+    ]
+    without_eos = task(rows[0].source)
+    without_eos.output_features['targets'] = seqio.Feature(seqio_vocabulary(Vocabulary()), add_eos=False)
+    made = [*lines, *rows, without_eos]
+    assert len({str(task_identity(one)) for one in made}) == len(made)
+    assert [task_identity(one) for one in made] == [task_identity(one) for one in made]
+
+
+def test_a_task_without_training_examples_is_refused():
+    only_test = task(seqio.FunctionDataSource(numbers, splits=('test',)))
+    with pytest.raises(UserError, match="no split 'train'"):
+        task_identity(only_test)
 
 
 def test_a_stream_of_a_registered_task_is_another_after_its_file_is_changed(tmp_path):

@@ -89,6 +89,6 @@ def _lines(file: epath.Path, opened: Iterable[bytes]) -> Iterator[str]:
     """The lines of a file as text, whatever the locale's encoding is."""
     for number, line in enumerate(opened, start=1):
         try:
-            yield line.decode('utf-8')
+            yield line.decode('utf-8').removeprefix('\ufeff' if number == 1 else '')
         except UnicodeDecodeError as error:
             raise UserError(f'{file}, line {number}: not UTF-8 ({error.reason}); convert the file') from error

@@ -60,7 +60,7 @@ class Curve:
             write_whole(_file(self._model_dir, done), ''.join(lines))
         self._read(done)
         if self._met == done:
-            CONSOLE.print(f'{type(self._settings.rule).__name__}ends tuning after {done} steps')
+            CONSOLE.print(f'{type(self._settings.rule).__name__} ends tuning after {done} steps')
         return scores(records) | {EXAMPLES_SEEN: done * self._examples, RULE_MET: float(self._met == done)}
 
     def ends_tuning(self, done: int) -> bool:

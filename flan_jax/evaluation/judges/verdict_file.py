@@ -35,7 +35,7 @@ class VerdictFile(PairwiseJudge):
     def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict]:
         known: dict[str, tuple[str, Mapping]] = {}
         for where, row in read_rows(self.path):
-            name = row.get(HASH) or instruction_hash(_question(where, row) or '')
+            name = hash_of(where, row)
             if name in known:
                 raise UserError(f'{where}: second verdict on the same instruction')
             known[name] = where, row
@@ -68,6 +68,11 @@ def read_verdicts(path: epath.PathLike) -> list[Verdict]:
     if not found:
         raise UserError(f'{path}: contains no verdicts')
     return found
+
+
+def hash_of(where: str, row: Mapping) -> str:
+    """The hash of the instruction that a verdict is on, by which verdicts and answers are matched."""
+    return row.get(HASH) or instruction_hash(_question(where, row) or '')
 
 
 def _question(where: str, row: Mapping) -> str | None:
