@@ -20,6 +20,19 @@ def catalogue_arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def add_length_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments for the lengths that examples are cut to."""
+    parser.add_argument(
+        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
+    )
+    parser.add_argument(
+        '--target_length',
+        type=int,
+        default=256,
+        help='length in tokens at which responses are truncated (default: 256)',
+    )
+
+
 def load_catalogue(options: argparse.Namespace) -> None:
     """Loads the catalogue with the modules of `options` and the datasets declared in its folder of prepared data.
 

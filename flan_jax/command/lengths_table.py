@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from flan_jax import catalogue
+from flan_jax.command.catalogue_arguments import add_length_arguments
 from flan_jax.command.tables import print_table
 from flan_jax.data.formats import format_named
 from flan_jax.errors import UserError
@@ -30,15 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='flan',
         help='prompt format: flan, plain, ..., or the path of a chat template (default: flan)',
     )
-    parser.add_argument(
-        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
-    )
-    parser.add_argument(
-        '--target_length',
-        type=int,
-        default=256,
-        help='length in tokens at which responses are truncated (default: 256)',
-    )
+    add_length_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:

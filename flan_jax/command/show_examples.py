@@ -11,6 +11,7 @@ from rich.markup import escape
 from flan_jax import catalogue
 from flan_jax.catalogue.declaration import Dataset
 from flan_jax.command import show_mask
+from flan_jax.command.catalogue_arguments import add_length_arguments
 from flan_jax.command.tables import OUT
 from flan_jax.data.formats import format_named
 from flan_jax.data.formats.format import PromptFormat
@@ -39,15 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--html', type=pathlib.Path, metavar='FILE', help='with --mask: also write an HTML page')
     parser.add_argument('--vocabulary', help='SentencePiece model, tokenizer.json or folder; default: the bundled one')
-    parser.add_argument(
-        '--input_length', type=int, default=1024, help='length in tokens to which prompts are shortened (default: 1024)'
-    )
-    parser.add_argument(
-        '--target_length',
-        type=int,
-        default=256,
-        help='length in tokens at which responses are truncated (default: 256)',
-    )
+    add_length_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The weights that a run starts from, and compares with: refused before work starts where they do not fit."""
+"""Checks of the checkpoints that a run starts from, or uses as a reference model, before any work starts."""
 
 from etils import epath
 
@@ -8,7 +8,7 @@ from flan_jax.run import Run
 
 
 def check_weights(run: Run) -> None:
-    """Raises UserError where a run would start from weights, or compare with them, that do not fit what it learns."""
+    """Raises UserError if the initial checkpoint or the reference model of a run does not fit its objective."""
     from flan_jax.loaded_model import checkpoint_in
 
     objective, reference = type(run.objective).__name__, run.objective.reference
@@ -20,7 +20,7 @@ def check_weights(run: Run) -> None:
 
 
 def require_whole(setting: str, folder: epath.PathLike, run: Run, head_fits: bool = False) -> None:
-    """Raises UserError unless a checkpoint holds all weights, and no scalar head but where one fits."""
+    """Raises UserError unless a checkpoint has all weights, and a scalar head only if that fits."""
     from flan_jax.model.value_head import VALUE_HEAD, trained_by_ppo
     from flan_jax.training import checkpoints
     from flan_jax.tuning.lora import Lora
@@ -29,16 +29,16 @@ def require_whole(setting: str, folder: epath.PathLike, run: Run, head_fits: boo
     metadata = checkpoints.metadata(folder)
     tuning = tuning_from_plain(metadata.get('tuning') or {'type': 'Full'})
     if tuning.freezes_base:
-        advice = 'merge it into that by `flan-jax adapter merge`' if isinstance(tuning, Lora) else 'name that'
+        advice = 'merge it into that by `flan-jax adapter merge`' if isinstance(tuning, Lora) else 'use that model'
         raise UserError(
-            f'{setting}={str(folder)!r} holds only what {type(tuning).__name__} trained beside the base model '
+            f'{setting}={str(folder)!r} has only what {type(tuning).__name__} trained beside the base model '
             f'{metadata.get("base")!r}; {advice}'
         )
     has_head = VALUE_HEAD in checkpoints.parameter_metadata(folder)
     if has_head and trained_by_ppo(metadata):
         raise UserError(
-            f'{setting}={str(folder)!r} is a checkpoint of PPO, whose scalar head foretells rewards; name MODEL_DIR/'
-            'policy for the language model, or the reward model that it learned from'
+            f'{setting}={str(folder)!r} is a checkpoint of PPO with its value function; name MODEL_DIR/policy for the '
+            'language model, or the reward model of that run'
         )
     if has_head and not head_fits:
         raise UserError(

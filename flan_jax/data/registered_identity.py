@@ -1,4 +1,4 @@
-"""What identifies a task that others registered with SeqIO: streams must not outlive a change of what it is made of."""
+"""Identity of tasks that users registered with SeqIO: if one changes, its streams are packed anew."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ def task_identity(task: seqio.Task) -> dict[str, Any]:
 
 def _source_identity(source: seqio.DataSource) -> Any:
     """Digests of files with their reader; of a TFDS dataset its version, examples and splits; of others their maker."""
-    # SeqIO keeps the functions and splits that it was given, but has no public names for them.
+    # SeqIO has no public names for readers, split maps, and builders of splits from several datasets.
     if isinstance(source, seqio.FileDataSource):
         files = file_digests(source.list_shards('train'))
         return {'files': files, 'reader': described(source._reader)}
     if isinstance(source, seqio.TfdsDataSource):
-        info = source.tfds_dataset.info
+        info = source.tfds_dataset._get_builder('train').info
         splits = {name: [split.num_examples, split.num_bytes] for name, split in sorted(info.splits.items())}
         identity = {'name': info.full_name, 'splits': splits, 'contents': written_contents(info)}
         return identity | {'rows': described(source.tfds_dataset._split_map)}

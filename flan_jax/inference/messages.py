@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from flan_jax.data.formats.dialogue import WANTED, Dialogue
+from flan_jax.data.formats.dialogue import ANSWER_PLACEHOLDER, Dialogue
 from flan_jax.errors import UserError
 from flan_jax.inference.checks import check_texts
 
@@ -27,4 +27,4 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
             'message, the user last'
         )
     *history, question = (text for _, text in turns)
-    return Dialogue(question, WANTED, tuple(history), system)
+    return Dialogue(question, ANSWER_PLACEHOLDER, tuple(history), system)

@@ -8,7 +8,7 @@ import pytest
 from flan_jax.data.formats import format_named, format_of, known_formats
 from flan_jax.data.formats.alpaca import Alpaca
 from flan_jax.data.formats.chat_template import ChatTemplate, ChatTemplateError
-from flan_jax.data.formats.dialogue import WANTED, Dialogue
+from flan_jax.data.formats.dialogue import ANSWER_PLACEHOLDER, Dialogue
 from flan_jax.data.formats.flan import Flan
 from flan_jax.data.formats.format import EOS_MARK
 from flan_jax.data.formats.plain import Plain
@@ -131,7 +131,7 @@ def test_a_system_message_that_stands_before_the_last_question_is_asked_with_and
     stock = STOCK['mistral']
     write_chat(tmp_path, stock.special_tokens, stock.tokens, text_of('mistral'))
     vocabulary, prompt_format = Vocabulary(str(tmp_path)), ChatTemplate(str(tmp_path))
-    asked = prompt_format.encode_asked(vocabulary, dataclasses.replace(BRIEF, answer=WANTED))
+    asked = prompt_format.encode_asked(vocabulary, dataclasses.replace(BRIEF, answer=ANSWER_PLACEHOLDER))
     text = '<s>[INST] Who?[/INST] Ann.</s>[INST] Be brief.\n\nAnd?[/INST]'
     assert asked.prompt == vocabulary.encode_marked(text)
     with pytest.raises(ChatTemplateError, match='not a prefix of the dialogue'):

@@ -81,7 +81,13 @@ def test_readers_splits_features_and_closures_identify_a_task(tmp_path, samples_
     ]
     without_eos = task(rows[0].source)
     without_eos.output_features['targets'] = seqio.Feature(seqio_vocabulary(Vocabulary()), add_eos=False)
-    made = [*lines, *rows, without_eos]
+    seqio.set_tfds_data_dir_override(samples_dir)
+    try:
+        of_split = task(seqio.TfdsDataSource(splits={'train': seqio.utils.TfdsSplit('ag_news_subset:1.0.0', 'test')}))
+        task_identity(of_split)  # opens the dataset, which is cached
+    finally:
+        seqio.set_tfds_data_dir_override(None)
+    made = [*lines, *rows, without_eos, of_split]
     assert len({str(task_identity(one)) for one in made}) == len(made)
     assert [task_identity(one) for one in made] == [task_identity(one) for one in made]
 

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2.ext
 import jinja2.sandbox
 
-from flan_jax.data.formats.dialogue import WANTED, Dialogue
+from flan_jax.data.formats.dialogue import ANSWER_PLACEHOLDER, Dialogue
 from flan_jax.data.formats.format import AS_TEXT, EOS_MARK, PromptFormat
 from flan_jax.errors import UserError
 from flan_jax.files import read_json, read_utf8
@@ -56,7 +56,7 @@ class ChatTemplate(PromptFormat):
 
     def check(self) -> None:
         """Refuses templates that cannot be rendered or have no end of turn, before any data are read."""
-        self.segments_of(Dialogue(_QUESTION, WANTED), _WITHOUT_VOCABULARY)
+        self.segments_of(Dialogue(_QUESTION, ANSWER_PLACEHOLDER), _WITHOUT_VOCABULARY)
 
     @functools.cached_property
     def _texts(self) -> tuple[str, str, str]:
@@ -82,8 +82,8 @@ class ChatTemplate(PromptFormat):
         try:
             return self.segments_of(dialogue, special_tokens)
         except ChatTemplateError:
-            if dialogue.answer == WANTED:
-                return [self._render(_messages(dialogue)[:-1], special_tokens, asks=True), WANTED]
+            if dialogue.answer == ANSWER_PLACEHOLDER:
+                return [self._render(_messages(dialogue)[:-1], special_tokens, asks=True), ANSWER_PLACEHOLDER]
             return self.segments_of(dialogue, special_tokens, only_last=True)
 
     def segments_of(self, dialogue: Dialogue, special_tokens: Mapping[str, str], only_last: bool = False) -> list[str]:
@@ -139,7 +139,7 @@ class ChatTemplate(PromptFormat):
         return ids
 
     def encode_prompt(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
-        return self.encode_asked(vocabulary, Dialogue(text, WANTED), max_length).prompt
+        return self.encode_asked(vocabulary, Dialogue(text, ANSWER_PLACEHOLDER), max_length).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         return self.encode_asked(vocabulary, Dialogue(_QUESTION, text), None, max_length).response
@@ -192,12 +192,12 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _end_of_turn(chat_template: ChatTemplate, special_tokens: tuple[tuple[str, str], ...]) -> str:
-    messages = _messages(Dialogue(_QUESTION, WANTED))
+    messages = _messages(Dialogue(_QUESTION, ANSWER_PLACEHOLDER))
     whole = chat_template._render(messages, dict(special_tokens), asks=False)
     before = chat_template._render(messages[:1], dict(special_tokens), asks=True)
     if not whole.startswith(before):
         raise ChatTemplateError(_not_a_prefix(before, whole))
-    _, found, end = whole[len(before) :].partition(WANTED)
+    _, found, end = whole[len(before) :].partition(ANSWER_PLACEHOLDER)
     if not found:
         raise ChatTemplateError('the chat template does not put the answer after the generation prompt')
     if not end.strip():
@@ -222,7 +222,7 @@ def _messages(dialogue: Dialogue) -> list[Message]:
 
 
 def _answer_end(whole: str, start: int, answer: str, end: str) -> int:
-    for text in (answer + end, answer.strip() + end):  # many templates take off the blanks around
+    for text in (answer + end, answer.strip() + end):  # many templates strip whitespace
         if (place := whole.find(text, start)) >= 0:
             return place + len(text)
     raise ChatTemplateError(

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-WANTED = 'AnswerProbe'
-"""Stands for an answer that is wanted, on which no prompt depends; templates may refuse an empty one."""
+ANSWER_PLACEHOLDER = 'AnswerProbe'
+"""A placeholder for the answer to be generated. Prompts do not depend on it, but templates may refuse an empty one."""
 
 
 @dataclasses.dataclass(frozen=True)

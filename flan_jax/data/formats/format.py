@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from typing import Any, ClassVar
 
-from flan_jax.data.formats.dialogue import WANTED, Dialogue, EncodedDialogue, split_at
+from flan_jax.data.formats.dialogue import ANSWER_PLACEHOLDER, Dialogue, EncodedDialogue, split_at
 from flan_jax.errors import UserError
 from flan_jax.settings import Settings
 from flan_jax.tokenizers.vocabulary import Vocabulary
@@ -82,7 +82,7 @@ class PromptFormat(Settings, abc.ABC):
         """The tokens of a prompt; `context` is the end of the question, the text that it is about, empty for none."""
         if not context:
             return self.encode_prompt(vocabulary, question)
-        return self.encode_asked(vocabulary, Dialogue(question, WANTED, context=context)).prompt
+        return self.encode_asked(vocabulary, Dialogue(question, ANSWER_PLACEHOLDER, context=context)).prompt
 
     def encode_response(self, vocabulary: Vocabulary, text: str, max_length: int | None = None) -> list[int]:
         """The tokens of a response.
